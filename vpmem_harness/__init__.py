@@ -1,0 +1,1 @@
+"""Simulated libvirt hosts with persistent memory, for tests."""

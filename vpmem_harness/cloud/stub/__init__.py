@@ -1,0 +1,1 @@
+"""The compute-service stub: nothing of OpenStack is needed for it."""

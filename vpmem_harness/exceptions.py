@@ -1,0 +1,51 @@
+"""The errors that the harness raises.
+
+What a simulated program would say (libvirt's errors, ndctl's exit statuses) is not here: it
+reaches the client over its own boundary, as it does on a real host.
+"""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """The base of every error that the harness itself raises."""
+
+
+class InvalidInputError(HarnessError, ValueError):
+    """A value from the user cannot be used.
+
+    The message says what was expected, what came, and what to do::
+
+        >>> raise InvalidInputError('size of a DIMM', expected='a multiple of 128 MiB',
+        ...                         got='100 MiB', remedy='round it up to 128MiB')
+        Traceback (most recent call last):
+        vpmem_harness.exceptions.InvalidInputError: size of a DIMM: expected a multiple of \
+128 MiB, got 100 MiB; round it up to 128MiB
+
+    A value that may be secret is not passed as ``got``: name its kind instead.
+    """
+
+    def __init__(self, what: str, *, expected: str, got: str, remedy: str) -> None:
+        super().__init__(f'{what}: expected {expected}, got {got}; {remedy}')
+        self.what = what
+        self.expected = expected
+        self.got = got
+        self.remedy = remedy
+
+
+class WaitTimeoutError(HarnessError, TimeoutError):
+    """A state did not come before its deadline.
+
+    ``waited_for`` names the state, ``seen`` the states that came instead, oldest first.
+    """
+
+    def __init__(self, waited_for: str, seconds: float, seen: list[str]) -> None:
+        history = ' -> '.join(seen) or 'nothing'
+        super().__init__(f'waited {seconds:g} s for {waited_for}; seen: {history}')
+        self.waited_for = waited_for
+        self.seconds = seconds
+        self.seen = seen
+
+
+class LimitError(HarnessError):
+    """A limit of this machine is in the way: descriptors, a socket path's length, ..."""

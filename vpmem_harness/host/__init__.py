@@ -1,0 +1,1 @@
+"""One simulated machine: its persistent memory, its hypervisor, its directories."""

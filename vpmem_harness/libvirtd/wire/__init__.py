@@ -1,0 +1,1 @@
+"""libvirt's remote protocol: bytes in, messages out, no I/O."""

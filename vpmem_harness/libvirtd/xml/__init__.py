@@ -1,0 +1,1 @@
+"""Domain XML: parse, check, complete, print."""

@@ -1,0 +1,1 @@
+"""Persistent memory: regions, namespaces, sizes, and ndctl, daxctl and daxio."""

@@ -1,0 +1,1 @@
+"""Logs that can be published: redaction, pseudonyms, the audit log."""
