@@ -46,17 +46,17 @@ traceback and reaches the client as ``VIR_ERR_INTERNAL_ERROR`` without it.
 **Waiting**: methods run in the one thread that serves every host and must not block; one that has
 to wait returns a ``Later``.
 
-**Events**: ``connection.emit(name, *fields)``, from any thread, sends the message of that name, such
-as ``connection.emit('domain_event_callback_lifecycle', callback_id, (dom, event, detail))``: the
+**Events**: ``connection.emit(name, *fields)``, from any thread, sends the message of that name:
+``connection.emit('domain_event_callback_lifecycle', callback_id, (dom, event, detail))``, with the
 fields as in the table.  Messages leave in the order of the calls.  The connection keeps the
 registrations: ``connect_domain_event_callback_register_any(eventID, dom)`` returns the callback's
 id, ``connect_domain_event_callback_deregister_any(callbackID)`` forgets it.
 
 **What dispatch answers itself**, because it is about the session and not the host: authentication
-(``auth_list``: none is needed), ``connect_open``, ``connect_close``, the features of the daemon in
-``connect_supports_feature`` (keepalive, file descriptor passing, event and close callbacks; the rest
-asks the connection's ``connect_supports_feature(feature)``), the close callback's registration,
-``connect_set_identity``, and the refusal of what a read-only connection may not do, with libvirt's
-error (the table's column; flags that are refused to readers, such as ``VIR_DOMAIN_XML_SECURE``,
-too).  So a connection need not look at ``readonly`` for these.
+(``auth_list``: none is needed), ``connect_open``, ``connect_close``, the features of the daemon
+in ``connect_supports_feature`` (keepalive, file descriptor passing, event and close callbacks;
+for the rest it asks the connection's ``connect_supports_feature(feature)``), the close callback's
+registration, ``connect_set_identity``, and the refusal of what a read-only connection may not do,
+with libvirt's error (the table's column; flags that are refused to readers, such as
+``VIR_DOMAIN_XML_SECURE``, too). So a connection need not look at ``readonly`` for these.
 """

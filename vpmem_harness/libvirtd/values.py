@@ -102,7 +102,7 @@ class TypedParameter(NamedTuple):
     value: TypedValue
 
     @staticmethod
-    def int(name: str, value: int) -> TypedParameter:
+    def int_(name: str, value: int) -> TypedParameter:
         return TypedParameter(name, INT, value)
 
     @staticmethod
