@@ -1,0 +1,50 @@
+"""The verdict of a run is counted from its stream."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import subprocess
+import sys
+
+import subunit
+import testtools
+
+COUNT = pathlib.Path(__file__).parents[3] / 'tools' / 'count_tests.py'
+
+
+def stream(**statuses: str) -> bytes:
+    """A run of one test for each keyword, which ended as its value says."""
+    output = io.BytesIO()
+    result = subunit.StreamResultToBytes(output)
+    for test, status in statuses.items():
+        result.status(test_id=test, test_status='inprogress')
+        if status != 'inprogress':
+            result.status(test_id=test, test_status=status)
+    return output.getvalue()
+
+
+class CountTestsTest(testtools.TestCase):
+
+    def count(self, **statuses: str) -> tuple[str, int]:
+        run = subprocess.run([sys.executable, COUNT], input=stream(**statuses),
+                             stdout=subprocess.PIPE, check=False)
+        return run.stdout.decode(), run.returncode
+
+    def test_skipped_tests_are_no_passes(self):
+        """Passed, failed and skipped tests are counted apart."""
+        self.assertEqual(('2 passed, 0 failed, 1 skipped\n', 0),
+                         self.count(a='success', b='skip', c='success'))
+
+    def test_failure_fails_the_run(self):
+        """One failed test makes the exit status 1."""
+        self.assertEqual(('1 passed, 1 failed, 0 skipped\n', 1), self.count(a='success', b='fail'))
+
+    def test_unfinished_test_has_failed(self):
+        """A test that never ended, as when its worker died, has failed."""
+        self.assertEqual(('1 passed, 1 failed, 0 skipped\n', 1),
+                         self.count(a='success', b='inprogress'))
+
+    def test_no_test_fails_the_run(self):
+        """A run without a test is no success."""
+        self.assertEqual(('0 passed, 0 failed, 0 skipped\n', 1), self.count())
