@@ -1,0 +1,75 @@
+"""The domain XML is Nova's, to the letter."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+
+import testtools
+from lxml import etree
+
+from vpmem_harness.cloud.api import VPMEMDevice
+from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.stub.guest import (
+    NOVA_NAMESPACE,
+    Guest,
+    HostCell,
+    Owner,
+    cpu_spec,
+    domain_xml,
+)
+
+GOLDEN = pathlib.Path(__file__).parents[3] / 'golden' / 'nova'
+
+SMALL = VPMEMDevice('SMALL', 'ns_0', '/dev/dax0.0', 4292870144, 2097152)
+LARGE = VPMEMDevice('LARGE', 'ns_1', '/dev/dax0.1', 8585740288, 2097152)
+
+
+class GuestXMLTest(testtools.TestCase):
+
+    def assert_is_novas(self, recording, pmem, vpmems, vcpus=1, rescue=False):
+        """Hold the whole document against what Nova wrote for the same instance."""
+        expected = (GOLDEN / recording).read_text()
+        nova = etree.fromstring(expected)
+
+        def of(path):
+            return nova.find(path, {'nova': NOVA_NAMESPACE})
+
+        uuid = nova.findtext('uuid')
+        created = datetime.datetime.fromisoformat(of('.//nova:creationTime').text)
+        got = domain_xml(Guest(
+            uuid=uuid,
+            name='instance-00000001',
+            display_name='Acme webserver',
+            created=created,
+            flavor=Flavor('f1', '7', vcpus=vcpus, extra_specs={'hw:pmem': pmem} if pmem else {}),
+            image_id=of('.//nova:image').get('uuid'),
+            owner=Owner(of('.//nova:user').get('uuid'), of('.//nova:project').get('uuid')),
+            instance_path=f'/var/lib/nova/instances/{uuid}',
+            cell=HostCell(0, (0, 1)),
+            vpmems=vpmems,
+            rescue=rescue))
+        self.assertEqual(expected, got)
+
+    def test_one_namespace(self):
+        """The namespace, the memory limit above it, and the NUMA cell that it needs."""
+        self.assert_is_novas('one-namespace.xml', 'SMALL', [SMALL])
+
+    def test_namespaces_in_the_order_of_the_flavor(self):
+        """Two devices, two slots; each virtual CPU is pinned to the cell."""
+        self.assert_is_novas('two-namespaces.xml', 'LARGE,SMALL', [LARGE, SMALL], vcpus=2)
+
+    def test_no_persistent_memory(self):
+        """Without it there is no NUMA cell and nothing is pinned."""
+        self.assert_is_novas('no-persistent-memory.xml', '', [])
+
+    def test_rescue(self):
+        """The rescue disk comes first, and the namespace stays."""
+        self.assert_is_novas('rescue.xml', 'SMALL', [SMALL], rescue=True)
+
+
+class CPUSpecTest(testtools.TestCase):
+
+    def test_neighbours_form_a_range(self):
+        """As libvirt writes sets of CPUs."""
+        self.assertEqual('0-3,8', cpu_spec({8, 1, 0, 2, 3}))

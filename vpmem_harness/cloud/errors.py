@@ -1,0 +1,169 @@
+"""What a cloud answers when it refuses or fails, in Nova's words.
+
+The classes carry the names of nova/exception.py, and their messages are Nova's to the letter, so
+that a test that asserts one holds on both backends. ``code`` is what a fault shows, ``status`` the
+HTTP status of a request that is refused.
+"""
+
+from __future__ import annotations
+
+from vpmem_harness.exceptions import HarnessError
+
+
+class NovaException(HarnessError):
+    """The base of what Nova raises."""
+
+    msg_fmt = 'An unknown exception occurred.'
+    code = 500
+    #: The HTTP status with which the API refuses a request for this reason.
+    status = 500
+
+    def __init__(self, message: str | None = None, **kwargs: object) -> None:
+        self.kwargs = kwargs
+        self.message = self.msg_fmt % kwargs if message is None else message
+        super().__init__(self.message)
+
+
+class Invalid(NovaException):
+    msg_fmt = 'Bad Request - Invalid Parameters'
+    code = 400
+    status = 400
+
+
+class NotFound(NovaException):
+    msg_fmt = 'Resource could not be found.'
+    code = 404
+    status = 404
+
+
+class InstanceNotFound(NotFound):
+    msg_fmt = 'Instance %(instance_id)s could not be found.'
+
+
+class FlavorNotFound(NotFound):
+    msg_fmt = 'Flavor %(flavor_id)s could not be found.'
+    status = 400
+
+
+class ComputeHostNotFound(NotFound):
+    msg_fmt = 'Compute host %(host)s could not be found.'
+    status = 400
+
+
+class MigrationNotFoundByStatus(NotFound):
+    msg_fmt = 'Migration not found for instance %(instance_id)s with status %(status)s.'
+    status = 400
+
+
+class InstanceInvalidState(Invalid):
+    """A request that the server's state does not allow; the API answers 409."""
+
+    msg_fmt = (
+        'Instance %(instance_uuid)s in %(attr)s %(state)s. Cannot %(method)s while the instance '
+        'is in this state.')
+    status = 409
+
+
+class CannotResizeToSameFlavor(NovaException):
+    msg_fmt = 'When resizing, instances must change flavor!'
+    status = 400
+
+
+class CannotMigrateToSameHost(NovaException):
+    msg_fmt = 'Cannot migrate to the host where the server exists.'
+    status = 400
+
+
+class UnableToMigrateToSelf(Invalid):
+    msg_fmt = 'Unable to migrate instance (%(instance_id)s) to current host (%(host)s).'
+
+
+class ServiceUnavailable(Invalid):
+    msg_fmt = 'Service is unavailable at this time.'
+
+
+class ComputeServiceUnavailable(ServiceUnavailable):
+    msg_fmt = 'Compute service of %(host)s is unavailable at this time.'
+
+
+class ComputeServiceInUse(NovaException):
+    msg_fmt = 'Compute service of %(host)s is still in use.'
+    status = 400
+
+
+class ComputeResourcesUnavailable(ServiceUnavailable):
+    msg_fmt = 'Insufficient compute resources: %(reason)s.'
+
+
+class NoValidHost(NovaException):
+    msg_fmt = 'No valid host was found. %(reason)s'
+
+
+class MaxRetriesExceeded(NoValidHost):
+    msg_fmt = 'Exceeded maximum number of retries. %(reason)s'
+
+
+class RescheduledException(NovaException):
+    msg_fmt = 'Build of instance %(instance_uuid)s was re-scheduled: %(reason)s'
+
+
+class BuildAbortException(NovaException):
+    msg_fmt = 'Build of instance %(instance_uuid)s aborted: %(reason)s'
+
+
+class UnexpectedTaskStateError(NovaException):
+    msg_fmt = (
+        'Conflict updating instance %(instance_uuid)s. Expected: %(expected)s. '
+        'Actual: %(actual)s')
+
+
+class UnexpectedDeletingTaskStateError(UnexpectedTaskStateError):
+    """The server is being deleted under an operation."""
+
+
+class MigrationError(NovaException):
+    msg_fmt = 'Migration error: %(reason)s'
+
+
+class MigrationPreCheckError(MigrationError):
+    msg_fmt = 'Migration pre-check error: %(reason)s'
+    status = 400
+
+
+class InstancePowerOffFailure(Invalid):
+    msg_fmt = 'Failed to power off instance: %(reason)s'
+
+
+class InstanceRebootFailure(Invalid):
+    msg_fmt = 'Failed to reboot instance: %(reason)s'
+
+
+class HypervisorUnavailable(NovaException):
+    msg_fmt = 'Connection to the hypervisor is broken on host'
+
+
+class AllocationMoveFailed(NovaException):
+    msg_fmt = (
+        'Failed to move allocations from consumer %(source_consumer)s to consumer '
+        '%(target_consumer)s. Error: %(error)s')
+
+
+class AssignedResourceNotFound(NovaException):
+    msg_fmt = 'Assigned resources not found: %(reason)s'
+
+
+class PMEMNamespaceConfigInvalid(NovaException):
+    msg_fmt = (
+        'The pmem_namespaces configuration is invalid: %(reason)s, please check your conf file. ')
+
+
+class GetPMEMNamespacesFailed(NovaException):
+    msg_fmt = 'Get PMEM namespaces on host failed: %(reason)s.'
+
+
+class VPMEMCleanupFailed(NovaException):
+    msg_fmt = 'Failed to clean up the vpmem backend device %(dev)s: %(error)s'
+
+
+class ValidationError(Invalid):
+    msg_fmt = '%(detail)s'

@@ -1,0 +1,94 @@
+"""Flavors, and what a flavor asks of a host."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import os_resource_classes as orc
+
+from vpmem_harness.cloud import errors
+
+#: The extra spec that asks for persistent memory, a list of labels.
+PMEM_EXTRA_SPEC = 'hw:pmem'
+
+#: What the API takes as a list of labels, as its message shows it; and the same language without
+#: the nested repetition, which takes exponential time on some refusals.
+#: Source: nova/api/validation/extra_specs/hw.py.
+_SHOWN_PATTERN = '([a-zA-Z0-9_]+(,)?)+'
+_PMEM_VALUE = re.compile(r'[a-zA-Z0-9_]+(,[a-zA-Z0-9_]+)*,?')
+
+
+def _nothing() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """What a server gets: ``ram`` in MiB, ``disk``, ``ephemeral`` in GiB, ``swap`` in MiB."""
+
+    name: str
+    flavorid: str
+    vcpus: int = 1
+    ram: int = 512
+    disk: int = 1
+    ephemeral: int = 0
+    swap: int = 0
+    extra_specs: Mapping[str, str] = field(default_factory=_nothing)
+
+    def __hash__(self) -> int:
+        return hash(self.flavorid)
+
+    @property
+    def pmem(self) -> tuple[str, ...]:
+        """The labels of persistent memory, in the order of the guest's devices."""
+        return vpmem_labels(self.extra_specs)
+
+    @property
+    def resources(self) -> dict[str, int]:
+        """What Placement is asked for, by resource class.
+
+        Source: nova/scheduler/utils.py, ResourceRequest.
+        """
+        disk = self.disk + self.ephemeral + -(-self.swap // 1024)
+        wanted = {orc.VCPU: self.vcpus, orc.MEMORY_MB: self.ram, orc.DISK_GB: disk}
+        return {
+            **{name: amount for name, amount in wanted.items() if amount},
+            **pmem_resources(self.pmem),
+        }
+
+
+def vpmem_labels(extra_specs: Mapping[str, str]) -> tuple[str, ...]:
+    """The labels that ``hw:pmem`` names: stripped, without empty ones, duplicates kept.
+
+    Source: nova/virt/hardware.py, get_vpmems.
+    """
+    stripped = (label.strip() for label in extra_specs.get(PMEM_EXTRA_SPEC, '').split(','))
+    return tuple(label for label in stripped if label)
+
+
+def pmem_resource_class(label: str) -> str:
+    """Nova's resource class for a label: ``SMALL`` is ``CUSTOM_PMEM_NAMESPACE_SMALL``.
+
+    Labels that differ in case or punctuation alone share one class.
+    """
+    return str(orc.normalize_name(f'PMEM_NAMESPACE_{label}'))
+
+
+def pmem_resources(labels: Iterable[str]) -> dict[str, int]:
+    """How many namespaces of which class the labels ask for."""
+    return dict(Counter(pmem_resource_class(label) for label in labels))
+
+
+def validate_extra_specs(extra_specs: Mapping[str, str]) -> None:
+    """Refuse what the API refuses since microversion 2.86.
+
+    :raises ValidationError: for labels with spaces, dashes or dots, which nova.conf would take.
+    """
+    value = extra_specs.get(PMEM_EXTRA_SPEC)
+    if value is not None and not _PMEM_VALUE.fullmatch(value):
+        raise errors.ValidationError(
+            detail=f"Validation failed; '{value}' is not of the format '{_SHOWN_PATTERN}'.")

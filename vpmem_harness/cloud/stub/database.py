@@ -1,0 +1,327 @@
+"""The records of a cloud: instances, migrations, actions; and waiting for what becomes of them."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.api import (
+    Fault,
+    InstanceAction,
+    InstanceActionEvent,
+    MigrationRecord,
+    ServerRecord,
+    VPMEMDevice,
+)
+from vpmem_harness.cloud.flavors import Flavor, pmem_resource_class
+from vpmem_harness.cloud.states import PowerState, TaskState, VMState
+from vpmem_harness.cloud.stub.guest import HostCell
+
+T = TypeVar('T')
+
+#: Tasks that a delete may find and end.
+DELETING_STATES = frozenset({TaskState.DELETING})
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One namespace that is claimed: Nova's Resource with its LibvirtVPMEMDevice.
+
+    Two are the same when host and name are: what a reboot changes of a namespace (the device's
+    number) does not make it another one.
+    """
+
+    provider_uuid: str
+    resource_class: str
+    device: VPMEMDevice = field(compare=False)
+    identifier: str
+
+
+@dataclass
+class MigrationContext:
+    """What a move holds on either side: old on the source, new on the destination."""
+
+    migration: Migration
+    old_resources: tuple[Resource, ...]
+    new_resources: tuple[Resource, ...]
+    old_cell: HostCell | None
+    new_cell: HostCell | None
+
+
+@dataclass(eq=False)
+class Migration:
+    """One move of an instance."""
+
+    uuid: str
+    instance_uuid: str
+    migration_type: str
+    source_compute: str
+    dest_compute: str | None = None
+    status: str = 'pre-migrating'
+
+    def record(self) -> MigrationRecord:
+        return MigrationRecord(
+            self.uuid, self.instance_uuid, self.migration_type, self.status,
+            self.source_compute, self.dest_compute)
+
+
+@dataclass
+class Action:
+    """One request to an instance."""
+
+    action: str
+    request_id: str
+    events: list[InstanceActionEvent] = field(default_factory=list)
+
+    def record(self) -> InstanceAction:
+        failed = any(event.result == 'Error' for event in self.events)
+        return InstanceAction(
+            self.action, self.request_id, 'Error' if failed else None, tuple(self.events))
+
+
+@dataclass(eq=False)
+class Instance:
+    """A server, as Nova's database has it."""
+
+    uuid: str
+    number: int
+    display_name: str
+    flavor: Flavor
+    created_at: datetime.datetime
+    image_id: str
+    vm_state: VMState = VMState.BUILDING
+    task_state: TaskState | None = TaskState.SCHEDULING
+    power_state: PowerState = PowerState.NOSTATE
+    host: str | None = None
+    resources: tuple[Resource, ...] = ()
+    cell: HostCell | None = None
+    migration_context: MigrationContext | None = None
+    old_flavor: Flavor | None = None
+    new_flavor: Flavor | None = None
+    old_vm_state: VMState | None = None
+    launched_at: datetime.datetime | None = None
+    fault: Fault | None = None
+    deleted: bool = False
+    actions: list[Action] = field(default_factory=list)
+    #: Operations on one instance exclude each other, as under Nova's synchronized(instance.uuid).
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name of its domain, by Nova's default template."""
+        return f'instance-{self.number:08x}'
+
+    def ordered(self, resources: Iterable[Resource], flavor: Flavor) -> tuple[Resource, ...]:
+        """``resources`` in the order of the labels of ``flavor``.
+
+        A label meets what is claimed by its resource class, as the scheduler and the claim do.
+        """
+        rest = list(resources)
+        ordered = []
+        for label in flavor.pmem:
+            name = pmem_resource_class(label)
+            found = next((one for one in rest if one.resource_class == name), None)
+            if found is not None:
+                rest.remove(found)
+                ordered.append(found)
+        return (*ordered, *rest)
+
+    def record(self) -> ServerRecord:
+        context = self.migration_context
+        old = context.old_resources if context is not None and self.old_flavor is not None else ()
+        return ServerRecord(
+            id=self.uuid,
+            name=self.display_name,
+            instance_name=self.name,
+            vm_state=self.vm_state,
+            task_state=self.task_state,
+            power_state=self.power_state,
+            host=self.host,
+            flavor=self.flavor,
+            # The API shows a fault with these states alone.
+            fault=self.fault if self.vm_state in (VMState.ERROR, VMState.DELETED) else None,
+            namespaces=tuple(one.device for one in self.ordered(self.resources, self.flavor)),
+            old_namespaces=tuple(one.device for one in old),
+            created=self.created_at,
+            launched=self.launched_at,
+        )
+
+
+class _Watch:
+    """Somebody waiting for ``found`` to give something."""
+
+    def __init__(self, found: Callable[[], object]) -> None:
+        self.found = found
+        self.result: object = None
+        self.event = threading.Event()
+
+    def look(self) -> bool:
+        """Whether the wait is over; an error of ``found`` ends it too."""
+        try:
+            self.result = self.found()
+        except Exception as error:
+            self.result = error
+        if self.result is not None:
+            self.event.set()
+        return self.result is not None
+
+
+class Database:
+    """Instances and migrations, changed under one lock.
+
+    Whoever waits is not woken at each change: the thread that makes a change looks for them, and
+    wakes those whose wait is over. A switch between threads costs more than the look.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._instances: dict[str, Instance] = {}
+        self._migrations: list[Migration] = []
+        self._watches: list[_Watch] = []
+
+    # Instances
+
+    def add_instance(self, instance: Instance) -> None:
+        with self.lock:
+            self._instances[instance.uuid] = instance
+            self.changed()
+
+    def next_number(self) -> int:
+        """The number of the next instance, which its domain is named for."""
+        with self.lock:
+            return len(self._instances) + 1
+
+    def instance(self, uuid: str) -> Instance:
+        """A live instance.
+
+        :raises InstanceNotFound: when there is none, or it has been deleted.
+        """
+        with self.lock:
+            instance = self._instances.get(uuid)
+            if instance is None or instance.deleted:
+                raise errors.InstanceNotFound(instance_id=uuid)
+            return instance
+
+    def any_instance(self, uuid: str) -> Instance:
+        """An instance, deleted or not."""
+        with self.lock:
+            try:
+                return self._instances[uuid]
+            except KeyError:
+                raise errors.InstanceNotFound(instance_id=uuid) from None
+
+    def instances(self) -> list[Instance]:
+        """The live instances, oldest first."""
+        with self.lock:
+            return [one for one in self._instances.values() if not one.deleted]
+
+    def save(
+        self,
+        instance: Instance,
+        expected_task_state: Iterable[TaskState | None] | None = None,
+        **changes: object,
+    ) -> None:
+        """Change an instance.
+
+        :param expected_task_state: the tasks that the change may find.
+        :raises UnexpectedDeletingTaskStateError: when it is being deleted instead.
+        :raises UnexpectedTaskStateError: when it finds another one.
+        :raises InstanceNotFound: when it has been deleted.
+        """
+        with self.lock:
+            if instance.deleted:
+                raise errors.InstanceNotFound(instance_id=instance.uuid)
+            if expected_task_state is not None:
+                expected = list(expected_task_state)
+                if instance.task_state not in expected:
+                    kind = (errors.UnexpectedDeletingTaskStateError
+                            if instance.task_state in DELETING_STATES
+                            else errors.UnexpectedTaskStateError)
+                    raise kind(
+                        instance_uuid=instance.uuid,
+                        expected={'task_state': expected},
+                        actual={'task_state': instance.task_state})
+            for name, value in changes.items():
+                setattr(instance, name, value)
+            self.changed()
+
+    # Migrations
+
+    def add_migration(self, migration: Migration) -> None:
+        with self.lock:
+            self._migrations.append(migration)
+            self.changed()
+
+    def save_migration(self, migration: Migration, **changes: object) -> None:
+        with self.lock:
+            for name, value in changes.items():
+                setattr(migration, name, value)
+            self.changed()
+
+    def migrations(self, instance_uuid: str | None = None) -> list[Migration]:
+        with self.lock:
+            return [migration for migration in self._migrations
+                    if instance_uuid in (None, migration.instance_uuid)]
+
+    def migration(self, instance_uuid: str, *statuses: str) -> Migration:
+        """The latest migration of an instance with one of ``statuses``.
+
+        :raises MigrationNotFoundByStatus: when it has none.
+        """
+        for migration in reversed(self.migrations(instance_uuid)):
+            if migration.status in statuses:
+                return migration
+        raise errors.MigrationNotFoundByStatus(
+            instance_id=instance_uuid, status=' or '.join(statuses))
+
+    # Actions
+
+    def start_action(self, instance: Instance, action: str, request_id: str) -> Action:
+        record = Action(action, request_id)
+        with self.lock:
+            instance.actions.append(record)
+        return record
+
+    def start_event(self, action: Action, event: str, host: str | None) -> int:
+        """Note that a step of a request begins; returns what :meth:`finish_event` wants."""
+        with self.lock:
+            action.events.append(InstanceActionEvent(event, host))
+            return len(action.events) - 1
+
+    def finish_event(self, action: Action, index: int, traceback: str | None = None) -> None:
+        with self.lock:
+            begun = action.events[index]
+            result = 'Success' if traceback is None else 'Error'
+            action.events[index] = InstanceActionEvent(
+                begun.event, begun.host, result, traceback)
+            self.changed()
+
+    # Waiting
+
+    def changed(self) -> None:
+        """Look for those whose wait is over; called under the lock after every change."""
+        if self._watches:
+            self._watches = [watch for watch in self._watches if not watch.look()]
+
+    def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
+        """Wait until ``found`` gives something else than None, at most for ``seconds``.
+
+        :raises Exception: what ``found`` raises.
+        """
+        watch = _Watch(found)
+        with self.lock:
+            if not watch.look():
+                self._watches.append(watch)
+        if not watch.event.wait(seconds):
+            with self.lock:
+                if watch in self._watches:
+                    self._watches.remove(watch)
+                watch.look()
+        result = watch.result
+        if isinstance(result, Exception):
+            raise result
+        return result  # type: ignore[return-value]
