@@ -60,3 +60,231 @@ registration, ``connect_set_identity``, and the refusal of what a read-only conn
 with libvirt's error (the table's column; flags that are refused to readers, such as
 ``VIR_DOMAIN_XML_SECURE``, too). So a connection need not look at ``readonly`` for these.
 """
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import libvirt
+
+from vpmem_harness.libvirtd import access
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.later import Later
+from vpmem_harness.libvirtd.wire import shapes, xdr
+from vpmem_harness.libvirtd.wire.procedures import BY_NAME, Procedure
+from vpmem_harness.libvirtd.wire.session import Call, Session
+
+LOG = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """What ``Hypervisor.connect`` returns; its methods are found by name."""
+
+    emit: Callable[..., None]
+
+    def close(self) -> None:
+        """Forgets what the client has registered."""
+
+
+class Hypervisor(Protocol):
+    """What a daemon serves."""
+
+    def connect(self, readonly: bool) -> Connection:
+        """Opens a connection for one client."""
+
+
+class DropConnection(Exception):
+    """Raised by an ``Intercept`` to cut the client off without an answer."""
+
+
+#: Stands between a call and its execution: ``intercept(call, execute)`` returns what the call's
+#: result shall be, most simply ``execute()``.  It may raise a ``LibvirtError`` in its place, before
+#: or after executing; raise ``DropConnection``, before or after; or return a ``Later`` and complete
+#: it when it likes, with ``later.run(execute)`` in the loop's thread (``EventLoop.call_soon``).
+Intercept = Callable[[Call, Callable[[], Any]], Any]
+
+#: VIR_DRV_FEATURE_* that the daemon answers itself: descriptor passing, event callbacks, close
+#: callbacks.  Source: remoteDispatchConnectSupportsFeature and src/libvirt_internal.h.
+_DAEMON_FEATURES: Final = frozenset((8, 14, 15))
+
+#: The arguments by which a client says how much it wants of a list.
+_WANTED: Final = frozenset((
+    'need_results', 'nparams', 'maxnames', 'maxids', 'maxuuids', 'maxcells', 'maxerrors',
+    'maxStats'))
+
+
+class Dispatcher:
+    """Executes the calls of one session."""
+
+    def __init__(self, session: Session, hypervisor: Hypervisor, *, readonly: bool,
+                 flush: Callable[[], None], drop: Callable[[], None],
+                 call_soon: Callable[[Callable[[], object]], None]) -> None:
+        self._session = session
+        self._hypervisor = hypervisor
+        self._readonly = readonly
+        self._flush = flush
+        self._drop = drop
+        self._call_soon = call_soon
+        self._connection: Connection | None = None
+        self._ended = False
+        self._handlers: dict[str, Callable[..., Any]] = self._own_handlers()
+
+    def execute(self, call: Call, intercept: Intercept | None = None) -> None:
+        """Executes a call and answers it, now or when its ``Later`` is done."""
+        try:
+            if intercept is None:
+                result = self._invoke(call)
+            else:
+                result = intercept(call, functools.partial(self._invoke, call))
+        except Exception as error:
+            self._fail(call, error)
+            return
+        if isinstance(result, Later):
+            result.when_done(lambda later: self._call_soon(lambda: self._complete(call, later)))
+        else:
+            self._answer(call, result)
+
+    def close(self) -> None:
+        """Ends the session's connection; what comes for it later is dropped."""
+        if not self._ended:
+            self._ended = True
+            if self._connection is not None:
+                self._connection.close()
+
+    def emit(self, name: str, *fields: Any) -> None:
+        """Sends a message; from any thread, in the order of the calls."""
+        if not self._ended:
+            self._session.emit(BY_NAME[name], fields)
+            self._flush()
+
+    def _invoke(self, call: Call) -> Any:
+        handler = self._handlers.get(call.procedure.method)
+        if handler is None:
+            handler = self._find(call.procedure)
+            self._handlers[call.procedure.method] = handler
+        return handler(*call.arguments)
+
+    def _find(self, procedure: Procedure) -> Callable[..., Any]:
+        """What answers a procedure on this connection, refusals included."""
+        if self._readonly and procedure.refused_to_readers:
+            return functools.partial(access.refuse, procedure)
+        method = getattr(self._connection, procedure.method, None)
+        if method is None or procedure.method in _NO_METHODS:
+            return functools.partial(_unsupported, procedure)
+        if self._readonly:
+            method = access.guard(procedure, method)
+        return _counted(procedure, method)
+
+    def _complete(self, call: Call, later: Later) -> None:
+        if self._ended:
+            return
+        try:
+            result = later.result()
+        except Exception as error:
+            self._fail(call, error)
+        else:
+            self._answer(call, result)
+        self._flush()
+
+    def _answer(self, call: Call, result: Any) -> None:
+        if call.procedure is _CLOSE:
+            self._session.close(call)
+            return
+        count = result_count(call.procedure)
+        try:
+            if count == 1:
+                self._session.reply(call, (result,))
+            else:
+                self._session.reply(call, result if count else ())
+        except xdr.XDRError as error:
+            LOG.error('%s: the result cannot be encoded: %s', call.procedure.name, error)
+            self._session.fail(call, LibvirtError(
+                libvirt.VIR_ERR_RPC, 'Unable to encode message payload',
+                domain=libvirt.VIR_FROM_RPC))
+
+    def _fail(self, call: Call, error: Exception) -> None:
+        if isinstance(error, DropConnection):
+            self._drop()
+            return
+        if not isinstance(error, LibvirtError):
+            LOG.error('%s failed', call.procedure.name, exc_info=error)
+            error = LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR,
+                                 f'{call.procedure.function} failed in the simulated daemon',
+                                 domain=libvirt.VIR_FROM_RPC)
+        self._session.fail(call, error)
+
+    # What is about the session and not the host
+
+    def _own_handlers(self) -> dict[str, Callable[..., Any]]:
+        return {
+            'connect_open': self._connect_open,
+            'connect_close': lambda: None,
+            'connect_supports_feature': self._connect_supports_feature,
+            # A connection to this hypervisor never breaks while its daemon lives.
+            'connect_register_close_callback': lambda: None,
+            'connect_unregister_close_callback': lambda: None,
+            'connect_set_identity': lambda parameters, flags: None,
+        }
+
+    def _connect_open(self, name: str | None, flags: int) -> None:
+        if self._connection is not None:
+            raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, 'connection already open',
+                               domain=libvirt.VIR_FROM_RPC)
+        access.check_uri(name)
+        self._readonly = self._readonly or bool(flags & libvirt.VIR_CONNECT_RO)
+        connection = self._hypervisor.connect(self._readonly)
+        connection.emit = self.emit
+        self._connection = connection
+        self._session.opened = True
+
+    def _connect_supports_feature(self, feature: int) -> int:
+        if feature in _DAEMON_FEATURES:
+            return 1
+        ask = getattr(self._connection, 'connect_supports_feature', None)
+        return int(ask(feature)) if ask is not None else 0
+
+
+_CLOSE: Final = BY_NAME['connect_close']
+#: Public names of a connection that answer no procedure.
+_NO_METHODS: Final = frozenset(('close', 'emit'))
+
+
+def _unsupported(procedure: Procedure, *arguments: Any) -> Any:
+    raise LibvirtError(libvirt.VIR_ERR_NO_SUPPORT, procedure.function,
+                       domain=procedure.error_domain)
+
+
+@functools.cache
+def result_count(procedure: Procedure) -> int:
+    """How many results a procedure has."""
+    return len(procedure.results.fields)
+
+
+def _counted(procedure: Procedure, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps a method that may return a plain list where a list and its length are due."""
+    results = procedure.results.fields
+    if not results or not isinstance(results[0].type, shapes.ListOf) or len(results) > 2:
+        return method
+    names = [field.name for field in procedure.arguments.fields]
+    wanted = next((at for at, name in enumerate(names) if name in _WANTED), None)
+    with_count = len(results) == 2
+
+    @functools.wraps(method)
+    def call(*arguments: Any) -> Any:
+        result = method(*arguments)
+        if not isinstance(result, list):
+            return result
+        count = len(result)
+        if wanted is not None:
+            limit = arguments[wanted]
+            if limit == 0 and with_count:
+                result = []
+            elif names[wanted] != 'need_results':
+                result = result[:limit]
+                count = len(result)
+        return (result, count) if with_count else result
+
+    return call

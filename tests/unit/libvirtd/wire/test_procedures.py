@@ -1,0 +1,68 @@
+"""The table can be read whole, and says what libvirt's sources say."""
+
+from __future__ import annotations
+
+import libvirt
+import testtools
+
+from vpmem_harness.libvirtd.wire import shapes, table
+from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS
+
+
+class TableTest(testtools.TestCase):
+
+    def test_every_number_is_there(self):
+        """The remote program has no gaps."""
+        numbers = sorted(PROGRAMS[table.REMOTE_PROGRAM])
+        self.assertEqual(list(range(1, numbers[-1] + 1)), numbers)
+
+    def test_every_shape_can_be_read(self):
+        """Each line's notation is right."""
+        for procedure in BY_NAME.values():
+            self.assertIsInstance(procedure.arguments, shapes.Struct)
+            self.assertIsInstance(procedure.results, shapes.Struct)
+
+    def test_a_line(self):
+        """A procedure has its number, its function, its mark, its shapes and its domain."""
+        procedure = BY_NAME['domain_create_with_flags']
+        self.assertEqual(
+            (table.REMOTE_PROGRAM, 196, 'virDomainCreateWithFlags', True, ['dom', 'flags'],
+             ['dom'], libvirt.VIR_FROM_DOMAIN),
+            (procedure.program, procedure.number, procedure.function,
+             procedure.refused_to_readers, [f.name for f in procedure.arguments.fields],
+             [f.name for f in procedure.results.fields], procedure.error_domain))
+
+    def test_limits_of_lists(self):
+        """A list has libvirt's limit."""
+        (result, _) = BY_NAME['connect_list_all_node_devices'].results.fields
+        self.assertEqual(65536, result.type.limit)
+
+    def test_messages_have_no_function(self):
+        """What the daemon sends unasked is no procedure that a client could call."""
+        self.assertIsNone(BY_NAME['domain_event_callback_device_removed'].function)
+
+    def test_functions_are_public(self):
+        """The functions behind the procedures are spelt as libvirt-python's classes know them."""
+        methods = {name.lower() for kind in (libvirt.virConnect, libvirt.virDomain)
+                   for name in vars(kind)}
+        for procedure in ('domain_get_xml_desc', 'domain_inject_nmi', 'node_get_cpu_map'):
+            name = BY_NAME[procedure].function.removeprefix('virDomain').removeprefix('virNode')
+            self.assertIn(name.removeprefix('Get').lower(), {m.removeprefix('get')
+                                                            for m in methods})
+
+
+class NotationTest(testtools.TestCase):
+
+    def test_what_is_no_notation(self):
+        """A field without its type is found out."""
+        self.assertRaises(ValueError, shapes.read_fields, 'dom flags:uint', {})
+
+    def test_nested_shapes(self):
+        """Shapes nest, in parentheses, lists and options."""
+        read = shapes.read_fields('a:(b:int c:string?)[3] d:chars*4 e:opaque[2]', {})
+        self.assertEqual(shapes.Struct((
+            shapes.Field('a', shapes.ListOf(shapes.Struct((
+                shapes.Field('b', shapes.Scalar('int')),
+                shapes.Field('c', shapes.Optional(shapes.String())))), 3)),
+            shapes.Field('d', shapes.Chars(4, True)),
+            shapes.Field('e', shapes.Opaque(2)))), read)

@@ -1,0 +1,229 @@
+"""A session keeps the order of the protocol and outlives every message that it can follow."""
+
+from __future__ import annotations
+
+import libvirt
+import testtools
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.libvirtd.wire import client
+from vpmem_harness.libvirtd import values
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.wire import frames, keepalive, table
+from vpmem_harness.libvirtd.wire.procedures import BY_NAME
+from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session
+
+
+class SessionTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.session = Session()
+
+    def open(self):
+        self.session.opened = True
+
+    def ask(self, data, now=0.0):
+        """Feeds bytes and returns the calls that want an answer."""
+        self.session.receive(data, now)
+        calls = []
+        while (call := self.session.next_call()) is not None:
+            calls.append(call)
+        return calls
+
+    def answers(self):
+        return client.answers(self.session.take_output())
+
+    def refusal(self, data):
+        """The one error that the session answers by itself."""
+        self.assertEqual([], self.ask(data))
+        (answer,) = self.answers()
+        self.assertEqual((frames.REPLY, frames.ERROR), (answer.kind, answer.status))
+        return answer.error
+
+
+class CallTest(SessionTest):
+
+    def test_authentication_is_none(self):
+        """A client that asks how to authenticate hears that it need not."""
+        self.assertEqual([], self.ask(client.call('auth_list')))
+        self.assertEqual([([0],)], [answer.results for answer in self.answers()])
+
+    def test_open_and_close_come_before_the_connection(self):
+        """connect_open and connect_close are the owner's calls from the start."""
+        calls = self.ask(client.call('connect_open', 'qemu:///system', 0)
+                         + client.call('connect_close'))
+        self.assertEqual(['connect_open', 'connect_close'], [c.procedure.name for c in calls])
+        self.assertEqual(('qemu:///system', 0), calls[0].arguments)
+
+    def test_nothing_else_does(self):
+        """Before the connection is open libvirtd's error says so; of which driver, too."""
+        error = self.refusal(client.call('connect_get_hostname'))
+        self.assertEqual('internal error: hypervisor connection not open', error['message'])
+        self.assertEqual((libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_FROM_RPC),
+                         (error['code'], error['domain']))
+        error = self.refusal(client.call('connect_list_all_networks', 1, 0))
+        self.assertEqual('internal error: connection not open', error['message'])
+
+    def test_a_reply_carries_the_serial(self):
+        """The reply says which call it answers, and holds the results."""
+        self.open()
+        (call,) = self.ask(client.call('connect_get_hostname', serial=77))
+        self.session.reply(call, ('host',))
+        (answer,) = self.answers()
+        self.assertEqual((77, frames.REPLY, frames.OK, ('host',)),
+                         (answer.serial, answer.kind, answer.status, answer.results))
+
+    def test_an_error_carries_all_its_fields(self):
+        """The error object arrives as it was raised."""
+        self.open()
+        (call,) = self.ask(client.call('domain_create', values.DomainHandle('a', bytes(16))))
+        error = LibvirtError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, 'no', int1=3)
+        self.session.fail(call, error)
+        (answer,) = self.answers()
+        self.assertEqual(
+            {'code': 67, 'domain': error.domain, 'message': 'unsupported configuration: no',
+             'level': 2, 'dom': None, 'str1': 'unsupported configuration: %s', 'str2': 'no',
+             'str3': None, 'int1': 3, 'int2': -1, 'net': None}, answer.error)
+
+    def test_calls_wait_at_the_limit(self):
+        """At most five calls of a client are under way; the next waits for an answer."""
+        self.open()
+        calls = self.ask(client.call('connect_get_hostname') * (CALLS_MAX + 1))
+        self.assertEqual((CALLS_MAX, False), (len(calls), self.session.wants_input))
+        self.session.reply(calls[3], ('host',))
+        self.assertIsNotNone(self.session.next_call())
+        self.assertIsNone(self.session.next_call())
+
+    def test_close_is_the_last_answer(self):
+        """After connect_close the reply is written and nothing more is read."""
+        self.open()
+        (call,) = self.ask(client.call('connect_close'))
+        self.session.close(call)
+        self.assertTrue(self.session.closing)
+        self.assertEqual(1, len(self.answers()))
+        self.assertEqual([], self.ask(client.call('connect_get_hostname')))
+
+    def test_a_message_that_no_call_asked_for(self):
+        """An event is a message with its fields, and serial 1 as from libvirtd."""
+        domain = values.DomainHandle('a', bytes(16), 1)
+        self.session.emit(BY_NAME['domain_event_callback_lifecycle'], (4, (domain, 2, 0)))
+        (event,) = self.answers()
+        self.assertEqual((frames.MESSAGE, 1, (4, (domain, 2, 0))),
+                         (event.kind, event.serial, event.fields))
+
+
+class RefusalTest(SessionTest):
+
+    def setUp(self):
+        super().setUp()
+        self.open()
+
+    def test_unknown_program(self):
+        """A program that is not ours is named in the error, as libvirtd prints it."""
+        error = self.refusal(frames.frame(0x90000000, 1, frames.CALL, 1, frames.OK))
+        self.assertEqual('Cannot find program -1879048192 version 1', error['message'])
+        self.assertEqual(libvirt.VIR_ERR_RPC, error['code'])
+
+    def test_unknown_version(self):
+        """So is a version."""
+        error = self.refusal(frames.frame(
+            table.REMOTE_PROGRAM, 1, frames.CALL, 1, frames.OK, version=2))
+        self.assertEqual('Cannot find program 536903814 version 2', error['message'])
+
+    def test_unknown_procedure(self):
+        """A number beyond the table, and a message's number, are no procedures."""
+        for number in (0, 9999, -5, BY_NAME['domain_event_callback_lifecycle'].number):
+            error = self.refusal(frames.frame(
+                table.REMOTE_PROGRAM, number, frames.CALL, 1, frames.OK))
+            self.assertEqual(f'unknown procedure: {number}', error['message'])
+
+    def test_unexpected_status(self):
+        """A call whose status is not OK is refused."""
+        error = self.refusal(client.call('connect_get_hostname', status=frames.ERROR))
+        self.assertEqual('Unexpected message status 1', error['message'])
+
+    def test_undecodable_arguments(self):
+        """Arguments that do not fit are refused, and the session goes on."""
+        procedure = BY_NAME['domain_create']
+        error = self.refusal(frames.frame(
+            procedure.program, procedure.number, frames.CALL, 1, frames.OK, b'noise'))
+        self.assertEqual('Unable to decode message payload', error['message'])
+        self.assertEqual(1, len(self.ask(client.call('connect_get_hostname'))))
+
+    def test_authentication_that_nobody_asked_for(self):
+        """Starting to authenticate where none is needed fails."""
+        error = self.refusal(client.call('auth_sasl_init'))
+        self.assertEqual(libvirt.VIR_ERR_AUTH_FAILED, error['code'])
+
+    def test_what_is_no_call_is_dropped(self):
+        """Replies, messages and stream data from a client are ignored."""
+        for kind in (frames.REPLY, frames.MESSAGE, frames.STREAM, 6, 99):
+            self.assertEqual([], self.ask(client.call('connect_get_hostname', kind=kind)))
+        self.assertEqual([], self.answers())
+
+    @settings(deadline=None, max_examples=300)
+    @given(st.data())
+    def test_noise_raises_one_error(self, data):
+        """No bytes raise anything but FrameError, and each call gets one answer at most."""
+        session = Session()
+        session.opened = data.draw(st.booleans())
+        headers = st.builds(
+            lambda program, number, kind, payload: frames.frame(
+                program, number, kind, 1, frames.OK, payload),
+            st.sampled_from((table.REMOTE_PROGRAM, table.QEMU_PROGRAM, table.KEEPALIVE_PROGRAM)),
+            st.integers(-3, 460), st.integers(0, 6), st.binary(max_size=60))
+        try:
+            for piece in data.draw(st.lists(headers | st.binary(max_size=40), max_size=4)):
+                session.receive(piece)
+                while (call := session.next_call()) is not None:
+                    session.fail(call, LibvirtError(libvirt.VIR_ERR_NO_SUPPORT))
+        except frames.FrameError:
+            return
+        client.answers(session.take_output())
+
+
+class KeepAliveTest(SessionTest):
+
+    def test_a_ping_is_answered(self):
+        """A client that pings hears a pong, open or not."""
+        self.assertEqual([], self.ask(client.keepalive(keepalive.PING)))
+        (answer,) = self.answers()
+        self.assertEqual((table.KEEPALIVE_PROGRAM, keepalive.PONG, frames.MESSAGE),
+                         (answer.program, answer.number, answer.kind))
+
+    def test_nothing_is_asked_of_a_client_that_did_not_offer(self):
+        """Without the feature the daemon never pings."""
+        self.assertTrue(self.session.tick(1000.0))
+        self.assertEqual(([], None), (self.answers(), self.session.keepalive.deadline))
+
+    def start(self):
+        self.assertEqual([], self.ask(client.call('connect_supports_feature', 10)))
+        self.assertEqual([(1,)], [answer.results for answer in self.answers()])
+
+    def test_a_silent_client_is_asked_and_given_up(self):
+        """After five pings without a sign of life the session is dead, 30 s from the last."""
+        self.start()
+        asked = []
+        now = 0.0
+        while self.session.tick(now):
+            asked += [now] * len(self.answers())
+            now = self.session.keepalive.deadline
+        self.assertEqual(([5.0, 10.0, 15.0, 20.0, 25.0], 30.0), (asked, now))
+
+    def test_any_frame_is_a_sign_of_life(self):
+        """A frame resets the count and the time."""
+        self.start()
+        for now in (5.0, 10.0, 15.0, 20.0, 25.0):
+            self.assertTrue(self.session.tick(now))
+        self.ask(client.keepalive(keepalive.PONG), 29.0)
+        self.assertEqual(34.0, self.session.keepalive.deadline)
+        self.assertTrue(self.session.tick(34.0))
+        self.assertTrue(self.session.tick(39.0))
+
+    def test_it_can_be_turned_off(self):
+        """An interval of 0 never asks, as in libvirtd.conf."""
+        self.session = Session(keepalive_interval=0)
+        self.start()
+        self.assertIsNone(self.session.keepalive.deadline)

@@ -1,0 +1,141 @@
+"""The codec says what another implementation says, and takes nothing that it would not write."""
+
+from __future__ import annotations
+
+import uuid
+
+import testtools
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.libvirtd.wire import reference
+from vpmem_harness.libvirtd import values
+from vpmem_harness.libvirtd.wire import shapes, xdr
+from vpmem_harness.libvirtd.wire.procedures import BY_NAME, named_shapes
+
+_SHAPED = sorted((p for p in BY_NAME.values() if p.shaped), key=lambda p: (p.program, p.number))
+_SHAPES = sorted({shape for p in _SHAPED for shape in (p.arguments, p.results)}, key=repr)
+
+
+def codec(text: str) -> xdr.Codec:
+    return xdr.compile_type(shapes.read_fields(text, named_shapes()))
+
+
+class ReferenceTest(testtools.TestCase):
+
+    @settings(deadline=None, max_examples=300)
+    @given(st.data())
+    def test_every_shape_encodes_as_xdrlib_does(self, data):
+        """Whatever fits a shape of the table encodes to the bytes of an independent encoder."""
+        shape = data.draw(st.sampled_from(_SHAPES))
+        value = data.draw(reference.fitting(shape))
+        self.assertEqual(reference.encode(shape, value), xdr.compile_type(shape).encode(value))
+
+    @settings(deadline=None, max_examples=300)
+    @given(st.data())
+    def test_every_shape_decodes_what_xdrlib_writes(self, data):
+        """What an independent encoder writes decodes to the value that it was given."""
+        shape = data.draw(st.sampled_from(_SHAPES))
+        value = data.draw(reference.fitting(shape))
+        self.assertEqual(value, xdr.compile_type(shape).decode(reference.encode(shape, value)))
+
+
+class FuzzTest(testtools.TestCase):
+
+    @settings(deadline=None, max_examples=500)
+    @given(st.sampled_from(_SHAPES), st.binary(max_size=200))
+    def test_noise_raises_one_error_or_encodes_to_itself(self, shape, noise):
+        """No input raises anything but XDRError, and what decodes encodes to the same bytes."""
+        both = xdr.compile_type(shape)
+        try:
+            value = both.decode(noise)
+        except xdr.XDRError:
+            return
+        self.assertEqual(noise, both.encode(value))
+
+    @settings(deadline=None, max_examples=300)
+    @given(st.data())
+    def test_a_damaged_message_raises_one_error_or_encodes_to_itself(self, data):
+        """The same for messages that were right until a byte of them was changed."""
+        shape = data.draw(st.sampled_from(_SHAPES))
+        message = bytearray(reference.encode(shape, data.draw(reference.fitting(shape))))
+        if message:
+            message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
+        both = xdr.compile_type(shape)
+        try:
+            value = both.decode(bytes(message))
+        except xdr.XDRError:
+            return
+        self.assertEqual(bytes(message), both.encode(value))
+
+
+class ValueTest(testtools.TestCase):
+
+    def test_an_object_is_a_handle(self):
+        """An object with the attributes of a handle encodes as the handle does."""
+        class Domain:
+            name = 'one'
+            uuid = uuid.UUID(int=7)
+            id = 3
+
+        shape = codec('dom:domain')
+        self.assertEqual(
+            shape.encode((values.DomainHandle('one', Domain.uuid.bytes, 3),)),
+            shape.encode((Domain(),)))
+
+    def test_a_uuid_may_be_a_string(self):
+        """A UUID is taken as bytes, as an object and as its string."""
+        number = uuid.UUID(int=99)
+        shape = codec('uuid:uuid')
+        self.assertEqual([number.bytes] * 3, [
+            shape.encode((form,)) for form in (number.bytes, number, str(number))])
+
+    def test_a_handle_decodes_to_its_type(self):
+        """A domain on the wire becomes a DomainHandle."""
+        domain = values.DomainHandle('one', bytes(16), -1)
+        shape = codec('dom:domain flags:uint')
+        (decoded, flags) = shape.decode(shape.encode((domain, 1)))
+        self.assertIsInstance(decoded, values.DomainHandle)
+        self.assertEqual((domain, 1), (decoded, flags))
+
+    def test_bytes_that_are_no_text_survive(self):
+        """A string that is not UTF-8 decodes, and encodes to the same bytes."""
+        wire = codec('data:opaque[10]').encode((b'\xff\xfe',))
+        shape = codec('name:string')
+        self.assertEqual(wire, shape.encode(shape.decode(wire)))
+
+
+class LimitTest(testtools.TestCase):
+
+    def refused(self, text, value):
+        self.assertRaises(xdr.XDRError, codec(text).encode, value)
+
+    def test_a_list_that_is_too_long(self):
+        """A list has at most as many items as libvirt allows, in both directions."""
+        shape = codec('names:string[2]')
+        wire = codec('names:string[3]').encode((['a', 'b', 'c'],))
+        self.assertRaises(xdr.XDRError, shape.decode, wire)
+        self.refused('names:string[2]', (['a', 'b', 'c'],))
+
+    def test_a_string_that_is_too_long(self):
+        """A string has at most 4 MiB."""
+        self.refused('xml:string', ('x' * (xdr.STRING_MAX + 1),))
+        self.assertEqual(4 + xdr.STRING_MAX, len(codec('xml:string').encode(
+            ('x' * xdr.STRING_MAX,))))
+
+    def test_values_that_do_not_fit(self):
+        """A value of another type, range or number raises XDRError and nothing else."""
+        for text, value in (('flags:uint', (-1,)), ('flags:uint', ('1',)), ('xml:string', (b'x',)),
+                            ('xml:string', (None,)), ('a:int b:int', (1,)), ('a:int', (1, 2)),
+                            ('state:uchar', (256,)), ('uuid:uuid', (b'short',)),
+                            ('uuid:uuid', ('short',)), ('dom:domain', (object(),)),
+                            ('params:typed_param[2]', ([('a', 99, 1)],)), ('l:int[2]', (7,)),
+                            ('l:domain[2]', ([None],))):
+            self.refused(text, value)
+
+    def test_what_libvirt_never_writes(self):
+        """Padding, pointers and remainders that no encoder writes are refused."""
+        for text, wire in (('name:string', b'\0\0\0\1a\0\0\1'), ('name:string?', b'\0\0\0\2'),
+                           ('state:uchar', b'\0\0\1\0'), ('flags:uint', bytes(5)),
+                           ('name:string', b'\0\0\0\7abc')):
+            self.assertRaises(xdr.XDRError, codec(text).decode, wire)

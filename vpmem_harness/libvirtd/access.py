@@ -1,0 +1,75 @@
+"""What a read-only connection may not do, and which URI this daemon opens.
+
+libvirt refuses in its public functions, before any driver: most by their name (the mark in the
+procedure table), a few by an argument.  Source: virCheckReadOnlyGoto and VIR_CONNECT_RO in
+src/libvirt-*.c of libvirt 9.0.0.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.wire.procedures import Procedure
+
+#: Procedure to (argument, flags of which none may be set).
+_SECURE_FLAGS: Final[dict[str, tuple[int, int]]] = {
+    'domain_get_xml_desc': (1, libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE),
+    'domain_managed_save_get_xml_desc': (1, libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE),
+    'domain_snapshot_get_xml_desc': (1, libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE),
+    'domain_checkpoint_get_xml_desc': (1, libvirt.VIR_DOMAIN_CHECKPOINT_XML_SECURE),
+}
+
+#: Procedure to what asks the guest, which only a writer may.
+_GUEST: Final[dict[str, Callable[..., bool]]] = {
+    'domain_get_vcpus_flags': lambda dom, flags: bool(flags & libvirt.VIR_DOMAIN_VCPU_GUEST),
+    'domain_interface_addresses': lambda dom, source, flags: (
+        bool(source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)),
+}
+
+
+def refuse(procedure: Procedure, *arguments: Any) -> Any:
+    """Raises what libvirt says to a reader that wants to write."""
+    raise LibvirtError(libvirt.VIR_ERR_OPERATION_DENIED,
+                       f'read only access prevents {procedure.function}',
+                       domain=procedure.error_domain)
+
+
+def guard(procedure: Procedure, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps a method that refuses some arguments to a reader; others come back as they are."""
+    secure = _SECURE_FLAGS.get(procedure.method)
+    guest = _GUEST.get(procedure.method)
+    if secure is None and guest is None:
+        return method
+
+    @functools.wraps(method)
+    def call(*arguments: Any) -> Any:
+        if guest is not None and guest(*arguments):
+            refuse(procedure)
+        if secure is not None and arguments[secure[0]] & secure[1]:
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_DENIED,
+                               f'{procedure.function} with secure flag',
+                               domain=procedure.error_domain)
+        return method(*arguments)
+
+    return call
+
+
+def check_uri(uri: str | None) -> None:
+    """Raises what libvirtd says to a client that wants another driver than QEMU's.
+
+    The client strips the transport: ``qemu+unix:///system?socket=...`` arrives as
+    ``qemu:///system``.
+    """
+    if uri is None or uri in ('', 'qemu:///system'):
+        return
+    driver, _, path = uri.partition('://')
+    if driver != 'qemu':
+        raise LibvirtError(libvirt.VIR_ERR_NO_CONNECT, uri, domain=libvirt.VIR_FROM_NONE)
+    raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR,
+                       f"unexpected QEMU URI path '{path[path.find('/'):]}', try qemu:///system",
+                       domain=libvirt.VIR_FROM_QEMU)

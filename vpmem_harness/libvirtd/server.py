@@ -1,0 +1,279 @@
+"""A host's daemon: its sockets, and the clients that are connected to them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import resource
+import socket
+import struct
+import urllib.parse
+from typing import Final
+
+from vpmem_harness import eventloop, exceptions
+from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept
+from vpmem_harness.libvirtd.wire.frames import FrameError
+from vpmem_harness.libvirtd.wire.session import Session
+
+LOG = logging.getLogger(__name__)
+
+_READ_SIZE: Final = 8192            # enough for any usual call
+_READ_SIZE_MAX: Final = 1 << 20     # while a long frame arrives
+#: What a client may leave unread before it is cut off.
+_UNREAD_MAX: Final = 64 << 20
+#: Descriptors left to the rest of the process.
+_SPARE: Final = 64
+#: struct ucred: pid, uid, gid.
+_CREDENTIALS: Final = struct.Struct('iII')
+
+
+class Client:
+    """One connected client: its socket on one side, its session on the other."""
+
+    def __init__(self, daemon: Daemon, sock: socket.socket, readonly: bool) -> None:
+        self._daemon = daemon
+        self._loop = daemon.loop
+        self._socket = sock
+        self._session = Session(keepalive_interval=daemon.keepalive_interval,
+                                keepalive_count=daemon.keepalive_count)
+        self._dispatcher = Dispatcher(
+            self._session, daemon.hypervisor, readonly=readonly, flush=self._flush,
+            drop=self.close, call_soon=self._loop.call_soon)
+        self._backlog = bytearray()     # what the client has not taken yet
+        self._events = eventloop.READABLE
+        self._timer: eventloop.Timer | None = None
+        self._flushing = False
+        self._closed = False
+        self._loop.watch(sock, self._events, self._ready)
+
+    def _ready(self, mask: int) -> None:
+        if mask & eventloop.WRITABLE:
+            self._write()
+        if mask & eventloop.READABLE:
+            self._read()
+        elif mask & ~eventloop.WRITABLE:
+            self.close()        # hung up or broken, and nothing left to read
+
+    def _read(self) -> None:
+        session = self._session
+        try:
+            data = self._socket.recv(min(max(_READ_SIZE, session.missing), _READ_SIZE_MAX))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b''
+        if not data:
+            self.close()
+            return
+        try:
+            session.receive(data, self._loop.now)
+        except FrameError as error:
+            LOG.warning('A client of %s is cut off: %s', self._daemon.path, error)
+            self.close()
+            return
+        self._work()
+
+    def _work(self) -> None:
+        """Executes what the session has for us and writes what it says."""
+        session = self._session
+        while (call := session.next_call()) is not None:
+            self._dispatcher.execute(call, self._daemon.intercept)
+            if self._closed:
+                return
+        self._write()
+        if session.keepalive.started and self._timer is None:
+            self._keep_alive()
+
+    def _write(self) -> None:
+        data: bytes | bytearray = self._session.take_output()
+        backlog = self._backlog
+        if backlog:
+            backlog += data
+            data = backlog
+        if self._closed:
+            return
+        if data:
+            try:
+                sent = self._socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self.close()
+                return
+            if data is backlog:
+                del backlog[:sent]
+            elif sent < len(data):
+                backlog += data[sent:]
+            if len(backlog) > _UNREAD_MAX:
+                LOG.warning('A client of %s is cut off: it left %d bytes unread',
+                            self._daemon.path, len(backlog))
+                self.close()
+                return
+        if backlog:
+            events = eventloop.WRITABLE     # nothing new is read until the answers are
+        elif self._session.closing:
+            self.close()
+            return
+        else:
+            events = eventloop.READABLE if self._session.wants_input else 0
+        if events != self._events:
+            self._events = events
+            self._loop.modify(self._socket, events)
+
+    def _flush(self) -> None:
+        """Has the output written soon, whatever thread asks for it."""
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flushing = False
+        if not self._closed:
+            self._work()
+
+    def _keep_alive(self) -> None:
+        self._timer = None
+        if self._closed:
+            return
+        if not self._session.tick(self._loop.now):
+            LOG.warning('A client of %s is cut off: it did not answer keepalive',
+                        self._daemon.path)
+            self.close()
+            return
+        self._write()
+        deadline = self._session.keepalive.deadline
+        if deadline is not None and not self._closed:
+            self._timer = self._loop.call_later(max(0.0, deadline - self._loop.now),
+                                                self._keep_alive)
+
+    def close(self) -> None:
+        """Cuts the client off, at once and without a word; in the loop's thread."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop.forget(self._socket)
+        self._socket.close()
+        self._daemon.clients.discard(self)
+        self._dispatcher.close()
+
+
+class Daemon:
+    """A simulated libvirtd on a UNIX socket, and on a second one for readers if wanted.
+
+    ``start`` makes the socket (0600; its directory should be 0700) and ``stop`` takes everything
+    down, also with clients connected or waiting for answers.  Clients of other users are refused,
+    root excepted.  ``intercept`` is for faults: see ``dispatch.Intercept``.
+    """
+
+    def __init__(self, hypervisor: Hypervisor, path: str, *, readonly_path: str | None = None,
+                 loop: eventloop.EventLoop | None = None, keepalive_interval: float = 5,
+                 keepalive_count: int = 5) -> None:
+        self.hypervisor = hypervisor
+        self.path = path
+        self.readonly_path = readonly_path
+        self.keepalive_interval = keepalive_interval
+        self.keepalive_count = keepalive_count
+        self.intercept: Intercept | None = None
+        self.clients: set[Client] = set()
+        self._given_loop = loop
+        self._loop: eventloop.EventLoop | None = None
+        self._listeners: list[eventloop.Listener] = []
+
+    @property
+    def uri(self) -> str:
+        """What a client connects to: libvirt's URI for this socket."""
+        return f'qemu+unix:///system?socket={urllib.parse.quote(self.path)}'
+
+    @property
+    def loop(self) -> eventloop.EventLoop:
+        if self._loop is None:
+            raise RuntimeError('the daemon does not run: start it first')
+        return self._loop
+
+    @property
+    def running(self) -> bool:
+        return self._loop is not None
+
+    def start(self) -> None:
+        """Begins to serve; raises ``LimitError`` where a limit of this machine is in the way."""
+        if self._loop is not None:
+            return
+        self._loop = self._given_loop or eventloop.acquire()
+        try:
+            for path, readonly in ((self.path, False), (self.readonly_path, True)):
+                if path is not None:
+                    self._listeners.append(self._listen(path, readonly))
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends all sessions, removes the sockets, and gives the loop back."""
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.close()
+        loop.run_and_wait(self._cut_off)
+        if self._given_loop is None:
+            eventloop.release(loop)
+
+    def kill(self) -> None:
+        """What a killed daemon leaves: no session, no listener, but the socket's path."""
+        loop = self._loop
+        if loop is None:
+            return
+        for listener in self._listeners:
+            listener.close(unlink=False)
+        self._listeners.clear()
+        loop.run_and_wait(self._cut_off)
+        self._loop = None
+        if self._given_loop is None:
+            eventloop.release(loop)
+
+    def drop_clients(self) -> None:
+        """Cuts every client off, and goes on serving new ones."""
+        self.loop.run_and_wait(self._cut_off)
+
+    def _cut_off(self) -> None:
+        for client in list(self.clients):
+            client.close()
+
+    def _listen(self, path: str, readonly: bool) -> eventloop.Listener:
+        make_room()
+        return self.loop.listen(path, lambda sock: self._accept(sock, readonly))
+
+    def _accept(self, sock: socket.socket, readonly: bool) -> None:
+        uid = _CREDENTIALS.unpack(
+            sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[1]
+        if uid not in (0, os.getuid()):
+            LOG.warning('A client of %s is refused: it runs as another user', self.path)
+            sock.close()
+            return
+        make_room()
+        self.clients.add(Client(self, sock, readonly))
+
+
+def make_room() -> None:
+    """Raises the soft limit of descriptors before it is in the way.
+
+    Raises ``LimitError`` when the hard limit leaves no room either.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return
+    with contextlib.suppress(OSError):
+        probe = os.dup(2)       # the lowest free number
+        os.close(probe)
+        if probe < soft - _SPARE:
+            return
+    wanted = soft * 2 if hard == resource.RLIM_INFINITY else min(soft * 2, hard)
+    if wanted <= soft:
+        raise exceptions.LimitError(
+            f'this process may open {soft} descriptors and has used them up: raise the hard '
+            'limit (ulimit -Hn), or serve fewer hosts or clients')
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,121 @@
+"""The procedures of the table, looked up by number or by name."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import libvirt
+
+from vpmem_harness.libvirtd.wire import shapes, table, xdr
+
+_LINE = re.compile(r'(\d+) (\w+) (?:-|(\w+)(!?)) ?(\.\.\.)?(.*)')
+
+
+class Procedure:
+    """One procedure or message of a program; its shapes are read at their first use."""
+
+    __slots__ = ('_arguments', '_codecs', '_results', 'function', 'method', 'name', 'number',
+                 'program', 'refused_to_readers', 'shaped')
+
+    def __init__(self, program: int, line: str) -> None:
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f'no line of the procedure table: {line!r}')
+        number, name, function, mark, unknown, rest = match.groups()
+        self.program = program
+        self.number = int(number)
+        self.name: str = name
+        #: The public function, such as ``virDomainCreate``, or None.
+        self.function: str | None = f'vir{function}' if function else None
+        self.refused_to_readers = bool(mark)
+        #: Whether the shapes are known.
+        self.shaped = not unknown
+        #: The method of a connection that answers it.
+        self.method: str = f'qemu_{name}' if program == table.QEMU_PROGRAM else name
+        arguments, _, results = rest.partition('->')
+        self._arguments: str = arguments
+        self._results: str = results
+        self._codecs: tuple[xdr.Codec, xdr.Codec] | None = None
+
+    @property
+    def arguments(self) -> shapes.Struct:
+        return shapes.read_fields(self._arguments, named_shapes())
+
+    @property
+    def results(self) -> shapes.Struct:
+        return shapes.read_fields(self._results, named_shapes())
+
+    @property
+    def codecs(self) -> tuple[xdr.Codec, xdr.Codec]:
+        """The codecs of the arguments (or of a message's fields) and of the results."""
+        if self._codecs is None:
+            self._codecs = (xdr.compile_type(self.arguments), xdr.compile_type(self.results))
+        return self._codecs
+
+    @property
+    def error_domain(self) -> int:
+        """The part of libvirt whose source file holds the public function (``VIR_FROM_*``)."""
+        for pattern, domain in _ERROR_DOMAINS:
+            if pattern.search(self.function or ''):
+                return domain
+        return int(libvirt.VIR_FROM_DOMAIN)
+
+    def __repr__(self) -> str:
+        return f'<Procedure {self.number} {self.name}>'
+
+
+#: The first that fits counts.  Source: VIR_FROM_THIS in the src/libvirt*.c that define them.
+_ERROR_DOMAINS: Final[list[tuple[re.Pattern[str], int]]] = [
+    (re.compile(pattern), domain) for pattern, domain in (
+        (r'^virDomain.*Checkpoint', libvirt.VIR_FROM_DOMAIN_CHECKPOINT),
+        (r'^virDomain.*Snapshot', libvirt.VIR_FROM_DOMAIN_SNAPSHOT),
+        (r'Qemu|Lxc', libvirt.VIR_FROM_NONE),
+        (r'^virDomain', libvirt.VIR_FROM_DOMAIN),
+        (r'NWFilter', libvirt.VIR_FROM_NWFILTER),
+        (r'Network', libvirt.VIR_FROM_NETWORK),
+        (r'Interface', libvirt.VIR_FROM_INTERFACE),
+        (r'Secret', libvirt.VIR_FROM_SECRET),
+        (r'Storage', libvirt.VIR_FROM_STORAGE),
+        (r'NodeDevice|NodeListDevices|NodeNumOfDevices', libvirt.VIR_FROM_NODEDEV),
+        (r'^virConnect(Open|Close)', libvirt.VIR_FROM_NONE),
+    )]
+
+
+def _lines(text: str) -> Iterator[str]:
+    return iter(re.sub(r'\n {8,}', ' ', text).strip('\n').splitlines())
+
+
+@functools.cache
+def named_shapes() -> dict[str, shapes.Struct]:
+    """The shapes that have a name."""
+    named: dict[str, shapes.Struct] = {}
+    waiting = dict(line.split(' = ') for line in _lines(table.SHAPES))
+    while waiting:
+        for name, text in list(waiting.items()):
+            try:
+                fields = shapes.read_fields(text, named).fields
+            except KeyError:
+                continue        # it names one that stands below it
+            named[name] = shapes.Struct(fields, name)
+            del waiting[name]
+    return named
+
+
+def _read(program: int, text: str) -> dict[int, Procedure]:
+    procedures = (Procedure(program, line.strip()) for line in _lines(text))
+    return {procedure.number: procedure for procedure in procedures}
+
+
+#: By program, then by number.
+PROGRAMS: Final[dict[int, dict[int, Procedure]]] = {
+    table.REMOTE_PROGRAM: _read(table.REMOTE_PROGRAM, table.REMOTE),
+    table.QEMU_PROGRAM: _read(table.QEMU_PROGRAM, table.QEMU),
+}
+
+#: By the name of the method that answers it, or by the message's.
+BY_NAME: Final[dict[str, Procedure]] = {
+    procedure.method: procedure
+    for procedures in PROGRAMS.values() for procedure in procedures.values()}

@@ -1,0 +1,228 @@
+"""A client's session as a state machine without I/O: bytes in, calls and bytes out.
+
+The owner feeds ``receive`` with what came, takes calls from ``next_call`` until there are no more,
+answers each with ``reply`` or ``fail`` (in any order), and writes what ``take_output`` gives.  The
+session itself keeps the frames, authenticates, keeps alive, and refuses what comes before the
+connection is open; errors in a single message are answered as libvirtd answers them, and only
+bytes after which the stream cannot be followed raise: ``FrameError``.
+
+Source: src/rpc/virnetserverclient.c, virnetserverprogram.c and src/remote/remote_daemon_dispatch.c
+of libvirt 9.0.0.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+from typing import Any, Final
+
+import libvirt
+
+from vpmem_harness.libvirtd import values
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.wire import frames, keepalive, table, xdr
+from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, Procedure
+
+#: How many calls of one client are under way at a time.  Source: max_client_requests in
+#: src/remote/remote_daemon_config.c.
+CALLS_MAX: Final = 5
+
+#: VIR_DRV_FEATURE_PROGRAM_KEEPALIVE: asking for it starts the daemon's keepalive.
+#: Source: src/libvirt_internal.h, which libvirt-python does not export.
+FEATURE_KEEPALIVE: Final = 10
+
+_AUTH_NONE: Final = 0
+_MESSAGE_SERIAL: Final = 1      # of everything that the daemon sends unasked
+
+_AUTH_LIST: Final = BY_NAME['auth_list']
+_AUTH_OTHERS: Final = frozenset(
+    BY_NAME[f'auth_{name}'] for name in ('sasl_init', 'sasl_start', 'sasl_step', 'polkit'))
+_AUTH: Final = _AUTH_OTHERS | {_AUTH_LIST}
+_SUPPORTS_FEATURE: Final = BY_NAME['connect_supports_feature']
+_OWN: Final = _AUTH | {_SUPPORTS_FEATURE}
+_BEFORE_OPEN: Final = frozenset((BY_NAME['connect_open'], BY_NAME['connect_close']))
+#: What libvirtd hands to a driver of its own and not to the hypervisor's.
+#: Source: get_conn_method in src/rpc/gendispatch.pl.
+_SECONDARY: Final = re.compile(
+    r'(?!domain_)(.*(network|interface|nwfilter|secret|storage)'
+    r'|node_.*device(?!_(reset|re_attach|dettach|detach_flags)))')
+
+
+class Call:
+    """A call that waits for its answer."""
+
+    __slots__ = ('arguments', 'procedure', 'serial')
+
+    def __init__(self, procedure: Procedure, serial: int, arguments: tuple[Any, ...]) -> None:
+        self.procedure = procedure
+        self.serial = serial
+        self.arguments = arguments
+
+    @property
+    def domain(self) -> values.DomainHandle | None:
+        """The domain that the call is about."""
+        for argument in self.arguments:
+            if isinstance(argument, values.DomainHandle):
+                return argument
+        return None
+
+    def __repr__(self) -> str:
+        return f'<Call {self.serial} {self.procedure.name}>'
+
+
+class Session:
+    """One client.  All times are in seconds of the owner's clock."""
+
+    def __init__(self, *, keepalive_interval: float = 5, keepalive_count: int = 5) -> None:
+        self.keepalive = keepalive.KeepAlive(keepalive_interval, keepalive_count)
+        #: Set by the owner once it has answered connect_open.
+        self.opened = False
+        #: Whether the session ends as soon as the output is written.
+        self.closing = False
+        self._splitter = frames.Splitter()
+        self._waiting: collections.deque[bytes] = collections.deque()
+        self._running = 0
+        self._output: collections.deque[bytes] = collections.deque()
+        self._now = 0.0
+
+    def receive(self, data: bytes, now: float = 0.0) -> None:
+        """Takes what has come; raises ``FrameError`` where it cannot be followed."""
+        self._now = self.keepalive.heard = now
+        self._waiting += self._splitter.feed(data)
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether to read on: not while as many calls run as a client may have."""
+        return self._running < CALLS_MAX and not self.closing
+
+    @property
+    def missing(self) -> int:
+        """How many bytes the frame under way still wants, as far as that is known."""
+        return self._splitter.missing
+
+    def next_call(self) -> Call | None:
+        """Returns the next call to execute, or None while there is none."""
+        waiting = self._waiting
+        while waiting and self._running < CALLS_MAX and not self.closing:
+            call = self._route(waiting.popleft())
+            if call is not None:
+                self._running += 1
+                return call
+        return None
+
+    def tick(self, now: float) -> bool:
+        """Keeps alive; False when the client must be taken for dead."""
+        verdict = self.keepalive.tick(now)
+        if verdict is keepalive.Verdict.ASK:
+            self._output.append(keepalive.PING_FRAME)
+        return verdict is not keepalive.Verdict.DEAD
+
+    def reply(self, call: Call, results: tuple[Any, ...]) -> None:
+        """Answers a call; raises ``XDRError``, with nothing sent, where the results do not fit."""
+        procedure = call.procedure
+        payload = procedure.codecs[1].encode(results) if results else b''
+        self._output.append(frames.frame(
+            procedure.program, procedure.number, frames.REPLY, call.serial, frames.OK, payload))
+        self._running -= 1
+
+    def fail(self, call: Call, error: Any) -> None:
+        """Answers a call with an error that has the attributes of ``LibvirtError``."""
+        self._running -= 1
+        self._refuse(call.procedure.program, call.procedure.number, call.serial, error)
+
+    def close(self, call: Call) -> None:
+        """Answers connect_close: the reply is the last that the client gets."""
+        self.reply(call, ())
+        self.closing = True
+        self._waiting.clear()
+
+    def emit(self, procedure: Procedure, fields: tuple[Any, ...]) -> None:
+        """Sends a message that no call asked for; safe to call from any thread."""
+        self._output.append(frames.frame(
+            procedure.program, procedure.number, frames.MESSAGE, _MESSAGE_SERIAL, frames.OK,
+            procedure.codecs[0].encode(fields)))
+
+    def take_output(self) -> bytes:
+        """Returns what there is to write and forgets it."""
+        output = self._output
+        try:
+            first = output.popleft()
+        except IndexError:
+            return b''
+        if not output:
+            return first
+        pieces = [first]
+        while output:
+            pieces.append(output.popleft())
+        return b''.join(pieces)
+
+    def _route(self, frame: bytes) -> Call | None:
+        """Answers a frame or makes it a call."""
+        _, program, version, number, kind, serial, status = frames.HEADER.unpack_from(frame)
+        procedures = PROGRAMS.get(program) if version == table.VERSION else None
+        if kind not in (frames.CALL, frames.CALL_WITH_FDS):
+            if (program == table.KEEPALIVE_PROGRAM and version == table.VERSION
+                    and kind == frames.MESSAGE and number == keepalive.PING):
+                self._output.append(keepalive.PONG_FRAME)
+            return None     # libvirtd drops what is no call
+        if procedures is None:
+            self._refuse(program, number, serial, _rpc(
+                f'Cannot find program {_signed(program)} version {_signed(version)}'), version)
+            return None
+        procedure = procedures.get(number)
+        if status != frames.OK:
+            error = _rpc(f'Unexpected message status {status}')
+        elif procedure is None or (procedure.function is None and procedure not in _AUTH):
+            error = _rpc(f'unknown procedure: {number}')
+        else:
+            skipped = frames.LENGTH_SIZE if kind == frames.CALL_WITH_FDS else 0
+            try:
+                arguments = procedure.codecs[0].decode(
+                    frame[frames.HEADER.size + skipped:]) if procedure.shaped else ()
+            except xdr.XDRError:
+                error = _rpc('Unable to decode message payload')
+            else:
+                return self._admit(Call(procedure, serial, arguments))
+        self._refuse(program, number, serial, error)
+        return None
+
+    def _admit(self, call: Call) -> Call | None:
+        """Answers what is the session's own business; the rest are the owner's calls."""
+        procedure = call.procedure
+        if self.opened and procedure not in _OWN:
+            return call
+        if procedure is _SUPPORTS_FEATURE and call.arguments[0] == FEATURE_KEEPALIVE:
+            self.keepalive.start(self._now)
+            self._answer_itself(call, (1,))
+        elif procedure is _AUTH_LIST:
+            self._answer_itself(call, ([_AUTH_NONE],))
+        elif procedure in _AUTH_OTHERS:
+            self._refuse(procedure.program, procedure.number, call.serial, LibvirtError(
+                libvirt.VIR_ERR_AUTH_FAILED, 'authentication failed',
+                domain=libvirt.VIR_FROM_RPC))
+        elif self.opened or procedure in _BEFORE_OPEN:
+            return call
+        else:
+            whose = '' if _SECONDARY.match(procedure.name) else 'hypervisor '
+            self._refuse(procedure.program, procedure.number, call.serial, LibvirtError(
+                libvirt.VIR_ERR_INTERNAL_ERROR, f'{whose}connection not open',
+                domain=libvirt.VIR_FROM_RPC))
+        return None
+
+    def _answer_itself(self, call: Call, results: tuple[Any, ...]) -> None:
+        self._running += 1
+        self.reply(call, results)
+
+    def _refuse(self, program: int, number: int, serial: int, error: Any,
+                version: int = table.VERSION) -> None:
+        self._output.append(frames.frame(program, number, frames.REPLY, serial, frames.ERROR,
+                                         frames.encode_error(error), version))
+
+
+def _rpc(detail: str) -> LibvirtError:
+    return LibvirtError(libvirt.VIR_ERR_RPC, detail, domain=libvirt.VIR_FROM_RPC)
+
+
+def _signed(number: int) -> int:
+    """How libvirt prints an unsigned number with %d."""
+    return number - (1 << 32) if number >= 1 << 31 else number
