@@ -1,0 +1,165 @@
+"""Replays a recorded session on a simulated machine and compares row by row."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+from vpmem_harness.pmem import CommandResult, DimmSpec, PersistentMemory
+from vpmem_harness.pmem.files import File
+from vpmem_harness.randomness import Randomness
+
+RECORDINGS = pathlib.Path(__file__).parents[2] / 'golden' / 'ndctl'
+
+_UUID = re.compile(r'\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One recorded command with what it printed."""
+
+    number: int
+    step: str
+    command: str
+    rc: int = 0
+    out: str = ''
+    err: str = ''
+    compared: bool = True
+
+
+def load(name: str) -> tuple[dict[str, Any], list[Row]]:
+    """The machine of a recording, and its rows."""
+    lines = (RECORDINGS / name).read_text().splitlines()
+    machine, *records = map(json.loads, lines)
+    rows = [Row(number, '', record['setup'], compared=False) if 'setup' in record
+            else Row(number, record['step'], record['cmd'], record['rc'], record['out'],
+                     record['err'])
+            for number, record in enumerate(records, 1)]
+    return machine, rows
+
+
+def machine_of(recording: dict[str, Any]) -> PersistentMemory:
+    """The machine that a recording was made on."""
+    return PersistentMemory(
+        [DimmSpec(dimm['size'], numa_node=dimm['numa_node'], labels=dimm['labels'],
+                  label_area=dimm['label_area']) for dimm in recording['dimms']],
+        randomness=Randomness(0))
+
+
+class SameUUIDs:
+    """Maps UUIDs of one side to those of the other, one to one, for a whole session."""
+
+    def __init__(self) -> None:
+        self._theirs: dict[str, str] = {}
+        self._ours: dict[str, str] = {}
+
+    def translate(self, recorded: str, simulated: str) -> str:
+        """``simulated`` with each UUID replaced by its counterpart.
+
+        Counterparts are paired where they first stand at the same place. One that stands for two
+        others keeps its own form, and so makes a difference.
+        """
+        for theirs, ours in zip(_UUID.findall(recorded), _UUID.findall(simulated), strict=False):
+            if theirs.strip('0-') and ours.strip('0-') \
+                    and theirs not in self._theirs and ours not in self._ours:
+                self._theirs[theirs], self._ours[ours] = ours, theirs
+        return _UUID.sub(lambda found: self._ours.get(found[0], found[0]), simulated)
+
+
+class RecordedFiles:
+    """The files that stood on the recorded machine."""
+
+    def __init__(self) -> None:
+        self.files = {'/tmp/rnd': File('regular', 2**20), '/tmp/reg': File('regular', 2**22),  # noqa: S108
+                      '/tmp': File('directory'), '/dev/zero': File('character')}  # noqa: S108
+
+    def open(self, path: str) -> File:
+        """As the kernel would."""
+        if path not in self.files:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if self.files[path].kind == 'directory':
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        return self.files[path]
+
+    def create(self, path: str) -> None:
+        """As the kernel would."""
+        if os.path.dirname(path) not in self.files:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        self.files[path] = File('regular')
+
+    def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
+        """As the kernel would."""
+        self.files[path] = File('regular', offset + sum(map(len, chunks)))
+
+
+class Session:
+    """Runs the rows of a recording, shell idioms included, as its shell did."""
+
+    def __init__(self, memory: PersistentMemory) -> None:
+        self.memory = memory
+        self._files = RecordedFiles()
+        self._uuids = SameUUIDs()
+
+    def run(self, row: Row) -> CommandResult:
+        """What the row's command prints here."""
+        command = row.command
+        if command.startswith('su nobody -c '):
+            return self._tool(command.removeprefix('su nobody -c '), as_root=False)
+        if command.startswith('sh -c '):
+            # A device held open while it is destroyed: opening dax devices holds nothing up.
+            inner = next(part for part in re.split(r'[;&]', command) if 'ndctl' in part)
+            return self._tool(inner)
+        if command.startswith('ls -l '):
+            return self._list_and_remove(command)
+        if '| md5sum' in command:
+            return self._checksums(command)
+        return self._tool(re.sub(r' > \S+$', '', command))
+
+    def _tool(self, command: str, as_root: bool = True) -> CommandResult:
+        return self.memory.run(shlex.split(command), as_root=as_root, files=self._files)
+
+    def _list_and_remove(self, command: str) -> CommandResult:
+        path = command.split(';')[0].removeprefix('ls -l ').strip()
+        if path not in self.memory.leftovers:
+            return CommandResult(1, '', f'ls: {path}: No such file or directory\n')
+        self.memory.remove_file(path)
+        return CommandResult(0, f'-rw-------    1 root     root             0 TIME {path}\n', '')
+
+    def _checksums(self, command: str) -> CommandResult:
+        tool, zeroes = command.split('; ')
+        result = self._tool(tool.split('|')[0])
+        digest = hashlib.md5(usedforsecurity=False)
+        for chunk in result.payload.chunks() if result.payload else ():
+            digest.update(chunk)
+        assert 'bs=1M count=1' in zeroes
+        blank = hashlib.md5(bytes(2**20), usedforsecurity=False)
+        return CommandResult(0, f'{digest.hexdigest()}  -\n{blank.hexdigest()}  -\n', result.err)
+
+    def difference(self, row: Row) -> str:
+        """Runs the row; how its outcome differs from the recorded one, empty when it does not."""
+        self._before(row)
+        result = self.run(row)
+        if not row.compared:
+            return ''
+        recorded = f'rc {row.rc}\n--- out\n{row.out}--- err\n{row.err}'
+        recorded = re.sub(r'(-rw-+ .* 0) \w{3} +\d+ [\d:]+ ', r'\1 TIME ', recorded)
+        ours = f'rc {result.rc}\n--- out\n{result.out}--- err\n{result.err}'
+        ours = self._uuids.translate(recorded, ours)
+        if ours == recorded:
+            return ''
+        return f'{row.number} [{row.step}] {row.command}\n' + '\n'.join(difflib.unified_diff(
+            recorded.splitlines(), ours.splitlines(), 'recorded', 'simulated', lineterm='', n=4))
+
+    def _before(self, row: Row) -> None:
+        # The script removed this file between two recorded commands.
+        if row.step == '07-disable/enable':
+            self.memory.remove_file('/dev/dax0.1')

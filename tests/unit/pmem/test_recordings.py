@@ -1,0 +1,128 @@
+"""The recorded sessions, replayed row by row."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+
+import testtools
+
+from tests.unit.pmem import replay
+from vpmem_harness.pmem import DimmSpec, PersistentMemory, sizes
+from vpmem_harness.randomness import Randomness
+
+#: Rows that are known not to replay, with the reason.
+KNOWN_DIFFERENCES: dict[str, str] = {}
+
+
+class SessionTest(testtools.TestCase):
+    """Byte for byte, UUIDs mapped one to one."""
+
+    def _replay(self, name: str) -> None:
+        recording, rows = replay.load(name)
+        session = replay.Session(replay.machine_of(recording))
+        differences = {row.step: difference for row in rows
+                       if (difference := session.difference(row))}
+        compared = sum(row.compared for row in rows)
+        unexpected = [difference for step, difference in differences.items()
+                      if step not in KNOWN_DIFFERENCES]
+        self.assertEqual(
+            [], unexpected, f'{len(unexpected)} of {compared} rows of {name} differ:\n\n'
+            + '\n\n'.join(unexpected))
+
+    def test_session_a(self) -> None:
+        """Blank labels, labelled, devdax, daxio, disabled, mixed modes, numbering."""
+        self._replay('session-a.jsonl')
+
+    def test_session_errors(self) -> None:
+        """What goes wrong, and how the tools say so."""
+        self._replay('session-errors.jsonl')
+
+
+#: What the recorded script tried, in its order: part, modes, maps, alignments or sectors, sizes.
+_GIGABYTES = ('1G', '2G', '3G', '4G', '5G', '6G', '8G', '16G', '32G')
+_SIZES = ('16M', '32M', '48M', '64M', '128M', '256M', '512M', '768M', '1G', '1536M',
+          *_GIGABYTES[1:7], '10G', '16G', '32G')
+_SOME = ('16M', '128M', '512M', '1G', '3G', '4G', '5G')
+_MAPS = ('dev', 'mem')
+
+Attempt = tuple[str, str, str, str, str]
+
+
+def attempts() -> Iterator[Attempt]:
+    """Part, mode, map, alignment or sector size, and size of each creation of the recording."""
+    for mode, align, wanted in (('devdax', '2M', _SIZES), ('devdax', '4K', _SIZES),
+                                ('devdax', '1G', _GIGABYTES), ('fsdax', '2M', _SIZES),
+                                ('fsdax', '4K', ('64M', *_SOME[1:]))):
+        yield from (('aligned', mode, memmap, align, size) for size in wanted for memmap in _MAPS)
+    yield from (('aligned', 'sector', '-', '4096', size) for size in _SIZES)
+    yield from (('aligned', 'sector', '-', '512', size) for size in _SOME)
+    yield from (('aligned', 'raw', '-', '-', size) for size in _SOME)
+    yield from (('default-align', mode, '-', '-', size) for size in ('1G', '4G')
+                for mode in ('devdax', 'fsdax', 'sector'))
+    yield from (('shift16M', 'devdax', memmap, align, size) for size in ('128M', '1G', '4G')
+                for memmap in _MAPS for align in ('2M', '4K'))
+    yield from (('shift16M', 'devdax', memmap, '1G', size)
+                for size in (*_GIGABYTES[:5], '8G') for memmap in _MAPS)
+    yield from (('shift16M', mode, memmap, unit, size) for size in ('128M', '1G', '4G')
+                for mode, memmap, unit in (('fsdax', 'dev', '2M'), ('fsdax', 'mem', '2M'),
+                                           ('sector', '-', '4096')))
+
+
+class SizesTest(testtools.TestCase):
+    """Each creation of the recorded script, on its machine with one 64 GiB DIMM.
+
+    The recording keeps a part of them. All are run, since numbers depend on what went before.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.memory = PersistentMemory([DimmSpec(64 * sizes.GIB, labels='initialized')],
+                                       randomness=Randomness(0))
+        self.region = self.memory.regions[0]
+
+    def test_every_creation(self) -> None:
+        """Capacity before and after, addresses, sizes and output are those recorded."""
+        recorded, uuids, differences = self._recorded(), replay.SameUUIDs(), []
+        count = len(recorded)
+        for attempt in attempts():
+            if attempt[0] == 'shift16M' and not self.memory.namespaces:
+                self.memory.create_namespace('raw', size=16 * sizes.MIB, name='pad')
+            ours = self._try(*attempt)
+            row = recorded.pop(attempt, None)
+            if row is None:
+                continue
+            ours['json_or_err'] = uuids.translate(row['json_or_err'], ours['json_or_err'])
+            differences += [f'{" ".join(attempt)}: {key} recorded {row[key]}, simulated {value}'
+                            for key, value in ours.items() if row[key] != value]
+        self.assertEqual({}, recorded)
+        self.assertEqual([], differences, f'of {count} creations:\n' + '\n'.join(differences))
+
+    def _recorded(self) -> dict[Attempt, dict[str, str]]:
+        with (replay.RECORDINGS / 'sizes.tsv').open(newline='') as file:
+            return {(row['part'], row['mode'], row['map'], row['align_or_lba'], row['req']): row
+                    for row in csv.DictReader(file, delimiter='\t', quoting=csv.QUOTE_NONE)}
+
+    def _try(self, part: str, mode: str, memmap: str, unit: str, size: str) -> dict[str, str]:
+        words = ['-r', 'region0', '-m', mode, '-s', size]
+        words += ['-M', memmap] if memmap != '-' else []
+        words += ['-l' if mode == 'sector' else '-a', unit] if unit != '-' else []
+        before = self.region.available_size
+        kept = {namespace.dev for namespace in self.memory.namespaces}
+        result = self.memory.run(['ndctl', 'create-namespace', *words])
+        after = self.region.available_size
+        seen = self._seen(json.loads(result.out)['dev']) if not result.rc else {}
+        for namespace in self.memory.namespaces:
+            if namespace.dev not in kept:
+                self.memory.destroy_namespace(namespace.dev)
+        return {'rc': str(result.rc), 'avail_before': str(before), 'avail_after': str(after),
+                **seen, 'json_or_err': re.sub(r'[\n ]+', ' ', result.out + result.err)}
+
+    def _seen(self, dev: str) -> dict[str, str]:
+        made = self.memory.namespace(dev)
+        _, device = self.memory.find(dev)
+        return {'ns_raw_size': str(made.raw_size), 'ns_resource': hex(made.address),
+                'sub_resource': hex(self.region.start + device.data[0]) if made.map else '-',
+                'sub_size': str(made.size) if made.mode != 'raw' else '-'}

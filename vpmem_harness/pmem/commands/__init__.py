@@ -1,0 +1,36 @@
+"""The tools: ndctl, daxctl and daxio, as they run on a simulated machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from vpmem_harness import exceptions
+from vpmem_harness.pmem.results import CommandResult
+
+if TYPE_CHECKING:
+    from vpmem_harness.pmem.files import Files
+    from vpmem_harness.pmem.machine import PersistentMemory
+
+TOOLS = ('ndctl', 'daxctl', 'daxio')
+
+
+def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
+        in_use: Collection[str] = (), stdin_length: int = 0,
+        files: Files | None = None) -> CommandResult:
+    """Runs the tool that ``argv`` names on ``memory``.
+
+    :raises InvalidInputError: when ``argv`` names no tool of this package
+    """
+    from vpmem_harness.pmem.commands import daxctl, daxio, ndctl
+
+    tool = argv[0].rpartition('/')[2] if argv else ''
+    if tool == 'ndctl':
+        return ndctl.run(memory, argv[1:], as_root, in_use)
+    if tool == 'daxctl':
+        return daxctl.run(memory, argv[1:], as_root)
+    if tool == 'daxio':
+        return daxio.run(memory, argv[1:], as_root, stdin_length, files)
+    raise exceptions.InvalidInputError(
+        'command', expected=f'one of {", ".join(TOOLS)}', got=repr(tool),
+        remedy='run other programs on the real system')

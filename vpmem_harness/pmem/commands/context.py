@@ -1,0 +1,103 @@
+"""What a command of ndctl or daxctl works with, and how a command line becomes a command."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from vpmem_harness.pmem.machine import PersistentMemory
+from vpmem_harness.pmem.options import Option, text
+from vpmem_harness.pmem.results import USAGE, CommandResult, Transcript, UsageExit
+
+#: The version whose behaviour is simulated.
+VERSION = '76.1'
+
+#: The exit status for a command that exists and is not simulated: EOPNOTSUPP as ndctl returns it.
+NOT_SIMULATED = 256 - 95
+
+
+@dataclasses.dataclass
+class Context:
+    """One run of a command: the machine, its arguments, who runs it, and what it writes."""
+
+    memory: PersistentMemory
+    arguments: list[str]
+    as_root: bool
+    in_use: Collection[str] = ()
+    transcript: Transcript = dataclasses.field(default_factory=Transcript)
+
+
+Command = Callable[[Context], int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A program of several commands: those simulated, and all that it has."""
+
+    name: str
+    known: Sequence[str]
+    commands: Mapping[str, Command]
+
+    @property
+    def usage(self) -> str:
+        """The line that says how it is called."""
+        return f'{self.name} [--version] [--help] COMMAND [ARGS]'
+
+    def run(self, context: Context) -> CommandResult:
+        """Runs the command that the first argument names."""
+        try:
+            return context.transcript.result(self._dispatch(context))
+        except UsageExit as leaving:
+            return context.transcript.result(leaving.status)
+
+    def _dispatch(self, context: Context) -> int:
+        words, transcript = context.arguments, context.transcript
+        if not words:
+            self._help(transcript)
+            return 1
+        word = {'-h': '--help', '-v': '--version'}.get(words[0], words[0])
+        if word == '--list-cmds':
+            transcript.out += ''.join(f'{name}\n' for name in self.known)
+            return 0
+        if word.startswith('-') and word not in ('--help', '--version'):
+            transcript.say(f'Unknown option: {word}\n\n Usage: {self.usage}')
+            return USAGE
+        name, rest = word.removeprefix('--'), words[1:]
+        if rest[:1] == ['--help']:
+            name, rest = 'help', [name, *rest[1:]]
+        if name == 'help':
+            return self._help(transcript) if not rest else _manual(transcript)
+        if name == 'version':
+            transcript.write(VERSION)
+            return 0
+        if name not in self.known:
+            transcript.say(f"Unknown command: '{name}'")
+            return 1
+        command = self.commands.get(name)
+        if command is None:
+            transcript.say(f"{self.name}: '{name}' is not simulated")
+            return NOT_SIMULATED
+        context.arguments = rest
+        return command(context)
+
+    def _help(self, transcript: Transcript) -> int:
+        transcript.out += (
+            f'\n usage: {self.usage}\n\n\n'
+            f" See '{self.name} help COMMAND' for more information on a specific command.\n"
+            f' {self.name} --list-cmds to see all available commands\n\n')
+        return 0
+
+
+def _manual(transcript: Transcript) -> int:
+    # As on a machine without a manual viewer, which the recorded one is.
+    transcript.say("  Warning: failed to exec 'man': No such file or directory")
+    transcript.err += 'no man viewer handled the request'
+    return -1
+
+
+#: The options that the namespace commands share.
+NAMESPACE_OPTIONS = (
+    text('b', 'bus', 'bus-id', 'limit namespace to a bus with an id or provider of <bus-id>'),
+    text('r', 'region', 'region-id',
+         'limit namespace to a region with an id or name of <region-id>'),
+    Option('v', 'verbose', 'emit extra debug messages to stderr'))

@@ -1,0 +1,187 @@
+"""``ndctl create-namespace`` (ndctl: ndctl/namespace.c)."""
+
+from __future__ import annotations
+
+import errno
+import uuid
+
+from vpmem_harness.pmem import sizes
+from vpmem_harness.pmem.administration import Administrator, Refused
+from vpmem_harness.pmem.commands import filters
+from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
+from vpmem_harness.pmem.options import Option, Options, Parsed, text
+from vpmem_harness.pmem.provision import COMMAND, NextRegion, Provisioner, Request, mode_of
+from vpmem_harness.pmem.results import Transcript, strerror
+
+OPTIONS = Options(
+    'ndctl create-namespace [<options>]',
+    *NAMESPACE_OPTIONS,
+    text('e', 'reconfig', 'reconfig namespace', 'reconfigure existing namespace'),
+    text('u', 'uuid', 'uuid', 'specify the uuid for the namespace (default: autogenerate)'),
+    text('n', 'name', 'name', 'specify an optional free form name for the namespace'),
+    text('s', 'size', 'size',
+         'specify the namespace size in bytes (default: available capacity)'),
+    text('m', 'mode', 'operation-mode',
+         "specify a mode for the namespace, 'sector', 'fsdax', 'devdax' or 'raw'"),
+    text('M', 'map', 'memmap-location', "specify 'mem' or 'dev' for the location of the memmap"),
+    text('l', 'sector-size', 'lba-size', 'specify the logical sector size in bytes'),
+    text('t', 'type', 'type', "specify the type of namespace to create 'pmem' or 'blk'"),
+    text('a', 'align', 'align', 'specify the namespace alignment in bytes (default: 2M)'),
+    Option('f', 'force', 'reconfigure namespace even if currently active'),
+    Option('L', 'autolabel', 'automatically initialize labels'),
+    Option('c', 'continue',
+           'continue creating namespaces as long as the filter criteria are met'),
+    Option('R', 'autorecover', 'automatically cleanup on failure'))
+
+
+def create_namespace(context: Context) -> int:
+    """``ndctl create-namespace``"""
+    transcript = context.transcript
+    parsed = OPTIONS.parse(context.arguments, transcript,
+                           defaults={'autolabel': True, 'autorecover': True})
+    request, kind = _checked(parsed, transcript)
+    with context.memory.changing():
+        return _Creation(context, parsed, request, kind).run()
+
+
+def _checked(parsed: Parsed, transcript: Transcript) -> tuple[Request, str | None]:
+    """The request with ndctl's defaults, and the region type."""
+    said, before = parsed.text, transcript.err
+    reconfigure = said('reconfig') is not None
+    kind, mode, memmap = said('type'), said('mode'), said('map')
+    if kind is None and not reconfigure:
+        kind = 'pmem'
+    elif kind not in (None, 'pmem', 'blk'):
+        transcript.error(f"invalid type '{kind}', must be either 'pmem' or 'blk'\n")
+    if mode is not None and mode_of(mode) is None:
+        transcript.error(f"invalid mode '{mode}'\n")
+    elif mode is None and not reconfigure:
+        mode = 'fsdax' if kind == 'pmem' else 'sector'
+    if memmap not in (None, 'mem', 'dev'):
+        transcript.error(f"invalid map location '{memmap}'\n")
+    if memmap is not None and not reconfigure and mode not in ('fsdax', 'devdax'):
+        transcript.error('--map only valid for an devdax mode pmem namespace\n')
+    if kind == 'blk' and mode in ('fsdax', 'devdax'):
+        transcript.error("only 'pmem' namespaces support dax operation\n")
+    _check_numbers(parsed, transcript)
+    sector_size = said('sector-size')
+    if sector_size is not None and sizes.parse_size(sector_size) is None:
+        transcript.error(f'invalid sector size: {sector_size}\n')
+    elif sector_size is None and (kind == 'blk' or mode_of(mode) == 'sector'):
+        sector_size = str(sizes.DEFAULT_SECTOR_SIZE)
+    for word in parsed.arguments:
+        transcript.error(f'unknown extra parameter "{word}"\n')
+    if transcript.err != before:
+        raise OPTIONS.fail(transcript)
+    return Request(mode=mode, map=memmap, size=said('size'), align=said('align'),
+                   sector_size=sector_size, name=said('name'), uuid=said('uuid'),
+                   force=parsed.flag('force'), autolabel=parsed.flag('autolabel'),
+                   autorecover=parsed.flag('autorecover')), kind
+
+
+def _check_numbers(parsed: Parsed, transcript: Transcript) -> None:
+    size, align, identifier = parsed.text('size'), parsed.text('align'), parsed.text('uuid')
+    wrong_size = size is not None and sizes.parse_size(size) is None
+    if wrong_size:
+        transcript.error(f"failed to parse namespace size '{size}'\n")
+    if align is not None:
+        value = sizes.parse_size(align)
+        if value is None:
+            transcript.error(f"failed to parse namespace alignment '{align}'\n")
+        elif value[0] < sizes.PAGE or value[0] & (value[0] - 1):
+            transcript.error(f'align must be a power-of-2 greater than {sizes.PAGE}\n')
+    if wrong_size:
+        transcript.error(f"failed to parse namespace size '{size}'\n")
+    if identifier is not None and not _is_uuid(identifier):
+        transcript.error(f"failed to parse uuid: '{identifier}'\n")
+
+
+def _is_uuid(word: str) -> bool:
+    try:
+        return str(uuid.UUID(word)) == word.lower()
+    except ValueError:
+        return False
+
+
+class _Creation:
+    """One run: which regions are tried, and what is said at the end."""
+
+    def __init__(self, context: Context, parsed: Parsed, request: Request,
+                 kind: str | None) -> None:
+        self._context = context
+        self._parsed = parsed
+        self._kind = kind
+        self._greedy = parsed.flag('continue')
+        self._force = parsed.flag('force')
+        self._target = parsed.text('reconfig')
+        self._provisioner = Provisioner(context.memory, request, context.transcript,
+                                        context.as_root)
+        self.created = 0
+
+    def run(self) -> int:
+        """Creates or reconfigures, and returns the status."""
+        transcript = self._context.transcript
+        status = self._reconfigure() if self._target is not None else self._create()
+        if status < 0 and not self.created and not self._context.arguments:
+            # Without any option ndctl tries for a namespace of the obsolete type last.
+            status = -errno.ENXIO
+        if self._greedy:
+            transcript.say(f'created {self.created} namespace{"" if self.created == 1 else "s"}')
+        if (status < 0 or (self._target is None and not self.created)) and not transcript.counted:
+            verb = 'create' if self._target is None else 'reconfigure'
+            transcript.say(f'failed to {verb} namespace: {strerror(-status)}')
+            if self._target is None:
+                status = -errno.ENODEV
+        return status
+
+    def _create(self) -> int:
+        status, saved = -errno.ENXIO, 0
+        if not filters.is_bus(self._parsed.text('bus')):
+            return status
+        for region in self._context.memory.listed_regions:
+            if not filters.is_region(region, self._parsed.text('region')) \
+                    or self._kind == 'blk':
+                continue
+            try:
+                self._provisioner.create(region)
+            except NextRegion:
+                status = -errno.EAGAIN
+                continue
+            except Refused as refusal:
+                status = -refusal.errno
+                if self._greedy and self._force:
+                    saved = status
+                    continue
+                return status
+            status = 0
+            self.created += 1
+            if not self._greedy:
+                return status
+        if status == -errno.EAGAIN:
+            status = 0 if self._greedy and self.created else -errno.ENOSPC
+        return saved or status
+
+    def _reconfigure(self) -> int:
+        memory = self._context.memory
+        status = 0 if self._target == 'all' else -errno.ENXIO
+        if not filters.is_bus(self._parsed.text('bus')):
+            return status
+        for region in memory.listed_regions:
+            if not filters.is_region(region, self._parsed.text('region')) \
+                    or self._kind == 'blk':
+                continue
+            for device in memory.listed_devices(region):
+                if self._target not in (device.dev, 'all') or (
+                        self._target == 'all' and not device.size and device.uuid is None):
+                    continue
+                try:
+                    self._provisioner.reconfigure(region, device, Administrator(
+                        self._context.transcript, COMMAND, as_root=self._context.as_root,
+                        force=self._force, in_use=self._context.in_use))
+                except NextRegion:
+                    return -errno.EAGAIN
+                except Refused as refusal:
+                    return -refusal.errno
+                self.created = 1
+                return 0
+        return status

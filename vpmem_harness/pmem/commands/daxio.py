@@ -1,0 +1,290 @@
+"""daxio: copies to and from devdax namespaces, and zeroes them (pmdk 1.12: tools/daxio).
+
+All that it says goes to standard error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import re
+from collections.abc import Iterable, Sequence
+
+from vpmem_harness.pmem.errors import KernelError
+from vpmem_harness.pmem.files import Files, LocalFiles
+from vpmem_harness.pmem.machine import PersistentMemory
+from vpmem_harness.pmem.media import Contents
+from vpmem_harness.pmem.results import CommandResult, Transcript, UsageExit
+
+VERSION = '1.12.1'
+
+USAGE = """\
+Usage: daxio [option] ...
+Valid options:
+   -i, --input=FILE                - input device/file (default stdin)
+   -o, --output=FILE               - output device/file (default stdout)
+   -k, --skip=BYTES                - skip offset for input (default 0)
+   -s, --seek=BYTES                - seek offset for output (default 0)
+   -l, --len=BYTES                 - total length to perform the I/O
+   -b, --clear-bad-blocks=<yes|no> - clear bad blocks (default: yes)
+   -z, --zero                      - zeroing the device
+   -h. --help                      - print this help
+   -V, --version                   - display version of daxio
+"""
+
+#: Long names, letters, and whether an argument is due.
+_OPTIONS = (('input', 'i', True), ('output', 'o', True), ('skip', 'k', True), ('seek', 's', True),
+            ('len', 'l', True), ('clear-bad-blocks', 'b', True), ('zero', 'z', False),
+            ('help', 'h', False), ('version', 'V', False))
+_LIMIT = 2**64 - 1
+_UNITS: dict[str, int] = {'': 1, 'B': 1} | {
+    f'{letter}{suffix}': 1024**power for power, letter in enumerate('KMGTP', 1)
+    for suffix in ('', 'iB')} | {
+    f'{letter}B': 1000**power for power, letter in enumerate('kMGTP', 1)}
+
+
+@dataclasses.dataclass
+class _End:
+    """One end of the copy. ``size`` is unlimited for what is no device."""
+
+    path: str | None = None
+    offset: int = 0
+    is_dax: bool = False
+    size: int = _LIMIT
+    standard: bool = False
+
+    @property
+    def room(self) -> int:
+        return self.size - self.offset
+
+
+def run(memory: PersistentMemory, arguments: Sequence[str], as_root: bool = True,
+        stdin_length: int = 0, files: Files | None = None) -> CommandResult:
+    """Runs daxio on ``memory``."""
+    call = _Call(memory, as_root, stdin_length, files or LocalFiles())
+    try:
+        status = call.run(list(arguments))
+    except UsageExit as leaving:
+        status = leaving.status
+    return call.transcript.result(status)
+
+
+class _Call:
+
+    def __init__(self, memory: PersistentMemory, as_root: bool, stdin_length: int,
+                 files: Files) -> None:
+        self.transcript = Transcript()
+        self._memory = memory
+        self._as_root = as_root
+        self._stdin_length = stdin_length
+        self._files = files
+        self._source = _End()
+        self._target = _End()
+        self._length = _LIMIT
+        self._zero = False
+
+    def run(self, arguments: list[str]) -> int:
+        """Copies or zeroes, and returns the exit status."""
+        for letter, value in _read_options(arguments, self.transcript):
+            self._take(letter, value)
+        self._check()
+        with self._memory.changing():
+            if not self._zero:
+                self._open(self._source, as_target=False)
+            self._open(self._target, as_target=True)
+            if not (self._source.is_dax and not self._zero) and not self._target.is_dax:
+                return self._fail('neither input nor output is device dax')
+            self._copy()
+        return 0
+
+    def _fail(self, message: str) -> int:
+        self.transcript.say(f'daxio: {message}')
+        return 1
+
+    def _stop(self, message: str) -> UsageExit:
+        return UsageExit(self._fail(message))
+
+    def _take(self, letter: str, value: str) -> None:
+        if letter == 'i':
+            self._source.path = value
+        elif letter == 'o':
+            self._target.path = value
+        elif letter == 'k':
+            self._source.offset = self._size(value, 'input offset')
+        elif letter == 's':
+            self._target.offset = self._size(value, 'output offset')
+        elif letter == 'l':
+            self._length = self._size(value, 'length')
+        elif letter == 'z':
+            self._zero = True
+        elif letter == 'b' and value not in ('yes', 'no'):
+            raise self._stop(f"'{value}' -- invalid argument of the '--clear-bad-blocks' option")
+        elif letter == 'h':
+            self.transcript.err += USAGE
+            raise UsageExit(0)
+        elif letter == 'V':
+            self.transcript.write(VERSION)
+            raise UsageExit(0)
+
+    def _size(self, value: str, what: str) -> int:
+        found = re.match(r'\s*([+-]?\d+)\s*(\S{0,8})', value)
+        if not found or found[2] not in _UNITS:
+            raise self._stop(f"'{value}' -- invalid {what}")
+        return (int(found[1]) * _UNITS[found[2]]) & _LIMIT
+
+    def _check(self) -> None:
+        source, target = self._source, self._target
+        if self._zero and target.path is None:
+            raise self._stop('zeroing flag specified but no output file provided')
+        if not self._zero and source.path is None and target.path is None:
+            raise self._stop('an input file and/or an output file must be provided')
+        if source.path is None:
+            if source.offset:
+                raise self._stop('skip offset specified but no input file provided')
+            source.path, source.standard = 'STDIN', True
+        if target.path is None:
+            if target.offset:
+                raise self._stop('seek offset specified but no output file provided')
+            target.path, target.standard = 'STDOUT', True
+
+    def _open(self, end: _End, as_target: bool) -> None:
+        path = end.path or ''
+        if end.standard:
+            return
+        try:
+            size = self._dax_size(path)
+        except OSError as error:
+            if error.errno == errno.ENOENT and as_target:
+                self._create(path)
+                return
+            raise self._stop(f"failed to open '{path}': {error.strerror}") from error
+        if size is None:
+            return
+        end.is_dax, end.size = True, size
+        if end.offset > size:
+            raise self._stop(f"'{end.offset}' -- offset beyond device size ({size})")
+
+    def _dax_size(self, path: str) -> int | None:
+        """The size of the dax device at ``path``, None for another file."""
+        if path in self._memory.leftovers:
+            return None
+        namespace = self._memory.device(path)
+        if namespace is None:
+            self._files.open(path)
+            return None
+        if not self._as_root:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return namespace.size if namespace.mode == 'devdax' else None
+
+    def _create(self, path: str) -> None:
+        try:
+            if os.path.dirname(path) != '/dev':
+                self._files.create(path)
+            elif self._as_root:
+                self._memory.leave_file(path)
+            else:
+                raise KernelError(errno.EACCES)
+        except (OSError, KernelError) as error:
+            words = os.strerror(error.errno or 0)
+            raise self._stop(f'setup_device:336: open: {words}') from error
+
+    def _copy(self) -> None:
+        source, target = self._source, self._target
+        length = min(end.room for end in (source, target)
+                     if end.is_dax and not (end is source and self._zero))
+        if self._length <= length:
+            length = self._length
+        path = target.path or ''
+        if self._zero:
+            self._memory.zero(path, offset=target.offset, length=length)
+        elif source.is_dax:
+            contents = self._memory.contents(source.path or '', offset=source.offset,
+                                             length=length)
+            self._deliver(contents)
+        else:
+            wanted, length = length, self._from_file(length)
+            if length != wanted:
+                self.transcript.say(f'daxio: requested size {wanted} larger than source')
+        self.transcript.say(f'daxio: copied {length} bytes to device "{path}"')
+
+    def _deliver(self, contents: Contents) -> None:
+        target = self._target
+        if target.standard:
+            self.transcript.payload = contents
+        elif target.is_dax:
+            position = target.offset
+            for segment in contents.segments:
+                self._put(position, segment.length, segment.writer)
+                position += segment.length
+        elif target.path not in self._memory.leftovers:
+            try:
+                self._files.write(target.path or '', contents.chunks(), target.offset)
+            except OSError as error:
+                self._fail(f'do_io: write: {error.strerror}')
+                raise self._stop('failed to perform I/O') from error
+
+    def _from_file(self, length: int) -> int:
+        source, writer = self._source, 'daxio'
+        if source.standard:
+            length = min(length, self._stdin_length)
+        elif source.path in self._memory.leftovers or source.path == '/dev/null':
+            length = 0
+        else:
+            file = self._files.open(source.path or '')
+            if file.kind == 'regular':
+                length = min(length, max(file.size - source.offset, 0))
+        self._put(self._target.offset, length,
+                  None if source.path == '/dev/zero' else writer)
+        return length
+
+    def _put(self, offset: int, length: int, writer: str | None) -> None:
+        path = self._target.path or ''
+        if writer is None:
+            self._memory.zero(path, offset=offset, length=length)
+        else:
+            self._memory.write(path, writer, offset=offset, length=length)
+
+
+def _read_options(arguments: list[str], transcript: Transcript) -> Iterable[tuple[str, str]]:
+    """Letters and values, as glibc's getopt_long finds them."""
+    def stop(message: str) -> UsageExit:
+        transcript.say(f'daxio: {message}')
+        transcript.err += USAGE
+        return UsageExit(1)
+
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word == '--':
+            return
+        if word.startswith('--'):
+            name, equals, value = word[2:].partition('=')
+            found = [option for option in _OPTIONS if option[0] == name] or [
+                option for option in _OPTIONS if option[0].startswith(name)]
+            if not found:
+                raise stop(f"unrecognized option '--{name}{equals}{value}'")
+            if len(found) > 1:
+                names = ' '.join(f"'--{option[0]}'" for option in found)
+                raise stop(f"option '--{name}{equals}{value}' is ambiguous; possibilities: {names}")
+            long, letter, due = found[0]
+            if equals and not due:
+                raise stop(f"option '--{long}' doesn't allow an argument")
+            if due and not equals:
+                if not rest:
+                    raise stop(f"option '--{long}' requires an argument")
+                value = rest.pop(0)
+            yield letter, value
+        elif word.startswith('-') and word != '-':
+            letters = word[1:]
+            while letters:
+                letter, letters = letters[0], letters[1:]
+                option = next((option for option in _OPTIONS if option[1] == letter), None)
+                if option is None:
+                    raise stop(f"invalid option -- '{letter}'")
+                value = ''
+                if option[2]:
+                    if not letters and not rest:
+                        raise stop(f"option requires an argument -- '{letter}'")
+                    value, letters = letters or rest.pop(0), ''
+                yield letter, value

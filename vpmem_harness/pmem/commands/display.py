@@ -1,0 +1,14 @@
+"""Lists as the tools print them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vpmem_harness.pmem.jsontext import Json, pretty
+from vpmem_harness.pmem.results import Transcript
+
+
+def show(transcript: Transcript, found: Sequence[Json], human: bool) -> None:
+    """Prints a list, nothing when it is empty, a single object by itself for people."""
+    if found:
+        transcript.write(pretty(found[0] if human and len(found) == 1 else found))

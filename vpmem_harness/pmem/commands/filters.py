@@ -1,0 +1,80 @@
+"""Which bus, region, DIMM or namespace a word on the command line means.
+
+Several words in one argument stand for each of them; numbers are taken in any of C's bases
+(ndctl: ndctl/filter.c).
+"""
+
+from __future__ import annotations
+
+import re
+
+from vpmem_harness.pmem import listing, sizes
+from vpmem_harness.pmem.dimms import Dimm
+from vpmem_harness.pmem.machine import PersistentMemory
+from vpmem_harness.pmem.namespaces import NamespaceDevice
+from vpmem_harness.pmem.regions import Region
+
+_PAIR = re.compile(r'\s*([+-]?\d+)\.([+-]?\d+)')
+
+
+def _matches(words: str | None, number: int, *names: str) -> bool:
+    if words is None:
+        return True
+    # A number counts only when it is all there is: the words are not split before it is read.
+    value, rest = sizes.scan_number(words)
+    numeric = not rest
+    return any(word == 'all' or (value == number if numeric else word in names)
+               for word in words.split(' ') if word)
+
+
+def is_bus(words: str | None) -> bool:
+    """Whether the machine's one bus is meant."""
+    return _matches(words, 0, listing.BUS, listing.PROVIDER)
+
+
+def is_region(region: Region, words: str | None) -> bool:
+    """Whether ``region`` is meant."""
+    return _matches(words, region.number, region.dev)
+
+
+def is_dimm(dimm: Dimm, words: str | None) -> bool:
+    """Whether ``dimm`` is meant."""
+    return _matches(words, dimm.number, dimm.dev)
+
+
+def is_namespace(device: NamespaceDevice, words: str | None) -> bool:
+    """Whether ``device`` is meant: by name, or by region and number as in ``0.1``."""
+    if words is None:
+        return True
+    for word in filter(None, words.split(' ')):
+        pair = _PAIR.match(word)
+        if word in ('all', device.dev) or (
+                pair and (int(pair[1]), int(pair[2])) == (device.region_number, device.number)):
+            return True
+    return False
+
+
+def concerns_everything(words: str | None) -> bool:
+    """Whether a filter lets all through that belong to something."""
+    return words is None or words == 'all'
+
+
+def region_has_namespace(region: Region, words: str | None) -> bool:
+    """Whether one of the region's namespaces is meant."""
+    return concerns_everything(words) or any(
+        is_namespace(device, words) for device in region.namespaces)
+
+
+def region_has_dimm(region: Region, words: str | None) -> bool:
+    """Whether one of the region's DIMMs is meant."""
+    return concerns_everything(words) or any(is_dimm(dimm, words) for dimm in region.dimms)
+
+
+def bus_concerned(memory: PersistentMemory, dimm: str | None, region: str | None,
+                  namespace: str | None) -> bool:
+    """Whether the bus has any DIMM, any region and any namespace that is meant."""
+    return ((concerns_everything(dimm) or any(is_dimm(each, dimm) for each in memory.dimms))
+            and (concerns_everything(region)
+                 or any(is_region(each, region) for each in memory.regions))
+            and (concerns_everything(namespace)
+                 or any(region_has_namespace(each, namespace) for each in memory.regions)))

@@ -1,0 +1,198 @@
+"""``ndctl list`` (ndctl: ndctl/list.c, ndctl/filter.c)."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+
+from vpmem_harness.pmem import kernfs, listing, sizes
+from vpmem_harness.pmem.commands import filters
+from vpmem_harness.pmem.commands.context import Context
+from vpmem_harness.pmem.commands.display import show
+from vpmem_harness.pmem.dimms import Dimm
+from vpmem_harness.pmem.jsontext import Json, pretty
+from vpmem_harness.pmem.options import Option, Options, Parsed, text
+from vpmem_harness.pmem.provision import mode_of
+from vpmem_harness.pmem.regions import Region
+
+OPTIONS = Options(
+    'ndctl list [<options>]',
+    text('b', 'bus', 'bus-id', 'filter by bus'),
+    text('r', 'region', 'region-id', 'filter by region'),
+    text('d', 'dimm', 'dimm-id', 'filter by dimm'),
+    text('n', 'namespace', 'namespace-id', 'filter by namespace id'),
+    text('m', 'mode', 'namespace-mode', 'filter by namespace mode'),
+    text('t', 'type', 'region-type', 'filter by region-type'),
+    text('U', 'numa-node', 'numa node', 'filter by numa node'),
+    Option('B', 'buses', 'include bus info'),
+    Option('D', 'dimms', 'include dimm info'),
+    Option('F', 'firmware', 'include firmware info'),
+    Option('H', 'health', 'include dimm health'),
+    Option('R', 'regions', 'include region info'),
+    Option('N', 'namespaces', 'include namespace info (default)'),
+    Option('X', 'device-dax', 'include device-dax info'),
+    Option('C', 'capabilities', 'include region capability info'),
+    Option('i', 'idle', 'include idle devices'),
+    Option('c', 'configured', 'include configured namespaces, disabled or not'),
+    Option('M', 'media-errors', 'include media errors'),
+    Option('u', 'human', 'use human friendly number formats '),
+    Option('v', 'verbose', 'increase output detail', kind='count'))
+
+
+@dataclasses.dataclass
+class _Selection:
+    """What is listed: kinds of things, filters, detail."""
+
+    buses: bool
+    dimms: bool
+    regions: bool
+    namespaces: bool
+    idle: bool
+    configured: bool
+    mode: str | None
+    numa_node: int | None
+    detail: listing.Detail
+    parsed: Parsed
+
+
+def list_all(context: Context) -> int:
+    """``ndctl list``"""
+    transcript = context.transcript
+    parsed = OPTIONS.parse(context.arguments, transcript)
+    for word in parsed.arguments:
+        transcript.error(f'unknown parameter "{word}"\n')
+    if parsed.arguments:
+        raise OPTIONS.fail(transcript)
+    selection = _select(parsed, context.as_root)
+    kind, mode = parsed.text('type'), selection.mode
+    if kind not in (None, 'pmem', 'blk'):
+        transcript.error(f'unknown type "{kind}" must be "pmem" or "blk"\n')
+        return -errno.EINVAL
+    if mode is not None and mode_of(mode) is None:
+        transcript.error(f"invalid mode: '{mode}'\n")
+        return -errno.EINVAL
+    node = parsed.text('numa-node')
+    if node not in (None, 'all'):
+        number, rest = sizes.scan_number(node or '')
+        if rest or not node:
+            transcript.error(f"invalid numa_node: '{node}'\n")
+            return -errno.EINVAL
+        selection.numa_node = (number + 2**31) % 2**32 - 2**31
+    with context.memory.lock:
+        _List(context, selection).show()
+    return 0
+
+
+def _select(parsed: Parsed, as_root: bool) -> _Selection:
+    verbose = parsed.counts.get('verbose', 0)
+    chosen = {name: parsed.flag(name) for name in ('buses', 'dimms', 'regions', 'namespaces')}
+    mode = parsed.text('mode')
+    if not any(chosen.values()):
+        chosen |= {'buses': parsed.text('bus') is not None,
+                   'regions': parsed.text('region') is not None,
+                   'dimms': parsed.text('dimm') is not None}
+        if parsed.flag('device-dax') and mode is None:
+            mode = 'dax'
+    if verbose >= 2:
+        chosen |= {'buses': True, 'dimms': True, 'regions': True}
+    if verbose >= 1 or not any(chosen.values()):
+        chosen['namespaces'] = True
+    idle = parsed.flag('idle') or verbose >= 3
+    detail = listing.Detail(
+        dax=parsed.flag('device-dax') or verbose >= 1, idle=idle, human=parsed.flag('human'),
+        verbose=verbose >= 1, as_root=as_root,
+        capabilities=parsed.flag('capabilities') or verbose >= 3)
+    return _Selection(**chosen, idle=idle, configured=parsed.flag('configured'), mode=mode,
+                      numa_node=None, detail=detail, parsed=parsed)
+
+
+class _List:
+    """Walks the bus and collects what is selected."""
+
+    def __init__(self, context: Context, selection: _Selection) -> None:
+        self._memory = context.memory
+        self._transcript = context.transcript
+        self._chosen = selection
+        self._words = selection.parsed.text
+
+    def show(self) -> None:
+        """Prints it: nested in its bus, as one object of lists, or as one list."""
+        chosen = self._chosen
+        if not filters.is_bus(self._words('bus')) or not filters.bus_concerned(
+                self._memory, self._words('dimm'), self._words('region'),
+                self._words('namespace')):
+            return
+        found = self._collect()
+        if chosen.buses:
+            bus: Json = {'provider': listing.PROVIDER, 'dev': listing.BUS, **found}
+            show(self._transcript, [bus], chosen.detail.human)
+            return
+        # ndctl remembers the namespaces of the last region alone when it counts the lists.
+        last = found['regions'][-1] if 'regions' in found else {}
+        if len(found) + (isinstance(last, dict) and 'namespaces' in last) > 1:
+            self._transcript.write(pretty(found))
+        else:
+            for each in found.values():
+                show(self._transcript, each, chosen.detail.human)
+
+    def _collect(self) -> dict[str, list[Json]]:
+        found: dict[str, list[Json]] = {}
+        if self._chosen.dimms:
+            dimms: list[Json] = [listing.dimm_object(dimm, self._chosen.detail)
+                                 for dimm in self._dimms()]
+            if dimms:
+                found['dimms'] = dimms
+        regions: list[Json] = []
+        namespaces: list[Json] = []
+        for region in self._memory.listed_regions:
+            if not self._includes(region):
+                continue
+            inside = self._namespaces(region)
+            if self._chosen.regions and (
+                    region.enabled or self._chosen.idle or self._chosen.configured):
+                shown = self._region(region)
+                if inside:
+                    shown['namespaces'] = inside
+                regions.append(shown)
+            else:
+                namespaces += inside
+        if regions:
+            found['regions'] = regions
+        elif namespaces:
+            found['namespaces'] = namespaces
+        return found
+
+    def _dimms(self) -> list[Dimm]:
+        return [dimm for dimm in kernfs.listing_order(self._memory.dimms, lambda each: each.dev)
+                if filters.is_dimm(dimm, self._words('dimm')) and self._concerns(dimm)]
+
+    def _concerns(self, dimm: Dimm) -> bool:
+        region = next(each for each in self._memory.regions if dimm in each.dimms)
+        wanted, inside = self._words('region'), self._words('namespace')
+        return ((filters.concerns_everything(wanted) or filters.is_region(region, wanted))
+                and (filters.concerns_everything(inside)
+                     or filters.region_has_namespace(region, inside))
+                and self._chosen.numa_node in (None, -1, region.numa_node))
+
+    def _includes(self, region: Region) -> bool:
+        return (filters.is_region(region, self._words('region'))
+                and filters.region_has_dimm(region, self._words('dimm'))
+                and filters.region_has_namespace(region, self._words('namespace'))
+                and self._chosen.numa_node in (None, -1, region.numa_node)
+                and self._words('type') in (None, 'pmem'))
+
+    def _region(self, region: Region) -> listing.Object:
+        mapped = [dimm for dimm in region.dimms
+                  if filters.is_dimm(dimm, self._words('dimm'))] if self._chosen.dimms else None
+        return listing.region_object(region, self._chosen.detail, mapped)
+
+    def _namespaces(self, region: Region) -> list[Json]:
+        if not self._chosen.namespaces:
+            return []
+        wanted = mode_of(self._chosen.mode)
+        return [listing.namespace_object(self._memory, region, device, self._chosen.detail)
+                for device in self._memory.listed_devices(region)
+                if filters.is_namespace(device, self._words('namespace'))
+                and wanted in (None, device.mode)
+                and (device.enabled or self._chosen.idle
+                     or (self._chosen.configured and device.size))]

@@ -1,0 +1,97 @@
+"""``ndctl destroy-namespace``, ``enable-namespace``, ``disable-namespace``."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from vpmem_harness.pmem.administration import Administrator, Refused
+from vpmem_harness.pmem.commands import filters
+from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
+from vpmem_harness.pmem.namespaces import NamespaceDevice
+from vpmem_harness.pmem.options import Option, Options, Parsed
+from vpmem_harness.pmem.regions import Region
+from vpmem_harness.pmem.results import strerror
+
+ENABLE = Options('ndctl enable-namespace <namespace> [<options>]', *NAMESPACE_OPTIONS)
+DISABLE = Options('ndctl disable-namespace <namespace> [<options>]', *NAMESPACE_OPTIONS)
+DESTROY = Options('ndctl destroy-namespace <namespace> [<options>]', *NAMESPACE_OPTIONS,
+                  Option('f', 'force', 'destroy namespace even if currently active'))
+
+#: Does something to a namespace and tells whether that counts.
+Action = Callable[[Region, NamespaceDevice], bool]
+
+
+def destroy(context: Context) -> int:
+    """``ndctl destroy-namespace``"""
+    parsed = _parse(context, DESTROY, 'destroy')
+    administrator = _administrator(context, 'destroy namespace', parsed.flag('force'))
+    return _each(context, parsed, administrator.destroy, 'destroying', 'destroyed')
+
+
+def disable(context: Context) -> int:
+    """``ndctl disable-namespace``"""
+    parsed = _parse(context, DISABLE, 'disable')
+    administrator = _administrator(context, 'disable namespace')
+
+    def action(region: Region, device: NamespaceDevice) -> bool:
+        administrator.disable(region, device)
+        return True
+
+    return _each(context, parsed, action, 'disabling', 'disabled')
+
+
+def enable(context: Context) -> int:
+    """``ndctl enable-namespace``"""
+    parsed = _parse(context, ENABLE, 'enable')
+    administrator = _administrator(context, 'enable namespace')
+
+    def action(region: Region, device: NamespaceDevice) -> bool:
+        administrator.enable(region, device)
+        return True
+
+    return _each(context, parsed, action, 'enabling', 'enabled')
+
+
+def _administrator(context: Context, command: str, force: bool = False) -> Administrator:
+    return Administrator(context.transcript, command, as_root=context.as_root, force=force,
+                         in_use=context.in_use)
+
+
+def _parse(context: Context, options: Options, verb: str) -> Parsed:
+    parsed = options.parse(context.arguments, context.transcript)
+    if not parsed.arguments:
+        context.transcript.error(f'specify a namespace to {verb}, or "all"\n')
+    for word in parsed.arguments[1:]:
+        context.transcript.error(f'unknown extra parameter "{word}"\n')
+    if len(parsed.arguments) != 1:
+        raise options.fail(context.transcript)
+    return parsed
+
+
+def _each(context: Context, parsed: Parsed, action: Action, doing: str, done: str) -> int:
+    name, transcript = parsed.arguments[0], context.transcript
+    status, count = 0 if name == 'all' else -errno.ENXIO, 0
+    with context.memory.changing():
+        for region, device in _meant(context, parsed):
+            # 'all' spares the idle ones, and one may have become idle by now.
+            if name == 'all' and not device.size and device.uuid is None:
+                continue
+            try:
+                count += action(region, device)
+                status = 0
+            except Refused as refusal:
+                status = -refusal.errno
+    if status < 0 and not transcript.counted:
+        transcript.say(f'error {doing} namespaces: {strerror(-status)}')
+    transcript.say(f'{done} {count} namespace{"" if count == 1 else "s"}')
+    return status
+
+
+def _meant(context: Context, parsed: Parsed) -> list[tuple[Region, NamespaceDevice]]:
+    if not filters.is_bus(parsed.text('bus')):
+        return []
+    return [(region, device) for region in context.memory.listed_regions
+            if filters.is_region(region, parsed.text('region'))
+            for device in context.memory.listed_devices(region)
+            if parsed.arguments[0] in ('all', device.dev)]

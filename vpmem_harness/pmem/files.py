@@ -1,0 +1,70 @@
+"""Files that are not persistent memory, as daxio meets them."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from typing import Protocol
+
+#: The character devices that every machine has.
+_PLAIN_DEVICES = ('/dev/zero', '/dev/null', '/dev/full', '/dev/random', '/dev/urandom')
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """What stands at a path: ``kind`` is regular, directory, character or block."""
+
+    kind: str
+    size: int = 0
+
+
+class Files(Protocol):
+    """The files of a machine. Each method raises OSError as the system call would."""
+
+    def open(self, path: str) -> File:
+        """What is at ``path``, opened for reading and writing."""
+
+    def create(self, path: str) -> None:
+        """Makes an empty regular file."""
+
+    def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
+        """Writes to a regular file from ``offset`` on."""
+
+
+class LocalFiles:
+    """The files of the system that the harness runs on, without its devices."""
+
+    def open(self, path: str) -> File:
+        """What is at ``path``; below /dev there are only /dev/zero and its like."""
+        path = os.path.abspath(path)
+        if path in _PLAIN_DEVICES:
+            return File('character')
+        self._check(path)
+        mode, size = os.stat(path)[stat.ST_MODE], os.stat(path).st_size
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        if not stat.S_ISREG(mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return File('regular', size)
+
+    def create(self, path: str) -> None:
+        """Makes an empty regular file that only its owner can use."""
+        self._check(path)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+
+    def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
+        """Writes to a regular file from ``offset`` on."""
+        self._check(path)
+        with open(os.open(path, os.O_WRONLY), 'wb') as file:
+            file.seek(offset)
+            for chunk in chunks:
+                file.write(chunk)
+
+    def _check(self, path: str) -> None:
+        if os.path.realpath(path).startswith('/dev/'):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)

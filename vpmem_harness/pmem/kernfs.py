@@ -1,0 +1,35 @@
+"""The order in which ndctl and daxctl list things: sysfs's, reversed.
+
+sysfs keeps a directory's names in a tree that is sorted by a hash of the name, and the libraries
+of ndctl and daxctl put each name that they read in front of the ones before it (kernel:
+fs/kernfs/dir.c ``kernfs_name_hash``, include/linux/stringhash.h).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import TypeVar
+
+T = TypeVar('T')
+
+_MASK = 2**64 - 1
+_GOLDEN_RATIO = 0x61C8864680B583EB
+_LAST = 0x7FFFFFFF
+
+
+@cache
+def name_hash(name: str) -> int:
+    """The hash by which sysfs sorts ``name`` in its directory."""
+    value = 0
+    for byte in name.encode():
+        value = ((value + (byte << 4) + (byte >> 4)) * 11) & _MASK
+    value = (((value * _GOLDEN_RATIO) & _MASK) >> 32) & _LAST
+    if value < 2:
+        value += 2
+    return min(value, _LAST - 1)
+
+
+def listing_order(things: Iterable[T], name: Callable[[T], str]) -> list[T]:
+    """``things`` in the order in which ndctl and daxctl list them."""
+    return sorted(things, key=lambda thing: (name_hash(name(thing)), name(thing)), reverse=True)

@@ -1,0 +1,306 @@
+"""The persistent memory of one simulated machine."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+from vpmem_harness import exceptions
+from vpmem_harness.pmem import kernfs, sizes
+from vpmem_harness.pmem.dimms import Dimm, DimmSpec
+from vpmem_harness.pmem.errors import NdctlError
+from vpmem_harness.pmem.files import Files
+from vpmem_harness.pmem.media import Contents
+from vpmem_harness.pmem.namespaces import Namespace, NamespaceDevice, snapshot
+from vpmem_harness.pmem.numbering import Numbers
+from vpmem_harness.pmem.regions import Region
+from vpmem_harness.pmem.results import CommandResult
+from vpmem_harness.randomness import Randomness
+
+#: Where device memory starts on the recorded machine: above 6 GiB of RAM, 1 GiB for the PCI hole.
+FIRST_ADDRESS = 7 * sizes.GIB
+
+
+class PersistentMemory:
+    """DIMMs, regions and namespaces of one machine, and the tools to administer them.
+
+    ::
+
+        >>> memory = PersistentMemory([DimmSpec(32 * GIB, labels='initialized')])
+        >>> memory.create_namespace(size=4 * GIB, map='mem', name='ns_0').path
+        '/dev/dax0.0'
+        >>> memory.run(['ndctl', 'list', '-X']).out    # what ndctl 76.1 prints
+
+    Thread-safe. What a real kernel or tool refuses is an :class:`NdctlError` from the methods and
+    an exit status from :meth:`run`.
+
+    :param dimms: the DIMMs, in the order of their slots
+    :param randomness: where UUIDs come from
+    :param first_region: the number of the first region; the others follow
+    :param first_address: the physical address of the first DIMM, a multiple of 16 MiB
+    """
+
+    def __init__(self, dimms: Iterable[DimmSpec], *, randomness: Randomness | None = None,
+                 first_region: int = 0, first_address: int = FIRST_ADDRESS) -> None:
+        if first_address % sizes.REGION_ALIGN:
+            raise exceptions.InvalidInputError(
+                'first address', expected='a multiple of 16 MiB', got=hex(first_address),
+                remedy='round it up')
+        self.randomness = randomness or Randomness()
+        self.lock = threading.RLock()
+        self.dimms = [Dimm(number, spec) for number, spec in enumerate(dimms)]
+        self._minors = Numbers()
+        self.regions = [Region(first_region + index, start, fitted, self._minors)
+                        for index, (start, fitted) in enumerate(
+                            _interleaved(self.dimms, first_address))]
+        self._leftovers: set[str] = set()
+        self._callbacks: list[Callable[[], None]] = []
+        self._depth = 0
+        for region in self.regions:
+            region.enable()
+
+    # What there is
+
+    @property
+    def listed_regions(self) -> list[Region]:
+        """The regions, in the order in which the tools list them."""
+        return kernfs.listing_order(self.regions, lambda region: region.dev)
+
+    def listed_devices(self, region: Region) -> list[NamespaceDevice]:
+        """The region's namespaces in that order, idle ones included."""
+        return kernfs.listing_order(region.namespaces, lambda device: device.dev)
+
+    @property
+    def namespaces(self) -> list[Namespace]:
+        """All namespaces but the idle ones, in ndctl's order."""
+        with self.lock:
+            return [self.snapshot(region, device) for region in self.listed_regions
+                    for device in self.listed_devices(region) if device.size]
+
+    def namespace(self, dev: str) -> Namespace:
+        """The namespace that ndctl calls ``dev``, such as ``namespace0.1``.
+
+        :raises KeyError: when there is none
+        """
+        for namespace in self.namespaces:
+            if namespace.dev == dev:
+                return namespace
+        raise KeyError(dev)
+
+    def snapshot(self, region: Region, device: NamespaceDevice) -> Namespace:
+        """What ``device`` of ``region`` is now."""
+        return snapshot(device, region.start, region.numa_node)
+
+    def device(self, path: str) -> Namespace | None:
+        """The namespace whose device is ``path``, None when there is no such device.
+
+        A regular file that daxio left at the path of a missing device hides a device that comes
+        there later.
+        """
+        with self.lock:
+            if path in self._leftovers:
+                return None
+            return next((namespace for namespace in self.namespaces if namespace.path == path),
+                        None)
+
+    def devices(self) -> dict[str, Namespace]:
+        """The devices in /dev, by path."""
+        with self.lock:
+            return {namespace.path: namespace for namespace in self.namespaces
+                    if namespace.path and namespace.path not in self._leftovers}
+
+    @property
+    def leftovers(self) -> frozenset[str]:
+        """Regular files in /dev: what daxio creates when the device is missing."""
+        with self.lock:
+            return frozenset(self._leftovers)
+
+    def leave_file(self, path: str) -> None:
+        """A regular file comes to be at ``path`` in /dev."""
+        with self.changing():
+            self._leftovers.add(path)
+
+    def remove_file(self, path: str) -> None:
+        """The regular file at ``path`` in /dev goes, if it is there."""
+        with self.changing():
+            self._leftovers.discard(path)
+
+    # What it says
+
+    def write(self, path: str, writer: str, *, offset: int = 0, length: int | None = None) -> None:
+        """``writer`` writes to the device at ``path``, all of it unless told otherwise.
+
+        :raises KeyError: when there is no such device
+        """
+        self._put(path, writer, offset, length)
+
+    def zero(self, path: str, *, offset: int = 0, length: int | None = None) -> None:
+        """The device at ``path`` is overwritten with zeroes.
+
+        :raises KeyError: when there is no such device
+        """
+        self._put(path, None, offset, length)
+
+    def _put(self, path: str, writer: str | None, offset: int, length: int | None) -> None:
+        with self.changing():
+            region, begin, end = self._data(path, offset, length)
+            region.media.write(begin, end, writer)
+
+    def contents(self, path: str, *, offset: int = 0, length: int | None = None) -> Contents:
+        """Who wrote to the device at ``path`` last.
+
+        :raises KeyError: when there is no such device
+        """
+        with self.lock:
+            region, begin, end = self._data(path, offset, length)
+            return region.media.read(begin, end)
+
+    def _data(self, path: str, offset: int, length: int | None) -> tuple[Region, int, int]:
+        found = self.device(path)
+        if found is None:
+            raise KeyError(path)
+        region, device = self.find(found.dev)
+        begin, size = device.data
+        end = size if length is None else min(offset + length, size)
+        return region, begin + min(offset, size), begin + end
+
+    def find(self, dev: str) -> tuple[Region, NamespaceDevice]:
+        """The region and the kernel's device of the namespace ``dev``.
+
+        :raises KeyError: when there is none
+        """
+        for region in self.regions:
+            for device in region.namespaces:
+                if device.dev == dev:
+                    return region, device
+        raise KeyError(dev)
+
+    # What happens to it
+
+    def reboot(self) -> None:
+        """Restarts the machine: numbers are given anew; labels, names and contents stay."""
+        with self.changing():
+            for region in self.regions:
+                region.disable()
+            self._leftovers.clear()
+            for dimm in self.dimms:
+                dimm.boot()
+            for region in self.regions:
+                region.enable()
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """``callback`` is called after each change, with the lock held."""
+        self._callbacks.append(callback)
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Holds the lock for a change, and reports it when the outermost one is done."""
+        with self.lock:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    for callback in self._callbacks:
+                        callback()
+
+    # The tools
+
+    def run(self, argv: Sequence[str], *, as_root: bool = True,
+            in_use: Collection[str] = (), stdin_length: int = 0,
+            files: Files | None = None) -> CommandResult:
+        """Runs ndctl, daxctl or daxio as it would run on the machine.
+
+        :param argv: the command line, the tool's name first
+        :param as_root: False for a user without rights
+        :param in_use: paths of block devices that are mounted or otherwise held
+        :param stdin_length: bytes that wait on standard input, for daxio
+        :param files: the machine's other files, for daxio; those of the local system when None
+        """
+        from vpmem_harness.pmem import commands
+        return commands.run(self, argv, as_root=as_root, in_use=in_use, stdin_length=stdin_length,
+                            files=files)
+
+    def administer(self, *arguments: str, in_use: Collection[str] = ()) -> CommandResult:
+        """Runs ndctl as root; what fails is an error.
+
+        :raises NdctlError: with the errno behind the exit status and ndctl's words
+        """
+        result = self.run(['ndctl', *arguments], in_use=in_use)
+        if result.rc:
+            raise NdctlError(256 - result.rc if result.rc > 129 else result.rc,
+                             result.err.strip())
+        return result
+
+    def create_namespace(self, mode: str = 'devdax', *, map: str | None = None,
+                         size: int | None = None, align: int | None = None,
+                         name: str | None = None, region: str | None = None,
+                         sector_size: int | None = None, uuid: str | None = None) -> Namespace:
+        """Creates a namespace as ``ndctl create-namespace`` does.
+
+        :param size: bytes taken from the region, the largest free extent when None
+        :param region: such as ``region0``; the first with room when None
+        :raises NdctlError: when ndctl refuses
+        """
+        options = {'-m': mode, '-M': map, '-s': size, '-a': align, '-n': name, '-r': region,
+                   '-l': sector_size, '-u': uuid}
+        with self.changing():
+            before = {namespace.dev for namespace in self.namespaces}
+            self.administer('create-namespace', *(
+                str(word) for option, value in options.items() if value is not None
+                for word in (option, value)))
+            return next(namespace for namespace in self.namespaces
+                        if namespace.dev not in before)
+
+    def destroy_namespace(self, dev: str, *, force: bool = True,
+                          in_use: Collection[str] = ()) -> None:
+        """Destroys the namespace ``dev``, or ``all``; its contents stay on the media.
+
+        :raises NdctlError: when ndctl refuses
+        """
+        self.administer('destroy-namespace', *(['-f'] if force else []), dev, in_use=in_use)
+
+    def enable_namespace(self, dev: str) -> None:
+        """Enables the namespace ``dev``, or ``all``."""
+        self.administer('enable-namespace', dev)
+
+    def disable_namespace(self, dev: str, *, in_use: Collection[str] = ()) -> None:
+        """Disables the namespace ``dev``, or ``all``."""
+        self.administer('disable-namespace', dev, in_use=in_use)
+
+    def enable_region(self, region: str = 'all') -> None:
+        """Enables a region: its namespaces are found and numbered anew."""
+        self.administer('enable-region', region)
+
+    def disable_region(self, region: str = 'all', *, in_use: Collection[str] = ()) -> None:
+        """Disables a region with its namespaces."""
+        self.administer('disable-region', region, in_use=in_use)
+
+    def init_labels(self, dimm: str = 'all', *, version: str = '1.1') -> None:
+        """Initializes label areas, existing ones too; their regions must be disabled."""
+        self.administer('init-labels', '-f', '-V', version, dimm)
+
+    def zero_labels(self, dimm: str = 'all') -> None:
+        """Zeroes label areas; their regions must be disabled."""
+        self.administer('zero-labels', dimm)
+
+
+def _interleaved(dimms: list[Dimm], first_address: int) -> Iterator[tuple[int, list[Dimm]]]:
+    groups: list[list[Dimm]] = []
+    for dimm in dimms:
+        mates = groups[-1] if groups else []
+        if dimm.spec.interleave is not None and mates \
+                and mates[0].spec.interleave == dimm.spec.interleave:
+            if mates[0].spec.size != dimm.spec.size:
+                raise exceptions.InvalidInputError(
+                    f'interleave set {dimm.spec.interleave}', expected='DIMMs of one size',
+                    got=f'{mates[0].spec.size} and {dimm.spec.size} bytes',
+                    remedy='interleave DIMMs of the same size only')
+            mates.append(dimm)
+        else:
+            groups.append([dimm])
+    for group in groups:
+        yield first_address, group
+        first_address += sum(dimm.spec.size for dimm in group)

@@ -1,0 +1,293 @@
+"""Regions: DIMM capacity, and the namespaces that the kernel makes of it.
+
+Follows the kernel's nvdimm/region_devs.c, namespace_devs.c and dimm_devs.c (Linux 6.1). The
+methods are what writes to sysfs do there; what the tools check before stands in ``provision``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import itertools
+
+from vpmem_harness.pmem import labels, sizes
+from vpmem_harness.pmem.dimms import Dimm
+from vpmem_harness.pmem.errors import KernelError
+from vpmem_harness.pmem.media import InfoBlock, Media
+from vpmem_harness.pmem.namespaces import Claim, NamespaceDevice
+from vpmem_harness.pmem.numbering import Holders, Numbers
+
+#: The claim classes that a device kind accepts.
+_CLASSES = {'btt': ('', 'btt', 'btt2'), 'pfn': ('', 'pfn'), 'dax': ('', 'dax')}
+
+
+class Region:
+    """One region: a DIMM, or several that are interleaved.
+
+    :param number: its number in the system
+    :param start: its physical address
+    :param minors: the pool from which dax devices get their minor numbers
+
+    ``namespaces`` are the kernel's devices, idle ones included; none while it is disabled.
+    """
+
+    def __init__(self, number: int, start: int, dimms: list[Dimm], minors: Numbers) -> None:
+        self.number = number
+        self.start = start
+        self.dimms = dimms
+        self.size = sum(dimm.spec.size for dimm in dimms)
+        self.align = sizes.region_align(self.size, self.ways)
+        self.media = Media(self.size)
+        self.enabled = False
+        self.namespaces: list[NamespaceDevice] = []
+        self.seed: NamespaceDevice | None = None
+        self.labelled = False
+        self._minors = minors
+        self._numbers = Numbers()
+        self.holders = {kind: Holders() for kind in ('btt', 'pfn', 'dax')}
+
+    @property
+    def dev(self) -> str:
+        """``region0``."""
+        return f'region{self.number}'
+
+    @property
+    def ways(self) -> int:
+        """How many DIMMs it is interleaved over."""
+        return len(self.dimms)
+
+    @property
+    def numa_node(self) -> int:
+        """The NUMA node it belongs to."""
+        return self.dimms[0].spec.numa_node
+
+    @property
+    def has_labels(self) -> bool:
+        """False for a region of label-less DIMMs, which is one namespace as a whole."""
+        return any(dimm.labelling for dimm in self.dimms)
+
+    @property
+    def cookie(self) -> int:
+        """The interleave set's cookie as the region shows it."""
+        area = self.dimms[0].area
+        return self._cookie('1.1' if not self.enabled else area.version if area else None)
+
+    def _cookie(self, version: str | None) -> int:
+        return labels.cookie((dimm.serial for dimm in self.dimms), version)
+
+    # Capacity
+
+    def free_extents(self) -> list[tuple[int, int]]:
+        """The free extents, by address: offset and size in bytes."""
+        if not self.enabled or not self.labelled:
+            return []
+        taken = sorted((device.offset, device.offset + device.size)
+                       for device in self.namespaces if device.size)
+        edges = [0, *itertools.chain.from_iterable(taken), self.size]
+        aligned = ((sizes.align_up(begin, self.align), sizes.align_down(end, self.align))
+                   for begin, end in zip(edges[::2], edges[1::2], strict=True))
+        return [(begin, end - begin) for begin, end in aligned if end > begin]
+
+    @property
+    def available_size(self) -> int:
+        """Free bytes in all."""
+        return sum(size for _, size in self.free_extents())
+
+    @property
+    def max_available_extent(self) -> int:
+        """Bytes of the largest free extent: the largest namespace that fits."""
+        return max((size for _, size in self.free_extents()), default=0)
+
+    # The region itself
+
+    def enable(self) -> None:
+        """Finds the namespaces, numbers them and enables each as its info block says."""
+        if self.enabled:
+            return
+        self.enabled = True
+        self.labelled = self.has_labels
+        self._numbers = Numbers()
+        self.holders = {kind: Holders() for kind in ('btt', 'pfn', 'dax')}
+        found = self._scan_labels() if self.labelled else [
+            NamespaceDevice(self.number, 0, size=self.size, labelled=False)]
+        for device in found or [NamespaceDevice(self.number, 0)]:
+            device.number = self._numbers.take()
+            self.namespaces.append(device)
+        self.seed = self.namespaces[0]
+        for device in list(self.namespaces):
+            if device.size:
+                self.enable_namespace(device)
+
+    def disable(self) -> None:
+        """Takes the namespaces away; their labels and contents stay."""
+        for device in self.namespaces:
+            self.release(device)
+        self.namespaces, self.seed, self.enabled = [], None, False
+
+    def _scan_labels(self) -> list[NamespaceDevice]:
+        areas = [dimm.area for dimm in self.dimms]
+        if any(area is None for area in areas):
+            return []
+        known = [{label.uuid: label for label in area.active()
+                  if label.cookie == self._cookie(area.version) and label.position == position}
+                 for position, area in enumerate(area for area in areas if area)]
+        found = [NamespaceDevice(
+            self.number, 0, offset=label.dpa * self.ways, size=label.size * self.ways,
+            uuid=uuid, name=label.name, sector_size=label.sector_size, claim_class=label.claim)
+            for uuid, label in known[0].items() if all(uuid in labelled for labelled in known)]
+        # The kernel compares addresses as strings of bytes, the lowest byte first.
+        return sorted(found, key=lambda device: (self.start + device.offset).to_bytes(8, 'little'))
+
+    # Namespaces
+
+    def enable_namespace(self, device: NamespaceDevice, raw: bool = False) -> None:
+        """Binds a driver: what the info block says, or as raw.
+
+        :raises KernelError: ENXIO, when it has no capacity
+        """
+        if device.enabled:
+            return
+        if device.claim or not device.size or (device.labelled and device.uuid is None):
+            raise KernelError(errno.ENXIO)
+        block = None if raw else self._valid_info_block(device)
+        if block:
+            self._claim(device, block, self.holders[block.kind].add())
+        else:
+            device.active = True
+        self._advance_seed(device)
+
+    def _valid_info_block(self, device: NamespaceDevice) -> InfoBlock | None:
+        block = self.media.info_block(device.offset)
+        if block and block.parent == device.uuid and device.claim_class in _CLASSES[block.kind]:
+            return block
+        return None
+
+    def _claim(self, device: NamespaceDevice, block: InfoBlock, number: int) -> None:
+        device.claim = Claim(block.kind, number, block)
+        if block.kind == 'dax' and block.size:
+            device.minor = self._minors.take()
+
+    def _advance_seed(self, device: NamespaceDevice) -> None:
+        if device is self.seed and self.labelled:
+            self.seed = NamespaceDevice(self.number, self._numbers.take())
+            self.namespaces.append(self.seed)
+
+    def attach(self, device: NamespaceDevice, block: InfoBlock | None, kind: str,
+               wanted: InfoBlock) -> None:
+        """Makes ``device`` a btt, pfn or dax with the region's seed of that kind.
+
+        :param block: the info block to write, None when the capacity is too small for one
+        :param wanted: what the tool asked for; a btt that cannot be enabled keeps it
+        :raises KernelError: ENXIO, when it cannot be enabled: a btt keeps its hold then
+        """
+        holders = self.holders[kind]
+        if any(other.claim and not other.claim.enabled and other.claim.kind == kind
+               for other in self.namespaces):
+            raise KernelError(errno.EBUSY)
+        if block is None:
+            if kind == 'btt':
+                device.claim = Claim(kind, holders.seed, wanted, enabled=False)
+            raise KernelError(errno.ENXIO)
+        self.media.put_info_block(device.offset, block)
+        self._claim(device, block, holders.use_seed())
+        self._advance_seed(device)
+
+    def release(self, device: NamespaceDevice) -> None:
+        """Unbinds its driver and its claim; it is disabled, its label and contents stay."""
+        if device.claim:
+            self.holders[device.claim.kind].release(device.claim.number)
+        if device.minor is not None:
+            self._minors.release(device.minor)
+        device.claim, device.minor, device.active = None, None, False
+
+    # Labels: each method is one write to sysfs, and writes labels as often as the kernel does
+
+    def set_uuid(self, device: NamespaceDevice, uuid: str) -> None:
+        """:raises KernelError: EINVAL, when the UUID is in use; EBUSY, when it is claimed."""
+        self._check_unclaimed(device)
+        old, device.uuid = device.uuid, uuid
+        self._update_labels(device, replaces=[old] if old else [])
+
+    def set_name(self, device: NamespaceDevice, name: str) -> None:
+        """:raises KernelError: EBUSY, when it is claimed."""
+        self._check_unclaimed(device)
+        device.name = name
+        self._update_labels(device)
+
+    def set_sector_size(self, device: NamespaceDevice, size: int) -> None:
+        """:raises KernelError: EBUSY, when it is claimed."""
+        self._check_unclaimed(device)
+        device.sector_size = size
+        self._update_labels(device)
+
+    def set_claim_class(self, device: NamespaceDevice, claim: str) -> None:
+        """Records what may claim it; nothing happens when it is in use, as with ndctl."""
+        if device.claim or device.active:
+            return
+        if claim == 'btt' and self._version() != '1.1' and self.labelled:
+            claim = 'btt2'
+        device.claim_class = claim
+        self._update_labels(device)
+
+    def set_size(self, device: NamespaceDevice, size: int) -> None:
+        """Takes capacity from the region, first fit, or gives it back.
+
+        :raises KernelError: ENOSPC, ENXIO or EBUSY
+        """
+        self._check_unclaimed(device)
+        if device.uuid is None:
+            raise KernelError(errno.ENXIO)
+        if size > self.max_available_extent + device.size:
+            raise KernelError(errno.ENOSPC)
+        if size > device.size:
+            device.offset = self._extend(device, size)
+        device.size = size
+        self._update_labels(device)
+        if not size:
+            device.uuid = None
+            if device.number and device is not self.seed:
+                self.namespaces.remove(device)
+                self._numbers.release(device.number)
+
+    def _extend(self, device: NamespaceDevice, size: int) -> int:
+        more = size - device.size
+        for begin, length in self.free_extents():
+            if length < more:
+                continue
+            if not device.size:
+                return begin
+            if begin == device.offset + device.size:
+                return device.offset
+            if begin + length == device.offset:
+                return device.offset - more
+        raise KernelError(errno.ENXIO)
+
+    def _check_unclaimed(self, device: NamespaceDevice) -> None:
+        if device.claim or device.active:
+            raise KernelError(errno.EBUSY)
+
+    def _version(self) -> str | None:
+        area = self.dimms[0].area
+        return area.version if area else None
+
+    def _update_labels(self, device: NamespaceDevice, replaces: list[str] | None = None) -> None:
+        if device.uuid is None or not self.labelled:
+            return
+        areas = [dimm.area for dimm in self.dimms if dimm.area]
+        if not device.size:
+            for area in areas:
+                area.remove(device.uuid)
+            return
+        for flags in (labels.UPDATING, 0):
+            for position, area in enumerate(areas):
+                if area.current is None:
+                    area.initialize('1.2')
+                area.put(dataclasses.replace(
+                    self._label(device, area), position=position, flags=flags), replaces or ())
+
+    def _label(self, device: NamespaceDevice, area: labels.LabelArea) -> labels.Label:
+        return labels.Label(
+            uuid=device.uuid or '', name=device.name, position=0, ways=self.ways,
+            cookie=self._cookie(area.version), sector_size=device.sector_size,
+            dpa=device.offset // self.ways, size=device.size // self.ways,
+            claim=device.claim_class if area.version == '1.2' else '')

@@ -1,0 +1,78 @@
+"""What a command leaves behind: its exit status and what it wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from vpmem_harness.pmem.errors import KernelError
+from vpmem_harness.pmem.media import Contents
+
+#: The exit status of a command that was used wrongly (ndctl: util/parse-options.c).
+USAGE = 129
+
+
+@dataclasses.dataclass(frozen=True)
+class CommandResult:
+    """Exit status, standard output and standard error.
+
+    ``payload`` is binary output that comes after ``out``, as daxio writes it to its standard
+    output: a description, since it can be as large as a device.
+    """
+
+    rc: int
+    out: str
+    err: str
+    payload: Contents | None = None
+
+
+class UsageExit(Exception):
+    """Ends a command at once with this exit status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Transcript:
+    """What a command of ndctl's family writes while it runs.
+
+    ``counted`` is the number of errors that were reported with the command's name: ndctl adds no
+    closing line then (ndctl: ndctl/namespace.c ``err``).
+    """
+
+    def __init__(self) -> None:
+        self.out = ''
+        self.err = ''
+        self.counted = 0
+        self.payload: Contents | None = None
+
+    def say(self, line: str) -> None:
+        """A line on standard error."""
+        self.err += line + '\n'
+
+    def write(self, text: str) -> None:
+        """Text on standard output, with the final newline that the tools add."""
+        self.out += text + '\n'
+
+    def error(self, message: str) -> None:
+        """``Error: ...``: most messages bring a newline of their own and so leave a blank line."""
+        self.say(f'  Error: {message}')
+
+    def failed(self, command: str, message: str) -> None:
+        """An error that carries the command's name and counts."""
+        self.counted += 1
+        self.error(f'{command}: {message}\n')
+
+    def library(self, function: str, message: str) -> None:
+        """An error that libndctl logs."""
+        self.say(f'libndctl: {function}: {message}')
+
+    def result(self, status: int) -> CommandResult:
+        """The outcome: a negative errno becomes the byte that a shell sees."""
+        return CommandResult(status & 0xFF, self.out, self.err, self.payload)
+
+
+def strerror(error: int | KernelError) -> str:
+    """The C library's words for an error number."""
+    return os.strerror(error.errno if isinstance(error, KernelError) else error)

@@ -1,0 +1,132 @@
+"""Sizes: what a namespace keeps of the capacity that it takes.
+
+All sizes and addresses are in bytes. The rules are those of Linux 6.1 on x86, where a ``struct
+page`` takes 64 bytes (kernel: nvdimm/pfn_devs.c ``nd_pfn_init``, nvdimm/btt.c), and hold for each
+recorded creation in ``tests/golden/ndctl/sizes.tsv``.
+"""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+TIB = 1024 * GIB
+
+PAGE = 4 * KIB
+#: The kernel's page descriptor, kept in the namespace itself when its map is ``dev``.
+PAGE_DESCRIPTOR = 64
+#: What the kernel keeps free at the start of a namespace for its info block.
+INFO_BLOCK = 8 * KIB
+#: Where the info block of a pfn, a dax or a version 1.1 btt stands in the namespace.
+INFO_BLOCK_OFFSET = 4 * KIB
+#: The memory hot-plug granule: device memory starts and ends on it.
+SUBSECTION = 2 * MIB
+#: The region's default alignment (kernel: MEMREMAP_COMPAT_ALIGN_MAX); the smallest namespace.
+REGION_ALIGN = 16 * MIB
+MIN_NAMESPACE = 16 * MIB
+
+#: The alignments that the kernel offers for devdax and fsdax.
+ALIGNMENTS = (4 * KIB, 2 * MIB, 1 * GIB)
+DEFAULT_ALIGN = 2 * MIB
+
+#: The sector sizes that a btt offers, and those that a label can hold.
+BTT_SECTOR_SIZES = (512, 520, 528, 4096, 4104, 4160, 4224)
+LABEL_SECTOR_SIZES = (512, 4096)
+DEFAULT_SECTOR_SIZE = 4096
+
+_BTT_ARENA_MIN = 16 * MIB
+_BTT_ARENA_MAX = 512 * GIB
+_BTT_FREE_BLOCKS = 256
+_BTT_MAP_ENTRY = 4
+_BTT_LOG_GROUP = 64
+
+
+def align_up(value: int, align: int) -> int:
+    """``value``, rounded up to a multiple of ``align``."""
+    return -(-value // align) * align
+
+
+def align_down(value: int, align: int) -> int:
+    """``value``, rounded down to a multiple of ``align``."""
+    return value // align * align
+
+
+def dax_extent(start: int, raw: int, memmap: str, align: int) -> tuple[int, int] | None:
+    """Where the data of a devdax or fsdax namespace stand: address and size, or None.
+
+    :param start: the physical address of the namespace
+    :param raw: the capacity that it takes
+    :param memmap: ``dev`` (the page descriptors stand in the namespace) or ``mem``
+    :param align: the namespace's alignment
+
+    None when alignment leaves nothing: the kernel refuses to enable it. A size of 0 is possible:
+    the kernel enables such a namespace, and it has no device node.
+    """
+    granule = max(align, SUBSECTION)
+    pages = (raw - INFO_BLOCK) // PAGE
+    reserved = INFO_BLOCK + (PAGE_DESCRIPTOR * pages if memmap == 'dev' else 0)
+    data = align_up(start + reserved, granule)
+    if data - start >= raw:
+        return None
+    return data, align_down(start + raw, granule) - data
+
+
+def btt_size(raw: int, sector_size: int, info_offset: int = INFO_BLOCK_OFFSET) -> int | None:
+    """The size of a sector mode namespace, or None when it is too small to be one.
+
+    :param raw: the capacity that it takes
+    :param sector_size: bytes that a sector holds, metadata included
+    :param info_offset: where its first info block stands: 4 KiB in version 1.1, 0 in version 2.0,
+        which the kernel writes to namespaces with version 1.2 labels
+    """
+    left = raw - info_offset
+    if left < _BTT_ARENA_MIN:
+        return None
+    stride = align_up(sector_size, 64)
+    sectors = 0
+    while left >= _BTT_ARENA_MIN:
+        arena = min(left, _BTT_ARENA_MAX)
+        left -= arena
+        log = align_up(_BTT_FREE_BLOCKS * _BTT_LOG_GROUP, PAGE)
+        available = align_down(arena, PAGE) - 2 * PAGE - log
+        internal = (available - PAGE) // (stride + _BTT_MAP_ENTRY)
+        sectors += internal - _BTT_FREE_BLOCKS
+    return sectors * sector_size
+
+
+def region_align(size: int, ways: int) -> int:
+    """What the sizes of a region's namespaces are a multiple of (kernel: ``default_align``)."""
+    align = REGION_ALIGN if size >= REGION_ALIGN else PAGE
+    return align * ways if align % ways else align
+
+
+def parse_size(text: str) -> tuple[int, int] | None:
+    """Bytes and unit of a size as ndctl reads it, or None when it cannot.
+
+    ``0x`` and ``0`` introduce hexadecimal and octal numbers, K, M, G and T (either case) are
+    powers of 1024 (ndctl: util/size.c). An empty number counts as 0, as C's strtoull has it.
+    """
+    value, rest = scan_number(text)
+    unit = {'': 1, 'k': KIB, 'm': MIB, 'g': GIB, 't': TIB}.get(rest.lower())
+    if unit is None or value * unit >= 2**64 - 1:
+        return None
+    return value * unit, unit
+
+
+def scan_number(text: str) -> tuple[int, str]:
+    """The number at the start of ``text`` and what follows it, as C's strtoull with base 0."""
+    stripped = text.lstrip(' \t\n\v\f\r')
+    negative = stripped.startswith('-')
+    digits = stripped[1:] if stripped[:1] in ('+', '-') else stripped
+    prefix, base, allowed = 0, 10, '0123456789'
+    if digits[:2].lower() == '0x' and digits[2:3].lower() in tuple('0123456789abcdef'):
+        prefix, base, allowed = 2, 16, '0123456789abcdef'
+    elif digits[:1] == '0':
+        base, allowed = 8, '01234567'
+    end = prefix
+    while end < len(digits) and digits[end].lower() in allowed:
+        end += 1
+    if end == prefix:
+        return 0, text
+    value = min(int(digits[prefix:end], base), 2**64 - 1)
+    return ((-value) % 2**64 if negative else value), digits[end:]
