@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.pmem.spec import GiB, KiB, MiB, TiB
+from vpmem_harness.pmem.sizes import GIB, KIB, MIB, TIB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,8 @@ class Profile:
     nodes: Mapping[int, int]
     dimms_per_node: Mapping[int, int]
     dimm_sizes: Mapping[int, int]
+    #: Percent of the pairs of DIMMs that are interleaved, and so one region.
+    interleaved: int
     #: Percent of the DIMMs that have no label area: one namespace each, the size of the DIMM.
     without_labels: int
     #: Namespaces that are created in a region, as far as it has room.
@@ -31,7 +33,8 @@ class Profile:
     maps: Mapping[str, int]
     aligns: Mapping[int, int]
     sector_sizes: Mapping[int, int]
-    #: own (nobody else has it), none, shared (with another one), odd (Nova cannot be told of it).
+    #: own (nobody else has it), none, shared (with another one), odd (one of odd_names).
+    #: Only those with a name of their own are offered to servers.
     names: Mapping[str, int]
     odd_names: tuple[str, ...]
     #: kept, disabled, or destroyed again, which leaves a hole and a free number behind.
@@ -49,20 +52,21 @@ PLAIN = Profile(
     name='plain',
     nodes={2: 1},
     dimms_per_node={1: 1},
-    dimm_sizes={32 * GiB: 1, 64 * GiB: 1, 128 * GiB: 1},
+    interleaved=0,
+    dimm_sizes={32 * GIB: 1, 64 * GIB: 1, 128 * GIB: 1},
     without_labels=0,
     namespaces={2: 1, 3: 2, 4: 3, 5: 2, 6: 1},
-    sizes={2 * GiB: 2, 4 * GiB: 4, 8 * GiB: 2, 16 * GiB: 1},
+    sizes={2 * GIB: 2, 4 * GIB: 4, 8 * GIB: 2, 16 * GIB: 1},
     modes={'devdax': 1},
     maps={'dev': 3, 'mem': 1},
-    aligns={2 * MiB: 1},
-    sector_sizes={4 * KiB: 1},
+    aligns={2 * MIB: 1},
+    sector_sizes={4 * KIB: 1},
     names={'own': 1},
     odd_names=(),
     fates={'kept': 1},
     refilled=0,
     rebooted=0,
-    labels={'LARGE': 16 * GiB, 'MEDIUM': 8 * GiB, 'SMALL': 4 * GiB, 'TINY': 16 * MiB},
+    labels={'LARGE': 16 * GIB, 'MEDIUM': 8 * GIB, 'SMALL': 4 * GIB, 'TINY': 16 * MIB},
     offered=100,
 )
 
@@ -70,21 +74,22 @@ MIXED = Profile(
     name='mixed',
     nodes={1: 1, 2: 6, 4: 1},
     dimms_per_node={1: 3, 2: 1},
-    dimm_sizes={16 * GiB: 1, 32 * GiB: 3, 64 * GiB: 3, 126 * GiB: 2, 128 * GiB: 2, 512 * GiB: 1},
+    interleaved=50,
+    dimm_sizes={16 * GIB: 1, 32 * GIB: 3, 64 * GIB: 3, 126 * GIB: 2, 128 * GIB: 2, 512 * GIB: 1},
     without_labels=10,
     namespaces={1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 2, 8: 1},
-    sizes={128 * MiB: 1, 512 * MiB: 1, 1 * GiB: 2, 2 * GiB: 3, 3 * GiB: 1, 4 * GiB: 6,
-           5 * GiB: 1, 8 * GiB: 4, 16 * GiB: 2, 32 * GiB: 1},
+    sizes={128 * MIB: 1, 512 * MIB: 1, 1 * GIB: 2, 2 * GIB: 3, 3 * GIB: 1, 4 * GIB: 6,
+           5 * GIB: 1, 8 * GIB: 4, 16 * GIB: 2, 32 * GIB: 1},
     modes={'devdax': 14, 'fsdax': 3, 'sector': 2, 'raw': 1},
     maps={'dev': 2, 'mem': 1},
-    aligns={4 * KiB: 1, 2 * MiB: 8, 1 * GiB: 1},
-    sector_sizes={512: 1, 4 * KiB: 3},
+    aligns={4 * KIB: 1, 2 * MIB: 8, 1 * GIB: 1},
+    sector_sizes={512: 1, 4 * KIB: 3},
     names={'own': 16, 'none': 3, 'shared': 1},
     odd_names=(),
     fates={'kept': 14, 'disabled': 1, 'destroyed': 3},
     refilled=30,
     rebooted=50,
-    labels={'LARGE': 16 * GiB, 'MEDIUM': 6 * GiB, 'SMALL': 3 * GiB, 'TINY': 16 * MiB},
+    labels={'LARGE': 16 * GIB, 'MEDIUM': 6 * GIB, 'SMALL': 3 * GIB, 'TINY': 16 * MIB},
     offered=90,
 )
 
@@ -92,24 +97,25 @@ HOSTILE = Profile(
     name='hostile',
     nodes={1: 2, 2: 3, 3: 1, 4: 2, 8: 1},
     dimms_per_node={1: 3, 2: 2, 3: 1},
-    dimm_sizes={256 * MiB: 1, 1 * GiB: 1, 4 * GiB + 16 * MiB: 1, 16 * GiB: 2, 32 * GiB: 2,
-                126 * GiB: 2, 512 * GiB: 1, 3 * TiB: 1},
+    interleaved=30,
+    dimm_sizes={256 * MIB: 1, 1 * GIB: 1, 4 * GIB + 16 * MIB: 1, 16 * GIB: 2, 32 * GIB: 2,
+                126 * GIB: 2, 512 * GIB: 1, 3 * TIB: 1},
     without_labels=25,
     namespaces={0: 1, 1: 1, 3: 2, 6: 3, 9: 3, 12: 2, 18: 1},
-    sizes={16 * MiB: 2, 48 * MiB: 2, 128 * MiB: 2, 528 * MiB: 2, 1 * GiB: 3, 1520 * MiB: 2,
-           3 * GiB: 3, 4 * GiB: 4, 5 * GiB: 3, 8 * GiB: 2, 33 * GiB: 1, 120 * GiB: 1},
+    sizes={16 * MIB: 2, 48 * MIB: 2, 128 * MIB: 2, 528 * MIB: 2, 1 * GIB: 3, 1520 * MIB: 2,
+           3 * GIB: 3, 4 * GIB: 4, 5 * GIB: 3, 8 * GIB: 2, 33 * GIB: 1, 120 * GIB: 1},
     modes={'devdax': 8, 'fsdax': 3, 'sector': 3, 'raw': 2},
     maps={'dev': 1, 'mem': 1},
-    aligns={4 * KiB: 2, 2 * MiB: 4, 1 * GiB: 2},
-    sector_sizes={512: 1, 520: 1, 528: 1, 4 * KiB: 1, 4104: 1, 4160: 1, 4224: 1},
+    aligns={4 * KIB: 2, 2 * MIB: 4, 1 * GIB: 2},
+    sector_sizes={512: 1, 4 * KIB: 1},
     names={'own': 4, 'none': 2, 'shared': 2, 'odd': 2},
     odd_names=('a b', 'ns|0', 'ns,0', 'ns:0', '$ns', '"ns"', "n's", 'back\\slash', '/dev/dax0.0',
                'namespace0.0', 'region0', 'all', '0', '-f', '{', '#', 'x' * 63),
     fates={'kept': 5, 'disabled': 2, 'destroyed': 3},
     refilled=70,
     rebooted=50,
-    labels={'Large_64': 16 * GiB, '4GB': 4 * GiB, '_': 1 * GiB, 'm' * 200: 256 * MiB,
-            '0': 16 * MiB},
+    labels={'Large_64': 16 * GIB, '4GB': 4 * GIB, '_': 1 * GIB, 'm' * 200: 256 * MIB,
+            '0': 16 * MIB},
     offered=60,
 )
 

@@ -8,20 +8,13 @@ from dataclasses import dataclass
 import os_resource_classes
 
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.pmem import sizes
+from vpmem_harness.pmem.dimms import DimmSpec
 
-KiB = 2**10
-MiB = 2**20
-GiB = 2**30
-TiB = 2**40
-
-_UNITS = {'B': 1, 'KiB': KiB, 'MiB': MiB, 'GiB': GiB, 'TiB': TiB}
-
-#: What a namespace's capacity must be a multiple of, unless its DIMMs are interleaved.
-#: Source: kernel, nd/region_devs.c (MEMREMAP_COMPAT_ALIGN_MAX); ``"align"`` of a region in ndctl.
-CAPACITY_STEP = 16 * MiB
+_UNITS = {'B': 1, 'KiB': sizes.KIB, 'MiB': sizes.MIB, 'GiB': sizes.GIB, 'TiB': sizes.TIB}
 
 #: What x86 with four levels of page tables can address, and so the most that one host holds.
-HOST_LIMIT = 64 * TiB
+HOST_LIMIT = 64 * sizes.TIB
 
 #: Enough for any host: the label area of a DIMM has 16,348 slots.
 COUNT_LIMIT = 16_348
@@ -37,15 +30,6 @@ class LabelSpec:
     label: str
     count: int
     size: int
-
-
-@dataclass(frozen=True)
-class DimmText:
-    """A DIMM as the command line gives it; ``labels`` is blank, initialized or none."""
-
-    size: int
-    numa_node: int
-    labels: str
 
 
 def format_size(size: int) -> str:
@@ -80,8 +64,8 @@ def _size_remedy(text: str) -> str:
 def capacity(text: str, what: str) -> int:
     """The bytes that ``text`` names, if a namespace or a region can have that capacity."""
     size = parse_size(text, what)
-    if size % CAPACITY_STEP:
-        rounded = (size // CAPACITY_STEP + 1) * CAPACITY_STEP
+    if size % sizes.REGION_ALIGN:
+        rounded = sizes.align_up(size, sizes.REGION_ALIGN)
         raise InvalidInputError(what, expected='a multiple of 16MiB, as the kernel aligns regions',
                                 got=text.strip(), remedy=f'round it up to {format_size(rounded)}')
     if size > HOST_LIMIT:
@@ -162,7 +146,7 @@ _DIMM_LABELS = {'yes': 'blank', 'no': 'none', 'blank': 'blank', 'initialized': '
                 'none': 'none'}
 
 
-def parse_dimm(text: str) -> DimmText:
+def parse_dimm(text: str) -> DimmSpec:
     """The DIMM that ``SIZE[,numa=N][,labels=yes|no|initialized]`` names.
 
     ``labels=yes``, the default, is a new DIMM with a blank label area, ``no`` one without a label
@@ -184,5 +168,5 @@ def parse_dimm(text: str) -> DimmText:
     if values['labels'] not in _DIMM_LABELS:
         raise InvalidInputError('labels of a DIMM', expected='yes, no or initialized',
                                 got=repr(values['labels']), remedy='write it as in labels=no')
-    return DimmText(capacity(size, 'size of a DIMM'), int(values['numa']),
+    return DimmSpec(capacity(size, 'size of a DIMM'), int(values['numa']),
                     _DIMM_LABELS[values['labels']])

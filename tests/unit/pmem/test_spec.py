@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import spec
-from vpmem_harness.pmem.spec import GiB, LabelSpec, MiB
+from vpmem_harness.pmem.sizes import GIB, MIB
+from vpmem_harness.pmem.spec import LabelSpec
 
 
 class SizeTest(testtools.TestCase):
@@ -40,12 +41,12 @@ class PmemTest(testtools.TestCase):
     def test_labels_with_counts_and_sizes(self):
         """Each item gives a label, a count and a size in bytes."""
         self.assertEqual(
-            [LabelSpec('SMALL', 2, 4 * GiB), LabelSpec('LARGE', 1, 16 * GiB)],
+            [LabelSpec('SMALL', 2, 4 * GIB), LabelSpec('LARGE', 1, 16 * GIB)],
             spec.parse_pmem('SMALL:2x4GiB,LARGE:1x16GiB'))
 
     def test_spaces_around_items_are_ignored(self):
         """The parts may be set apart for the reader."""
-        self.assertEqual([LabelSpec('a', 2, 16 * MiB), LabelSpec('b', 1, GiB)],
+        self.assertEqual([LabelSpec('a', 2, 16 * MIB), LabelSpec('b', 1, GIB)],
                          spec.parse_pmem(' a: 2 x 16MiB , b:1x1GiB '))
 
     def test_label_may_stand_twice(self):
@@ -91,13 +92,13 @@ class DimmTest(testtools.TestCase):
     def test_size_alone(self):
         """A DIMM is on node 0 and new when nothing else is said."""
         dimm = spec.parse_dimm('32GiB')
-        self.assertEqual((32 * GiB, 0, 'blank'), (dimm.size, dimm.numa_node, dimm.labels))
+        self.assertEqual((32 * GIB, 0, 'blank'), (dimm.size, dimm.numa_node, dimm.labels))
 
     def test_options_in_any_order(self):
         """Node and labels are named."""
         for text in ('32GiB,numa=1,labels=no', '32GiB, labels=no, numa=1'):
             dimm = spec.parse_dimm(text)
-            self.assertEqual((32 * GiB, 1, 'none'), (dimm.size, dimm.numa_node, dimm.labels))
+            self.assertEqual((32 * GIB, 1, 'none'), (dimm.size, dimm.numa_node, dimm.labels))
 
     def test_labels(self):
         """yes is a blank label area, initialized one that takes namespaces."""

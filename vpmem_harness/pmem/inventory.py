@@ -1,0 +1,126 @@
+"""What persistent memory a host holds, as a description that any number of hosts are built from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.pmem import sizes, spec
+from vpmem_harness.pmem.building import Builder
+from vpmem_harness.pmem.dimms import DimmSpec
+from vpmem_harness.pmem.machine import PersistentMemory
+from vpmem_harness.pmem.steps import Create, Step
+from vpmem_harness.randomness import Randomness
+
+#: The smallest DIMM that is put into a host whose DIMMs nobody has chosen.
+_LEAST_DIMM = 16 * sizes.GIB
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The DIMMs of a host, and what its operator has done with them, in order.
+
+    Each DIMM is a region of its own, unless it is interleaved with others. ``first_region`` is the
+    number of the first region, where the inventory itself says so, as a recorded listing does.
+    """
+
+    dimms: tuple[DimmSpec, ...]
+    steps: tuple[Step, ...] = ()
+    first_region: int | None = None
+
+    @property
+    def labels(self) -> Mapping[str, Sequence[str]]:
+        """The names of the namespaces that are offered under each label, in order of creation."""
+        labels: dict[str, list[str]] = {}
+        for step in self.steps:
+            if isinstance(step, Create) and step.label is not None and step.name is not None:
+                labels.setdefault(step.label, []).append(step.name)
+        return labels
+
+    def build(self, randomness: Randomness, *,
+              first_region: int | None = None) -> PersistentMemory:
+        """A host's persistent memory that has gone through all of it.
+
+        :param randomness: where the UUIDs come from
+        :param first_region: the number of the first region: the inventory's own, or 0, unless
+            given
+        """
+        if first_region is None:
+            first_region = self.first_region or 0
+        memory = PersistentMemory(self.dimms, randomness=randomness, first_region=first_region)
+        with memory.changing():
+            builder = Builder(memory)
+            for step in self.steps:
+                builder.take(step)
+        return memory
+
+
+def of_dimms(dimms: Iterable[str | DimmSpec]) -> Inventory:
+    """A host with these DIMMs and nothing on them; raises InvalidInputError.
+
+    A DIMM is a DimmSpec or what :func:`vpmem_harness.pmem.spec.parse_dimm` reads.
+    """
+    return Inventory(tuple(
+        spec.parse_dimm(dimm) if isinstance(dimm, str) else dimm for dimm in dimms))
+
+
+def of_labels(pmem: str, dimms: Iterable[str | DimmSpec] | None = None) -> Inventory:
+    """A host with ready namespaces, ``SMALL:2x4GiB,LARGE:1x16GiB``; raises InvalidInputError.
+
+    The namespaces are spread over the DIMMs, so that each NUMA node has some. DIMMs that nobody
+    has chosen are two, one for each of two nodes, and one for a single namespace, of the smallest
+    power of two that holds them. A blank label area among ``dimms`` is initialized first, as an
+    operator has to.
+    """
+    wanted = [item for item in spec.parse_pmem(pmem) for _ in range(item.count)]
+    if dimms is None:
+        regions = _spread(wanted, [spec.HOST_LIMIT] * min(len(wanted), 2))
+        fills = [0] * (max(regions) + 1)
+        for item, region in zip(wanted, regions, strict=True):
+            fills[region] += item.size
+        chosen = [DimmSpec(size=dimm_size(fill), numa_node=node, labels='initialized')
+                  for node, fill in enumerate(fills)]
+    else:
+        chosen = [dataclasses.replace(dimm, labels='initialized') if dimm.labels == 'blank'
+                  else dimm for dimm in of_dimms(dimms).dimms]
+        regions = _spread(wanted, _rooms(chosen))
+    creations = (Create(region=region, size=item.size, name=f'ns_{number}', label=item.label)
+                 for number, (item, region) in enumerate(zip(wanted, regions, strict=True)))
+    return Inventory(tuple(chosen), tuple(creations))
+
+
+def dimm_size(capacity: int) -> int:
+    """The bytes of the DIMM that is put in for so many bytes of namespaces: a power of two."""
+    return max(_LEAST_DIMM, 1 << (capacity - 1).bit_length()) if capacity else _LEAST_DIMM
+
+
+def _rooms(dimms: Iterable[DimmSpec]) -> list[int]:
+    """The bytes of each region that takes namespaces; 0 for one without labels."""
+    rooms: list[int] = []
+    before: str | None = None
+    for dimm in dimms:
+        if dimm.interleave is None or dimm.interleave != before:
+            rooms.append(0)
+        rooms[-1] += 0 if dimm.labels == 'none' else dimm.size
+        before = dimm.interleave
+    return rooms
+
+
+def _spread(wanted: Sequence[spec.LabelSpec], rooms: Sequence[int]) -> list[int]:
+    """The region of each wanted namespace: the largest first, to where most room is left."""
+    room = list(rooms)
+    regions = [0] * len(wanted)
+    for number in sorted(range(len(wanted)), key=lambda number: (-wanted[number].size, number)):
+        size = wanted[number].size
+        region = max(range(len(room)), key=lambda region: (room[region], -region), default=None)
+        if region is None or room[region] < size:
+            raise InvalidInputError(
+                'persistent memory', expected='namespaces that fit on DIMMs with labels of '
+                + (', '.join(map(spec.format_size, rooms)) or 'no number'),
+                got=f'no room for {wanted[number].label} of {spec.format_size(size)}',
+                remedy='ask for less, or for more or larger DIMMs')
+        room[region] -= size
+        regions[number] = region
+    return regions
