@@ -74,6 +74,13 @@ class InfoBlock:
     align: int = 0
     sector_size: int = 0
 
+    @property
+    def claim_classes(self) -> tuple[str, ...]:
+        """The claim classes under which the kernel looks for it; version 2.0 of btt has its own."""
+        if self.kind == 'btt' and self.data_offset < INFO_BLOCK:
+            return ('btt2',)
+        return ('', self.kind)
+
 
 class Media:
     """The capacity of one region, addressed from 0; all zeroes at first.

@@ -121,7 +121,7 @@ class _Reader:
                 self._transcript.error(f'unknown switch `{letter}\'')
                 raise self._options.fail(self._transcript)
             if option.takes_value:
-                self._value(option, letters or None, f'switch `{letter}\'', letter)
+                self._value(option, letters or None, f'switch `{letter}\'', f'-{letter}')
                 return
             self._set(option, True)
             if first and letters:
@@ -194,9 +194,10 @@ class _Reader:
         self._parsed.numbers[option.long] = int(digits) % 2**32
 
     def _short_usage(self, given: str) -> UsageExit:
+        # Given is a letter with its dash, or a long option without its dashes.
         self._transcript.say(f'\n usage: {self._options.usage}\n')
         shown = next((option for option in self._options.options
-                      if option.short == given
+                      if f'-{option.short}' == given
                       or given.removeprefix('no-').startswith(option.long)), None)
         if shown:
             self._transcript.say(_describe(shown))

@@ -17,9 +17,6 @@ from vpmem_harness.pmem.media import InfoBlock, Media
 from vpmem_harness.pmem.namespaces import Claim, NamespaceDevice
 from vpmem_harness.pmem.numbering import Holders, Numbers
 
-#: The claim classes that a device kind accepts.
-_CLASSES = {'btt': ('', 'btt', 'btt2'), 'pfn': ('', 'pfn'), 'dax': ('', 'dax')}
-
 
 class Region:
     """One region: a DIMM, or several that are interleaved.
@@ -158,7 +155,7 @@ class Region:
 
     def _valid_info_block(self, device: NamespaceDevice) -> InfoBlock | None:
         block = self.media.info_block(device.offset)
-        if block and block.parent == device.uuid and device.claim_class in _CLASSES[block.kind]:
+        if block and block.parent == device.uuid and device.claim_class in block.claim_classes:
             return block
         return None
 
@@ -224,7 +221,7 @@ class Region:
         """Records what may claim it; nothing happens when it is in use, as with ndctl."""
         if device.claim or device.active:
             return
-        if claim == 'btt' and self._version() != '1.1' and self.labelled:
+        if claim == 'btt' and self.dimms[0].area and self._version() != '1.1':
             claim = 'btt2'
         device.claim_class = claim
         self._update_labels(device)

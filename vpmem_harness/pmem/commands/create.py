@@ -136,7 +136,7 @@ class _Creation:
 
     def _create(self) -> int:
         status, saved = -errno.ENXIO, 0
-        if not filters.is_bus(self._parsed.text('bus')):
+        if not filters.is_bus(self._context.memory, self._parsed.text('bus')):
             return status
         for region in self._context.memory.listed_regions:
             if not filters.is_region(region, self._parsed.text('region')) \
@@ -164,7 +164,7 @@ class _Creation:
     def _reconfigure(self) -> int:
         memory = self._context.memory
         status = 0 if self._target == 'all' else -errno.ENXIO
-        if not filters.is_bus(self._parsed.text('bus')):
+        if not filters.is_bus(self._context.memory, self._parsed.text('bus')):
             return status
         for region in memory.listed_regions:
             if not filters.is_region(region, self._parsed.text('region')) \

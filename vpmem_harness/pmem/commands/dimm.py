@@ -181,7 +181,7 @@ def _parse(context: Context, options: Options) -> tuple[Parsed, list[Dimm]]:
     if not words:
         options.show_usage(transcript)
         raise UsageExit(USAGE)
-    if not filters.is_bus(parsed.text('bus')):
+    if not filters.is_bus(context.memory, parsed.text('bus')):
         return parsed, []
     return parsed, [
         dimm for word in words

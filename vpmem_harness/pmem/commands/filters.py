@@ -27,9 +27,9 @@ def _matches(words: str | None, number: int, *names: str) -> bool:
                for word in words.split(' ') if word)
 
 
-def is_bus(words: str | None) -> bool:
-    """Whether the machine's one bus is meant."""
-    return _matches(words, 0, listing.BUS, listing.PROVIDER)
+def is_bus(memory: PersistentMemory, words: str | None) -> bool:
+    """Whether the machine's one bus is meant; without DIMMs there is none."""
+    return bool(memory.dimms) and _matches(words, 0, listing.BUS, listing.PROVIDER)
 
 
 def is_region(region: Region, words: str | None) -> bool:

@@ -118,7 +118,7 @@ class _List:
     def show(self) -> None:
         """Prints it: nested in its bus, as one object of lists, or as one list."""
         chosen = self._chosen
-        if not filters.is_bus(self._words('bus')) or not filters.bus_concerned(
+        if not filters.is_bus(self._memory, self._words('bus')) or not filters.bus_concerned(
                 self._memory, self._words('dimm'), self._words('region'),
                 self._words('namespace')):
             return

@@ -89,7 +89,7 @@ def _each(context: Context, parsed: Parsed, action: Action, doing: str, done: st
 
 
 def _meant(context: Context, parsed: Parsed) -> list[tuple[Region, NamespaceDevice]]:
-    if not filters.is_bus(parsed.text('bus')):
+    if not filters.is_bus(context.memory, parsed.text('bus')):
         return []
     return [(region, device) for region in context.memory.listed_regions
             if filters.is_region(region, parsed.text('region'))

@@ -49,7 +49,7 @@ def _each(context: Context, options: Options, action: Callable[[Region], None],
     count = 0
     with context.memory.changing():
         for region in context.memory.listed_regions:
-            if kind == 'blk' or not filters.is_bus(parsed.text('bus')) \
+            if kind == 'blk' or not filters.is_bus(context.memory, parsed.text('bus')) \
                     or not filters.is_region(region, parsed.arguments[0]):
                 continue
             try:

@@ -1,0 +1,55 @@
+"""The simulated tools beside the installed ones, on a machine without persistent memory."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+import shutil
+import subprocess
+
+import testtools
+
+from vpmem_harness.pmem import CommandResult, PersistentMemory
+from vpmem_harness.pmem.commands.context import VERSION
+from vpmem_harness.pmem.commands.daxio import VERSION as DAXIO_VERSION
+
+_COMMANDS = pathlib.Path(__file__).with_name('commands.txt').read_text().splitlines()
+
+
+def real(argv: list[str]) -> CommandResult:
+    """What the installed tool does."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60,
+                          stdin=subprocess.DEVNULL)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
+
+
+class CommandLineTest(testtools.TestCase):
+    """Options, usage and error texts of each command line in ``commands.txt``."""
+
+    def _compare(self, tool: str, version: str, option: str) -> None:
+        if not shutil.which(tool):
+            self.skipTest(f'{tool} is not installed')
+        if any(pathlib.Path('/sys/bus/nd/devices').glob('*')):
+            self.skipTest('this machine has persistent memory, which is left alone')
+        installed = real([tool, option]).out.strip()
+        if installed != version:
+            self.skipTest(f'{tool} {installed} is installed, {version} is simulated')
+        memory = PersistentMemory([])
+        differences = []
+        for line in _COMMANDS:
+            argv = shlex.split(line)
+            if argv[0] == tool and (theirs := real(argv)) != (ours := memory.run(argv)):
+                differences.append(f'{line}\n  real:      {theirs}\n  simulated: {ours}')
+        self.assertEqual([], differences, '\n'.join(differences))
+
+    def test_ndctl(self) -> None:
+        """ndctl reads and refuses command lines as the installed one does."""
+        self._compare('ndctl', VERSION, '--version')
+
+    def test_daxctl(self) -> None:
+        """daxctl reads and refuses command lines as the installed one does."""
+        self._compare('daxctl', VERSION, '--version')
+
+    def test_daxio(self) -> None:
+        """daxio reads and refuses command lines as the installed one does."""
+        self._compare('daxio', DAXIO_VERSION, '-V')
