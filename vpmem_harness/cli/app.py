@@ -1,0 +1,117 @@
+"""The application: its own options, help and errors; the commands do the work."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+
+from cliff import app
+
+from vpmem_harness.cli.commands import COMMANDS, Commands
+
+NAME = 'vpmem-harness'
+DESCRIPTION = 'Simulated libvirt hosts with persistent memory, for tests'
+
+#: The exit status of a command line that cannot be understood, as argparse has it.
+_USAGE = 2
+
+
+class App(app.App):
+    """The application ``vpmem-harness``."""
+
+    NAME = NAME
+    LOG = logging.getLogger(NAME)
+    DEFAULT_VERBOSE_LEVEL = 0
+
+    def __init__(self) -> None:
+        super().__init__(description=DESCRIPTION, version=None, command_manager=Commands())
+
+    def build_option_parser(self, description: str | None, version: str | None,
+                            argparse_kwargs: dict[str, object] | None = None,
+                            ) -> argparse.ArgumentParser:
+        """The options that stand before a command; the help loads no command."""
+        width = max(len(entry.name) for entry in COMMANDS)
+        parser = argparse.ArgumentParser(
+            prog=self.NAME, description=description, allow_abbrev=False,
+            usage='%(prog)s [OPTION]... COMMAND [ARGUMENT]...',
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog='\n'.join([
+                'commands:',
+                *(f'  {entry.name:{width}}  {entry.summary}' for entry in COMMANDS), '',
+                f'`{self.NAME} COMMAND --help` tells more about a command.']))
+        parser.add_argument('--version', action=_VersionAction, nargs=0,
+                            help='show the version and exit')
+        parser.add_argument('-v', '--verbose', action='count', dest='verbose_level',
+                            default=self.DEFAULT_VERBOSE_LEVEL,
+                            help='tell more on standard error; can be repeated')
+        parser.add_argument('--log-file', metavar='FILE', help='write the log to a file, too')
+        parser.add_argument('--debug', action='store_true', help='show tracebacks of errors')
+        return parser
+
+    def run(self, argv: list[str]) -> int:
+        """Runs the command that ``argv`` names, and gives its exit status."""
+        words = _options_before_command(argv)
+        if words == len(argv):
+            self.parser.parse_args(argv)    # --help and --version end here
+            self.parser.print_usage(self.stderr)
+            self.stderr.write(f'{self.NAME}: name a command; --help lists them\n')
+            return _USAGE
+        with _logging_restored():
+            # What follows the command is the command's: `run ... -- virsh --version`.
+            self.options = self.parser.parse_args(argv[:words])
+            self.configure_logging()
+            self.interactive_mode = False
+            try:
+                status = self.run_subcommand(argv[words:])
+            except KeyboardInterrupt:
+                return 130
+            except BrokenPipeError:
+                # Nobody reads on; without this the interpreter would complain at its end.
+                sys.stdout = None
+                return 141
+            return int(status or 0)
+
+
+class _VersionAction(argparse.Action):
+    """Prints the version; looks it up only then, as that takes a while."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        try:
+            version = importlib.metadata.version(NAME)
+        except importlib.metadata.PackageNotFoundError:
+            version = '(not installed)'
+        print(NAME, version)
+        parser.exit()
+
+
+def _options_before_command(argv: Sequence[str]) -> int:
+    """How many words of ``argv`` stand before the command's name."""
+    words = iter(enumerate(argv))
+    for number, word in words:
+        if word == '--log-file':
+            next(words, None)
+        elif not word.startswith('-'):
+            return number
+    return len(argv)
+
+
+@contextlib.contextmanager
+def _logging_restored() -> Iterator[None]:
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        for handler in [handler for handler in root.handlers if handler not in handlers]:
+            root.removeHandler(handler)
+            handler.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command with these arguments, and gives its exit status."""
+    return App().run(list(sys.argv[1:] if argv is None else argv))

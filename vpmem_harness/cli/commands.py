@@ -1,0 +1,46 @@
+"""The commands of ``vpmem-harness``: a table, so that naming them imports none of them."""
+
+from __future__ import annotations
+
+import importlib
+
+from cliff import command, commandmanager
+
+
+class LazyCommand(commandmanager.EntryPointWrapper):
+    """A command that is imported when it is run.
+
+    :param target: ``module:class``
+    :param summary: what the help says of it
+    """
+
+    def __init__(self, name: str, target: str, summary: str) -> None:
+        self.name = name
+        self.summary = summary
+        self._target = target
+
+    @property
+    def value(self) -> str:
+        """``module:class``."""
+        return self._target
+
+    def load(self) -> type[command.Command]:
+        """The command's class."""
+        module, _, name = self._target.partition(':')
+        loaded: type[command.Command] = getattr(importlib.import_module(module), name)
+        return loaded
+
+
+#: In the order in which the help shows them.
+COMMANDS = (
+    LazyCommand('inventory', 'vpmem_harness.cli.inventory:Inventory',
+                'Print what persistent memory a host holds'),
+)
+
+
+class Commands(commandmanager.CommandManager):
+    """The commands of the table, and those that cliff adds."""
+
+    def __init__(self) -> None:
+        super().__init__(namespace=None)
+        self.commands.update((entry.name, entry) for entry in COMMANDS)

@@ -1,0 +1,74 @@
+"""``vpmem-harness inventory``: what persistent memory a host holds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cliff import command
+
+from vpmem_harness import conf
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.pmem import nova_labels
+from vpmem_harness.pmem.choice import choose
+from vpmem_harness.randomness import Randomness
+
+
+class Inventory(command.Command):
+    """Print what persistent memory a host holds, as ``ndctl list -X`` would.
+
+    The inventory is random unless --pmem, --dimm or --listing says what there is. The listing goes
+    to standard output, for programs; the lines for nova.conf that fit it, and the seed that
+    replays it, go to standard error, for people. With --format nova the lines for nova.conf are
+    what goes to standard output.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The options of the command."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('--seed', metavar='N',
+                            help='the seed of what is random; a fresh one unless given')
+        parser.add_argument('--profile', metavar='PROFILE',
+                            help='what a random inventory is like: plain, mixed (the default) or '
+                                 'hostile')
+        parser.add_argument('--pmem', metavar='SPEC',
+                            help='ready namespaces: SMALL:2x4GiB,LARGE:1x16GiB')
+        parser.add_argument('--dimm', action='append', metavar='SIZE[,numa=N][,labels=no]',
+                            help='a DIMM, with nothing on it but what --pmem puts there; can be '
+                                 'repeated')
+        parser.add_argument('--listing', metavar='FILE',
+                            help='what `ndctl list -X` printed for root on a host (- is standard '
+                                 'input)')
+        parser.add_argument('-f', '--format', choices=['ndctl', 'nova'], default='ndctl',
+                            help='what goes to standard output: the listing (the default) or '
+                                 'the lines for nova.conf')
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Prints the inventory."""
+        settings = conf.load(seed=parsed_args.seed, profile=parsed_args.profile)
+        randomness = Randomness(settings.seed)
+        listing = None if parsed_args.listing is None else _read(parsed_args.listing)
+        inventory = choose(randomness, profile=settings.profile, pmem=parsed_args.pmem,
+                           dimms=parsed_args.dimm, listing=listing)
+        memory = inventory.build(randomness.derive('uuids'))
+        labels = inventory.labels or nova_labels.labels_by_size(memory.namespaces)
+        value = nova_labels.pmem_namespaces(labels, memory.namespaces)
+        lines = f'[libvirt]\npmem_namespaces = {value}'.rstrip()
+        if parsed_args.format == 'nova':
+            print(lines)
+        else:
+            sys.stdout.write(memory.run(['ndctl', 'list', '-X']).out)
+            sys.stdout.flush()
+            print(f'# seed {randomness.seed}\n{lines}', file=sys.stderr)
+        return 0
+
+
+def _read(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == '-' else Path(path).read_text('utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError('--listing', expected='a text file', got=f'{path!r} ({error})',
+                                remedy='give the file with the output of `ndctl list -X`'
+                                ) from error
