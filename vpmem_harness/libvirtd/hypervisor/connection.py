@@ -1,0 +1,40 @@
+"""A client's connection: every procedure that it may call, by object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpmem_harness.libvirtd.hypervisor.domain_lifecycle import LifecycleProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_listing import ListingProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_queries import QueryProcedures
+from vpmem_harness.libvirtd.hypervisor.events import EventProcedures
+from vpmem_harness.libvirtd.hypervisor.host import HostProcedures
+
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+    from vpmem_harness.libvirtd.hypervisor.procedures import Emit
+
+
+def _unheard(message: str, *fields: object) -> None:
+    """Where messages go until dispatch listens."""
+
+
+class Connection(HostProcedures, ListingProcedures, LifecycleProcedures, QueryProcedures,
+                 EventProcedures):
+    """One client's connection to a hypervisor.
+
+    Each method without an underscore, but for :meth:`close`, is a procedure of libvirt's remote
+    protocol, named as in ``remote_protocol.x`` in lower case. What a procedure takes and returns
+    is told in :mod:`vpmem_harness.libvirtd.dispatch`.
+    """
+
+    def __init__(self, hypervisor: Hypervisor, *, readonly: bool = False) -> None:
+        self.hypervisor = hypervisor
+        self.readonly = readonly
+        self.emit: Emit = _unheard
+
+    def close(self) -> None:
+        """The client is gone: its registrations end, and so do domains that live with it."""
+        with self.hypervisor.lock:
+            self.hypervisor.events.forget(self)
+            self._destroy_with_connection()

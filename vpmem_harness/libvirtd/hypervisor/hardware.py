@@ -1,0 +1,97 @@
+"""The hardware of a simulated host, as far as libvirt tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GIB = 1024**3
+
+#: Linux: the distance of a NUMA node to itself and, by default, to another.
+LOCAL_DISTANCE, REMOTE_DISTANCE = 10, 20
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """A logical CPU; ``siblings`` are the ids of its core's threads, itself included."""
+
+    id: int
+    socket: int
+    die: int
+    core: int
+    siblings: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A NUMA node; ``memory`` in bytes, ``huge_pages`` maps a page's size in KiB to a count."""
+
+    id: int
+    memory: int
+    cpus: tuple[Cpu, ...]
+    huge_pages: tuple[tuple[int, int], ...] = ((2048, 0), (1048576, 0))
+
+    @property
+    def small_pages(self) -> int:
+        """The number of 4 KiB pages: the memory that is not in huge pages."""
+        huge = sum(size * count for size, count in self.huge_pages)
+        return (self.memory // 1024 - huge) // 4
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a host is built of.
+
+    ``mhz`` is the CPUs' frequency; ``model`` names them in libvirt's CPU map.
+    """
+
+    cells: tuple[Cell, ...]
+    arch: str = 'x86_64'
+    mhz: int = 2600
+    model: str = 'Cascadelake-Server'
+    vendor: str = 'Intel'
+
+    @classmethod
+    def uniform(cls, *, cells: int = 2, cores: int = 8, threads: int = 2,
+                memory: int = 64 * GIB) -> Hardware:
+        """A host of equal NUMA nodes, each one socket with ``cores`` cores.
+
+        :param memory: bytes of the whole host.
+        """
+        return cls(tuple(
+            Cell(cell, memory // cells, tuple(
+                Cpu(id=cell * cores * threads + core * threads + thread, socket=cell, die=0,
+                    core=core,
+                    siblings=tuple(range(cell * cores * threads + core * threads,
+                                         cell * cores * threads + (core + 1) * threads)))
+                for core in range(cores) for thread in range(threads)))
+            for cell in range(cells)))
+
+    @property
+    def cpus(self) -> tuple[Cpu, ...]:
+        """Every logical CPU, by cell."""
+        return tuple(cpu for cell in self.cells for cpu in cell.cpus)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory in all cells."""
+        return sum(cell.memory for cell in self.cells)
+
+    @property
+    def sockets(self) -> int:
+        """Sockets of each cell."""
+        return len({cpu.socket for cpu in self.cells[0].cpus})
+
+    @property
+    def cores(self) -> int:
+        """Cores of each socket."""
+        first = self.cells[0].cpus[0].socket
+        return len({(cpu.die, cpu.core) for cpu in self.cells[0].cpus if cpu.socket == first})
+
+    @property
+    def threads(self) -> int:
+        """Threads of each core."""
+        return len(self.cells[0].cpus[0].siblings)
+
+    def distance(self, one: int, other: int) -> int:
+        """The NUMA distance between two cells, in the units of ACPI's SLIT."""
+        return LOCAL_DISTANCE if one == other else REMOTE_DISTANCE

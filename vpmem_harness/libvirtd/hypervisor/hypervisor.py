@@ -1,0 +1,133 @@
+"""The hypervisor of one simulated host."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import libvirt
+
+from vpmem_harness.clock import Clock, SystemClock
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid
+from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
+from vpmem_harness.libvirtd.hypervisor.connection import Connection
+from vpmem_harness.libvirtd.hypervisor.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domains import Domains
+from vpmem_harness.libvirtd.hypervisor.events import Events
+from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
+from vpmem_harness.libvirtd.hypervisor.jobs import Jobs
+from vpmem_harness.libvirtd.hypervisor.machine import Machine
+from vpmem_harness.libvirtd.xml.host import XmlHost
+from vpmem_harness.randomness import Randomness
+
+
+@dataclass
+class Guests:
+    """How the guests of a host behave: none of them executes an instruction.
+
+    :param obeys_power_button: whether an ACPI shutdown or reboot is obeyed.
+    :param shutdown_seconds: how long that takes, on the host's clock.
+    """
+
+    obeys_power_button: bool = True
+    shutdown_seconds: float = 0.0
+
+
+#: What a guest's start costs, and the load of an idle guest.
+BOOT_CPU_SECONDS, IDLE_LOAD = 0.1, 0.01
+
+
+class Hypervisor:
+    """The state of libvirtd and QEMU on one host.
+
+    :param name: the host's name, as ``getHostname`` returns it.
+    :param neighbours: the hypervisors that this one can migrate to, by host name and by the path
+        of their socket; shared and filled by whoever runs several hosts.
+
+    Everything runs under ``lock``; the backing's own lock is taken inside of it.
+    """
+
+    def __init__(self, name: str, *, randomness: Randomness | None = None,
+                 backing: Backing | None = None, clock: Clock | None = None,
+                 hardware: Hardware | None = None, guests: Guests | None = None,
+                 neighbours: Mapping[str, Hypervisor] | None = None) -> None:
+        self.name = name
+        self.randomness = randomness or Randomness()
+        self.backing: Backing = DeclaredFiles() if backing is None else backing
+        self.clock: Clock = SystemClock() if clock is None else clock
+        self.hardware = hardware or Hardware.uniform()
+        self.guests = guests or Guests()
+        self.neighbours: Mapping[str, Hypervisor] = {} if neighbours is None else neighbours
+        self.uuid = self.randomness.derive('host').uuid()
+        self.lock = threading.RLock()
+        self.started = self.clock.now()
+        self.xml_host = XmlHost(self.hardware, self.randomness.derive('domains'))
+        self._boot()
+
+    def _boot(self) -> None:
+        self.domains = Domains()
+        self.events = Events()
+        self.machine = Machine(self)
+        self.jobs = Jobs(self)
+
+    def connect(self, readonly: bool = False) -> Connection:
+        """A new client's connection."""
+        return Connection(self, readonly=readonly)
+
+    def on_event(self, observer: Callable[..., None]) -> None:
+        """Call ``observer(event, domain, *fields)`` with every event of a domain from now on."""
+        self.events.observers.append(observer)
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Call ``action`` after ``seconds`` on the clock, at once when that is none."""
+        if seconds > 0:
+            self.clock.call_later(seconds, action)
+        else:
+            action()
+
+    def cpu_time(self, domain: Domain) -> int:
+        """Nanoseconds that a domain's vCPUs have run: they are idle but for 1 % of the time."""
+        if not domain.active:
+            return 0
+        now = self.clock.now()
+        paused = domain.paused_seconds
+        if domain.paused_at is not None:
+            paused += now - domain.paused_at
+        ran = max(now - domain.started - paused, 0.0)
+        return int((BOOT_CPU_SECONDS + ran * IDLE_LOAD * domain.definition.vcpus) * 1e9)
+
+    def check_agent(self, domain: Domain) -> None:
+        """Refuse what only a guest's agent can do: guests here run none.
+
+        :raises LibvirtError: VIR_ERR_ARGUMENT_UNSUPPORTED where the domain has no channel for
+            an agent, VIR_ERR_AGENT_UNRESPONSIVE where nobody listens on it.
+            Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainAgentAvailable).
+        """
+        if domain.state != libvirt.VIR_DOMAIN_RUNNING:
+            raise invalid('domain is not running')
+        channel = domain.definition.devices.find(
+            "channel/target[@type='virtio'][@name='org.qemu.guest_agent.0']")
+        if channel is None:
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               'QEMU guest agent is not configured')
+        raise LibvirtError(libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
+                           'QEMU guest agent is not connected')
+
+    def crash(self) -> None:
+        """The machine loses its power: running domains end unseen, transient ones are gone."""
+        with self.lock:
+            for domain in self.domains:
+                if domain.active:
+                    self.machine.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN)
+                domain.reason = libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN
+
+    def reboot(self) -> None:
+        """The machine starts anew: ids begin at 1, and autostarted domains are running."""
+        with self.lock:
+            self.crash()
+            self.machine = Machine(self)
+            self.started = self.clock.now()
+            for domain in self.domains:
+                if domain.autostart:
+                    self.machine.start(domain)

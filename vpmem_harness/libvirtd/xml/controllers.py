@@ -1,0 +1,90 @@
+"""Controllers: their numbers, their models, and those that devices need."""
+
+from __future__ import annotations
+
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import Element, add
+
+#: Buses of disks that hang off a controller, with the disks that one controller holds.
+#: Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDiskDefAssignAddress).
+UNITS = {'ide': 4, 'sata': 6, 'scsi': 7, 'fdc': 2}
+
+
+def number(definition: Definition) -> None:
+    """Number the controllers that have no index, each type from its lowest free one."""
+    seen: dict[str, set[int]] = {}
+    controllers = definition.devices.findall('controller')
+    for controller in controllers:
+        index = controller.get('index')
+        if index is not None and index != '-1':
+            seen.setdefault(controller.get('type', ''), set()).add(int(index))
+    for controller in controllers:
+        if controller.get('index') in (None, '-1'):
+            taken = seen.setdefault(controller.get('type', ''), set())
+            free = next(number for number in range(len(taken) + 1) if number not in taken)
+            taken.add(free)
+            controller.set('index', str(free))
+
+
+def find(definition: Definition, kind: str, index: int) -> Element | None:
+    """The controller of that type and index, or None."""
+    return definition.devices.find(f"controller[@type='{kind}'][@index='{index}']")
+
+
+def ensure(definition: Definition, kind: str, index: int, model: str | None = None) -> None:
+    """Add the controller of that type and index, and those below it, where it is missing."""
+    for below in range(index + 1):
+        if find(definition, kind, below) is None:
+            add(definition.devices, 'controller', type=kind, index=below, model=model)
+
+
+def add_implicit(definition: Definition) -> None:
+    """Add the controllers that devices hang off, and settle the models that are left open."""
+    devices = definition.devices
+    for disk in devices.findall('disk'):
+        address = disk.find('address')
+        target = disk.find('target')
+        bus = '' if target is None else target.get('bus', '')
+        if bus in UNITS and address is not None and address.get('type') == 'drive':
+            ensure(definition, bus, int(address.get('controller', '0')))
+    if any(target.get('type') == 'virtio'
+           for target in devices.findall('channel/target') + devices.findall('console/target')):
+        ensure(definition, 'virtio-serial', 0)
+    if devices.find('smartcard') is not None:
+        ensure(definition, 'ccid', 0)
+    for hostdev in devices.findall('hostdev'):
+        if hostdev.get('type') == 'scsi':
+            ensure(definition, 'scsi', 0)
+    for controller in devices.findall('controller'):
+        _complete(controller, definition)
+    _sort(devices)
+
+
+def _complete(controller: Element, definition: Definition) -> None:
+    kind, model = controller.get('type'), controller.get('model')
+    if kind == 'scsi' and model in (None, 'auto'):
+        controller.set('model', 'lsilogic')
+    elif kind == 'usb' and model is None:
+        controller.set('model', 'qemu-xhci' if definition.is_q35 else 'piix3-uhci')
+
+
+def _sort(devices: Element) -> None:
+    """Put controllers of a type side by side by index, types in the order they came.
+
+    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced).
+    """
+    ordered: list[Element] = []
+    for controller in devices.findall('controller'):
+        same = [place for place, other in enumerate(ordered)
+                if other.get('type') == controller.get('type')]
+        index = int(controller.get('index', '0'))
+        after = [place for place in same if int(ordered[place].get('index', '0')) <= index]
+        if after:
+            ordered.insert(after[-1] + 1, controller)
+        elif same:
+            ordered.insert(same[0], controller)
+        else:
+            ordered.append(controller)
+    for controller in ordered:
+        devices.remove(controller)
+        devices.append(controller)

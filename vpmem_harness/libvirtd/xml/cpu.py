@@ -1,0 +1,137 @@
+"""The guest's CPU and NUMA cells."""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal, unsupported
+from vpmem_harness.libvirtd.xml import memory, numbers
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, text_of
+
+MODES = ('custom', 'host-model', 'host-passthrough', 'maximum')
+
+
+def check(source: Element) -> None:
+    """Refuse a CPU or NUMA cells that cannot be read.
+
+    Source: libvirt 9.0.0, src/conf/numa_conf.c (virDomainNumaDefParseXML).
+    """
+    count = _vcpus(source)
+    numa = source.find('cpu/numa')
+    if numa is None:
+        return
+    cells = numa.findall('cell')
+    if not cells:
+        raise bad_xml('NUMA topology defined without NUMA cells')
+    seen: dict[int, set[int]] = {}
+    for place, cell in enumerate(cells):
+        _check_cell(cell, place, len(cells), seen)
+    used = [cpu for cpus in seen.values() for cpu in cpus]
+    if len(used) > count:
+        raise internal('Number of CPUs in <numa> exceeds the <vcpu> count',
+                       domain=libvirt.VIR_FROM_DOMAIN)
+    if used and max(used) >= count:
+        raise internal('CPU IDs in <numa> exceed the <vcpu> count',
+                       domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def _vcpus(source: Element) -> int:
+    return numbers.whole((text_of(source, 'vcpu') or '').strip()) or 1
+
+
+def _check_cell(cell: Element, place: int, count: int, seen: dict[int, set[int]]) -> None:
+    text = cell.get('id')
+    number = place if text is None else numbers.whole(text)
+    if number is None:
+        raise LibvirtError(
+            libvirt.VIR_ERR_XML_ERROR,
+            f"Invalid value for attribute 'id' in element 'cell': '{text}'. Expected "
+            'non-negative integer value', domain=libvirt.VIR_FROM_XML)
+    if number >= count:
+        raise bad_xml("Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous "
+                      'ranges or ranges not starting from 0 are not allowed')
+    if number in seen:
+        raise bad_xml(f"Duplicate NUMA cell info for cell id '{number}'")
+    cpus = numbers.bitmap(cell.get('cpus', ''))
+    if cpus is None:
+        raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG,
+                           f"Failed to parse bitmap '{cell.get('cpus')}'",
+                           domain=libvirt.VIR_FROM_NONE)
+    for other, others in seen.items():
+        if cpus & others:
+            raise unsupported(f'NUMA cells {number} and {other} have overlapping vCPU ids',
+                              domain=libvirt.VIR_FROM_DOMAIN)
+    seen[number] = cpus
+    cell.set('id', str(number))
+    cell.set('memory', str(numbers.kib_attribute(cell, 'memory', 'unit')))
+    cell.set('unit', 'KiB')
+    access = cell.get('memAccess')
+    if access is not None and access not in memory.ACCESS_MODES:
+        raise LibvirtError(
+            libvirt.VIR_ERR_XML_ERROR,
+            f"Invalid value for attribute 'memAccess' in element 'cell': '{access}'.",
+            domain=libvirt.VIR_FROM_XML)
+
+
+def complete(definition: Definition) -> None:
+    """Settle the CPU's mode and model, its topology, and which cell has which CPUs."""
+    root = definition.root
+    cpu = root.find('cpu')
+    if cpu is None:
+        cpu = add(root, 'cpu')
+    model = text_of(cpu, 'model')
+    mode = cpu.get('mode') or ('custom' if model or cpu.get('match') else None)
+    if mode is None:
+        mode = 'custom'
+        drop(cpu, 'model')
+        add(cpu, 'model', 'qemu64' if definition.arch == 'x86_64' else 'qemu32',
+            fallback='forbid')
+        cpu.set('match', 'exact')
+        cpu.set('check', 'none')
+    cpu.set('mode', mode)
+    if mode == 'custom':
+        _complete_custom(cpu)
+    elif mode == 'host-model':
+        cpu.set('check', cpu.get('check') or 'partial')
+    else:
+        cpu.set('check', cpu.get('check') or 'none')
+        if mode in ('host-passthrough', 'maximum') and cpu.get('migratable') is None:
+            cpu.set('migratable', 'on')
+    topology = cpu.find('topology')
+    if topology is not None and topology.get('dies') is None:
+        topology.set('dies', '1')
+    _complete_cells(definition)
+
+
+def _complete_custom(cpu: Element) -> None:
+    if cpu.get('match') is None:
+        cpu.set('match', 'exact')
+    if cpu.get('check') is None:
+        cpu.set('check', 'partial')
+    model = cpu.find('model')
+    if model is not None and model.get('fallback') is None:
+        model.set('fallback', 'allow')
+    for feature in cpu.findall('feature'):
+        if feature.get('policy') is None:
+            feature.set('policy', 'require')
+
+
+def _complete_cells(definition: Definition) -> None:
+    """Order the cells by id, and give the first one the vCPUs that none has."""
+    numa = definition.root.find('cpu/numa')
+    if numa is None:
+        return
+    cells = sorted(numa.findall('cell'), key=lambda cell: int(cell.get('id', '0')))
+    for cell in cells:
+        numa.remove(cell)
+    for place, cell in enumerate(cells):
+        numa.insert(place, cell)
+        cpus = numbers.bitmap(cell.get('cpus', '')) or set()
+        if cpus:
+            cell.set('cpus', numbers.format_bitmap(cpus))
+    used = {cpu for cell in cells for cpu in numbers.bitmap(cell.get('cpus', '')) or ()}
+    missing = set(range(definition.max_vcpus)) - used
+    if missing and cells:
+        first = (numbers.bitmap(cells[0].get('cpus', '')) or set()) | missing
+        cells[0].set('cpus', numbers.format_bitmap(first))

@@ -1,0 +1,123 @@
+"""What libvirt adds to a definition that says nothing of it.
+
+Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDefAddDefaultDevices and what follows),
+src/conf/domain_postparse.c.
+"""
+
+from __future__ import annotations
+
+from vpmem_harness.libvirtd.errors import bad_xml
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import add, drop
+from vpmem_harness.libvirtd.xml.host import MACHINE_ALIASES
+
+#: A graphics card's memory in KiB by model, unless the client says otherwise.
+_VIDEO_MEMORY = {
+    'qxl': {'ram': '65536', 'vram': '65536', 'vgamem': '16384', 'heads': '1'},
+    'vga': {'vram': '16384', 'heads': '1'}, 'cirrus': {'vram': '16384', 'heads': '1'},
+    'vmvga': {'vram': '16384', 'heads': '1'}, 'bochs': {'vram': '16384', 'heads': '1'},
+    'virtio': {'heads': '1'}, 'ramfb': {'heads': '1'},
+}
+
+
+def complete_os(definition: Definition) -> None:
+    """Settle what boots: the canonical machine, and the hard disk unless a device says more."""
+    root = definition.root
+    kind = root.find('os/type')
+    os = root.find('os')
+    if kind is None or os is None:
+        return
+    machine = kind.get('machine') or 'pc'
+    kind.set('machine', MACHINE_ALIASES.get(machine, machine))
+    if not root.findall('os/boot') and not any(
+            device.find('boot') is not None for device in definition.devices):
+        add(os, 'boot', dev='hd')
+    vcpu = root.find('vcpu')
+    if vcpu is None:
+        vcpu = add(root, 'vcpu', 1)
+    if not (vcpu.text or '').strip():
+        vcpu.text = '1'
+    if vcpu.get('placement') is None:
+        automatic = root.find('numatune/memory[@placement="auto"]') is not None
+        vcpu.set('placement', 'auto' if automatic and not vcpu.get('cpuset') else 'static')
+    if vcpu.get('current') == vcpu.text:
+        del vcpu.attrib['current']
+
+
+def complete_lifecycle(definition: Definition) -> None:
+    """Settle the clock and what follows the end of a guest."""
+    root = definition.root
+    clock = root.find('clock')
+    if clock is None:
+        add(root, 'clock', offset='utc')
+    elif clock.get('offset') is None:
+        clock.set('offset', 'utc')
+    for tag, action in (('on_poweroff', 'destroy'), ('on_reboot', 'restart'),
+                        ('on_crash', 'destroy')):
+        if root.find(tag) is None:
+            add(root, tag, action)
+
+
+def add_devices(definition: Definition) -> None:
+    """Add the devices that the machine has anyway."""
+    devices = definition.devices
+    if definition.has_pci or definition.machine == 'isapc':
+        for kind in ('mouse', 'keyboard'):
+            if devices.find(f"input[@type='{kind}'][@bus='ps2']") is None:
+                add(devices, 'input', type=kind, bus='ps2')
+    if definition.has_pci and devices.find("controller[@type='usb'][@index='0']") is None:
+        model = 'qemu-xhci' if definition.is_q35 else None
+        add(devices, 'controller', type='usb', index=0, model=model)
+    if definition.is_q35 and devices.find("controller[@type='sata'][@index='0']") is None:
+        add(devices, 'controller', type='sata', index=0)
+    if definition.has_pci:
+        _add_root_bus(definition)
+    if devices.find('memballoon') is None:
+        add(devices, 'memballoon', model='virtio')
+    if devices.find('audio') is None:
+        _add_audio(definition)
+
+
+def _add_root_bus(definition: Definition) -> None:
+    model = 'pcie-root' if definition.is_q35 else 'pci-root'
+    bus = definition.devices.find("controller[@type='pci'][@index='0']")
+    if bus is None:
+        add(definition.devices, 'controller', type='pci', index=0, model=model)
+    elif bus.get('model') != model:
+        raise bad_xml(f"The PCI controller with index='0' must be model='{model}' for this "
+                      f"machine type, but model='{bus.get('model')}' was found instead")
+
+
+def _add_audio(definition: Definition) -> None:
+    devices = definition.devices
+    kinds = [graphics.get('type') for graphics in devices.findall('graphics')]
+    if 'spice' in kinds:
+        add(devices, 'audio', id=1, type='spice')
+    elif 'sdl' in kinds:
+        add(devices, 'audio', id=1, type='sdl')
+    else:
+        add(devices, 'audio', id=1, type='none')
+
+
+def complete_video(definition: Definition) -> None:
+    """Give each graphics card its memory, and graphics a card to show."""
+    devices = definition.devices
+    shown = [graphics for graphics in devices.findall('graphics')
+             if graphics.get('type') != 'egl-headless']
+    if shown and devices.find('video') is None:
+        add(devices, 'video')
+    for number, video in enumerate(devices.findall('video')):
+        model = video.find('model')
+        if model is None:
+            model = add(video, 'model')
+        if model.get('type') is None:
+            model.set('type', 'qxl' if any(
+                graphics.get('type') == 'spice' for graphics in shown) else 'cirrus')
+        if model.get('type') == 'none':
+            drop(video, 'address')
+            continue
+        for key, value in _VIDEO_MEMORY.get(model.get('type', ''), {}).items():
+            if model.get(key) is None:
+                model.set(key, value)
+        if number == 0:
+            model.set('primary', 'yes')

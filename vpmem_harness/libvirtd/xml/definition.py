@@ -1,0 +1,157 @@
+"""A domain's definition: its canonical document, with names for what is asked of it often."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from copy import deepcopy
+
+from vpmem_harness.libvirtd.xml.etree import Element, text_of
+
+
+class Definition:
+    """A domain's document in canonical form.
+
+    The document is the state: what a property says is read from it, what a method changes is
+    changed in it. Sizes are in KiB.
+    """
+
+    def __init__(self, root: Element) -> None:
+        self.root = root
+
+    def copy(self) -> Definition:
+        """A definition of its own with the same content."""
+        return Definition(deepcopy(self.root))
+
+    @property
+    def name(self) -> str:
+        """The domain's name."""
+        return text_of(self.root, 'name') or ''
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._found('name').text = name
+
+    @property
+    def uuid_text(self) -> str:
+        """The UUID in its canonical form."""
+        return text_of(self.root, 'uuid') or ''
+
+    @property
+    def uuid(self) -> bytes:
+        """The UUID's 16 bytes."""
+        return uuids.UUID(self.uuid_text).bytes
+
+    @property
+    def virt_type(self) -> str:
+        """``kvm`` or ``qemu``."""
+        return self.root.get('type', '')
+
+    @property
+    def os_type(self) -> str:
+        """What the guest boots: ``hvm``."""
+        return text_of(self.root, 'os/type') or ''
+
+    @property
+    def arch(self) -> str:
+        """The guest's architecture."""
+        return self._found('os/type').get('arch', '')
+
+    @property
+    def machine(self) -> str:
+        """The machine type: canonical, once the definition is complete."""
+        return self._found('os/type').get('machine', '')
+
+    @property
+    def is_q35(self) -> bool:
+        """Whether the machine is a Q35, which has PCI Express."""
+        return self.machine == 'q35' or self.machine.startswith('pc-q35-')
+
+    @property
+    def is_i440fx(self) -> bool:
+        """Whether the machine is a PC of the older kind."""
+        machine = self.machine
+        return machine == 'pc' or machine.startswith(('pc-0.', 'pc-1.', 'pc-i440', 'rhel'))
+
+    @property
+    def has_pci(self) -> bool:
+        """Whether the machine has a PCI bus."""
+        return self.is_q35 or self.is_i440fx
+
+    @property
+    def devices(self) -> Element:
+        """The devices."""
+        return self._found('devices')
+
+    @property
+    def memory_devices(self) -> list[Element]:
+        """The memory devices, in order."""
+        return self.root.findall('devices/memory')
+
+    @property
+    def numa_cells(self) -> list[Element]:
+        """The guest's NUMA cells."""
+        return self.root.findall('cpu/numa/cell')
+
+    @property
+    def memory_total(self) -> int:
+        """All of the guest's memory, that of memory devices included."""
+        return self._number('memory')
+
+    @memory_total.setter
+    def memory_total(self, size: int) -> None:
+        self._found('memory').text = str(size)
+
+    @property
+    def memory_initial(self) -> int:
+        """The guest's memory without memory devices."""
+        return self.memory_total - sum(
+            int(text_of(device, 'target/size') or 0) for device in self.memory_devices)
+
+    @property
+    def current_memory(self) -> int:
+        """The memory that the balloon leaves the guest."""
+        return self._number('currentMemory')
+
+    @current_memory.setter
+    def current_memory(self, size: int) -> None:
+        self._found('currentMemory').text = str(size)
+
+    @property
+    def max_memory(self) -> int:
+        """How much memory the guest can have with devices plugged in; 0 where none can be."""
+        return self._number('maxMemory')
+
+    @property
+    def memory_slots(self) -> int:
+        """How many memory devices the guest can have."""
+        found = self.root.find('maxMemory')
+        return 0 if found is None else int(found.get('slots', '0'))
+
+    @property
+    def max_vcpus(self) -> int:
+        """How many vCPUs the guest can have."""
+        return self._number('vcpu') or 1
+
+    @property
+    def vcpus(self) -> int:
+        """How many vCPUs the guest has."""
+        return int(self._found('vcpu').get('current') or self.max_vcpus)
+
+    def _number(self, path: str) -> int:
+        return int(text_of(self.root, path) or 0)
+
+    def _found(self, path: str) -> Element:
+        found = self.root.find(path)
+        if found is None:
+            raise KeyError(f'a complete definition has {path}')
+        return found
+
+
+def parent_of(element: Element) -> Element:
+    """The element above; a device has one."""
+    above = element.getparent()
+    if above is None:
+        raise KeyError('the element is the root')
+    return above
+
+

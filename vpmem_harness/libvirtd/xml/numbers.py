@@ -1,0 +1,126 @@
+"""Numbers as libvirt reads them from XML."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.xml.etree import Element
+
+#: Bytes in a unit. Source: libvirt 9.0.0, src/util/virutil.c (virScaleInteger).
+_POWERS = {'k': 1, 'm': 2, 'g': 3, 't': 4, 'p': 5, 'e': 6}
+
+_WHOLE: Final = re.compile(r'\s*\+?(\d+)')
+
+#: The largest size that libvirt takes, in bytes.
+MAX_BYTES = 2**63 - 1
+
+
+def whole(text: str | None) -> int | None:
+    """The whole number that ``text`` is, or None when it is none; blanks before it are let be.
+
+    Source: libvirt 9.0.0, src/util/virstring.c (virStrToLong_ullp).
+    """
+    match = None if text is None else _WHOLE.fullmatch(text)
+    if match is None:
+        return None
+    number = int(str(match[1]))
+    if number >= 2**64:
+        return None
+    return number
+
+
+def unit_bytes(unit: str) -> int | None:
+    """How many bytes a unit is: ``k``, ``KiB``, ``kB``, ``bytes``, ...; None for no unit."""
+    lower = unit.lower()
+    if lower in ('b', 'byte', 'bytes'):
+        return 1
+    power = _POWERS.get(lower[:1])
+    if power is None:
+        return None
+    if lower[1:] in ('', 'ib'):
+        return 1024**power
+    return 1000**power if lower[1:] == 'b' else None
+
+
+def kib(parent: Element, path: str, *, required: bool = False) -> int:
+    """The size at ``path`` below ``parent`` in KiB, rounded up; 0 where there is none.
+
+    :raises LibvirtError: it is missing and required, or no number (VIR_ERR_XML_ERROR), has an
+        unknown unit (VIR_ERR_INVALID_ARG), or is too large (VIR_ERR_OVERFLOW).
+        Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainParseMemory).
+    """
+    found = parent.find(path)
+    text = None if found is None else found.text
+    return _kib(text, '' if found is None else found.get('unit') or '', path, required=required)
+
+
+def kib_attribute(element: Element, name: str, unit: str) -> int:
+    """The size in KiB that an attribute holds, with its unit in another; it must be there."""
+    return _kib(element.get(name), element.get(unit) or '', f'./@{name}', required=True)
+
+
+def _kib(text: str | None, unit: str, path: str, *, required: bool) -> int:
+    if not text:
+        if required:
+            raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
+                               f"missing element or attribute '{path}'",
+                               domain=libvirt.VIR_FROM_XML)
+        return 0
+    number = whole(text)
+    if number is None:
+        raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
+                           f"Invalid value '{text}' for element or attribute '{path}'",
+                           domain=libvirt.VIR_FROM_XML)
+    factor = unit_bytes(unit) if unit else 1024
+    if factor is None:
+        raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG, f"unknown suffix '{unit}'",
+                           domain=libvirt.VIR_FROM_NONE)
+    if number * factor > MAX_BYTES:
+        raise LibvirtError(libvirt.VIR_ERR_OVERFLOW, f'value too large: {number}{unit}',
+                           domain=libvirt.VIR_FROM_NONE)
+    size = -(-number * factor // 1024)
+    if size >= -(-MAX_BYTES // 1024):
+        raise LibvirtError(libvirt.VIR_ERR_OVERFLOW, 'size value too large',
+                           domain=libvirt.VIR_FROM_DOMAIN)
+    return size
+
+
+def bitmap(text: str) -> set[int] | None:
+    """The numbers of a set such as ``0-3,^2,8``, or None when it is malformed.
+
+    Source: libvirt 9.0.0, src/util/virbitmap.c (virBitmapParse).
+    """
+    numbers: set[int] = set()
+    if not text.strip():
+        return numbers
+    for part in text.split(','):
+        match = re.fullmatch(r'\s*(\^?)(\d+)(?:-(\d+))?\s*', part)
+        if match is None:
+            return None
+        low = int(match.group(2))
+        high = int(match.group(3) or low)
+        if high < low or (match.group(1) and match.group(3)):
+            return None
+        if match.group(1):
+            numbers.discard(low)
+        else:
+            numbers.update(range(low, high + 1))
+    return numbers
+
+
+def format_bitmap(numbers: set[int]) -> str:
+    """The set in libvirt's form: ``0-1,3``."""
+    parts: list[str] = []
+    ordered = sorted(numbers)
+    at = 0
+    while at < len(ordered):
+        end = at
+        while end + 1 < len(ordered) and ordered[end + 1] == ordered[end] + 1:
+            end += 1
+        parts.append(str(ordered[at]) if at == end else f'{ordered[at]}-{ordered[end]}')
+        at = end + 1
+    return ','.join(parts)

@@ -1,0 +1,44 @@
+"""libvirt's RelaxNG schemas, where libvirt is installed."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import libvirt
+from lxml import etree
+
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.xml.etree import Element
+
+#: Where distributions install the schemas.
+DIRECTORIES = (Path('/usr/share/libvirt/schemas'), Path('/usr/local/share/libvirt/schemas'))
+
+
+@functools.cache
+def load(name: str) -> etree.RelaxNG | None:
+    """The schema in the file of that name, or None where libvirt's schemas are not installed."""
+    for directory in DIRECTORIES:
+        path = directory / name
+        if path.is_file():
+            return etree.RelaxNG(etree.parse(str(path)))
+    return None
+
+
+def check(document: Element, name: str) -> None:
+    """Refuse a document that does not fit a schema; anything fits one that is not installed.
+
+    :raises LibvirtError: VIR_ERR_XML_INVALID_SCHEMA, as libvirt reports it.
+    """
+    schema = load(name)
+    if schema is None or schema.validate(document):
+        return
+    errors = '\n'.join(entry.message for entry in schema.error_log)
+    raise LibvirtError(libvirt.VIR_ERR_XML_INVALID_SCHEMA,
+                       f'Unable to validate doc against {_path(name)}\n{errors}',
+                       domain=libvirt.VIR_FROM_XML)
+
+
+def _path(name: str) -> Path:
+    return next((directory / name for directory in DIRECTORIES
+                 if (directory / name).is_file()), DIRECTORIES[0] / name)
