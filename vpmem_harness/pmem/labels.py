@@ -101,6 +101,15 @@ class LabelArea:
         count = (self.size - 2 * self._index_size(size)) // size
         self.indexes = [Index(3, version, count), Index(2, version, count)]
 
+    def initialize_by_kernel(self) -> None:
+        """What the kernel does before it writes the first label to an area without an index.
+
+        Its version is 1.2, and the first update counts on from the index that is not current.
+        """
+        self.initialize('1.2')
+        self.indexes = [dataclasses.replace(index, sequence=sequence) for index, sequence
+                        in zip(self.indexes, (2, 1), strict=True) if index]
+
     def zero(self, offset: int = 0, length: int = 0) -> None:
         """Zeroes ``length`` bytes from ``offset``, all that follow when it is 0."""
         end = offset + length if length else self.size
@@ -120,10 +129,10 @@ class LabelArea:
     def put(self, label: Label, replaces: Iterable[str] = ()) -> None:
         """Writes a label, and frees the slots of the ones with its UUID or one in ``replaces``.
 
-        An area without a valid index gets one first, of version 1.2 as the kernel would have it.
+        An area without a valid index gets one first.
         """
         if self.current is None:
-            self.initialize('1.2')
+            self.initialize_by_kernel()
         used = set(self.current.used) if self.current else set()
         gone = {label.uuid, *replaces}
         victims = {slot for slot in used if self.slots[slot].uuid in gone}

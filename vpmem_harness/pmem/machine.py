@@ -39,10 +39,13 @@ class PersistentMemory:
     :param randomness: where UUIDs come from
     :param first_region: the number of the first region; the others follow
     :param first_address: the physical address of the first DIMM, a multiple of 16 MiB
+    :param region_order: the DIMMs (or interleave sets) by the order in which the firmware
+        describes them, which numbers the regions; addresses follow the slots all the same
     """
 
     def __init__(self, dimms: Iterable[DimmSpec], *, randomness: Randomness | None = None,
-                 first_region: int = 0, first_address: int = FIRST_ADDRESS) -> None:
+                 first_region: int = 0, first_address: int = FIRST_ADDRESS,
+                 region_order: Sequence[int] | None = None) -> None:
         if first_address % sizes.REGION_ALIGN:
             raise exceptions.InvalidInputError(
                 'first address', expected='a multiple of 16 MiB', got=hex(first_address),
@@ -51,9 +54,14 @@ class PersistentMemory:
         self.lock = threading.RLock()
         self.dimms = [Dimm(number, spec) for number, spec in enumerate(dimms)]
         self._minors = Numbers()
-        self.regions = [Region(first_region + index, start, fitted, self._minors)
-                        for index, (start, fitted) in enumerate(
-                            _interleaved(self.dimms, first_address))]
+        placed = list(_interleaved(self.dimms, first_address))
+        order = range(len(placed)) if region_order is None else region_order
+        if sorted(order) != list(range(len(placed))):
+            raise exceptions.InvalidInputError(
+                'order of regions', expected=f'each of 0 to {len(placed) - 1} once',
+                got=str(list(order)), remedy='leave it out for the order of the slots')
+        self.regions = [Region(first_region + index, *placed[which], self._minors)
+                        for index, which in enumerate(order)]
         self._leftovers: set[str] = set()
         self._callbacks: list[Callable[[], None]] = []
         self._depth = 0

@@ -66,8 +66,7 @@ class Region:
     @property
     def cookie(self) -> int:
         """The interleave set's cookie as the region shows it."""
-        area = self.dimms[0].area
-        return self._cookie('1.1' if not self.enabled else area.version if area else None)
+        return self._cookie(self._version())
 
     def _cookie(self, version: str | None) -> int:
         return labels.cookie((dimm.serial for dimm in self.dimms), version)
@@ -75,11 +74,16 @@ class Region:
     # Capacity
 
     def free_extents(self) -> list[tuple[int, int]]:
-        """The free extents, by address: offset and size in bytes."""
-        if not self.enabled or not self.labelled:
+        """The free extents, by address: offset and size in bytes.
+
+        A disabled region still has those that its labels leave.
+        """
+        area = self.dimms[0].area
+        if area is None or not (self.labelled if self.enabled else self.has_labels):
             return []
-        taken = sorted((device.offset, device.offset + device.size)
-                       for device in self.namespaces if device.size)
+        used = [(device.offset, device.size) for device in self.namespaces] if self.enabled else [
+            (label.dpa * self.ways, label.size * self.ways) for label in area.active()]
+        taken = sorted((offset, offset + size) for offset, size in used if size)
         edges = [0, *itertools.chain.from_iterable(taken), self.size]
         aligned = ((sizes.align_up(begin, self.align), sizes.align_down(end, self.align))
                    for begin, end in zip(edges[::2], edges[1::2], strict=True))
@@ -278,7 +282,7 @@ class Region:
         for flags in (labels.UPDATING, 0):
             for position, area in enumerate(areas):
                 if area.current is None:
-                    area.initialize('1.2')
+                    area.initialize_by_kernel()
                 area.put(dataclasses.replace(
                     self._label(device, area), position=position, flags=flags), replaces or ())
 

@@ -40,11 +40,13 @@ def load(name: str) -> tuple[dict[str, Any], list[Row]]:
     """The machine of a recording, and its rows."""
     lines = (RECORDINGS / name).read_text().splitlines()
     machine, *records = map(json.loads, lines)
-    rows = [Row(number, '', record['setup'], compared=False) if 'setup' in record
-            else Row(number, record['step'], record['cmd'], record['rc'], record['out'],
-                     record['err'])
-            for number, record in enumerate(records, 1)]
-    return machine, rows
+    return machine, [_row(number, record) for number, record in enumerate(records, 1)]
+
+
+def _row(number: int, record: dict[str, Any]) -> Row:
+    if 'cmd' not in record:
+        return Row(number, '', record.get('setup', 'reboot'), compared=False)
+    return Row(number, record['step'], record['cmd'], record['rc'], record['out'], record['err'])
 
 
 def machine_of(recording: dict[str, Any]) -> PersistentMemory:
@@ -52,7 +54,7 @@ def machine_of(recording: dict[str, Any]) -> PersistentMemory:
     return PersistentMemory(
         [DimmSpec(dimm['size'], numa_node=dimm['numa_node'], labels=dimm['labels'],
                   label_area=dimm['label_area']) for dimm in recording['dimms']],
-        randomness=Randomness(0))
+        randomness=Randomness(0), region_order=recording.get('region_order'))
 
 
 class SameUUIDs:
@@ -73,6 +75,10 @@ class SameUUIDs:
                     and theirs not in self._theirs and ours not in self._ours:
                 self._theirs[theirs], self._ours[ours] = ours, theirs
         return _UUID.sub(lambda found: self._ours.get(found[0], found[0]), simulated)
+
+    def command(self, recorded: str) -> str:
+        """A recorded command with each known UUID replaced by the one that stands for it."""
+        return _UUID.sub(lambda found: self._theirs.get(found[0], found[0]), recorded)
 
 
 class RecordedFiles:
@@ -111,7 +117,10 @@ class Session:
 
     def run(self, row: Row) -> CommandResult:
         """What the row's command prints here."""
-        command = row.command
+        command = self._uuids.command(row.command)
+        if command == 'reboot':
+            self.memory.reboot()
+            return CommandResult(0, '', '')
         if command.startswith('su nobody -c '):
             return self._tool(command.removeprefix('su nobody -c '), as_root=False)
         if command.startswith('sh -c '):

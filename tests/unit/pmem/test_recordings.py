@@ -13,8 +13,14 @@ from tests.unit.pmem import replay
 from vpmem_harness.pmem import DimmSpec, PersistentMemory, sizes
 from vpmem_harness.randomness import Randomness
 
+#: When a region is enabled anew while its drivers are loaded, the kernel probes its namespaces at
+#: the same time as it makes the seeds: which gets which nd device number is a race.
+_RACE = 'numbers of nd devices after enable-region are a race'
+
 #: Rows that are known not to replay, with the reason.
-KNOWN_DIFFERENCES: dict[str, str] = {}
+KNOWN_DIFFERENCES = {
+    'session-labels.jsonl': {
+        '06/daxR': _RACE, '06/daxR2': _RACE, '07/f19': _RACE, '07/f21': _RACE, '07/f22': _RACE}}
 
 
 class SessionTest(testtools.TestCase):
@@ -26,15 +32,21 @@ class SessionTest(testtools.TestCase):
         differences = {row.step: difference for row in rows
                        if (difference := session.difference(row))}
         compared = sum(row.compared for row in rows)
+        known = KNOWN_DIFFERENCES.get(name, {})
         unexpected = [difference for step, difference in differences.items()
-                      if step not in KNOWN_DIFFERENCES]
+                      if step not in known]
         self.assertEqual(
             [], unexpected, f'{len(unexpected)} of {compared} rows of {name} differ:\n\n'
             + '\n\n'.join(unexpected))
+        self.assertEqual(set(known), set(differences), 'rows that replay are not exceptions')
 
     def test_session_a(self) -> None:
         """Blank labels, labelled, devdax, daxio, disabled, mixed modes, numbering."""
         self._replay('session-a.jsonl')
+
+    def test_session_labels(self) -> None:
+        """Label states, disabled regions, version 1.2 labels, other users, filters, a reboot."""
+        self._replay('session-labels.jsonl')
 
     def test_session_errors(self) -> None:
         """What goes wrong, and how the tools say so."""

@@ -161,7 +161,8 @@ def _guid(fields: tuple[int, int, int, int, int, int] | None) -> str:
 
 
 def _is_active(context: Context, dimm: Dimm) -> bool:
-    return any(region.enabled and dimm in region.dimms for region in context.memory.regions)
+    return dimm.area is not None and any(
+        region.enabled and dimm in region.dimms for region in context.memory.regions)
 
 
 def _parse(context: Context, options: Options) -> tuple[Parsed, list[Dimm]]:
