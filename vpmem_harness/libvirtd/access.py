@@ -8,6 +8,7 @@ src/libvirt-*.c of libvirt 9.0.0.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -30,6 +31,9 @@ _GUEST: Final[dict[str, Callable[..., bool]]] = {
     'domain_interface_addresses': lambda dom, source, flags: (
         bool(source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)),
 }
+
+
+_URI: Final = re.compile(r'([A-Za-z][\w+.-]*):(?://[^/?#]*)?([^?#]*)')
 
 
 def refuse(procedure: Procedure, *arguments: Any) -> Any:
@@ -63,13 +67,20 @@ def check_uri(uri: str | None) -> None:
     """Raises what libvirtd says to a client that wants another driver than QEMU's.
 
     The client strips the transport: ``qemu+unix:///system?socket=...`` arrives as
-    ``qemu:///system``.
+    ``qemu:///system``.  A privileged libvirtd takes ``/session`` for the same.
+    Source: src/libvirt.c and src/driver.c of libvirt 9.0.0.
     """
-    if uri is None or uri in ('', 'qemu:///system'):
+    if not uri:
         return
-    driver, _, path = uri.partition('://')
+    match = _URI.match(uri)
+    if match is None:
+        raise LibvirtError(libvirt.VIR_ERR_NO_CONNECT,
+                           f"URI '{uri}' does not include a driver name",
+                           domain=libvirt.VIR_FROM_NONE)
+    driver, path = match.groups()
     if driver != 'qemu':
         raise LibvirtError(libvirt.VIR_ERR_NO_CONNECT, uri, domain=libvirt.VIR_FROM_NONE)
-    raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR,
-                       f"unexpected QEMU URI path '{path[path.find('/'):]}', try qemu:///system",
-                       domain=libvirt.VIR_FROM_QEMU)
+    if path not in ('/system', '/session'):
+        raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR,
+                           f"unexpected qemu URI path '{path}', try qemu:///system",
+                           domain=libvirt.VIR_FROM_NONE)

@@ -19,6 +19,7 @@ int, hyper, enum       ``int``; a flag or boolean is an ``int`` too
 double                 ``float``
 string                 ``str``; an optional one may be ``None``
 opaque, uuid           ``bytes``; a UUID is its 16 bytes
+char<>                 ``str``; libvirt counts a final ``'\\0'`` in, so it stands in the value
 domain, network, ...   a handle of ``libvirtd/values.py``, such as ``DomainHandle(name, uuid, id)``
 typed parameters       ``list[TypedParameter(name, type, value)]``
 list<>                 ``list``
@@ -171,12 +172,10 @@ class Dispatcher:
         """What answers a procedure on this connection, refusals included."""
         if self._readonly and procedure.refused_to_readers:
             return functools.partial(access.refuse, procedure)
-        method = getattr(self._connection, procedure.method, None)
-        if method is None or procedure.method in _NO_METHODS:
-            return functools.partial(_unsupported, procedure)
-        if self._readonly:
-            method = access.guard(procedure, method)
-        return _counted(procedure, method)
+        method: Callable[..., Any] | None = getattr(self._connection, procedure.method, None)
+        method = (functools.partial(_unsupported, procedure) if method is None
+                  else _counted(procedure, method))
+        return access.guard(procedure, method) if self._readonly else method
 
     def _complete(self, call: Call, later: Later) -> None:
         if self._ended:
@@ -193,7 +192,7 @@ class Dispatcher:
         if call.procedure is _CLOSE:
             self._session.close(call)
             return
-        count = result_count(call.procedure)
+        count = call.procedure.result_count
         try:
             if count == 1:
                 self._session.reply(call, (result,))
@@ -248,19 +247,11 @@ class Dispatcher:
 
 
 _CLOSE: Final = BY_NAME['connect_close']
-#: Public names of a connection that answer no procedure.
-_NO_METHODS: Final = frozenset(('close', 'emit'))
 
 
 def _unsupported(procedure: Procedure, *arguments: Any) -> Any:
     raise LibvirtError(libvirt.VIR_ERR_NO_SUPPORT, procedure.function,
                        domain=procedure.error_domain)
-
-
-@functools.cache
-def result_count(procedure: Procedure) -> int:
-    """How many results a procedure has."""
-    return len(procedure.results.fields)
 
 
 def _counted(procedure: Procedure, method: Callable[..., Any]) -> Callable[..., Any]:

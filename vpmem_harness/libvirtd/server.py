@@ -58,7 +58,8 @@ class Client:
     def _read(self) -> None:
         session = self._session
         try:
-            data = self._socket.recv(min(max(_READ_SIZE, session.missing), _READ_SIZE_MAX))
+            data = self._socket.recv(min(max(_READ_SIZE, session.missing), _READ_SIZE_MAX)
+                                     if session.missing else _READ_SIZE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -77,7 +78,7 @@ class Client:
     def _work(self) -> None:
         """Executes what the session has for us and writes what it says."""
         session = self._session
-        while (call := session.next_call()) is not None:
+        while session.waiting and (call := session.next_call()) is not None:
             self._dispatcher.execute(call, self._daemon.intercept)
             if self._closed:
                 return

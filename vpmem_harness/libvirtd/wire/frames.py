@@ -67,18 +67,13 @@ def frame(program: int, procedure: int, kind: int, serial: int, status: int,
 class Splitter:
     """Cuts a stream of bytes into frames."""
 
-    __slots__ = ('_rest', '_skip')
+    __slots__ = ('_rest', '_skip', 'missing')
 
     def __init__(self) -> None:
         self._rest = bytearray()
         self._skip = 0      # bytes that carry descriptors behind a frame
-
-    @property
-    def missing(self) -> int:
-        """How many bytes the frame that has begun still wants; 0 where that is not known."""
-        if len(self._rest) < LENGTH_SIZE:
-            return 0
-        return int(LENGTH.unpack_from(self._rest)[0]) - len(self._rest)
+        #: How many bytes the frame that has begun still wants; 0 where that is not known.
+        self.missing = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Returns the frames that are whole now; raises ``FrameError`` for an absurd length."""
@@ -87,7 +82,10 @@ class Splitter:
             data, self._skip = data[self._skip:], max(0, self._skip - len(data))
         if rest:
             rest += data
-            if len(rest) >= LENGTH_SIZE and len(rest) < check_length(rest, 0):
+            if len(rest) < LENGTH_SIZE:
+                return []
+            self.missing = max(0, check_length(rest, 0) - len(rest))
+            if self.missing:
                 return []
             data = bytes(rest)
             rest.clear()
@@ -96,14 +94,16 @@ class Splitter:
         while end - at >= LENGTH_SIZE:
             stop = at + check_length(data, at)
             if stop > end:
+                self.missing = stop - end
                 break
-            frames.append(data[at:stop])
+            frame = data[at:stop] if at or stop < end else data
+            frames.append(frame)
             at = stop
-            if frames[-1][_KIND_BYTE] == CALL_WITH_FDS:
-                at += descriptors(frames[-1])
+            if frame[_KIND_BYTE] == CALL_WITH_FDS:
+                at += descriptors(frame)
                 self._skip = max(0, at - end)
         if at < end:
-            rest += data[at:] if at else data
+            rest += data[at:]
         return frames
 
 

@@ -14,11 +14,12 @@ from vpmem_harness.libvirtd.wire import shapes, table, xdr
 _LINE = re.compile(r'(\d+) (\w+) (?:-|(\w+)(!?)) ?(\.\.\.)?(.*)')
 
 
+#: What precedes the name of a method that answers a program other than the remote one.
+_PREFIXES: Final = {table.QEMU_PROGRAM: 'qemu_', table.LXC_PROGRAM: 'lxc_'}
+
+
 class Procedure:
     """One procedure or message of a program; its shapes are read at their first use."""
-
-    __slots__ = ('_arguments', '_codecs', '_results', 'function', 'method', 'name', 'number',
-                 'program', 'refused_to_readers', 'shaped')
 
     def __init__(self, program: int, line: str) -> None:
         match = _LINE.fullmatch(line)
@@ -34,28 +35,34 @@ class Procedure:
         #: Whether the shapes are known.
         self.shaped = not unknown
         #: The method of a connection that answers it.
-        self.method: str = f'qemu_{name}' if program == table.QEMU_PROGRAM else name
+        self.method: str = _PREFIXES.get(program, '') + name
         arguments, _, results = rest.partition('->')
         self._arguments: str = arguments
         self._results: str = results
-        self._codecs: tuple[xdr.Codec, xdr.Codec] | None = None
 
-    @property
+    @functools.cached_property
     def arguments(self) -> shapes.Struct:
+        """The arguments of a procedure, the fields of a message."""
         return shapes.read_fields(self._arguments, named_shapes())
 
-    @property
+    @functools.cached_property
     def results(self) -> shapes.Struct:
         return shapes.read_fields(self._results, named_shapes())
 
-    @property
-    def codecs(self) -> tuple[xdr.Codec, xdr.Codec]:
-        """The codecs of the arguments (or of a message's fields) and of the results."""
-        if self._codecs is None:
-            self._codecs = (xdr.compile_type(self.arguments), xdr.compile_type(self.results))
-        return self._codecs
+    @functools.cached_property
+    def result_count(self) -> int:
+        return len(self.results.fields)
 
-    @property
+    @functools.cached_property
+    def codec(self) -> xdr.Codec:
+        """The codec of the arguments."""
+        return xdr.compile_type(self.arguments)
+
+    @functools.cached_property
+    def results_codec(self) -> xdr.Codec:
+        return xdr.compile_type(self.results)
+
+    @functools.cached_property
     def error_domain(self) -> int:
         """The part of libvirt whose source file holds the public function (``VIR_FROM_*``)."""
         for pattern, domain in _ERROR_DOMAINS:
@@ -113,6 +120,7 @@ def _read(program: int, text: str) -> dict[int, Procedure]:
 PROGRAMS: Final[dict[int, dict[int, Procedure]]] = {
     table.REMOTE_PROGRAM: _read(table.REMOTE_PROGRAM, table.REMOTE),
     table.QEMU_PROGRAM: _read(table.QEMU_PROGRAM, table.QEMU),
+    table.LXC_PROGRAM: _read(table.LXC_PROGRAM, table.LXC),
 }
 
 #: By the name of the method that answers it, or by the message's.

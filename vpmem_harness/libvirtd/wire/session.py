@@ -79,8 +79,9 @@ class Session:
         self.opened = False
         #: Whether the session ends as soon as the output is written.
         self.closing = False
+        #: Frames that nobody has looked at yet.
+        self.waiting: collections.deque[bytes] = collections.deque()
         self._splitter = frames.Splitter()
-        self._waiting: collections.deque[bytes] = collections.deque()
         self._running = 0
         self._output: collections.deque[bytes] = collections.deque()
         self._now = 0.0
@@ -88,7 +89,7 @@ class Session:
     def receive(self, data: bytes, now: float = 0.0) -> None:
         """Takes what has come; raises ``FrameError`` where it cannot be followed."""
         self._now = self.keepalive.heard = now
-        self._waiting += self._splitter.feed(data)
+        self.waiting += self._splitter.feed(data)
 
     @property
     def wants_input(self) -> bool:
@@ -102,7 +103,7 @@ class Session:
 
     def next_call(self) -> Call | None:
         """Returns the next call to execute, or None while there is none."""
-        waiting = self._waiting
+        waiting = self.waiting
         while waiting and self._running < CALLS_MAX and not self.closing:
             call = self._route(waiting.popleft())
             if call is not None:
@@ -120,7 +121,7 @@ class Session:
     def reply(self, call: Call, results: tuple[Any, ...]) -> None:
         """Answers a call; raises ``XDRError``, with nothing sent, where the results do not fit."""
         procedure = call.procedure
-        payload = procedure.codecs[1].encode(results) if results else b''
+        payload = procedure.results_codec.encode(results) if results else b''
         self._output.append(frames.frame(
             procedure.program, procedure.number, frames.REPLY, call.serial, frames.OK, payload))
         self._running -= 1
@@ -134,13 +135,13 @@ class Session:
         """Answers connect_close: the reply is the last that the client gets."""
         self.reply(call, ())
         self.closing = True
-        self._waiting.clear()
+        self.waiting.clear()
 
     def emit(self, procedure: Procedure, fields: tuple[Any, ...]) -> None:
         """Sends a message that no call asked for; safe to call from any thread."""
         self._output.append(frames.frame(
             procedure.program, procedure.number, frames.MESSAGE, _MESSAGE_SERIAL, frames.OK,
-            procedure.codecs[0].encode(fields)))
+            procedure.codec.encode(fields)))
 
     def take_output(self) -> bytes:
         """Returns what there is to write and forgets it."""
@@ -177,7 +178,7 @@ class Session:
         else:
             skipped = frames.LENGTH_SIZE if kind == frames.CALL_WITH_FDS else 0
             try:
-                arguments = procedure.codecs[0].decode(
+                arguments = procedure.codec.decode(
                     frame[frames.HEADER.size + skipped:]) if procedure.shaped else ()
             except xdr.XDRError:
                 error = _rpc('Unable to decode message payload')

@@ -9,8 +9,8 @@ A line is a procedure::
 connection.  The notation of arguments and results is that of ``wire/shapes.py``; ``...`` stands
 where the shape is not known here.  A line that begins with blanks goes on with the one before.
 
-Source: src/remote/remote_protocol.x and qemu_protocol.x of libvirt 9.0.0; the marks from the
-checks in src/libvirt-*.c.  The numbers after 443 are those of later libvirts.
+Source: src/remote/remote_protocol.x, qemu_protocol.x and lxc_protocol.x of libvirt 9.0.0; the
+marks from the checks in src/libvirt-*.c.  The numbers after 443 are those of later libvirts.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Final
 
 REMOTE_PROGRAM: Final = 0x20008086
 QEMU_PROGRAM: Final = 0x20008087
+LXC_PROGRAM: Final = 0x00068000
 KEEPALIVE_PROGRAM: Final = 0x6B656570
-VERSION: Final = 1      # of each of the three
+VERSION: Final = 1      # of each of them
 
 #: Shapes that others name.
 SHAPES: Final = """
@@ -685,4 +686,8 @@ QEMU: Final = """
         details:string?
   7 domain_monitor_command_with_files DomainQemuMonitorCommandWithFiles! dom:domain cmd:string
         flags:uint -> result:string
+"""
+
+LXC: Final = """
+  1 domain_open_namespace DomainLxcOpenNamespace! dom:domain flags:uint
 """

@@ -89,7 +89,7 @@ def _write_bytes(value: bytes, limit: int, write: Callable[[bytes], Any]) -> Non
     length = len(value)
     if length > limit:
         raise XDRError(f'{length} bytes where {limit} are the limit')
-    write(b''.join((_UINT.pack(length), value, _NO_PADDING[length & 3])))
+    write(_UINT.pack(length) + value + _NO_PADDING[length & 3])
 
 
 def _opaque(limit: int) -> Codec:
@@ -311,7 +311,17 @@ def _runs(fields: tuple[shapes.Field, ...]) -> list[tuple[int, int, str | None]]
     return runs
 
 
+def _write_nothing(value: tuple[()], out: Callable[[bytes], Any]) -> None:
+    if value != ():
+        raise XDRError(f'{value!r} where nothing is due')
+
+
+_NOTHING: Final = Codec(lambda buffer, at: ((), at), _write_nothing)
+
+
 def _struct(shape: shapes.Struct) -> Codec:
+    if not shape.fields:
+        return _NOTHING
     handle = _HANDLES.get(shape.name or '')
     make: Callable[[list[Any]], Any] = handle._make if handle else tuple
     names = handle._fields if handle else tuple(field.name for field in shape.fields)

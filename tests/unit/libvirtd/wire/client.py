@@ -18,11 +18,11 @@ class Answer(NamedTuple):
 
     @property
     def results(self) -> Any:
-        return PROGRAMS[self.program][self.number].codecs[1].decode(self.payload)
+        return PROGRAMS[self.program][self.number].results_codec.decode(self.payload)
 
     @property
     def fields(self) -> Any:
-        return PROGRAMS[self.program][self.number].codecs[0].decode(self.payload)
+        return PROGRAMS[self.program][self.number].codec.decode(self.payload)
 
     @property
     def error(self) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def call(name: str, *arguments: Any, serial: int = 1, kind: int = frames.CALL,
     """The frame of a call."""
     procedure = BY_NAME[name]
     return frames.frame(procedure.program, procedure.number, kind, serial, status,
-                        procedure.codecs[0].encode(arguments))
+                        procedure.codec.encode(arguments))
 
 
 def keepalive(number: int) -> bytes:

@@ -1,0 +1,65 @@
+"""A real libvirtd with its test driver, on a private socket, for comparison."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+import fixtures
+
+LIBVIRTD = '/usr/sbin/libvirtd'
+
+_SECONDS = 20
+_NOBODY = 65534
+
+_CONFIGURATION = '''\
+unix_sock_dir = "{directory}"
+auth_unix_rw = "none"
+auth_unix_ro = "none"
+'''
+
+
+def missing() -> str | None:
+    """Why there is none here, or None."""
+    if not os.access(LIBVIRTD, os.X_OK):
+        return f'{LIBVIRTD} is not installed'
+    return None
+
+
+class RealLibvirtd(fixtures.Fixture):
+    """Runs an unprivileged libvirtd that touches nothing but its own directory.
+
+    ``path`` is its socket, ``uri`` opens its test driver over it, ``pid`` is its process.
+    """
+
+    def _setUp(self) -> None:
+        self.directory = tempfile.mkdtemp(prefix='libvirtd-')
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.path = os.path.join(self.directory, 'libvirt-sock')
+        self.uri = f'test+unix:///default?socket={self.path}'
+        configuration = os.path.join(self.directory, 'libvirtd.conf')
+        with open(configuration, 'w') as stream:
+            stream.write(_CONFIGURATION.format(directory=self.directory))
+        unprivileged = {}
+        if os.geteuid() == 0:
+            os.chown(self.directory, _NOBODY, _NOBODY)
+            unprivileged = {'user': _NOBODY, 'group': _NOBODY, 'extra_groups': []}
+        places = ('HOME', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME')
+        process = subprocess.Popen(
+            [LIBVIRTD, '--config', configuration, '--timeout', '600',
+             '--pid-file', os.path.join(self.directory, 'pid')],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={'PATH': os.environ['PATH'], 'LC_ALL': 'C',
+                 **dict.fromkeys(places, self.directory)},
+            cwd=self.directory, **unprivileged)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        self.pid = process.pid
+        deadline = time.monotonic() + _SECONDS
+        while not os.path.exists(self.path):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f'{LIBVIRTD} did not start within {_SECONDS} s')
+            time.sleep(0.01)    # another program's start has no event to wait for

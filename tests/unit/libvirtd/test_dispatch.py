@@ -1,0 +1,348 @@
+"""Dispatch finds the method of a call, and gives the client what it returns or raises."""
+
+from __future__ import annotations
+
+import logging
+
+import fixtures
+import libvirt
+import testtools
+
+from tests.unit.libvirtd import fake
+from tests.unit.libvirtd.wire import client
+from vpmem_harness.libvirtd.dispatch import Dispatcher, DropConnection
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.later import Later
+from vpmem_harness.libvirtd.values import DomainHandle, NetworkHandle, TypedParameter
+from vpmem_harness.libvirtd.wire import frames
+from vpmem_harness.libvirtd.wire.session import Session
+
+DOMAIN = DomainHandle('domain-1', bytes(15) + b'\1', 1)
+
+
+class DispatchTest(testtools.TestCase):
+    """A session and its dispatcher, with no socket between them and the test."""
+
+    readonly = False
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
+        self.hypervisor = fake.Hypervisor()
+        self.session = Session()
+        self.dropped = []
+        self.dispatcher = Dispatcher(
+            self.session, self.hypervisor, readonly=self.readonly, flush=lambda: None,
+            drop=lambda: self.dropped.append(True), call_soon=lambda function: function())
+
+    def ask(self, name, *arguments, intercept=None):
+        """The answers to a call."""
+        self.session.receive(client.call(name, *arguments))
+        while (call := self.session.next_call()) is not None:
+            self.dispatcher.execute(call, intercept)
+        return client.answers(self.session.take_output())
+
+    def results(self, name, *arguments, **options):
+        (answer,) = self.ask(name, *arguments, **options)
+        self.assertEqual(frames.OK, answer.status,
+                         answer.error if answer.status else 'a result is due')
+        return answer.results
+
+    def error(self, name, *arguments, **options):
+        (answer,) = self.ask(name, *arguments, **options)
+        self.assertEqual(frames.ERROR, answer.status, 'an error is due')
+        return answer.error
+
+    def open(self, flags=0):
+        self.assertEqual((), self.results('connect_open', 'qemu:///system', flags))
+        return self.hypervisor.connections[-1]
+
+
+class OpenTest(DispatchTest):
+
+    def test_a_connection_for_each_client(self):
+        """Opening connects to the hypervisor, once."""
+        self.assertFalse(self.open().readonly)
+        error = self.error('connect_open', 'qemu:///system', 0)
+        self.assertEqual('internal error: connection already open', error['message'])
+        self.assertEqual(1, len(self.hypervisor.connections))
+
+    def test_a_reader_says_so(self):
+        """The client's flag makes the connection read-only."""
+        self.assertTrue(self.open(libvirt.VIR_CONNECT_RO).readonly)
+
+    def test_other_drivers(self):
+        """Only QEMU's driver is here, at the paths of a privileged daemon."""
+        for uri, message in (
+                ('xen:///system', 'no connection driver available for xen:///system'),
+                ('system', "no connection driver available for URI 'system' does not include "
+                           'a driver name'),
+                ('qemu:///elsewhere', "internal error: unexpected qemu URI path '/elsewhere', "
+                                      'try qemu:///system')):
+            self.assertEqual(message, self.error('connect_open', uri, 0)['message'])
+        for uri in (None, '', 'qemu:///session', 'qemu:///system?no_verify=1'):
+            self.setUp_again()
+            self.assertEqual((), self.results('connect_open', uri, 0))
+
+    def setUp_again(self):
+        self.session = Session()
+        self.dispatcher = Dispatcher(
+            self.session, self.hypervisor, readonly=False, flush=lambda: None,
+            drop=lambda: None, call_soon=lambda function: function())
+
+    def test_closing(self):
+        """The reply to connect_close ends the session; the connection hears of it once."""
+        connection = self.open()
+        self.assertEqual((), self.results('connect_close'))
+        self.assertTrue(self.session.closing)
+        self.dispatcher.close()
+        connection.closed.clear()
+        self.dispatcher.close()
+        self.assertFalse(connection.closed.is_set())
+
+    def test_features(self):
+        """The daemon's features are there; the driver is asked for the rest."""
+        self.open()
+        self.assertEqual(
+            {8: 1, 14: 1, 15: 1, 13: 1, 4: 0},
+            {feature: self.results('connect_supports_feature', feature)[0]
+             for feature in (8, 14, 15, 13, 4)})
+
+    def test_close_callbacks_and_identity(self):
+        """What concerns the session alone is answered without the hypervisor."""
+        self.open()
+        for name, arguments in (('connect_register_close_callback', ()),
+                                ('connect_unregister_close_callback', ()),
+                                ('connect_set_identity', ([], 0))):
+            self.assertEqual((), self.results(name, *arguments))
+
+
+class ResultTest(DispatchTest):
+
+    def setUp(self):
+        super().setUp()
+        self.connection = self.open()
+
+    def test_one_result(self):
+        """A single result is the value that the method returns."""
+        self.assertEqual((fake.HOSTNAME,), self.results('connect_get_hostname'))
+
+    def test_many_results(self):
+        """Several are a tuple."""
+        self.assertEqual(('x86_64', 4 << 20, 4, 2000, 1, 1, 4, 1), self.results('node_get_info'))
+
+    def test_no_result(self):
+        """None is a reply without results; arguments arrive as they were sent."""
+        parameters = [TypedParameter.int_('numa_mode', 1)]
+        self.assertEqual((), self.results('domain_set_numa_parameters', DOMAIN, parameters, 3))
+        self.assertEqual([(DOMAIN, parameters, 3)], self.hypervisor.seen)
+
+    def test_a_list_and_its_length(self):
+        """A plain list is counted; the list itself only comes where it is wanted."""
+        handles = [DomainHandle(f'domain-{n}', bytes(15) + bytes([n]), n) for n in (1, 2)]
+        self.assertEqual((handles, 2), self.results('connect_list_all_domains', 1, 0))
+        self.assertEqual(([], 2), self.results('connect_list_all_domains', 0, 0))
+
+    def test_parameters_and_their_number(self):
+        """Parameters are counted first and given next, not more than are wanted."""
+        parameters = self.connection.domain_get_numa_parameters(DOMAIN, 0, 0)
+        for wanted, expected in ((0, ([], 2)), (1, (parameters[:1], 1)), (2, (parameters, 2)),
+                                 (9, (parameters, 2))):
+            self.assertEqual(expected,
+                             self.results('domain_get_numa_parameters', DOMAIN, wanted, 0))
+
+    def test_a_list_without_a_count(self):
+        """A list alone is cut to what the client has room for."""
+        self.assertEqual(([1],), self.results('connect_list_domains', 1))
+        self.assertEqual(([],), self.results('connect_list_domains', 0))
+
+    def test_another_program(self):
+        """The QEMU program's methods have its name before theirs."""
+        self.assertEqual(('INFO',), self.results('qemu_domain_monitor_command', DOMAIN, 'info', 0))
+
+    def test_a_result_that_does_not_fit(self):
+        """A result of the wrong kind is libvirt's error, and a line in our log."""
+        error = self.error('connect_get_capabilities')
+        self.assertEqual('Unable to encode message payload', error['message'])
+        self.assertIn('connect_get_capabilities', self.log.output)
+
+
+class ErrorTest(DispatchTest):
+
+    def setUp(self):
+        super().setUp()
+        self.open()
+
+    def test_an_error_of_the_hypervisor(self):
+        """A LibvirtError reaches the client as it is."""
+        error = self.error('domain_lookup_by_name', 'none')
+        self.assertEqual((libvirt.VIR_ERR_NO_DOMAIN,
+                          "Domain not found: no domain with matching name 'none'"),
+                         (error['code'], error['message']))
+
+    def test_an_error_of_ours(self):
+        """Any other exception is logged, and the client sees nothing of it."""
+        error = self.error('connect_get_version')
+        self.assertEqual(libvirt.VIR_ERR_INTERNAL_ERROR, error['code'])
+        self.assertNotIn('secret', str(error))
+        self.assertIn('ZeroDivisionError: a secret of the server', self.log.output)
+
+    def test_what_is_not_simulated(self):
+        """A procedure without a method answers as a driver does that lacks it."""
+        for name, arguments, function, domain in (
+                ('domain_create', (DOMAIN,), 'virDomainCreate', libvirt.VIR_FROM_DOMAIN),
+                ('network_create', (NetworkHandle('n', bytes(16)),), 'virNetworkCreate',
+                 libvirt.VIR_FROM_NETWORK),
+                ('domain_graphics_reload', (), 'virDomainGraphicsReload',
+                 libvirt.VIR_FROM_DOMAIN)):
+            error = self.error(name, *arguments)
+            self.assertEqual(
+                (libvirt.VIR_ERR_NO_SUPPORT, domain, function,
+                 f'this function is not supported by the connection driver: {function}'),
+                (error['code'], error['domain'], error['str2'], error['message']))
+
+
+class ReaderTest(DispatchTest):
+
+    readonly = True     # as on the read-only socket
+
+    def setUp(self):
+        super().setUp()
+        self.open()
+
+    def refused(self, detail, name, *arguments):
+        error = self.error(name, *arguments)
+        self.assertEqual((libvirt.VIR_ERR_OPERATION_DENIED, f'operation forbidden: {detail}'),
+                         (error['code'], error['message']))
+
+    def test_a_reader_may_read(self):
+        """What reads is executed."""
+        self.assertEqual((fake.HOSTNAME,), self.results('connect_get_hostname'))
+
+    def test_a_reader_may_not_write(self):
+        """What writes is refused with libvirt's text, implemented or not."""
+        self.refused('read only access prevents virDomainSuspend', 'domain_suspend', DOMAIN)
+        self.refused('read only access prevents virDomainCreate', 'domain_create', DOMAIN)
+        self.assertEqual(0, self.hypervisor.suspended)
+
+    def test_a_reader_sees_no_secrets(self):
+        """Flags that show secrets are refused, and only these."""
+        self.refused('virDomainGetXMLDesc with secure flag',
+                     'domain_get_xml_desc', DOMAIN, libvirt.VIR_DOMAIN_XML_SECURE)
+        self.results('domain_get_xml_desc', DOMAIN, libvirt.VIR_DOMAIN_XML_INACTIVE)
+
+    def test_a_reader_does_not_ask_the_guest(self):
+        """Nor are questions that the guest would have to answer allowed."""
+        self.refused('read only access prevents virDomainGetVcpusFlags',
+                     'domain_get_vcpus_flags', DOMAIN, libvirt.VIR_DOMAIN_VCPU_GUEST)
+        self.assertEqual((2,), self.results('domain_get_vcpus_flags', DOMAIN, 0))
+
+
+class LaterTest(DispatchTest):
+
+    def setUp(self):
+        super().setUp()
+        self.open()
+
+    def test_the_answer_comes_when_it_is_there(self):
+        """A Later holds up its own call alone."""
+        self.assertEqual([], self.ask('domain_resume', DOMAIN))
+        self.assertEqual((fake.HOSTNAME,), self.results('connect_get_hostname'))
+        self.hypervisor.later.resolve()
+        (answer,) = client.answers(self.session.take_output())
+        self.assertEqual((29 - 1, frames.OK), (answer.number, answer.status))
+
+    def test_it_may_fail(self):
+        """A Later's error is the call's."""
+        self.ask('domain_resume', DOMAIN)
+        self.hypervisor.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_ABORTED, 'by a test'))
+        (answer,) = client.answers(self.session.take_output())
+        self.assertEqual('operation aborted: by a test', answer.error['message'])
+
+    def test_nobody_waits_any_more(self):
+        """After the client has gone the result is dropped."""
+        self.ask('domain_resume', DOMAIN)
+        self.dispatcher.close()
+        self.hypervisor.later.resolve()
+        self.assertEqual(b'', self.session.take_output())
+
+
+class EventTest(DispatchTest):
+
+    def test_events_go_before_the_reply(self):
+        """What a call causes is sent before its reply, with the fields of the message."""
+        self.open()
+        self.results('connect_domain_event_callback_register_any', 0, None)
+        event, reply = self.ask('domain_suspend', DOMAIN)
+        self.assertEqual((frames.MESSAGE, (0, (DOMAIN, libvirt.VIR_DOMAIN_EVENT_SUSPENDED, 0))),
+                         (event.kind, event.fields))
+        self.assertEqual(frames.REPLY, reply.kind)
+
+    def test_no_events_after_the_end(self):
+        """A connection that has ended sends nothing."""
+        connection = self.open()
+        self.dispatcher.close()
+        connection.emit('domain_event_callback_lifecycle', 0, (DOMAIN, 3, 0))
+        self.assertEqual(b'', self.session.take_output())
+
+
+class InterceptTest(DispatchTest):
+
+    def setUp(self):
+        super().setUp()
+        self.open()
+
+    def suspend(self, intercept):
+        return self.ask('domain_suspend', DOMAIN, intercept=intercept)
+
+    def test_it_sees_the_call(self):
+        """The call says what it is and which domain it is about."""
+        seen = []
+
+        def intercept(call, execute):
+            seen.append((call.procedure.name, call.domain))
+            return execute()
+
+        self.assertEqual(1, len(self.suspend(intercept)))
+        self.assertEqual(([('domain_suspend', DOMAIN)], 1), (seen, self.hypervisor.suspended))
+
+    def test_it_fails_a_call(self):
+        """An error may take the place of the execution."""
+        def intercept(call, execute):
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, 'by a fault')
+
+        (answer,) = self.suspend(intercept)
+        self.assertEqual('operation failed: by a fault', answer.error['message'])
+        self.assertEqual(0, self.hypervisor.suspended)
+
+    def test_it_fails_a_call_that_took_effect(self):
+        """Or come after it."""
+        def intercept(call, execute):
+            execute()
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, 'by a fault')
+
+        (answer,) = self.suspend(intercept)
+        self.assertEqual((frames.ERROR, 1), (answer.status, self.hypervisor.suspended))
+
+    def test_it_drops_the_connection(self):
+        """The client may be cut off without an answer."""
+        def intercept(call, execute):
+            execute()
+            raise DropConnection
+
+        self.assertEqual([], self.suspend(intercept))
+        self.assertEqual(([True], 1), (self.dropped, self.hypervisor.suspended))
+
+    def test_it_holds_a_call(self):
+        """The execution may wait until it is released."""
+        later, held = Later(), []
+
+        def intercept(call, execute):
+            held.append(execute)
+            return later
+
+        self.assertEqual([], self.suspend(intercept))
+        self.assertEqual(0, self.hypervisor.suspended)
+        later.run(held[0])
+        self.assertEqual((1, 1), (len(client.answers(self.session.take_output())),
+                                  self.hypervisor.suspended))
