@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import tempfile
+
+import testtools
+
+from tests.unit.pmem.test_machine import labelled
+from vpmem_harness.pmem import CommandResult
+from vpmem_harness.pmem.sizes import GIB, MIB
+
+
+class DaxioTest(testtools.TestCase):
+    """Copying and zeroing."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.memory = labelled(4 * GIB)
+        self.first, self.second = (
+            self.memory.create_namespace(size=64 * MIB, map='mem').path or '' for _ in range(2))
+
+    def daxio(self, *words: str, stdin_length: int = 0) -> CommandResult:
+        """Runs daxio."""
+        return self.memory.run(['daxio', *words], stdin_length=stdin_length)
+
+    def test_standard_input_ends_the_copy(self) -> None:
+        """Less is written than the device holds."""
+        result = self.daxio('-o', self.first, stdin_length=1000)
+        self.assertIn('copied 1000 bytes', result.err)
+        self.assertEqual(1000, self.memory.contents(self.first).segments[0].length)
+
+    def test_devices_are_copied(self) -> None:
+        """The copy carries on who wrote the data."""
+        self.memory.write(self.first, 'somebody', length=MIB)
+        self.daxio('-i', self.first, '-o', self.second, '-k', '512K', '-l', '1M')
+        self.assertEqual([('somebody', MIB // 2), (None, 61 * MIB + MIB // 2)],
+                         [(segment.writer, segment.length)
+                          for segment in self.memory.contents(self.second).segments])
+
+    def test_standard_output_is_a_description(self) -> None:
+        """What daxio writes there is delivered beside the text."""
+        self.memory.write(self.first, 'me')
+        result = self.daxio('-i', self.first, '-l', '7')
+        self.assertEqual(('', b'me\nme\nm'),
+                         (result.out, b''.join(result.payload.chunks() if result.payload else ())))
+
+    def test_zeroes_from_dev_zero(self) -> None:
+        """Copying zeroes wipes."""
+        self.memory.write(self.first, 'me')
+        self.daxio('-i', '/dev/zero', '-o', self.first)
+        self.assertTrue(self.memory.contents(self.first).is_zero)
+
+    def test_seeking_past_the_end_is_refused(self) -> None:
+        """The device's size is named."""
+        self.assertEqual(
+            (1, "daxio: '1073741824' -- offset beyond device size (65011712)\n"),
+            (lambda result: (result.rc, result.err))(
+                self.daxio('-z', '-o', self.first, '-s', '1G')))
+
+    def test_files_are_read_and_written(self) -> None:
+        """A regular file gets the device's bytes, and its length ends a copy from it."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, 'file')
+            self.daxio('-i', self.first, '-o', path, '-l', '3M')
+            self.assertEqual(3 * MIB, os.path.getsize(path))
+            self.assertIn('copied 3145728 bytes', self.daxio('-i', path, '-o', self.second).err)
+
+    def test_real_devices_are_out_of_reach(self) -> None:
+        """What this machine has in /dev does not exist for the tool."""
+        self.assertIn('No such file', self.daxio('-i', '/dev/tty', '-o', self.first).err)
+
+    def test_the_unprivileged_create_nothing(self) -> None:
+        """A missing device stays missing."""
+        self.memory.run(['daxio', '-z', '-o', '/dev/dax7.7'], as_root=False)
+        self.assertEqual(frozenset(), self.memory.leftovers)
