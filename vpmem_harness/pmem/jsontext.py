@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import TypeAlias
 
 from vpmem_harness.pmem.sizes import GIB, MIB, TIB
@@ -18,7 +18,7 @@ def pretty(value: Json, indent: str = '') -> str:
     """``value`` over several lines: two spaces deeper each level, slashes escaped."""
     deeper = indent + '  '
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace('/', '\\/')
+        return encode_basestring(value).replace('/', '\\/')
     if isinstance(value, int):
         return str(value)
     if isinstance(value, Mapping):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import struct
 from collections.abc import Iterable
+from functools import cache
 
 from vpmem_harness.pmem.sizes import align_up
 
@@ -155,7 +156,8 @@ class LabelArea:
             current, sequence=_NEXT_SEQUENCE[current.sequence], used=frozenset(used))
 
 
-def cookie(serials: Iterable[int], version: str | None) -> int:
+@cache
+def cookie(serials: tuple[int, ...], version: str | None) -> int:
     """The interleave set's cookie, which ties labels to the DIMMs in their positions.
 
     :param serials: the serial numbers of the set's DIMMs, in order

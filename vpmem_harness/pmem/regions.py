@@ -6,7 +6,6 @@ methods are what writes to sysfs do there; what the tools check before stands in
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import itertools
 
@@ -69,7 +68,7 @@ class Region:
         return self._cookie(self._version())
 
     def _cookie(self, version: str | None) -> int:
-        return labels.cookie((dimm.serial for dimm in self.dimms), version)
+        return labels.cookie(tuple(dimm.serial for dimm in self.dimms), version)
 
     # Capacity
 
@@ -283,12 +282,12 @@ class Region:
             for position, area in enumerate(areas):
                 if area.current is None:
                     area.initialize_by_kernel()
-                area.put(dataclasses.replace(
-                    self._label(device, area), position=position, flags=flags), replaces or ())
+                area.put(self._label(device, area, position, flags), replaces or ())
 
-    def _label(self, device: NamespaceDevice, area: labels.LabelArea) -> labels.Label:
+    def _label(self, device: NamespaceDevice, area: labels.LabelArea, position: int,
+               flags: int) -> labels.Label:
         return labels.Label(
-            uuid=device.uuid or '', name=device.name, position=0, ways=self.ways,
+            uuid=device.uuid or '', name=device.name, position=position, ways=self.ways,
             cookie=self._cookie(area.version), sector_size=device.sector_size,
             dpa=device.offset // self.ways, size=device.size // self.ways,
-            claim=device.claim_class if area.version == '1.2' else '')
+            claim=device.claim_class if area.version == '1.2' else '', flags=flags)

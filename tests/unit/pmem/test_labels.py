@@ -87,8 +87,8 @@ class CookieTest(testtools.TestCase):
     def test_recorded_cookies(self) -> None:
         """The first two DIMMs have the recorded ones."""
         self.assertEqual([10248187106440278, 10248195696374871],
-                         [labels.cookie([0x123456 + number], '1.1') for number in range(2)])
+                         [labels.cookie((0x123456 + number,), '1.1') for number in range(2)])
 
     def test_the_order_of_dimms_matters(self) -> None:
         """Two DIMMs swapped are another set."""
-        self.assertNotEqual(labels.cookie([1, 2], '1.1'), labels.cookie([2, 1], '1.1'))
+        self.assertNotEqual(labels.cookie((1, 2), '1.1'), labels.cookie((2, 1), '1.1'))
