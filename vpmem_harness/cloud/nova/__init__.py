@@ -1,0 +1,1 @@
+"""Real Nova and Placement on the simulated hosts (extra ``nova``)."""

@@ -1,0 +1,358 @@
+"""The backend that the tests drive: real Nova, behind the protocol of ``cloud/api.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vpmem_harness.cloud import api, errors
+from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.nova import refusals
+from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.randomness import Randomness
+
+T = TypeVar('T')
+
+#: How long a service may take to start, in seconds.
+_START = 60.0
+
+
+class NovaBackend:
+    """API, conductor, scheduler and Placement in one process, each nova-compute in its own.
+
+    :param hosts: where the nova-computes are; their libvirt and their tools are the hosts'.
+    """
+
+    name = 'nova'
+
+    def __init__(self, hosts: Sequence[api.ComputeHost], *, randomness: Randomness) -> None:
+        self._hosts = {each.host.name: each for each in hosts}
+        self._namespaces = {each.host.name: list(each.pmem_namespaces) for each in hosts}
+        self._randomness = randomness.derive('nova')
+        self._computes: dict[str, ForkedProcess] = {}
+        self._desks = _Desks()
+        self._control: ForkedProcess | None = None
+        self._stack = contextlib.ExitStack()
+        self._touched = threading.local()
+
+    # The services
+
+    def start(self) -> None:
+        """Start the services, and a nova-compute for each host."""
+        self.directory = Path(tempfile.mkdtemp(prefix='vpmem-nova-'))
+        self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+        self._zygote = Zygote.shared()
+        (self.directory / 'instances').mkdir()
+        ours, theirs = socket.socketpair()
+        self._stack.callback(ours.close)
+        with theirs:
+            self._control = self._zygote.fork({
+                **self._order('control'), 'role': 'control',
+                'desk': str(self.directory / 'desk'), 'cell': self._randomness.uuid(),
+                'options': {
+                    'host': 'control', 'log_file': str(self.directory / 'control.log'),
+                    'filter_scheduler.build_failure_weight_multiplier': 0.0,
+                }}, [theirs.fileno()])
+        self._stack.callback(self._control.kill)
+        if not connection.Connection(os.dup(ours.fileno())).poll(_START) or not ours.recv(64):
+            raise RuntimeError('Nova does not start: ' + self._tail('control'))
+        self._stack.callback(self._desks.close)
+        self._desks.open(str(self.directory / 'desk'))
+        self._image = self._desks.ask('image')
+        for host in self._hosts:
+            self._fork_compute(host)
+        for host in self._hosts:
+            self._await_compute(host)
+
+    def stop(self) -> None:
+        """End every process; nothing of them is left."""
+        for process in self._computes.values():
+            process.kill()
+        self._computes.clear()
+        self._stack.close()
+
+    def _order(self, name: str) -> dict[str, Any]:
+        return {'directory': str(self.directory), 'state_path': str(self.directory / name),
+                'log': str(self.directory / f'{name}.out'),
+                'exchange': str(self.directory / 'exchange')}
+
+    def _tail(self, name: str) -> str:
+        with contextlib.suppress(OSError):
+            text = (self.directory / f'{name}.out').read_text()
+            return text[-4000:] or (self.directory / f'{name}.log').read_text()[-4000:]
+        return 'it left no word'
+
+    def start_compute(self, host: str) -> None:
+        """Start the nova-compute of a host that has none running."""
+        self._fork_compute(host)
+        self._await_compute(host)
+
+    def _fork_compute(self, host: str) -> None:
+        if self.compute_is_up(host):
+            raise InvalidInputError(
+                'compute service', expected='a host whose compute service does not run',
+                got=host, remedy='stop it first')
+        simulated = self._host(host).host
+        tools = Path(__file__).parent / 'tools'
+        self._desks.ask('expect_compute', host)
+        path = os.pathsep.join([simulated.env['PATH'].split(os.pathsep)[0], str(tools),
+                                os.environ.get('PATH', os.defpath)])
+        number = list(self._hosts).index(host) + 1
+        self._computes[host] = self._zygote.fork({
+            **self._order(host), 'role': 'compute',
+            'environment': {**simulated.env, 'PATH': path},
+            'options': {
+                'host': host, 'my_ip': f'192.0.2.{number}',
+                'log_file': str(self.directory / f'{host}.log'),
+                'compute_driver': 'libvirt.LibvirtDriver',
+                'instances_path': str(self.directory / 'instances'),
+                'use_cow_images': False, 'force_raw_images': False,
+                'initial_disk_allocation_ratio': 16.0,
+                'libvirt.connection_uri': simulated.uri, 'libvirt.virt_type': 'qemu',
+                'libvirt.images_type': 'raw',
+                'libvirt.live_migration_uri': simulated.uri.replace(f'/{host}/', '/%s/'),
+                'libvirt.pmem_namespaces': self._namespaces[host],
+            }})
+
+    def _await_compute(self, host: str) -> None:
+        reason = self._desks.ask('wait_compute', host, _START)
+        if reason is not None:
+            self._computes.pop(host).kill()
+            raise refusals.of_start(reason)
+
+    def stop_compute(self, host: str) -> None:
+        """Stop a nova-compute as a SIGTERM does."""
+        process = self._computes.pop(host, None)
+        if process is not None:
+            with contextlib.suppress(RuntimeError):
+                self._desks.ask('ask_compute', host, 'stop')
+            process.wait(30)
+            process.kill()
+            self._desks.ask('wait_compute_gone', host, 30.0)
+
+    def kill_compute(self, host: str) -> None:
+        """End a nova-compute on the spot, as a SIGKILL does."""
+        process = self._computes.pop(host, None)
+        if process is not None:
+            process.kill()
+            self._desks.ask('wait_compute_gone', host, 30.0)
+
+    def compute_is_up(self, host: str) -> bool:
+        """Whether the nova-compute of a host runs."""
+        process = self._computes.get(host)
+        return process is not None and process.alive
+
+    def set_pmem_namespaces(self, host: str, value: Sequence[str]) -> None:
+        """Change what a host's nova-compute reads when it starts."""
+        self._host(host)
+        self._namespaces[host] = list(value)
+
+    def run_periodic_tasks(self, host: str | None = None) -> None:
+        """Run the periodic tasks that audit resources and power states."""
+        for each in [host] if host else list(self._computes):
+            self._desks.ask('ask_compute', each, 'run_periodic_tasks')
+
+    def _host(self, name: str) -> api.ComputeHost:
+        try:
+            return self._hosts[name]
+        except KeyError:
+            raise errors.ComputeHostNotFound(host=name) from None
+
+    # Placement
+
+    def provider_uuid(self, host: str) -> str:
+        """The resource provider of a host."""
+        self._host(host)
+        answer = self._desks.ask('placement', f'/resource_providers?name={host}')
+        providers: list[dict[str, str]] = answer['resource_providers']
+        if not providers:
+            raise errors.ComputeHostNotFound(host=host)
+        return providers[0]['uuid']
+
+    def inventories(self, host: str) -> dict[str, api.Inventory]:
+        """What a host has, by resource class."""
+        path = f'/resource_providers/{self.provider_uuid(host)}/inventories'
+        inventories: dict[str, dict[str, Any]] = self._desks.ask('placement', path)['inventories']
+        return {name: api.Inventory(**fields) for name, fields in inventories.items()}
+
+    def usages(self, host: str) -> dict[str, int]:
+        """How much of it is held."""
+        path = f'/resource_providers/{self.provider_uuid(host)}/usages'
+        usages: dict[str, int] = self._desks.ask('placement', path)['usages']
+        return usages
+
+    def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
+        """What a server or a migration holds, by resource provider."""
+        answer = self._desks.ask('placement', f'/allocations/{consumer}')
+        return {provider: held['resources'] for provider, held in answer['allocations'].items()}
+
+    def assigned_namespaces(self, host: str) -> dict[str, str]:
+        """Which server a nova-compute has claimed each namespace for, by its name."""
+        self._host(host)
+        assigned: dict[str, str] = self._desks.ask('assigned', host)
+        return assigned
+
+    # Requests
+
+    def create_flavor(self, flavor: Flavor) -> None:
+        """Make a flavor known."""
+        self._request('POST', '/flavors', {'flavor': {
+            'id': flavor.flavorid, 'name': flavor.name, 'vcpus': flavor.vcpus, 'ram': flavor.ram,
+            'disk': flavor.disk, 'OS-FLV-EXT-DATA:ephemeral': flavor.ephemeral,
+            'swap': flavor.swap}})
+        if flavor.extra_specs:
+            self._request('POST', f'/flavors/{flavor.flavorid}/os-extra_specs',
+                          {'extra_specs': dict(flavor.extra_specs)})
+
+    def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
+        """Ask for a server; returns its id and the id of the request."""
+        server = {'name': name, 'flavorRef': flavor.flavorid, 'imageRef': self._image,
+                  'networks': 'none', **({} if host is None else {'host': host})}
+        body, request = self._request('POST', '/servers', {'server': server})
+        return body['server']['id'], request
+
+    def request(self, server: str, action: str, **arguments: object) -> str:
+        """Ask for an action on a server; returns the id of the request."""
+        if action == 'delete':
+            return self._request('DELETE', f'/servers/{server}')[1]
+        if action == 'rebuild':
+            arguments['image'] = self._image
+        body = _BODIES[action](arguments)
+        return self._request('POST', f'/servers/{server}/action', body)[1]
+
+    def _request(self, method: str, path: str, body: Any = None) -> tuple[Any, str]:
+        status, content, request = self._desks.ask('request', method, path, body)
+        if status >= 400:
+            raise refusals.of_request(status, content)
+        return content, request
+
+    # State
+
+    def server(self, server: str) -> api.ServerRecord:
+        """The present state of a server."""
+        self._touch(server)
+        record: api.ServerRecord | None = self._desks.ask('server', server)
+        if record is None:
+            raise errors.InstanceNotFound(instance_id=server)
+        return record
+
+    def servers(self) -> list[api.ServerRecord]:
+        """The present states of all servers, oldest first."""
+        records: list[api.ServerRecord] = self._desks.ask('servers')
+        return records
+
+    def actions(self, server: str) -> list[api.InstanceAction]:
+        """The requests to a server, oldest first."""
+        self._touch(server)
+        actions: list[api.InstanceAction] = self._desks.ask('actions', server)
+        return actions
+
+    def migrations(self, server: str | None = None) -> list[api.MigrationRecord]:
+        """The moves of one server or of all, oldest first."""
+        moves: list[api.MigrationRecord] = self._desks.ask('migrations', server)
+        return moves
+
+    def _touch(self, server: str) -> None:
+        if hasattr(self._touched, 'servers'):
+            self._touched.servers.add(server)
+
+    def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
+        """Wait until ``found`` gives something, and what it asked about is at rest.
+
+        Nova writes the state that a user sees before it is done with its books: a server
+        counts as found when no service works on it any more and ``found`` still gives it.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = self._desks.ask('changes')
+            value = self._look(found, deadline)
+            left = deadline - time.monotonic()
+            if value is not None or left <= 0:
+                return value
+            self._desks.ask('wait_change', seen, left)
+
+    def _look(self, found: Callable[[], T | None], deadline: float) -> T | None:
+        self._touched.servers = set()
+        try:
+            value = found()
+            if value is None:
+                return None
+            for server in self._touched.servers:
+                self._desks.ask('settle', server, deadline - time.monotonic())
+            return found()
+        finally:
+            del self._touched.servers
+
+
+_BODIES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    'resize': lambda given: {'resize': {'flavorRef': given['flavor'].flavorid}},
+    'migrate': lambda given: {'migrate': {'host': given.get('host')}},
+    'confirmResize': lambda given: {'confirmResize': None},
+    'revertResize': lambda given: {'revertResize': None},
+    'stop': lambda given: {'os-stop': None},
+    'start': lambda given: {'os-start': None},
+    'reboot': lambda given: {'reboot': {'type': given.get('type', 'SOFT')}},
+    'pause': lambda given: {'pause': None},
+    'unpause': lambda given: {'unpause': None},
+    'suspend': lambda given: {'suspend': None},
+    'resume': lambda given: {'resume': None},
+    'rebuild': lambda given: {'rebuild': {'imageRef': given['image']}},
+    'shelve': lambda given: {'shelve': None},
+    'shelveOffload': lambda given: {'shelveOffload': None},
+    'unshelve': lambda given: {
+        'unshelve': {'host': given['host']} if given.get('host') else None},
+    'rescue': lambda given: {'rescue': None},
+    'unrescue': lambda given: {'unrescue': None},
+    'live-migration': lambda given: {
+        'os-migrateLive': {'host': given.get('host'), 'block_migration': 'auto'}},
+    'evacuate': lambda given: {
+        'evacuate': {'host': given['host']} if given.get('host') else {}},
+}
+
+
+class _Desks:
+    """The control process's desks: each thread of the test has one of its own."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._open: list[connection.Connection] = []
+        self._address = ''
+
+    def open(self, address: str) -> None:
+        """Where the control process listens."""
+        self._address = address
+
+    def close(self) -> None:
+        """Close every thread's."""
+        with self._lock:
+            for pipe in self._open:
+                pipe.close()
+            self._open.clear()
+            self._local = threading.local()
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """Ask a question.
+
+        :raises RuntimeError: what went wrong in the control process.
+        """
+        pipe = getattr(self._local, 'pipe', None)
+        if pipe is None:
+            pipe = self._local.pipe = connection.Client(self._address, 'AF_UNIX')
+            with self._lock:
+                self._open.append(pipe)
+        pipe.send((method, arguments))
+        worked, answer = pipe.recv()
+        if not worked:
+            raise RuntimeError(f'{method}: {answer}')
+        return answer

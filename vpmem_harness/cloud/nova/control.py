@@ -1,0 +1,155 @@
+"""Nova's API, conductor and scheduler, and the services around it, in one process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from multiprocessing import connection
+from typing import Any
+
+import fixtures
+import sqlalchemy.event
+import sqlalchemy.orm
+from nova import context as nova_context
+from nova import objects, service
+from nova.db.api import api as api_db_api
+from nova.db.main import api as main_db_api
+from nova.objects import host_mapping
+from nova.tests import fixtures as nova_fixtures
+from nova.tests.functional import fixtures as functional_fixtures
+from oslo_serialization import jsonutils
+from placement import db_api as placement_db_api
+
+from vpmem_harness.cloud.nova import exchange, link, messaging, settings, workarounds
+from vpmem_harness.cloud.nova.desk import Desk
+from vpmem_harness.cloud.nova.fleet import Fleet
+
+
+class Control:
+    """The process's services."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._order = order
+        self.exchange = exchange.Exchange()
+        self.fleet = Fleet()
+        self.commits = threading.Condition()
+        self.commit_count = 0
+        self.databases: list[str] = []
+
+    def start(self) -> None:
+        """Start everything but the computes."""
+        process = settings.NovaProcess(self._order, messaging.LocalPort(self.exchange))
+        process.setUp()
+        use = process.useFixture
+        self.admin = nova_context.get_admin_context()
+        self._make_databases(use)
+        use(nova_fixtures.OpenStackSDKFixture())
+        self.placement = use(functional_fixtures.PlacementFixture())
+        workarounds.pool_connections(placement_db_api.get_placement_engine())
+        self.neutron = use(nova_fixtures.NeutronFixture(process.test))
+        self.glance = use(nova_fixtures.GlanceFixture(process.test))
+        for binary in ('conductor', 'scheduler'):
+            service.Service.create(host=self._order['options']['host'], binary='nova-' + binary,
+                                   topic=binary).start()
+        self.api = use(nova_fixtures.OSAPIFixture(api_version='v2.1')).admin_api
+        self._listen('exchange', self._attach)
+
+    def _make_databases(self, use: Any) -> None:
+        use(nova_fixtures.Database(database='api'))
+        cell1 = use(nova_fixtures.Database(database='main'))
+        path = os.path.join(self._order['directory'], 'cell0.sqlite')
+        cell0 = use(nova_fixtures.Database(database='main', connection=f'sqlite:///{path}'))
+        workarounds.pool_connections(api_db_api.get_engine())
+        workarounds.pool_connections(cell1.get_engine())
+        sqlalchemy.event.listen(sqlalchemy.orm.Session, 'after_commit', self._on_commit)
+        self._create_cell('cell1', self._order['cell'], cell1)
+        self._create_cell('cell0', objects.CellMapping.CELL0_UUID, cell0)
+
+    def _create_cell(self, name: str, uuid: str, database: Any) -> None:
+        url = database.get_engine().url
+        cell = objects.CellMapping(
+            self.admin, uuid=uuid, name=name,
+            database_connection=url.render_as_string(hide_password=False),
+            transport_url='none:///' if name == 'cell0' else 'fake:///')
+        cell.create()
+        with nova_context.target_cell(self.admin, cell) as targeted:
+            workarounds.pool_connections(
+                main_db_api.get_context_manager(targeted).writer.get_engine())
+        self.databases.append(url.database)
+
+    def _on_commit(self, _session: Any) -> None:
+        with self.commits:
+            self.commit_count += 1
+            self.commits.notify_all()
+
+    def _listen(self, socket_name: str, attach: Any) -> None:
+        listener = connection.Listener(self._order[socket_name], 'AF_UNIX', backlog=64)
+
+        def accept() -> None:
+            while True:
+                pipe = listener.accept()
+                threading.Thread(target=attach, args=(pipe,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+
+    def _attach(self, pipe: connection.Connection) -> None:
+        _hello, host = pipe.recv()
+        compute = link.ControlLink(pipe, self._serve, self.exchange)
+        self.fleet.attach(host, compute)
+        compute.run()
+        self.fleet.detach(host, compute)
+
+    def _serve(self, name: str, method: str, args: tuple[Any, ...],
+               kwargs: dict[str, Any]) -> Any:
+        """Answer a compute's call to a service around Nova."""
+        if name == 'placement':
+            response = self.request_placement(method, *args, **kwargs)
+            response.request = response.connection = response.raw = None
+            return response
+        if name == 'neutron':
+            admin, *rest = args
+            client = nova_fixtures.neutron._FakeNeutronClient(self.neutron, admin)
+            return getattr(client, method)(*rest, **kwargs)
+        if name == 'glance':
+            return getattr(self.glance, method)(*args, **kwargs)
+        return getattr(self.fleet, method)(*args, **kwargs)
+
+    def request_placement(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """A request to Placement, by Nova's fixture."""
+        return getattr(self.placement, '_fake_' + method)(None, *args, **kwargs)
+
+    def request_api(self, method: str, path: str, body: Any) -> Any:
+        """A request to Nova's API as an administrator, at its latest microversion."""
+        headers = {'OpenStack-API-Version': 'compute latest', 'X-Auth-User': 'admin',
+                   'X-Auth-Project-Id': self.api.project_id,
+                   'X-Roles': ','.join(self.api.roles), 'Accept': 'application/json'}
+        return self.api.request(self.api.base_url + path, method=method, headers=headers,
+                                body=None if body is None else jsonutils.dumps(body))
+
+    def discover_hosts(self) -> None:
+        """Map new computes to the cell, as ``nova-manage cell_v2 discover_hosts`` does."""
+        host_mapping.discover_hosts(self.admin)
+
+    def run(self, test: connection.Connection) -> None:
+        """Serve the test's threads until the test is gone."""
+        self._listen('desk', lambda pipe: Desk(self).run(pipe))
+        test.send(None)
+        with contextlib.suppress(EOFError, OSError):
+            test.recv()
+
+
+def prepare() -> None:
+    """Do once, before the forks, what every control process would do: make the schemas."""
+    with (fixtures.NestedTempfile(), nova_fixtures.ConfFixture(settings.CONF),
+          nova_fixtures.Database(database='api'), nova_fixtures.Database(database='main'),
+          functional_fixtures.PlacementFixture()):
+        pass
+
+
+def main(order: dict[str, Any], descriptors: list[int]) -> None:
+    """Run the control process; the first descriptor is the test's."""
+    test = connection.Connection(descriptors[0])
+    control = Control(order)
+    control.start()
+    control.run(test)

@@ -1,0 +1,106 @@
+"""Nova's processes, as the test's process sees them."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import vpmem_harness
+
+
+class Zygote:
+    """The parent of every Nova process, started with the first cloud and ended with this process.
+
+    It stands in place of an import of Nova: three seconds once, in a process of its own.
+    """
+
+    _lock = threading.Lock()
+    _instance: Zygote | None = None
+
+    def __init__(self) -> None:
+        self._lock_orders = threading.Lock()
+        self._orders, theirs = socket.socketpair()
+        path = [str(Path(vpmem_harness.__file__).parent.parent), os.environ.get('PYTHONPATH', '')]
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, '-m', 'vpmem_harness.cloud.nova.zygote', str(theirs.fileno())],
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+                env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, path))})
+        if self._orders.recv(1) != b'!':
+            raise RuntimeError(
+                f'the parent of the Nova processes ended with {self._process.wait()}; '
+                'its standard error says why')
+
+    @classmethod
+    def shared(cls) -> Zygote:
+        """The one of this process."""
+        with cls._lock:
+            if cls._instance is None:
+                cls._instance = cls()
+                atexit.register(cls._instance.close)
+            return cls._instance
+
+    def fork(self, order: dict[str, Any], descriptors: Sequence[int] = ()) -> ForkedProcess:
+        """Fork a process that does what the order says."""
+        with self._lock_orders:
+            socket.send_fds(self._orders, [json.dumps(order).encode()], list(descriptors))
+            answer = b''
+            while not answer.endswith(b'\n'):
+                part = self._orders.recv(64)
+                if not part:
+                    raise RuntimeError('the parent of the Nova processes is gone')
+                answer += part
+        return ForkedProcess(int(answer))
+
+    def close(self) -> None:
+        """End it; its forks end with their clouds."""
+        self._orders.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+            return
+        self._process.kill()
+        self._process.wait()
+
+
+class ForkedProcess:
+    """A process that the zygote has forked: not a child of ours, yet ours to end."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        try:
+            self._handle: int | None = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._handle = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return not self.wait(0)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end; False when the time is over."""
+        if self._handle is None:
+            return True
+        poll = select.poll()
+        poll.register(self._handle, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
+    def kill(self) -> None:
+        """End it on the spot, and wait until it is gone."""
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            self.wait(10)
+            os.close(self._handle)
+            self._handle = None

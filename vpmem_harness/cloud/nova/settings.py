@@ -1,0 +1,53 @@
+"""The configuration of Nova's processes, and their transport."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import fixtures
+import nova.conf
+import oslo_messaging
+import oslo_messaging.conffixture
+from nova import rpc
+from nova.tests import fixtures as nova_fixtures
+from oslo_log import log as logging
+
+from vpmem_harness.cloud.nova import messaging, workarounds
+
+CONF = nova.conf.CONF
+
+
+class NovaProcess(fixtures.Fixture):
+    """A process's configuration and its transport; ends with the process."""
+
+    def __init__(self, order: dict[str, Any], port: messaging.Port) -> None:
+        super().__init__()
+        self._order = order
+        self._port = port
+
+    def _setUp(self) -> None:
+        workarounds.in_child(self._order['directory'])
+        self.useFixture(nova_fixtures.ConfFixture(CONF))
+        CONF.set_override('api_paste_config', workarounds.paste_configuration(), 'wsgi')
+        state_path = self._order['state_path']
+        os.makedirs(state_path, exist_ok=True)
+        CONF.set_override('state_path', state_path)
+        CONF.set_override('lock_path', os.path.join(state_path, 'locks'), 'oslo_concurrency')
+        for name, value in self._order['options'].items():
+            group, _, option = name.rpartition('.')
+            CONF.set_override(option, value, group or None)
+        logging.setup(CONF, 'nova')
+        self._connect()
+        self.test = workarounds.TestCase(self, CONF)
+
+    def _connect(self) -> None:
+        def create_transport(url: object) -> Any:
+            return oslo_messaging.transport.RPCTransport(
+                messaging.Driver(CONF, self._port, rpc.get_allowed_exmods()))
+
+        configuration = oslo_messaging.conffixture.ConfFixture(CONF)
+        configuration.transport_url = 'fake:/'
+        self.useFixture(configuration)
+        self.useFixture(fixtures.MonkeyPatch('nova.rpc.create_transport', create_transport))
+        rpc.init(CONF)

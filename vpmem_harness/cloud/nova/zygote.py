@@ -1,0 +1,72 @@
+"""The parent of every Nova process: it has imported Nova once, and forks on request.
+
+It holds no thread and no configuration of its own, so that each child starts from the state of a
+freshly imported Nova: no module state is carried from one test to the next, and none needs resets.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+
+from vpmem_harness.cloud.nova import workarounds
+
+_ROLES = {'control': 'vpmem_harness.cloud.nova.control',
+          'compute': 'vpmem_harness.cloud.nova.compute'}
+
+
+def main() -> None:
+    """Serve the socket whose descriptor is the first argument until its other end closes."""
+    orders = socket.socket(fileno=int(sys.argv[1]))
+    workarounds.before_import()
+    roles = {name: importlib.import_module(module) for name, module in _ROLES.items()}
+    workarounds.after_import()
+    roles['control'].prepare()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    orders.sendall(b'!')
+    while True:
+        message, descriptors, _flags, _address = socket.recv_fds(orders, 1 << 20, 8)
+        if not message:
+            return
+        order = json.loads(message)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                orders.close()
+                _become(order, descriptors)
+                roles[order['role']].main(order, descriptors)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(status)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        orders.sendall(json.dumps(child).encode() + b'\n')
+
+
+def _become(order: dict[str, object], descriptors: list[int]) -> None:
+    log = os.open(str(order['log']), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    faulthandler.register(signal.SIGUSR1)
+    environment = order.get('environment')
+    if isinstance(environment, dict):
+        os.environ.update(environment)
+
+
+if __name__ == '__main__':
+    main()
