@@ -10,10 +10,16 @@ Kind = Literal['regular', 'directory', 'dax', 'block']
 
 @dataclass(frozen=True)
 class BackingFile:
-    """A path that a guest may be backed by; ``size`` in bytes, 0 for a directory."""
+    """A path that a guest may be backed by.
+
+    :param size: in bytes; 0 for a directory.
+    :param align: a dax device's alignment in bytes: QEMU refuses to map it with a smaller one.
+        0 for everything else.
+    """
 
     kind: Kind
     size: int
+    align: int = 0
 
 
 class Backing(Protocol):

@@ -44,7 +44,7 @@ class Machine:
         definition = (source or domain.next_definition()).copy()
         try:
             running.prepare(definition, hypervisor.xml_host, number)
-            emulator.check_start(definition, hypervisor.backing)
+            emulator.start(definition, hypervisor.backing, len(hypervisor.hardware.cells))
             running.complete(definition)
         except LibvirtError:
             domain.state = libvirt.VIR_DOMAIN_SHUTOFF

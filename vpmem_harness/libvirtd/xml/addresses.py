@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from vpmem_harness.libvirtd.errors import bad_xml
-from vpmem_harness.libvirtd.xml import memory
+from vpmem_harness.libvirtd.xml import memory, pci, usb, virtio_serial
 from vpmem_harness.libvirtd.xml.definition import Definition
 
 
 def assign(definition: Definition) -> None:
     """Give every device that needs one an address.
 
-    :raises LibvirtError: VIR_ERR_XML_ERROR where the machine has no bus for a device.
+    Source of the order: libvirt 9.0.0, src/qemu/qemu_domain_address.c
+    (qemuDomainAssignAddresses).
+
+    :raises LibvirtError: the machine has no bus for a device, or an address is taken.
     """
-    balloon = definition.devices.find("memballoon[@model='virtio']")
-    if balloon is not None and not definition.has_pci:
-        raise bad_xml('No PCI buses available')
+    virtio_serial.assign(definition)
+    pci.assign(definition)
+    usb.assign(definition)
     memory.assign_slots(definition)

@@ -78,6 +78,11 @@ class Definition:
         return self.is_q35 or self.is_i440fx
 
     @property
+    def has_acpi(self) -> bool:
+        """Whether the guest has ACPI, without which no memory can be plugged in."""
+        return self.root.find('features/acpi') is not None
+
+    @property
     def devices(self) -> Element:
         """The devices."""
         return self._found('devices')

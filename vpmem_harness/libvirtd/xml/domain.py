@@ -25,7 +25,7 @@ from vpmem_harness.libvirtd.xml import (
     validate,
 )
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.domain_layout import DOMAIN, QEMU_NAMESPACE
+from vpmem_harness.libvirtd.xml.domain_layout import DOMAIN, QEMU_NAMESPACE, arrange
 from vpmem_harness.libvirtd.xml.etree import Element, text_of
 from vpmem_harness.libvirtd.xml.host import EMULATORS, XmlHost
 
@@ -61,7 +61,7 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     definition = Definition(root)
     _complete(definition, host)
     validate.definition(definition)
-    return Definition(DOMAIN.apply(root, nsmap))
+    return arrange(definition)
 
 
 def _check_identity(source: Element) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from vpmem_harness.libvirtd.xml import device_layout
+from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.layout import Layout, read
 
 QEMU_NAMESPACE: Final = 'http://libvirt.org/schemas/domain/qemu/1.0'
@@ -230,6 +231,13 @@ def _with_namespace(layout: Layout) -> Layout:
 
 #: The layout of ``<domain>``.
 DOMAIN: Final[Layout] = _with_namespace(read(_DOMAIN, device_layout.FRAGMENTS))
+
+def arrange(definition: Definition) -> Definition:
+    """A copy of a definition with everything in its place."""
+    root = definition.root
+    nsmap = {'qemu': QEMU_NAMESPACE} if QEMU_NAMESPACE in root.nsmap.values() else None
+    return Definition(DOMAIN.apply(root, nsmap))
+
 
 #: The layout of ``<devices>``.
 DEVICES: Final[Layout] = DOMAIN.children['devices']

@@ -17,7 +17,7 @@ from vpmem_harness.libvirtd.errors import (
     unsupported,
     xml_detail,
 )
-from vpmem_harness.libvirtd.xml import numbers
+from vpmem_harness.libvirtd.xml import device_address, numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element, text_of
 
@@ -109,6 +109,7 @@ def read_device(source: Element) -> Element:
         found = source.find(tag)
         if found is not None:
             device.append(_copy(found))
+    device_address.read(device)
     return device
 
 
@@ -237,8 +238,10 @@ def assign_slot(definition: Definition, device: Element, taken: set[int | None])
     if free is None:
         raise internal('failed to find an empty memory slot')
     taken.add(free)
+    before = device.find('address')
+    left = 0 if before is None else device_address.overlay(before)
     drop(device, 'address')
-    add(device, 'address', type='dimm', slot=free)
+    add(device, 'address', type='dimm', slot=free, base=f'0x{left:x}' if left else None)
 
 
 def check_device(device: Element, definition: Definition) -> None:
@@ -329,21 +332,29 @@ def _check_slot(device: Element, definition: Definition) -> None:
     if number >= definition.memory_slots:
         raise unsupported(f"memory device slot '{number}' exceeds slots count "
                           f"'{definition.memory_slots}'")
-    base = _base(device)
+    start = base(device)
     for other in definition.memory_devices:
         if other is device or address_type(other) != 'dimm':
             continue
         if slot(other) == number:
             raise unsupported(f"memory device slot '{number}' is already being used by "
                               'another memory device')
-        if base and _base(other) == base:
-            raise unsupported(f"memory device base '0x{base:x}' is already being used by "
+        if start and base(other) == start:
+            raise unsupported(f"memory device base '0x{start:x}' is already being used by "
                               'another memory device')
 
 
-def _base(device: Element) -> int:
+def base(device: Element) -> int:
+    """A memory device's address in the guest, or 0 while it has none."""
     address = device.find('address')
     return 0 if address is None else int(address.get('base', '0'), 0)
+
+
+def set_base(device: Element, start: int) -> None:
+    """Note a memory device's address in the guest, if it has a slot."""
+    address = device.find('address')
+    if address is not None and address.get('type') == 'dimm':
+        address.set('base', f'0x{start:x}')
 
 
 def check_plugs(definition: Definition, added: Element | None = None) -> None:
@@ -406,6 +417,3 @@ def set_size(device: Element, whole: int) -> None:
 def _up(number: int, step: int) -> int:
     return -(-number // step) * step
 
-
-def place(definition: Definition) -> None:
-    """Give each memory device of a starting domain its address in the guest's memory."""

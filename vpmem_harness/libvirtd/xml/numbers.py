@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 import libvirt
 
@@ -13,7 +12,7 @@ from vpmem_harness.libvirtd.xml.etree import Element
 #: Bytes in a unit. Source: libvirt 9.0.0, src/util/virutil.c (virScaleInteger).
 _POWERS = {'k': 1, 'm': 2, 'g': 3, 't': 4, 'p': 5, 'e': 6}
 
-_WHOLE: Final = re.compile(r'\s*\+?(\d+)')
+_WHOLE = re.compile(r'\s*\+?(\d+)')
 
 #: The largest size that libvirt takes, in bytes.
 MAX_BYTES = 2**63 - 1
@@ -27,7 +26,7 @@ def whole(text: str | None) -> int | None:
     match = None if text is None else _WHOLE.fullmatch(text)
     if match is None:
         return None
-    number = int(str(match[1]))
+    number = int(match[1])
     if number >= 2**64:
         return None
     return number
@@ -42,8 +41,8 @@ def unit_bytes(unit: str) -> int | None:
     if power is None:
         return None
     if lower[1:] in ('', 'ib'):
-        return 1024**power
-    return 1000**power if lower[1:] == 'b' else None
+        return int(1024**power)
+    return int(1000**power) if lower[1:] == 'b' else None
 
 
 def kib(parent: Element, path: str, *, required: bool = False) -> int:

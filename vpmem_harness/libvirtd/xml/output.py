@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vpmem_harness.libvirtd.xml import etree
 from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.domain_layout import arrange
 
 
 def domain(definition: Definition, *, inactive: bool = False, secure: bool = False,
@@ -14,7 +15,7 @@ def domain(definition: Definition, *, inactive: bool = False, secure: bool = Fal
     :param secure: with passwords.
     :param migratable: leave out what an older libvirt does not know.
     """
-    root = definition.copy().root
+    root = arrange(definition).root
     if not secure:
         for graphics in root.findall('devices/graphics'):
             etree.unset(graphics, 'passwd', 'passwdValidTo')

@@ -19,11 +19,10 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
 
 
 def complete(definition: Definition) -> None:
-    """Note what QEMU has decided: where memory devices are, and how much memory there is."""
-    memory.place(definition)
+    """Note how much memory QEMU tells the guest of: NVDIMMs are none."""
     ram = definition.memory_initial + sum(
         memory.size(device) for device in definition.memory_devices
         if device.get('model') == 'dimm')
-    definition.current_memory = min(definition.current_memory, ram)
+    definition.current_memory = ram
 
 

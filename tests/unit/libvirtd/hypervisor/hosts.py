@@ -1,0 +1,57 @@
+"""Hosts to test on: a hypervisor with the files of the recordings, and a stepped clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vpmem_harness.clock import SteppedClock
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.hypervisor.backing import BackingFile, DeclaredFiles
+from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
+from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+from vpmem_harness.randomness import Randomness
+
+GOLDEN = Path(__file__).parents[3] / 'golden' / 'libvirt'
+
+MIB = 1024**2
+
+#: What the hosts of the recordings had.
+FILES = {
+    '/srv/pmem/ns_0': BackingFile('regular', 128 * MIB),
+    '/srv/pmem/ns_1': BackingFile('regular', 126 * MIB),
+    '/srv/pmem/ns_2': BackingFile('regular', 128 * MIB),
+    '/srv/pmem/small': BackingFile('regular', 8 * MIB),
+    '/srv/pmem/dir': BackingFile('directory', 0),
+}
+
+
+def recorded_host(name: str = 'host', **options) -> Hypervisor:
+    """A host such as the recordings were made on: two CPUs in one cell."""
+    options.setdefault('backing', DeclaredFiles(FILES))
+    options.setdefault('clock', SteppedClock())
+    options.setdefault('randomness', Randomness(7))
+    options.setdefault('hardware', Hardware.uniform(cells=1, cores=2, threads=1))
+    return Hypervisor(name, **options)
+
+
+def refusal(call, *arguments) -> LibvirtError | None:
+    """The error that a call raises, or None."""
+    try:
+        call(*arguments)
+    except LibvirtError as error:
+        return error
+    return None
+
+
+class Recorder:
+    """Keeps what a connection's client would be sent."""
+
+    def __init__(self, connection) -> None:
+        self.messages: list[tuple] = []
+        connection.emit = lambda *message: self.messages.append(message)
+
+    def lifecycle(self) -> list[tuple[str, int, int, int]]:
+        """The lifecycle events so far: name, id, event, detail."""
+        return [(body[0].name, body[0].id, *body[1:]) for name, _, body in
+                (message for message in self.messages
+                 if message[0] == 'domain_event_callback_lifecycle')]

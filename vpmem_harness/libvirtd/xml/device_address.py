@@ -1,0 +1,123 @@
+"""The address that a client gives a device: read, checked, and written as libvirt writes it.
+
+Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDeviceAddressParseXML),
+src/conf/device_conf.c (virPCIDeviceAddressParseXML).
+"""
+
+from __future__ import annotations
+
+import re
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, internal, unsupported
+from vpmem_harness.libvirtd.xml.etree import Element, drop, unset
+
+TYPES = ('pci', 'drive', 'virtio-serial', 'ccid', 'usb', 'spapr-vio', 'virtio-s390', 'ccw',
+         'virtio-mmio', 'isa', 'dimm', 'unassigned')
+
+#: The numbers of an address by its type: name, base, and how it is written; those with a default
+#: are written even when the client left them out.
+_NUMBERS: dict[str, tuple[tuple[str, int, str, int | None], ...]] = {
+    'pci': (('domain', 0, '0x{:04x}', 0), ('bus', 0, '0x{:02x}', 0),
+            ('slot', 0, '0x{:02x}', 0), ('function', 0, '0x{:x}', 0)),
+    'drive': (('controller', 10, '{}', 0), ('bus', 10, '{}', 0), ('target', 10, '{}', 0),
+              ('unit', 10, '{}', 0)),
+    'virtio-serial': (('controller', 10, '{}', 0), ('bus', 10, '{}', 0), ('port', 10, '{}', 0)),
+    'ccid': (('controller', 10, '{}', 0), ('slot', 10, '{}', 0)),
+    'usb': (('bus', 10, '{}', 0),),
+    'isa': (('iobase', 16, '0x{:x}', None), ('irq', 16, '0x{:x}', None)),
+    'dimm': (('slot', 10, '{}', None), ('base', 16, '0x{:x}', None)),
+}
+
+_ALIAS = re.compile(r'ua-[A-Za-z0-9_-]*')
+
+
+def read(device: Element) -> None:
+    """Check a device's address and alias, and bring them into libvirt's form.
+
+    An alias that is not the user's own (``ua-...``) is dropped: libvirt gives those at start.
+
+    :raises LibvirtError: what libvirt's parser refuses.
+    """
+    alias = device.find('alias')
+    if alias is not None and not _ALIAS.fullmatch(alias.get('name', '')):
+        drop(device, 'alias')
+    address = device.find('address')
+    if address is None:
+        return
+    kind = address.get('type')
+    if kind is None:
+        raise internal('No type specified for device address', domain=libvirt.VIR_FROM_DOMAIN)
+    if kind not in TYPES:
+        raise unsupported(f"unknown address type '{kind}'", domain=libvirt.VIR_FROM_DOMAIN)
+    if kind == 'dimm' and address.get('slot') is None:
+        raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
+                           "Missing required attribute 'slot' in element 'address'",
+                           domain=libvirt.VIR_FROM_XML)
+    if kind == 'pci' and not any(address.get(name) for name in ('bus', 'slot', 'domain')):
+        unset(address, 'function')
+        return
+    for name, base, form, default in _NUMBERS.get(kind, ()):
+        value = number(address, name, base)
+        if value is None:
+            value = default
+        if value is not None:
+            address.set(name, form.format(value))
+    if kind == 'dimm' and address.get('base') == '0x0':
+        unset(address, 'base')
+
+
+def number(element: Element, name: str, base: int = 10) -> int | None:
+    """The whole number in an attribute, or None where there is no such attribute.
+
+    :raises LibvirtError: VIR_ERR_XML_ERROR for anything else than a whole number of 32 bits (of
+        64 for hexadecimal ones).
+    """
+    text = element.get(name)
+    if text is None:
+        return None
+    value = _whole(text, base)
+    if not 0 <= value < (2**64 if base == 16 else 2**32):
+        tag = element.tag
+        raise LibvirtError(
+            libvirt.VIR_ERR_XML_ERROR,
+            f"Invalid value for attribute '{name}' in element '{tag}': '{text}'. Expected "
+            'non-negative integer value', domain=libvirt.VIR_FROM_XML)
+    return value
+
+
+def _whole(text: str, base: int) -> int:
+    """The number, or -1; base 0 is C's: ``0x10`` is 16, ``010`` is 8."""
+    try:
+        if base == 0 and re.fullmatch(r'0[0-7]+', text):
+            return int(text, 8)
+        return int(text, base)
+    except ValueError:
+        return -1
+
+
+def get(address: Element, name: str) -> int:
+    """A number of an address that has been read."""
+    return int(address.get(name) or '0', 0)
+
+
+def overlay(address: Element) -> int:
+    """What libvirt takes for a memory device's base when it had an address of another type.
+
+    A device without a slot is given one; the rest of its old address stays where it was and is
+    read anew: libvirt keeps all kinds of addresses in one union.
+    Source: libvirt 9.0.0, src/conf/device_conf.h (virDomainDeviceInfo),
+    src/qemu/qemu_domain_address.c (qemuAssignMemoryDeviceSlot).
+    """
+    kind = address.get('type')
+    if kind == 'pci':
+        return get(address, 'slot') | get(address, 'function') << 32
+    if kind == 'drive':
+        return get(address, 'target') | get(address, 'unit') << 32
+    if kind == 'virtio-serial':
+        return get(address, 'port')
+    if kind == 'usb':
+        ports = [int(part) for part in address.get('port', '0').split('.')] + [0, 0, 0]
+        return ports[1] | ports[2] << 32
+    return 0

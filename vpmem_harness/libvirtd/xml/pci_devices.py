@@ -1,0 +1,167 @@
+"""PCI devices: what kind of slot each takes, and in which order they are served.
+
+Source: libvirt 9.0.0, src/qemu/qemu_domain_address.c (qemuDomainDeviceCalculatePCIConnectFlags,
+qemuDomainAssignDevicePCISlots).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import Element
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a device asks of a bus; one that ``shares`` goes beside others in a slot."""
+
+    kind: str
+    shares: bool = False
+
+
+_PCI = Slot('pci')
+_TRANSITIONAL = 'virtio-transitional'
+
+
+def slot_of(device: Element, definition: Definition) -> Slot | None:
+    """The slot that a device takes, or None for one that is not on a PCI bus."""
+    express = Slot('pcie') if definition.is_q35 else _PCI
+    kind = _KINDS.get(str(device.tag))
+    return None if kind is None else kind(device, express)
+
+
+def _child(device: Element, path: str, name: str) -> str:
+    found = device.find(path)
+    return '' if found is None else found.get(name, '')
+
+
+def _virtio(model: str, express: Slot) -> Slot:
+    return _PCI if model == _TRANSITIONAL else express
+
+
+def _controller(device: Element, express: Slot) -> Slot | None:
+    kind, model = device.get('type'), device.get('model') or ''
+    if kind == 'pci':
+        if model in ('pci-root', 'pcie-root', ''):
+            return None
+        return Slot(model, shares=model == 'pcie-root-port')
+    if kind in ('sata', 'ide'):
+        return _PCI
+    if kind == 'usb':
+        if model == 'none':
+            return None
+        return express if model.endswith('xhci') else _PCI
+    if kind == 'scsi':
+        return _virtio(model, express) if model.startswith('virtio') else _PCI
+    if kind == 'virtio-serial':
+        return _virtio(model, express)
+    return None
+
+
+def _interface(device: Element, express: Slot) -> Slot | None:
+    model = _child(device, 'model', 'type')
+    if device.get('type') == 'hostdev':
+        return express
+    if model == 'usb-net':
+        return None
+    return express if model in ('virtio', 'virtio-non-transitional', 'e1000e', '') else _PCI
+
+
+def _sound(device: Element, express: Slot) -> Slot | None:
+    return _PCI if device.get('model') in ('es1370', 'ac97', 'ich6', 'ich9') else None
+
+
+def _disk(device: Element, express: Slot) -> Slot | None:
+    if _child(device, 'target', 'bus') != 'virtio':
+        return None
+    return _virtio(device.get('model', ''), express)
+
+
+def _hostdev(device: Element, express: Slot) -> Slot | None:
+    if device.get('type') in ('pci', 'mdev', 'scsi_host'):
+        return express
+    return None
+
+
+def _memballoon(device: Element, express: Slot) -> Slot | None:
+    model = device.get('model', '')
+    return _virtio(model, express) if model.startswith('virtio') else None
+
+
+def _video(device: Element, express: Slot) -> Slot | None:
+    model = _child(device, 'model', 'type')
+    if model in ('virtio', 'bochs'):
+        return express
+    return None if model in ('none', 'ramfb', '') else _PCI
+
+
+def _plain_virtio(device: Element, express: Slot) -> Slot | None:
+    return _virtio(device.get('model', ''), express)
+
+
+def _watchdog(device: Element, express: Slot) -> Slot | None:
+    return _PCI if device.get('model') == 'i6300esb' else None
+
+
+def _input(device: Element, express: Slot) -> Slot | None:
+    return _virtio(device.get('model', ''), express) if device.get('bus') == 'virtio' else None
+
+
+def _iommu(device: Element, express: Slot) -> Slot | None:
+    return Slot('pcie-integrated') if device.get('model') == 'virtio' else None
+
+
+def _memory(device: Element, express: Slot) -> Slot | None:
+    return express if device.get('model') in ('virtio-pmem', 'virtio-mem') else None
+
+
+def _shmem(device: Element, express: Slot) -> Slot | None:
+    return _PCI
+
+
+def _serial(device: Element, express: Slot) -> Slot | None:
+    return _PCI if _child(device, 'target', 'type') == 'pci-serial' else None
+
+
+_KINDS = {
+    'controller': _controller, 'filesystem': _plain_virtio, 'interface': _interface,
+    'sound': _sound, 'disk': _disk, 'hostdev': _hostdev, 'memballoon': _memballoon,
+    'rng': _plain_virtio, 'watchdog': _watchdog, 'video': _video, 'shmem': _shmem,
+    'input': _input, 'serial': _serial, 'iommu': _iommu, 'vsock': _plain_virtio,
+    'memory': _memory,
+}
+
+#: The order in which devices are given addresses, after the PCI controllers.
+_ORDER = ('filesystem', 'interface', 'sound', 'controller', 'disk', 'hostdev', 'memballoon',
+          'rng', 'watchdog', 'video', 'shmem', 'input', 'serial', 'iommu', 'vsock', 'memory')
+
+
+def wanting(definition: Definition) -> list[tuple[Element, Slot]]:
+    """The devices without an address that need one, in the order in which they are served."""
+    devices = definition.devices
+    found = [(device, slot) for device in devices.findall("controller[@type='pci']")
+             if (slot := _wanted(device, definition)) is not None]
+    for tag in _ORDER:
+        for device in devices.findall(tag):
+            if tag == 'controller' and device.get('type') == 'pci':
+                continue
+            if tag == 'interface' and device.get('type') == 'hostdev':
+                continue
+            slot = _wanted(device, definition)
+            if slot is not None:
+                found.append((device, slot))
+        if tag == 'disk':
+            found += [(device, slot)
+                      for device in devices.findall("interface[@type='hostdev']")
+                      if (slot := _wanted(device, definition)) is not None]
+    return found
+
+
+def _wanted(device: Element, definition: Definition) -> Slot | None:
+    address = device.find('address')
+    if address is not None and not (address.get('type') == 'pci' and not address.get('slot')):
+        return None
+    if device.get('type') == 'ide' and device.get('index') == '0' and device.tag == 'controller':
+        return None if definition.is_i440fx else _PCI
+    return slot_of(device, definition)
