@@ -58,13 +58,10 @@ class Builder:
             sector_size=str(step.sector_size) if step.mode == 'sector' else None,
             name=step.name), transcript, as_root=True)
         if region.labelled:
-            before = {device.uuid for device in region.namespaces}
-            provisioner.create(region)
-            device = next(device for device in region.namespaces if device.uuid not in before)
+            device = provisioner.create(region)
         else:
             # A DIMM without labels is one namespace from the start.
-            device = region.namespaces[0]
-            provisioner.reconfigure(region, device, administrator)
+            device = provisioner.reconfigure(region, region.namespaces[0], administrator)
         if step.uuid is not None and device.claim is not None:
             # As if it had been drawn when the info block was written.
             device.claim.block = dataclasses.replace(device.claim.block, uuid=step.uuid)

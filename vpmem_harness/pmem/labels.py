@@ -7,10 +7,10 @@ lowest free slot and the old one's slot is freed, its bytes stay (kernel: nvdimm
 
 from __future__ import annotations
 
-import dataclasses
 import struct
 from collections.abc import Iterable
 from functools import cache
+from typing import NamedTuple
 
 from vpmem_harness.pmem.sizes import align_up
 
@@ -23,8 +23,7 @@ _NEXT_SEQUENCE = {1: 2, 2: 3, 3: 1}
 UPDATING = 8
 
 
-@dataclasses.dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """One label: the part of a namespace that lies on one DIMM."""
 
     uuid: str
@@ -40,8 +39,7 @@ class Label:
     slot: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Index:
+class Index(NamedTuple):
     """One of the two index blocks: its turn, its version, its slots and those in use."""
 
     sequence: int
@@ -72,7 +70,8 @@ class LabelArea:
     @property
     def version(self) -> str | None:
         """``1.1`` or ``1.2``, None for a blank area."""
-        return self.current.version if self.current else None
+        current = self.current
+        return current.version if current else None
 
     @property
     def label_size(self) -> int:
@@ -108,7 +107,7 @@ class LabelArea:
         Its version is 1.2, and the first update counts on from the index that is not current.
         """
         self.initialize('1.2')
-        self.indexes = [dataclasses.replace(index, sequence=sequence) for index, sequence
+        self.indexes = [index._replace(sequence=sequence) for index, sequence
                         in zip(self.indexes, (2, 1), strict=True) if index]
 
     def zero(self, offset: int = 0, length: int = 0) -> None:
@@ -132,28 +131,29 @@ class LabelArea:
 
         An area without a valid index gets one first.
         """
-        if self.current is None:
-            self.initialize_by_kernel()
-        used = set(self.current.used) if self.current else set()
+        current = self._written_index()
         gone = {label.uuid, *replaces}
-        victims = {slot for slot in used if self.slots[slot].uuid in gone}
-        slot = next(slot for slot in range(self.slot_count) if slot not in used)
-        self.slots[slot] = dataclasses.replace(label, slot=slot)
-        self._write_index((used | {slot}) - victims)
+        victims = {slot for slot in current.used if self.slots[slot].uuid in gone}
+        slot = next(slot for slot in range(current.slots) if slot not in current.used)
+        self.slots[slot] = label._replace(slot=slot)
+        self._write_index(current, (current.used | {slot}) - victims)
 
     def remove(self, uuid: str) -> None:
         """Frees the slot of the label with this UUID; the index is written even without one."""
-        if self.current is not None:
-            self._write_index({slot for slot in self.current.used
-                               if self.slots[slot].uuid != uuid})
-
-    def _write_index(self, used: set[int]) -> None:
         current = self.current
-        if current is None:
-            return
+        if current is not None:
+            self._write_index(current, frozenset(
+                slot for slot in current.used if self.slots[slot].uuid != uuid))
+
+    def _written_index(self) -> Index:
+        if self.current is None:
+            self.initialize_by_kernel()
+        return self.current or self._written_index()
+
+    def _write_index(self, current: Index, used: frozenset[int]) -> None:
         other = 1 - self.indexes.index(current)
-        self.indexes[other] = dataclasses.replace(
-            current, sequence=_NEXT_SEQUENCE[current.sequence], used=frozenset(used))
+        self.indexes[other] = current._replace(
+            sequence=_NEXT_SEQUENCE[current.sequence], used=used)
 
 
 @cache

@@ -9,10 +9,9 @@ import dataclasses
 import errno
 from collections.abc import Callable
 
-from vpmem_harness.pmem import listing, sizes
+from vpmem_harness.pmem import sizes
 from vpmem_harness.pmem.administration import Administrator, Refused
 from vpmem_harness.pmem.errors import KernelError
-from vpmem_harness.pmem.jsontext import pretty
 from vpmem_harness.pmem.machine import PersistentMemory
 from vpmem_harness.pmem.media import InfoBlock
 from vpmem_harness.pmem.namespaces import NamespaceDevice
@@ -75,8 +74,8 @@ class Provisioner:
         self.transcript = transcript
         self.as_root = as_root
 
-    def create(self, region: Region) -> None:
-        """Makes a namespace in ``region`` and prints it.
+    def create(self, region: Region) -> NamespaceDevice:
+        """Makes a namespace in ``region``.
 
         :raises NextRegion: when it has no room
         :raises Refused: when it cannot be
@@ -93,10 +92,11 @@ class Provisioner:
                 if device.labelled:
                     _delete_quietly(region, device)
             raise
+        return device
 
     def reconfigure(self, region: Region, device: NamespaceDevice,
-                    administrator: Administrator) -> None:
-        """Makes something else of ``device`` and prints it.
+                    administrator: Administrator) -> NamespaceDevice:
+        """Makes something else of ``device``.
 
         A label-less one becomes a labelled one on the way, unless autolabel is off.
 
@@ -113,6 +113,7 @@ class Provisioner:
                 raise Refused(errno.ENODEV)
             device = idle
         self.set_up(region, device, plan)
+        return device
 
     def _idle_device(self, region: Region) -> NamespaceDevice | None:
         zeroth = next((device for device in region.namespaces
@@ -217,7 +218,7 @@ class Provisioner:
     # Setting up: one write to sysfs after the other
 
     def set_up(self, region: Region, device: NamespaceDevice, plan: Plan) -> None:
-        """Makes ``device`` what ``plan`` says, and prints it."""
+        """Makes ``device`` what ``plan`` says."""
         if device.labelled:
             self._set(device.dev, 'set_uuid', lambda: self._set_uuid(region, device, plan.uuid))
             self._set(device.dev, 'set_alt_name', lambda: region.set_name(device, plan.name))
@@ -231,8 +232,6 @@ class Provisioner:
         except KernelError as error:
             self.transcript.error(f'{device.dev}: failed to enable\n')
             raise Refused(error.errno) from error
-        self.transcript.write(pretty(listing.namespace_object(
-            self.memory, region, device, listing.Detail(dax=True, as_root=self.as_root))))
 
     def _set_uuid(self, region: Region, device: NamespaceDevice, uuid: str) -> None:
         for other in (other for region in self.memory.regions for other in region.namespaces):

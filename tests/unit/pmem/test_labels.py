@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-
 import testtools
 
 from vpmem_harness.pmem import labels
@@ -48,7 +46,7 @@ class LabelAreaTest(testtools.TestCase):
         """Its old slot is free for the next one, with the old bytes in it."""
         self.area.initialize('1.1')
         self.area.put(_LABEL)
-        self.area.put(dataclasses.replace(_LABEL, name='renamed'))
+        self.area.put(_LABEL._replace(name='renamed'))
         self.assertEqual(['renamed'], [label.name for label in self.area.active()])
         self.assertEqual({0: 'name', 1: 'renamed'},
                          {slot: label.name for slot, label in self.area.slots.items()})
@@ -57,7 +55,7 @@ class LabelAreaTest(testtools.TestCase):
         """The label with the old UUID is freed in the same write."""
         self.area.initialize('1.1')
         self.area.put(_LABEL)
-        self.area.put(dataclasses.replace(_LABEL, uuid='second'), replaces=['first'])
+        self.area.put(_LABEL._replace(uuid='second'), replaces=['first'])
         self.assertEqual(['second'], [label.uuid for label in self.area.active()])
 
     def test_initializing_again_forgets(self) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import uuid
 
-from vpmem_harness.pmem import sizes
+from vpmem_harness.pmem import listing, sizes
 from vpmem_harness.pmem.administration import Administrator, Refused
 from vpmem_harness.pmem.commands import filters
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
+from vpmem_harness.pmem.jsontext import pretty
+from vpmem_harness.pmem.namespaces import NamespaceDevice
 from vpmem_harness.pmem.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.provision import COMMAND, NextRegion, Provisioner, Request, mode_of
+from vpmem_harness.pmem.regions import Region
 from vpmem_harness.pmem.results import Transcript, strerror
 
 OPTIONS = Options(
@@ -143,7 +146,7 @@ class _Creation:
                     or self._kind == 'blk':
                 continue
             try:
-                self._provisioner.create(region)
+                device = self._provisioner.create(region)
             except NextRegion:
                 status = -errno.EAGAIN
                 continue
@@ -153,6 +156,7 @@ class _Creation:
                     saved = status
                     continue
                 return status
+            self._print(region, device)
             status = 0
             self.created += 1
             if not self._greedy:
@@ -175,13 +179,19 @@ class _Creation:
                         self._target == 'all' and not device.size and device.uuid is None):
                     continue
                 try:
-                    self._provisioner.reconfigure(region, device, Administrator(
+                    made = self._provisioner.reconfigure(region, device, Administrator(
                         self._context.transcript, COMMAND, as_root=self._context.as_root,
                         force=self._force, in_use=self._context.in_use))
                 except NextRegion:
                     return -errno.EAGAIN
                 except Refused as refusal:
                     return -refusal.errno
+                self._print(region, made)
                 self.created = 1
                 return 0
         return status
+
+    def _print(self, region: Region, device: NamespaceDevice) -> None:
+        self._context.transcript.write(pretty(listing.namespace_object(
+            self._context.memory, region, device,
+            listing.Detail(dax=True, as_root=self._context.as_root))))
