@@ -16,6 +16,7 @@ child's first ``acquire``.  The parent's sockets stay as they are.
 
 from __future__ import annotations
 
+import atexit
 import collections
 import contextlib
 import errno
@@ -370,4 +371,17 @@ def _after_fork_in_child() -> None:
     _LOOPS.clear()
 
 
+def _at_exit() -> None:
+    """Hangs up on every client that is left when the interpreter ends.
+
+    The thread does not run any more when the rest of the objects go, and a libvirt connection that
+    somebody forgot to close would wait for its answer for ever.
+    """
+    for loop in list(_LOOPS):
+        for sock in list(loop._watched.values()):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
 os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_at_exit)

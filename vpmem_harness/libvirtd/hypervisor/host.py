@@ -43,11 +43,10 @@ class HostProcedures(Procedures):
         return 1
 
     @procedure
-    def node_get_info(self) -> tuple[list[int], int, int, int, int, int, int, int]:
+    def node_get_info(self) -> tuple[str, int, int, int, int, int, int, int]:
         """CPU model, memory in KiB, CPUs, MHz, NUMA cells, sockets, cores, threads."""
         hardware = self.hypervisor.hardware
-        model = [*hardware.arch.encode().ljust(32, b'\0')]
-        return (model, hardware.memory // 1024, len(hardware.cpus), hardware.mhz,
+        return (hardware.arch, hardware.memory // 1024, len(hardware.cpus), hardware.mhz,
                 len(hardware.cells), hardware.sockets, hardware.cores, hardware.threads)
 
     @procedure
