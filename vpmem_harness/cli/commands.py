@@ -33,6 +33,10 @@ class LazyCommand(commandmanager.EntryPointWrapper):
 
 #: In the order in which the help shows them.
 COMMANDS = (
+    LazyCommand('run', 'vpmem_harness.cli.run:Run',
+                'Run a command against simulated hosts'),
+    LazyCommand('reboot', 'vpmem_harness.cli.reboot:Reboot',
+                'Restart a simulated machine, within run'),
     LazyCommand('inventory', 'vpmem_harness.cli.inventory:Inventory',
                 'Print what persistent memory a host holds'),
 )

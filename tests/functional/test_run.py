@@ -1,0 +1,131 @@
+"""Commands against simulated hosts, as a user types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import fixtures
+import testtools
+
+HARNESS = [sys.executable, '-m', 'vpmem_harness.cli']
+
+
+class RunTest(testtools.TestCase):
+
+    def harness(self, *words, status=0):
+        """The standard output of ``vpmem-harness`` with these words, run to its end."""
+        done = subprocess.run([*HARNESS, *words], capture_output=True, text=True, check=False,
+                              timeout=60)
+        self.addDetail('stderr', testtools.content.text_content(done.stderr))
+        self.assertEqual(status, done.returncode)
+        return done.stdout
+
+    def run_script(self, script, *options, status=0):
+        """The output of a shell script against simulated hosts."""
+        return self.harness('run', *options, '--', 'sh', '-c', script, status=status)
+
+    def test_exit_status_is_the_commands(self):
+        """Whoever calls it learns how the command ended."""
+        self.run_script('exit 7', status=7)
+
+    def test_a_command_that_a_signal_ended_counts_as_in_a_shell(self):
+        """The status is 128 and the signal's number."""
+        self.run_script('kill -9 $$', status=128 + signal.SIGKILL)
+
+    def test_a_missing_command_is_127(self):
+        """As in a shell."""
+        self.harness('run', '--', 'no-such-command', status=127)
+
+    def test_virsh_finds_the_first_host(self):
+        """LIBVIRT_DEFAULT_URI leads there."""
+        self.assertEqual('host1\n\n', self.run_script('virsh hostname', '--hosts', '2'))
+
+    def test_each_host_has_a_socket(self):
+        """Any other host is reached by the path of its socket."""
+        out = self.run_script('virsh -c "qemu+unix:///system?socket=$VPMEM_HARNESS_RUN'
+                              '/host2/libvirt-sock" hostname', '--hosts', '2')
+        self.assertEqual('host2\n\n', out)
+
+    def test_each_host_has_tools(self):
+        """``HOST/bin`` holds that host's ndctl; device names differ between hosts."""
+        out = self.run_script('ndctl list -X; $VPMEM_HARNESS_RUN/host2/bin/ndctl list -X',
+                              '--hosts', '2', '--pmem', 'SMALL:1x1GiB')
+        decoder = json.JSONDecoder()
+        first, end = decoder.raw_decode(out)
+        second, _ = decoder.raw_decode(out[end:].lstrip())
+        self.assertEqual(('namespace0.0', 'namespace1.0'), (first[0]['dev'], second[0]['dev']))
+
+    def test_raw_dimms_have_blank_labels(self):
+        """``--dimm`` gives what an operator finds on a new machine."""
+        out = self.run_script('ndctl check-labels all 2>&1; ndctl list -R',
+                              '--dimm', '32GiB,numa=1')
+        self.assertIn('"size":34359738368', out)
+        self.assertIn('successfully verified 0 nmem', out)
+
+    def test_a_dimm_without_labels(self):
+        """``labels=no`` gives a namespace that cannot be divided."""
+        out = self.run_script('ndctl create-namespace -s 1G 2>&1', '--dimm', '8GiB,labels=no',
+                              status=237)
+        self.assertIn('label-less', out)
+
+    def test_a_seed_replays(self):
+        """The same seed gives the same namespaces."""
+        self.assertEqual(self.run_script('ndctl list -NRD', '--seed', '5'),
+                         self.run_script('ndctl list -NRD', '--seed', '5'))
+
+    def test_a_reboot_numbers_anew(self):
+        """Numbers follow the addresses again, and names stay."""
+        listing = 'ndctl list -N | grep -o "namespace[0-9.]*" | sort | tr "\\n" " "; echo;'
+        before, after = self.run_script(
+            'for size in 1G 2G 1G; do ndctl create-namespace -m devdax -s $size >/dev/null; done;'
+            f'ndctl destroy-namespace -f namespace0.1; {listing}'
+            f'{sys.executable} -m vpmem_harness.cli reboot; {listing}',
+            '--pmem', 'KEPT:1x1GiB').splitlines()
+        self.assertEqual('namespace0.0 namespace0.2 namespace0.3 ', before)
+        self.assertEqual('namespace0.0 namespace0.1 namespace0.2 ', after)
+
+    def test_the_directory_can_be_chosen_and_goes(self):
+        """``--dir`` is made when it is missing, and removed again."""
+        directory = Path(self.useFixture(fixtures.TempDir()).path) / 'fleet'
+        self.run_script(f'test -S {directory}/host1/libvirt-sock', '--dir', str(directory))
+        self.assertFalse(directory.exists())
+
+    def test_what_was_in_the_directory_stays(self):
+        """A directory that was there keeps what is not the hosts'."""
+        directory = Path(self.useFixture(fixtures.TempDir()).path)
+        (directory / 'mine').write_text('kept')
+        self.run_script('true', '--dir', str(directory))
+        self.assertEqual(['mine'], os.listdir(directory))
+
+    def test_what_is_left_running_is_ended(self):
+        """No program outlives its hosts, where it would find the real ndctl."""
+        out = self.run_script('sleep 600 >/dev/null 2>&1 & echo $!')
+        # A process that nobody has reaped yet has ended, too: it has no command line any more.
+        command_line = Path(f'/proc/{out.strip()}/cmdline')
+        self.assertFalse(command_line.exists() and command_line.read_text())
+
+    def test_a_termination_is_passed_on(self):
+        """SIGTERM ends the command first, and its hosts after it."""
+        process = subprocess.Popen(
+            [*HARNESS, 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c',
+             'trap "echo ended; exit 3" TERM; echo ready; while :; do read line || sleep 1; done'],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdin.close)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertEqual('ready\n', process.stdout.readline())
+        process.terminate()
+        process.stdin.write('\n')
+        process.stdin.flush()
+        self.assertEqual(('ended\n', 3), (process.stdout.readline(), process.wait(timeout=30)))
+
+    def test_no_command_is_an_error_that_shows_how(self):
+        """The message has an example."""
+        self.harness('run', status=1)
+        self.assertIn('run --hosts 2 -- virsh list', self.getDetails()['stderr'].as_text())

@@ -1,0 +1,125 @@
+"""A host's ndctl, daxctl and daxio, with an answer in place of persistent memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import fixtures
+import testtools
+
+from vpmem_harness import eventloop
+from vpmem_harness.host.layout import Layout
+from vpmem_harness.host.service import ToolService
+from vpmem_harness.host.tools import Tools
+from vpmem_harness.libvirtd.later import Later
+from vpmem_harness.pmem import CommandResult, Contents, Segment
+
+
+class ToolsTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.layout = Layout(Path(self.useFixture(fixtures.TempDir()).path) / 'host1')
+        self.layout.make()
+        self.calls = []
+        self.result = CommandResult(0, '[]\n', '')
+        self.tools = Tools(self.layout, self.answer)
+        loop = eventloop.acquire()
+        self.addCleanup(eventloop.release, loop)
+        service = ToolService(loop, str(self.layout.tools_socket), self.answer_service)
+        self.addCleanup(service.close)
+        self.tools.install()
+        self.calls.clear()
+
+    def answer(self, words):
+        self.calls.append(list(words))
+        return self.result
+
+    def answer_service(self, directory, words):
+        self.directory = directory
+        return self.tools.call(words)
+
+    def run_tool(self, *words, **options):
+        return subprocess.run([str(self.layout.bin / words[0]), *words[1:]], capture_output=True,
+                              text=True, check=False, timeout=30, **options)
+
+    def test_a_command_reaches_its_host_word_by_word(self):
+        """Spaces, quotes and bytes that are no UTF-8 arrive as they were given."""
+        words = ['ndctl', 'create-namespace', '-n', 'a "b" \'c\' $d', os.fsdecode(b'\xff')]
+        self.run_tool(*words)
+        self.assertEqual([words], self.calls)
+
+    def test_status_and_both_outputs_come_back(self):
+        """The stand-in ends as the host says."""
+        self.result = CommandResult(237, 'out\n', 'err\n')
+        done = self.run_tool('ndctl', 'create-namespace')
+        self.assertEqual((237, 'out\n', 'err\n'), (done.returncode, done.stdout, done.stderr))
+
+    def test_a_payload_follows_the_output(self):
+        """The contents of a device come as bytes: zeroes where nobody wrote."""
+        self.result = CommandResult(0, '', 'copied\n', Contents((Segment(5_000_000, None),)))
+        done = subprocess.run([str(self.layout.bin / 'daxio')], capture_output=True, check=False,
+                              timeout=30)
+        self.assertEqual((5_000_000, 0), (len(done.stdout), len(done.stdout.strip(b"\0"))))
+
+    def test_the_directory_of_the_caller_is_known(self):
+        """Relative paths can be understood."""
+        self.run_tool('daxio', cwd='/usr')
+        self.assertEqual('/usr', self.directory)
+
+    def test_the_listing_of_a_compute_service_does_not_ask_the_host(self):
+        """``ndctl list -X`` is rendered when the host starts."""
+        done = self.run_tool('ndctl', 'list', '-X')
+        self.assertEqual(('[]\n', []), (done.stdout, self.calls))
+
+    def test_one_word_with_a_space_is_not_two(self):
+        """``ndctl 'list -X'`` is no listing."""
+        self.result = CommandResult(1, '', 'unknown command\n')
+        self.assertEqual(1, self.run_tool('ndctl', 'list -X').returncode)
+
+    def test_a_change_takes_the_rendered_listing_back(self):
+        """No stale listing is given out."""
+        self.result = CommandResult(0, '[1]\n', '')
+        self.tools.forget()
+        self.assertEqual('[1]\n', self.run_tool('ndctl', 'list', '-X').stdout)
+
+    def test_an_answer_that_changes_came_before_is_not_kept(self):
+        """A listing that was made before a change is never rendered after it."""
+        def answer(words):
+            self.tools.forget()
+            return CommandResult(0, 'stale\n', '')
+
+        self.tools = Tools(self.layout, answer)
+        self.tools.call(['ndctl', 'list', '-N'])
+        self.tools = Tools(self.layout, self.answer)
+        self.assertEqual('[]\n', self.run_tool('ndctl', 'list', '-N').stdout)
+
+    def test_a_second_listing_of_the_same_kind_does_not_ask_again(self):
+        """Whoever lists twice waits once."""
+        self.run_tool('ndctl', 'list', '-NRDv')
+        self.run_tool('ndctl', 'list', '-NRDv')
+        self.assertEqual(1, len(self.calls))
+
+    def test_a_result_that_comes_later_is_waited_for(self):
+        """A command may take its time without holding up other hosts."""
+        later = Later()
+        self.tools.call = lambda words: later
+        process = subprocess.Popen([str(self.layout.bin / 'daxio')], stderr=subprocess.PIPE)
+        later.resolve(CommandResult(3, '', 'late\n'))
+        _, error = process.communicate(timeout=30)
+        self.assertEqual((3, b'late\n'), (process.returncode, error))
+
+
+class WithoutHostTest(testtools.TestCase):
+
+    def test_a_stand_in_fails_without_its_host(self):
+        """It says so, and does not fall through to the system's ndctl."""
+        layout = Layout(Path(self.useFixture(fixtures.TempDir()).path) / 'host1')
+        layout.make()
+        Tools(layout, lambda words: CommandResult(1, '', '')).install()
+        done = subprocess.run([str(layout.bin / 'ndctl'), 'list'], capture_output=True, text=True,
+                              check=False, timeout=30)
+        self.assertEqual(1, done.returncode)
+        self.assertIn('does not answer', done.stderr)

@@ -1,0 +1,9 @@
+"""``python -m vpmem_harness.cli``: the command, where it is not on PATH."""
+
+from __future__ import annotations
+
+import sys
+
+from vpmem_harness.cli import main
+
+sys.exit(main())

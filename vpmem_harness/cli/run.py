@@ -1,0 +1,188 @@
+"""``vpmem-harness run``: any command against simulated hosts."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from cliff import command
+
+from vpmem_harness import conf
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.host import processes
+from vpmem_harness.host.layout import runtime_directory
+from vpmem_harness.host.machine import Host
+from vpmem_harness.pmem import spec
+from vpmem_harness.pmem.choice import choose
+from vpmem_harness.randomness import Randomness
+
+#: Where the kernel shows the NVDIMMs of the machine that the harness runs on.
+REAL_NVDIMMS = Path('/sys/bus/nd/devices')
+
+HOSTS_LIMIT = 1000
+
+
+class Run(command.Command):
+    """Run a command against simulated hosts.
+
+    The first host's ndctl, daxctl and daxio are first on the command's PATH, and
+    LIBVIRT_DEFAULT_URI names its libvirt. Each host has DIR/HOST/libvirt-sock and DIR/HOST/bin.
+    When the command has ended, so do its hosts and whatever still uses them; the exit status is
+    the command's.
+
+    Raw DIMMs are given with --dimm, ready namespaces with --pmem; without either, the hosts hold
+    random namespaces, and the seed that replays them is printed on standard error.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('--hosts', type=int, default=1, metavar='N',
+                            help='how many hosts there are: host1, host2, ... (1)')
+        parser.add_argument('--dimm', action='append', dest='dimms',
+                            metavar='SIZE[,numa=N][,labels=no]',
+                            help='an NVDIMM with a blank label area, in each host; can be repeated')
+        parser.add_argument('--pmem', metavar='SPEC',
+                            help='ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB')
+        parser.add_argument('--profile', metavar='PROFILE',
+                            help='what random inventories are like: plain, mixed or hostile')
+        parser.add_argument('--seed', metavar='N', help='the seed of everything random')
+        parser.add_argument('--dir', metavar='DIR',
+                            help='where the hosts have their directories, short enough for '
+                                 'sockets; a temporary directory unless given')
+        parser.add_argument('--file', action='append', default=[], dest='files',
+                            metavar='PATH=SIZE',
+                            help='a file that exists on the simulated hosts alone, for domains '
+                                 'to name as backing; can be repeated')
+        parser.add_argument('--mkdir', action='append', default=[], dest='directories',
+                            metavar='PATH',
+                            help='a directory that exists on the simulated hosts alone; '
+                                 'can be repeated')
+        parser.add_argument('--as-user', action='store_true',
+                            help='ndctl, daxctl and daxio act without privileges, not as root')
+        parser.add_argument('--beside-real-nvdimms', action='store_true',
+                            help='run on a machine that has NVDIMMs of its own: a command that '
+                                 'resets PATH would find the real ndctl')
+        parser.add_argument('command', nargs=argparse.REMAINDER, metavar='-- COMMAND [ARGUMENT...]',
+                            help='the command and its arguments')
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        words = parsed_args.command[parsed_args.command[:1] == ['--']:]
+        if not words:
+            raise InvalidInputError('command', expected='a command to run', got='none',
+                                    remedy='write it after --, as in: run --hosts 2 -- virsh list')
+        if not parsed_args.beside_real_nvdimms:
+            refuse_beside_real_nvdimms(REAL_NVDIMMS)
+        with hosts(parsed_args) as running:
+            first = next(iter(running.values()))
+            environment = {**first.env, processes.MARK: str(first.layout.root.parent)}
+            return run(words, environment)
+
+
+def refuse_beside_real_nvdimms(devices: Path) -> None:
+    """Raise unless the machine has no NVDIMMs of its own."""
+    if devices.is_dir() and any(devices.iterdir()):
+        raise InvalidInputError(
+            'this machine', expected='none with NVDIMMs of its own, which a command that resets '
+            'PATH could reach', got=f'devices in {devices}',
+            remedy='use another machine, or say --beside-real-nvdimms if the command is harmless')
+
+
+@contextlib.contextmanager
+def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
+    """The hosts that the command line asks for, by name, for as long as the block lasts."""
+    if not 1 <= arguments.hosts <= HOSTS_LIMIT:
+        raise InvalidInputError('--hosts', expected=f'a number from 1 to {HOSTS_LIMIT}',
+                                got=str(arguments.hosts), remedy='correct it')
+    settings = conf.load(seed=arguments.seed, profile=arguments.profile)
+    randomness = Randomness(settings.seed)
+    if arguments.pmem is None and not arguments.dimms:
+        print(f'vpmem-harness: these hosts are drawn from --seed {randomness.seed}',
+              file=sys.stderr)
+    files = dict(parse_file(text) for text in arguments.files)
+    for path in arguments.directories:
+        check_path(path, '--mkdir')
+    running: dict[str, Host] = {}
+    with contextlib.ExitStack() as acquired:
+        directory = acquired.enter_context(run_directory(arguments.dir, settings.runtime_dir))
+        for number in range(1, arguments.hosts + 1):
+            name = f'host{number}'
+            own = randomness.derive('host', number)
+            host = Host(
+                name, choose(own, profile=settings.profile, pmem=arguments.pmem,
+                             dimms=arguments.dimms),
+                directory=directory, randomness=own, files=files,
+                directories=arguments.directories, as_user=arguments.as_user)
+            host.start()
+            acquired.callback(host.stop)
+            running[name] = host
+        for host in running.values():
+            for other in running.values():
+                host.introduce(other)
+        # What the command has left running would find the real ndctl once the hosts have gone.
+        acquired.callback(processes.end_marked, str(directory))
+        yield running
+
+
+@contextlib.contextmanager
+def run_directory(wanted: str | None, parent: str | None) -> Iterator[Path]:
+    """The directory of the hosts; one that was made here is removed again."""
+    if wanted is None:
+        directory = runtime_directory(parent)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+        return
+    directory = Path(wanted).absolute()
+    made = not directory.exists()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield directory
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                directory.rmdir()  # unless the command has put something in it
+
+
+def parse_file(text: str) -> tuple[str, int]:
+    """The path and the bytes of ``PATH=SIZE``; raises InvalidInputError."""
+    path, _, size = text.rpartition('=')
+    check_path(path, '--file')
+    return path, spec.parse_size(size, '--file')
+
+
+def check_path(path: str, option: str) -> None:
+    """Raise InvalidInputError unless ``path`` is one that only a simulated host has."""
+    if not os.path.isabs(path) or path.startswith('/dev/'):
+        raise InvalidInputError(option, expected='an absolute path outside /dev', got=repr(path),
+                                remedy='name one such as /srv/pmem/ns_0')
+
+
+def run(words: list[str], environment: dict[str, str]) -> int:
+    """Run a command to its end; returns its exit status as a shell gives it.
+
+    A terminal's signals reach the command by themselves; those sent to this process are passed on.
+    """
+    try:
+        process = subprocess.Popen(words, env=environment)  # noqa: S603 - the user's own command
+    except OSError as error:
+        print(f'vpmem-harness: {words[0]}: {error.strerror}', file=sys.stderr)
+        return 127 if isinstance(error, FileNotFoundError) else 126
+    kept = {number: signal.signal(number, signal.SIG_IGN)
+            for number in (signal.SIGINT, signal.SIGQUIT)}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        kept[number] = signal.signal(number, lambda received, frame: process.send_signal(received))
+    try:
+        status = process.wait()
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+    return 128 - status if status < 0 else status

@@ -1,0 +1,70 @@
+"""The directory tree of one simulated host."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpmem_harness.exceptions import LimitError
+
+#: Bytes of a UNIX socket's path that the kernel takes, the final NUL aside (unix(7): sun_path).
+SOCKET_PATH_LIMIT = 107
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything of a host lies, below ``root``.
+
+    ``libvirt-sock`` and ``libvirt-sock-ro`` are the daemon's sockets, ``bin`` holds the host's
+    ndctl, daxctl and daxio, ``instances`` is for the compute service.
+    """
+
+    root: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.root / 'libvirt-sock'
+
+    @property
+    def bin(self) -> Path:
+        return self.root / 'bin'
+
+    @property
+    def instances(self) -> Path:
+        return self.root / 'instances'
+
+    @property
+    def tools_socket(self) -> Path:
+        return self.root / 'tools-sock'
+
+    @property
+    def answers(self) -> Path:
+        return self.root / 'answers'
+
+    def make(self) -> None:
+        """Make the tree; it is readable by its owner alone.
+
+        :raises LimitError: when a socket's path would be longer than the kernel takes.
+        """
+        longest = len(str(self.root / 'libvirt-sock-ro').encode())
+        if longest > SOCKET_PATH_LIMIT:
+            raise LimitError(
+                f'the path of a socket in the directory of host {self.root.name!r} would have '
+                f'{longest} bytes, and the kernel takes {SOCKET_PATH_LIMIT}; choose a directory '
+                f'whose path is at least {longest - SOCKET_PATH_LIMIT} bytes shorter')
+        for directory in (self.root, self.bin, self.instances, self.answers):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def runtime_directory(parent: str | None = None) -> Path:
+    """Make a fresh, short directory for hosts to live in.
+
+    :param parent: where to make it; the system's temporary directory when None, or ``/tmp`` when
+        that one's path is too long for sockets.
+    """
+    if parent is None:
+        parent = tempfile.gettempdir()
+        if len(parent) > SOCKET_PATH_LIMIT // 2:
+            parent = '/tmp'  # noqa: S108 - mkdtemp makes a private directory in it
+    return Path(tempfile.mkdtemp(prefix='vpmem-', dir=parent))

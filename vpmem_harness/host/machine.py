@@ -1,0 +1,207 @@
+"""A simulated host: its persistent memory and its hypervisor, joined."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from vpmem_harness import eventloop
+from vpmem_harness.clock import Clock, Timer
+from vpmem_harness.host import numbers
+from vpmem_harness.host.backing import HostBacking
+from vpmem_harness.host.layout import Layout
+from vpmem_harness.host.service import ToolService
+from vpmem_harness.host.tools import Tools
+from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+from vpmem_harness.libvirtd.later import Later
+from vpmem_harness.libvirtd.server import Daemon
+from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory, nova_labels
+from vpmem_harness.pmem.inventory import Inventory
+from vpmem_harness.randomness import Randomness
+
+LOG = logging.getLogger(__name__)
+
+
+class LoopClock:
+    """The machine's time; what is due runs in the thread that serves the hosts."""
+
+    def __init__(self, loop: eventloop.EventLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
+        """Call ``action`` once, ``seconds`` from now."""
+        return self._loop.call_later(seconds, action)
+
+
+class Host:
+    """One simulated machine: a libvirt socket, ndctl, daxctl and daxio, and a directory tree.
+
+    :param name: its host name, and the name of its directory below ``directory``.
+    :param inventory: what persistent memory it holds.
+    :param directory: an existing directory, in which the host makes its own.
+    :param randomness: where its UUIDs and MAC addresses come from.
+    :param clock: what simulated durations run on; the machine's own time when None.
+    :param files: sizes in bytes of files that exist on this host alone, by absolute path.
+    :param directories: absolute paths of directories that exist on this host alone.
+    :param as_user: its ndctl, daxctl and daxio act without privileges; as root otherwise,
+        whoever calls them.
+    :param first_region: the number of its first region; the next free one of the process when
+        neither this nor the inventory gives one.
+
+    ``neighbours`` are the hypervisors that it can migrate to, itself among them, by host name and
+    by the path of their socket: :meth:`introduce` adds those of another host.
+    """
+
+    def __init__(self, name: str, inventory: Inventory, *, directory: Path,
+                 randomness: Randomness, clock: Clock | None = None,
+                 files: Mapping[str, int] | None = None, directories: Collection[str] = (),
+                 as_user: bool = False, first_region: int | None = None) -> None:
+        self.name = name
+        self.inventory = inventory
+        self.layout = Layout(directory / name)
+        self.as_user = as_user
+        self._randomness = randomness
+        self._clock = clock
+        self._files = files or {}
+        self._directories = directories
+        self._first_region = first_region
+        self.neighbours: dict[str, Hypervisor] = {}
+        self._release = contextlib.ExitStack()
+        self.pmem: PersistentMemory
+        self.hypervisor: Hypervisor
+        self.daemon: Daemon
+
+    # Its life
+
+    def start(self) -> None:
+        """Switch it on; whatever was acquired before an error is released."""
+        with contextlib.ExitStack() as acquired:
+            self._start(acquired)
+            self._release = acquired.pop_all()
+        LOG.info('host %s is up, with %d namespaces', self.name, len(self.namespaces))
+
+    def _start(self, acquired: contextlib.ExitStack) -> None:
+        self.pmem = self.inventory.build(
+            self._randomness.derive('uuids'), first_region=self._take_regions(acquired))
+        self.layout.make()
+        acquired.callback(shutil.rmtree, self.layout.root, ignore_errors=True)
+        loop = acquired.enter_context(eventloop.shared())
+        self.hypervisor = Hypervisor(
+            self.name, randomness=self._randomness.derive('hypervisor'),
+            backing=HostBacking(self.pmem, self._files, self._directories),
+            clock=self._clock or LoopClock(loop), neighbours=self.neighbours)
+        self.introduce(self)
+        self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=loop)
+        self.daemon.start()
+        acquired.callback(self.daemon.stop)
+        service = ToolService(loop, str(self.layout.tools_socket), self._answer)
+        acquired.callback(service.close)
+        self._tools = Tools(self.layout, self._run)
+        self._tools.install()
+        self.pmem.on_change(self._tools.forget)
+
+    def _take_regions(self, acquired: contextlib.ExitStack) -> int:
+        count = len(self.inventory.dimms)
+        asked = self.inventory.first_region if self._first_region is None else self._first_region
+        first = numbers.REGIONS.take(count, asked)
+        acquired.callback(numbers.REGIONS.give_back, count, first)
+        return first
+
+    def introduce(self, other: Host) -> None:
+        """Let this host's guests migrate to ``other``, by its name and by its socket's path."""
+        self.neighbours[other.name] = self.neighbours[str(other.socket_path)] = other.hypervisor
+
+    def stop(self) -> None:
+        """Switch it off: its clients lose their connections, its directory goes."""
+        self._release.close()
+
+    def reboot(self) -> None:
+        """Restart the machine.
+
+        Clients lose their connections. No domain runs but those with autostart; transient ones
+        are gone. The namespaces of a region are numbered anew, their names and contents stay.
+        """
+        LOG.info('host %s reboots', self.name)
+        self.daemon.drop_clients()
+        self.hypervisor.crash()
+        self.pmem.reboot()
+        self.hypervisor.reboot()
+        self._tools.refresh()
+
+    # What programs meet
+
+    @property
+    def uri(self) -> str:
+        """The libvirt URI at which a client finds it."""
+        return self.daemon.uri
+
+    @property
+    def socket_path(self) -> Path:
+        """libvirt's socket."""
+        return self.layout.socket
+
+    @property
+    def bin_dir(self) -> Path:
+        """The directory of its ndctl, daxctl and daxio."""
+        return self.layout.bin
+
+    @property
+    def instances_path(self) -> Path:
+        """A directory for a compute service's instances."""
+        return self.layout.instances
+
+    @property
+    def env(self) -> dict[str, str]:
+        """This process's environment, with this host in it: PATH and LIBVIRT_DEFAULT_URI."""
+        path = os.environ.get('PATH', os.defpath)
+        return {**os.environ, 'PATH': f'{self.bin_dir}{os.pathsep}{path}',
+                'LIBVIRT_DEFAULT_URI': self.uri}
+
+    @property
+    def namespaces(self) -> list[Namespace]:
+        """Its namespaces, idle ones aside, in ndctl's order."""
+        return self.pmem.namespaces
+
+    @property
+    def labels(self) -> Mapping[str, Sequence[str]]:
+        """The names of the namespaces under each label that it offers to servers."""
+        return self.inventory.labels or nova_labels.labels_by_size(self.namespaces)
+
+    @property
+    def pmem_namespaces(self) -> str:
+        """The value of ``[libvirt] pmem_namespaces`` that offers them."""
+        return nova_labels.pmem_namespaces(self.labels, self.namespaces)
+
+    # Its tools
+
+    def run(self, *words: str) -> CommandResult:
+        """Run ndctl, daxctl or daxio, as a program on the host would, without a process for it.
+
+        ::
+
+            host.run('ndctl', 'list', '-X').out
+        """
+        return self._tools.call(words)
+
+    def _run(self, words: Sequence[str]) -> CommandResult:
+        return self.pmem.run(words, as_root=not self.as_user, in_use=self._in_use())
+
+    def _in_use(self) -> Collection[str]:
+        return ()
+
+    def _answer(self, directory: str, words: Sequence[str]) -> CommandResult | Later:
+        if words[0] == 'reboot':
+            self.reboot()
+            return CommandResult(0, '', '')
+        result = self._tools.call(words)
+        self._tools.refresh()
+        return result
