@@ -218,7 +218,7 @@ class PersistentMemory:
 
     def run(self, argv: Sequence[str], *, as_root: bool = True,
             in_use: Collection[str] = (), stdin_length: int = 0,
-            files: Files | None = None) -> CommandResult:
+            files: Files | None = None, terminal: bool = False) -> CommandResult:
         """Runs ndctl, daxctl or daxio as it would run on the machine.
 
         :param argv: the command line, the tool's name first
@@ -226,10 +226,11 @@ class PersistentMemory:
         :param in_use: paths of block devices that are mounted or otherwise held
         :param stdin_length: bytes that wait on standard input, for daxio
         :param files: the machine's other files, for daxio; those of the local system when None
+        :param terminal: whether standard output is a terminal: ndctl is easier to read on one
         """
         from vpmem_harness.pmem import commands
         return commands.run(self, argv, as_root=as_root, in_use=in_use, stdin_length=stdin_length,
-                            files=files)
+                            files=files, terminal=terminal)
 
     def administer(self, *arguments: str, in_use: Collection[str] = ()) -> CommandResult:
         """Runs ndctl as root; what fails is an error.

@@ -140,3 +140,12 @@ class ProgramTest(NdctlTest):
     def test_other_programs_are_refused(self) -> None:
         """Only the three tools run on the simulated machine."""
         self.assertRaises(exceptions.InvalidInputError, self.memory.run, ['ls'])
+
+
+class TerminalTest(NdctlTest):
+    """What is easier to read on a terminal."""
+
+    def test_created_namespaces_have_readable_sizes(self) -> None:
+        """As with ``ndctl list -u``."""
+        made = json.loads(self.ndctl('create-namespace -s 1G -M mem', terminal=True).out)
+        self.assertEqual('1022.00 MiB (1071.64 MB)', made['size'])

@@ -17,7 +17,7 @@ TOOLS = ('ndctl', 'daxctl', 'daxio')
 
 def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
         in_use: Collection[str] = (), stdin_length: int = 0,
-        files: Files | None = None) -> CommandResult:
+        files: Files | None = None, terminal: bool = False) -> CommandResult:
     """Runs the tool that ``argv`` names on ``memory``.
 
     :raises InvalidInputError: when ``argv`` names no tool of this package
@@ -26,7 +26,7 @@ def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
 
     tool = argv[0].rpartition('/')[2] if argv else ''
     if tool == 'ndctl':
-        return ndctl.run(memory, argv[1:], as_root, in_use)
+        return ndctl.run(memory, argv[1:], as_root, in_use, terminal)
     if tool == 'daxctl':
         return daxctl.run(memory, argv[1:], as_root)
     if tool == 'daxio':

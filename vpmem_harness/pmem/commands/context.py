@@ -18,12 +18,13 @@ NOT_SIMULATED = 256 - 95
 
 @dataclasses.dataclass
 class Context:
-    """One run of a command: the machine, its arguments, who runs it, and what it writes."""
+    """One run of a command: the machine, its arguments, who runs it where, and what it writes."""
 
     memory: PersistentMemory
     arguments: list[str]
     as_root: bool
     in_use: Collection[str] = ()
+    terminal: bool = False
     transcript: Transcript = dataclasses.field(default_factory=Transcript)
 
 

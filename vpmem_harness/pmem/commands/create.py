@@ -194,4 +194,5 @@ class _Creation:
     def _print(self, region: Region, device: NamespaceDevice) -> None:
         self._context.transcript.write(pretty(listing.namespace_object(
             self._context.memory, region, device,
-            listing.Detail(dax=True, as_root=self._context.as_root))))
+            listing.Detail(dax=True, human=self._context.terminal,
+                           as_root=self._context.as_root))))

@@ -83,6 +83,7 @@ class _Call:
         self._target = _End()
         self._length = _LIMIT
         self._zero = False
+        self._written: Contents | None = None
 
     def run(self, arguments: list[str]) -> int:
         """Copies or zeroes, and returns the exit status."""
@@ -95,7 +96,10 @@ class _Call:
             self._open(self._target, as_target=True)
             if not (self._source.is_dax and not self._zero) and not self._target.is_dax:
                 return self._fail('neither input nor output is device dax')
-            self._copy()
+            length = self._copy()
+        if self._written is not None:
+            self._write_file(self._written)
+        self.transcript.say(f'daxio: copied {length} bytes to device "{self._target.path}"')
         return 0
 
     def _fail(self, message: str) -> int:
@@ -189,7 +193,7 @@ class _Call:
             words = os.strerror(error.errno or 0)
             raise self._stop(f'setup_device:336: open: {words}') from error
 
-    def _copy(self) -> None:
+    def _copy(self) -> int:
         source, target = self._source, self._target
         length = min(end.room for end in (source, target)
                      if end.is_dax and not (end is source and self._zero))
@@ -206,7 +210,7 @@ class _Call:
             wanted, length = length, self._from_file(length)
             if length != wanted:
                 self.transcript.say(f'daxio: requested size {wanted} larger than source')
-        self.transcript.say(f'daxio: copied {length} bytes to device "{path}"')
+        return length
 
     def _deliver(self, contents: Contents) -> None:
         target = self._target
@@ -218,11 +222,15 @@ class _Call:
                 self._put(position, segment.length, segment.writer)
                 position += segment.length
         elif target.path not in self._memory.leftovers:
-            try:
-                self._files.write(target.path or '', contents.chunks(), target.offset)
-            except OSError as error:
-                self._fail(f'do_io: write: {error.strerror}')
-                raise self._stop('failed to perform I/O') from error
+            self._written = contents
+
+    def _write_file(self, contents: Contents) -> None:
+        # Not with the machine's lock held: a device can be large.
+        try:
+            self._files.write(self._target.path or '', contents.chunks(), self._target.offset)
+        except OSError as error:
+            self._fail(f'do_io: write: {error.strerror}')
+            raise self._stop('failed to perform I/O') from error
 
     def _from_file(self, length: int) -> int:
         source, writer = self._source, 'daxio'

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from vpmem_harness.pmem import jsontext, kernfs
 from vpmem_harness.pmem.commands import filters
 from vpmem_harness.pmem.commands.context import NOT_SIMULATED, Context
+from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.dimms import Dimm
 from vpmem_harness.pmem.jsontext import Json
 from vpmem_harness.pmem.labels import Index, Label, LabelArea
@@ -123,8 +124,7 @@ def read_labels(context: Context) -> int:
         return 0
 
     status = _each(context, dimms, action, 'read {} nmem')
-    if found:
-        transcript.write(jsontext.pretty(found))
+    show(transcript, found, context.terminal)
     return status
 
 

@@ -36,6 +36,6 @@ PROGRAM = Program(
 
 
 def run(memory: PersistentMemory, arguments: Sequence[str], as_root: bool = True,
-        in_use: Collection[str] = ()) -> CommandResult:
+        in_use: Collection[str] = (), terminal: bool = False) -> CommandResult:
     """Runs ndctl on ``memory``."""
-    return PROGRAM.run(Context(memory, list(arguments), as_root, in_use))
+    return PROGRAM.run(Context(memory, list(arguments), as_root, in_use, terminal))
