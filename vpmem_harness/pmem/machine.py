@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
@@ -106,6 +107,7 @@ class PersistentMemory:
         A regular file that daxio left at the path of a missing device hides a device that comes
         there later.
         """
+        path = os.path.normpath(path)
         with self.lock:
             if path in self._leftovers:
                 return None
@@ -127,12 +129,12 @@ class PersistentMemory:
     def leave_file(self, path: str) -> None:
         """A regular file comes to be at ``path`` in /dev."""
         with self.changing():
-            self._leftovers.add(path)
+            self._leftovers.add(os.path.normpath(path))
 
     def remove_file(self, path: str) -> None:
         """The regular file at ``path`` in /dev goes, if it is there."""
         with self.changing():
-            self._leftovers.discard(path)
+            self._leftovers.discard(os.path.normpath(path))
 
     # What it says
 

@@ -209,9 +209,12 @@ class Region:
         self._update_labels(device, replaces=[old] if old else [])
 
     def set_name(self, device: NamespaceDevice, name: str) -> None:
-        """:raises KernelError: EBUSY, when it is claimed."""
+        """The kernel drops blanks around the name.
+
+        :raises KernelError: EBUSY, when it is claimed
+        """
         self._check_unclaimed(device)
-        device.name = name
+        device.name = name.strip(' \t\n\v\f\r')
         self._update_labels(device)
 
     def set_sector_size(self, device: NamespaceDevice, size: int) -> None:

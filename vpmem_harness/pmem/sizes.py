@@ -91,7 +91,8 @@ def btt_size(raw: int, sector_size: int, info_offset: int = INFO_BLOCK_OFFSET) -
         available = align_down(arena, PAGE) - 2 * PAGE - log
         internal = (available - PAGE) // (stride + _BTT_MAP_ENTRY)
         sectors += internal - _BTT_FREE_BLOCKS
-    return sectors * sector_size
+    # What a sector holds beyond 512 or 4096 bytes is metadata, which is not counted.
+    return sectors * (4096 if sector_size >= 4096 else 512)
 
 
 def region_align(size: int, ways: int) -> int:

@@ -69,6 +69,12 @@ class CreateTest(NdctlTest):
         self.assertEqual(234, result.rc)
         self.assertIn('set_uuid failed: Invalid argument', result.err)
 
+    def test_blanks_around_a_name_are_dropped(self) -> None:
+        """The creation still prints them, the listing does not."""
+        made = self.memory.run(['ndctl', 'create-namespace', '-n', ' a b '])
+        self.assertEqual((' a b ', 'a b'), (json.loads(made.out)['name'],
+                                            self.listed()[0]['name']))
+
     def test_greed_makes_one_in_each_region(self) -> None:
         """It goes on while there is room."""
         result = self.ndctl('create-namespace -c')

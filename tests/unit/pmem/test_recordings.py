@@ -48,6 +48,10 @@ class SessionTest(testtools.TestCase):
         """Label states, disabled regions, version 1.2 labels, other users, filters, a reboot."""
         self._replay('session-labels.jsonl')
 
+    def test_session_regions(self) -> None:
+        """Eight DIMMs, NUMA nodes, both label versions, alignments, sector sizes, a reboot."""
+        self._replay('session-regions.jsonl')
+
     def test_session_errors(self) -> None:
         """What goes wrong, and how the tools say so."""
         self._replay('session-errors.jsonl')

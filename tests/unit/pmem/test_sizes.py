@@ -63,6 +63,11 @@ class BttSizeTest(testtools.TestCase):
         """A version 2.0 btt starts at 0, so that its arena is just large enough."""
         self.assertEqual(15683584, sizes.btt_size(16 * MIB, 4096, 0))
 
+    def test_metadata_do_not_count(self) -> None:
+        """A sector of 520 bytes takes room for 576 and holds 512; one of 4224 holds 4096."""
+        self.assertEqual([236803584, 258973696],
+                         [sizes.btt_size(256 * MIB, size) for size in (520, 4224)])
+
     def test_more_than_an_arena(self) -> None:
         """Each 512 GiB are an arena of their own, with their own metadata."""
         one = sizes.btt_size(512 * GIB, 4096, 0) or 0

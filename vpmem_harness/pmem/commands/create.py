@@ -192,7 +192,12 @@ class _Creation:
         return status
 
     def _print(self, region: Region, device: NamespaceDevice) -> None:
-        self._context.transcript.write(pretty(listing.namespace_object(
+        made = listing.namespace_object(
             self._context.memory, region, device,
             listing.Detail(dax=True, human=self._context.terminal,
-                           as_root=self._context.as_root))))
+                           as_root=self._context.as_root))
+        typed = self._parsed.text('name')
+        if typed and device.labelled:
+            # As it was typed, where a listing shows what the kernel made of it.
+            made['name'] = typed
+        self._context.transcript.write(pretty(made))

@@ -171,7 +171,7 @@ class _Call:
 
     def _dax_size(self, path: str) -> int | None:
         """The size of the dax device at ``path``, None for another file."""
-        if path in self._memory.leftovers:
+        if os.path.normpath(path) in self._memory.leftovers:
             return None
         namespace = self._memory.device(path)
         if namespace is None:
@@ -183,7 +183,7 @@ class _Call:
 
     def _create(self, path: str) -> None:
         try:
-            if os.path.dirname(path) != '/dev':
+            if os.path.dirname(os.path.normpath(path)) != '/dev':
                 self._files.create(path)
             elif self._as_root:
                 self._memory.leave_file(path)
@@ -221,7 +221,7 @@ class _Call:
             for segment in contents.segments:
                 self._put(position, segment.length, segment.writer)
                 position += segment.length
-        elif target.path not in self._memory.leftovers:
+        elif os.path.normpath(target.path or '') not in self._memory.leftovers:
             self._written = contents
 
     def _write_file(self, contents: Contents) -> None:
@@ -236,7 +236,7 @@ class _Call:
         source, writer = self._source, 'daxio'
         if source.standard:
             length = min(length, self._stdin_length)
-        elif source.path in self._memory.leftovers or source.path == '/dev/null':
+        elif os.path.normpath(source.path or '') in {*self._memory.leftovers, '/dev/null'}:
             length = 0
         else:
             file = self._files.open(source.path or '')
