@@ -281,16 +281,19 @@ class Region:
             for area in areas:
                 area.remove(device.uuid)
             return
+        for area in areas:
+            if area.current is None:
+                area.initialize_by_kernel()
+        written = [(area, self._label(device, area, position))
+                   for position, area in enumerate(areas)]
         for flags in (labels.UPDATING, 0):
-            for position, area in enumerate(areas):
-                if area.current is None:
-                    area.initialize_by_kernel()
-                area.put(self._label(device, area, position, flags), replaces or ())
+            for area, label in written:
+                area.put(label._replace(flags=flags), replaces or ())
 
-    def _label(self, device: NamespaceDevice, area: labels.LabelArea, position: int,
-               flags: int) -> labels.Label:
+    def _label(self, device: NamespaceDevice, area: labels.LabelArea,
+               position: int) -> labels.Label:
         return labels.Label(
             uuid=device.uuid or '', name=device.name, position=position, ways=self.ways,
             cookie=self._cookie(area.version), sector_size=device.sector_size,
             dpa=device.offset // self.ways, size=device.size // self.ways,
-            claim=device.claim_class if area.version == '1.2' else '', flags=flags)
+            claim=device.claim_class if area.version == '1.2' else '')
