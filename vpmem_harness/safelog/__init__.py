@@ -1,1 +1,29 @@
-"""Logs that can be published: redaction, pseudonyms, the audit log."""
+"""Logs that can be published: redaction, pseudonyms, the audit log.
+
+``SafeLoggingFixture`` makes a test's logs safe, :func:`activated` a command's. UUIDs, host names,
+addresses, ids of users and projects, and paths below a home or a temporary directory become
+pseudonyms that are stable within a run, secrets become ``***``.
+"""
+
+from __future__ import annotations
+
+from vpmem_harness.safelog.active import activated, current, protect, redact
+from vpmem_harness.safelog.audit import AuditLog
+from vpmem_harness.safelog.details import SafeDetails, redacted
+from vpmem_harness.safelog.pseudonyms import Pseudonyms
+from vpmem_harness.safelog.redaction import Redactor
+from vpmem_harness.safelog.secret import MASK, Secret
+
+__all__ = [
+    'MASK',
+    'AuditLog',
+    'Pseudonyms',
+    'Redactor',
+    'SafeDetails',
+    'Secret',
+    'activated',
+    'current',
+    'protect',
+    'redact',
+    'redacted',
+]

@@ -1,0 +1,64 @@
+"""The audit log: who did what to which host, in order, one JSON object a line."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import json
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from vpmem_harness.safelog import active
+
+#: So many entries are kept in memory; a file has them all.
+KEPT = 10_000
+
+
+class AuditLog:
+    """Records what was done, safe by the rules of the log.
+
+    An entry has a number that counts up without gaps, the time in UTC, ``who`` did ``what`` on
+    which ``host``, with what ``outcome``, and whatever else says it precisely::
+
+        {"seq": 7, "time": "...", "who": "libvirt client", "what": "domainDestroy",
+         "host": "<host:1>", "outcome": "ok", "domain": "<uuid:c>"}
+
+    :param path: the file to append to, made with mode 0600; None keeps the entries in memory alone.
+    :param now: the clock, for tests.
+    """
+
+    def __init__(self, path: str | None = None, *,
+                 now: Callable[[], datetime.datetime] | None = None) -> None:
+        self.entries: collections.deque[dict[str, Any]] = collections.deque(maxlen=KEPT)
+        self._now = now or (lambda: datetime.datetime.now(datetime.UTC))
+        self._lock = threading.Lock()
+        self._sequence = 0
+        self._file = None
+        if path is not None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._file = os.open(path, flags, 0o600)
+
+    def record(self, who: str, what: str, *, host: str | None = None, outcome: str = 'ok',
+               **details: Any) -> None:
+        """Record one deed. Details are what JSON can say; anything else is recorded by its str."""
+        redactor = active.current()
+        if host is not None and not redactor.unsafe:
+            host = redactor.pseudonyms.of('host', host)
+        with self._lock:
+            self._sequence += 1
+            entry = {'seq': self._sequence, 'time': self._now().isoformat(), 'who': who,
+                     'what': what, 'host': host, 'outcome': outcome, **details}
+            line = redactor.redact(json.dumps(entry, default=str))
+            self.entries.append(json.loads(line))
+            if self._file is not None:
+                # One write for each line: several processes may append to one file.
+                os.write(self._file, line.encode() + b'\n')
+
+    def close(self) -> None:
+        """Close the file; nothing is lost, for nothing is buffered."""
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None

@@ -1,0 +1,40 @@
+"""Details of tests and fixtures with pseudonyms in place of what identifies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from vpmem_harness.safelog import active
+from vpmem_harness.safelog.redaction import Redactor
+
+if TYPE_CHECKING:
+    from testtools.content import Content
+
+
+def redacted(content: Content, redactor: Redactor | None = None) -> Content:
+    """The content, redacted when it is read; one that is no text stays as it is."""
+    # Only here: who merely redacts a text does not need testtools.
+    from testtools.content import Content
+
+    kind = content.content_type
+    if kind.type != 'text' and (kind.type, kind.subtype) != ('application', 'json'):
+        return content
+    charset = kind.parameters.get('charset', 'utf-8')
+    redactor = redactor or active.current()
+
+    def chunks() -> Iterator[bytes]:
+        # As a whole: what is looked for may stand across two chunks.
+        whole = b''.join(content.iter_bytes()).decode(charset, 'replace')
+        yield redactor.redact(whole).encode(charset, 'replace')
+
+    return Content(kind, chunks)
+
+
+class SafeDetails:
+    """Redacts each detail that is added: a base, before the test case's or the fixture's own."""
+
+    def addDetail(self, name: str, content_object: Content) -> None:  # noqa: N802
+        """Add a detail, its text redacted."""
+        base: Any = super()
+        base.addDetail(name, redacted(content_object))
