@@ -110,6 +110,7 @@ class EventLoop:
             self._thread.join()
         with self._wake_lock:
             self._awake = True      # for good: there is nobody to wake
+            _LOOPS.discard(self)
             self._epoll.close()
             os.close(self._wake_fd)
 
@@ -313,13 +314,31 @@ def _bind(path: str) -> socket.socket:
     try:
         listening.setblocking(False)
         os.fchmod(listening.fileno(), 0o600)    # the mode of what bind creates, less the umask
-        listening.bind(path)
+        try:
+            listening.bind(path)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not _is_stale(path):
+                raise
+            os.unlink(path)
+            listening.bind(path)
         os.chmod(path, 0o600)
         listening.listen(_BACKLOG)
     except BaseException:
         listening.close()
         raise
     return listening
+
+
+def _is_stale(path: str) -> bool:
+    """Whether the socket is one that nobody listens on: a killed daemon leaves such."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 _LOOPS: weakref.WeakSet[EventLoop] = weakref.WeakSet()

@@ -107,9 +107,10 @@ class DropConnection(Exception):
 #: it when it likes, with ``later.run(execute)`` in the loop's thread (``EventLoop.call_soon``).
 Intercept = Callable[[Call, Callable[[], Any]], Any]
 
-#: VIR_DRV_FEATURE_* that the daemon answers itself: descriptor passing, event callbacks, close
-#: callbacks.  Source: remoteDispatchConnectSupportsFeature and src/libvirt_internal.h.
-_DAEMON_FEATURES: Final = frozenset((8, 14, 15))
+#: VIR_DRV_FEATURE_* that hold for every driver: descriptor passing, strings in typed parameters,
+#: event and close callbacks, the order of virNetworkUpdate.  Source: src/driver.c,
+#: remoteDispatchConnectSupportsFeature, src/libvirt_internal.h.
+_DAEMON_FEATURES: Final = frozenset((8, 9, 14, 15, 16))
 
 #: The arguments by which a client says how much it wants of a list.
 _WANTED: Final = frozenset((

@@ -14,7 +14,7 @@ from typing import Final
 from vpmem_harness import eventloop, exceptions
 from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept
 from vpmem_harness.libvirtd.wire.frames import FrameError
-from vpmem_harness.libvirtd.wire.session import Session
+from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session
 
 LOG = logging.getLogger(__name__)
 
@@ -48,14 +48,21 @@ class Client:
         self._loop.watch(sock, self._events, self._ready)
 
     def _ready(self, mask: int) -> None:
-        if mask & eventloop.WRITABLE:
-            self._write()
-        if mask & eventloop.READABLE:
-            self._read()
-        elif mask & ~eventloop.WRITABLE:
-            self.close()        # hung up or broken, and nothing left to read
+        try:
+            if mask & eventloop.WRITABLE:
+                self._write()
+                self._work()
+            if mask & eventloop.READABLE:
+                self._read()
+            elif mask & ~eventloop.WRITABLE:
+                self.close()        # hung up or broken, and nothing left to read
+        except Exception:
+            LOG.exception('A client of %s is cut off: the daemon failed', self._daemon.path)
+            self.close()
 
     def _read(self) -> None:
+        if self._closed:
+            return
         session = self._session
         try:
             data = self._socket.recv(min(max(_READ_SIZE, session.missing), _READ_SIZE_MAX)
@@ -78,22 +85,26 @@ class Client:
     def _work(self) -> None:
         """Executes what the session has for us and writes what it says."""
         session = self._session
-        while session.waiting and (call := session.next_call()) is not None:
+        while not self._closed and session.waiting and (call := session.next_call()) is not None:
             self._dispatcher.execute(call, self._daemon.intercept)
-            if self._closed:
-                return
+            if session.unsent >= CALLS_MAX:
+                self._write()
+                if self._backlog:
+                    return      # the client has to take these first
+        if self._closed:
+            return
         self._write()
         if session.keepalive.started and self._timer is None:
             self._keep_alive()
 
     def _write(self) -> None:
+        if self._closed:
+            return
         data: bytes | bytearray = self._session.take_output()
         backlog = self._backlog
         if backlog:
             backlog += data
             data = backlog
-        if self._closed:
-            return
         if data:
             try:
                 sent = self._socket.send(data)
@@ -130,8 +141,7 @@ class Client:
 
     def _flush_now(self) -> None:
         self._flushing = False
-        if not self._closed:
-            self._work()
+        self._work()
 
     def _keep_alive(self) -> None:
         self._timer = None
@@ -213,26 +223,20 @@ class Daemon:
 
     def stop(self) -> None:
         """Ends all sessions, removes the sockets, and gives the loop back."""
+        self._end(unlink=True)
+
+    def kill(self) -> None:
+        """Ends as a killed daemon does: the sockets' paths stay, and nobody listens."""
+        self._end(unlink=False)
+
+    def _end(self, unlink: bool) -> None:
         loop, self._loop = self._loop, None
         if loop is None:
             return
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
-            listener.close()
+            listener.close(unlink=unlink)
         loop.run_and_wait(self._cut_off)
-        if self._given_loop is None:
-            eventloop.release(loop)
-
-    def kill(self) -> None:
-        """What a killed daemon leaves: no session, no listener, but the socket's path."""
-        loop = self._loop
-        if loop is None:
-            return
-        for listener in self._listeners:
-            listener.close(unlink=False)
-        self._listeners.clear()
-        loop.run_and_wait(self._cut_off)
-        self._loop = None
         if self._given_loop is None:
             eventloop.release(loop)
 
@@ -249,14 +253,19 @@ class Daemon:
         return self.loop.listen(path, lambda sock: self._accept(sock, readonly))
 
     def _accept(self, sock: socket.socket, readonly: bool) -> None:
-        uid = _CREDENTIALS.unpack(
-            sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[1]
-        if uid not in (0, os.getuid()):
+        if peer_uid(sock) not in (0, os.getuid()):
             LOG.warning('A client of %s is refused: it runs as another user', self.path)
             sock.close()
             return
         make_room()
         self.clients.add(Client(self, sock, readonly))
+
+
+def peer_uid(sock: socket.socket) -> int:
+    """The user at the other end of a UNIX socket, as the kernel knows it."""
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    uid: int = _CREDENTIALS.unpack(credentials)[1]
+    return uid
 
 
 def make_room() -> None:

@@ -269,11 +269,11 @@ class LaterTest(DispatchTest):
 
 class EventTest(DispatchTest):
 
-    def test_events_go_before_the_reply(self):
-        """What a call causes is sent before its reply, with the fields of the message."""
+    def test_events_go_after_the_reply(self):
+        """What a call causes is sent after its reply, with the fields of the message."""
         self.open()
         self.results('connect_domain_event_callback_register_any', 0, None)
-        event, reply = self.ask('domain_suspend', DOMAIN)
+        reply, event = self.ask('domain_suspend', DOMAIN)
         self.assertEqual((frames.MESSAGE, (0, (DOMAIN, libvirt.VIR_DOMAIN_EVENT_SUSPENDED, 0))),
                          (event.kind, event.fields))
         self.assertEqual(frames.REPLY, reply.kind)

@@ -49,10 +49,20 @@ def error_codec() -> xdr.Codec:
 
 
 def encode_error(error: Any) -> bytes:
-    """Encodes an error with the attributes of ``libvirtd.errors.LibvirtError``."""
-    return error_codec().encode((
-        error.code, error.domain, error.message, error.level, None,
-        error.str1, error.str2, error.str3, error.int1, error.int2, None))
+    """Encodes an error with the attributes of ``libvirtd.errors.LibvirtError``.
+
+    Texts that are longer than a string may be are cut.
+    """
+    message, *details = map(_cut, (error.message, error.str1, error.str2, error.str3))
+    return error_codec().encode((error.code, error.domain, message, error.level, None,
+                                 *details, error.int1, error.int2, None))
+
+
+def _cut(text: str | None) -> str | None:
+    """The text, or as much of it as fits into a string on the wire."""
+    if text is None or 4 * len(text) <= xdr.STRING_MAX:     # whatever the characters
+        return text
+    return text.encode('utf-8', 'surrogateescape')[:xdr.STRING_MAX].decode('utf-8', 'ignore')
 
 
 def frame(program: int, procedure: int, kind: int, serial: int, status: int,

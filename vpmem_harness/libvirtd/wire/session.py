@@ -84,6 +84,7 @@ class Session:
         self._splitter = frames.Splitter()
         self._running = 0
         self._output: collections.deque[bytes] = collections.deque()
+        self._events: collections.deque[bytes] = collections.deque()
         self._now = 0.0
 
     def receive(self, data: bytes, now: float = 0.0) -> None:
@@ -100,6 +101,11 @@ class Session:
     def missing(self) -> int:
         """How many bytes the frame under way still wants, as far as that is known."""
         return self._splitter.missing
+
+    @property
+    def unsent(self) -> int:
+        """How many frames wait to be written."""
+        return len(self._output)
 
     def next_call(self) -> Call | None:
         """Returns the next call to execute, or None while there is none."""
@@ -138,23 +144,24 @@ class Session:
         self.waiting.clear()
 
     def emit(self, procedure: Procedure, fields: tuple[Any, ...]) -> None:
-        """Sends a message that no call asked for; safe to call from any thread."""
-        self._output.append(frames.frame(
+        """Sends a message that no call asked for; safe to call from any thread.
+
+        It goes out after the replies that are ready by then: a client that has just registered
+        for an event knows its callback before the event comes.
+        """
+        self._events.append(frames.frame(
             procedure.program, procedure.number, frames.MESSAGE, _MESSAGE_SERIAL, frames.OK,
             procedure.codec.encode(fields)))
 
     def take_output(self) -> bytes:
         """Returns what there is to write and forgets it."""
-        output = self._output
-        try:
-            first = output.popleft()
-        except IndexError:
-            return b''
-        if not output:
-            return first
-        pieces = [first]
-        while output:
-            pieces.append(output.popleft())
+        output, events = self._output, self._events
+        if len(output) == 1 and not events:
+            return output.popleft()
+        pieces = []
+        for queue in (output, events):
+            while queue:
+                pieces.append(queue.popleft())
         return b''.join(pieces)
 
     def _route(self, frame: bytes) -> Call | None:

@@ -1,0 +1,312 @@
+"""A daemon serves its clients, whatever one of them does, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import resource
+import socket
+import threading
+
+import fixtures
+import testtools
+
+from tests.unit.libvirtd import fake
+from tests.unit.libvirtd.wire import client
+from vpmem_harness import eventloop, exceptions
+from vpmem_harness.libvirtd import server
+from vpmem_harness.libvirtd.dispatch import DropConnection
+from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.wire import frames
+
+_SECONDS = 20
+_DOMAIN = DomainHandle('domain-1', bytes(15) + b'\1', 1)
+
+
+class RawClient:
+    """A client that writes what it likes."""
+
+    def __init__(self, path: str) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(_SECONDS)
+        self.socket.connect(path)
+        self._splitter = frames.Splitter()
+        self._came: list[bytes] = []
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def answer(self) -> client.Answer | None:
+        """The next frame; None after the end."""
+        while not self._came:
+            try:
+                data = self.socket.recv(1 << 20)
+            except ConnectionResetError:
+                return None
+            if not data:
+                return None
+            self._came += self._splitter.feed(data)
+        (answer,) = client.answers(self._came.pop(0))
+        return answer
+
+    def ask(self, name: str, *arguments: object) -> client.Answer | None:
+        self.send(client.call(name, *arguments))
+        return self.answer()
+
+    def open(self) -> None:
+        assert self.ask('connect_open', 'qemu:///system', 0).status == frames.OK
+
+
+class ServerTest(testtools.TestCase):
+
+    keepalive_interval = 5.0
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.hypervisor = fake.Hypervisor()
+        self.daemon = server.Daemon(
+            self.hypervisor, os.path.join(directory, 's'),
+            readonly_path=os.path.join(directory, 'ro'), keepalive_count=1,
+            keepalive_interval=self.keepalive_interval)
+        self.daemon.start()
+        self.addCleanup(self.daemon.stop)
+
+    def client(self, path=None):
+        raw = RawClient(path or self.daemon.path)
+        self.addCleanup(raw.socket.close)
+        return raw
+
+    def opened(self):
+        raw = self.client()
+        raw.open()
+        return raw
+
+
+class LifeTest(ServerTest):
+
+    def test_uri(self):
+        """The URI names the socket, for libvirt to read."""
+        self.assertEqual(f'qemu+unix:///system?socket={self.daemon.path}', self.daemon.uri)
+
+    def test_stop_ends_everything(self):
+        """Stopping cuts off clients, also one that waits for an answer, and is done only once."""
+        waiting, idle, unopened = self.opened(), self.opened(), self.client()
+        waiting.send(client.call('domain_resume', _DOMAIN))
+        idle.ask('connect_get_hostname')
+        self.daemon.stop()
+        self.daemon.stop()
+        self.assertEqual([None] * 3, [raw.answer() for raw in (waiting, idle, unopened)])
+        self.assertTrue(all(c.closed.is_set() for c in self.hypervisor.connections))
+        self.assertEqual([], os.listdir(os.path.dirname(self.daemon.path)))
+        self.hypervisor.later.resolve()
+
+    def test_stop_returns_what_it_took(self):
+        """A start and a stop with clients leave no thread and no descriptor."""
+        self.daemon.stop()
+        before = (os.listdir('/proc/self/fd'), threading.active_count())
+        for _ in range(3):
+            self.daemon.start()
+            raw = RawClient(self.daemon.path)
+            raw.open()
+            self.daemon.stop()
+            raw.socket.close()
+        self.assertEqual(before, (os.listdir('/proc/self/fd'), threading.active_count()))
+
+    def test_a_killed_daemon(self):
+        """A kill leaves the paths, a client finds nobody there, and a new start takes them over."""
+        raw = self.opened()
+        self.daemon.kill()
+        self.assertIsNone(raw.answer())
+        self.assertTrue(os.path.exists(self.daemon.path))
+        self.assertRaises(ConnectionRefusedError, self.client)
+        self.daemon.start()
+        self.opened()
+
+    def test_two_daemons_on_one_path(self):
+        """A path that is served is not taken over."""
+        other = server.Daemon(fake.Hypervisor(), self.daemon.path)
+        self.assertRaises(OSError, other.start)
+        self.assertFalse(other.running)
+        self.opened()
+
+    def test_dropping_clients(self):
+        """Clients can be cut off while the daemon goes on."""
+        raw = self.opened()
+        self.daemon.drop_clients()
+        self.assertIsNone(raw.answer())
+        self.opened()
+
+    def test_a_client_that_goes(self):
+        """When the client hangs up, its connection is closed."""
+        raw = self.opened()
+        raw.socket.close()
+        self.assertTrue(self.hypervisor.connections[0].closed.wait(_SECONDS))
+
+    def test_a_client_that_goes_while_it_waits(self):
+        """Also with as many calls under way as it may have, when nothing more is read of it."""
+        raw = self.opened()
+        raw.send(client.call('domain_resume', _DOMAIN) * 8)
+        self.opened().ask('connect_get_hostname')
+        raw.socket.close()
+        self.assertTrue(self.hypervisor.connections[0].closed.wait(_SECONDS))
+
+    def test_intercept(self):
+        """The daemon's hook stands before every call."""
+        raw = self.opened()
+
+        def intercept(call, execute):
+            raise DropConnection
+
+        self.daemon.intercept = intercept
+        self.assertIsNone(raw.ask('connect_get_hostname'))
+        self.daemon.intercept = None
+        self.assertEqual(frames.OK, self.opened().ask('connect_get_hostname').status)
+
+
+class AccessTest(ServerTest):
+
+    def test_modes(self):
+        """Only the user may connect."""
+        for path in (self.daemon.path, self.daemon.readonly_path):
+            self.assertEqual(0o600, os.stat(path).st_mode & 0o777)
+
+    def test_another_user(self):
+        """A client of another user is hung up on, with a line in the log."""
+        self.useFixture(fixtures.MonkeyPatch(
+            'vpmem_harness.libvirtd.server.peer_uid', lambda sock: os.getuid() + 1))
+        self.assertIsNone(self.client().answer())
+        self.assertIn('another user', self.log.output)
+
+    def test_the_peer_is_known(self):
+        """The kernel says who is at the other end."""
+        one, other = socket.socketpair()
+        with one, other:
+            self.assertEqual(os.getuid(), server.peer_uid(one))
+
+    def test_the_socket_for_readers(self):
+        """Who comes over the second socket can only read, whatever it asks for."""
+        raw = self.client(self.daemon.readonly_path)
+        raw.open()
+        self.assertEqual(frames.ERROR, raw.ask('domain_suspend', _DOMAIN).status)
+        self.assertTrue(self.hypervisor.connections[0].readonly)
+
+
+class ManyTest(ServerTest):
+
+    def test_a_storm_of_noise(self):
+        """Clients that send noise are cut off one by one; another works on undisturbed."""
+        noise = random.Random(7)    # noqa: S311 - noise, no secret
+        worker = self.opened()
+        for number in range(200):
+            raw = RawClient(self.daemon.path)
+            with raw.socket:
+                if number % 3:
+                    raw.open()
+                piece = (client.call('domain_get_xml_desc', _DOMAIN, 0)[:noise.randrange(40)]
+                         + noise.randbytes(noise.randrange(80)))
+                raw.send(piece)
+                raw.socket.shutdown(socket.SHUT_WR)
+                while raw.answer() is not None:
+                    pass
+            self.assertEqual((fake.HOSTNAME,), worker.ask('connect_get_hostname').results)
+        self.assertIn('is cut off: a frame of', self.log.output)
+        self.assertNotIn('Traceback', self.log.output)
+
+    def test_a_frame_in_small_pieces(self):
+        """A call may arrive byte by byte."""
+        raw = self.opened()
+        for byte in client.call('connect_get_hostname'):
+            raw.send(bytes([byte]))
+        self.assertEqual((fake.HOSTNAME,), raw.answer().results)
+
+    def test_a_long_call(self):
+        """A call of 4 MiB is taken whole."""
+        raw = self.opened()
+        self.assertEqual(frames.ERROR, raw.ask('domain_lookup_by_name', 'x' * (4 << 20)).status)
+        self.assertEqual((fake.HOSTNAME,), raw.ask('connect_get_hostname').results)
+
+    def test_a_client_that_does_not_read(self):
+        """Answers wait for their reader; meanwhile others are served; none is lost."""
+        raw, calls = self.opened(), 400
+        domain = _DOMAIN._replace(name='x' * 10000)
+        sender = threading.Thread(
+            target=lambda: raw.send(client.call('domain_get_xml_desc', domain, 0) * calls))
+        sender.start()
+        self.addCleanup(sender.join)
+        self.assertEqual((fake.HOSTNAME,), self.opened().ask('connect_get_hostname').results)
+        for _ in range(calls):
+            self.assertGreater(len(raw.answer().payload), 10000)
+
+    def test_many_clients(self):
+        """Two hundred clients are served side by side."""
+        clients = [self.opened() for _ in range(200)]
+        for raw in clients:
+            raw.send(client.call('connect_get_hostname'))
+        self.assertEqual([(fake.HOSTNAME,)] * 200, [raw.answer().results for raw in clients])
+
+    def test_events_from_another_thread(self):
+        """What the hypervisor emits in any thread arrives, in its order."""
+        raw = self.opened()
+        emit = self.hypervisor.connections[0].emit
+        for number in range(100):
+            emit('domain_event_callback_lifecycle', number, (_DOMAIN, 3, 0))
+        self.assertEqual(list(range(100)), [raw.answer().fields[0] for _ in range(100)])
+
+
+class KeepAliveTest(ServerTest):
+
+    keepalive_interval = 0.02
+
+    def test_a_silent_client_is_cut_off(self):
+        """A client that offered keepalive and does not answer is asked, and cut off."""
+        raw = self.client()
+        raw.ask('connect_supports_feature', 10)
+        self.assertEqual(frames.MESSAGE, raw.answer().kind)
+        self.assertIsNone(raw.answer())
+        self.assertIn('keepalive', self.log.output)
+
+    def test_a_client_that_answers_stays(self):
+        """One that answers goes on."""
+        raw = self.client()
+        raw.ask('connect_supports_feature', 10)
+        for _ in range(5):
+            self.assertEqual(1, raw.answer().number)
+            raw.send(client.keepalive(2))
+
+
+class ThousandTest(testtools.TestCase):
+
+    def test_a_thousand_daemons(self):
+        """A thousand hosts cost one descriptor each and one thread together."""
+        directory = self.useFixture(fixtures.TempDir()).path
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limits[1]))
+        before = (len(os.listdir('/proc/self/fd')), threading.active_count())
+        loop = eventloop.acquire()
+        daemons = [server.Daemon(fake.Hypervisor(), f'{directory}/{number}', loop=loop)
+                   for number in range(1000)]
+        try:
+            for daemon in daemons:
+                daemon.start()
+            raw = RawClient(daemons[-1].path)
+            raw.open()
+            raw.socket.close()
+            self.assertEqual(before[1] + 1, threading.active_count())
+            self.assertLess(len(os.listdir('/proc/self/fd')) - before[0], 1010)
+        finally:
+            for daemon in daemons:
+                daemon.stop()
+            eventloop.release(loop)
+        self.assertEqual(before, (len(os.listdir('/proc/self/fd')), threading.active_count()))
+
+    def test_no_more_descriptors(self):
+        """Where the hard limit leaves no room the error says what to do."""
+        used = len(os.listdir('/proc/self/fd'))
+        self.useFixture(fixtures.MonkeyPatch(
+            'resource.getrlimit', lambda which: (used + 8, used + 8)))
+        error = self.assertRaises(exceptions.LimitError, server.make_room)
+        self.assertIn('ulimit -Hn', str(error))
