@@ -122,6 +122,7 @@ def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
                 directories=arguments.directories, as_user=arguments.as_user)
             host.start()
             acquired.callback(host.stop)
+            host.install_tools()
             running[name] = host
         for host in running.values():
             for other in running.values():

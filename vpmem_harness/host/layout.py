@@ -43,7 +43,7 @@ class Layout:
         return self.root / 'answers'
 
     def make(self) -> None:
-        """Make the tree; it is readable by its owner alone.
+        """Make ``root``, for its owner alone; what lies below it is made when it is needed.
 
         :raises LimitError: when a socket's path would be longer than the kernel takes.
         """
@@ -53,8 +53,7 @@ class Layout:
                 f'the path of a socket in the directory of host {self.root.name!r} would have '
                 f'{longest} bytes, and the kernel takes {SOCKET_PATH_LIMIT}; choose a directory '
                 f'whose path is at least {longest - SOCKET_PATH_LIMIT} bytes shorter')
-        for directory in (self.root, self.bin, self.instances, self.answers):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700)
 
 
 def runtime_directory(parent: str | None = None) -> Path:

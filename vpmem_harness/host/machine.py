@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -76,6 +77,8 @@ class Host:
         self._first_region = first_region
         self.neighbours: dict[str, Hypervisor] = {}
         self._release = contextlib.ExitStack()
+        self._installing = threading.Lock()
+        self._tools: Tools | None = None
         self.pmem: PersistentMemory
         self.hypervisor: Hypervisor
         self.daemon: Daemon
@@ -103,11 +106,6 @@ class Host:
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=loop)
         self.daemon.start()
         acquired.callback(self.daemon.stop)
-        service = ToolService(loop, str(self.layout.tools_socket), self._answer)
-        acquired.callback(service.close)
-        self._tools = Tools(self.layout, self._run)
-        self._tools.install()
-        self.pmem.on_change(self._tools.forget)
 
     def _take_regions(self, acquired: contextlib.ExitStack) -> int:
         count = len(self.inventory.dimms)
@@ -115,6 +113,21 @@ class Host:
         first = numbers.REGIONS.take(count, asked)
         acquired.callback(numbers.REGIONS.give_back, count, first)
         return first
+
+    def install_tools(self) -> None:
+        """Put its ndctl, daxctl and daxio in place, unless they are.
+
+        That costs several files and a socket, so it waits until somebody looks for them.
+        """
+        with self._installing:
+            if self._tools is not None:
+                return
+            service = ToolService(self.daemon.loop, str(self.layout.tools_socket), self._answer)
+            self._release.callback(service.close)
+            tools = Tools(self.layout, self._run)
+            tools.install()
+            self.pmem.on_change(tools.forget)
+            self._tools = tools
 
     def introduce(self, other: Host) -> None:
         """Let this host's guests migrate to ``other``, by its name and by its socket's path."""
@@ -135,7 +148,8 @@ class Host:
         self.hypervisor.crash()
         self.pmem.reboot()
         self.hypervisor.reboot()
-        self._tools.refresh()
+        if self._tools is not None:
+            self._tools.refresh()
 
     # What programs meet
 
@@ -152,11 +166,13 @@ class Host:
     @property
     def bin_dir(self) -> Path:
         """The directory of its ndctl, daxctl and daxio."""
+        self.install_tools()
         return self.layout.bin
 
     @property
     def instances_path(self) -> Path:
         """A directory for a compute service's instances."""
+        self.layout.instances.mkdir(mode=0o700, exist_ok=True)
         return self.layout.instances
 
     @property
@@ -190,7 +206,7 @@ class Host:
 
             host.run('ndctl', 'list', '-X').out
         """
-        return self._tools.call(words)
+        return self._run(words)
 
     def _run(self, words: Sequence[str]) -> CommandResult:
         return self.pmem.run(words, as_root=not self.as_user, in_use=self._in_use())
@@ -202,6 +218,9 @@ class Host:
         if words[0] == 'reboot':
             self.reboot()
             return CommandResult(0, '', '')
-        result = self._tools.call(words)
-        self._tools.refresh()
+        tools = self._tools
+        if tools is None:
+            return self._run(words)
+        result = tools.call(words)
+        tools.refresh()
         return result

@@ -50,6 +50,8 @@ class Tools:
 
     def install(self) -> None:
         """Write the executables and render the listing that is asked for most."""
+        self._layout.bin.mkdir(mode=0o700)
+        self._layout.answers.mkdir(mode=0o700)
         words = {
             'answers': shlex.quote(str(self._layout.answers)),
             'client': shlex.quote(tool_client.__file__),
