@@ -56,7 +56,7 @@ class Builder:
             size=None if step.size is None else str(step.size),
             align=str(step.align) if mapped else None,
             sector_size=str(step.sector_size) if step.mode == 'sector' else None,
-            name=step.name), transcript, as_root=True)
+            name=step.name, uuid=step.raw_uuid), transcript, as_root=True)
         if region.labelled:
             device = provisioner.create(region)
         else:

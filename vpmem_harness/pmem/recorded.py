@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NoReturn
+from uuid import UUID
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import sizes, spec
@@ -42,6 +42,7 @@ class _Listed:
     size: int
     align: int
     uuid: str
+    raw_uuid: str | None
     name: str | None
     node: int
 
@@ -114,7 +115,8 @@ def _reconstruct(listed: Mapping[int, _Listed], region: int, steps: list[Step]) 
             steps.append(Create(region=region, size=raw, mode='raw'))
         else:
             steps.append(Create(region=region, size=raw, mode='devdax', map=one.map,
-                                align=one.align, name=one.name, uuid=one.uuid))
+                                align=one.align, name=one.name, uuid=one.uuid,
+                                raw_uuid=one.raw_uuid))
         if pad and number == 1:
             steps.append(Destroy(creation - 1))
         creation += 1
@@ -175,8 +177,9 @@ def _read(text: str) -> list[_Listed]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         _refuse('JSON', 'a list of namespaces', type(entries).__name__)
     listed = [_Entry(entry, number).listed() for number, entry in enumerate(entries)]
-    for field in ('dev', 'uuid'):
-        values = [getattr(one, field) for one in listed]
+    for field, values in (('dev', [one.dev for one in listed]),
+                          ('uuid', [uuid for one in listed for uuid in (one.uuid, one.raw_uuid)
+                                    if uuid is not None])):
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
             _refuse(field, 'a value for each namespace', f'{twice[0]} twice')
@@ -194,13 +197,13 @@ class _Entry:
     def listed(self) -> _Listed:
         """The namespace, checked."""
         fields = self._fields
+        self._check('mode', fields.get('mode'), ['devdax'])
         self._check_fields(fields, _FIELDS, _OPTIONAL_FIELDS, '')
         match = re.fullmatch(r'namespace(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,4})', str(fields['dev']),
                              re.ASCII)
         if not match:
             _refuse('dev', 'a name like namespace0.0', repr(fields['dev']))
         region, number = int(match[1]), int(match[2])
-        self._check('mode', fields['mode'], ['devdax'])
         self._check('map', fields['map'], ['dev', 'mem'])
         self._check('align', fields['align'], sizes.ALIGNMENTS)
         size = fields['size']
@@ -209,8 +212,9 @@ class _Entry:
         if number >= spec.COUNT_LIMIT:
             self._refuse('number', f'a label area of {spec.COUNT_LIMIT} slots', number)
         return _Listed(dev=match[0], region=region, number=number, map=fields['map'], size=size,
-                       align=fields['align'], uuid=self._uuid(), name=self._name(),
-                       node=self._node(region, number))
+                       align=fields['align'], uuid=self._uuid('uuid'),
+                       raw_uuid=self._uuid('raw_uuid') if 'raw_uuid' in fields else None,
+                       name=self._name(), node=self._node(region, number))
 
     def _node(self, region: int, number: int) -> int:
         """The NUMA node, from what the listing says of the device."""
@@ -237,14 +241,14 @@ class _Entry:
         self._check('numa_node', self._fields.get('numa_node', node), [node])
         return node
 
-    def _uuid(self) -> str:
-        text = str(self._fields['uuid'])
+    def _uuid(self, field: str) -> str:
+        text = str(self._fields[field])
         try:
-            valid = str(uuid.UUID(text)) == text != NO_UUID
+            valid = str(UUID(text)) == text != NO_UUID
         except ValueError:
             valid = False
         if not valid:
-            self._refuse('uuid', 'a UUID in its canonical form', self._fields['uuid'])
+            self._refuse(field, 'a UUID in its canonical form', self._fields[field])
         return text
 
     def _name(self) -> str | None:

@@ -13,8 +13,8 @@ class Create:
 
     ``size`` is the capacity in bytes; None takes the largest free extent, and on a DIMM without
     labels the whole, which is the only choice there. ``label`` is the label under which the
-    operator offers the namespace to servers, ``uuid`` the namespace's own when it must be known
-    beforehand.
+    operator offers the namespace to servers. ``uuid`` and ``raw_uuid``, that of its label, are
+    given where they must be known beforehand.
     """
 
     region: int = 0
@@ -26,6 +26,7 @@ class Create:
     name: str | None = None
     label: str | None = None
     uuid: str | None = None
+    raw_uuid: str | None = None
 
 
 @dataclass(frozen=True)

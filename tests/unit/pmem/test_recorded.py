@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import testtools
@@ -26,6 +27,14 @@ def listing_of(inventory: Inventory, seed: int = 1, **options: int) -> str:
     return memory.run(['ndctl', 'list', '-X']).out
 
 
+def recordings() -> Iterator[tuple[str, str, str]]:
+    """The step, the command and the output of each recorded listing of devdax namespaces."""
+    for recording in sorted((Path(__file__).parents[2] / 'golden' / 'ndctl').glob('*.jsonl')):
+        for step in map(json.loads, recording.read_text().splitlines()):
+            if step.get('cmd') in ('ndctl list -X', 'ndctl list -Xv'):
+                yield step['step'], step['cmd'], step['out']
+
+
 class RebuildTest(testtools.TestCase):
 
     def assertRebuilt(self, text: str) -> None:
@@ -38,11 +47,14 @@ class RebuildTest(testtools.TestCase):
 
     def test_sample_is_the_recording(self):
         """What comes with the package is what was recorded."""
-        recording = Path(__file__).parents[2] / 'golden' / 'ndctl' / 'session-a.jsonl'
-        steps = map(json.loads, recording.read_text().splitlines())
-        self.assertEqual(next(step['out'] for step in steps
-                              if step.get('step') == '05-devdax/list_X'),
-                         recorded.sample_listing())
+        self.assertIn(('05-devdax/list_X', 'ndctl list -X', recorded.sample_listing()),
+                      list(recordings()))
+
+    def test_every_recorded_listing(self):
+        """Each listing of each recorded machine comes out as it was printed."""
+        for step, command, text in recordings():
+            memory = recorded.from_listing(text).build(Randomness(2))
+            self.assertEqual(text, memory.run(command.split()).out, step)
 
     def test_capacities_are_those_of_the_recorded_host(self):
         """The sizes that were given to ndctl are inferred from those that it printed."""
@@ -140,7 +152,12 @@ class RefusalTest(testtools.TestCase):
     def test_uuid_twice(self):
         """Two namespaces cannot have one UUID."""
         self.entries[1]['uuid'] = self.entries[0]['uuid']
-        self.assertRefused('uuid')
+        self.assertRefused('uuid', 'twice')
+
+    def test_uuid_that_is_a_labels(self):
+        """Nor can a label have the UUID of another namespace."""
+        self.entries[1]['raw_uuid'] = self.entries[0]['uuid']
+        self.assertRefused('uuid', 'twice')
 
     def test_uuid_that_is_none(self):
         """An active devdax namespace has a UUID."""
