@@ -11,7 +11,7 @@ import struct
 import urllib.parse
 from typing import Final
 
-from vpmem_harness import eventloop, exceptions
+from vpmem_harness import eventloop, exceptions, listener
 from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept
 from vpmem_harness.libvirtd.wire.frames import FrameError
 from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session
@@ -191,7 +191,7 @@ class Daemon:
         self.clients: set[Client] = set()
         self._given_loop = loop
         self._loop: eventloop.EventLoop | None = None
-        self._listeners: list[eventloop.Listener] = []
+        self._listeners: list[listener.Listener] = []
 
     @property
     def uri(self) -> str:
@@ -234,8 +234,8 @@ class Daemon:
         if loop is None:
             return
         listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            listener.close(unlink=unlink)
+        for listening in listeners:
+            listening.close(unlink=unlink)
         loop.run_and_wait(self._cut_off)
         if self._given_loop is None:
             eventloop.release(loop)
@@ -248,7 +248,7 @@ class Daemon:
         for client in list(self.clients):
             client.close()
 
-    def _listen(self, path: str, readonly: bool) -> eventloop.Listener:
+    def _listen(self, path: str, readonly: bool) -> listener.Listener:
         make_room()
         return self.loop.listen(path, lambda sock: self._accept(sock, readonly))
 
