@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from vpmem_harness.cloud.flavors import Flavor
@@ -154,16 +155,25 @@ class ServerRecord:
 
 
 class SimulatedHost(Protocol):
-    """What a backend needs of a host: a socket to libvirt, tools on a PATH, a directory."""
+    """What a backend needs of a host; :class:`vpmem_harness.host.machine.Host` is one."""
+
+    name: str
 
     @property
-    def name(self) -> str: ...
+    def uri(self) -> str:
+        """Where libvirt is reached."""
+
     @property
-    def uri(self) -> str: ...
+    def bin_dir(self) -> Path:
+        """The directory of ndctl and daxio."""
+
     @property
-    def env(self) -> Mapping[str, str]: ...
+    def env(self) -> Mapping[str, str]:
+        """The environment in which programs find the host."""
+
     @property
-    def instances_path(self) -> object: ...
+    def instances_path(self) -> Path:
+        """A directory for the disks of the servers."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,10 @@ class ComputeHost:
 
     host: SimulatedHost
     pmem_namespaces: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.host.name
 
 
 class Backend(Protocol):

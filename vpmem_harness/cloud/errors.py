@@ -40,6 +40,11 @@ class InstanceNotFound(NotFound):
     msg_fmt = 'Instance %(instance_id)s could not be found.'
 
 
+class InstanceNotReady(Invalid):
+    msg_fmt = 'Instance %(instance_id)s is not ready'
+    status = 409
+
+
 class FlavorNotFound(NotFound):
     msg_fmt = 'Flavor %(flavor_id)s could not be found.'
     status = 400
@@ -56,12 +61,16 @@ class MigrationNotFoundByStatus(NotFound):
 
 
 class InstanceInvalidState(Invalid):
-    """A request that the server's state does not allow; the API answers 409."""
+    """A request that the server's state does not allow, with the API's message."""
 
     msg_fmt = (
-        'Instance %(instance_uuid)s in %(attr)s %(state)s. Cannot %(method)s while the instance '
-        'is in this state.')
+        "Cannot '%(action)s' instance %(server_id)s while it is in %(attr)s %(state)s")
     status = 409
+
+    def __init__(self, *, action: str, server_id: str, attr: str, state: object) -> None:
+        message = None if state is not None else (
+            f"Instance {server_id} is in an invalid state for '{action}'")
+        super().__init__(message, action=action, server_id=server_id, attr=attr, state=state)
 
 
 class CannotResizeToSameFlavor(NovaException):
@@ -74,12 +83,18 @@ class CannotMigrateToSameHost(NovaException):
     status = 400
 
 
+class CannotResizeDisk(NovaException):
+    msg_fmt = 'Server disk was unable to be resized because: %(reason)s'
+    status = 400
+
+
 class UnableToMigrateToSelf(Invalid):
     msg_fmt = 'Unable to migrate instance (%(instance_id)s) to current host (%(host)s).'
 
 
 class ServiceUnavailable(Invalid):
     msg_fmt = 'Service is unavailable at this time.'
+    status = 409
 
 
 class ComputeServiceUnavailable(ServiceUnavailable):

@@ -27,6 +27,10 @@ T = TypeVar('T')
 DELETING_STATES = frozenset({TaskState.DELETING})
 
 
+#: A migration with one of these has left its source.
+_MOVED = ('post-migrating', 'finished', 'confirming', 'reverting')
+
+
 @dataclass(frozen=True)
 class Resource:
     """One namespace that is claimed: Nova's Resource with its LibvirtVPMEMDevice.
@@ -106,9 +110,9 @@ class Instance:
     launched_at: datetime.datetime | None = None
     fault: Fault | None = None
     deleted: bool = False
+    #: What hosts that the instance has gone from still hold for it, until they clean it up.
+    left_behind: dict[str, tuple[Resource, ...]] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
-    #: Operations on one instance exclude each other, as under Nova's synchronized(instance.uuid).
-    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
     def name(self) -> str:
@@ -132,7 +136,8 @@ class Instance:
 
     def record(self) -> ServerRecord:
         context = self.migration_context
-        old = context.old_resources if context is not None and self.old_flavor is not None else ()
+        moved = context is not None and context.migration.status in _MOVED
+        old = context.old_resources if context is not None and moved else ()
         return ServerRecord(
             id=self.uuid,
             name=self.display_name,
@@ -248,6 +253,12 @@ class Database:
             for name, value in changes.items():
                 setattr(instance, name, value)
             self.changed()
+
+    def left_behind(self, host: str) -> list[tuple[Instance, tuple[Resource, ...]]]:
+        """What servers that have gone from a host still hold there, deleted ones included."""
+        with self.lock:
+            return [(one, one.left_behind[host]) for one in self._instances.values()
+                    if host in one.left_behind]
 
     # Migrations
 

@@ -20,12 +20,16 @@ class ProcessExecutionError(OSError):
 
 
 class Executables:
-    """The commands on a host's PATH.
+    """The commands of one host.
 
-    :param env: the whole environment of what is run; kept small, for it is copied each time.
+    They are looked for in the host's own directory and nowhere else: what is missing there must
+    not be found on the machine that the harness runs on.
+
+    :param env: the environment of what is run.
     """
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, directory: object, env: Mapping[str, str]) -> None:
+        self._directory = str(directory)
         self._env = dict(env)
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
@@ -34,10 +38,10 @@ class Executables:
     def execute(self, *argv: str) -> str:
         """Run a command to its end and return its standard output.
 
-        :raises FileNotFoundError: when the PATH has no such command.
+        :raises FileNotFoundError: when the host has no such command.
         :raises ProcessExecutionError: when it ends with another status than 0.
         """
-        path = shutil.which(argv[0], path=self._env.get('PATH', ''))
+        path = shutil.which(argv[0], path=self._directory)
         if path is None:
             raise FileNotFoundError(2, 'No such file or directory', argv[0])
         # Descriptors are not inherited by default: to leave them be lets Python use posix_spawn,

@@ -1,0 +1,194 @@
+"""The cloud without OpenStack: Nova's behaviour on the hosts' real boundaries."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import libvirt
+from oslo_log import log as logging
+
+from vpmem_harness.cloud.api import (
+    ComputeHost,
+    InstanceAction,
+    Inventory,
+    MigrationRecord,
+    ServerRecord,
+)
+from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.stub.compute_api import API
+from vpmem_harness.cloud.stub.conductor import Conductor
+from vpmem_harness.cloud.stub.context import Services
+from vpmem_harness.cloud.stub.database import Database
+from vpmem_harness.cloud.stub.driver import quiet
+from vpmem_harness.cloud.stub.guest import Owner
+from vpmem_harness.cloud.stub.ledger import Ledger
+from vpmem_harness.cloud.stub.scheduler import Scheduler
+from vpmem_harness.cloud.stub.startup import ComputeService
+from vpmem_harness.cloud.stub.workers import Workers
+from vpmem_harness.exceptions import HarnessError
+from vpmem_harness.randomness import Randomness
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar('T')
+
+#: Seconds that work in progress gets to end by itself before it is cut off.
+GRACE = 5.0
+
+
+class Identifiers:
+    """UUIDs from one stream, whichever thread asks."""
+
+    def __init__(self, randomness: Randomness) -> None:
+        self._randomness = randomness
+        self._lock = threading.Lock()
+
+    def uuid(self) -> str:
+        with self._lock:
+            return self._randomness.uuid()
+
+
+class StubBackend:
+    """A cloud on simulated hosts; see :class:`~vpmem_harness.cloud.api.Backend`.
+
+    :param allow_resize_to_same_host: Nova's option of the name.
+    :param disconnect: makes the hosts drop this program's connections; called when a call to a
+        host still hangs while the cloud is stopped.
+    """
+
+    name = 'stub'
+
+    def __init__(
+        self,
+        hosts: Sequence[ComputeHost],
+        randomness: Randomness,
+        *,
+        allow_resize_to_same_host: bool = False,
+        shelved_offload_time: int = 0,
+        disconnect: Callable[[], None] | None = None,
+    ) -> None:
+        identifiers = Identifiers(randomness.derive('identifiers'))
+        self._disconnect = disconnect
+        ledger = Ledger()
+        providers = {one.host.name: identifiers.uuid() for one in hosts}
+        for name, uuid in providers.items():
+            ledger.create_provider(uuid, name)
+        self.services = Services(
+            Database(), ledger, Workers('vpmem-cloud'), randomness,
+            Owner(identifiers.uuid(), identifiers.uuid().replace('-', '')),
+            lambda: datetime.datetime.now(datetime.UTC), identifiers.uuid, providers,
+            shelved_offload_time=shelved_offload_time,
+            allow_resize_to_same_host=allow_resize_to_same_host)
+        self.services.conductor = Conductor(
+            self.services, Scheduler(ledger, self.compute_is_up))
+        self._api = API(self.services, image_id=identifiers.uuid())
+        for one in hosts:
+            self.services.computes[one.host.name] = ComputeService(
+                one.host, self.services, one.pmem_namespaces)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What Placement is to Nova."""
+        return self.services.ledger
+
+    def start(self) -> None:
+        """Start every compute service; one that cannot start stops those that have."""
+        libvirt.registerErrorHandler(quiet, None)
+        try:
+            for compute in self.services.computes.values():
+                compute.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the services and join every thread.
+
+        Work that does not end is cut off: its commands are killed, and if a call to libvirt
+        still hangs, its host is told to drop the connection, which ends the call.
+
+        :raises HarnessError: when a thread cannot be ended even so.
+        """
+        workers = self.services.workers
+        workers.close()
+        ended = workers.join(GRACE)
+        for compute in self.services.computes.values():
+            compute.kill()
+        if not ended and not workers.join(GRACE):
+            if self._disconnect is not None:
+                self._disconnect()
+            if not workers.join(GRACE):
+                raise HarnessError(
+                    'a call to a host hangs and cannot be ended; release the fault that holds '
+                    'it before the cloud is cleaned up')
+
+    # Hosts
+
+    def start_compute(self, host: str) -> None:
+        self.services.compute(host).start()
+
+    def stop_compute(self, host: str) -> None:
+        self.services.compute(host).stop(GRACE)
+
+    def kill_compute(self, host: str) -> None:
+        self.services.compute(host).kill()
+
+    def compute_is_up(self, host: str) -> bool:
+        compute = self.services.compute(host)
+        return compute.is_up and not compute.disabled
+
+    def set_pmem_namespaces(self, host: str, value: Sequence[str]) -> None:
+        self.services.compute(host).pmem_namespaces = tuple(value)
+
+    def run_periodic_tasks(self, host: str | None = None) -> None:
+        for compute in list(self.services.computes.values()):
+            if host in (None, compute.host):
+                compute.run_periodic_tasks()
+
+    def provider_uuid(self, host: str) -> str:
+        return self.services.compute(host).provider_uuid
+
+    def inventories(self, host: str) -> dict[str, Inventory]:
+        return self.ledger.inventories(self.provider_uuid(host))
+
+    def usages(self, host: str) -> dict[str, int]:
+        return self.ledger.usages(self.provider_uuid(host))
+
+    def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
+        return self.ledger.allocations_for_consumer(consumer).allocations
+
+    def assigned_namespaces(self, host: str) -> dict[str, str]:
+        return self.services.compute(host).assigned_namespaces()
+
+    # Flavors and servers
+
+    def create_flavor(self, flavor: Flavor) -> None:
+        self._api.create_flavor(flavor)
+
+    def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
+        return self._api.create_server(name, flavor, host)
+
+    def request(self, server: str, action: str, **arguments: object) -> str:
+        return self._api.request(server, action, **arguments)
+
+    def server(self, server: str) -> ServerRecord:
+        with self.services.database.lock:
+            return self.services.database.instance(server).record()
+
+    def servers(self) -> list[ServerRecord]:
+        with self.services.database.lock:
+            return [instance.record() for instance in self.services.database.instances()]
+
+    def actions(self, server: str) -> list[InstanceAction]:
+        with self.services.database.lock:
+            instance = self.services.database.any_instance(server)
+            return [action.record() for action in instance.actions]
+
+    def migrations(self, server: str | None = None) -> list[MigrationRecord]:
+        return [one.record() for one in self.services.database.migrations(server)]
+
+    def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
+        return self.services.database.wait_for(found, seconds)

@@ -1,0 +1,378 @@
+"""The compute service of one host: its life, and what its operations have in common."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import libvirt
+import os_resource_classes as orc
+from oslo_log import log as logging
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.api import Inventory, SimulatedHost, VPMEMDevice
+from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.states import PowerState, TaskState, VMState
+from vpmem_harness.cloud.stub import placement_errors, pmem_namespaces
+from vpmem_harness.cloud.stub.context import RequestContext, Services
+from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
+from vpmem_harness.cloud.stub.driver import LibvirtDriver
+from vpmem_harness.cloud.stub.guest import Guest, domain_xml
+from vpmem_harness.cloud.stub.tracker import ResourceTracker
+
+LOG = logging.getLogger(__name__)
+
+#: GiB that a host has for disks: a property of the simulated machine, not of the one it runs on.
+LOCAL_GB = 4096
+
+#: Nova's defaults: ``initial_cpu_allocation_ratio`` and ``reserved_host_memory_mb``.
+CPU_ALLOCATION_RATIO = 4.0
+RESERVED_HOST_MEMORY_MB = 512
+
+P = ParamSpec('P')
+S = TypeVar('S', bound='ComputeBase')
+
+
+class ServiceKilled(BaseException):
+    """The service that does this work has been killed: nothing more may happen in its name.
+
+    Not an Exception, so that no clean-up of an operation runs, as none would in a process that
+    has got SIGKILL.
+    """
+
+
+class _Life:
+    """One run of a compute service, from its start to its end."""
+
+    def __init__(self) -> None:
+        self.locks: collections.defaultdict[str, threading.RLock] = collections.defaultdict(
+            threading.RLock)
+        self.tasks = 0
+        self.ending = False
+
+
+Step = Callable[Concatenate[S, RequestContext, Instance, P], None]
+
+
+def step(event: str) -> Callable[[Step[S, P]], Step[S, P]]:
+    """Make a method one step of a request, with the event that Nova records for it.
+
+    Steps on one instance exclude each other. A step that fails leaves a fault and an event with
+    its traceback, and a server without a task, as Nova's decorators wrap_instance_event,
+    wrap_instance_fault and reverts_task_state do.
+    """
+    def decorate(method: Step[S, P]) -> Step[S, P]:
+        def run(
+            self: S, context: RequestContext, instance: Instance, /,
+            *args: P.args, **kwargs: P.kwargs,
+        ) -> None:
+            database = self.services.database
+            with self.instance_lock(instance):
+                begun = database.start_event(context.action, event, self.host)
+                failure = None
+                try:
+                    method(self, context, instance, *args, **kwargs)
+                except Exception as error:
+                    self.check_alive()
+                    failure = ''.join(traceback.format_exception(error))
+                    LOG.warning('%s failed: %s', event, error)
+                    self.services.add_fault(instance, error)
+                    self.revert_task_state(instance, error)
+                self.check_alive()
+                database.finish_event(context.action, begun, failure)
+        functools.update_wrapper(run, method)
+        return run
+    return decorate
+
+
+class ComputeBase:
+    """The life of a compute service, and what its operations share."""
+
+    def __init__(
+        self, host: SimulatedHost, services: Services, option: Sequence[str],
+    ) -> None:
+        self.host = host.name
+        self.services = services
+        self.pmem_namespaces = tuple(option)
+        self.disabled = False
+        self.failed_builds = 0
+        self._simulated = host
+        self._changed = threading.Condition()
+        self._life: _Life | None = None
+        self._current = threading.local()
+        self._inbox: list[Callable[[_Life], None]] = []
+        self._driver: LibvirtDriver | None = None
+        self._tracker: ResourceTracker | None = None
+
+    # Its life
+
+    @property
+    def is_up(self) -> bool:
+        life = self._life
+        return life is not None and not life.ending
+
+    @property
+    def driver(self) -> LibvirtDriver:
+        self.check_alive()
+        assert self._driver is not None  # noqa: S101 - a service that runs has one
+        return self._driver
+
+    @property
+    def tracker(self) -> ResourceTracker:
+        self.check_alive()
+        assert self._tracker is not None  # noqa: S101 - as above
+        return self._tracker
+
+    @property
+    def provider_uuid(self) -> str:
+        return self.services.providers[self.host]
+
+    def start(self) -> None:
+        """Read the configuration and the host, take up the claims, and then the work that waits.
+
+        :raises PMEMNamespaceConfigInvalid: when the configuration does not fit the host.
+        :raises GetPMEMNamespacesFailed: when ndctl fails.
+        :raises HypervisorUnavailable: when libvirt does not answer.
+        """
+        if self.is_up:
+            return
+        driver = LibvirtDriver(self._simulated)
+        try:
+            devices = pmem_namespaces.discover(self.pmem_namespaces, driver.list_namespaces)
+            tracker = ResourceTracker(
+                self.host, self.provider_uuid, devices, driver.numa_cells(),
+                self.services.randomness.derive('claims', self.host))
+        except BaseException:
+            driver.close()
+            raise
+        life = _Life()
+        with self._changed:
+            self._driver, self._tracker, self._life = driver, tracker, life
+        self.in_service(self.init_host)
+        with self._changed:
+            waiting, self._inbox = self._inbox, []
+        for work in waiting:
+            self._submit(work)
+
+    def in_service(self, work: Callable[[], None]) -> None:
+        """Do work in the service's name, in the caller's thread."""
+        before = getattr(self._current, 'life', None)
+        self._current.life = self._life
+        try:
+            work()
+        finally:
+            self._current.life = before
+
+    def init_host(self) -> None:
+        """What a service does before it takes work; the operations add to it."""
+
+    def stop(self, seconds: float) -> bool:
+        """End once the work in progress is done.
+
+        What is not done after ``seconds`` is cut off, as systemd does; then this is False.
+        """
+        with self._changed:
+            life = self._life
+            if life is None:
+                return True
+            life.ending = True
+            done = self._changed.wait_for(lambda: life.tasks == 0, seconds)
+        self.kill()
+        return done
+
+    def kill(self) -> None:
+        """End on the spot; work in progress gets no further than its next step."""
+        with self._changed:
+            self._life = None
+            driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.executables.terminate()
+            driver.close()
+
+    def cast(self, work: Callable[..., None], *args: Any) -> None:
+        """Have work done soon. What is cast to a service that is down waits until it starts."""
+        def run(life: _Life) -> None:
+            self._current.life = life
+            try:
+                work(*args)
+            except ServiceKilled:
+                LOG.debug('A compute service was killed at its work')
+            finally:
+                self._current.life = None
+        self._submit(run)
+
+    def _submit(self, work: Callable[[_Life], None]) -> None:
+        with self._changed:
+            life = self._life
+            if life is None or life.ending:
+                self._inbox.append(work)
+                return
+            life.tasks += 1
+
+        def run() -> None:
+            try:
+                work(life)
+            finally:
+                with self._changed:
+                    life.tasks -= 1
+                    self._changed.notify_all()
+        self.services.workers.submit(run)
+
+    def check_alive(self) -> None:
+        """Go on only if the run of the service that began this work goes on.
+
+        :raises ServiceKilled: when it has ended.
+        """
+        life = getattr(self._current, 'life', None)
+        if life is not None and life is not self._life:
+            raise ServiceKilled
+
+    def instance_lock(self, instance: Instance) -> threading.RLock:
+        """Nova's ``synchronized(instance.uuid)``: it holds within one process."""
+        self.check_alive()
+        return self._current.life.locks[instance.uuid]  # type: ignore[no-any-return]
+
+    # Records
+
+    def save(
+        self, instance: Instance, expected_task_state: Iterable[TaskState | None] | None = None,
+        **changes: object,
+    ) -> None:
+        """Change an instance, unless the service has been killed."""
+        self.check_alive()
+        self.services.database.save(instance, expected_task_state, **changes)
+
+    def save_migration(self, migration: Migration, **changes: object) -> None:
+        """Change a migration, unless the service has been killed."""
+        self.check_alive()
+        self.services.database.save_migration(migration, **changes)
+
+    def revert_task_state(self, instance: Instance, error: Exception) -> None:
+        """Leave no task behind a failed step, unless it is that the server is going away."""
+        if isinstance(
+                error, errors.UnexpectedDeletingTaskStateError | errors.InstanceNotFound):
+            return
+        with self.services.database.lock:
+            if not instance.deleted and instance.task_state != TaskState.DELETING:
+                self.save(instance, task_state=None)
+
+    def error_out(self, instance: Instance) -> None:
+        """Nova's _set_instance_obj_error_state: the task is left for the step to revert."""
+        if not instance.deleted:
+            self.save(instance, vm_state=VMState.ERROR)
+
+    # What is left behind
+
+    def leave_behind(self, instance: Instance, resources: Iterable[Resource]) -> None:
+        """Note what this host holds of a server that has gone from it, until it is cleaned up."""
+        with self.services.database.lock:
+            instance.left_behind[self.host] = tuple(resources)
+
+    def clean_up(self, instance: Instance) -> None:
+        """Remove what a server has left behind on this host, its data first.
+
+        The claims hold until that is done: nobody gets a namespace with another's data on it.
+        """
+        with self.instance_lock(instance):
+            resources = instance.left_behind.get(self.host)
+            if resources is None:
+                return
+            still_here = not instance.deleted and instance.host == self.host
+            if not still_here:
+                self.driver.destroy(instance.uuid)
+            self.wipe(resources)
+            if not still_here:
+                self.driver.undefine(instance.uuid)
+                self.driver.remove_image(instance.uuid)
+            self.driver.remove_aside_image(instance.uuid)
+            self.tracker.release(instance, resources)
+            with self.services.database.lock:
+                del instance.left_behind[self.host]
+
+    # The host
+
+    def audit(self) -> None:
+        """Report the inventory, and check the claims against the configuration.
+
+        Source: nova/compute/resource_tracker.py, update_available_resource; what goes wrong is
+        logged, and the service runs on.
+        """
+        database = self.services.database
+        with database.lock:
+            here = [one for one in database.instances() if one.host == self.host]
+            moving = [one for one in database.instances() if one.migration_context is not None]
+            left = database.left_behind(self.host)
+        try:
+            self.tracker.restore(here, moving, left)
+        except errors.AssignedResourceNotFound as error:
+            LOG.error('Error updating resources for node: %s', error)
+        self.report_inventory()
+
+    def report_inventory(self) -> None:
+        """Tell Placement what the host has."""
+        memory, cpus = self.driver.memory_and_cpus()
+        inventories = {
+            orc.VCPU: Inventory(
+                cpus, max_unit=cpus, allocation_ratio=CPU_ALLOCATION_RATIO),
+            orc.MEMORY_MB: Inventory(
+                memory, reserved=min(RESERVED_HOST_MEMORY_MB, memory), max_unit=memory),
+            orc.DISK_GB: Inventory(LOCAL_GB, max_unit=LOCAL_GB),
+            **self.tracker.inventories(),
+        }
+        ledger = self.services.ledger
+        while ledger.inventories(self.provider_uuid) != inventories:
+            generation = ledger.provider_generation(self.provider_uuid)
+            try:
+                ledger.set_inventories(self.provider_uuid, generation, inventories)
+            except placement_errors.ResourceProviderGenerationConflict:
+                continue
+            except placement_errors.InventoryInUse as error:
+                LOG.error('Error updating resources for node: %s', error)
+                return
+
+    def allocated_here(self, consumer: str) -> dict[str, int]:
+        """What a consumer holds of this host."""
+        held = self.services.ledger.allocations_for_consumer(consumer)
+        return held.allocations.get(self.provider_uuid, {})
+
+    def guest_xml(
+        self, instance: Instance, flavor: Flavor | None = None, rescue: bool = False,
+    ) -> str:
+        """The domain of an instance on this host, on the namespaces that it holds."""
+        flavor = flavor or instance.flavor
+        return domain_xml(Guest(
+            uuid=instance.uuid,
+            name=instance.name,
+            display_name=instance.display_name,
+            created=self.services.now(),
+            flavor=flavor,
+            image_id=instance.image_id,
+            owner=self.services.owner,
+            instance_path=str(self.driver.instance_path(instance.uuid)),
+            cell=instance.cell,
+            vpmems=self.devices(instance.ordered(instance.resources, flavor)),
+            rescue=rescue))
+
+    def devices(self, resources: Iterable[Resource]) -> list[VPMEMDevice]:
+        """Claimed resources as this host has them now."""
+        return [(self.tracker.present(one) or one).device for one in resources]
+
+    def wipe(self, resources: Iterable[Resource]) -> None:
+        """Write zeroes over claimed namespaces."""
+        self.driver.wipe(self.devices(resources))
+
+    def observe(self, instance: Instance) -> PowerState:
+        """What the hypervisor says of an instance."""
+        try:
+            return self.driver.power_state(instance.uuid)
+        except libvirt.libvirtError as error:
+            LOG.warning('The power state of a server could not be read: %s', error)
+            return PowerState.NOSTATE
+
+    def assigned_namespaces(self) -> dict[str, str]:
+        tracker = self._tracker
+        return {} if tracker is None else tracker.assigned()

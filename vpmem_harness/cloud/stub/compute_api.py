@@ -1,0 +1,189 @@
+"""Requests to servers, as Nova's API takes them.
+
+Source: nova/compute/api.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.flavors import Flavor, validate_extra_specs
+from vpmem_harness.cloud.states import VMState
+from vpmem_harness.cloud.stub import requests
+from vpmem_harness.cloud.stub.context import RequestContext, Services
+from vpmem_harness.cloud.stub.database import Instance
+
+#: What sends a request on its way, once it has been recorded.
+Send = Callable[[RequestContext], None]
+
+
+class API:
+    """Checks a request, records it, and sends it to who does it."""
+
+    def __init__(self, services: Services, image_id: str) -> None:
+        self.services = services
+        self._image_id = image_id
+        self._flavors: dict[str, Flavor] = {}
+
+    def create_flavor(self, flavor: Flavor) -> None:
+        """Make a flavor known.
+
+        :raises ValidationError: when its extra specs are not allowed.
+        """
+        validate_extra_specs(flavor.extra_specs)
+        self._flavors[flavor.flavorid] = flavor
+
+    def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
+        """Record a server and have it built; returns its id and that of the request."""
+        self._check_flavor(flavor)
+        if host is not None:
+            self.services.compute(host)
+        database = self.services.database
+        with database.lock:
+            instance = Instance(
+                self.services.new_uuid(), database.next_number(), name, flavor,
+                self.services.now(), self._image_id)
+            context = self._begin(instance, 'create')
+            database.add_instance(instance)
+        conductor = self.services.conductor
+        conductor.cast(conductor.build_instance, context, instance, host)
+        return instance.uuid, context.request_id
+
+    def request(self, server: str, action: str, **arguments: object) -> str:
+        """Send a request to a server; returns its id."""
+        request = f'reboot:{arguments["type"]}' if action == 'reboot' else action
+        database = self.services.database
+        with database.lock:
+            instance = database.instance(server)
+            rule = requests.check(instance, request)
+            if rule.step:
+                send = self._on_host(instance, rule.step, *arguments.values())
+            else:
+                send = self._special[action](self, instance, **arguments)
+            if rule.task is not None:
+                database.save(instance, task_state=rule.task)
+            context = self._begin(instance, rule.action or action)
+        send(context)
+        return context.request_id
+
+    def _begin(self, instance: Instance, action: str) -> RequestContext:
+        request_id = f'req-{self.services.new_uuid()}'
+        record = self.services.database.start_action(instance, action, request_id)
+        return RequestContext(request_id, record)
+
+    def _check_flavor(self, flavor: Flavor) -> None:
+        if flavor.flavorid not in self._flavors:
+            raise errors.FlavorNotFound(flavor_id=flavor.flavorid)
+
+    def _on_host(self, instance: Instance, step: str, *arguments: object) -> Send:
+        if instance.host is None:
+            # Nova: check_instance_host.
+            raise errors.InstanceNotReady(instance_id=instance.uuid)
+        compute = self.services.compute(instance.host)
+        return lambda context: compute.cast(
+            getattr(compute, step), context, instance, *arguments)
+
+    # Requests that one host's service does not do alone. Each is called under the lock of the
+    # records, and returns what sends it.
+
+    def _delete(self, instance: Instance) -> Send:
+        if instance.host is None or not self.services.compute(instance.host).is_up:
+            return lambda context: self.delete_local(instance)
+        move = instance.migration_context
+        if move is not None and instance.vm_state == VMState.RESIZED:
+            source, migration = self.services.compute(move.migration.source_compute), move.migration
+            if source.is_up:
+                return lambda context: source.cast(
+                    source.confirm_for_deleting, context, instance, migration)
+        return self._on_host(instance, 'terminate_instance')
+
+    def delete_local(self, instance: Instance) -> None:
+        """Delete a server that no service can be asked about; its host cleans up on return."""
+        services = self.services
+        with services.database.lock:
+            move = instance.migration_context
+            if instance.host is not None:
+                services.compute(instance.host).leave_behind(instance, instance.resources)
+            if move is not None:
+                services.conductor.release_allocations(move.migration.uuid)
+                services.database.save_migration(move.migration, status='error')
+                services.compute(move.migration.source_compute).leave_sides(instance, move)
+            services.conductor.release_allocations(instance.uuid)
+            services.database.save(
+                instance, vm_state=VMState.DELETED, task_state=None, resources=(),
+                migration_context=None, deleted=True)
+        for host in list(instance.left_behind):
+            compute = services.compute(host)
+            compute.cast(compute.clean_up, instance)
+
+    def _resize(self, instance: Instance, flavor: Flavor, host: str | None = None) -> Send:
+        self._check_flavor(flavor)
+        if flavor == instance.flavor:
+            raise errors.CannotResizeToSameFlavor()
+        if flavor.disk == 0 and instance.flavor.disk != 0:
+            raise errors.CannotResizeDisk(reason='Resize to zero disk flavor is not allowed.')
+        same_host = self.services.allow_resize_to_same_host
+        return self._move(instance, flavor, host, [] if same_host or host else [instance.host])
+
+    def _migrate(self, instance: Instance, host: str | None = None) -> Send:
+        if host is not None and host == instance.host:
+            raise errors.CannotMigrateToSameHost()
+        return self._move(instance, instance.flavor, host, [instance.host])
+
+    def _move(
+        self, instance: Instance, flavor: Flavor, host: str | None, ignored: list[str | None],
+    ) -> Send:
+        if instance.host is None or not self.services.compute(instance.host).is_up:
+            raise errors.ServiceUnavailable()
+        if host is not None:
+            self.services.compute(host)
+        conductor = self.services.conductor
+        ignore = [name for name in ignored if name is not None]
+        return lambda context: conductor.cast(
+            conductor.migrate_server, context, instance, flavor, host, ignore)
+
+    def _confirm_resize(self, instance: Instance) -> Send:
+        migration = self.services.database.migration(instance.uuid, 'finished')
+        self.services.database.save_migration(migration, status='confirming')
+        source = self.services.compute(migration.source_compute)
+        return lambda context: source.cast(source.confirm_resize, context, instance, migration)
+
+    def _revert_resize(self, instance: Instance) -> Send:
+        migration = self.services.database.migration(instance.uuid, 'finished')
+        self.services.database.save_migration(migration, status='reverting')
+        return self._on_host(instance, 'revert_resize', migration)
+
+    def _unshelve(self, instance: Instance, host: str | None = None) -> Send:
+        conductor = self.services.conductor
+        if host is not None:
+            self.services.compute(host)
+        return lambda context: conductor.cast(
+            conductor.unshelve_instance, context, instance, host)
+
+    def _live_migrate(self, instance: Instance, host: str | None = None) -> Send:
+        if host is not None:
+            self.services.compute(host)
+        conductor = self.services.conductor
+        return lambda context: conductor.cast(
+            conductor.live_migrate_instance, context, instance, host)
+
+    def _evacuate(self, instance: Instance, host: str | None = None) -> Send:
+        if instance.host is not None and self.services.compute(instance.host).is_up:
+            raise errors.ComputeServiceInUse(host=instance.host)
+        if host is not None:
+            self.services.compute(host)
+        conductor = self.services.conductor
+        return lambda context: conductor.cast(
+            conductor.evacuate_instance, context, instance, host)
+
+    _special: dict[str, Callable[..., Send]] = {
+        'delete': _delete,
+        'resize': _resize,
+        'migrate': _migrate,
+        'confirmResize': _confirm_resize,
+        'revertResize': _revert_resize,
+        'unshelve': _unshelve,
+        'live-migration': _live_migrate,
+        'evacuate': _evacuate,
+    }

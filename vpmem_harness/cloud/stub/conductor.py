@@ -1,0 +1,296 @@
+"""The conductor: schedules builds and moves, and passes them on when a host fails.
+
+Source: nova/conductor/manager.py and nova/conductor/tasks/migrate.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from collections.abc import Callable, Collection
+
+from oslo_log import log as logging
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.states import TaskState, VMState
+from vpmem_harness.cloud.stub import placement_errors
+from vpmem_harness.cloud.stub.context import RequestContext, Services
+from vpmem_harness.cloud.stub.database import Instance, Migration
+from vpmem_harness.cloud.stub.ledger import AllocationRequest
+from vpmem_harness.cloud.stub.scheduler import MAX_ATTEMPTS, RequestSpec, Scheduler, Selection
+
+LOG = logging.getLogger(__name__)
+
+
+class Conductor:
+    """Carries requests from the API to the compute services."""
+
+    def __init__(self, services: Services, scheduler: Scheduler) -> None:
+        self.services = services
+        self.scheduler = scheduler
+
+    def cast(self, work: Callable[..., None], *args: object, **kwargs: object) -> None:
+        """Have work done soon."""
+        self.services.workers.submit(functools.partial(work, *args, **kwargs))
+
+    def spec(
+        self, instance: Instance, flavor: Flavor, host: str | None = None,
+        ignore_hosts: Collection[str] = (),
+    ) -> RequestSpec:
+        owner = self.services.owner
+        return RequestSpec(
+            instance.uuid, flavor.resources, owner.project_id, owner.user_id, host, ignore_hosts)
+
+    # Builds
+
+    def build_instance(
+        self, context: RequestContext, instance: Instance, host: str | None,
+    ) -> None:
+        """Find a host for a new server, and have it built there."""
+        database = self.services.database
+        begun = database.start_event(
+            context.action, 'conductor_schedule_and_build_instances', None)
+        try:
+            selected = self.scheduler.select_destinations(
+                self.spec(instance, instance.flavor, host))
+        except errors.NoValidHost as error:
+            self._bury(instance, error)
+            database.finish_event(context.action, begun, _traceback(error))
+            return
+        self._cast_build(context, instance, selected)
+        database.finish_event(context.action, begun)
+
+    def reschedule_build(
+        self, context: RequestContext, instance: Instance, reason: str,
+    ) -> None:
+        """Try the next host after one has failed to build a server.
+
+        :param reason: what the last host failed with.
+        """
+        context.attempts += 1
+        try:
+            if context.attempts > MAX_ATTEMPTS:
+                raise errors.MaxRetriesExceeded(reason=(
+                    f'Exceeded max scheduling attempts {MAX_ATTEMPTS} for instance '
+                    f'{instance.uuid}. Last exception: {reason}'))
+            selected = self.next_alternate(context, self.spec(instance, instance.flavor))
+        except errors.NoValidHost as error:
+            self._bury(instance, error)
+            return
+        self._cast_build(context, instance, selected)
+
+    def next_alternate(self, context: RequestContext, spec: RequestSpec) -> list[Selection]:
+        """The next alternate that still has the room, claimed, and those after it.
+
+        :raises MaxRetriesExceeded: when there is none.
+        """
+        alternates = list(context.alternates)
+        while alternates:
+            if self.scheduler.claim(spec, alternates[0]):
+                return alternates
+            del alternates[0]
+        raise errors.MaxRetriesExceeded(reason=(
+            'Exhausted all hosts available for retrying build failures for instance '
+            f'{spec.consumer}.'))
+
+    def _cast_build(
+        self, context: RequestContext, instance: Instance, selected: list[Selection],
+    ) -> None:
+        context.alternates = selected[1:]
+        compute = self.services.compute(selected[0].service_host)
+        if instance.deleted:
+            self.release_allocations(instance.uuid)
+            return
+        compute.cast(compute.build_and_run_instance, context, instance)
+
+    def _bury(self, instance: Instance, error: Exception) -> None:
+        """Nova's set_vm_state_and_notify: ERROR, and then the fault."""
+        database = self.services.database
+        with database.lock:
+            if not instance.deleted and instance.task_state != TaskState.DELETING:
+                database.save(instance, vm_state=VMState.ERROR, task_state=None)
+                self.services.add_fault(instance, error)
+
+    def release_allocations(self, consumer: str) -> None:
+        try:
+            self.services.ledger.delete_allocations(consumer)
+        except placement_errors.NoAllocations:
+            LOG.debug('There was nothing to give back')
+
+    # Cold moves
+
+    def migrate_server(
+        self, context: RequestContext, instance: Instance, flavor: Flavor,
+        host: str | None, ignore_hosts: Collection[str],
+    ) -> None:
+        """Find a host for a server that is resized or migrated, and have it prepared there.
+
+        What the server holds passes to the migration first, so that both sides are held.
+        """
+        database = self.services.database
+        begun = database.start_event(context.action, 'conductor_migrate_server', None)
+        kind = 'resize' if flavor != instance.flavor else 'migration'
+        assert instance.host is not None  # noqa: S101 - the API has seen to it
+        migration = Migration(
+            self.services.new_uuid(), instance.uuid, kind, source_compute=instance.host)
+        database.add_migration(migration)
+        failure = None
+        try:
+            self.move_allocations(instance.uuid, migration.uuid)
+            try:
+                selected = self.scheduler.select_destinations(
+                    self.spec(instance, flavor, host, ignore_hosts))
+            except errors.NoValidHost:
+                self.move_allocations(migration.uuid, instance.uuid)
+                raise
+            self._cast_prep_resize(context, instance, flavor, migration, selected)
+        except errors.NovaException as error:
+            failure = self.give_up_move(instance, migration, error)
+        database.finish_event(context.action, begun, failure)
+
+    def give_up_move(
+        self, instance: Instance, migration: Migration, error: errors.NovaException,
+    ) -> str:
+        """Leave a server as it is after its move has failed early; returns the traceback."""
+        database = self.services.database
+        database.save_migration(migration, status='error')
+        with database.lock:
+            if not instance.deleted:
+                self.services.add_fault(instance, error)
+                database.save(instance, task_state=None)
+        return _traceback(error)
+
+    def reschedule_resize(
+        self, context: RequestContext, instance: Instance, flavor: Flavor,
+        migration: Migration, error: Exception,
+    ) -> None:
+        """Try the next host after one could not take a server; the server holds its own again.
+
+        :raises MaxRetriesExceeded: when there is none.
+        """
+        context.attempts += 1
+        if context.attempts > MAX_ATTEMPTS:
+            raise errors.MaxRetriesExceeded(reason=(
+                f'Exceeded max scheduling attempts {MAX_ATTEMPTS} for instance '
+                f'{instance.uuid}. Last exception: {error}'))
+        self.move_allocations(instance.uuid, migration.uuid)
+        try:
+            selected = self.next_alternate(context, self.spec(instance, flavor))
+        except errors.MaxRetriesExceeded:
+            self.move_allocations(migration.uuid, instance.uuid)
+            raise
+        self._cast_prep_resize(context, instance, flavor, migration, selected)
+
+    def _cast_prep_resize(
+        self, context: RequestContext, instance: Instance, flavor: Flavor,
+        migration: Migration, selected: list[Selection],
+    ) -> None:
+        context.alternates = selected[1:]
+        compute = self.services.compute(selected[0].service_host)
+        compute.cast(compute.prep_resize, context, instance, flavor, migration)
+
+    # Unshelving
+
+    def unshelve_instance(
+        self, context: RequestContext, instance: Instance, host: str | None,
+    ) -> None:
+        """Start a shelved server where it is, or find a host for one that is on none."""
+        database = self.services.database
+        begun = database.start_event(context.action, 'conductor_unshelve_instances', None)
+        if instance.vm_state == VMState.SHELVED and instance.host is not None:
+            database.save(
+                instance, (TaskState.UNSHELVING,), task_state=TaskState.POWERING_ON)
+            compute = self.services.compute(instance.host)
+            compute.cast(compute.start_instance, context, instance)
+        else:
+            try:
+                selected = self.scheduler.select_destinations(
+                    self.spec(instance, instance.flavor, host))
+            except errors.NoValidHost:
+                LOG.warning('No valid host found for unshelve instance')
+                database.save(instance, task_state=None)
+            else:
+                compute = self.services.compute(selected[0].service_host)
+                compute.cast(compute.unshelve_instance, context, instance)
+        database.finish_event(context.action, begun)
+
+    # Live migration and evacuation
+
+    def live_migrate_instance(
+        self, context: RequestContext, instance: Instance, host: str | None,
+    ) -> None:
+        """Find a host for a running server, and have it prepared there."""
+        assert instance.host is not None  # noqa: S101 - an active server has one
+        migration = self._migration(instance, 'live-migration', instance.host)
+        begun = self.services.database.start_event(
+            context.action, 'conductor_live_migrate_instance', None)
+        failure = None
+        try:
+            self.move_allocations(instance.uuid, migration.uuid)
+            try:
+                selected = self.scheduler.select_destinations(
+                    self.spec(instance, instance.flavor, host, [instance.host]))
+            except errors.NoValidHost:
+                self.move_allocations(migration.uuid, instance.uuid)
+                raise
+            compute = self.services.compute(selected[0].service_host)
+            compute.cast(compute.pre_live_migration, context, instance, migration)
+        except errors.NovaException as error:
+            failure = self.give_up_move(instance, migration, error)
+        self.services.database.finish_event(context.action, begun, failure)
+
+    def evacuate_instance(
+        self, context: RequestContext, instance: Instance, host: str | None,
+    ) -> None:
+        """Find a host for a server whose own is down; it holds what it had there, too."""
+        assert instance.host is not None  # noqa: S101 - the API has seen to it
+        migration = self._migration(instance, 'evacuation', instance.host)
+        begun = self.services.database.start_event(
+            context.action, 'conductor_rebuild_server', None)
+        failure = None
+        try:
+            selected = self.scheduler.select_destinations(
+                self.spec(instance, instance.flavor, host, [instance.host]))
+            compute = self.services.compute(selected[0].service_host)
+            compute.cast(compute.evacuate_instance, context, instance, migration)
+        except errors.NoValidHost as error:
+            self.services.database.save_migration(migration, status='error')
+            self._bury(instance, error)
+            failure = _traceback(error)
+        self.services.database.finish_event(context.action, begun, failure)
+
+    def _migration(self, instance: Instance, kind: str, source: str) -> Migration:
+        migration = Migration(
+            self.services.new_uuid(), instance.uuid, kind, source, status='accepted')
+        self.services.database.add_migration(migration)
+        return migration
+
+    # Placement
+
+    def move_allocations(self, source: str, target: str) -> None:
+        """Pass all that one consumer holds to another in one step.
+
+        :raises AllocationMoveFailed: when either has changed meanwhile.
+        """
+        ledger = self.services.ledger
+        held = ledger.allocations_for_consumer(source)
+        replaced = ledger.allocations_for_consumer(target)
+        if not held.allocations:
+            return
+        owner = self.services.owner
+        try:
+            ledger.set_allocations({
+                source: AllocationRequest(
+                    {}, held.consumer_generation, owner.project_id, owner.user_id),
+                target: AllocationRequest(
+                    held.allocations, replaced.consumer_generation,
+                    owner.project_id, owner.user_id),
+            })
+        except placement_errors.ConcurrentUpdate as error:
+            raise errors.AllocationMoveFailed(
+                source_consumer=source, target_consumer=target, error=error) from error
+
+
+def _traceback(error: Exception) -> str:
+    return ''.join(traceback.format_exception(error))

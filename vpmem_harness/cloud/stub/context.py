@@ -1,0 +1,91 @@
+"""What the services of a stub cloud share, and what goes with one request."""
+
+from __future__ import annotations
+
+import datetime
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.api import Fault
+from vpmem_harness.cloud.stub.database import Action, Database, Instance
+from vpmem_harness.cloud.stub.guest import Owner
+from vpmem_harness.cloud.stub.ledger import Ledger
+from vpmem_harness.cloud.stub.scheduler import Selection
+from vpmem_harness.cloud.stub.workers import Workers
+from vpmem_harness.randomness import Randomness
+
+if TYPE_CHECKING:
+    from vpmem_harness.cloud.stub.conductor import Conductor
+    from vpmem_harness.cloud.stub.startup import ComputeService
+
+#: The most characters that the message of a fault has in Nova's database.
+FAULT_MESSAGE_LIMIT = 255
+
+
+@dataclass
+class RequestContext:
+    """One request to a cloud, on its way through the services."""
+
+    request_id: str
+    action: Action
+    attempts: int = 1
+    alternates: Sequence[Selection] = ()
+
+
+@dataclass
+class Services:
+    """What every service of one cloud can reach."""
+
+    database: Database
+    ledger: Ledger
+    workers: Workers
+    randomness: Randomness
+    owner: Owner
+    now: Callable[[], datetime.datetime]
+    new_uuid: Callable[[], str]
+    providers: Mapping[str, str]
+    computes: dict[str, ComputeService] = field(default_factory=dict)
+    #: Nova's option: seconds after which a shelved server is offloaded, -1 for never.
+    shelved_offload_time: int = 0
+    allow_resize_to_same_host: bool = False
+    _conductor: Conductor | None = None
+
+    @property
+    def conductor(self) -> Conductor:
+        assert self._conductor is not None  # noqa: S101 - set where the cloud is put together
+        return self._conductor
+
+    @conductor.setter
+    def conductor(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+
+    def compute(self, host: str) -> ComputeService:
+        """The compute service of a host.
+
+        :raises ComputeHostNotFound: when the cloud has no such host.
+        """
+        try:
+            return self.computes[host]
+        except KeyError:
+            raise errors.ComputeHostNotFound(host=host) from None
+
+    def fault(self, error: Exception, message: str | None = None) -> Fault:
+        """The fault that Nova records for ``error``: the name of the class for a foreign one.
+
+        Source: nova/compute/utils.py, exception_to_dict and _get_fault_details.
+        """
+        code = error.code if isinstance(error, errors.NovaException) else 500
+        if message is None:
+            message = (error.message if isinstance(error, errors.NovaException)
+                       else type(error).__name__)
+        details = ''.join(traceback.format_exception(error)) if code == 500 else ''
+        return Fault(message[:FAULT_MESSAGE_LIMIT], code, details, self.now())
+
+    def add_fault(self, instance: Instance, error: Exception, message: str | None = None) -> None:
+        """Record why something failed; the latest fault is the one that the API shows."""
+        with self.database.lock:
+            instance.fault = self.fault(error, message)
+            self.database.changed()

@@ -1,0 +1,206 @@
+"""Servers move while they run, or because their host is lost: live migration and evacuation.
+
+Source: nova/compute/manager.py, live_migration, _post_live_migration, _rollback_live_migration,
+rebuild_instance and _destroy_evacuated_instances; nova/virt/libvirt/migration.py.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+import libvirt
+from lxml import etree
+from oslo_log import log as logging
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.states import TaskState, VMState
+from vpmem_harness.cloud.stub.compute import step
+from vpmem_harness.cloud.stub.context import RequestContext
+from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext, Resource
+from vpmem_harness.cloud.stub.ledger import AllocationRequest
+from vpmem_harness.cloud.stub.resize import ResizeOperations
+from vpmem_harness.cloud.stub.shelve import ShelveOperations
+
+LOG = logging.getLogger(__name__)
+
+
+class MoveOperations(ResizeOperations, ShelveOperations):
+    """Moving servers that run, and servers whose host is down."""
+
+    # Live migration
+
+    @step('compute_check_can_live_migrate_destination')
+    def pre_live_migration(
+        self, context: RequestContext, instance: Instance, migration: Migration,
+    ) -> None:
+        """On the destination: claim, and tell the source to begin."""
+        try:
+            resources, cell = self.tracker.claim(
+                instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
+            self.save_migration(migration, dest_compute=self.host, status='preparing')
+            self.save(instance, migration_context=MigrationContext(
+                migration, instance.resources, resources, instance.cell, cell))
+            self.driver.create_image(instance.uuid, instance.flavor)
+        except Exception:
+            self.check_alive()
+            self.rollback_live_migration(context, instance, migration)
+            raise
+        source = self.services.compute(migration.source_compute)
+        source.cast(source.live_migration, context, instance, migration)
+
+    @step('compute_live_migration')
+    def live_migration(
+        self, context: RequestContext, instance: Instance, migration: Migration,
+    ) -> None:
+        """On the source: send the running guest, then remove what is left of it."""
+        move = instance.migration_context
+        assert move is not None  # noqa: S101 - pre_live_migration has made it
+        destination = self.services.compute(self.require_destination(migration))
+        try:
+            self.save_migration(migration, status='running')
+            domain = self.driver.require(instance.uuid)
+            flags = libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_SECURE
+            xml = with_paths(
+                domain.XMLDesc(flags), destination.paths(instance, move.new_resources))
+            self.driver.migrate(domain, destination.uri, xml)
+        except Exception:
+            self.check_alive()
+            destination.rollback_live_migration(context, instance, migration)
+            raise
+        destination.cast(
+            destination.post_live_migration_at_destination, context, instance, migration)
+        self.leave_behind(instance, move.old_resources)
+        with self.services.database.lock:
+            self.save(instance, host=migration.dest_compute)
+        self.clean_up(instance)
+        self.release_allocations(migration.uuid)
+
+    @property
+    def uri(self) -> str:
+        return self._simulated.uri
+
+    def paths(self, instance: Instance, resources: tuple[Resource, ...]) -> list[str]:
+        """The device paths of claimed namespaces here, in the order of the guest's devices."""
+        ordered = instance.ordered(resources, instance.flavor)
+        return [device.devpath for device in self.devices(ordered)]
+
+    @step('compute_post_live_migration_at_destination')
+    def post_live_migration_at_destination(
+        self, context: RequestContext, instance: Instance, migration: Migration,
+    ) -> None:
+        """On the destination: the guest is here."""
+        move = instance.migration_context
+        assert move is not None  # noqa: S101 - as above
+        self.settle(instance, move)
+        self.save_migration(migration, status='completed')
+        self.save(
+            instance, host=self.host, resources=move.new_resources, cell=move.new_cell,
+            task_state=None, power_state=self.observe(instance))
+
+    def rollback_live_migration(
+        self, context: RequestContext, instance: Instance, migration: Migration,
+    ) -> None:
+        """Give a migration up; on the destination, what the guest was to have is wiped and freed.
+
+        The request is not done before that is.
+        """
+        move = instance.migration_context
+        database = self.services.database
+        database.save_migration(migration, status='error')
+        self.services.conductor.move_allocations(migration.uuid, instance.uuid)
+        if move is not None:
+            self.leave_behind(instance, move.new_resources)
+            self.drop_new_context(instance)
+            begun = database.start_event(
+                context.action, 'compute_rollback_live_migration_at_destination', self.host)
+            self.cast(self._clean_up_at_destination, context, instance, begun)
+
+    def _clean_up_at_destination(
+        self, context: RequestContext, instance: Instance, begun: int,
+    ) -> None:
+        failure = None
+        try:
+            self.clean_up(instance)
+        except Exception as error:
+            self.check_alive()
+            failure = ''.join(traceback.format_exception(error))
+        self.services.database.finish_event(context.action, begun, failure)
+
+    def drop_new_context(self, instance: Instance) -> None:
+        """The server stays what it is."""
+        database = self.services.database
+        with database.lock:
+            if not instance.deleted:
+                database.save(instance, migration_context=None)
+
+    # Evacuation
+
+    @step('compute_rebuild_instance')
+    def evacuate_instance(
+        self, context: RequestContext, instance: Instance, migration: Migration,
+    ) -> None:
+        """On the destination: build a server anew whose host is down; it is left stopped.
+
+        Left stopped since microversion 2.95. What it held on the lost host is wiped there when
+        that host's service returns.
+        """
+        try:
+            resources, cell = self.tracker.claim(
+                instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
+        except errors.ComputeResourcesUnavailable as error:
+            self.give_up_evacuation(instance, migration)
+            raise errors.BuildAbortException(
+                instance_uuid=instance.uuid, reason=error.message) from error
+        source = self.services.compute(migration.source_compute)
+        try:
+            self.save_migration(migration, dest_compute=self.host, status='pre-migrating')
+            source.leave_behind(instance, instance.resources)
+            self.save(
+                instance, (TaskState.REBUILDING,), host=self.host, resources=resources,
+                cell=cell, task_state=TaskState.REBUILD_SPAWNING)
+            self.tracker.settle(instance)
+            self.spawn(instance, resources)
+            self.driver.power_off(instance.uuid)
+        except Exception:
+            self.check_alive()
+            self.save_migration(migration, status='failed')
+            self.error_out(instance)
+            raise
+        self.save_migration(migration, status='done')
+        self.save(
+            instance, (TaskState.REBUILD_SPAWNING,), vm_state=VMState.STOPPED,
+            task_state=None, power_state=self.observe(instance),
+            launched_at=self.services.now())
+
+    def give_up_evacuation(self, instance: Instance, migration: Migration) -> None:
+        """Leave the server where it was, in ERROR, with what it held there."""
+        self.save_migration(migration, status='failed')
+        self.drop_provider(instance.uuid, self.provider_uuid)
+        self.error_out(instance)
+
+    def drop_provider(self, consumer: str, provider: str) -> None:
+        """Give back what a consumer holds of one provider and keep the rest."""
+        ledger = self.services.ledger
+        held = ledger.allocations_for_consumer(consumer)
+        if provider in held.allocations:
+            rest = {uuid: amounts for uuid, amounts in held.allocations.items()
+                    if uuid != provider}
+            ledger.set_allocations({consumer: AllocationRequest(
+                rest, held.consumer_generation, held.project_id, held.user_id)})
+
+    def destroy_evacuated_instances(self) -> None:
+        """On a host that returns: remove the servers that were built elsewhere meanwhile."""
+        for migration in self.services.database.migrations():
+            if (migration.migration_type == 'evacuation'
+                    and migration.source_compute == self.host and migration.status == 'done'):
+                self.drop_provider(migration.instance_uuid, self.provider_uuid)
+                self.save_migration(migration, status='completed')
+
+
+def with_paths(xml: str, paths: list[str]) -> str:
+    """Domain XML whose NVDIMMs, in their order, lie on other devices; nothing else changes."""
+    domain = etree.fromstring(xml)
+    sources = domain.findall("./devices/memory[@model='nvdimm']/source/path")
+    for source, path in zip(sources, paths, strict=True):
+        source.text = path
+    return etree.tostring(domain, encoding='unicode')

@@ -1,0 +1,198 @@
+"""Servers stay where they are: stop, start, reboot, pause, suspend, rescue, rebuild.
+
+Source: nova/compute/manager.py. Unlike Nova, neither start nor a hard reboot wipes namespaces: the
+user has asked for nothing that loses data.
+"""
+
+from __future__ import annotations
+
+import libvirt
+from oslo_log import log as logging
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.states import PowerState, TaskState, VMState
+from vpmem_harness.cloud.stub.build import BuildOperations
+from vpmem_harness.cloud.stub.compute import step
+from vpmem_harness.cloud.stub.context import RequestContext
+from vpmem_harness.cloud.stub.database import Instance
+
+LOG = logging.getLogger(__name__)
+
+#: The tasks in which a reboot can be found, and what they become.
+SOFT_REBOOT = (TaskState.REBOOTING, TaskState.REBOOT_PENDING, TaskState.REBOOT_STARTED)
+HARD_REBOOT = (
+    TaskState.REBOOTING_HARD, TaskState.REBOOT_PENDING_HARD, TaskState.REBOOT_STARTED_HARD)
+
+
+class PowerOperations(BuildOperations):
+    """Operations on a server that stays on its host, with its namespaces."""
+
+    @step('compute_stop_instance')
+    def stop_instance(self, context: RequestContext, instance: Instance) -> None:
+        """Ask the guest to shut down, or turn it off."""
+        self.driver.power_off(instance.uuid)
+        self.save(
+            instance, (TaskState.POWERING_OFF, None), vm_state=VMState.STOPPED,
+            task_state=None, power_state=self.observe(instance))
+
+    @step('compute_start_instance')
+    def start_instance(self, context: RequestContext, instance: Instance) -> None:
+        """Start the guest, from a domain made anew."""
+        power_state = self.restart_domain(instance)
+        self.save(
+            instance, (TaskState.POWERING_ON,), vm_state=VMState.ACTIVE, task_state=None,
+            power_state=power_state)
+
+    def restart_domain(self, instance: Instance) -> PowerState:
+        """Nova's _hard_reboot without its wipe: stop, forget, define and start the domain."""
+        self.driver.destroy(instance.uuid)
+        self.driver.undefine(instance.uuid)
+        self.driver.create_image(instance.uuid, instance.flavor)
+        return self.driver.start(self.guest_xml(instance))
+
+    @step('compute_reboot_instance')
+    def reboot_instance(
+        self, context: RequestContext, instance: Instance, reboot_type: str,
+    ) -> None:
+        """Reboot the guest by its own means (SOFT), or by its power (HARD).
+
+        A guest that does not shut down when asked is rebooted by its power, too.
+        """
+        hard = reboot_type == 'HARD'
+        _, pending, started = HARD_REBOOT if hard else SOFT_REBOOT
+        self.save(instance, HARD_REBOOT if hard else SOFT_REBOOT, task_state=pending)
+        self.save(instance, (pending,), task_state=started)
+        try:
+            power_state = None if hard else self._soft_reboot(instance)
+            if power_state is None:
+                power_state = self.restart_domain(instance)
+        except libvirt.libvirtError:
+            self.error_out(instance)
+            raise
+        self.save(
+            instance, (started,), vm_state=VMState.ACTIVE, task_state=None,
+            power_state=power_state)
+
+    def _soft_reboot(self, instance: Instance) -> PowerState | None:
+        """Shut the guest down and start it; None when it did not follow."""
+        domain = self.driver.require(instance.uuid)
+        if not self.driver.shut_down(domain):
+            LOG.warning('A guest did not shut down for a soft reboot: it is rebooted hard')
+            return None
+        domain.createWithFlags(0)
+        return self.driver.power_state_of(domain)
+
+    @step('compute_pause_instance')
+    def pause_instance(self, context: RequestContext, instance: Instance) -> None:
+        self.driver.require(instance.uuid).suspend()
+        self.save(
+            instance, (TaskState.PAUSING,), vm_state=VMState.PAUSED, task_state=None,
+            power_state=self.observe(instance))
+
+    @step('compute_unpause_instance')
+    def unpause_instance(self, context: RequestContext, instance: Instance) -> None:
+        self.driver.require(instance.uuid).resume()
+        self.save(
+            instance, (TaskState.UNPAUSING,), vm_state=VMState.ACTIVE, task_state=None,
+            power_state=self.observe(instance))
+
+    @step('compute_suspend_instance')
+    def suspend_instance(self, context: RequestContext, instance: Instance) -> None:
+        """Save the guest's memory to disk and stop it."""
+        try:
+            self.driver.require(instance.uuid).managedSave(0)
+        except libvirt.libvirtError:
+            self.error_out(instance)
+            raise
+        self.save(
+            instance, (TaskState.SUSPENDING,), vm_state=VMState.SUSPENDED, task_state=None,
+            power_state=self.observe(instance))
+
+    @step('compute_resume_instance')
+    def resume_instance(self, context: RequestContext, instance: Instance) -> None:
+        """Start the guest where it was when it was suspended."""
+        try:
+            domain = self.driver.require(instance.uuid)
+            domain.createWithFlags(0)
+        except (libvirt.libvirtError, errors.InstanceNotFound):
+            self.error_out(instance)
+            raise
+        self.save(
+            instance, (TaskState.RESUMING,), vm_state=VMState.ACTIVE, task_state=None,
+            power_state=self.driver.power_state_of(domain))
+
+    @step('compute_rescue_instance')
+    def rescue_instance(self, context: RequestContext, instance: Instance) -> None:
+        """Start the guest from a rescue image, on its own namespaces."""
+        try:
+            self.driver.power_off(instance.uuid)
+            self.driver.create_rescue_image(instance.uuid, instance.flavor)
+            power_state = self.driver.start(self.guest_xml(instance, rescue=True))
+        except libvirt.libvirtError:
+            self.error_out(instance)
+            raise
+        self.save(
+            instance, (TaskState.RESCUING,), vm_state=VMState.RESCUED, task_state=None,
+            power_state=power_state, launched_at=self.services.now())
+
+    @step('compute_unrescue_instance')
+    def unrescue_instance(self, context: RequestContext, instance: Instance) -> None:
+        """Start the guest from its own disk again."""
+        try:
+            self.driver.destroy(instance.uuid)
+            power_state = self.driver.start(self.guest_xml(instance))
+            self.driver.remove_rescue_image(instance.uuid)
+        except libvirt.libvirtError:
+            self.error_out(instance)
+            raise
+        self.save(
+            instance, (TaskState.UNRESCUING,), vm_state=VMState.ACTIVE, task_state=None,
+            power_state=power_state)
+
+    @step('compute_rebuild_instance')
+    def rebuild_instance(self, context: RequestContext, instance: Instance) -> None:
+        """Start the server from its image again, on the same namespaces, wiped."""
+        stopped = instance.vm_state == VMState.STOPPED
+        try:
+            self.driver.destroy(instance.uuid)
+            self.wipe(instance.resources)
+            self.driver.undefine(instance.uuid)
+            self.driver.remove_image(instance.uuid)
+            self.save(
+                instance, (TaskState.REBUILDING,),
+                task_state=TaskState.REBUILD_BLOCK_DEVICE_MAPPING)
+            self.save(
+                instance, (TaskState.REBUILD_BLOCK_DEVICE_MAPPING,),
+                task_state=TaskState.REBUILD_SPAWNING)
+            self.driver.create_image(instance.uuid, instance.flavor)
+            power_state = self.driver.start(self.guest_xml(instance))
+        except Exception:
+            self.check_alive()
+            self.error_out(instance)
+            raise
+        if stopped:
+            # Nova starts a stopped server for its rebuild, and stops it again.
+            self.driver.power_off(instance.uuid)
+            power_state = self.observe(instance)
+        self.save(
+            instance, (TaskState.REBUILD_SPAWNING,), task_state=None, power_state=power_state,
+            vm_state=VMState.STOPPED if stopped else VMState.ACTIVE,
+            launched_at=self.services.now())
+
+    def sync_power_states(self) -> None:
+        """See what has become of the guests without Nova's doing, and take it for the state.
+
+        Source: nova/compute/manager.py, _sync_instance_power_state.
+        """
+        for instance in self.services.database.instances():
+            if instance.host != self.host or instance.task_state is not None:
+                continue
+            power_state = self.observe(instance)
+            changes: dict[str, object] = {}
+            if instance.power_state != power_state:
+                changes['power_state'] = power_state
+            down = power_state in (PowerState.SHUTDOWN, PowerState.CRASHED, PowerState.NOSTATE)
+            if instance.vm_state == VMState.ACTIVE and down:
+                changes['vm_state'] = VMState.STOPPED
+            if changes:
+                self.save(instance, (None,), **changes)

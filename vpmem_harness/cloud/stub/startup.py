@@ -1,0 +1,124 @@
+"""What a compute service finds when it starts: work that its last run did not finish.
+
+Source: nova/compute/manager.py, init_host and _init_instance. Where Nova leaves a server in its
+task for ever, the stub ends the task as a failure of it would.
+"""
+
+from __future__ import annotations
+
+from oslo_log import log as logging
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.states import TaskState, VMState
+from vpmem_harness.cloud.stub.context import RequestContext
+from vpmem_harness.cloud.stub.database import Instance, Resource
+from vpmem_harness.cloud.stub.moves import MoveOperations
+from vpmem_harness.cloud.stub.power import HARD_REBOOT, SOFT_REBOOT
+
+LOG = logging.getLogger(__name__)
+
+_BUILDING = (
+    TaskState.SCHEDULING, TaskState.NETWORKING, TaskState.BLOCK_DEVICE_MAPPING,
+    TaskState.SPAWNING)
+_REBUILDING = (
+    TaskState.REBUILDING, TaskState.REBUILD_BLOCK_DEVICE_MAPPING, TaskState.REBUILD_SPAWNING)
+_FINISHING = (TaskState.RESIZE_MIGRATED, TaskState.RESIZE_FINISH)
+
+
+class ComputeService(MoveOperations):
+    """A compute service with all its operations."""
+
+    def init_host(self) -> None:
+        """Take up claims, clean up, report the inventory, and look after interrupted work."""
+        self.audit()
+        for instance, _resources in self.services.database.left_behind(self.host):
+            try:
+                self.clean_up(instance)
+            except Exception as error:
+                LOG.error('What a server has left behind could not be cleaned up: %s', error)
+        self.destroy_evacuated_instances()
+        for instance in self.services.database.instances():
+            if instance.host == self.host:
+                self._refresh(instance)
+                try:
+                    self._init_instance(instance)
+                except errors.NovaException as error:
+                    LOG.warning('A server could not be brought in order: %s', error)
+        self.sync_power_states()
+
+    def run_periodic_tasks(self) -> None:
+        """The audit of resources and the look at power states, in the service's name."""
+        if not self.is_up:
+            return
+        self.in_service(self.audit)
+        self.in_service(self.sync_power_states)
+
+    def _refresh(self, instance: Instance) -> None:
+        """Note the devices that a reboot has given the claimed namespaces."""
+        def present(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
+            return tuple(self.tracker.present(one) or one for one in resources)
+
+        self.save(instance, resources=present(instance.resources))
+
+    def _init_instance(self, instance: Instance) -> None:
+        task = instance.task_state
+        if instance.vm_state == VMState.BUILDING or task in _BUILDING or task in _REBUILDING:
+            self.save(instance, vm_state=VMState.ERROR, task_state=None)
+        elif task == TaskState.DELETING:
+            self._again(instance, 'delete', self.terminate_instance)
+        elif task == TaskState.POWERING_OFF:
+            self._again(instance, 'stop', self.stop_instance)
+        elif task == TaskState.POWERING_ON:
+            self._again(instance, 'start', self.start_instance)
+        elif task in SOFT_REBOOT or task in HARD_REBOOT:
+            kind = 'HARD' if task in HARD_REBOOT else 'SOFT'
+            first = TaskState.REBOOTING_HARD if kind == 'HARD' else TaskState.REBOOTING
+            self.save(instance, task_state=first)
+            self._again(instance, 'reboot', self.reboot_instance, kind)
+        elif task == TaskState.PAUSING:
+            self._again(instance, 'pause', self.pause_instance)
+        elif task == TaskState.UNPAUSING:
+            self._again(instance, 'unpause', self.unpause_instance)
+        elif task in (TaskState.RESIZE_PREP, TaskState.RESIZE_MIGRATING, TaskState.MIGRATING):
+            self._give_up_move(instance)
+        elif task in _FINISHING:
+            self._give_up_finish(instance)
+        elif task is not None:
+            self.save(instance, task_state=None)
+
+    def _again(self, instance: Instance, action: str, work: object, *args: object) -> None:
+        """Do a step over, under a request of the service's own."""
+        request_id = f'req-{self.services.new_uuid()}'
+        record = self.services.database.start_action(instance, action, request_id)
+        self.cast(work, RequestContext(request_id, record), instance, *args)  # type: ignore[arg-type]
+
+    def _give_up_move(self, instance: Instance) -> None:
+        """The server has not left: it stays, and what it was to get is freed."""
+        move = instance.migration_context
+        for migration in self.services.database.migrations(instance.uuid):
+            if migration.status in ('accepted', 'preparing', 'pre-migrating', 'migrating',
+                                    'running'):
+                self.services.conductor.move_allocations(migration.uuid, instance.uuid)
+                self.save_migration(migration, status='error')
+        if move is not None and move.migration.dest_compute is not None:
+            destination = self.services.compute(move.migration.dest_compute)
+            destination.leave_behind(instance, move.new_resources)
+            self.save(instance, migration_context=None)
+            destination.cast(destination.clean_up, instance)
+        self.driver.bring_back_image(instance.uuid)
+        if instance.vm_state == VMState.ACTIVE and self.driver.domain(instance.uuid) is not None:
+            domain = self.driver.require(instance.uuid)
+            if not domain.isActive():
+                domain.createWithFlags(0)
+        self.save(instance, task_state=None, power_state=self.observe(instance))
+
+    def _give_up_finish(self, instance: Instance) -> None:
+        """The server has come but was not started: Nova's finish_resize has failed."""
+        move = instance.migration_context
+        self.save(instance, vm_state=VMState.ERROR, task_state=None)
+        if move is not None:
+            self.save(instance, resources=move.new_resources, cell=move.new_cell)
+            self.save_migration(move.migration, status='error')
+            self.release_allocations(move.migration.uuid)
+            source = self.services.compute(move.migration.source_compute)
+            source.cast(source.leave_source, instance, move)
