@@ -1,0 +1,186 @@
+"""Compute services start, stop, die and return."""
+
+from __future__ import annotations
+
+import threading
+
+import libvirt
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.fixtures.cloud import CloudFixture
+from vpmem_harness.fixtures.host import HostFixture
+from vpmem_harness.fixtures.inventory import InventoryFixture
+from vpmem_harness.testcase import VPMEMTestCase
+
+PMEM = 'SMALL:2x4GiB,LARGE:1x16GiB'
+
+
+class ComputeTest(VPMEMTestCase):
+
+    def start_cloud(self, hosts=1, pmem=PMEM, **options):
+        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=pmem, **options))
+        return self.cloud
+
+    def test_inventory_counts_namespaces(self):
+        """In pieces, each of which can be asked for."""
+        cloud = self.start_cloud()
+        inventory = cloud.inventories(cloud.hosts[0])['CUSTOM_PMEM_NAMESPACE_SMALL']
+        self.assertEqual(
+            (2, 2, 1, 1, 0, 1.0), (
+                inventory.total, inventory.max_unit, inventory.min_unit, inventory.step_size,
+                inventory.reserved, inventory.allocation_ratio))
+
+    def test_inventory_has_what_libvirt_reports(self):
+        """CPUs and memory, with Nova's ratios and its reserve."""
+        cloud = self.start_cloud()
+        [host] = cloud.hosts
+        connection = libvirt.open(host.uri)
+        self.addCleanup(connection.close)
+        _, memory, cpus, *_ = connection.getInfo()
+        inventories = cloud.inventories(host)
+        self.assertEqual((cpus, 4.0), (
+            inventories['VCPU'].total, inventories['VCPU'].allocation_ratio))
+        self.assertEqual((memory, 512), (
+            inventories['MEMORY_MB'].total, inventories['MEMORY_MB'].reserved))
+
+    def test_claims_outlive_a_restart(self):
+        """The service reads them back, and the guest runs on."""
+        cloud = self.start_cloud(pmem='SMALL:2x4GiB')
+        server = cloud.boot(pmem='SMALL')
+        namespaces = server.namespaces
+        cloud.compute(server.host).restart()
+        self.assertEqual(namespaces, server.namespaces)
+        self.assertClaimed(cloud, server.host, {server.name: 1})
+        cloud.boot(pmem='SMALL')
+        self.assertConsistent(cloud)
+
+    def test_an_unconfirmed_move_outlives_restarts_of_both_sides(self):
+        """It can be reverted after them."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL').resize(pmem='LARGE')
+        for host in cloud.hosts:
+            cloud.compute(host).restart()
+            self.assertClaimed(cloud, host, {server.name: 1})
+        server.revert_resize()
+        self.assertConsistent(cloud)
+
+    def test_a_reboot_renumbers_and_the_claim_stays(self):
+        """The namespace is the same by its name; its guest finds it under its new number."""
+        host = self.useFixture(HostFixture(pmem='SMALL:3x4GiB'))
+        cloud = self.useFixture(CloudFixture(hosts=[host]))
+        server = cloud.boot(pmem='SMALL')
+        names = [one.name for one in server.namespaces]
+        compute = cloud.compute(host.name)
+        compute.stop()
+        host.reboot()
+        compute.start()
+        self.assertEqual('SHUTOFF', server.status)
+        server.start()
+        self.assertEqual(names, [one.name for one in server.namespaces])
+        self.assertGuestHas(server)
+
+    def test_a_configuration_that_does_not_fit_keeps_it_from_starting(self):
+        """With Nova's error."""
+        cloud = self.start_cloud()
+        compute = cloud.compute(cloud.hosts[0])
+        error = self.assertRaises(
+            errors.PMEMNamespaceConfigInvalid, compute.restart, ['SMALL:ns_0|nowhere'])
+        self.assertIn("The PMEM namespace nowhere isn't on host", str(error))
+        self.assertFalse(compute.is_up)
+
+    def test_a_missing_ndctl_keeps_it_from_starting(self):
+        """The system's own is never run in its place."""
+        cloud = self.start_cloud()
+        [host] = cloud.hosts
+        (host.bin_dir / 'ndctl').unlink()
+        compute = cloud.compute(host)
+        error = self.assertRaises(errors.GetPMEMNamespacesFailed, compute.restart)
+        self.assertIn("No such file or directory: 'ndctl'", str(error))
+
+    def test_what_is_removed_from_the_configuration_is_not_given_away(self):
+        """Placement shows less than is held, and nothing new fits."""
+        cloud = self.start_cloud(pmem='SMALL:2x4GiB')
+        first, second = cloud.boot(pmem='SMALL'), cloud.boot(pmem='SMALL')
+        kept = first.namespaces[0].name
+        cloud.compute(first.host).restart([f'SMALL:{kept}'])
+        self.assertEqual(
+            1, cloud.inventories(first.host)['CUSTOM_PMEM_NAMESPACE_SMALL'].total)
+        self.assertClaimed(cloud, first.host, {first.name: 1, second.name: 1})
+
+    def test_a_server_on_a_removed_namespace_can_be_deleted(self):
+        """And what it wrote is wiped."""
+        cloud = self.start_cloud(pmem='SMALL:2x4GiB')
+        first, second = cloud.boot(pmem='SMALL'), cloud.boot(pmem='SMALL')
+        cloud.compute(first.host).restart([f'SMALL:{first.namespaces[0].name}'])
+        namespaces = second.namespaces
+        second.delete()
+        self.assertWiped(cloud.hosts[0], namespaces)
+
+    def test_a_service_that_is_down_gets_no_server(self):
+        """There is room, but nobody to ask."""
+        cloud = self.start_cloud()
+        cloud.compute(cloud.hosts[0]).stop()
+        server = cloud.boot(pmem='SMALL', expect='ERROR')
+        self.assertFault(server, 'There are not enough hosts available.')
+
+    def test_a_server_is_deleted_while_its_host_is_down(self):
+        """Its host cleans up when it returns, before anybody else gets the namespace."""
+        cloud = self.start_cloud(pmem='SMALL:1x4GiB')
+        [host] = cloud.hosts
+        server = cloud.boot(pmem='SMALL')
+        namespaces = server.namespaces
+        cloud.compute(host).stop()
+        server.delete()
+        cloud.compute(host).start()
+        self.assertWiped(host, namespaces)
+        cloud.boot(pmem='SMALL')
+        self.assertConsistent(cloud)
+
+    def test_what_is_asked_of_a_service_that_is_down_is_done_when_it_returns(self):
+        """As a message that waits in its queue."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL')
+        compute = cloud.compute(server.host)
+        compute.stop()
+        server.stop(expect=None)
+        self.assertEqual('powering-off', server.task_state)
+        compute.start()
+        self.assertEqual('SHUTOFF', server.wait_for('SHUTOFF').status)
+
+    def test_inventories_can_be_given(self):
+        """A host is made for each."""
+        inventory = self.useFixture(InventoryFixture(pmem='SMALL:1x4GiB'))
+        cloud = self.useFixture(CloudFixture(hosts=[inventory]))
+        self.assertEqual('ACTIVE', cloud.boot(pmem='SMALL').status)
+
+
+class FixtureTest(VPMEMTestCase):
+
+    def test_no_thread_is_left(self):
+        """After its clean-up a cloud is as if it had never been."""
+        before = set(threading.enumerate())
+        with CloudFixture(hosts=2) as cloud:
+            cloud.boot(pmem='SMALL').delete()
+        self.assertEqual(set(), set(threading.enumerate()) - before)
+
+    def test_the_seed_replays_a_cloud(self):
+        """Identifiers and claims are the same again."""
+        def run():
+            with CloudFixture(hosts=2, seed=11) as cloud:
+                server = cloud.boot(pmem='SMALL')
+                return server.id, server.host.rstrip('0123456789'), [
+                    one.name for one in server.namespaces]
+        self.assertEqual(run(), run())
+
+    def test_a_failure_tells_what_was_asked(self):
+        """The details hold the seed and one line for each request."""
+        cloud = self.useFixture(CloudFixture(hosts=1, seed=11))
+        cloud.boot(pmem='SMALL').stop()
+        self.assertIn('server1: stop: compute_stop_instance Success', cloud.transcript())
+        self.assertEqual('11', cloud.getDetails()['cloud-seed'].as_text())
+
+    def test_many_hosts_at_rest_have_few_threads(self):
+        """A service has none of its own."""
+        before = threading.active_count()
+        self.useFixture(CloudFixture(hosts=20, pmem='SMALL:1x4GiB'))
+        self.assertLess(threading.active_count() - before, 4)

@@ -1,0 +1,85 @@
+"""Nova's tests again, with the helpers that its own tests have."""
+
+from __future__ import annotations
+
+from vpmem_harness.fixtures.cloud import CloudFixture
+from vpmem_harness.integrated_helpers import InstanceHelperMixin
+from vpmem_harness.testcase import VPMEMTestCase
+
+SMALL = {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
+BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
+
+
+class HelpersTest(InstanceHelperMixin, VPMEMTestCase):
+
+    def start_cloud(self, **options):
+        self.cloud = self.useFixture(CloudFixture(pmem='4GB:1x4GiB,SMALL:2x4GiB', **options))
+        self.hosts = [host.name for host in self.cloud.hosts]
+        self.cn_uuids = [self._get_provider_uuid_by_host(host) for host in self.hosts]
+        self.flavor1 = self._create_flavor(extra_spec={'hw:pmem': 'SMALL'})
+        self.flavor2 = self._create_flavor(extra_spec={'hw:pmem': '4GB,SMALL'})
+
+    def boot(self, expected_state='ACTIVE'):
+        return self._create_server(
+            flavor_id=self.flavor1, networks='none', az=f'nova:{self.hosts[0]}',
+            expected_state=expected_state)
+
+    def test_inventory(self):
+        """Placement counts the namespaces of each label."""
+        self.start_cloud(hosts=1)
+        inventory = self._get_provider_inventory(self.cn_uuids[0])
+        self.assertEqual(
+            (1, 2), (inventory['CUSTOM_PMEM_NAMESPACE_4GB']['total'],
+                     inventory['CUSTOM_PMEM_NAMESPACE_SMALL']['total']))
+
+    def test_create_servers_with_vpmem(self):
+        """The third server of two namespaces fails, until one of the first two is deleted."""
+        self.start_cloud(hosts=1)
+        self.boot()
+        server2 = self.boot()
+        self.assertIn('fault', self.boot(expected_state='ERROR'))
+        self._delete_server(server2)
+        server3 = self.boot()
+        self._check_vpmem_allocations(SMALL, server3['id'], self.cn_uuids[0])
+
+    def test_resize(self):
+        """Across hosts: reverted, and then confirmed."""
+        self.start_cloud(hosts=2)
+        server = self.boot()
+        self._check_vpmem_allocations(SMALL, server['id'], self.cn_uuids[0])
+        self._resize_server(server, self.flavor2)
+        self._check_vpmem_allocations(BOTH, server['id'], self.cn_uuids[1])
+        self._revert_resize(server)
+        self._check_vpmem_allocations(SMALL, server['id'], self.cn_uuids[0])
+        self._resize_server(server, self.flavor2)
+        self._confirm_resize(server)
+        self._check_vpmem_allocations(BOTH, server['id'], self.cn_uuids[1])
+
+    def test_resize_same_host(self):
+        """On one host: reverted, and then confirmed."""
+        self.start_cloud(hosts=1, allow_resize_to_same_host=True)
+        server = self.boot()
+        self._resize_server(server, self.flavor2)
+        self._check_vpmem_allocations(BOTH, server['id'], self.cn_uuids[0])
+        self._revert_resize(server)
+        self._check_vpmem_allocations(SMALL, server['id'], self.cn_uuids[0])
+        self._resize_server(server, self.flavor2)
+        self._confirm_resize(server)
+        self._check_vpmem_allocations(BOTH, server['id'], self.cn_uuids[0])
+
+    def test_resize_without_room_fails_with_its_event(self):
+        """The event holds the traceback of what refused it."""
+        self.start_cloud(hosts=1)
+        server = self.boot()
+        self._ask(server, 'resize', flavor=self.cloud.flavor_by_id(self.flavor2))
+        self._assert_resize_migrate_action_fail(server, 'resize', 'NoValidHost')
+
+    def test_a_state_that_does_not_come_is_told_with_the_server(self):
+        """The message holds what was expected and what was there."""
+        self.start_cloud(hosts=1)
+        server = self.boot()
+        self.cloud.timeout = 0
+        self._deadline = lambda max_retries: 0.01
+        error = self.assertRaises(
+            AssertionError, self._wait_for_state_change, server, 'SHUTOFF')
+        self.assertIn("expected_params={'status': 'SHUTOFF'}", str(error))

@@ -1,0 +1,387 @@
+"""What becomes of servers: states, namespaces, faults."""
+
+from __future__ import annotations
+
+import libvirt
+from lxml import etree
+from testtools.matchers import StartsWith
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.states import PowerState, VMState
+from vpmem_harness.cloud.waiting import UnexpectedStateError
+from vpmem_harness.fixtures.cloud import CloudFixture
+from vpmem_harness.testcase import VPMEMTestCase
+
+PMEM = 'SMALL:2x4GiB,LARGE:1x16GiB'
+
+
+class ServersTestCase(VPMEMTestCase):
+
+    def start_cloud(self, hosts=1, pmem=PMEM, **options):
+        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=pmem, **options))
+        return self.cloud
+
+
+class BootTest(ServersTestCase):
+
+    def test_an_active_server_runs_on_its_namespaces(self):
+        """Nova, Placement and libvirt say the same."""
+        server = self.start_cloud().boot(pmem='LARGE,SMALL')
+        self.assertEqual(
+            ('ACTIVE', VMState.ACTIVE, None, PowerState.RUNNING),
+            (server.status, server.vm_state, server.task_state, server.power_state))
+        self.assertEqual(['LARGE', 'SMALL'], [one.label for one in server.namespaces])
+        self.assertGuestHas(server)
+        self.assertConsistent(self.cloud)
+
+    def test_the_domain_is_novas(self):
+        """By its name, its metadata and its firmware tables."""
+        server = self.start_cloud().boot(pmem='SMALL', name='web')
+        domain = etree.fromstring(server.domain_xml())
+        self.assertEqual('instance-00000001', domain.findtext('name'))
+        self.assertEqual('web', domain.findtext('.//{*}instance/{*}name'))
+
+    def test_a_server_without_persistent_memory_claims_none(self):
+        """It is a server like any other."""
+        server = self.start_cloud().boot()
+        self.assertEqual((), server.namespaces)
+        self.assertAllocated(server, {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1})
+
+    def test_a_label_in_another_case_is_the_same(self):
+        """What the scheduler counts as one class, the guest gets, whatever the spelling."""
+        server = self.start_cloud(pmem='Small:1x4GiB').boot(pmem='SMALL')
+        self.assertEqual(['Small'], [one.label for one in server.namespaces])
+        self.assertGuestHas(server)
+
+    def test_a_host_can_be_asked_for(self):
+        """And no other will do."""
+        cloud = self.start_cloud(hosts=3)
+        wanted = cloud.hosts[2]
+        self.assertEqual(wanted.name, cloud.boot(pmem='SMALL', host=wanted).host)
+
+    def test_servers_are_spread(self):
+        """The host with most left comes first, as Nova's weighers have it."""
+        cloud = self.start_cloud(hosts=2)
+        self.assertEqual(
+            {host.name for host in cloud.hosts},
+            {cloud.boot(pmem='SMALL').host, cloud.boot(pmem='SMALL').host})
+
+    def test_labels_that_the_api_refuses(self):
+        """They do not get as far as a server."""
+        self.assertRaises(errors.ValidationError, self.start_cloud().boot, pmem='a-b')
+
+    def test_an_unknown_label_finds_no_host(self):
+        """Nova does not say that the label is the reason."""
+        server = self.start_cloud().boot(pmem='HUGE', expect='ERROR')
+        self.assertEqual(('No valid host was found. ', 500),
+                         (server.fault.message, server.fault.code))
+        self.assertIn('NoValidHost', server.fault.details)
+
+    def test_an_unexpected_error_is_raised_with_its_fault(self):
+        """A test that expects ACTIVE is told why it did not come."""
+        error = self.assertRaises(
+            UnexpectedStateError, self.start_cloud().boot, pmem='HUGE')
+        self.assertEqual('No valid host was found. ', error.fault.message)
+
+    def test_a_failed_boot_holds_nothing(self):
+        """Neither in Placement nor on a host."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='LARGE,LARGE', expect='ERROR')
+        self.assertEqual({}, server.allocations)
+        self.assertIsNone(server.host)
+        self.assertNamespacesFree(cloud, cloud.hosts[0])
+
+    def test_another_host_is_tried_when_one_fails(self):
+        """The server is built on the next alternate."""
+        cloud = self.start_cloud(hosts=2)
+        self.take_domain_name(cloud.hosts[0], 'instance-00000001')
+        server = cloud.boot(pmem='SMALL')
+        self.assertEqual(cloud.hosts[1].name, server.host)
+        self.assertConsistent(cloud)
+
+    def test_when_all_hosts_fail_the_server_says_so(self):
+        """With the message for hosts that are used up."""
+        cloud = self.start_cloud(hosts=2)
+        for host in cloud.hosts:
+            self.take_domain_name(host, 'instance-00000001')
+        server = cloud.boot(pmem='SMALL', expect='ERROR')
+        self.assertEqual(
+            'Exceeded maximum number of retries. Exhausted all hosts available for retrying '
+            f'build failures for instance {server.id}.', server.fault.message)
+        self.assertConsistent(cloud)
+
+    def test_after_three_attempts_the_last_reason_is_told(self):
+        """Nova tries three hosts, even if there are more."""
+        cloud = self.start_cloud(hosts=4)
+        for host in cloud.hosts:
+            self.take_domain_name(host, 'instance-00000001')
+        server = cloud.boot(pmem='SMALL', expect='ERROR')
+        self.assertThat(server.fault.message, StartsWith(
+            'Exceeded maximum number of retries. Exceeded max scheduling attempts 3 for instance '
+            f'{server.id}. Last exception: '))
+
+    def take_domain_name(self, host, name):
+        """Define a domain of that name: a server's will be refused."""
+        connection = libvirt.open(host.uri)
+        self.addCleanup(connection.close)
+        connection.defineXML(
+            f"<domain type='qemu'><name>{name}</name><memory>1024</memory>"
+            '<os><type>hvm</type></os></domain>')
+
+
+class DeleteTest(ServersTestCase):
+
+    def test_a_namespace_is_used_again(self):
+        """By the next server that asks for its label."""
+        cloud = self.start_cloud(pmem='SMALL:1x4GiB')
+        first = cloud.boot(pmem='SMALL')
+        namespaces = first.namespaces
+        first.delete()
+        self.assertEqual(namespaces, cloud.boot(pmem='SMALL').namespaces)
+
+    def test_nothing_is_left(self):
+        """No domain, no allocation, no claim, no directory."""
+        cloud = self.start_cloud()
+        [host] = cloud.hosts
+        server = cloud.boot(pmem='SMALL')
+        server.delete()
+        self.assertEqual({}, cloud.allocations(server))
+        self.assertNamespacesFree(cloud, host)
+        self.assertEqual([], list(host.instances_path.iterdir()))
+        self.assertRaises(libvirt.libvirtError, self.lookup, host, server)
+
+    def lookup(self, host, server):
+        connection = libvirt.open(host.uri)
+        self.addCleanup(connection.close)
+        return connection.lookupByUUIDString(server.id)
+
+    def test_a_server_in_error_can_be_deleted(self):
+        """It is on no host."""
+        cloud = self.start_cloud()
+        cloud.boot(pmem='HUGE', expect='ERROR').delete()
+        self.assertEqual([], cloud.servers)
+
+    def test_a_deleted_server_is_not_found(self):
+        """Its handle knows that."""
+        server = self.start_cloud().boot()
+        server.delete()
+        self.assertFalse(server.exists)
+        self.assertRaises(errors.InstanceNotFound, getattr, server, 'status')
+
+
+class PowerTest(ServersTestCase):
+
+    def test_stop_and_start(self):
+        """The power state follows the guest."""
+        server = self.start_cloud().boot(pmem='SMALL').stop()
+        self.assertEqual(('SHUTOFF', PowerState.SHUTDOWN), (server.status, server.power_state))
+        server.start()
+        self.assertEqual(('ACTIVE', PowerState.RUNNING), (server.status, server.power_state))
+        self.assertGuestHas(server)
+
+    def test_pause_and_unpause(self):
+        """A paused guest keeps its memory."""
+        server = self.start_cloud().boot(pmem='SMALL').pause()
+        self.assertEqual(('PAUSED', PowerState.PAUSED), (server.status, server.power_state))
+        self.assertEqual('ACTIVE', server.unpause().status)
+
+    def test_rescue_and_unrescue(self):
+        """The guest has its namespaces in both."""
+        server = self.start_cloud().boot(pmem='SMALL').rescue()
+        self.assertEqual('RESCUE', server.status)
+        self.assertGuestHas(server)
+        self.assertGuestHas(server.unrescue())
+
+    def test_rebuild_of_a_stopped_server_leaves_it_stopped(self):
+        """On the same namespaces."""
+        server = self.start_cloud().boot(pmem='SMALL').stop()
+        namespaces = server.namespaces
+        self.assertEqual('SHUTOFF', server.rebuild().status)
+        self.assertEqual(namespaces, server.namespaces)
+
+    def test_what_the_state_does_not_allow_is_refused(self):
+        """With Nova's message."""
+        server = self.start_cloud().boot()
+        error = self.assertRaises(errors.InstanceInvalidState, server.start)
+        self.assertEqual(
+            f"Cannot 'start' instance {server.id} while it is in vm_state active", str(error))
+
+    def test_a_guest_that_goes_off_by_itself_is_noticed(self):
+        """By the look at power states that a compute service takes from time to time."""
+        cloud = self.start_cloud()
+        server = cloud.boot()
+        connection = libvirt.open(cloud.hosts[0].uri)
+        self.addCleanup(connection.close)
+        connection.lookupByUUIDString(server.id).destroy()
+        cloud.compute(server.host).run_periodic_tasks()
+        self.assertEqual('SHUTOFF', server.status)
+
+
+class ResizeTest(ServersTestCase):
+
+    def test_a_migration_holds_what_the_server_had(self):
+        """On its source, until the move is confirmed."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        source = server.host
+        server.resize(pmem='LARGE')
+        [migration] = server.migrations
+        self.assertEqual(('resize', 'finished', source), (
+            migration.migration_type, migration.status, migration.source_compute))
+        self.assertEqual({source}, set(cloud.allocations(migration.uuid)))
+        self.assertEqual({server.host}, set(server.allocations))
+        server.confirm_resize()
+        self.assertEqual({}, cloud.allocations(migration.uuid))
+        self.assertEqual('confirmed', server.migrations[0].status)
+
+    def test_both_sides_are_claimed(self):
+        """Old namespaces on the source, new ones on the destination."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        source, old = server.host, server.namespaces
+        server.resize(pmem='LARGE')
+        self.assertEqual(old, server.old_namespaces)
+        self.assertClaimed(cloud, source, {server.name: 1})
+        self.assertClaimed(cloud, server.host, {server.name: 1})
+
+    def test_the_source_keeps_the_domain_until_confirmed(self):
+        """Shut off, so that it can be started again."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        source = cloud.host(server.host)
+        connection = libvirt.open(source.uri)
+        self.addCleanup(connection.close)
+        server.resize(pmem='LARGE')
+        self.assertFalse(connection.lookupByUUIDString(server.id).isActive())
+        server.confirm_resize()
+        self.assertRaises(
+            libvirt.libvirtError, connection.lookupByUUIDString, server.id)
+
+    def test_a_stopped_server_stays_stopped(self):
+        """Through a resize and its confirmation."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL').stop().resize(pmem='LARGE')
+        self.assertEqual('VERIFY_RESIZE', server.status)
+        self.assertEqual('SHUTOFF', server.confirm_resize().status)
+
+    def test_a_stopped_server_is_stopped_again_by_a_revert(self):
+        """As it was before."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL').stop().resize(pmem='LARGE')
+        self.assertEqual('SHUTOFF', server.revert_resize().status)
+        self.assertConsistent(cloud)
+
+    def test_without_room_the_server_stays_as_it_is(self):
+        """Active, where it was, with what it had."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        host = server.host
+        error = self.assertRaises(UnexpectedStateError, server.resize, pmem='LARGE,LARGE')
+        self.assertIn('No valid host was found.', error.reason)
+        self.assertEqual('ACTIVE', server.status)
+        self.assertAllocated(server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=host)
+        self.assertConsistent(cloud)
+
+    def test_a_resize_stays_on_its_host_only_if_allowed(self):
+        """Nova's default is that it may not."""
+        server = self.start_cloud(hosts=1).boot(pmem='SMALL')
+        error = self.assertRaises(UnexpectedStateError, server.resize, pmem='LARGE')
+        self.assertIn('There are not enough hosts available.', error.reason)
+
+    def test_a_resize_can_be_asked_to_stay(self):
+        """By naming the server's own host."""
+        server = self.start_cloud(hosts=2).boot(pmem='SMALL')
+        host = server.host
+        self.assertEqual(host, server.resize(pmem='LARGE', host=host).host)
+
+    def test_the_same_flavor_is_refused(self):
+        """That would be a migration."""
+        server = self.start_cloud(hosts=2).boot(pmem='SMALL')
+        self.assertRaises(errors.CannotResizeToSameFlavor, server.resize, pmem='SMALL')
+
+    def test_a_same_host_resize_needs_room_for_both(self):
+        """Old and new namespaces are held at once."""
+        cloud = self.start_cloud(pmem='SMALL:1x4GiB', allow_resize_to_same_host=True)
+        server = cloud.boot(pmem='SMALL')
+        flavor = cloud.flavor('SMALL', ram=1024)
+        self.assertRaises(UnexpectedStateError, server.resize, flavor=flavor)
+        self.assertConsistent(cloud)
+
+    def test_cold_migration_keeps_the_flavor(self):
+        """On another host, with other namespaces of the same labels."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        host, flavor = server.host, server.flavor
+        server.migrate().confirm_resize()
+        self.assertNotEqual(host, server.host)
+        self.assertEqual(flavor, server.flavor)
+        self.assertGuestHas(server)
+        self.assertConsistent(cloud)
+
+
+class ShelveTest(ServersTestCase):
+
+    def test_a_shelved_server_is_on_no_host(self):
+        """And claims nothing."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL').shelve()
+        self.assertEqual((None, (), {}), (server.host, server.namespaces, server.allocations))
+        self.assertNamespacesFree(cloud, cloud.hosts[0])
+
+    def test_an_unshelved_server_claims_anew(self):
+        """On whatever host has the room."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL').shelve().unshelve()
+        self.assertEqual('ACTIVE', server.status)
+        self.assertGuestHas(server)
+        self.assertConsistent(cloud)
+
+    def test_without_room_it_stays_shelved(self):
+        """Another server has taken its namespace."""
+        cloud = self.start_cloud(pmem='SMALL:1x4GiB')
+        server = cloud.boot(pmem='SMALL').shelve()
+        cloud.boot(pmem='SMALL')
+        self.assertRaises(UnexpectedStateError, server.unshelve)
+        self.assertEqual('SHELVED_OFFLOADED', server.status)
+
+    def test_it_can_be_shelved_on_its_host(self):
+        """When nothing offloads it at once."""
+        cloud = self.start_cloud(shelved_offload_time=-1)
+        server = cloud.boot(pmem='SMALL').shelve(expect='SHELVED')
+        self.assertEqual(cloud.hosts[0].name, server.host)
+        self.assertEqual('ACTIVE', server.unshelve().status)
+        server.shelve(expect='SHELVED').shelve_offload()
+        self.assertIsNone(server.host)
+
+
+class EvacuateTest(ServersTestCase):
+
+    def test_a_server_is_built_anew_elsewhere(self):
+        """Stopped, on namespaces of the other host."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        lost = server.host
+        cloud.compute(lost).stop()
+        server.evacuate()
+        self.assertNotEqual(lost, server.host)
+        self.assertEqual('SHUTOFF', server.status)
+        self.assertGuestHas(server)
+
+    def test_it_holds_both_sides_until_its_host_returns(self):
+        """As Nova has it in Placement."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        lost = server.host
+        cloud.compute(lost).stop()
+        server.evacuate()
+        self.assertEqual({lost, server.host}, set(server.allocations))
+        cloud.compute(lost).start()
+        self.assertEqual({server.host}, set(server.allocations))
+        self.assertEqual('completed', server.migrations[0].status)
+        self.assertNamespacesFree(cloud, lost)
+
+    def test_a_host_that_is_up_is_not_evacuated(self):
+        """Its service would still run the guest."""
+        server = self.start_cloud(hosts=2).boot(pmem='SMALL')
+        error = self.assertRaises(errors.ComputeServiceInUse, server.evacuate)
+        self.assertEqual(f'Compute service of {server.host} is still in use.', str(error))

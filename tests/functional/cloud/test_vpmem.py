@@ -1,0 +1,71 @@
+"""Nova's three functional tests of virtual persistent memory, written anew.
+
+The originals are nova/tests/functional/libvirt/test_vpmem.py.
+"""
+
+from __future__ import annotations
+
+from vpmem_harness.fixtures.cloud import CloudFixture
+from vpmem_harness.testcase import VPMEMTestCase
+
+SMALL = {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
+BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
+
+PMEM = '4GB:1x4GiB,SMALL:2x4GiB'
+
+
+class VPMEMTest(VPMEMTestCase):
+
+    def test_create_servers_until_the_namespaces_are_used_up(self):
+        """The third server of two namespaces fails, until one of the first two is deleted."""
+        cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
+        self.assertAllocated(cloud.boot(pmem='SMALL'), SMALL)
+        second = cloud.boot(pmem='SMALL')
+        self.assertAllocated(second, SMALL)
+
+        self.assertFault(cloud.boot(pmem='SMALL', expect='ERROR'), 'No valid host was found.')
+
+        second.delete()
+        self.assertAllocated(cloud.boot(pmem='SMALL'), SMALL)
+
+    def test_resize_across_hosts(self):
+        """A resize holds the namespaces of both flavors until it is reverted or confirmed."""
+        cloud = self.useFixture(CloudFixture(hosts=2, pmem=PMEM))
+        server = cloud.boot(pmem='SMALL')
+        source, destination = server.host, self.other_host(cloud, server)
+        self.assertAllocated(server, SMALL, host=source)
+
+        server.resize(pmem='4GB,SMALL')
+        self.assertAllocated(server, BOTH, host=destination)
+        server.revert_resize()
+        self.assertAllocated(server, SMALL, host=source)
+        self.assertNotAllocated(server, host=destination)
+
+        server.resize(pmem='4GB,SMALL')
+        self.assertAllocated(server, BOTH, host=destination)
+        server.confirm_resize()
+        self.assertAllocated(server, BOTH, host=destination)
+        self.assertNamespacesFree(cloud, source)
+
+    def test_resize_on_the_same_host(self):
+        """Old and new namespaces are of one host, and are told apart."""
+        cloud = self.useFixture(
+            CloudFixture(hosts=1, pmem=PMEM, allow_resize_to_same_host=True))
+        server = cloud.boot(pmem='SMALL')
+        self.assertAllocated(server, SMALL)
+
+        server.resize(pmem='4GB,SMALL')
+        self.assertAllocated(server, BOTH)
+        server.revert_resize()
+        self.assertAllocated(server, SMALL)
+
+        server.resize(pmem='4GB,SMALL')
+        self.assertAllocated(server, BOTH)
+        server.confirm_resize()
+        self.assertAllocated(server, BOTH)
+
+    @staticmethod
+    def other_host(cloud, server):
+        """The host of two that a server is not on."""
+        [other] = [host.name for host in cloud.hosts if host.name != server.host]
+        return other

@@ -1,0 +1,166 @@
+"""Who wipes what: a namespace tells who wrote to it last."""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.fixtures.cloud import CloudFixture
+from vpmem_harness.testcase import VPMEMTestCase
+
+PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
+
+
+class WipesTest(VPMEMTestCase):
+
+    def start_cloud(self, hosts=1, **options):
+        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=PMEM, **options))
+        return self.cloud
+
+    def boot(self, pmem='SMALL'):
+        """A server whose guest has written to its namespaces."""
+        server = self.cloud.boot(pmem=pmem)
+        self.assertHoldsDataOf(server, self.cloud.host(server.host), server.namespaces)
+        return server
+
+    def assert_keeps(self, operation):
+        """Hold that an operation leaves the guest's data where they are."""
+        self.start_cloud()
+        server = self.boot()
+        host, namespaces = self.cloud.host(server.host), server.namespaces
+        self.break_daxio(host)
+        operation(server)
+        self.assertEqual(namespaces, server.namespaces)
+        self.assertHoldsDataOf(server, host, namespaces)
+
+    def break_daxio(self, host):
+        """Have every wipe on a host fail, so that none goes unseen."""
+        (host.bin_dir / 'daxio').write_text('#!/bin/sh\necho broken >&2\nexit 1\n')
+
+    def test_delete_wipes(self):
+        """What the next server gets is clean."""
+        self.start_cloud()
+        server = self.boot()
+        host, namespaces = self.cloud.host(server.host), server.namespaces
+        server.delete()
+        self.assertWiped(host, namespaces)
+
+    def test_failed_boot_wipes(self):
+        """A guest that did not start leaves nothing behind."""
+        cloud = self.start_cloud()
+        [host] = cloud.hosts
+        [small, _] = [one for one in host.namespaces if one.name in ('ns_0', 'ns_1')]
+        for namespace in host.namespaces:
+            host.pmem.write(namespace.path, 'somebody')
+        self.take_domain_name(host)
+        cloud.boot(pmem='SMALL,SMALL', expect='ERROR')
+        self.assertTrue(host.pmem.contents(small.path).is_zero)
+
+    def take_domain_name(self, host):
+        """Define the first domain's name for another one: the first boot will be refused."""
+        connection = libvirt.open(host.uri)
+        self.addCleanup(connection.close)
+        connection.defineXML(
+            "<domain type='qemu'><name>instance-00000001</name><memory>1024</memory>"
+            '<os><type>hvm</type></os></domain>')
+
+    def test_stop_and_start_keep(self):
+        """A user who stops a server does not give up its data."""
+        self.assert_keeps(lambda server: server.stop().start())
+
+    def test_soft_reboot_keeps(self):
+        """Persistent memory outlives a reboot: that is what it is for."""
+        self.assert_keeps(lambda server: server.reboot())
+
+    def test_hard_reboot_keeps(self):
+        """By power as well as by the guest's own means."""
+        self.assert_keeps(lambda server: server.reboot(hard=True))
+
+    def test_pause_keeps(self):
+        """Nothing is taken from a guest that stands still."""
+        self.assert_keeps(lambda server: server.pause().unpause())
+
+    def test_rescue_keeps(self):
+        """The rescue image has the data to work on."""
+        self.assert_keeps(lambda server: server.rescue().unrescue())
+
+    def test_rebuild_wipes(self):
+        """A rebuilt server starts anew: without daxio it cannot."""
+        self.start_cloud()
+        server = self.boot()
+        self.break_daxio(self.cloud.host(server.host))
+        server.rebuild(expect='ERROR')
+        self.assertFault(server, 'Failed to clean up the vpmem backend device')
+
+    def test_shelve_offload_wipes(self):
+        """The image of a shelved server holds its disk alone."""
+        self.start_cloud()
+        server = self.boot()
+        host, namespaces = self.cloud.host(server.host), server.namespaces
+        server.shelve()
+        self.assertWiped(host, namespaces)
+
+    def test_confirm_wipes_what_is_left(self):
+        """The old namespaces are the next server's."""
+        self.start_cloud(hosts=2)
+        server = self.boot()
+        source, old = self.cloud.host(server.host), server.namespaces
+        server.resize(pmem='LARGE')
+        self.assertHoldsDataOf(server, source, old)
+        server.confirm_resize()
+        self.assertWiped(source, old)
+
+    def test_confirm_on_the_same_host_wipes_the_old_alone(self):
+        """The server runs on, on its new namespaces."""
+        self.start_cloud(allow_resize_to_same_host=True)
+        server = self.boot()
+        [host], old = self.cloud.hosts, server.namespaces
+        server.resize(pmem='LARGE').confirm_resize()
+        self.assertWiped(host, old)
+        self.assertHoldsDataOf(server, host, server.namespaces)
+
+    def test_revert_wipes_the_new(self):
+        """And the old ones hold what they held."""
+        self.start_cloud(hosts=2)
+        server = self.boot()
+        source, old = self.cloud.host(server.host), server.namespaces
+        server.resize(pmem='LARGE')
+        destination, new = self.cloud.host(server.host), server.namespaces
+        server.revert_resize()
+        self.assertWiped(destination, new)
+        self.assertHoldsDataOf(server, source, old)
+
+    def test_delete_of_an_unconfirmed_resize_wipes_both_sides(self):
+        """Nothing of the server stays on either host."""
+        self.start_cloud(hosts=2)
+        server = self.boot()
+        source, old = self.cloud.host(server.host), server.namespaces
+        server.resize(pmem='LARGE')
+        destination, new = self.cloud.host(server.host), server.namespaces
+        server.delete()
+        self.assertWiped(source, old)
+        self.assertWiped(destination, new)
+        self.assertConsistent(self.cloud)
+
+    def test_a_wipe_that_fails_keeps_the_namespace_claimed(self):
+        """Nobody else gets it with the data on it."""
+        self.start_cloud()
+        server = self.boot()
+        namespaces = server.namespaces
+        self.break_daxio(self.cloud.host(server.host))
+        server.delete(expect='ERROR')
+        self.assertFault(
+            server, f'Failed to clean up the vpmem backend device {namespaces[0].devpath}: ')
+        self.assertClaimed(self.cloud, server.host, {server.name: 1})
+        self.assertConsistent(self.cloud)
+
+    def test_evacuated_servers_are_wiped_when_their_host_returns(self):
+        """The lost host still has what they wrote."""
+        self.start_cloud(hosts=2)
+        server = self.boot()
+        lost, old = self.cloud.host(server.host), server.namespaces
+        self.cloud.compute(lost).stop()
+        server.evacuate()
+        self.assertHoldsDataOf(server, lost, old)
+        self.cloud.compute(lost).start()
+        self.assertWiped(lost, old)
+        self.assertConsistent(self.cloud)

@@ -1,0 +1,144 @@
+"""Waiting names what it waits for, and says why it did not come."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import threading
+
+import testtools
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.api import Fault, InstanceAction, InstanceActionEvent, ServerRecord
+from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.states import PowerState, TaskState, VMState
+from vpmem_harness.cloud.stub.database import Database
+from vpmem_harness.cloud.waiting import DELETED, UnexpectedStateError, Wait
+from vpmem_harness.exceptions import WaitTimeoutError
+
+FAULT = Fault('No valid host was found. ', 500, '', datetime.datetime.now(datetime.UTC))
+
+
+class OneServer:
+    """A backend with one server, whose states a test steps through."""
+
+    def __init__(self):
+        self.database = Database()
+        self.record = ServerRecord(
+            'id', 'server1', 'instance-00000001', VMState.BUILDING, TaskState.SCHEDULING,
+            PowerState.NOSTATE, None, Flavor('f', '1'))
+        self.events = ()
+
+    def become(self, *, events=None, **changes):
+        with self.database.lock:
+            if self.record is not None:
+                self.record = dataclasses.replace(self.record, **changes)
+            if events is not None:
+                self.events = tuple(
+                    InstanceActionEvent(event, 'host1', result, traceback)
+                    for event, result, traceback in events)
+            self.database.changed()
+
+    def vanish(self):
+        with self.database.lock:
+            self.record = None
+            self.database.changed()
+
+    def server(self, server):
+        if self.record is None:
+            raise errors.InstanceNotFound(instance_id=server)
+        return self.record
+
+    def actions(self, server):
+        return [InstanceAction('create', 'req', None, self.events)]
+
+    def wait_for(self, found, seconds):
+        return self.database.wait_for(found, seconds)
+
+
+class WaitTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.backend = OneServer()
+
+    def wait(self, status, seconds=30, request_id='req', **options):
+        return Wait(
+            self.backend, 'id', 'server1', status, request_id, **options).run(seconds)
+
+    def later(self, step):
+        """Do a step in another thread, which the wait must notice."""
+        thread = threading.Thread(target=step)
+        self.addCleanup(thread.join)
+        thread.start()
+
+    def test_a_state_that_is_there_is_not_waited_for(self):
+        """It is returned at once."""
+        self.backend.become(
+            vm_state=VMState.ACTIVE, task_state=None, events=[('build', 'Success', None)])
+        self.assertEqual('ACTIVE', self.wait('ACTIVE', 0).status)
+
+    def test_a_change_ends_the_wait(self):
+        """Without a look in between."""
+        self.later(lambda: self.backend.become(
+            vm_state=VMState.ACTIVE, task_state=None, events=[('build', 'Success', None)]))
+        self.assertEqual('ACTIVE', self.wait('ACTIVE').status)
+
+    def test_the_request_must_be_done(self):
+        """The state alone may be that from before, or not the last."""
+        self.backend.become(
+            vm_state=VMState.ACTIVE, task_state=None, events=[('build', None, None)])
+        self.assertRaises(WaitTimeoutError, self.wait, 'ACTIVE', 0)
+
+    def test_the_deadline_names_the_state_and_what_came_instead(self):
+        """Oldest first, with the task."""
+        error = self.assertRaises(WaitTimeoutError, self.wait, 'ACTIVE', 0)
+        self.assertEqual(
+            "waited 0 s for server 'server1' to be ACTIVE; seen: BUILD (scheduling)",
+            str(error))
+
+    def test_an_unexpected_error_is_raised_with_its_fault(self):
+        """The message says why."""
+        self.backend.become(
+            vm_state=VMState.ERROR, task_state=None, fault=FAULT,
+            events=[('build', 'Error', None)])
+        error = self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE')
+        self.assertIs(FAULT, error.fault)
+        self.assertIn('No valid host was found.', str(error))
+
+    def test_an_expected_error_waits_for_its_fault(self):
+        """Nova shows ERROR before it has recorded why."""
+        self.backend.become(
+            vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', None)])
+        self.assertRaises(WaitTimeoutError, self.wait, 'ERROR', 0)
+        self.backend.become(fault=FAULT)
+        self.assertIs(FAULT, self.wait('ERROR', 0).fault)
+
+    def test_an_error_without_fault_can_be_waited_for(self):
+        """For the few cases in which Nova records none."""
+        self.backend.become(
+            vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', None)])
+        self.assertIsNone(self.wait('ERROR', 0, fault=False).fault)
+
+    def test_a_request_that_leads_elsewhere_is_told_with_its_reason(self):
+        """A refused resize leaves the server as it was."""
+        self.backend.become(
+            vm_state=VMState.ACTIVE, task_state=None,
+            events=[('resize', 'Error', 'Traceback:\n  ...\nNoValidHost: no room\n')])
+        error = self.assertRaises(UnexpectedStateError, self.wait, 'VERIFY_RESIZE')
+        self.assertEqual('NoValidHost: no room', error.reason)
+
+    def test_gone_is_gone(self):
+        """A deleted server ends the wait for it."""
+        self.later(self.backend.vanish)
+        self.assertIsNone(self.wait(DELETED))
+
+    def test_a_server_that_vanishes_is_not_waited_for(self):
+        """Another state than that will not come."""
+        self.backend.vanish()
+        self.assertRaises(errors.InstanceNotFound, self.wait, 'ACTIVE')
+
+    def test_without_a_request_the_state_may_come_from_anywhere(self):
+        """A wait for a state goes on while another one is there."""
+        self.backend.become(vm_state=VMState.ACTIVE, task_state=None)
+        self.assertRaises(WaitTimeoutError, self.wait, 'SHUTOFF', 0, None)

@@ -1,0 +1,246 @@
+"""A cloud, as a test holds it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+import libvirt
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHost
+from vpmem_harness.cloud.flavors import PMEM_EXTRA_SPEC, Flavor
+from vpmem_harness.cloud.server import Server
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.randomness import Randomness
+
+#: Seconds in which a server reaches the state that is waited for.
+TIMEOUT = 60.0
+
+
+class Compute:
+    """The compute service of one host."""
+
+    def __init__(self, backend: Backend, host: SimulatedHost) -> None:
+        self._backend = backend
+        self.host = host
+        self.name = host.name
+
+    def __repr__(self) -> str:
+        return f'<Compute {self.name} {"up" if self.is_up else "down"}>'
+
+    @property
+    def is_up(self) -> bool:
+        return self._backend.compute_is_up(self.name)
+
+    def start(self) -> None:
+        """Start it; its claims are those it had.
+
+        :raises NovaException: what keeps it from starting, such as a configuration that does
+            not fit the host.
+        """
+        self._backend.start_compute(self.name)
+
+    def stop(self) -> None:
+        """Stop it when what it is doing is done; its guests run on."""
+        self._backend.stop_compute(self.name)
+
+    def kill(self) -> None:
+        """End it in the middle of what it is doing."""
+        self._backend.kill_compute(self.name)
+
+    def restart(self, pmem_namespaces: Iterable[str] | None = None) -> None:
+        """Stop and start it, with another ``pmem_namespaces`` if one is given."""
+        self.stop()
+        if pmem_namespaces is not None:
+            self._backend.set_pmem_namespaces(self.name, list(pmem_namespaces))
+        self.start()
+
+    def run_periodic_tasks(self) -> None:
+        """Have it look at its resources and at its guests' power states now."""
+        self._backend.run_periodic_tasks(self.name)
+
+    @property
+    def inventories(self) -> dict[str, Inventory]:
+        """What its host has, by resource class."""
+        return self._backend.inventories(self.name)
+
+    @property
+    def usages(self) -> dict[str, int]:
+        """How much of that is held."""
+        return self._backend.usages(self.name)
+
+    @property
+    def assigned_namespaces(self) -> dict[str, str]:
+        """The id of the server that each namespace is claimed for, by the namespace's name."""
+        return self._backend.assigned_namespaces(self.name)
+
+
+class Cloud:
+    """Hosts with a compute service each, and servers on them.
+
+    :param timeout: seconds in which a server reaches the state that is waited for.
+    """
+
+    def __init__(
+        self, backend: Backend, hosts: Sequence[ComputeHost], randomness: Randomness,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self.backend = backend
+        self.timeout = timeout
+        self._randomness = randomness
+        self._computes = {one.host.name: Compute(backend, one.host) for one in hosts}
+        self._flavors: dict[str, Flavor] = {}
+        self._made: dict[tuple[object, ...], Flavor] = {}
+        self._booted = 0
+
+    # What there is
+
+    @property
+    def hosts(self) -> list[SimulatedHost]:
+        """The hosts, in the order that they were given in."""
+        return [compute.host for compute in self._computes.values()]
+
+    def host(self, name: str) -> SimulatedHost:
+        """A host by its name."""
+        return self.compute(name).host
+
+    def compute(self, host: str | SimulatedHost) -> Compute:
+        """The compute service of a host."""
+        name = host if isinstance(host, str) else host.name
+        try:
+            return self._computes[name]
+        except KeyError:
+            raise InvalidInputError(
+                'name of a host', expected=f'one of {", ".join(self._computes)}', got=name,
+                remedy='name a host of this cloud') from None
+
+    @property
+    def servers(self) -> list[Server]:
+        """The servers that there are, oldest first."""
+        return [Server(self, record.id, record.name) for record in self.backend.servers()]
+
+    def allocations(self, consumer: str | Server) -> dict[str, dict[str, int]]:
+        """What a server or a migration holds in Placement, by host and resource class."""
+        names = {self.backend.provider_uuid(name): name for name in self._computes}
+        held = self.backend.allocations(consumer if isinstance(consumer, str) else consumer.id)
+        return {names.get(uuid, uuid): resources for uuid, resources in held.items()}
+
+    def domain_xml(self, server: Server, flags: int = 0) -> str:
+        """The domain of a server, as the hypervisor of its host has it.
+
+        :param flags: of virDomainGetXMLDesc.
+        :raises libvirtError: when it has none.
+        """
+        host = server.host
+        if host is None:
+            raise InvalidInputError(
+                f'host of server {server.name!r}', expected='one', got='none',
+                remedy='ask for the domain of a server that is on a host')
+        connection = libvirt.open(self.host(host).uri)
+        try:
+            return str(connection.lookupByUUIDString(server.id).XMLDesc(flags))
+        finally:
+            connection.close()
+
+    def inventories(self, host: str | SimulatedHost) -> dict[str, Inventory]:
+        """What a host has, by resource class."""
+        return self.compute(host).inventories
+
+    # Flavors
+
+    def flavor(
+        self, pmem: str = '', *, name: str | None = None, vcpus: int = 1, ram: int = 512,
+        disk: int = 1, ephemeral: int = 0, swap: int = 0,
+        extra_specs: Mapping[str, str] | None = None,
+    ) -> Flavor:
+        """A flavor that the cloud knows; the same arguments give the same one.
+
+        :param pmem: labels, separated by commas, in the order of the guest's devices.
+        """
+        specs = {**({PMEM_EXTRA_SPEC: pmem} if pmem else {}), **(extra_specs or {})}
+        key = (name, vcpus, ram, disk, ephemeral, swap, tuple(sorted(specs.items())))
+        if key not in self._made:
+            number = next(
+                number for number in map(str, itertools.count(len(self._flavors) + 1))
+                if number not in self._flavors)
+            self._made[key] = Flavor(
+                name or f'flavor{number}', number, vcpus, ram, disk, ephemeral, swap, specs)
+            self.know_flavor(self._made[key])
+        return self._made[key]
+
+    def flavor_like(
+        self, flavor: Flavor, pmem: str | None, extra_specs: Mapping[str, str],
+    ) -> Flavor:
+        """``flavor`` with other labels, or other extra specs."""
+        specs = {**flavor.extra_specs, **extra_specs}
+        if pmem is not None:
+            specs.pop(PMEM_EXTRA_SPEC, None)
+        return self.flavor(
+            pmem or '', vcpus=flavor.vcpus, ram=flavor.ram, disk=flavor.disk,
+            ephemeral=flavor.ephemeral, swap=flavor.swap, extra_specs=specs)
+
+    def know_flavor(self, flavor: Flavor) -> Flavor:
+        """Make a flavor known that was made by hand."""
+        if flavor.flavorid not in self._flavors:
+            self.backend.create_flavor(flavor)
+            self._flavors[flavor.flavorid] = flavor
+        return flavor
+
+    def flavor_by_id(self, flavor_id: str) -> Flavor:
+        """A flavor that is known.
+
+        :raises FlavorNotFound: when it is not.
+        """
+        try:
+            return self._flavors[flavor_id]
+        except KeyError:
+            raise errors.FlavorNotFound(flavor_id=flavor_id) from None
+
+    # Servers
+
+    def boot(
+        self, pmem: str = '', name: str | None = None, *, expect: str | None = 'ACTIVE',
+        host: str | SimulatedHost | None = None, flavor: Flavor | None = None, vcpus: int = 1,
+        ram: int = 512, disk: int = 1, extra_specs: Mapping[str, str] | None = None,
+    ) -> Server:
+        """Boot a server and wait until it is what is expected.
+
+        :param pmem: labels, separated by commas: ``'SMALL'``, ``'LARGE,SMALL'``.
+        :param expect: ``'ACTIVE'``, or ``'ERROR'``, which waits for the fault, too; None does
+            not wait.
+        :param host: the only host that will do.
+        :param flavor: in place of one made from the other arguments.
+        :raises UnexpectedStateError: when the server comes to be something else; it has the
+            fault.
+        :raises WaitTimeoutError: when it does not come to rest.
+        """
+        if flavor is None:
+            flavor = self.flavor(
+                pmem, vcpus=vcpus, ram=ram, disk=disk, extra_specs=extra_specs)
+        else:
+            self.know_flavor(flavor)
+        self._booted += 1
+        name = name or f'server{self._booted}'
+        where = host if host is None or isinstance(host, str) else host.name
+        server_id, request_id = self.backend.create_server(name, flavor, where)
+        server = Server(self, server_id, name)
+        if expect is not None:
+            server._wait(expect, request_id)
+        return server
+
+    def transcript(self) -> str:
+        """What was asked of the servers there are and what came of it, one line a request."""
+        lines = []
+        for server in self.servers:
+            for action in server.actions:
+                steps = ', '.join(
+                    f'{event.event} {event.result or "goes on"}' for event in action.events)
+                lines.append(f'{server.name}: {action.action}: {steps}')
+            record = server.record
+            lines.append(
+                f'{server.name} is {record.status}'
+                f'{f" ({record.task_state})" if record.task_state else ""} on {record.host} with '
+                f'{", ".join(device.name for device in record.namespaces) or "no namespace"}'
+                f'{f": {record.fault.message}" if record.fault else ""}')
+        return '\n'.join(lines)

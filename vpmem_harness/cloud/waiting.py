@@ -1,0 +1,105 @@
+"""Waiting for a server: on its changes, with a deadline, and with the reason when it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.api import Backend, Fault, InstanceAction, ServerRecord
+from vpmem_harness.exceptions import HarnessError, WaitTimeoutError
+
+#: The status of a server that is gone. Nova's API says 404 instead.
+DELETED = 'DELETED'
+
+ERROR = 'ERROR'
+
+
+class UnexpectedStateError(HarnessError):
+    """A server came to rest in another state than the one waited for.
+
+    ``expected`` and ``status`` name the two, ``fault`` says why, if the cloud said so; for a
+    request that was refused on its way and left the server as it was, ``reason`` holds the last
+    line of its traceback.
+    """
+
+    def __init__(
+        self, name: str, expected: str, status: str, fault: Fault | None, reason: str,
+        seen: list[str],
+    ) -> None:
+        why = fault.message if fault is not None else reason
+        super().__init__(
+            f'server {name!r} should have become {expected}, and is {status}'
+            f'{": " + why if why else ""}; seen: {" -> ".join(seen)}')
+        self.expected = expected
+        self.status = status
+        self.fault = fault
+        self.reason = reason
+        self.seen = seen
+
+
+@dataclass
+class Wait:
+    """One wait for a server to be ``status`` with nothing going on.
+
+    :param request_id: the request that shall be done by then; None to look at the state alone.
+    :param fault: to wait for ERROR is to wait for its fault, too, which Nova records later.
+    """
+
+    backend: Backend
+    server: str
+    name: str
+    status: str
+    request_id: str | None = None
+    fault: bool = True
+    seen: list[str] = field(default_factory=list)
+
+    def run(self, seconds: float) -> ServerRecord | None:
+        """Wait, and return the server as it came to be; None for one that is gone.
+
+        :raises UnexpectedStateError: when it comes to rest in another state.
+        :raises WaitTimeoutError: when it has not come to rest after ``seconds``.
+        :raises InstanceNotFound: when it is gone and should not be.
+        """
+        outcome = self.backend.wait_for(self._look, seconds)
+        if outcome is None:
+            raise WaitTimeoutError(f'server {self.name!r} to be {self.status}', seconds, self.seen)
+        return outcome if isinstance(outcome, ServerRecord) else None
+
+    def _look(self) -> ServerRecord | str | None:
+        try:
+            record = self.backend.server(self.server)
+        except errors.InstanceNotFound:
+            if self.status == DELETED:
+                return DELETED
+            raise
+        state = record.status if record.task_state is None else (
+            f'{record.status} ({record.task_state})')
+        if not self.seen or self.seen[-1] != state:
+            self.seen.append(state)
+        action = self._action()
+        if record.task_state is not None or (action is not None and not action.finished):
+            return None
+        if record.status == ERROR and record.fault is None and self.fault:
+            return None
+        if record.status == self.status:
+            return record
+        if self.request_id is not None or record.status == ERROR:
+            raise UnexpectedStateError(
+                self.name, self.status, record.status, record.fault, _reason(action), self.seen)
+        return None
+
+    def _action(self) -> InstanceAction | None:
+        if self.request_id is None:
+            return None
+        return next(action for action in self.backend.actions(self.server)
+                    if action.request_id == self.request_id)
+
+
+def _reason(action: InstanceAction | None) -> str:
+    """The last line of what a step of a request failed with."""
+    if action is None:
+        return ''
+    for event in reversed(action.events):
+        if event.traceback:
+            return event.traceback.strip().splitlines()[-1]
+    return ''

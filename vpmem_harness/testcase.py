@@ -1,0 +1,151 @@
+"""The base class of tests on simulated hosts, and what can be asserted of a cloud."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import testtools
+from lxml import etree
+
+from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.flavors import pmem_resource_class
+from vpmem_harness.cloud.server import Server
+from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
+from vpmem_harness.host.machine import Host
+
+#: What the resource classes of persistent memory begin with.
+_PMEM_CLASS = pmem_resource_class('')
+
+
+class VPMEMTestCase(testtools.TestCase):
+    """A test on simulated hosts.
+
+    When it fails, its details hold the seed of every fixture, what was asked of its clouds, and
+    the log, with nothing in it that identifies anybody. ``self.log`` has that, too.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(SafeLoggingFixture())
+
+    def assertAllocated(  # noqa: N802 - assertions are named as unittest's
+        self, server: Server, resources: Mapping[str, int],
+        host: str | SimulatedHost | None = None,
+    ) -> None:
+        """A server holds these amounts of a host in Placement, and no other persistent memory.
+
+        :param resources: amounts by resource class; a class of another kind that is not named
+            is not looked at.
+        :param host: the server's own, unless another is named.
+        """
+        name = _name(host) or server.host
+        held = server.allocations.get(name or '', {})
+        of_interest = {
+            resource: amount for resource, amount in held.items()
+            if resource in resources or resource.startswith(_PMEM_CLASS)}
+        self.assertEqual(
+            dict(resources), of_interest, f'what {server.name} holds of {name} in Placement')
+
+    def assertNotAllocated(  # noqa: N802 - as above
+        self, server: Server, host: str | SimulatedHost,
+    ) -> None:
+        """A server holds nothing of a host in Placement."""
+        self.assertEqual(
+            {}, server.allocations.get(_name(host) or '', {}),
+            f'what {server.name} holds of {_name(host)} in Placement')
+
+    def assertClaimed(  # noqa: N802 - as above
+        self, cloud: Cloud, host: str | SimulatedHost, namespaces: Mapping[str, int],
+    ) -> None:
+        """A compute service has claimed this many namespaces for each server, and no other.
+
+        :param namespaces: how many, by the server's name.
+        """
+        names = {server.id: server.name for server in cloud.servers}
+        claimed = Counter(
+            names.get(owner, owner)
+            for owner in cloud.compute(host).assigned_namespaces.values())
+        self.assertEqual(dict(namespaces), dict(claimed), f'the claims on {_name(host)}')
+
+    def assertNamespacesFree(  # noqa: N802 - as above
+        self, cloud: Cloud, host: str | SimulatedHost, names: Iterable[str] | None = None,
+    ) -> None:
+        """Nobody has claimed these namespaces of a host, or any of it."""
+        assigned = cloud.compute(host).assigned_namespaces
+        wanted = set(assigned if names is None else names)
+        self.assertEqual(set(), wanted & set(assigned), f'claimed namespaces of {_name(host)}')
+
+    def assertWiped(  # noqa: N802 - as above
+        self, host: SimulatedHost, devices: Iterable[VPMEMDevice],
+    ) -> None:
+        """Namespaces of a host hold nothing but zeroes."""
+        for device in devices:
+            self.assertEqual(
+                frozenset(), _writers(host, device), f'who has left data on {device.name}')
+
+    def assertHoldsDataOf(  # noqa: N802 - as above
+        self, server: Server, host: SimulatedHost, devices: Iterable[VPMEMDevice],
+    ) -> None:
+        """Namespaces of a host hold what the guest of a server wrote, and nothing else."""
+        for device in devices:
+            self.assertEqual(
+                frozenset({server.id}), _writers(host, device),
+                f'who has left data on {device.name}')
+
+    def assertFault(self, server: Server, text: str) -> None:  # noqa: N802 - as above
+        """A server is in ERROR, and its fault says so."""
+        self.assertEqual('ERROR', server.status)
+        fault = server.fault
+        self.assertIsNotNone(fault)
+        self.assertIn(text, '' if fault is None else fault.message)
+
+    def assertGuestHas(  # noqa: N802 - as above
+        self, server: Server, devices: Iterable[VPMEMDevice] | None = None,
+    ) -> None:
+        """The domain of a server lies on its namespaces, in their order.
+
+        :param devices: other namespaces than those that the cloud says it has.
+        """
+        paths = self.nvdimm_paths(server)
+        expected = server.namespaces if devices is None else devices
+        self.assertEqual(
+            [device.devpath for device in expected], paths, f'the NVDIMMs of {server.name}')
+
+    def nvdimm_paths(self, server: Server) -> list[str]:
+        """The devices behind the NVDIMMs of a server's domain, as its hypervisor has them."""
+        domain = etree.fromstring(server.domain_xml())
+        return [
+            str(path.text)
+            for path in domain.iterfind("./devices/memory[@model='nvdimm']/source/path")]
+
+    def assertConsistent(self, cloud: Cloud) -> None:  # noqa: N802 - as above
+        """Nothing is claimed twice or for nobody: Placement, claims and domains agree.
+
+        True of a cloud at rest, whatever has happened to it.
+        """
+        for host in cloud.hosts:
+            compute = cloud.compute(host)
+            in_placement = sum(
+                amount for name, amount in compute.usages.items()
+                if name.startswith(_PMEM_CLASS))
+            claimed = compute.assigned_namespaces
+            self.assertEqual(
+                in_placement, len(claimed),
+                f'namespaces of {host.name}: held in Placement, and claimed')
+            paths = Counter(
+                path for server in cloud.servers
+                if server.host == host.name and server.power_state
+                for path in self.nvdimm_paths(server))
+            twice = [path for path, times in paths.items() if times > 1]
+            self.assertEqual([], twice, f'namespaces of {host.name} in two domains')
+
+
+def _name(host: str | SimulatedHost | None) -> str | None:
+    return host if host is None or isinstance(host, str) else host.name
+
+
+def _writers(host: SimulatedHost, device: VPMEMDevice) -> frozenset[str]:
+    assert isinstance(host, Host), f'{host.name} is not simulated'  # noqa: S101 - a test's mistake
+    return frozenset(host.pmem.contents(device.devpath).writers)
