@@ -254,7 +254,8 @@ class _Entry:
     def _name(self) -> str | None:
         name = self._fields.get('name')
         if 'name' in self._fields and not (
-                isinstance(name, str) and 0 < len(name.encode()) <= 63 and '\0' not in name):
+                isinstance(name, str) and 0 < len(name.encode(errors='replace')) <= 63
+                and '\0' not in name and name == name.encode(errors='replace').decode()):
             self._refuse('name', 'a text of 1 to 63 bytes, which is what a label holds', name)
         return name
 

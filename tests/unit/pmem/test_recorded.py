@@ -204,7 +204,7 @@ class RefusalTest(testtools.TestCase):
 
     def test_name_that_no_label_holds(self):
         """A label holds 63 bytes."""
-        for self.entries[0]['name'] in ('x' * 64, 'ä' * 32, '', 'a\0b'):
+        for self.entries[0]['name'] in ('x' * 64, 'ä' * 32, '', 'a\0b', '\ud800'):
             self.assertRefused('name of namespace1.0')
 
     def _resize(self, entry, size):
