@@ -72,6 +72,8 @@ class Client:
         except OSError:
             data = b''
         if not data:
+            if session.within_frame:
+                LOG.warning('A client of %s has gone within a frame', self._daemon.path)
             self.close()
             return
         try:

@@ -145,6 +145,14 @@ class LifeTest(ServerTest):
         raw.socket.close()
         self.assertTrue(self.hypervisor.connections[0].closed.wait(_SECONDS))
 
+    def test_a_client_that_goes_within_a_frame(self):
+        """A frame that is cut short is worth a line in the log."""
+        raw = self.opened()
+        raw.send(client.call('connect_get_hostname')[:20])
+        raw.socket.close()
+        self.assertTrue(self.hypervisor.connections[0].closed.wait(_SECONDS))
+        self.assertIn('gone within a frame', self.log.output)
+
     def test_a_client_that_goes_while_it_waits(self):
         """Also with as many calls under way as it may have, when nothing more is read of it."""
         raw = self.opened()

@@ -85,6 +85,11 @@ class Splitter:
         #: How many bytes the frame that has begun still wants; 0 where that is not known.
         self.missing = 0
 
+    @property
+    def within(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return bool(self._rest or self._skip)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Returns the frames that are whole now; raises ``FrameError`` for an absurd length."""
         rest = self._rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Final
 
 import libvirt
 
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.libvirtd.wire import shapes, table, xdr
 
 _LINE = re.compile(r'(\d+) (\w+) (?:-|(\w+)(!?)) ?(\.\.\.)?(.*)')
@@ -127,3 +129,26 @@ PROGRAMS: Final[dict[int, dict[int, Procedure]]] = {
 BY_NAME: Final[dict[str, Procedure]] = {
     procedure.method: procedure
     for procedures in PROGRAMS.values() for procedure in procedures.values()}
+
+
+def lookup(name: str) -> Procedure:
+    """Finds a procedure: ``domainCreate``, ``virDomainCreate`` or ``domain_create``.
+
+    Raises ``InvalidInputError``, with the names that come closest.
+    """
+    if name in BY_NAME:
+        return BY_NAME[name]
+    functions = _by_function()
+    function = name if name.startswith('vir') else f'vir{name[:1].upper()}{name[1:]}'
+    if function not in functions:
+        close = difflib.get_close_matches(function, functions) or ['virDomainCreateWithFlags']
+        raise InvalidInputError('procedure', expected='a function of libvirt or its procedure',
+                                got=name, remedy=f'did you mean {" or ".join(close)}?')
+    return functions[function]
+
+
+@functools.cache
+def _by_function() -> dict[str, Procedure]:
+    """The procedures by public function; of several the newest, which clients of today use."""
+    return {procedure.function: procedure
+            for procedure in BY_NAME.values() if procedure.function is not None}

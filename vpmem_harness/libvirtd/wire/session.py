@@ -103,6 +103,11 @@ class Session:
         return self._splitter.missing
 
     @property
+    def within_frame(self) -> bool:
+        """Whether the client has begun a frame and not ended it."""
+        return self._splitter.within
+
+    @property
     def unsent(self) -> int:
         """How many frames wait to be written."""
         return len(self._output)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import libvirt
 import testtools
 
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.libvirtd.wire import shapes, table
-from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS
+from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, lookup
 
 
 class TableTest(testtools.TestCase):
@@ -49,6 +50,26 @@ class TableTest(testtools.TestCase):
             name = BY_NAME[procedure].function.removeprefix('virDomain').removeprefix('virNode')
             self.assertIn(name.removeprefix('Get').lower(), {m.removeprefix('get')
                                                             for m in methods})
+
+
+class LookupTest(testtools.TestCase):
+
+    def test_as_people_name_it(self):
+        """A function is found with and without its prefix, a procedure by its name."""
+        for name in ('domainCreateWithFlags', 'virDomainCreateWithFlags',
+                     'domain_create_with_flags'):
+            self.assertEqual(196, lookup(name).number)
+        self.assertEqual('qemu_domain_monitor_command',
+                         lookup('domainQemuMonitorCommand').method)
+
+    def test_of_several_the_newest(self):
+        """Where two procedures serve one function it is the one that clients use."""
+        self.assertEqual(316, lookup('connectDomainEventRegisterAny').number)
+
+    def test_a_name_that_there_is_not(self):
+        """The error offers what was probably meant."""
+        error = self.assertRaises(InvalidInputError, lookup, 'domainCreateWithFlag')
+        self.assertIn('virDomainCreateWithFlags', str(error))
 
 
 class NotationTest(testtools.TestCase):
