@@ -21,6 +21,10 @@ MESSAGES: dict[int, tuple[str, str]] = {
     libvirt.VIR_ERR_INVALID_ARG: ('invalid argument', 'invalid argument: %s'),
     libvirt.VIR_ERR_OPERATION_FAILED: ('operation failed', 'operation failed: %s'),
     libvirt.VIR_ERR_OS_TYPE: ('unknown OS type', 'unknown OS type %s'),
+    libvirt.VIR_ERR_NO_SOURCE: (
+        'missing source information for device', 'missing source information for device %s'),
+    libvirt.VIR_ERR_NO_TARGET: (
+        'missing target information for device', 'missing target information for device %s'),
     libvirt.VIR_ERR_NO_NAME: ('missing name information', 'missing name information in %s'),
     libvirt.VIR_ERR_XML_ERROR: (
         'XML description is invalid or not well formed', 'XML error: %s'),

@@ -22,13 +22,15 @@ class Domain:
     """One guest: its configuration, and while it runs its live definition.
 
     ``config`` is None for a transient domain, ``live`` is None while it is off; one of them is
-    always there. ``uuid`` is 16 bytes. ``started`` is the time of the last start.
+    always there. ``origin`` is what the domain was started from. ``uuid`` is 16 bytes.
+    ``started`` is the time of the last start.
     """
 
     name: str
     uuid: bytes
     config: Definition | None = None
     live: Definition | None = None
+    origin: Definition | None = None
     id: int = OFF
     state: int = libvirt.VIR_DOMAIN_SHUTOFF
     reason: int = libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN

@@ -24,7 +24,8 @@ class QueryProcedures(Procedures):
         definition = domain.next_definition() if inactive else domain.definition
         return output.domain(definition, inactive=inactive,
                              secure=bool(flags & libvirt.VIR_DOMAIN_XML_SECURE),
-                             migratable=bool(flags & libvirt.VIR_DOMAIN_XML_MIGRATABLE))
+                             migratable=bool(flags & libvirt.VIR_DOMAIN_XML_MIGRATABLE),
+                             origin=domain.origin)
 
     @procedure
     def domain_get_state(self, handle: DomainHandle, flags: int) -> tuple[int, int]:

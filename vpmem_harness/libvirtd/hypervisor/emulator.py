@@ -15,6 +15,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, system_error, unsupported
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
 from vpmem_harness.libvirtd.hypervisor.guest_memory import GuestMemory, PlugRefused
+from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
 from vpmem_harness.libvirtd.xml import aliases, memory, numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element
@@ -36,15 +37,16 @@ class Refused(Exception):
     """QEMU refuses; the text is what it prints."""
 
 
-def start(definition: Definition, backing: Backing, cells: int) -> None:
+def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
     """Start a guest: note in its memory devices where each one is.
 
-    :param cells: how many NUMA cells the host has.
+    :param hardware: the host's: its NUMA cells and huge pages.
 
     :raises LibvirtError: what libvirt or QEMU say to a guest that they cannot start, in the order
         in which they look: files, memory backends, the machine, its devices.
     """
-    _check_nodes(definition, cells)
+    _check_nodes(definition, len(hardware.cells))
+    _check_huge_pages(definition, hardware)
     check_paths(definition.memory_devices, backing)
     try:
         for cell in definition.numa_cells:
@@ -68,6 +70,14 @@ def start(definition: Definition, backing: Backing, cells: int) -> None:
             raise (_closed(message) if refused.late else _exited(message)) from None
     if any(device.get('model') == 'virtio-pmem' for device in definition.memory_devices):
         raise internal('virtio-pmem memory device info is not handled yet')
+
+
+def _check_huge_pages(definition: Definition, hardware: Hardware) -> None:
+    asked = [*definition.root.findall('memoryBacking/hugepages'),
+             *(page for page in definition.root.findall('devices/memory/source/pagesize')
+               if int(page.text or 0) > 4)]
+    if asked and not any(count for cell in hardware.cells for _, count in cell.huge_pages):
+        raise internal('hugetlbfs filesystem is not mounted or disabled by administrator config')
 
 
 def _check_nodes(definition: Definition, cells: int) -> None:

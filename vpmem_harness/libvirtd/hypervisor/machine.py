@@ -44,13 +44,14 @@ class Machine:
         definition = (source or domain.next_definition()).copy()
         try:
             running.prepare(definition, hypervisor.xml_host, number)
-            emulator.start(definition, hypervisor.backing, len(hypervisor.hardware.cells))
+            emulator.start(definition, hypervisor.backing, hypervisor.hardware)
             running.complete(definition)
         except LibvirtError:
             domain.state = libvirt.VIR_DOMAIN_SHUTOFF
             domain.reason = libvirt.VIR_DOMAIN_SHUTOFF_FAILED
             raise
         domain.live = definition
+        domain.origin = source or domain.next_definition().copy()
         domain.id = number
         domain.started = hypervisor.clock.now()
         domain.paused_at = None
@@ -70,6 +71,8 @@ class Machine:
         """
         hypervisor = self._hypervisor
         self._close(domain)
+        if domain.live is not None:
+            running.release(domain.live, hypervisor.xml_host)
         if domain.job is not None:
             hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)
         self._set(domain, libvirt.VIR_DOMAIN_SHUTOFF, reason)

@@ -57,7 +57,6 @@ def add_implicit(definition: Definition) -> None:
             ensure(definition, 'scsi', 0)
     for controller in devices.findall('controller'):
         _complete(controller, definition)
-    _sort(devices)
 
 
 def _complete(controller: Element, definition: Definition) -> None:
@@ -65,10 +64,10 @@ def _complete(controller: Element, definition: Definition) -> None:
     if kind == 'scsi' and model in (None, 'auto'):
         controller.set('model', 'lsilogic')
     elif kind == 'usb' and model is None:
-        controller.set('model', 'qemu-xhci' if definition.is_q35 else 'piix3-uhci')
+        controller.set('model', 'piix3-uhci')
 
 
-def _sort(devices: Element) -> None:
+def sort(devices: Element) -> None:
     """Put controllers of a type side by side by index, types in the order they came.
 
     Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced).

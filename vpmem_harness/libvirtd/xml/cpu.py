@@ -85,13 +85,13 @@ def complete(definition: Definition) -> None:
     if mode is None:
         mode = 'custom'
         drop(cpu, 'model')
-        add(cpu, 'model', 'qemu64' if definition.arch == 'x86_64' else 'qemu32',
-            fallback='forbid')
+        emulator = text_of(root, 'devices/emulator') or ''
+        add(cpu, 'model', 'qemu32' if emulator.endswith('i386') else 'qemu64', fallback='forbid')
         cpu.set('match', 'exact')
         cpu.set('check', 'none')
     cpu.set('mode', mode)
     if mode == 'custom':
-        _complete_custom(cpu)
+        _complete_custom(cpu, 'none' if definition.virt_type == 'qemu' else 'partial')
     elif mode == 'host-model':
         cpu.set('check', cpu.get('check') or 'partial')
     else:
@@ -104,11 +104,11 @@ def complete(definition: Definition) -> None:
     _complete_cells(definition)
 
 
-def _complete_custom(cpu: Element) -> None:
+def _complete_custom(cpu: Element, check: str) -> None:
     if cpu.get('match') is None:
         cpu.set('match', 'exact')
     if cpu.get('check') is None:
-        cpu.set('check', 'partial')
+        cpu.set('check', check)
     model = cpu.find('model')
     if model is not None and model.get('fallback') is None:
         model.set('fallback', 'allow')

@@ -148,5 +148,3 @@ def _complete(definition: Definition, host: XmlHost) -> None:
     controllers.add_implicit(definition)
     defaults.complete_video(definition)
     addresses.assign(definition)
-    if '/' in definition.name:
-        raise bad_xml(f"name {definition.name} cannot contain '/'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import Any, cast
 
 import libvirt
@@ -145,6 +146,11 @@ def add(parent: Element, tag: str, text: object = None, /, **attributes: object)
     created = element(tag, text, **attributes)
     parent.append(created)
     return created
+
+
+def copy(found: Element) -> Element:
+    """A copy of an element with all that is in it."""
+    return deepcopy(found)
 
 
 def drop(parent: Element, path: str) -> None:

@@ -1,24 +1,131 @@
-"""A definition as XML: as it is now, as it will be, or as another host can take it."""
+"""A definition as XML: as it is now, as it will be, or as another host can take it.
+
+Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDefFormatInternalSetRootName),
+src/qemu/qemu_domain.c (qemuDomainDefFormatBufInternal).
+"""
 
 from __future__ import annotations
 
-from vpmem_harness.libvirtd.xml import etree
+from vpmem_harness.libvirtd.xml import etree, graphics
+from vpmem_harness.libvirtd.xml.aliases import USER_PREFIX
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.domain_layout import arrange
+from vpmem_harness.libvirtd.xml.etree import Element, drop, unset
 
 
 def domain(definition: Definition, *, inactive: bool = False, secure: bool = False,
-           migratable: bool = False) -> str:
+           migratable: bool = False, origin: Definition | None = None) -> str:
     """The XML of a definition.
 
     :param inactive: leave out what only a running domain has.
     :param secure: with passwords.
-    :param migratable: leave out what an older libvirt does not know.
+    :param migratable: leave out what an older libvirt would not understand.
+    :param origin: with ``migratable``, what the domain was started from: its CPU.
     """
-    root = arrange(definition).root
+    shown = arrange(definition)
+    root = shown.root
     if not secure:
-        for graphics in root.findall('devices/graphics'):
-            etree.unset(graphics, 'passwd', 'passwdValidTo')
+        for device in root.findall('devices/graphics'):
+            unset(device, 'passwd', 'passwdValidTo')
     if inactive or migratable:
-        etree.unset(root, 'id')
+        stop(shown, migratable=migratable)
+    else:
+        for listen in root.findall('devices/graphics/listen'):
+            unset(listen, 'fromConfig')
+    if migratable:
+        _keep_cpu(root, origin)
+        _drop_defaults(shown)
     return etree.serialize(root)
+
+
+def stop(definition: Definition, *, migratable: bool = False) -> None:
+    """Take out of a live definition what only a running domain has."""
+    root = definition.root
+    unset(root, 'id')
+    for label in root.findall("seclabel[@type='dynamic']"):
+        drop(label, 'label')
+        drop(label, 'imagelabel')
+        if label.get('model') == 'dac' and not len(label):
+            root.remove(label)
+    for device in definition.devices:
+        for alias in device.findall('alias'):
+            if not alias.get('name', '').startswith(USER_PREFIX):
+                device.remove(alias)
+        _STOP.get(str(device.tag), _nothing)(device)
+        if device.tag == 'graphics':
+            graphics.stop(device, migratable=migratable)
+
+
+def _nothing(device: Element) -> None:
+    """Most devices are the same whether they run or not."""
+
+
+def _disk(device: Element) -> None:
+    source = device.find('source')
+    if source is not None:
+        unset(source, 'index')
+    for behind in device.findall('backingStore'):
+        if not len(behind) and not behind.attrib:
+            device.remove(behind)
+    drop(device, 'mirror')
+
+
+def _interface(device: Element) -> None:
+    source = device.find('source')
+    if source is not None and device.get('type') == 'network':
+        unset(source, 'portid', 'bridge')
+    target = device.find('target')
+    if target is not None and target.get('dev', '').startswith('vnet'):
+        device.remove(target)
+
+
+def _character(device: Element) -> None:
+    unset(device, 'tty')
+    if device.get('type') == 'pty':
+        drop(device, 'source')
+    target = device.find('target')
+    if target is not None:
+        unset(target, 'state')
+    source = device.find('source')
+    if device.tag == 'channel' and source is not None \
+            and source.get('path', '').startswith('/var/lib/libvirt/qemu/channel/target/domain-'):
+        unset(source, 'path', 'mode')
+        device.remove(source)
+
+
+def _memory(device: Element) -> None:
+    drop(device, 'target/current')
+
+
+_STOP = {'disk': _disk, 'interface': _interface, 'serial': _character, 'parallel': _character,
+         'console': _character, 'channel': _character, 'memory': _memory}
+
+
+def _keep_cpu(root: Element, origin: Definition | None) -> None:
+    """Show the CPU that was asked for in place of the one that the guest sees."""
+    asked = None if origin is None else origin.root.find('cpu')
+    cpu = root.find('cpu')
+    if asked is None or cpu is None:
+        return
+    numa = cpu.find('numa')
+    kept = etree.copy(asked)
+    drop(kept, 'numa')
+    if numa is not None:
+        kept.append(etree.copy(numa))
+    root.replace(cpu, kept)
+
+
+def _drop_defaults(definition: Definition) -> None:
+    """Leave out the devices that every libvirt adds by itself."""
+    devices = definition.devices
+    usb = devices.findall("controller[@type='usb']")
+    if len(usb) == 1 and usb[0].get('index') == '0' and usb[0].get('model') == 'piix3-uhci' \
+            and not usb[0].get('ports'):
+        devices.remove(usb[0])
+    root_bus = devices.find("controller[@type='pci'][@index='0'][@model='pci-root']")
+    if root_bus is not None and root_bus.find('target') is None:
+        devices.remove(root_bus)
+    for device in devices.findall("input[@type='keyboard'][@bus='ps2']"):
+        devices.remove(device)
+    for device in devices.findall("audio[@type='none']"):
+        devices.remove(device)

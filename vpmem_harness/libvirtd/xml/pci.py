@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import libvirt
+
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal
 from vpmem_harness.libvirtd.xml import device_address
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -150,7 +152,7 @@ def _refused(text: str, *, given: bool) -> LibvirtError:
 
 
 #: Errors of PCI addresses come from libvirt's part for device addresses.
-_DOMAIN = bad_xml('').domain
+_DOMAIN: int = libvirt.VIR_FROM_NONE
 
 
 def tuple_of(address: Element) -> Address:
@@ -257,11 +259,11 @@ class Trial:
     """Which devices the chipset has placed already."""
 
     def __init__(self, definition: Definition) -> None:
-        self._chipset = {id(device) for device, _ in chipset_places(definition)}
+        self._chipset = [device for device, _ in chipset_places(definition)]
 
     def placed(self, device: Element) -> bool:
         """Whether a device has its place on the chipset."""
-        return id(device) in self._chipset
+        return any(placed is device for placed in self._chipset)
 
 
 #: The function that each part of a USB 2 controller has.

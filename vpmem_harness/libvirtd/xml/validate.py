@@ -6,27 +6,103 @@ src/conf/domain_validate.c (virDomainDefValidate).
 
 from __future__ import annotations
 
-from vpmem_harness.libvirtd.errors import unsupported
-from vpmem_harness.libvirtd.xml import memory
+import libvirt
+
+from vpmem_harness.libvirtd.errors import bad_xml, unsupported
+from vpmem_harness.libvirtd.xml import aliases, disks, memory
 from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.machines import MACHINES
 
 
 def definition(definition: Definition) -> None:
     """Refuse a definition that QEMU on this host, or libvirt, does not serve."""
     _driver(definition)
-    for device in definition.memory_devices:
-        memory.check_device(device, definition)
-        memory.check_driver(device)
+    for device in definition.devices:
+        if device.tag == 'memory':
+            memory.check_device(device, definition)
+            memory.check_driver(device)
+    disks.check(definition)
+    _aliases(definition)
+    if '/' in definition.name:
+        raise bad_xml(f"name {definition.name} cannot contain '/'")
 
 
 def _driver(definition: Definition) -> None:
     emulator = definition.devices.findtext('emulator') or ''
+    root = definition.root
     if definition.os_type != 'hvm':
         raise unsupported(f"Emulator '{emulator}' does not support os type "
                           f"'{definition.os_type}'")
     if definition.virt_type not in ('qemu', 'kvm'):
         raise unsupported(f"Emulator '{emulator}' does not support virt type "
                           f"'{definition.virt_type}'")
+    if definition.machine not in MACHINES:
+        raise unsupported(f"Emulator '{emulator}' does not support machine type "
+                          f"'{definition.machine}'")
+    if root.find('memtune/min_guarantee') is not None:
+        raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
+    _lifecycle(definition)
+    _cpu(definition)
     memory.check_plugs(definition)
+    _vcpus(definition)
+    _memory_backing(definition)
+    panics = [panic.get('model', '') for panic in definition.devices.findall('panic')]
+    if root.find('launchSecurity[@type="sev"]') is not None:
+        raise unsupported('SEV launch security is not supported with this QEMU binary')
+    for model in panics:
+        if panics.count(model) > 1:
+            raise bad_xml(f"Multiple panic devices with model '{model}'")
 
 
+def _lifecycle(definition: Definition) -> None:
+    root = definition.root
+    for tag in ('on_poweroff', 'on_reboot'):
+        action = root.findtext(tag)
+        if action in ('preserve', 'rename-restart'):
+            raise unsupported(f"qemu driver doesn't support the '{action}' action for "
+                              "'on_reboot'/'on_poweroff'")
+    if root.findtext('on_crash') == 'rename-restart':
+        raise unsupported("qemu driver doesn't support the 'rename-restart' action for "
+                          "'on_crash'")
+
+
+def _cpu(definition: Definition) -> None:
+    cpu = definition.root.find('cpu')
+    if cpu is not None and cpu.get('mode') == 'host-passthrough' \
+            and definition.virt_type == 'qemu':
+        raise unsupported(f"CPU mode 'host-passthrough' for {definition.arch} qemu domain on "
+                          f'{definition.arch} host is not supported by hypervisor')
+
+
+def _vcpus(definition: Definition) -> None:
+    limit = MACHINES[definition.machine]
+    if definition.max_vcpus > limit:
+        raise unsupported(f'Maximum CPUs greater than specified machine type limit {limit}')
+    topology = definition.root.find('cpu/topology')
+    if topology is None:
+        return
+    count = 1
+    for name in ('sockets', 'dies', 'cores', 'threads'):
+        count *= int(topology.get(name) or 1)
+    if count != definition.max_vcpus:
+        raise unsupported("CPU topology doesn't match maximum vcpu count")
+
+
+def _memory_backing(definition: Definition) -> None:
+    backing = definition.root.find('memoryBacking')
+    if backing is None or backing.find('hugepages') is None:
+        return
+    if backing.find("allocation[@mode='ondemand']") is not None:
+        raise unsupported('hugepages are not allowed with memory allocation ondemand')
+    if backing.find("source[@type='anonymous']") is not None:
+        raise unsupported('hugepages are not allowed with anonymous memory source')
+
+
+def _aliases(definition: Definition) -> None:
+    seen: set[str] = set()
+    for device in definition.devices:
+        alias = aliases.name(device)
+        if alias and alias in seen and device.tag != 'console':
+            raise unsupported(f'non unique alias detected: {alias}',
+                              domain=libvirt.VIR_FROM_DOMAIN)
+        seen.add(alias)

@@ -1,0 +1,203 @@
+"""Disks: their names, their buses, and their places on a controller.
+
+Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDiskDefParseXML, virDomainDiskInsert,
+virDomainDiskDefAssignAddress), src/conf/domain_postparse.c (virDomainDiskDefPostParse),
+src/qemu/qemu_domain.c (qemuDomainDeviceDiskDefPostParse).
+"""
+
+from __future__ import annotations
+
+import re
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
+
+BUSES = ('ide', 'fdc', 'scsi', 'virtio', 'xen', 'usb', 'uml', 'sata', 'sd')
+DEVICES = ('disk', 'cdrom', 'floppy', 'lun')
+TYPES = ('file', 'block', 'dir', 'network', 'volume', 'nvme', 'vhostuser')
+
+_NAME = re.compile(r'(fd|hd|vd|sd|xvd|ubd)([a-z]+)\d*$')
+_BUS_OF_NAME = {'hd': 'ide', 'sd': 'scsi', 'vd': 'virtio', 'xvd': 'xen', 'ubd': 'uml',
+                'fd': 'fdc'}
+
+
+def index_of(name: str) -> int:
+    """The number that a target's name stands for: ``vda`` is 0, ``sdaa`` 26; -1 for no name."""
+    match = _NAME.match(name)
+    if match is None:
+        return -1
+    number = 0
+    for letter in match.group(2):
+        number = number * 26 + ord(letter) - ord('a') + 1
+    return number - 1
+
+
+def target(disk: Element) -> tuple[str, str]:
+    """A disk's target: name and bus."""
+    found = disk.find('target')
+    return ('', '') if found is None else (found.get('dev', ''), found.get('bus', ''))
+
+
+def by_target(devices: Element, name: str) -> Element | None:
+    """The disk with that target, or None."""
+    for disk in devices.findall('disk'):
+        if target(disk)[0] == name:
+            return disk
+    return None
+
+
+def read(disk: Element) -> None:
+    """Refuse a disk that cannot be read."""
+    for attribute, allowed in (('type', TYPES), ('device', DEVICES)):
+        value = disk.get(attribute)
+        if value is not None and value not in allowed:
+            raise LibvirtError(
+                libvirt.VIR_ERR_XML_ERROR,
+                f"Invalid value for attribute '{attribute}' in element 'disk': '{value}'.",
+                domain=libvirt.VIR_FROM_XML)
+    found = disk.find('target')
+    name = None if found is None else found.get('dev')
+    if not name:
+        source = disk.find('source')
+        file = None if source is None else source.get('file') or source.get('dev')
+        raise LibvirtError(libvirt.VIR_ERR_NO_TARGET, file,
+                           domain=libvirt.VIR_FROM_DOMAIN)
+    bus = None if found is None else found.get('bus')
+    if bus is not None and bus not in BUSES:
+        raise LibvirtError(
+            libvirt.VIR_ERR_XML_ERROR,
+            f"Invalid value for attribute 'bus' in element 'target': '{bus}'.",
+            domain=libvirt.VIR_FROM_XML)
+    if index_of(name) < 0 and disk.find('address') is None and _needs_index(bus):
+        raise bad_xml(f"Unknown disk name '{name}' and no address specified")
+
+
+def _needs_index(bus: str | None) -> bool:
+    return bus in (None, 'ide', 'sata', 'scsi', 'fdc', 'virtio', 'usb')
+
+
+def complete(disk: Element, definition: Definition) -> None:
+    """Settle what a disk leaves open: its type, driver, bus and address."""
+    source = disk.find('source')
+    if disk.get('type') is None:
+        disk.set('type', 'file')
+    if disk.get('device') is None:
+        disk.set('device', 'disk')
+    driver = disk.find('driver')
+    if driver is None:
+        driver = add(disk, 'driver')
+    if driver.get('name') is None:
+        driver.set('name', 'qemu')
+    if driver.get('type') is None and disk.get('type') != 'volume':
+        driver.set('type', 'raw')
+    if disk.get('device') == 'cdrom' and disk.find('readonly') is None:
+        add(disk, 'readonly')
+    readonly = disk.find('readonly') is not None
+    if disk.get('snapshot') == 'no' and readonly:
+        unset(disk, 'snapshot')
+    found = disk.find('target')
+    if found is None:
+        return
+    if found.get('bus') is None:
+        prefix = (_NAME.match(found.get('dev', '')) or ['', ''])[1]
+        floppy = disk.get('device') == 'floppy'
+        found.set('bus', 'fdc' if floppy else _BUS_OF_NAME.get(prefix, 'ide'))
+    if disk.get('device') in ('disk', 'lun') or found.get('tray') == 'closed':
+        unset(found, 'tray')
+    if source is not None and source.get('startupPolicy') == 'default':
+        unset(source, 'startupPolicy')
+    if not _has_address(disk):
+        _place(disk, definition)
+
+
+def _has_address(disk: Element) -> bool:
+    address = disk.find('address')
+    return address is not None and (address.get('type') != 'pci' or bool(address.get('slot')))
+
+
+def _place(disk: Element, definition: Definition) -> None:
+    name, bus = target(disk)
+    number = index_of(name)
+    wide = any(_wide(controller)
+               for controller in definition.devices.findall("controller[@type='scsi']"))
+    places = {
+        'ide': (number // 4, number % 4 // 2, number % 2),
+        'sata': (number // 6, 0, number % 6),
+        'fdc': (number // 2, 0, number % 2),
+        'scsi': _wide_place(number) if wide else (number // 7, 0, number % 7),
+    }
+    if bus not in places:
+        return
+    controller, line, unit = places[bus]
+    drop(disk, 'address')
+    add(disk, 'address', type='drive', controller=controller, bus=line, target=0, unit=unit)
+
+
+def _wide(controller: Element) -> bool:
+    return controller.get('model') not in (None, 'auto', 'lsilogic')
+
+
+def _wide_place(number: int) -> tuple[int, int, int]:
+    controller, unit = divmod(number, 15)
+    return controller, 0, unit + 1 if unit >= 7 else unit
+
+
+def sort(devices: Element) -> None:
+    """Put the disks of a bus side by side in the order of their names, buses as they came."""
+    ordered: list[Element] = []
+    for disk in devices.findall('disk'):
+        name, bus = target(disk)
+        same = [place for place, other in enumerate(ordered) if target(other)[1] == bus]
+        before = [place for place in same if index_of(target(ordered[place])[0]) > index_of(name)]
+        place = before[0] if before else same[-1] + 1 if same else len(ordered)
+        ordered.insert(place, disk)
+    for disk in ordered:
+        devices.remove(disk)
+        devices.append(disk)
+
+
+def check(definition: Definition) -> None:
+    """Refuse two disks with one target, one address, or a source that a disk must have.
+
+    Source: libvirt 9.0.0, src/conf/domain_validate.c.
+    """
+    seen: set[str] = set()
+    places: set[tuple[str, str]] = set()
+    for disk in definition.devices.findall('disk'):
+        name, bus = target(disk)
+        if name in seen:
+            raise bad_xml(f"target '{name}' duplicated for disk sources "
+                          f"'{_source(definition, name)}' and '{source_path(disk)}'")
+        seen.add(name)
+        address = disk.find('address')
+        if address is not None and address.get('type') == 'drive':
+            place = (bus, ':'.join(address.get(key, '0')
+                                   for key in ('controller', 'bus', 'target', 'unit')))
+            if place in places:
+                raise bad_xml('Found duplicate drive address for disk with target name '
+                              f"'{name}' controller='{address.get('controller')}' "
+                              f"bus='{address.get('bus')}' target='{address.get('target')}' "
+                              f"unit='{address.get('unit')}'")
+            places.add(place)
+        if disk.get('device') in ('disk', 'lun') and source_path(disk) is None \
+                and disk.get('type') in ('file', 'block', 'dir'):
+            raise LibvirtError(libvirt.VIR_ERR_NO_SOURCE, name, domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def source_path(disk: Element) -> str | None:
+    """The file or device that a disk reads, or None."""
+    source = disk.find('source')
+    if source is None:
+        return None
+    return (source.get('file') or source.get('dev') or source.get('dir')
+            or source.get('name') or source.get('volume'))
+
+
+def _source(definition: Definition, name: str) -> str | None:
+    disk = by_target(definition.devices, name)
+    return None if disk is None else source_path(disk)
+
+

@@ -1,0 +1,118 @@
+"""Graphics: where they listen, and on which port.
+
+Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainGraphicsDefParseXML).
+"""
+
+from __future__ import annotations
+
+from vpmem_harness.libvirtd.xml.etree import Element, element, unset
+
+LISTENING = ('vnc', 'spice', 'rdp')
+#: libvirt's qemu.conf: where graphics listen that do not say.
+DEFAULT_ADDRESS = '127.0.0.1'
+FIRST_PORT = 5900
+
+
+def complete(device: Element) -> None:
+    """Settle ports and listening addresses."""
+    kind = device.get('type')
+    if kind not in LISTENING:
+        return
+    _complete_listen(device)
+    if kind == 'rdp':
+        return
+    first = device.find('listen')
+    if first is not None and first.get('type') in ('socket', 'none'):
+        unset(device, 'port', 'autoport', 'listen', 'tlsPort')
+        if first.get('type') == 'socket' and kind == 'vnc' and first.get('socket'):
+            device.set('socket', first.get('socket', ''))
+        return
+    if kind == 'vnc':
+        port = device.get('port')
+        automatic = port in (None, '-1') or device.get('autoport') == 'yes'
+        device.set('autoport', 'yes' if automatic else 'no')
+        if automatic:
+            device.set('port', '-1')
+        return
+    ports = (device.get('port'), device.get('tlsPort'))
+    automatic = device.get('autoport') == 'yes' or ports == ('-1', '-1')
+    if automatic or ports == ('-1', None):
+        unset(device, 'port', 'tlsPort')
+    for name in ('port', 'tlsPort'):
+        if device.get(name) == '0':
+            unset(device, name)
+    device.set('autoport', 'yes' if automatic else 'no')
+    if not automatic and device.get('port') is None and device.get('tlsPort') is None:
+        for listen in device.findall('listen'):
+            device.remove(listen)
+        unset(device, 'autoport', 'listen')
+        device.insert(0, element('listen', type='none'))
+
+
+def _complete_listen(device: Element) -> None:
+    address = device.get('listen')
+    socket = device.get('socket')
+    listens = device.findall('listen')
+    if not listens:
+        if socket is not None:
+            device.append(element('listen', type='socket', socket=socket))
+        else:
+            device.append(element('listen', type='address', address=address or None))
+        return
+    for listen in listens:
+        if listen.get('type') is None:
+            listen.set('type', 'address')
+        if listen.get('type') == 'network':
+            unset(listen, 'address')
+        if not listen.get('address'):
+            unset(listen, 'address')
+    first = listens[0]
+    if first.get('type') == 'address':
+        if address and not first.get('address'):
+            first.set('address', address)
+        if first.get('address'):
+            device.set('listen', first.get('address', ''))
+    else:
+        unset(device, 'listen')
+
+
+def start(device: Element, taken: set[int]) -> None:
+    """Give graphics that start their ports and their address."""
+    kind = device.get('type')
+    if kind not in LISTENING:
+        return
+    names = ('port',) if kind == 'vnc' else ('port', 'tlsPort')
+    if device.get('autoport') == 'yes':
+        for name in names[:1]:
+            free = next(port for port in range(FIRST_PORT, 65536) if port not in taken)
+            taken.add(free)
+            device.set(name, str(free))
+    for name in names:
+        if (device.get(name) or '').isdigit():
+            taken.add(int(device.get(name, '0')))
+    if device.get('websocket') == '-1' and device.get('port'):
+        free = next(port for port in range(5700, 65536) if port not in taken)
+        taken.add(free)
+        device.set('websocket', str(free))
+    for listen in device.findall('listen'):
+        if listen.get('type') == 'address' and not listen.get('address'):
+            listen.set('address', DEFAULT_ADDRESS)
+            listen.set('fromConfig', '1')
+            if device.get('listen') is None:
+                device.set('listen', DEFAULT_ADDRESS)
+
+
+def stop(device: Element, *, migratable: bool) -> None:
+    """Take back what starting gave."""
+    if device.get('autoport') == 'yes':
+        if device.get('type') == 'vnc':
+            device.set('port', '-1')
+        elif not migratable:
+            unset(device, 'port', 'tlsPort')
+    for listen in device.findall('listen'):
+        if listen.get('fromConfig'):
+            unset(device, 'listen')
+            if migratable:
+                device.remove(listen)
+            else:
+                unset(listen, 'address', 'fromConfig')
