@@ -33,6 +33,8 @@ class LazyCommand(commandmanager.EntryPointWrapper):
 
 #: In the order in which the help shows them.
 COMMANDS = (
+    LazyCommand('demo', 'vpmem_harness.cli.demo:Demo',
+                'Boot, exhaust, delete and resize servers on two simulated hosts'),
     LazyCommand('run', 'vpmem_harness.cli.run:Run',
                 'Run a command against simulated hosts'),
     LazyCommand('reboot', 'vpmem_harness.cli.reboot:Reboot',
