@@ -37,7 +37,9 @@ class HostBacking:
             namespace = self._pmem.device(path)
             if namespace is None:
                 return None
-            return BackingFile('dax' if namespace.mode == 'devdax' else 'block', namespace.size)
+            if namespace.mode != 'devdax':
+                return BackingFile('block', namespace.size)
+            return BackingFile('dax', namespace.size, namespace.align or 0)
         try:
             found = os.stat(path)
         except OSError:
@@ -46,14 +48,13 @@ class HostBacking:
             return BackingFile('directory', 0)
         return BackingFile('regular', found.st_size) if stat.S_ISREG(found.st_mode) else None
 
-    def opened(self, path: str, domain_uuid: str) -> None:
-        """A domain started on ``path``: its guest may write to all of it from now on."""
+    def opened(self, path: str, domain: str) -> None:
+        """A domain that starts has opened ``path``."""
+
+    def closed(self, path: str, domain: str) -> None:
+        """A domain that stops has closed ``path``."""
+
+    def written(self, path: str, domain: str) -> None:
+        """A domain's guest may write to all of ``path`` from now on, and is taken to."""
         if self._pmem.device(path) is not None:
-            self._pmem.write(path, domain_uuid)
-
-    def written(self, path: str, domain_uuid: str) -> None:
-        """A domain wrote to ``path``, as the destination of a migration does."""
-        self.opened(path, domain_uuid)
-
-    def closed(self, path: str, domain_uuid: str) -> None:
-        """A domain that had ``path`` open has ended."""
+            self._pmem.write(path, domain)
