@@ -14,6 +14,9 @@ from vpmem_harness.cloud.server import Server
 from vpmem_harness.pmem import spec
 from vpmem_harness.pmem.recorded import sample_listing
 
+#: What the resource classes of namespaces begin with.
+PMEM_CLASS = spec.resource_class('')
+
 
 class Demo(command.Command):
     """Boot, exhaust, delete, resize and revert servers on two simulated hosts.
@@ -130,12 +133,20 @@ class Story:
              for one in self._cloud.servers]))
         print()
         print(table(
-            ['host', 'resource class', 'held', 'of'],
+            ['allocated for', 'on host', 'resource class', 'amount'],
+            [[one.name, host, resource_class, amount]
+             for one in self._cloud.servers
+             for host, resources in one.allocations.items()
+             for resource_class, amount in resources.items()
+             if resource_class.startswith(PMEM_CLASS)]))
+        print()
+        print(table(
+            ['host', 'resource class', 'in use', 'of'],
             [[host.name, resource_class, self._cloud.compute(host).usages.get(resource_class, 0),
               inventory.total]
              for host in self._cloud.hosts
              for resource_class, inventory in self._cloud.inventories(host).items()
-             if resource_class.startswith('CUSTOM_PMEM_NAMESPACE_')]))
+             if resource_class.startswith(PMEM_CLASS)]))
 
     def virsh(self) -> None:
         """How to look at the hosts."""

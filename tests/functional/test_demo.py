@@ -1,0 +1,56 @@
+"""The demo tells the main job truly."""
+
+from __future__ import annotations
+
+import testtools
+
+from tests.unit.cli.test_app import run
+
+
+class DemoTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.status, self.out, _ = run('demo', '--seed', '4')
+        self.addDetail('output', testtools.content.text_content(self.out))
+
+    def section(self, title):
+        """What is printed under a title that begins so."""
+        return next(part for part in self.out.split('\n== ') if part.startswith(title))
+
+    def test_it_ends_well(self):
+        """The demo is a success by its exit status."""
+        self.assertEqual(0, self.status)
+
+    def test_one_host_is_the_recorded_one(self):
+        """The names of the recording are on it."""
+        self.assertIn('4GiB:ns_first|ns_4|ns_1|ns_0', self.section('Two simulated hosts'))
+
+    def test_the_seed_of_the_other_host_is_printed(self):
+        """Whoever saw something odd can have it again."""
+        self.assertIn('--seed 4', self.section('Two simulated hosts'))
+
+    def test_the_last_server_says_why_it_failed(self):
+        """Its fault is printed."""
+        self.assertIn('one-too-many is in ERROR: No valid host was found.',
+                      self.section('Servers are booted'))
+
+    def test_a_freed_namespace_is_used_again(self):
+        """The namespace of the deleted server is the next one's."""
+        section = self.section('server4 is deleted')
+        name = section.split(' was wiped')[0].split()[-1]
+        line = next(line for line in section.splitlines() if line.startswith('next-one'))
+        self.assertIn(f' {name} ', line)
+
+    def test_a_revert_brings_a_server_back(self):
+        """It is on its old host again, on the namespace that it had."""
+        booted, resized, reverted = (
+            next(line.split()[1:] for line in self.section(title).splitlines()[1:]
+                 if line.startswith('server1 '))
+            for title in ('Servers are booted', 'server1 is resized', 'The resize is reverted'))
+        self.assertEqual(['VERIFY_RESIZE', 'host2'], resized[:2])
+        self.assertEqual(booted, reverted)
+
+    def test_virsh_is_shown_for_each_host(self):
+        """There is a command to paste for both."""
+        self.assertEqual(2, self.section('The hosts are real').count('virsh -c '))
