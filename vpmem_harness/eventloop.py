@@ -38,6 +38,8 @@ LOG = logging.getLogger(__name__)
 READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
 
+_EVENTS_AT_ONCE: Final = 64     # a small buffer; what is left comes with the next look
+
 
 class Timer:
     """A call that is due later."""
@@ -112,16 +114,17 @@ class EventLoop:
 
     def _run(self) -> None:
         handlers, poll, soon, timers = self._handlers, self._epoll.poll, self._soon, self._timers
+        monotonic = time.monotonic
         while self._running:
             self._awake = False
             timeout = -1.0
             if soon or not self._running:
                 timeout = 0.0
             elif timers:
-                timeout = max(0.0, timers[0][0] - time.monotonic())
-            events = poll(timeout)
+                timeout = max(0.0, timers[0][0] - monotonic())
+            events = poll(timeout, _EVENTS_AT_ONCE)
             self._awake = True
-            self.now = time.monotonic()
+            self.now = monotonic()
             for fd, mask in events:
                 handler = handlers.get(fd)
                 if handler is None:

@@ -195,10 +195,7 @@ class Dispatcher:
             return
         count = call.procedure.result_count
         try:
-            if count == 1:
-                self._session.reply(call, (result,))
-            else:
-                self._session.reply(call, result if count else ())
+            self._session.reply(call, (result,) if count == 1 else result if count else ())
         except xdr.XDRError as error:
             LOG.error('%s: the result cannot be encoded: %s', call.procedure.name, error)
             self._session.fail(call, LibvirtError(

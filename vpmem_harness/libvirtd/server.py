@@ -40,6 +40,7 @@ class Client:
         self._dispatcher = Dispatcher(
             self._session, daemon.hypervisor, readonly=readonly, flush=self._flush,
             drop=self.close, call_soon=self._loop.call_soon)
+        self._read_size = _READ_SIZE
         self._backlog = bytearray()     # what the client has not taken yet
         self._events = eventloop.READABLE
         self._timer: eventloop.Timer | None = None
@@ -49,6 +50,9 @@ class Client:
 
     def _ready(self, mask: int) -> None:
         try:
+            if mask == eventloop.READABLE:
+                self._read()
+                return
             if mask & eventloop.WRITABLE:
                 self._write()
                 self._work()
@@ -65,8 +69,7 @@ class Client:
             return
         session = self._session
         try:
-            data = self._socket.recv(min(max(_READ_SIZE, session.missing), _READ_SIZE_MAX)
-                                     if session.missing else _READ_SIZE)
+            data = self._socket.recv(self._read_size)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -82,21 +85,29 @@ class Client:
             LOG.warning('A client of %s is cut off: %s', self._daemon.path, error)
             self.close()
             return
-        self._work()
+        if session.waiting:
+            self._read_size = _READ_SIZE
+            self._work()
+        else:
+            self._read_size = min(max(_READ_SIZE, session.missing), _READ_SIZE_MAX)
 
     def _work(self) -> None:
         """Executes what the session has for us and writes what it says."""
+        if self._closed:
+            return
         session = self._session
-        while not self._closed and session.waiting and (call := session.next_call()) is not None:
+        while (call := session.next_call()) is not None:
             self._dispatcher.execute(call, self._daemon.intercept)
+            if self._closed:
+                return
+            if not session.waiting:
+                break
             if session.unsent >= CALLS_MAX:
                 self._write()
                 if self._backlog:
                     return      # the client has to take these first
-        if self._closed:
-            return
         self._write()
-        if session.keepalive.started and self._timer is None:
+        if self._timer is None and session.keepalive.started:
             self._keep_alive()
 
     def _write(self) -> None:
@@ -130,7 +141,7 @@ class Client:
             self.close()
             return
         else:
-            events = eventloop.READABLE if self._session.wants_input else 0
+            events = eventloop.READABLE if self._session.running < CALLS_MAX else 0
         if events != self._events:
             self._events = events
             self._loop.modify(self._socket, events)

@@ -61,6 +61,7 @@ class RawClient:
 class ServerTest(testtools.TestCase):
 
     keepalive_interval = 5.0
+    keepalive_count = 1
 
     def setUp(self):
         super().setUp()
@@ -69,8 +70,8 @@ class ServerTest(testtools.TestCase):
         self.hypervisor = fake.Hypervisor()
         self.daemon = server.Daemon(
             self.hypervisor, os.path.join(directory, 's'),
-            readonly_path=os.path.join(directory, 'ro'), keepalive_count=1,
-            keepalive_interval=self.keepalive_interval)
+            readonly_path=os.path.join(directory, 'ro'),
+            keepalive_interval=self.keepalive_interval, keepalive_count=self.keepalive_count)
         self.daemon.start()
         self.addCleanup(self.daemon.stop)
 
@@ -275,6 +276,12 @@ class KeepAliveTest(ServerTest):
         self.assertEqual(frames.MESSAGE, raw.answer().kind)
         self.assertIsNone(raw.answer())
         self.assertIn('keepalive', self.log.output)
+
+
+class AnsweredKeepAliveTest(ServerTest):
+
+    keepalive_interval = 0.02
+    keepalive_count = 500       # so that a slow machine does not end it
 
     def test_a_client_that_answers_stays(self):
         """One that answers goes on."""

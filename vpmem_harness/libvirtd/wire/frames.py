@@ -93,6 +93,9 @@ class Splitter:
     def feed(self, data: bytes) -> list[bytes]:
         """Returns the frames that are whole now; raises ``FrameError`` for an absurd length."""
         rest = self._rest
+        if not rest and not self._skip and len(data) > LENGTH_SIZE and (
+                check_length(data, 0) == len(data) and data[_KIND_BYTE] != CALL_WITH_FDS):
+            return [data]       # as it nearly always is
         if self._skip:
             data, self._skip = data[self._skip:], max(0, self._skip - len(data))
         if rest:

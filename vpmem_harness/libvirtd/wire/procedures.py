@@ -34,6 +34,8 @@ class Procedure:
         #: The public function, such as ``virDomainCreate``, or None.
         self.function: str | None = f'vir{function}' if function else None
         self.refused_to_readers = bool(mark)
+        #: Whether a client may call it; the rest are messages of the daemon.
+        self.callable = function is not None or name.startswith('auth_')
         #: Whether the shapes are known.
         self.shaped = not unknown
         #: The method of a connection that answers it.

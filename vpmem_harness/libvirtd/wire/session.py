@@ -82,7 +82,8 @@ class Session:
         #: Frames that nobody has looked at yet.
         self.waiting: collections.deque[bytes] = collections.deque()
         self._splitter = frames.Splitter()
-        self._running = 0
+        #: How many calls wait for their answers.
+        self.running = 0
         self._output: collections.deque[bytes] = collections.deque()
         self._events: collections.deque[bytes] = collections.deque()
         self._now = 0.0
@@ -91,11 +92,6 @@ class Session:
         """Takes what has come; raises ``FrameError`` where it cannot be followed."""
         self._now = self.keepalive.heard = now
         self.waiting += self._splitter.feed(data)
-
-    @property
-    def wants_input(self) -> bool:
-        """Whether to read on: not while as many calls run as a client may have."""
-        return self._running < CALLS_MAX and not self.closing
 
     @property
     def missing(self) -> int:
@@ -115,10 +111,10 @@ class Session:
     def next_call(self) -> Call | None:
         """Returns the next call to execute, or None while there is none."""
         waiting = self.waiting
-        while waiting and self._running < CALLS_MAX and not self.closing:
+        while waiting and self.running < CALLS_MAX and not self.closing:
             call = self._route(waiting.popleft())
             if call is not None:
-                self._running += 1
+                self.running += 1
                 return call
         return None
 
@@ -135,11 +131,11 @@ class Session:
         payload = procedure.results_codec.encode(results) if results else b''
         self._output.append(frames.frame(
             procedure.program, procedure.number, frames.REPLY, call.serial, frames.OK, payload))
-        self._running -= 1
+        self.running -= 1
 
     def fail(self, call: Call, error: Any) -> None:
         """Answers a call with an error that has the attributes of ``LibvirtError``."""
-        self._running -= 1
+        self.running -= 1
         self._refuse(call.procedure.program, call.procedure.number, call.serial, error)
 
     def close(self, call: Call) -> None:
@@ -172,38 +168,39 @@ class Session:
     def _route(self, frame: bytes) -> Call | None:
         """Answers a frame or makes it a call."""
         _, program, version, number, kind, serial, status = frames.HEADER.unpack_from(frame)
-        procedures = PROGRAMS.get(program) if version == table.VERSION else None
-        if kind not in (frames.CALL, frames.CALL_WITH_FDS):
+        if kind == frames.CALL:
+            payload = frame[frames.HEADER.size:]
+        elif kind == frames.CALL_WITH_FDS:
+            payload = frame[frames.HEADER.size + frames.LENGTH_SIZE:]
+        else:
             if (program == table.KEEPALIVE_PROGRAM and version == table.VERSION
                     and kind == frames.MESSAGE and number == keepalive.PING):
                 self._output.append(keepalive.PONG_FRAME)
             return None     # libvirtd drops what is no call
-        if procedures is None:
+        procedures = PROGRAMS.get(program)
+        if procedures is None or version != table.VERSION:
             self._refuse(program, number, serial, _rpc(
                 f'Cannot find program {_signed(program)} version {_signed(version)}'), version)
             return None
         procedure = procedures.get(number)
         if status != frames.OK:
             error = _rpc(f'Unexpected message status {status}')
-        elif procedure is None or (procedure.function is None and procedure not in _AUTH):
+        elif procedure is None or not procedure.callable:
             error = _rpc(f'unknown procedure: {number}')
         else:
-            skipped = frames.LENGTH_SIZE if kind == frames.CALL_WITH_FDS else 0
             try:
-                arguments = procedure.codec.decode(
-                    frame[frames.HEADER.size + skipped:]) if procedure.shaped else ()
+                arguments = procedure.codec.decode(payload) if procedure.shaped else ()
             except xdr.XDRError:
                 error = _rpc('Unable to decode message payload')
             else:
-                return self._admit(Call(procedure, serial, arguments))
+                call = Call(procedure, serial, arguments)
+                return call if self.opened and procedure not in _OWN else self._admit(call)
         self._refuse(program, number, serial, error)
         return None
 
     def _admit(self, call: Call) -> Call | None:
         """Answers what is the session's own business; the rest are the owner's calls."""
         procedure = call.procedure
-        if self.opened and procedure not in _OWN:
-            return call
         if procedure is _SUPPORTS_FEATURE and call.arguments[0] == FEATURE_KEEPALIVE:
             self.keepalive.start(self._now)
             self._answer_itself(call, (1,))
@@ -223,7 +220,7 @@ class Session:
         return None
 
     def _answer_itself(self, call: Call, results: tuple[Any, ...]) -> None:
-        self._running += 1
+        self.running += 1
         self.reply(call, results)
 
     def _refuse(self, program: int, number: int, serial: int, error: Any,

@@ -13,193 +13,29 @@ from __future__ import annotations
 
 import functools
 import struct
-import uuid
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from vpmem_harness.libvirtd import values
-from vpmem_harness.libvirtd.wire import shapes
+from vpmem_harness.libvirtd.wire import primitives, shapes
+from vpmem_harness.libvirtd.wire.primitives import STRING_MAX, Codec, XDRError
 
-#: The longest string.  Source: REMOTE_STRING_MAX, src/remote/remote_protocol.x.
-STRING_MAX: Final = 4194304
-
-Reader = Callable[[bytes, int], tuple[Any, int]]
-Writer = Callable[[Any, Callable[[bytes], Any]], None]
-
-
-class XDRError(Exception):
-    """Bytes that are not of the shape, or a value that does not fit it."""
-
-
-class Codec(NamedTuple):
-    """Reads and writes one shape."""
-
-    read: Reader
-    write: Writer
-
-    def decode(self, payload: bytes) -> Any:
-        """Returns the value that the payload holds, all of it; raises ``XDRError``."""
-        try:
-            value, at = self.read(payload, 0)
-        except struct.error as error:
-            raise XDRError(f'the message is too short: {error}') from None
-        if at != len(payload):
-            raise XDRError(f'{len(payload) - at} bytes are left over')
-        return value
-
-    def encode(self, value: Any) -> bytes:
-        """Returns the payload for a value; raises ``XDRError`` where it does not fit."""
-        pieces: list[bytes] = []
-        try:
-            self.write(value, pieces.append)
-        except (struct.error, TypeError, ValueError, AttributeError) as error:
-            raise XDRError(f'the value does not fit the shape: {error}') from error
-        return b''.join(pieces)
-
-
-_INT: Final = struct.Struct('>i')
-_UINT: Final = struct.Struct('>I')
-_NO_PADDING: Final = (b'', b'\0\0\0', b'\0\0', b'\0')   # by length modulo 4
-_FORMATS: Final = {'int': 'i', 'uint': 'I', 'hyper': 'q', 'uhyper': 'Q', 'double': 'd'}
-_RANGES: Final = {'char': range(-128, 128), 'uchar': range(256), 'ushort': range(65536)}
-
-
-def _read_opaque(limit: int) -> Reader:
-    unpack = _UINT.unpack_from
-
-    def read(buffer: bytes, at: int) -> tuple[bytes, int]:
-        (length,) = unpack(buffer, at)
-        if length > limit:
-            raise XDRError(f'{length} bytes where {limit} are the limit')
-        start = at + 4
-        stop = start + length
-        padding = _NO_PADDING[length & 3]
-        end = stop + len(padding)
-        if end > len(buffer):
-            raise XDRError(f'{length} bytes announced, {len(buffer) - start} came')
-        if buffer[stop:end] != padding:
-            raise XDRError('padding is not zero')
-        return buffer[start:stop], end
-
-    return read
-
-
-def _write_bytes(value: bytes, limit: int, write: Callable[[bytes], Any]) -> None:
-    length = len(value)
-    if length > limit:
-        raise XDRError(f'{length} bytes where {limit} are the limit')
-    write(_UINT.pack(length) + value + _NO_PADDING[length & 3])
-
-
-def _opaque(limit: int) -> Codec:
-    def write(value: bytes, out: Callable[[bytes], Any]) -> None:
-        _write_bytes(bytes(value) if not isinstance(value, bytes) else value, limit, out)
-
-    return Codec(_read_opaque(limit), write)
-
-
-def _string() -> Codec:
-    read_bytes = _read_opaque(STRING_MAX)
-
-    def read(buffer: bytes, at: int) -> tuple[str, int]:
-        value, at = read_bytes(buffer, at)
-        return value.decode('utf-8', 'surrogateescape'), at
-
-    def write(value: str, out: Callable[[bytes], Any]) -> None:
-        _write_bytes(value.encode('utf-8', 'surrogateescape'), STRING_MAX, out)
-
-    return Codec(read, write)
-
-
-def _scalar(name: str) -> Codec:
-    if name in _RANGES:
-        return _small(_RANGES[name])
-    packer = struct.Struct('>' + _FORMATS[name])
-    unpack, pack, size = packer.unpack_from, packer.pack, packer.size
-
-    def read(buffer: bytes, at: int) -> tuple[Any, int]:
-        return unpack(buffer, at)[0], at + size
-
-    def write(value: Any, out: Callable[[bytes], Any]) -> None:
-        out(pack(value))
-
-    return Codec(read, write)
-
-
-def _small(span: range) -> Codec:
-    def read(buffer: bytes, at: int) -> tuple[int, int]:
-        (value,) = _INT.unpack_from(buffer, at)
-        if value not in span:
-            raise XDRError(f'{value} is out of range')
-        return value, at + 4
-
-    def write(value: int, out: Callable[[bytes], Any]) -> None:
-        if value not in span:
-            raise XDRError(f'{value!r} is out of range')
-        out(_INT.pack(value))
-
-    return Codec(read, write)
-
-
-def _uuid() -> Codec:
-    def read(buffer: bytes, at: int) -> tuple[bytes, int]:
-        end = at + 16
-        if end > len(buffer):
-            raise XDRError('the message ends within a UUID')
-        return buffer[at:end], end
-
-    def write(value: Any, out: Callable[[bytes], Any]) -> None:
-        if not isinstance(value, bytes):
-            value = (value if isinstance(value, uuid.UUID) else uuid.UUID(value)).bytes
-        if len(value) != 16:
-            raise XDRError(f'{len(value)} bytes are no UUID')
-        out(value)
-
-    return Codec(read, write)
-
-
-def _chars(limit: int, fixed: bool) -> Codec:
-    span = _RANGES['char']
-
-    def read(buffer: bytes, at: int) -> tuple[str, int]:
-        count = limit
-        if not fixed:
-            (count,) = _UINT.unpack_from(buffer, at)
-            at += 4
-        if count > limit:
-            raise XDRError(f'{count} characters where {limit} are the limit')
-        numbers = struct.unpack_from(f'>{count}i', buffer, at)
-        if not all(number in span for number in numbers):
-            raise XDRError('a character is out of range')
-        text = bytes(number & 255 for number in numbers).decode('utf-8', 'surrogateescape')
-        return text.rstrip('\0') if fixed else text, at + 4 * count
-
-    def write(value: str, out: Callable[[bytes], Any]) -> None:
-        text = value.encode('utf-8', 'surrogateescape')
-        if len(text) > limit:
-            raise XDRError(f'{len(text)} characters where {limit} are the limit')
-        if fixed:
-            text = text.ljust(limit, b'\0')
-        else:
-            out(_UINT.pack(len(text)))
-        signed = struct.unpack(f'{len(text)}b', text)
-        out(struct.pack(f'>{len(signed)}i', *signed))
-
-    return Codec(read, write)
+__all__ = ['STRING_MAX', 'Codec', 'XDRError', 'compile_type']
 
 
 def _typed_param() -> Codec:
-    string = _string()
-    members = {values.INT: _scalar('int'), values.UINT: _scalar('uint'),
-               values.LLONG: _scalar('hyper'), values.ULLONG: _scalar('uhyper'),
-               values.DOUBLE: _scalar('double'), values.BOOLEAN: _scalar('int'),
+    string = primitives.string()
+    scalar = primitives.scalar
+    members = {values.INT: scalar('int'), values.UINT: scalar('uint'),
+               values.LLONG: scalar('hyper'), values.ULLONG: scalar('uhyper'),
+               values.DOUBLE: scalar('double'), values.BOOLEAN: scalar('int'),
                values.STRING: string}
     make = values.TypedParameter
 
     def read(buffer: bytes, at: int) -> tuple[values.TypedParameter, int]:
         name, at = string.read(buffer, at)
-        (kind,) = _INT.unpack_from(buffer, at)
+        (kind,) = primitives.INT.unpack_from(buffer, at)
         member = members.get(kind)
         if member is None:
             raise XDRError(f'{kind} is no type of a typed parameter')
@@ -212,7 +48,7 @@ def _typed_param() -> Codec:
         if member is None:
             raise XDRError(f'{kind} is no type of a typed parameter')
         string.write(name, out)
-        out(_INT.pack(kind))
+        out(primitives.INT.pack(kind))
         member.write(content, out)
 
     return Codec(read, write)
@@ -220,7 +56,7 @@ def _typed_param() -> Codec:
 
 def _optional(of: Codec) -> Codec:
     def read(buffer: bytes, at: int) -> tuple[Any, int]:
-        (present,) = _UINT.unpack_from(buffer, at)
+        (present,) = primitives.UINT.unpack_from(buffer, at)
         if present == 0:
             return None, at + 4
         if present != 1:
@@ -229,25 +65,20 @@ def _optional(of: Codec) -> Codec:
 
     def write(value: Any, out: Callable[[bytes], Any]) -> None:
         if value is None:
-            out(_UINT.pack(0))
+            out(primitives.UINT.pack(0))
         else:
-            out(_UINT.pack(1))
+            out(primitives.UINT.pack(1))
             of.write(value, out)
 
     return Codec(read, write)
-
-
-def _check_count(count: int, limit: int) -> None:
-    if count > limit:
-        raise XDRError(f'a list of {count} where {limit} are the limit')
 
 
 def _list(of: Codec, limit: int) -> Codec:
     read_one, write_one = of
 
     def read(buffer: bytes, at: int) -> tuple[list[Any], int]:
-        (count,) = _UINT.unpack_from(buffer, at)
-        _check_count(count, limit)
+        (count,) = primitives.UINT.unpack_from(buffer, at)
+        primitives.check_count(count, limit)
         at += 4
         items = []
         for _ in range(count):
@@ -256,29 +87,14 @@ def _list(of: Codec, limit: int) -> Codec:
         return items, at
 
     def write(value: Sequence[Any], out: Callable[[bytes], Any]) -> None:
-        _check_count(len(value), limit)
-        out(_UINT.pack(len(value)))
+        primitives.check_count(len(value), limit)
+        out(primitives.UINT.pack(len(value)))
         for item in value:
             write_one(item, out)
 
     return Codec(read, write)
 
 
-def _numbers(letter: str, limit: int) -> Codec:
-    """A list of numbers of one size: one call of ``struct``, however many."""
-    size = struct.calcsize('>' + letter)
-
-    def read(buffer: bytes, at: int) -> tuple[list[Any], int]:
-        (count,) = _UINT.unpack_from(buffer, at)
-        _check_count(count, limit)
-        at += 4
-        return list(struct.unpack_from(f'>{count}{letter}', buffer, at)), at + size * count
-
-    def write(value: Sequence[Any], out: Callable[[bytes], Any]) -> None:
-        _check_count(len(value), limit)
-        out(struct.pack(f'>I{len(value)}{letter}', len(value), *value))
-
-    return Codec(read, write)
 
 
 #: What a named shape decodes to; the rest become tuples.
@@ -302,7 +118,9 @@ def _runs(fields: tuple[shapes.Field, ...]) -> list[tuple[int, int, str | None]]
     """Cuts the fields into (first, last + 1, format) runs; no format for what has no fixed size."""
     runs: list[tuple[int, int, str | None]] = []
     for index, field in enumerate(fields):
-        letter = _FORMATS.get(field.type.name) if isinstance(field.type, shapes.Scalar) else None
+        letter = None
+        if isinstance(field.type, shapes.Scalar):
+            letter = primitives.FORMATS.get(field.type.name)
         if letter and runs and runs[-1][2]:
             first, _, formats = runs[-1]
             runs[-1] = (first, index + 1, f'{formats}{letter}')
@@ -319,6 +137,24 @@ def _write_nothing(value: tuple[()], out: Callable[[bytes], Any]) -> None:
 _NOTHING: Final = Codec(lambda buffer, at: ((), at), _write_nothing)
 
 
+def _one(name: str, of: Codec) -> Codec:
+    """A shape of a single field, as most results are."""
+    read_one, write_one = of
+
+    def read(buffer: bytes, at: int) -> tuple[Any, int]:
+        item, at = read_one(buffer, at)
+        return (item,), at
+
+    def write(value: Any, out: Callable[[bytes], Any]) -> None:
+        if not isinstance(value, tuple):
+            value = (getattr(value, name),)
+        if len(value) != 1:
+            raise XDRError(f'{len(value)} values where {name} is due')
+        write_one(value[0], out)
+
+    return Codec(read, write)
+
+
 def _struct(shape: shapes.Struct) -> Codec:
     if not shape.fields:
         return _NOTHING
@@ -326,7 +162,9 @@ def _struct(shape: shapes.Struct) -> Codec:
     make: Callable[[list[Any]], Any] = handle._make if handle else tuple
     names = handle._fields if handle else tuple(field.name for field in shape.fields)
     count = len(names)
-    fetch = attrgetter(*names) if count > 1 else None
+    if count == 1 and handle is None:
+        return _one(names[0], compile_type(shape.fields[0].type))
+    fetch = attrgetter(*names) if count > 1 else lambda value: (getattr(value, names[0]),)
     readers: list[tuple[Callable[..., Any], int]] = []
     writers: list[tuple[int, int, Callable[..., Any], bool]] = []
     for first, end, letters in _runs(shape.fields):
@@ -352,7 +190,7 @@ def _struct(shape: shapes.Struct) -> Codec:
 
     def write(value: Any, out: Callable[[bytes], Any]) -> None:
         if not isinstance(value, tuple):
-            value = fetch(value) if fetch else (getattr(value, names[0]),)
+            value = fetch(value)
         if len(value) != count:
             raise XDRError(f'{len(value)} values where {", ".join(names) or "none"} are due')
         for first, end, writer, fixed in writers:
@@ -369,21 +207,21 @@ def compile_type(shape: shapes.Type) -> Codec:
     """Compiles a shape; the same shape is compiled once."""
     match shape:
         case shapes.Scalar(name):
-            return _scalar(name)
+            return primitives.scalar(name)
         case shapes.String():
-            return _string()
+            return primitives.string()
         case shapes.UUID():
-            return _uuid()
+            return primitives.uuid_bytes()
         case shapes.Opaque(limit):
-            return _opaque(limit)
+            return primitives.opaque(limit)
         case shapes.Chars(limit, fixed):
-            return _chars(limit, fixed)
+            return primitives.chars(limit, fixed)
         case shapes.TypedParam():
             return _typed_param()
         case shapes.Optional(of):
             return _optional(compile_type(of))
-        case shapes.ListOf(shapes.Scalar(name), limit) if name in _FORMATS:
-            return _numbers(_FORMATS[name], limit)
+        case shapes.ListOf(shapes.Scalar(name), limit) if name in primitives.FORMATS:
+            return primitives.numbers(name, limit)
         case shapes.ListOf(of, limit):
             return _list(compile_type(of), limit)
         case shapes.Struct():

@@ -91,7 +91,7 @@ class CallTest(SessionTest):
         """At most five calls of a client are under way; the next waits for an answer."""
         self.open()
         calls = self.ask(client.call('connect_get_hostname') * (CALLS_MAX + 1))
-        self.assertEqual((CALLS_MAX, False), (len(calls), self.session.wants_input))
+        self.assertEqual((CALLS_MAX, CALLS_MAX), (len(calls), self.session.running))
         self.session.reply(calls[3], ('host',))
         self.assertIsNotNone(self.session.next_call())
         self.assertIsNone(self.session.next_call())

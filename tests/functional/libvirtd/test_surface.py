@@ -1,0 +1,119 @@
+"""Whatever a client calls, it gets an answer: nothing hangs, nothing ends the session."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import threading
+
+import fixtures
+import libvirt
+import testtools
+
+from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+from vpmem_harness.libvirtd.server import Daemon
+from vpmem_harness.randomness import Randomness
+
+_SECONDS = 30
+
+_DOMAIN = '''
+<domain type='qemu'>
+  <name>{name}</name>
+  <memory unit='MiB'>512</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+</domain>
+'''
+
+#: What answers without the daemon, or would end or outlive the test's own connection.
+_LOCAL = frozenset((
+    'close', 'connect', 'c_pointer', 'ref', 'domain', 'network', 'newStream', 'setKeepAlive',
+    'registerCloseCallback', 'unregisterCloseCallback', 'createXMLWithFiles', 'createWithFiles',
+    'FDAssociate'))
+
+#: Values for parameters that the bindings do not annotate.
+_BY_NAME = {'params': {'cpu_shares': 512}, 'pages': [4], 'allocPages.pages': {4: 1},
+            'cpumap': (True,)}
+
+
+class SurfaceTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 's')
+        self.daemon = Daemon(Hypervisor('surface', randomness=Randomness(7)), path)
+        self.daemon.start()
+        self.addCleanup(self.daemon.stop)
+        libvirt.registerErrorHandler(lambda context, error: None, None)
+        self.addCleanup(libvirt.registerErrorHandler, None, None)
+        self.connection = libvirt.open(self.daemon.uri)
+        self.addCleanup(self.connection.close)
+        self.made = 0
+
+    def fresh_domain(self):
+        self.made += 1
+        domain = self.connection.defineXML(_DOMAIN.format(name=f'domain-{self.made}'))
+        domain.create()
+        return domain
+
+    def argument(self, method, parameter):
+        """A plausible value for a parameter, by its annotation and its name."""
+        kind = str(parameter.annotation).strip('"\'')
+        if parameter.name in ('xml', 'xmlDesc', 'domxml'):
+            return _DOMAIN.format(name='another')
+        for key in (f'{method.__name__}.{parameter.name}', parameter.name):
+            if key in _BY_NAME:
+                return _BY_NAME[key]
+        for part, value in (('virConnect', lambda: self.connection),
+                            ('virDomain', self.fresh_domain), ('int', lambda: 1),
+                            ('str', lambda: 'vda'), ('float', lambda: 1.0),
+                            ('bytes', lambda: b'x'), ('Dict', dict), ('List', list),
+                            ('Tuple', tuple), ('Callable', lambda: print)):
+            if part in kind:
+                return value()
+        return None
+
+    def call(self, thing, name):
+        """Calls a method in a thread of its own: 'hangs', or what it returned or raised."""
+        method = getattr(thing, name)
+        parameters = [p for p in inspect.signature(method).parameters.values()
+                      if p.default is p.empty]
+        outcome = ['hangs']
+
+        def run():
+            try:
+                outcome[0] = repr(method(*(self.argument(method, p) for p in parameters)))
+            except libvirt.libvirtError as error:
+                outcome[0] = 'refused' if error.get_error_domain() not in (
+                    libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE) else str(error)
+            except Exception as error:      # whatever the bindings think of the arguments
+                outcome[0] = f'refused by the client: {error}'
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(_SECONDS)
+        return outcome[0]
+
+    def check(self, kind, make):
+        """Calls every method of a class once, on a fresh object each."""
+        for name, _ in inspect.getmembers(kind, inspect.isfunction):
+            if name.startswith('_') or name in _LOCAL or 'Event' in name:
+                continue
+            outcome = self.call(make(), name)
+            self.expectThat(outcome, testtools.matchers.Not(testtools.matchers.MatchesRegex(
+                'hangs|.*(client socket is closed|decode message|end of file)')),
+                f'{kind.__name__}.{name}')
+            self.assertTrue(self.connection.isAlive(), f'{kind.__name__}.{name}')
+        self.assertEqual('surface', self.connection.getHostname())
+        self.assertNotIn('cannot be encoded', self.log.output)
+        self.assertNotIn('Traceback', self.log.output)
+
+    def test_connections(self):
+        """Every method of virConnect returns or raises."""
+        self.check(libvirt.virConnect, lambda: self.connection)
+
+    def test_domains(self):
+        """Every method of virDomain returns or raises."""
+        self.check(libvirt.virDomain, self.fresh_domain)
