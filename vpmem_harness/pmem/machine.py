@@ -107,12 +107,18 @@ class PersistentMemory:
         A regular file that daxio left at the path of a missing device hides a device that comes
         there later.
         """
-        path = os.path.normpath(path)
         with self.lock:
-            if path in self._leftovers:
-                return None
-            return next((namespace for namespace in self.namespaces if namespace.path == path),
-                        None)
+            found = self._at(path)
+            return None if found is None else self.snapshot(*found)
+
+    def _at(self, path: str) -> tuple[Region, NamespaceDevice] | None:
+        path = os.path.normpath(path)
+        if path not in self._leftovers:
+            for region in self.regions:
+                for device in region.namespaces:
+                    if device.path == path:
+                        return region, device
+        return None
 
     def devices(self) -> dict[str, Namespace]:
         """The devices in /dev, by path."""
@@ -167,10 +173,10 @@ class PersistentMemory:
             return region.media.read(begin, end)
 
     def _data(self, path: str, offset: int, length: int | None) -> tuple[Region, int, int]:
-        found = self.device(path)
+        found = self._at(path)
         if found is None:
             raise KeyError(path)
-        region, device = self.find(found.dev)
+        region, device = found
         begin, size = device.data
         end = size if length is None else min(offset + length, size)
         return region, begin + min(offset, size), begin + end

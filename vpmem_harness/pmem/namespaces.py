@@ -84,6 +84,12 @@ class NamespaceDevice:
         return None
 
     @property
+    def path(self) -> str | None:
+        """Where its device is in /dev."""
+        device = self.block_device or (self.char_device if self.data[1] else None)
+        return f'/dev/{device}' if device else None
+
+    @property
     def data(self) -> tuple[int, int]:
         """Where its users' data stand: offset in the region, and bytes."""
         if not self.claim:
