@@ -19,7 +19,7 @@ _NUMBERED = {
     'redirdev': 'redir', 'video': 'video', 'console': 'console', 'hub': 'hub',
     'shmem': 'shmem', 'smartcard': 'smartcard', 'watchdog': 'watchdog', 'memballoon': 'balloon',
     'rng': 'rng', 'tpm': 'tpm', 'input': 'input', 'serial': 'serial', 'parallel': 'parallel',
-    'channel': 'channel', 'vsock': 'vsock', 'panic': 'panic',
+    'channel': 'channel', 'vsock': 'vsock', 'panic': 'panic', 'iommu': 'iommu',
 }
 _SCSI_WITHOUT_TARGETS = ('lsilogic', 'ncr53c90', 'dc390', 'am53c974')
 

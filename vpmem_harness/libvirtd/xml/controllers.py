@@ -5,10 +5,6 @@ from __future__ import annotations
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add
 
-#: Buses of disks that hang off a controller, with the disks that one controller holds.
-#: Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDiskDefAssignAddress).
-UNITS = {'ide': 4, 'sata': 6, 'scsi': 7, 'fdc': 2}
-
 
 def number(definition: Definition) -> None:
     """Number the controllers that have no index, each type from its lowest free one."""
@@ -41,12 +37,13 @@ def ensure(definition: Definition, kind: str, index: int, model: str | None = No
 def add_implicit(definition: Definition) -> None:
     """Add the controllers that devices hang off, and settle the models that are left open."""
     devices = definition.devices
-    for disk in devices.findall('disk'):
-        address = disk.find('address')
-        target = disk.find('target')
-        bus = '' if target is None else target.get('bus', '')
-        if bus in UNITS and address is not None and address.get('type') == 'drive':
-            ensure(definition, bus, int(address.get('controller', '0')))
+    for bus in ('scsi', 'fdc', 'ide', 'sata'):
+        for disk in devices.findall('disk'):
+            address = disk.find('address')
+            target = disk.find('target')
+            if target is not None and target.get('bus') == bus \
+                    and address is not None and address.get('type') == 'drive':
+                ensure(definition, bus, int(address.get('controller', '0')))
     if any(target.get('type') == 'virtio'
            for target in devices.findall('channel/target') + devices.findall('console/target')):
         ensure(definition, 'virtio-serial', 0)

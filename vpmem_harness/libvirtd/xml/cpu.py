@@ -96,7 +96,7 @@ def complete(definition: Definition) -> None:
         cpu.set('check', cpu.get('check') or 'partial')
     else:
         cpu.set('check', cpu.get('check') or 'none')
-        if mode in ('host-passthrough', 'maximum') and cpu.get('migratable') is None:
+        if mode == 'host-passthrough' and cpu.get('migratable') is None:
             cpu.set('migratable', 'on')
     topology = cpu.find('topology')
     if topology is not None and topology.get('dies') is None:

@@ -6,6 +6,8 @@ src/conf/domain_postparse.c.
 
 from __future__ import annotations
 
+import libvirt
+
 from vpmem_harness.libvirtd.errors import bad_xml
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import add, drop
@@ -47,6 +49,9 @@ def complete_os(definition: Definition) -> None:
 def complete_lifecycle(definition: Definition) -> None:
     """Settle the clock and what follows the end of a guest."""
     root = definition.root
+    hyperv = root.find('features/hyperv')
+    if hyperv is not None and hyperv.get('mode') is None:
+        hyperv.set('mode', 'custom')
     clock = root.find('clock')
     if clock is None:
         add(root, 'clock', offset='utc')
@@ -85,7 +90,8 @@ def _add_root_bus(definition: Definition) -> None:
         add(definition.devices, 'controller', type='pci', index=0, model=model)
     elif bus.get('model') != model:
         raise bad_xml(f"The PCI controller with index='0' must be model='{model}' for this "
-                      f"machine type, but model='{bus.get('model')}' was found instead")
+                      f"machine type, but model='{bus.get('model')}' was found instead",
+                      domain=libvirt.VIR_FROM_QEMU)
 
 
 def _add_audio(definition: Definition) -> None:

@@ -170,7 +170,7 @@ devices
       powerControl passwd passwdValidTo connected display xauth fullscreen defaultMode p2p \\
       address replaceUser multiUser
     gl enable rendernode
-    listen type address network socket
+    listen type address network socket fromConfig
     channel name mode
     image compression
     jpeg compression

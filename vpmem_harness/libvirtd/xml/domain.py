@@ -25,7 +25,7 @@ from vpmem_harness.libvirtd.xml import (
     validate,
 )
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.domain_layout import DOMAIN, QEMU_NAMESPACE, arrange
+from vpmem_harness.libvirtd.xml.domain_layout import apply, arrange
 from vpmem_harness.libvirtd.xml.etree import Element, text_of
 from vpmem_harness.libvirtd.xml.host import EMULATORS, XmlHost
 
@@ -54,11 +54,9 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     _check_platform(source)
     _check_memory(source)
     cpu.check(source)
-    nsmap = {'qemu': QEMU_NAMESPACE} if QEMU_NAMESPACE in source.nsmap.values() else None
     etree.unset(source, 'id')
     devices.read(source)
-    root = DOMAIN.apply(source, nsmap)
-    definition = Definition(root)
+    definition = Definition(apply(source))
     _complete(definition, host)
     validate.definition(definition)
     return arrange(definition)

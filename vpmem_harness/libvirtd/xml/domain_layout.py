@@ -10,6 +10,7 @@ from typing import Final
 
 from vpmem_harness.libvirtd.xml import device_layout
 from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.layout import Layout, read
 
 QEMU_NAMESPACE: Final = 'http://libvirt.org/schemas/domain/qemu/1.0'
@@ -234,9 +235,13 @@ DOMAIN: Final[Layout] = _with_namespace(read(_DOMAIN, device_layout.FRAGMENTS))
 
 def arrange(definition: Definition) -> Definition:
     """A copy of a definition with everything in its place."""
-    root = definition.root
-    nsmap = {'qemu': QEMU_NAMESPACE} if QEMU_NAMESPACE in root.nsmap.values() else None
-    return Definition(DOMAIN.apply(root, nsmap))
+    return Definition(apply(definition.root))
+
+
+def apply(root: Element) -> Element:
+    """A copy of a document with everything in its place, QEMU's namespace declared on top."""
+    used = any(str(child.tag).startswith(f'{{{QEMU_NAMESPACE}}}') for child in root)
+    return DOMAIN.apply(root, {'qemu': QEMU_NAMESPACE} if used else None)
 
 
 #: The layout of ``<devices>``.

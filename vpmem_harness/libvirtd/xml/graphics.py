@@ -112,7 +112,4 @@ def stop(device: Element, *, migratable: bool) -> None:
     for listen in device.findall('listen'):
         if listen.get('fromConfig'):
             unset(device, 'listen')
-            if migratable:
-                device.remove(listen)
-            else:
-                unset(listen, 'address', 'fromConfig')
+            unset(listen, 'address', 'fromConfig')

@@ -6,7 +6,7 @@ src/qemu/qemu_domain.c (qemuDomainDefFormatBufInternal).
 
 from __future__ import annotations
 
-from vpmem_harness.libvirtd.xml import etree, graphics
+from vpmem_harness.libvirtd.xml import controllers, etree, graphics
 from vpmem_harness.libvirtd.xml.aliases import USER_PREFIX
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.domain_layout import arrange
@@ -24,7 +24,7 @@ def domain(definition: Definition, *, inactive: bool = False, secure: bool = Fal
     """
     shown = arrange(definition)
     root = shown.root
-    if not secure:
+    if not secure and not migratable:
         for device in root.findall('devices/graphics'):
             unset(device, 'passwd', 'passwdValidTo')
     if inactive or migratable:
@@ -35,6 +35,7 @@ def domain(definition: Definition, *, inactive: bool = False, secure: bool = Fal
     if migratable:
         _keep_cpu(root, origin)
         _drop_defaults(shown)
+        root = arrange(shown).root
     return etree.serialize(root)
 
 
@@ -64,10 +65,10 @@ def _disk(device: Element) -> None:
     source = device.find('source')
     if source is not None:
         unset(source, 'index')
-    for behind in device.findall('backingStore'):
-        if not len(behind) and not behind.attrib:
-            device.remove(behind)
     drop(device, 'mirror')
+    driver = device.find('driver')
+    if driver is not None and driver.get('type') is None and device.get('type') != 'volume':
+        driver.set('type', 'raw')
 
 
 def _interface(device: Element) -> None:
@@ -83,6 +84,8 @@ def _character(device: Element) -> None:
     unset(device, 'tty')
     if device.get('type') == 'pty':
         drop(device, 'source')
+    for found in device.findall('source'):
+        unset(found, 'tls')
     target = device.find('target')
     if target is not None:
         unset(target, 'state')
@@ -105,22 +108,26 @@ def _keep_cpu(root: Element, origin: Definition | None) -> None:
     """Show the CPU that was asked for in place of the one that the guest sees."""
     asked = None if origin is None else origin.root.find('cpu')
     cpu = root.find('cpu')
-    if asked is None or cpu is None:
+    if asked is None or cpu is None or asked.get('mode') == 'host-model':
         return
     numa = cpu.find('numa')
     kept = etree.copy(asked)
     drop(kept, 'numa')
     if numa is not None:
         kept.append(etree.copy(numa))
+    model = kept.find('model')
+    if model is not None and kept.get('mode') == 'custom':
+        model.set('fallback', 'forbid')
     root.replace(cpu, kept)
 
 
 def _drop_defaults(definition: Definition) -> None:
     """Leave out the devices that every libvirt adds by itself."""
     devices = definition.devices
+    controllers.sort(devices)
     usb = devices.findall("controller[@type='usb']")
-    if len(usb) == 1 and usb[0].get('index') == '0' and usb[0].get('model') == 'piix3-uhci' \
-            and not usb[0].get('ports'):
+    if definition.is_i440fx and len(usb) == 1 and not usb[0].get('ports') \
+            and (usb[0].get('index'), usb[0].get('model')) == ('0', 'piix3-uhci'):
         devices.remove(usb[0])
     root_bus = devices.find("controller[@type='pci'][@index='0'][@model='pci-root']")
     if root_bus is not None and root_bus.find('target') is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vpmem_harness.libvirtd.xml import aliases, graphics, memory
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element
+from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
 #: The user and group that Debian's QEMU runs as.
@@ -24,8 +24,13 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
     if root.find('resource') is None:
         add(add(root, 'resource'), 'partition', '/machine')
     _label(root)
-    _start_cpu(definition)
-    disks = [disk for disk in definition.devices.findall('disk') if _has_source(disk)]
+    _start_cpu(definition, host)
+    disks = []
+    for disk in definition.devices.findall('disk'):
+        if _has_source(disk):
+            disks.append(disk)
+        else:
+            empty(disk)
     for place, disk in enumerate(disks):
         start_source(disk, len(disks) - place)
     for device in definition.devices.findall('interface'):
@@ -62,7 +67,7 @@ def _label(root: Element) -> None:
         add(label, 'imagelabel', QEMU_OWNER)
 
 
-def _start_cpu(definition: Definition) -> None:
+def _start_cpu(definition: Definition, host: XmlHost) -> None:
     """The CPU that the guest sees, with what QEMU adds to the model that was asked for."""
     cpu = definition.root.find('cpu')
     if cpu is None or cpu.get('mode') in ('host-passthrough', 'maximum'):
@@ -70,9 +75,11 @@ def _start_cpu(definition: Definition) -> None:
     if cpu.get('mode') == 'host-model':
         cpu.set('mode', 'custom')
         drop(cpu, 'model')
-        add(cpu, 'model', HOST_MODEL, fallback='forbid')
+        emulated = definition.virt_type == 'qemu'
+        add(cpu, 'model', EMULATED_HOST_MODEL if emulated else host.hardware.model,
+            fallback='forbid')
         if cpu.find('vendor') is None:
-            add(cpu, 'vendor', 'Intel')
+            add(cpu, 'vendor', 'Intel' if emulated else host.hardware.vendor)
     cpu.set('match', 'exact')
     cpu.set('check', 'full')
     model = cpu.find('model')
@@ -88,8 +95,8 @@ def _start_cpu(definition: Definition) -> None:
             add(cpu, 'feature', policy='require', name=name)
 
 
-#: The model that QEMU offers for the host's CPU.
-HOST_MODEL = 'Cascadelake-Server'
+#: The model that QEMU offers for the host's CPU where it emulates it.
+EMULATED_HOST_MODEL = 'Westmere'
 
 
 def start_source(disk: Element, number: int) -> None:
@@ -103,6 +110,13 @@ def start_source(disk: Element, number: int) -> None:
     source.set('index', str(number))
     if disk.find('backingStore') is None:
         disk.append(element('backingStore'))
+
+
+def empty(disk: Element) -> None:
+    """A drive with nothing in it has no format either."""
+    driver = disk.find('driver')
+    if driver is not None:
+        unset(driver, 'type')
 
 
 def _has_source(disk: Element) -> bool:
@@ -148,6 +162,9 @@ def start_character_device(device: Element, definition: Definition, host: XmlHos
         add(device, 'source', path=path)
         if device.tag == 'console' and target is not None and target.get('port') == '0':
             device.set('tty', path)
+    source = device.find('source')
+    if device.get('type') == 'tcp' and source is not None and source.get('tls') is None:
+        source.set('tls', 'no')
     if device.tag != 'channel' or target is None:
         return
     if device.get('type') == 'unix':

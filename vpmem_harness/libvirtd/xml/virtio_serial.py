@@ -24,7 +24,7 @@ def assign(definition: Definition) -> None:
         address = device.find('address')
         if address is not None and address.get('port', '0') != '0':
             continue
-        if address is not None and device.tag == 'console':
+        if device.tag == 'console':
             continue
         place = _free(definition, taken, first)
         taken.add(place)
