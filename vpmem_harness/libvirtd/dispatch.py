@@ -19,7 +19,7 @@ int, hyper, enum       ``int``; a flag or boolean is an ``int`` too
 double                 ``float``
 string                 ``str``; an optional one may be ``None``
 opaque, uuid           ``bytes``; a UUID is its 16 bytes
-char<>                 ``str``; libvirt counts a final ``'\\0'`` in, so it stands in the value
+char[], char<>         ``str``, without the zeroes that end it
 domain, network, ...   a handle of ``libvirtd/values.py``, such as ``DomainHandle(name, uuid, id)``
 typed parameters       ``list[TypedParameter(name, type, value)]``
 list<>                 ``list``
@@ -48,10 +48,11 @@ traceback and reaches the client as ``VIR_ERR_INTERNAL_ERROR`` without it.
 to wait returns a ``Later``.
 
 **Events**: ``connection.emit(name, *fields)``, from any thread, sends the message of that name:
-``connection.emit('domain_event_callback_lifecycle', callback_id, (dom, event, detail))``, with the
-fields as in the table.  Messages leave in the order of the calls.  The connection keeps the
-registrations: ``connect_domain_event_callback_register_any(eventID, dom)`` returns the callback's
-id, ``connect_domain_event_callback_deregister_any(callbackID)`` forgets it.
+``connection.emit('domain_event_callback_lifecycle', callback_id, (dom, event, detail))``, with
+the fields as in the table. Messages leave in the order of the calls, those that a call causes
+after its reply. The connection keeps the registrations:
+``connect_domain_event_callback_register_any(eventID, dom)`` returns the callback's id,
+``connect_domain_event_callback_deregister_any(callbackID)`` forgets it.
 
 **What dispatch answers itself**, because it is about the session and not the host: authentication
 (``auth_list``: none is needed), ``connect_open``, ``connect_close``, the features of the daemon

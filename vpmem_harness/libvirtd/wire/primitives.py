@@ -154,7 +154,11 @@ def uuid_bytes() -> Codec:
 
 
 def chars(limit: int, fixed: bool) -> Codec:
-    """Text of which each byte takes a word."""
+    """Text of which each byte takes a word: ``char[N]`` filled up with zeroes, or ``char<N>``.
+
+    The latter carries the NUL at the end of a C string, which the client relies on and the text
+    does not have.
+    """
     span = _RANGES['char']
 
     def read(buffer: bytes, at: int) -> tuple[str, int]:
@@ -167,19 +171,25 @@ def chars(limit: int, fixed: bool) -> Codec:
         numbers = struct.unpack_from(f'>{count}i', buffer, at)
         if not all(number in span for number in numbers):
             raise XDRError('a character is out of range')
-        text = bytes(number & 255 for number in numbers).decode('utf-8', 'surrogateescape')
-        return text.rstrip('\0') if fixed else text, at + 4 * count
+        text = bytes(number & 255 for number in numbers)
+        if fixed:
+            text = text.rstrip(b'\0')
+        elif text.endswith(b'\0'):
+            text = text[:-1]
+        else:
+            raise XDRError('the end of the text is missing')
+        return text.decode('utf-8', 'surrogateescape'), at + 4 * count
 
     def write(value: str, out: Callable[[bytes], Any]) -> None:
         text = value.encode('utf-8', 'surrogateescape')
-        if len(text) > limit:
-            raise XDRError(f'{len(text)} characters where {limit} are the limit')
         if fixed:
             text = text.ljust(limit, b'\0')
         else:
+            text += b'\0'
             out(UINT.pack(len(text)))
-        signed = struct.unpack(f'{len(text)}b', text)
-        out(struct.pack(f'>{len(signed)}i', *signed))
+        if len(text) > limit:
+            raise XDRError(f'{len(text)} characters where {limit} are the limit')
+        out(struct.pack(f'>{len(text)}i', *struct.unpack(f'{len(text)}b', text)))
 
     return Codec(read, write)
 

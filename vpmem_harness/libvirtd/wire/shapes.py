@@ -9,8 +9,9 @@ A type is one of
 - ``int uint hyper uhyper double``: 32 and 64 bit numbers; ``uchar ushort char`` are numbers that
   take 32 bits of the wire and have fewer;
 - ``string``: at most 4 MiB;
-- ``uuid``: 16 bytes; ``opaque[N]``: at most N bytes; ``chars[N]``: text of which each byte takes
-  32 bits, at most N of them; ``chars*N``: the same, always N of them, filled up with zeroes;
+- ``uuid``: 16 bytes; ``opaque[N]``: at most N bytes; ``chars*N``: text of N bytes, each of which
+  takes 32 bits of the wire, filled up with zeroes; ``chars[N]``: the same, of at most N with the
+  NUL that ends it;
 - ``typed_param``: libvirt's typed parameter;
 - the name of another shape, or a shape in parentheses.
 

@@ -31,7 +31,7 @@ def pack(packer: xdrlib3.Packer, shape: shapes.Type, value: Any) -> None:
         case shapes.Opaque():
             packer.pack_opaque(value)
         case shapes.Chars(limit, fixed):
-            text = value.encode().ljust(limit, b'\0') if fixed else value.encode()
+            text = value.encode().ljust(limit, b'\0') if fixed else value.encode() + b'\0'
             if not fixed:
                 packer.pack_uint(len(text))
             for byte in text:

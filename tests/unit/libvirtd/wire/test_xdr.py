@@ -105,6 +105,14 @@ class ValueTest(testtools.TestCase):
         self.assertEqual(wire, shape.encode(shape.decode(wire)))
 
 
+    def test_a_c_string_has_its_end(self):
+        """Text in single characters ends with the NUL that libvirt's client looks for."""
+        shape = codec('model:chars[10]')
+        self.assertEqual(b'\0\0\0\3\0\0\0o\0\0\0k\0\0\0\0', shape.encode(('ok',)))
+        self.assertEqual(('',), shape.decode(shape.encode(('',))))
+        self.assertRaises(xdr.XDRError, shape.decode, b'\0\0\0\1\0\0\0o')
+
+
 class LimitTest(testtools.TestCase):
 
     def refused(self, text, value):
