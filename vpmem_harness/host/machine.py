@@ -126,7 +126,7 @@ class Host:
             self._release.callback(service.close)
             tools = Tools(self.layout, self._run)
             tools.install()
-            self.pmem.on_change(tools.forget)
+            self.pmem.on_listing_change(tools.forget)
             self._tools = tools
 
     def introduce(self, other: Host) -> None:

@@ -10,7 +10,7 @@ from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import sizes, spec
 from vpmem_harness.pmem.building import Builder
 from vpmem_harness.pmem.dimms import DimmSpec
-from vpmem_harness.pmem.machine import PersistentMemory
+from vpmem_harness.pmem.machine import PersistentMemory, RegionOrder
 from vpmem_harness.pmem.steps import Create, Step
 from vpmem_harness.randomness import Randomness
 
@@ -24,11 +24,14 @@ class Inventory:
 
     Each DIMM is a region of its own, unless it is interleaved with others. ``first_region`` is the
     number of the first region, where the inventory itself says so, as a recorded listing does.
+    ``region_order`` is what numbers them, as :class:`PersistentMemory` takes it: whoever speaks of
+    namespaces expects region0 on the first DIMM, so that is the rule but for bare DIMMs.
     """
 
     dimms: tuple[DimmSpec, ...]
     steps: tuple[Step, ...] = ()
     first_region: int | None = None
+    region_order: RegionOrder = 'slots'
 
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:
@@ -49,7 +52,8 @@ class Inventory:
         """
         if first_region is None:
             first_region = self.first_region or 0
-        memory = PersistentMemory(self.dimms, randomness=randomness, first_region=first_region)
+        memory = PersistentMemory(self.dimms, randomness=randomness, first_region=first_region,
+                                  region_order=self.region_order)
         with memory.changing():
             builder = Builder(memory)
             for step in self.steps:
@@ -57,13 +61,16 @@ class Inventory:
         return memory
 
 
-def of_dimms(dimms: Iterable[str | DimmSpec]) -> Inventory:
+def of_dimms(dimms: Iterable[str | DimmSpec], *,
+             region_order: RegionOrder = 'firmware') -> Inventory:
     """A host with these DIMMs and nothing on them; raises InvalidInputError.
 
-    A DIMM is a DimmSpec or what :func:`vpmem_harness.pmem.spec.parse_dimm` reads.
+    A DIMM is a DimmSpec or what :func:`vpmem_harness.pmem.spec.parse_dimm` reads. Their regions
+    are numbered as on the recorded machines unless told otherwise.
     """
     return Inventory(tuple(
-        spec.parse_dimm(dimm) if isinstance(dimm, str) else dimm for dimm in dimms))
+        spec.parse_dimm(dimm) if isinstance(dimm, str) else dimm for dimm in dimms),
+        region_order=region_order)
 
 
 def of_labels(pmem: str, dimms: Iterable[str | DimmSpec] | None = None) -> Inventory:

@@ -6,9 +6,10 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Literal
 
 from vpmem_harness import exceptions
-from vpmem_harness.pmem import kernfs, sizes
+from vpmem_harness.pmem import firmware, kernfs, sizes
 from vpmem_harness.pmem.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.errors import NdctlError
 from vpmem_harness.pmem.files import Files
@@ -18,6 +19,9 @@ from vpmem_harness.pmem.numbering import Numbers
 from vpmem_harness.pmem.regions import Region
 from vpmem_harness.pmem.results import CommandResult
 from vpmem_harness.randomness import Randomness
+
+#: What numbers the regions.
+RegionOrder = Literal['firmware', 'slots'] | Sequence[int]
 
 #: Where device memory starts on the recorded machine: above 6 GiB of RAM, 1 GiB for the PCI hole.
 FIRST_ADDRESS = 7 * sizes.GIB
@@ -40,13 +44,14 @@ class PersistentMemory:
     :param randomness: where UUIDs come from
     :param first_region: the number of the first region; the others follow
     :param first_address: the physical address of the first DIMM, a multiple of 16 MiB
-    :param region_order: the DIMMs (or interleave sets) by the order in which the firmware
-        describes them, which numbers the regions; addresses follow the slots all the same
+    :param region_order: what numbers the regions: ``firmware``, as on the recorded machines;
+        ``slots``; or the DIMMs (or interleave sets), counted from 0, in the order that is wanted.
+        Addresses follow the slots in any case
     """
 
     def __init__(self, dimms: Iterable[DimmSpec], *, randomness: Randomness | None = None,
                  first_region: int = 0, first_address: int = FIRST_ADDRESS,
-                 region_order: Sequence[int] | None = None) -> None:
+                 region_order: RegionOrder = 'firmware') -> None:
         if first_address % sizes.REGION_ALIGN:
             raise exceptions.InvalidInputError(
                 'first address', expected='a multiple of 16 MiB', got=hex(first_address),
@@ -56,16 +61,14 @@ class PersistentMemory:
         self.dimms = [Dimm(number, spec) for number, spec in enumerate(dimms)]
         self._minors = Numbers()
         placed = list(_interleaved(self.dimms, first_address))
-        order = range(len(placed)) if region_order is None else region_order
-        if sorted(order) != list(range(len(placed))):
-            raise exceptions.InvalidInputError(
-                'order of regions', expected=f'each of 0 to {len(placed) - 1} once',
-                got=str(list(order)), remedy='leave it out for the order of the slots')
+        order = _numbered(region_order, [group for _, group in placed])
         self.regions = [Region(first_region + index, *placed[which], self._minors)
                         for index, which in enumerate(order)]
         self._leftovers: set[str] = set()
         self._callbacks: list[Callable[[], None]] = []
+        self._listing_callbacks: list[Callable[[], None]] = []
         self._depth = 0
+        self._listings_change = False
         for region in self.regions:
             region.enable()
 
@@ -134,12 +137,12 @@ class PersistentMemory:
 
     def leave_file(self, path: str) -> None:
         """A regular file comes to be at ``path`` in /dev."""
-        with self.changing():
+        with self.changing(listings=False):
             self._leftovers.add(os.path.normpath(path))
 
     def remove_file(self, path: str) -> None:
         """The regular file at ``path`` in /dev goes, if it is there."""
-        with self.changing():
+        with self.changing(listings=False):
             self._leftovers.discard(os.path.normpath(path))
 
     # What it says
@@ -159,7 +162,7 @@ class PersistentMemory:
         self._put(path, None, offset, length)
 
     def _put(self, path: str, writer: str | None, offset: int, length: int | None) -> None:
-        with self.changing():
+        with self.changing(listings=False):
             region, begin, end = self._data(path, offset, length)
             region.media.write(begin, end, writer)
 
@@ -206,20 +209,35 @@ class PersistentMemory:
                 region.enable()
 
     def on_change(self, callback: Callable[[], None]) -> None:
-        """``callback`` is called after each change, with the lock held."""
+        """``callback`` is called after each change, one of contents too, with the lock held."""
         self._callbacks.append(callback)
 
+    def on_listing_change(self, callback: Callable[[], None]) -> None:
+        """``callback`` is called after each change that a listing can show.
+
+        What is written to a namespace is none. The lock is held.
+        """
+        self._listing_callbacks.append(callback)
+
     @contextlib.contextmanager
-    def changing(self) -> Iterator[None]:
-        """Holds the lock for a change, and reports it when the outermost one is done."""
+    def changing(self, *, listings: bool = True) -> Iterator[None]:
+        """Holds the lock for a change, and reports it when the outermost one is done.
+
+        :param listings: whether a listing can show the change
+        """
         with self.lock:
             self._depth += 1
+            self._listings_change = self._listings_change or listings
             try:
                 yield
             finally:
                 self._depth -= 1
                 if not self._depth:
-                    for callback in self._callbacks:
+                    callbacks = list(self._callbacks)
+                    if self._listings_change:
+                        callbacks += self._listing_callbacks
+                    self._listings_change = False
+                    for callback in callbacks:
                         callback()
 
     # The tools
@@ -321,3 +339,18 @@ def _interleaved(dimms: list[Dimm], first_address: int) -> Iterator[tuple[int, l
     for group in groups:
         yield first_address, group
         first_address += sum(dimm.spec.size for dimm in group)
+
+
+def _numbered(order: RegionOrder, groups: list[list[Dimm]]) -> Sequence[int]:
+    """The groups, counted from 0, in the order of their regions' numbers."""
+    count = len(groups)
+    if order == 'firmware' and all(len(group) == 1 for group in groups):
+        return firmware.described_order(count)
+    if order in ('firmware', 'slots'):
+        # QEMU, whose firmware this is, has no interleave sets.
+        return range(count)
+    if isinstance(order, str) or sorted(order) != list(range(count)):
+        raise exceptions.InvalidInputError(
+            'order of regions', expected=f'firmware, slots, or each of 0 to {count - 1} once',
+            got=repr(order), remedy='leave it out for the order of the recorded machines')
+    return order

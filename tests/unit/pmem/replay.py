@@ -54,7 +54,7 @@ def machine_of(recording: dict[str, Any]) -> PersistentMemory:
     return PersistentMemory(
         [DimmSpec(dimm['size'], numa_node=dimm['numa_node'], labels=dimm['labels'],
                   label_area=dimm['label_area']) for dimm in recording['dimms']],
-        randomness=Randomness(0), region_order=recording.get('region_order'))
+        randomness=Randomness(0))
 
 
 class SameUUIDs:

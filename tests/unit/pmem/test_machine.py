@@ -190,6 +190,18 @@ class ChangesTest(testtools.TestCase):
         memory.create_namespace()
         self.assertEqual([1], seen)
 
+    def test_contents_are_no_change_of_a_listing(self) -> None:
+        """Who writes is reported to those who watch contents, and to nobody who lists."""
+        memory, all_changes, listing_changes = labelled(GIB), [], []
+        path = memory.create_namespace().path
+        memory.on_change(lambda: all_changes.append(1))
+        memory.on_listing_change(lambda: listing_changes.append(1))
+        memory.write(path, 'guest')
+        memory.run(['daxio', '-z', '-o', path])
+        self.assertEqual((2, 0), (len(all_changes), len(listing_changes)))
+        memory.destroy_namespace('all')
+        self.assertEqual((3, 1), (len(all_changes), len(listing_changes)))
+
     def test_threads_take_turns(self) -> None:
         """Namespaces created at once by several threads do not overlap."""
         memory = labelled(4 * GIB)

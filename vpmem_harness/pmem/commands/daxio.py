@@ -90,7 +90,7 @@ class _Call:
         for letter, value in _read_options(arguments, self.transcript):
             self._take(letter, value)
         self._check()
-        with self._memory.changing():
+        with self._memory.changing(listings=False):
             if not self._zero:
                 self._open(self._source, as_target=False)
             self._open(self._target, as_target=True)
