@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 from cliff import command
 
@@ -172,17 +173,29 @@ def run(words: list[str], environment: dict[str, str]) -> int:
 
     A terminal's signals reach the command by themselves; those sent to this process are passed on.
     """
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        if number in (signal.SIGINT, signal.SIGQUIT):
+            return
+        if process is None:
+            early.append(number)
+        else:
+            process.send_signal(number)
+
+    # In force before the command starts: a signal that came in between would end this process and
+    # leave the command to itself. Handlers, because what is ignored stays so in the command.
+    kept = {number: signal.signal(number, pass_on) for number in
+            (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)}
     try:
         process = subprocess.Popen(words, env=environment)  # noqa: S603 - the user's own command
+        for number in early:
+            process.send_signal(number)
+        status = process.wait()
     except OSError as error:
         print(f'vpmem-harness: {words[0]}: {error.strerror}', file=sys.stderr)
         return 127 if isinstance(error, FileNotFoundError) else 126
-    kept = {number: signal.signal(number, signal.SIG_IGN)
-            for number in (signal.SIGINT, signal.SIGQUIT)}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        kept[number] = signal.signal(number, lambda received, frame: process.send_signal(received))
-    try:
-        status = process.wait()
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
