@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vpmem_harness.libvirtd.hypervisor.domain_changes import ChangeProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_devices import DeviceProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_guest import GuestProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_lifecycle import LifecycleProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_listing import ListingProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_queries import QueryProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_statistics import StatisticsProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_tuning import TuningProcedures
 from vpmem_harness.libvirtd.hypervisor.events import EventProcedures
 from vpmem_harness.libvirtd.hypervisor.host import HostProcedures
 
@@ -20,7 +25,8 @@ def _unheard(message: str, *fields: object) -> None:
 
 
 class Connection(HostProcedures, ListingProcedures, LifecycleProcedures, QueryProcedures,
-                 EventProcedures):
+                 ChangeProcedures, TuningProcedures, DeviceProcedures, StatisticsProcedures,
+                 GuestProcedures, EventProcedures):
     """One client's connection to a hypervisor.
 
     Each method without an underscore, but for :meth:`close`, is a procedure of libvirt's remote

@@ -18,6 +18,8 @@ from vpmem_harness.libvirtd.hypervisor.events import Events
 from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.machine import Machine
+from vpmem_harness.libvirtd.xml import disks
+from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.host import XmlHost
 from vpmem_harness.randomness import Randomness
 
@@ -28,11 +30,18 @@ class Guests:
 
     :param obeys_power_button: whether an ACPI shutdown or reboot is obeyed.
     :param shutdown_seconds: how long that takes, on the host's clock.
+    :param releases_devices: whether a guest lets go of a device that is unplugged.
+    :param unplug_seconds: how long that takes.
     """
 
     obeys_power_button: bool = True
     shutdown_seconds: float = 0.0
+    releases_devices: bool = True
+    unplug_seconds: float = 0.0
 
+
+#: What a disk holds whose file the host knows nothing of, in bytes.
+DISK_SIZE = 1024**3
 
 #: What a guest's start costs, and the load of an idle guest.
 BOOT_CPU_SECONDS, IDLE_LOAD = 0.1, 0.01
@@ -67,6 +76,7 @@ class Hypervisor:
 
     def _boot(self) -> None:
         self.domains = Domains()
+        self.resized: dict[str | None, int] = {}
         self.events = Events()
         self.machine = Machine(self)
         self.jobs = Jobs(self)
@@ -96,6 +106,14 @@ class Hypervisor:
             paused += now - domain.paused_at
         ran = max(now - domain.started - paused, 0.0)
         return int((BOOT_CPU_SECONDS + ran * IDLE_LOAD * domain.definition.vcpus) * 1e9)
+
+    def disk_size(self, disk: Element) -> int:
+        """Bytes of a disk: what the backing knows of its path, or a guess that never changes."""
+        path = disks.source_path(disk)
+        if path in self.resized:
+            return self.resized[path]
+        file = None if path is None else self.backing.stat(path)
+        return file.size if file is not None and file.size else DISK_SIZE
 
     def check_agent(self, domain: Domain) -> None:
         """Refuse what only a guest's agent can do: guests here run none.

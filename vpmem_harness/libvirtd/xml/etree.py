@@ -19,23 +19,30 @@ _FOREIGN_VALUE = str.maketrans({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&q
                                 '\n': '&#10;', '\t': '&#9;', '\r': '&#13;'})
 
 
-def parse(text: str, *, root: str, document: str,
-          domain: int = libvirt.VIR_FROM_DOMAIN) -> Element:
-    """The root element of ``text``, which must be named ``root``.
+def read(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> Element:
+    """The root element of ``text``.
 
     Comments and blank text are dropped, no entity is resolved, nothing is fetched.
 
     :param document: what libvirt calls the document in its errors.
     :param domain: the part of libvirt that reports that the text is not well formed.
-    :raises LibvirtError: VIR_ERR_XML_DETAIL with the place and the cause, VIR_ERR_XML_ERROR for
-        another root.
+    :raises LibvirtError: VIR_ERR_XML_DETAIL with the place and the cause.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True,
                              remove_pis=True, remove_blank_text=True, load_dtd=False)
     try:
-        element = etree.fromstring(text.encode(), parser)
+        return etree.fromstring(text.encode(), parser)
     except etree.XMLSyntaxError as error:
         raise _syntax_error(text, document, error, domain) from None
+
+
+def parse(text: str, *, root: str, document: str,
+          domain: int = libvirt.VIR_FROM_DOMAIN) -> Element:
+    """The root element of ``text`` as :func:`read` gives it, which must be named ``root``.
+
+    :raises LibvirtError: VIR_ERR_XML_ERROR for another root.
+    """
+    element = read(text, document, domain)
     if element.tag != root:
         raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
                            f"expecting root element of '{root}', not '{element.tag}'",

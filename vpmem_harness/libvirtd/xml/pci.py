@@ -152,7 +152,7 @@ def _refused(text: str, *, given: bool) -> LibvirtError:
 
 
 #: Errors of PCI addresses come from libvirt's part for device addresses.
-_DOMAIN: int = libvirt.VIR_FROM_NONE
+_DOMAIN: int = libvirt.VIR_FROM_DOMAIN
 
 
 def tuple_of(address: Element) -> Address:

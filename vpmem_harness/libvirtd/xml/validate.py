@@ -11,20 +11,26 @@ import libvirt
 from vpmem_harness.libvirtd.errors import bad_xml, unsupported
 from vpmem_harness.libvirtd.xml import aliases, disks, memory
 from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.machines import MACHINES
 
 
 def definition(definition: Definition) -> None:
     """Refuse a definition that QEMU on this host, or libvirt, does not serve."""
     _driver(definition)
-    for device in definition.devices:
-        if device.tag == 'memory':
-            memory.check_device(device, definition)
-            memory.check_driver(device)
+    for each in definition.devices:
+        device(each, definition)
     disks.check(definition)
     _aliases(definition)
     if '/' in definition.name:
         raise bad_xml(f"name {definition.name} cannot contain '/'")
+
+
+def device(device: Element, definition: Definition) -> None:
+    """Refuse a device that QEMU on this host, or libvirt, does not serve."""
+    if device.tag == 'memory':
+        memory.check_device(device, definition)
+        memory.check_driver(device)
 
 
 def _driver(definition: Definition) -> None:
