@@ -286,6 +286,12 @@ class Backend(Protocol):
     def migrations(self, server: str | None = None) -> list[MigrationRecord]:
         """The moves of one server or of all, oldest first."""
 
+    def settled(self) -> bool:
+        """Whether nothing is being done, as far as the services that run are concerned.
+
+        No server has a task, and no host has anything left to wipe.
+        """
+
     def wait_for(
         self, found: Callable[[], T | None], seconds: float,
     ) -> T | None:

@@ -11,7 +11,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHost
 from vpmem_harness.cloud.flavors import PMEM_EXTRA_SPEC, Flavor
 from vpmem_harness.cloud.server import Server
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
 from vpmem_harness.randomness import Randomness
 
 #: Seconds in which a server reaches the state that is waited for.
@@ -146,6 +146,17 @@ class Cloud:
     def inventories(self, host: str | SimulatedHost) -> dict[str, Inventory]:
         """What a host has, by resource class."""
         return self.compute(host).inventories
+
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until nothing is being done to any server, and every host has cleaned up.
+
+        :raises WaitTimeoutError: when that has not come; it names the servers.
+        """
+        seconds = self.timeout if timeout is None else timeout
+        if not self.backend.wait_for(lambda: self.backend.settled() or None, seconds):
+            raise WaitTimeoutError('the cloud to settle', seconds, [
+                f'{record.name} is {record.status} ({record.task_state})'
+                for record in self.backend.servers() if record.task_state is not None])
 
     # Flavors
 

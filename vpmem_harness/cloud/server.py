@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import libvirt
+
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import (
     Fault,
@@ -113,6 +115,13 @@ class Server:
     def allocations(self) -> dict[str, dict[str, int]]:
         """What it holds in Placement, by host."""
         return self._cloud.allocations(self.id)
+
+    def domain(self, connection: libvirt.virConnect) -> libvirt.virDomain:
+        """Its domain, on a connection to the host that it is on.
+
+        :raises libvirtError: when that host has none.
+        """
+        return connection.lookupByUUIDString(self.id)
 
     def domain_xml(self, flags: int = 0) -> str:
         """Its domain, as the hypervisor of its host has it; ``flags`` of virDomainGetXMLDesc."""

@@ -35,8 +35,12 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar('T')
 
-#: Seconds that work in progress gets to end by itself before it is cut off.
-GRACE = 5.0
+#: Seconds that work in progress gets to end by itself when the cloud is stopped.
+GRACE = 1.0
+
+#: Seconds that a compute service gets to finish its work when it is stopped; and the seconds in
+#: which a call ends whose connection has been dropped.
+HANG = 10.0
 
 
 class Identifiers:
@@ -107,8 +111,8 @@ class StubBackend:
     def stop(self) -> None:
         """Stop the services and join every thread.
 
-        Work that does not end is cut off: its commands are killed, and if a call to libvirt
-        still hangs, its host is told to drop the connection, which ends the call.
+        Work that does not end is cut off: its commands are killed, and the hosts are told to
+        drop the connections of this program, which ends calls to libvirt that hang.
 
         :raises HarnessError: when a thread cannot be ended even so.
         """
@@ -117,13 +121,14 @@ class StubBackend:
         ended = workers.join(GRACE)
         for compute in self.services.computes.values():
             compute.kill()
-        if not ended and not workers.join(GRACE):
-            if self._disconnect is not None:
-                self._disconnect()
-            if not workers.join(GRACE):
-                raise HarnessError(
-                    'a call to a host hangs and cannot be ended; release the fault that holds '
-                    'it before the cloud is cleaned up')
+        if ended:
+            return
+        if self._disconnect is not None:
+            self._disconnect()
+        if not workers.join(HANG):
+            raise HarnessError(
+                'a call to a host hangs and cannot be ended; release the fault that holds it '
+                'before the cloud is cleaned up')
 
     # Hosts
 
@@ -131,7 +136,7 @@ class StubBackend:
         self.services.compute(host).start()
 
     def stop_compute(self, host: str) -> None:
-        self.services.compute(host).stop(GRACE)
+        self.services.compute(host).stop(HANG)
 
     def kill_compute(self, host: str) -> None:
         self.services.compute(host).kill()
@@ -189,6 +194,14 @@ class StubBackend:
 
     def migrations(self, server: str | None = None) -> list[MigrationRecord]:
         return [one.record() for one in self.services.database.migrations(server)]
+
+    def settled(self) -> bool:
+        database = self.services.database
+        up = [compute.host for compute in self.services.computes.values() if compute.is_up]
+        with database.lock:
+            return not any(database.left_behind(host) for host in up) and not any(
+                instance.task_state is not None and (instance.host is None or instance.host in up)
+                for instance in database.instances())
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         return self.services.database.wait_for(found, seconds)

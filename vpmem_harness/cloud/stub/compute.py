@@ -48,11 +48,36 @@ class ServiceKilled(BaseException):
 class _Life:
     """One run of a compute service, from its start to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, driver: LibvirtDriver, tracker: ResourceTracker) -> None:
+        self.driver = driver
+        self.tracker = tracker
         self.locks: collections.defaultdict[str, threading.RLock] = collections.defaultdict(
             threading.RLock)
-        self.tasks = 0
         self.ending = False
+        self._changed = threading.Condition()
+        self._tasks = 0
+
+    def begin(self) -> None:
+        """A piece of work begins."""
+        with self._changed:
+            self._tasks += 1
+
+    def done(self) -> None:
+        """A piece of work has ended, in the calling thread."""
+        self.driver.give_back()
+        with self._changed:
+            self._tasks -= 1
+            self._changed.notify_all()
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until no work is under way; False when there still is after ``seconds``."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._tasks, seconds)
+
+    def end(self) -> None:
+        """Cut off what is under way: commands are killed, and calls to libvirt lead nowhere."""
+        self.driver.executables.terminate()
+        self.driver.close()
 
 
 Step = Callable[Concatenate[S, RequestContext, Instance, P], None]
@@ -101,12 +126,10 @@ class ComputeBase:
         self.disabled = False
         self.failed_builds = 0
         self._simulated = host
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._life: _Life | None = None
         self._current = threading.local()
-        self._inbox: list[Callable[[_Life], None]] = []
-        self._driver: LibvirtDriver | None = None
-        self._tracker: ResourceTracker | None = None
+        self._inbox: list[Callable[[], None]] = []
 
     # Its life
 
@@ -117,15 +140,11 @@ class ComputeBase:
 
     @property
     def driver(self) -> LibvirtDriver:
-        self.check_alive()
-        assert self._driver is not None  # noqa: S101 - a service that runs has one
-        return self._driver
+        return self._running().driver
 
     @property
     def tracker(self) -> ResourceTracker:
-        self.check_alive()
-        assert self._tracker is not None  # noqa: S101 - as above
-        return self._tracker
+        return self._running().tracker
 
     @property
     def provider_uuid(self) -> str:
@@ -148,24 +167,26 @@ class ComputeBase:
                 self.services.randomness.derive('claims', self.host))
         except BaseException:
             driver.close()
+            driver.give_back()
             raise
-        life = _Life()
-        with self._changed:
-            self._driver, self._tracker, self._life = driver, tracker, life
+        self._life = _Life(driver, tracker)
         self.in_service(self.init_host)
-        with self._changed:
+        with self._lock:
             waiting, self._inbox = self._inbox, []
         for work in waiting:
-            self._submit(work)
+            self.cast(work)
 
     def in_service(self, work: Callable[[], None]) -> None:
         """Do work in the service's name, in the caller's thread."""
+        life = self._running()
         before = getattr(self._current, 'life', None)
-        self._current.life = self._life
+        self._current.life = life
+        life.begin()
         try:
             work()
         finally:
             self._current.life = before
+            life.done()
 
     def init_host(self) -> None:
         """What a service does before it takes work; the operations add to it."""
@@ -175,52 +196,51 @@ class ComputeBase:
 
         What is not done after ``seconds`` is cut off, as systemd does; then this is False.
         """
-        with self._changed:
-            life = self._life
-            if life is None:
-                return True
-            life.ending = True
-            done = self._changed.wait_for(lambda: life.tasks == 0, seconds)
+        life = self._life
+        if life is None:
+            return True
+        life.ending = True
+        done = life.rest(seconds)
         self.kill()
         return done
 
     def kill(self) -> None:
         """End on the spot; work in progress gets no further than its next step."""
-        with self._changed:
-            self._life = None
-            driver, self._driver = self._driver, None
-        if driver is not None:
-            driver.executables.terminate()
-            driver.close()
+        with self._lock:
+            life, self._life = self._life, None
+        if life is not None:
+            life.end()
 
     def cast(self, work: Callable[..., None], *args: Any) -> None:
         """Have work done soon. What is cast to a service that is down waits until it starts."""
-        def run(life: _Life) -> None:
-            self._current.life = life
-            try:
-                work(*args)
-            except ServiceKilled:
-                LOG.debug('A compute service was killed at its work')
-            finally:
-                self._current.life = None
-        self._submit(run)
-
-    def _submit(self, work: Callable[[_Life], None]) -> None:
-        with self._changed:
+        with self._lock:
             life = self._life
             if life is None or life.ending:
-                self._inbox.append(work)
+                self._inbox.append(functools.partial(work, *args))
                 return
-            life.tasks += 1
+            life.begin()
+        self.services.workers.submit(functools.partial(self._do, life, work, *args))
 
-        def run() -> None:
-            try:
-                work(life)
-            finally:
-                with self._changed:
-                    life.tasks -= 1
-                    self._changed.notify_all()
-        self.services.workers.submit(run)
+    def _do(self, life: _Life, work: Callable[..., None], *args: Any) -> None:
+        self._current.life = life
+        try:
+            work(*args)
+        except ServiceKilled:
+            LOG.debug('A compute service was killed at its work')
+        finally:
+            self._current.life = None
+            life.done()
+
+    def _running(self) -> _Life:
+        """The run of the service that this is done in the name of.
+
+        :raises ServiceKilled: when it has ended.
+        """
+        self.check_alive()
+        life = self._life
+        if life is None:
+            raise ServiceKilled
+        return life
 
     def check_alive(self) -> None:
         """Go on only if the run of the service that began this work goes on.
@@ -233,8 +253,7 @@ class ComputeBase:
 
     def instance_lock(self, instance: Instance) -> threading.RLock:
         """Nova's ``synchronized(instance.uuid)``: it holds within one process."""
-        self.check_alive()
-        return self._current.life.locks[instance.uuid]  # type: ignore[no-any-return]
+        return self._running().locks[instance.uuid]
 
     # Records
 
@@ -269,8 +288,7 @@ class ComputeBase:
 
     def leave_behind(self, instance: Instance, resources: Iterable[Resource]) -> None:
         """Note what this host holds of a server that has gone from it, until it is cleaned up."""
-        with self.services.database.lock:
-            instance.left_behind[self.host] = tuple(resources)
+        self.services.database.set_left_behind(instance, self.host, tuple(resources))
 
     def clean_up(self, instance: Instance) -> None:
         """Remove what a server has left behind on this host, its data first.
@@ -290,8 +308,7 @@ class ComputeBase:
                 self.driver.remove_image(instance.uuid)
             self.driver.remove_aside_image(instance.uuid)
             self.tracker.release(instance, resources)
-            with self.services.database.lock:
-                del instance.left_behind[self.host]
+            self.services.database.set_left_behind(instance, self.host, None)
 
     # The host
 
@@ -374,5 +391,5 @@ class ComputeBase:
             return PowerState.NOSTATE
 
     def assigned_namespaces(self) -> dict[str, str]:
-        tracker = self._tracker
-        return {} if tracker is None else tracker.assigned()
+        life = self._life
+        return {} if life is None else life.tracker.assigned()

@@ -260,6 +260,17 @@ class Database:
             return [(one, one.left_behind[host]) for one in self._instances.values()
                     if host in one.left_behind]
 
+    def set_left_behind(
+        self, instance: Instance, host: str, resources: tuple[Resource, ...] | None,
+    ) -> None:
+        """Note what an instance has left on a host; None when that has been cleaned up."""
+        with self.lock:
+            if resources is None:
+                instance.left_behind.pop(host, None)
+            else:
+                instance.left_behind[host] = resources
+            self.changed()
+
     # Migrations
 
     def add_migration(self, migration: Migration) -> None:

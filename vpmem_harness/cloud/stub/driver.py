@@ -41,14 +41,6 @@ _POWER_STATES = {
     libvirt.VIR_DOMAIN_PMSUSPENDED: PowerState.SUSPENDED,
 }
 
-#: What a connection that is lost looks like. Source: nova/virt/libvirt/host.py, _test_connection.
-_LOST = {
-    (code, domain)
-    for code in (libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR)
-    for domain in (libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC)
-}
-
-
 def quiet(_context: object, error: tuple[Any, ...]) -> None:
     """Take libvirt's errors off the standard error stream: each reaches its caller as well."""
     LOG.debug('libvirt: %s', error[2])
@@ -62,33 +54,61 @@ class LibvirtDriver:
         self.executables = Executables(host.bin_dir, host.env)
         self._instances = pathlib.Path(host.instances_path)
         self._lock = threading.Lock()
-        self._connection: libvirt.virConnect | None = None
+        self._idle: list[libvirt.virConnect] = []
+        self._closed = False
+        self._own = threading.local()
 
     # The host
 
     def connect(self) -> libvirt.virConnect:
-        """The connection to the hypervisor, made anew when it was lost.
+        """The calling thread's connection to the hypervisor, made anew when it was lost.
+
+        It is the thread's until :meth:`give_back`. Threads do not share one: in libvirt before
+        10.1 a call can be stuck behind one that hangs on the same connection, for the client
+        misses that it is to be sent (virnetclient.c, a lost g_main_loop_quit).
 
         :raises HypervisorUnavailable: when it cannot be made.
         """
-        with self._lock:
-            connection = self._connection
-            if connection is not None and not connection.isAlive():
-                self._connection = connection = None
-            if connection is None:
-                try:
-                    connection = self._connection = libvirt.open(self.uri)
-                except libvirt.libvirtError as error:
-                    raise errors.HypervisorUnavailable() from error
-            return connection
+        connection: libvirt.virConnect | None = getattr(self._own, 'connection', None)
+        if connection is None or not connection.isAlive():
+            connection = self._own.connection = self._take() or self._open()
+        return connection
+
+    def _take(self) -> libvirt.virConnect | None:
+        """A connection that nobody uses and that the host still answers on, as Nova tests it."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            with contextlib.suppress(libvirt.libvirtError):
+                connection.getLibVersion()
+                return connection
+
+    def _open(self) -> libvirt.virConnect:
+        try:
+            return libvirt.open(self.uri)
+        except libvirt.libvirtError as error:
+            raise errors.HypervisorUnavailable() from error
+
+    def give_back(self) -> None:
+        """Let another thread have the calling thread's connection."""
+        connection = getattr(self._own, 'connection', None)
+        if connection is not None:
+            self._own.connection = None
+            with self._lock:
+                if not self._closed:
+                    self._idle.append(connection)
+                    return
+            connection.close()
 
     def close(self) -> None:
-        """Give up the connection."""
+        """Close the connections; one that is in use is closed by its thread."""
         with self._lock:
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(libvirt.libvirtError):
-                connection.close()
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def list_namespaces(self) -> str:
         """The output of ``ndctl list -X``."""
@@ -267,8 +287,3 @@ class LibvirtDriver:
 
     def _aside(self, uuid: str) -> pathlib.Path:
         return self._instances / f'{uuid}_resize'
-
-
-def connection_lost(error: libvirt.libvirtError) -> bool:
-    """Whether an error says that the hypervisor has gone, rather than what it refuses."""
-    return (error.get_error_code(), error.get_error_domain()) in _LOST

@@ -91,8 +91,8 @@ class ResizeOperations(BuildOperations):
         context = instance.migration_context
         if context is None:
             return
-        if self._tracker is not None:
-            self._tracker.release(instance, context.new_resources, side='new')
+        if self._life is not None:
+            self._life.tracker.release(instance, context.new_resources, side='new')
         with self.services.database.lock:
             if not instance.deleted:
                 self.services.database.save(instance, migration_context=None)
@@ -146,8 +146,8 @@ class ResizeOperations(BuildOperations):
 
     def settle(self, instance: Instance, move: MigrationContext) -> None:
         """On the destination: the move is over."""
-        if self._tracker is not None:
-            self._tracker.settle(instance)
+        if self._life is not None:
+            self._life.tracker.settle(instance)
         database = self.services.database
         with database.lock:
             if not instance.deleted and instance.migration_context is move:
