@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from cliff import app
 
+from vpmem_harness import safelog
 from vpmem_harness.cli.commands import COMMANDS, Commands
+from vpmem_harness.exceptions import InvalidInputError
 
 NAME = 'vpmem-harness'
 DESCRIPTION = 'Simulated libvirt hosts with persistent memory, for tests'
@@ -49,6 +51,8 @@ class App(app.App):
                             default=self.DEFAULT_VERBOSE_LEVEL,
                             help='tell more on standard error; can be repeated')
         parser.add_argument('--log-file', metavar='FILE', help='write the log to a file, too')
+        parser.add_argument('--unsafe-logs', action='store_true', default=None,
+                            help='leave UUIDs, names, addresses and secrets in the log in clear')
         parser.add_argument('--debug', action='store_true', help='show tracebacks of errors')
         return parser
 
@@ -60,10 +64,16 @@ class App(app.App):
             self.parser.print_usage(self.stderr)
             self.stderr.write(f'{self.NAME}: name a command; --help lists them\n')
             return _USAGE
-        with _logging_restored():
-            # What follows the command is the command's: `run ... -- virsh --version`.
-            self.options = self.parser.parse_args(argv[:words])
+        # What follows the command is the command's: `run ... -- virsh --version`.
+        self.options = self.parser.parse_args(argv[:words])
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_logging_restored())
             self.configure_logging()
+            try:
+                stack.enter_context(safelog.activated(unsafe=self.options.unsafe_logs))
+            except InvalidInputError as error:
+                self.LOG.error(error)
+                return 1
             self.interactive_mode = False
             try:
                 status = self.run_subcommand(argv[words:])
