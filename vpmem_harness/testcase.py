@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import testtools
 from lxml import etree
 
+from vpmem_harness import safelog
 from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.flavors import pmem_resource_class
@@ -19,7 +20,7 @@ from vpmem_harness.host.machine import Host
 _PMEM_CLASS = pmem_resource_class('')
 
 
-class VPMEMTestCase(testtools.TestCase):
+class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
     """A test on simulated hosts.
 
     When it fails, its details hold the seed of every fixture, what was asked of its clouds, and

@@ -1,13 +1,14 @@
 """Logs that can be published: redaction, pseudonyms, the audit log.
 
-``SafeLoggingFixture`` makes a test's logs safe, :func:`activated` a command's. UUIDs, host names,
+``SafeLoggingFixture`` makes a test's logs safe, :func:`activated` a command's, and a fixture that
+logs keeps them so between :func:`acquire` and :func:`release`. UUIDs, host names,
 addresses, ids of users and projects, and paths below a home or a temporary directory become
 pseudonyms that are stable within a run, secrets become ``***``.
 """
 
 from __future__ import annotations
 
-from vpmem_harness.safelog.active import activated, current, protect, redact
+from vpmem_harness.safelog.active import acquire, activated, current, protect, redact, release
 from vpmem_harness.safelog.audit import AuditLog
 from vpmem_harness.safelog.details import SafeDetails, redacted
 from vpmem_harness.safelog.pseudonyms import Pseudonyms
@@ -21,9 +22,11 @@ __all__ = [
     'Redactor',
     'SafeDetails',
     'Secret',
+    'acquire',
     'activated',
     'current',
     'protect',
     'redact',
     'redacted',
+    'release',
 ]

@@ -53,7 +53,7 @@ class Redactor:
         self.pseudonyms = Pseudonyms()
         self._lock = threading.Lock()
         self._secrets: tuple[str, ...] = ()
-        self._known: dict[str, dict[str, tuple[re.Pattern[str], str]]] = {}
+        self._known: dict[str, dict[str, str]] = {}
         self._roots: tuple[tuple[str, str], ...] = ()
         self._path_guards, self._path = _path_pattern()
         self._code = _code_roots()
@@ -103,13 +103,11 @@ class Redactor:
         tokens = _TOKEN.findall(word)
         if not tokens:
             return
-        pattern = re.compile(
-            rf'{PSEUDONYM.pattern}|(?<![A-Za-z0-9])({re.escape(word)})(?![A-Za-z0-9])')
         with self._lock:
             # A text is searched for the word only when it has one of its parts: the rarest.
             part = min(tokens, key=lambda token: (len(self._known.get(token, ())), -len(token)))
             known = dict(self._known)
-            known[part] = {**known.get(part, {}), word: (pattern, kind)}
+            known[part] = {**known.get(part, {}), word: kind}
             self._known = known
 
     def sensitive(self) -> dict[str, str]:
@@ -120,7 +118,7 @@ class Redactor:
         """
         found = dict.fromkeys(self._secrets, 'secret')
         for words in self._known.values():
-            found |= {word: kind for word, (_, kind) in words.items()}
+            found |= words
         for name, value in self.pseudonyms.values().items():
             kind = name[1:].partition(':')[0]
             if kind == 'uuid':
@@ -172,11 +170,10 @@ class Redactor:
         if not parts:
             return text
         # The longest name first: a fully qualified name holds the short one.
-        words = {word: entry for part in parts for word, entry in known[part].items()}
+        words = {word: kind for part in parts for word, kind in known[part].items()}
         for word in sorted(words, key=len, reverse=True):
             if word in text:
-                pattern, kind = words[word]
-                text = pattern.sub(partial(self._word, kind), text)
+                text = _word_pattern(word).sub(partial(self._word, words[word]), text)
         return text
 
     def _redact_names(self, text: str) -> str:
@@ -242,6 +239,12 @@ class Redactor:
             if bare == root or bare.startswith(root + '/'):
                 return name + path[len(root):]
         return self.pseudonyms.of('path', bare) + path[len(bare):]
+
+
+@lru_cache(maxsize=4096)
+def _word_pattern(word: str) -> re.Pattern[str]:
+    """The word on its own, or a pseudonym, in which it is not looked for."""
+    return re.compile(rf'{PSEUDONYM.pattern}|(?<![A-Za-z0-9])({re.escape(word)})(?![A-Za-z0-9])')
 
 
 def _lower(text: str) -> str:
