@@ -27,8 +27,8 @@ class Files(Protocol):
     def open(self, path: str) -> File:
         """What is at ``path``, opened for reading and writing."""
 
-    def create(self, path: str) -> None:
-        """Makes an empty regular file."""
+    def create(self, path: str, mode: int = 0o600) -> None:
+        """Makes an empty regular file, or empties it."""
 
     def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
         """Writes to a regular file from ``offset`` on."""
@@ -51,10 +51,10 @@ class LocalFiles:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return File('regular', size)
 
-    def create(self, path: str) -> None:
-        """Makes an empty regular file that only its owner can use."""
+    def create(self, path: str, mode: int = 0o600) -> None:
+        """Makes an empty regular file, or empties it."""
         self._check(path)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode))
 
     def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
         """Writes to a regular file from ``offset`` on."""

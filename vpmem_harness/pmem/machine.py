@@ -12,8 +12,8 @@ from vpmem_harness import exceptions
 from vpmem_harness.pmem import firmware, kernfs, sizes
 from vpmem_harness.pmem.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.errors import NdctlError
-from vpmem_harness.pmem.files import Files
-from vpmem_harness.pmem.media import Contents
+from vpmem_harness.pmem.files import Files, LocalFiles
+from vpmem_harness.pmem.media import NOTHING, Contents
 from vpmem_harness.pmem.namespaces import Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.numbering import Numbers
 from vpmem_harness.pmem.regions import Region
@@ -243,20 +243,24 @@ class PersistentMemory:
     # The tools
 
     def run(self, argv: Sequence[str], *, as_root: bool = True,
-            in_use: Collection[str] = (), stdin_length: int = 0,
-            files: Files | None = None, terminal: bool = False) -> CommandResult:
+            in_use: Collection[str] = (), stdin: Contents | None = NOTHING,
+            files: Files | None = None, terminal: bool = False,
+            directory: str | None = None) -> CommandResult:
         """Runs ndctl, daxctl or daxio as it would run on the machine.
 
         :param argv: the command line, the tool's name first
         :param as_root: False for a user without rights
         :param in_use: paths of block devices that are mounted or otherwise held
-        :param stdin_length: bytes that wait on standard input, for daxio
-        :param files: the machine's other files, for daxio; those of the local system when None
+        :param stdin: what waits on standard input, for daxio; None when nobody has looked yet
+        :param files: the machine's other files; those of the local system when None
         :param terminal: whether standard output is a terminal: ndctl is easier to read on one
+        :param directory: what relative paths start from; this process's directory when None
+        :raises InputWanted: when it reads its standard input and ``stdin`` is None
         """
         from vpmem_harness.pmem import commands
-        return commands.run(self, argv, as_root=as_root, in_use=in_use, stdin_length=stdin_length,
-                            files=files, terminal=terminal)
+        return commands.run(self, argv, as_root=as_root, in_use=in_use, stdin=stdin,
+                            files=files or LocalFiles(), terminal=terminal,
+                            directory=directory or os.getcwd())
 
     def administer(self, *arguments: str, in_use: Collection[str] = ()) -> CommandResult:
         """Runs ndctl as root; what fails is an error.

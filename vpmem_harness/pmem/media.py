@@ -43,6 +43,15 @@ class Contents:
         """True when there is nothing but zeroes."""
         return not self.writers
 
+    def first(self, length: int) -> Contents:
+        """The first ``length`` bytes, all when there are fewer."""
+        kept: list[Segment] = []
+        for segment in self.segments:
+            if length > 0:
+                kept.append(Segment(min(segment.length, length), segment.writer))
+            length -= segment.length
+        return Contents(tuple(kept))
+
     def chunks(self, size: int = _CHUNK) -> Iterator[bytes]:
         """The bytes, at most ``size`` at once.
 
@@ -55,6 +64,10 @@ class Contents:
                 length = min(size, segment.length - begin)
                 skip = begin % len(word)
                 yield (word * (length // len(word) + 2))[skip:skip + length]
+
+
+#: No bytes at all.
+NOTHING = Contents(())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,6 +34,17 @@ class UsageExit(Exception):
         self.status = status
 
 
+class InputWanted(Exception):
+    """The command reads its standard input, of which nothing is known yet.
+
+    Nothing has changed: run it again with the first ``length`` bytes, or as many as there are.
+    """
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+
 class Transcript:
     """What a command of ndctl's family writes while it runs.
 

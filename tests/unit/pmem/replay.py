@@ -96,7 +96,7 @@ class RecordedFiles:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         return self.files[path]
 
-    def create(self, path: str) -> None:
+    def create(self, path: str, mode: int = 0o600) -> None:
         """As the kernel would."""
         if os.path.dirname(path) not in self.files:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)

@@ -6,7 +6,9 @@ import tempfile
 import testtools
 
 from tests.unit.pmem.test_machine import labelled
-from vpmem_harness.pmem import CommandResult
+from vpmem_harness.pmem import CommandResult, Contents, Segment
+from vpmem_harness.pmem.media import NOTHING
+from vpmem_harness.pmem.results import InputWanted
 from vpmem_harness.pmem.sizes import GIB, MIB
 
 
@@ -19,15 +21,29 @@ class DaxioTest(testtools.TestCase):
         self.first, self.second = (
             self.memory.create_namespace(size=64 * MIB, map='mem').path or '' for _ in range(2))
 
-    def daxio(self, *words: str, stdin_length: int = 0) -> CommandResult:
+    def daxio(self, *words: str, stdin: Contents | None = NOTHING) -> CommandResult:
         """Runs daxio."""
-        return self.memory.run(['daxio', *words], stdin_length=stdin_length)
+        return self.memory.run(['daxio', *words], stdin=stdin)
 
     def test_standard_input_ends_the_copy(self) -> None:
         """Less is written than the device holds."""
-        result = self.daxio('-o', self.first, stdin_length=1000)
+        stdin = Contents((Segment(400, None), Segment(600, 'me')))
+        result = self.daxio('-o', self.first, stdin=stdin)
         self.assertIn('copied 1000 bytes', result.err)
-        self.assertEqual(1000, self.memory.contents(self.first).segments[0].length)
+        self.assertEqual([400, 600], [segment.length for segment in
+                                      self.memory.contents(self.first).segments[:2]])
+
+    def test_standard_input_is_asked_for(self) -> None:
+        """As much as the device takes; nothing is asked for where the copy cannot be."""
+        wanted = self.assertRaises(InputWanted, self.daxio, '-o', self.first, '-s', '1M',
+                                   stdin=None)
+        self.assertEqual(61 * MIB, wanted.length)
+        self.assertEqual(1, self.daxio('-o', '/dev/zero', stdin=None).rc)
+
+    def test_relative_paths(self) -> None:
+        """They start from the caller's directory; messages name them as they were given."""
+        result = self.memory.run(['daxio', '-z', '-o', './dax0.0'], directory='/dev')
+        self.assertEqual(f'daxio: copied {62 * MIB} bytes to device "./dax0.0"\n', result.err)
 
     def test_devices_are_copied(self) -> None:
         """The copy carries on who wrote the data."""

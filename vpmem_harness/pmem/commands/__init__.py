@@ -11,26 +11,29 @@ from vpmem_harness.pmem.results import CommandResult
 if TYPE_CHECKING:
     from vpmem_harness.pmem.files import Files
     from vpmem_harness.pmem.machine import PersistentMemory
+    from vpmem_harness.pmem.media import Contents
 
 TOOLS = ('ndctl', 'daxctl', 'daxio')
 
 
 def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
-        in_use: Collection[str] = (), stdin_length: int = 0,
-        files: Files | None = None, terminal: bool = False) -> CommandResult:
+        in_use: Collection[str] = (), stdin: Contents | None, files: Files,
+        terminal: bool = False, directory: str) -> CommandResult:
     """Runs the tool that ``argv`` names on ``memory``.
 
     :raises InvalidInputError: when ``argv`` names no tool of this package
+    :raises InputWanted: when it reads its standard input and ``stdin`` is None
     """
     from vpmem_harness.pmem.commands import daxctl, daxio, ndctl
 
     tool = argv[0].rpartition('/')[2] if argv else ''
     if tool == 'ndctl':
-        return ndctl.run(memory, argv[1:], as_root, in_use, terminal)
+        return ndctl.run(memory, argv[1:], files, directory, as_root=as_root, in_use=in_use,
+                         terminal=terminal)
     if tool == 'daxctl':
         return daxctl.run(memory, argv[1:], as_root)
     if tool == 'daxio':
-        return daxio.run(memory, argv[1:], as_root, stdin_length, files)
+        return daxio.run(memory, argv[1:], files, directory, as_root=as_root, stdin=stdin)
     raise exceptions.InvalidInputError(
         'command', expected=f'one of {", ".join(TOOLS)}', got=repr(tool),
         remedy='run other programs on the real system')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from vpmem_harness.pmem.files import Files, LocalFiles
 from vpmem_harness.pmem.machine import PersistentMemory
 from vpmem_harness.pmem.options import Option, text
 from vpmem_harness.pmem.results import USAGE, CommandResult, Transcript, UsageExit
@@ -25,6 +26,8 @@ class Context:
     as_root: bool
     in_use: Collection[str] = ()
     terminal: bool = False
+    files: Files = dataclasses.field(default_factory=LocalFiles)
+    directory: str = '/'
     transcript: Transcript = dataclasses.field(default_factory=Transcript)
 
 

@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from vpmem_harness.pmem.errors import KernelError
-from vpmem_harness.pmem.files import Files, LocalFiles
+from vpmem_harness.pmem.files import Files
 from vpmem_harness.pmem.machine import PersistentMemory
-from vpmem_harness.pmem.media import Contents
-from vpmem_harness.pmem.results import CommandResult, Transcript, UsageExit
+from vpmem_harness.pmem.media import NOTHING, Contents, Segment
+from vpmem_harness.pmem.results import CommandResult, InputWanted, Transcript, UsageExit
 
 VERSION = '1.12.1'
 
@@ -46,9 +46,13 @@ _UNITS: dict[str, int] = {'': 1, 'B': 1} | {
 
 @dataclasses.dataclass
 class _End:
-    """One end of the copy. ``size`` is unlimited for what is no device."""
+    """One end of the copy: what it is called and where it is, empty for a standard stream.
 
-    path: str | None = None
+    ``size`` is unlimited for what is no device.
+    """
+
+    name: str | None = None
+    path: str = ''
     offset: int = 0
     is_dax: bool = False
     size: int = _LIMIT
@@ -59,10 +63,10 @@ class _End:
         return self.size - self.offset
 
 
-def run(memory: PersistentMemory, arguments: Sequence[str], as_root: bool = True,
-        stdin_length: int = 0, files: Files | None = None) -> CommandResult:
-    """Runs daxio on ``memory``."""
-    call = _Call(memory, as_root, stdin_length, files or LocalFiles())
+def run(memory: PersistentMemory, arguments: Sequence[str], files: Files, directory: str, *,
+        as_root: bool = True, stdin: Contents | None = NOTHING) -> CommandResult:
+    """Runs daxio on ``memory``; raises InputWanted where ``stdin`` is None and wanted."""
+    call = _Call(memory, as_root, stdin, files, directory)
     try:
         status = call.run(list(arguments))
     except UsageExit as leaving:
@@ -72,12 +76,13 @@ def run(memory: PersistentMemory, arguments: Sequence[str], as_root: bool = True
 
 class _Call:
 
-    def __init__(self, memory: PersistentMemory, as_root: bool, stdin_length: int,
-                 files: Files) -> None:
+    def __init__(self, memory: PersistentMemory, as_root: bool, stdin: Contents | None,
+                 files: Files, directory: str) -> None:
         self.transcript = Transcript()
         self._memory = memory
         self._as_root = as_root
-        self._stdin_length = stdin_length
+        self._stdin = stdin
+        self._directory = directory
         self._files = files
         self._source = _End()
         self._target = _End()
@@ -99,7 +104,7 @@ class _Call:
             length = self._copy()
         if self._written is not None:
             self._write_file(self._written)
-        self.transcript.say(f'daxio: copied {length} bytes to device "{self._target.path}"')
+        self.transcript.say(f'daxio: copied {length} bytes to device "{self._target.name}"')
         return 0
 
     def _fail(self, message: str) -> int:
@@ -111,9 +116,9 @@ class _Call:
 
     def _take(self, letter: str, value: str) -> None:
         if letter == 'i':
-            self._source.path = value
+            self._source.name = value
         elif letter == 'o':
-            self._target.path = value
+            self._target.name = value
         elif letter == 'k':
             self._source.offset = self._size(value, 'input offset')
         elif letter == 's':
@@ -139,30 +144,32 @@ class _Call:
 
     def _check(self) -> None:
         source, target = self._source, self._target
-        if self._zero and target.path is None:
+        if self._zero and target.name is None:
             raise self._stop('zeroing flag specified but no output file provided')
-        if not self._zero and source.path is None and target.path is None:
+        if not self._zero and source.name is None and target.name is None:
             raise self._stop('an input file and/or an output file must be provided')
-        if source.path is None:
+        if source.name is None:
             if source.offset:
                 raise self._stop('skip offset specified but no input file provided')
-            source.path, source.standard = 'STDIN', True
-        if target.path is None:
+            source.name, source.standard = 'STDIN', True
+        if target.name is None:
             if target.offset:
                 raise self._stop('seek offset specified but no output file provided')
-            target.path, target.standard = 'STDOUT', True
+            target.name, target.standard = 'STDOUT', True
+        for end in (source, target):
+            if end.name and not end.standard:
+                end.path = os.path.join(self._directory, end.name)
 
     def _open(self, end: _End, as_target: bool) -> None:
-        path = end.path or ''
         if end.standard:
             return
         try:
-            size = self._dax_size(path)
+            size = self._dax_size(end.path)
         except OSError as error:
             if error.errno == errno.ENOENT and as_target:
-                self._create(path)
+                self._create(end.path)
                 return
-            raise self._stop(f"failed to open '{path}': {error.strerror}") from error
+            raise self._stop(f"failed to open '{end.name}': {error.strerror}") from error
         if size is None:
             return
         end.is_dax, end.size = True, size
@@ -199,11 +206,10 @@ class _Call:
                      if end.is_dax and not (end is source and self._zero))
         if self._length <= length:
             length = self._length
-        path = target.path or ''
         if self._zero:
-            self._memory.zero(path, offset=target.offset, length=length)
+            self._memory.zero(target.path, offset=target.offset, length=length)
         elif source.is_dax:
-            contents = self._memory.contents(source.path or '', offset=source.offset,
+            contents = self._memory.contents(source.path, offset=source.offset,
                                              length=length)
             self._deliver(contents)
         else:
@@ -217,41 +223,50 @@ class _Call:
         if target.standard:
             self.transcript.payload = contents
         elif target.is_dax:
-            position = target.offset
-            for segment in contents.segments:
-                self._put(position, segment.length, segment.writer)
-                position += segment.length
-        elif os.path.normpath(target.path or '') not in self._memory.leftovers:
+            self._put(contents)
+        elif os.path.normpath(target.path) not in self._memory.leftovers:
             self._written = contents
 
     def _write_file(self, contents: Contents) -> None:
         # Not with the machine's lock held: a device can be large.
         try:
-            self._files.write(self._target.path or '', contents.chunks(), self._target.offset)
+            self._files.write(self._target.path, contents.chunks(), self._target.offset)
         except OSError as error:
             self._fail(f'do_io: write: {error.strerror}')
             raise self._stop('failed to perform I/O') from error
 
     def _from_file(self, length: int) -> int:
-        source, writer = self._source, 'daxio'
-        if source.standard:
-            length = min(length, self._stdin_length)
-        elif os.path.normpath(source.path or '') in {*self._memory.leftovers, '/dev/null'}:
-            length = 0
-        else:
-            file = self._files.open(source.path or '')
-            if file.kind == 'regular':
-                length = min(length, max(file.size - source.offset, 0))
-        self._put(self._target.offset, length,
-                  None if source.path == '/dev/zero' else writer)
-        return length
+        contents = self._read(length)
+        self._put(contents)
+        return contents.length
 
-    def _put(self, offset: int, length: int, writer: str | None) -> None:
-        path = self._target.path or ''
-        if writer is None:
-            self._memory.zero(path, offset=offset, length=length)
-        else:
-            self._memory.write(path, writer, offset=offset, length=length)
+    def _read(self, length: int) -> Contents:
+        """At most ``length`` bytes of what is no device."""
+        source = self._source
+        if source.standard:
+            if self._stdin is None:
+                raise InputWanted(length)
+            return self._stdin.first(length)
+        path = os.path.normpath(source.path)
+        if path == '/dev/zero':
+            return Contents((Segment(length, None),))
+        if path in {*self._memory.leftovers, '/dev/null'}:
+            return NOTHING
+        file = self._files.open(source.path)
+        if file.kind == 'regular':
+            length = min(length, max(file.size - source.offset, 0))
+        return Contents((Segment(length, 'daxio'),))
+
+    def _put(self, contents: Contents) -> None:
+        target = self._target
+        position = target.offset
+        for segment in contents.segments:
+            if segment.writer is None:
+                self._memory.zero(target.path, offset=position, length=segment.length)
+            else:
+                self._memory.write(target.path, segment.writer, offset=position,
+                                   length=segment.length)
+            position += segment.length
 
 
 def _read_options(arguments: list[str], transcript: Transcript) -> Iterable[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import uuid
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from vpmem_harness.pmem.labels import Index, Label, LabelArea
 from vpmem_harness.pmem.listing import Object
 from vpmem_harness.pmem.namespaces import NO_UUID
 from vpmem_harness.pmem.options import Option, Options, Parsed, text
-from vpmem_harness.pmem.results import USAGE, UsageExit, strerror
+from vpmem_harness.pmem.results import USAGE, Transcript, UsageExit, strerror
 
 _BASE = (text('b', 'bus', 'bus-id', '<nmem> must be on a bus with an id/provider of <bus-id>'),
          Option('v', 'verbose', 'turn on debug'))
@@ -95,7 +96,7 @@ def check_labels(context: Context) -> int:
     _, dimms = _parse(context, CHECK)
     return _each(context, dimms,
                  lambda dimm, area: 0 if area.current else -errno.EINVAL,
-                 'successfully verified {} nmem label')
+                 'successfully verified {} nmem label', changes=False)
 
 
 def read_labels(context: Context) -> int:
@@ -110,10 +111,17 @@ def read_labels(context: Context) -> int:
     if parsed.flag('index') and parsed.number('size'):
         transcript.say('pick either --size, or --index, not both')
         raise READ.fail(transcript)
-    if dimms and (not as_json or parsed.text('output') is not None):
-        transcript.say('ndctl: reading labels other than as JSON to standard output '
-                       'is not simulated')
+    if dimms and not as_json:
+        transcript.say('ndctl: reading labels other than as JSON is not simulated')
         return NOT_SIMULATED
+    output = parsed.text('output')
+    path = output and os.path.join(context.directory, output)
+    if path:
+        try:
+            context.files.create(path, 0o666)
+        except OSError as error:
+            transcript.say(f'failed to open: {output}: ({error.strerror})')
+            return _close(context, 'read {} nmem', 0, -(error.errno or errno.EIO))
     found: list[Json] = []
 
     def action(dimm: Dimm, area: LabelArea) -> int:
@@ -123,8 +131,13 @@ def read_labels(context: Context) -> int:
         found.append(shown)
         return 0
 
-    status = _each(context, dimms, action, 'read {} nmem')
-    show(transcript, found, context.terminal)
+    status = _each(context, dimms, action, 'read {} nmem', changes=False)
+    if path:
+        shown = Transcript()
+        show(shown, found, context.terminal)
+        context.files.write(path, [shown.out.encode()], 0)
+    else:
+        show(transcript, found, context.terminal)
     return status
 
 
@@ -191,9 +204,9 @@ def _parse(context: Context, options: Options) -> tuple[Parsed, list[Dimm]]:
 
 
 def _each(context: Context, dimms: list[Dimm], action: Action, done: str,
-          refuse: Callable[[Dimm], bool] = lambda dimm: False) -> int:
+          refuse: Callable[[Dimm], bool] = lambda dimm: False, changes: bool = True) -> int:
     count, first_error = 0, 0
-    with context.memory.changing():
+    with context.memory.changing() if changes else context.memory.lock:
         for dimm in dimms:
             if refuse(dimm):
                 status = -errno.EBUSY

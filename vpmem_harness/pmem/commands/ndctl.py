@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from vpmem_harness.pmem.commands import create, dimm, listing, namespace, region
 from vpmem_harness.pmem.commands.context import Context, Program
+from vpmem_harness.pmem.files import Files
 from vpmem_harness.pmem.machine import PersistentMemory
 from vpmem_harness.pmem.results import CommandResult
 
@@ -35,7 +36,9 @@ PROGRAM = Program(
     })
 
 
-def run(memory: PersistentMemory, arguments: Sequence[str], as_root: bool = True,
-        in_use: Collection[str] = (), terminal: bool = False) -> CommandResult:
+def run(memory: PersistentMemory, arguments: Sequence[str], files: Files, directory: str, *,
+        as_root: bool = True, in_use: Collection[str] = (),
+        terminal: bool = False) -> CommandResult:
     """Runs ndctl on ``memory``."""
-    return PROGRAM.run(Context(memory, list(arguments), as_root, in_use, terminal))
+    return PROGRAM.run(Context(memory, list(arguments), as_root, in_use, terminal, files,
+                               directory))
