@@ -11,6 +11,7 @@ from cliff import command
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import processes
+from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.host.layout import Layout
 
 
@@ -48,7 +49,6 @@ def reboot(directory: Path, host: str) -> None:
             raise InvalidInputError(
                 'host', expected='one of ' + (', '.join(sorted(there)) or 'none: all have gone'),
                 got=repr(host), remedy='name a host that runs') from error
-        connection.sendall(b'/\0reboot\0')
-        connection.shutdown(socket.SHUT_WR)
+        connection.sendall(ToolCall(['reboot']).request())
         while connection.recv(1024):
             pass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Mapping
 
+from vpmem_harness.host.files import HostFiles
 from vpmem_harness.libvirtd.hypervisor.backing import BackingFile
 from vpmem_harness.pmem import PersistentMemory
 
@@ -17,22 +17,19 @@ class HostBacking:
     directories exist on this host and nowhere else; any other path is looked up on the machine
     that the harness runs on, where the images of the domains' disks lie.
 
-    :param files: sizes in bytes of declared regular files, by their absolute path.
-    :param directories: absolute paths of declared directories.
+    :param files: the files and directories that were declared.
     """
 
-    def __init__(self, pmem: PersistentMemory, files: Mapping[str, int],
-                 directories: Collection[str]) -> None:
+    def __init__(self, pmem: PersistentMemory, files: HostFiles) -> None:
         self._pmem = pmem
-        self._files = dict(files)
-        self._directories = set(directories)
+        self._files = files
 
     def stat(self, path: str) -> BackingFile | None:
         """The file at ``path``: its kind and its size in bytes; None when there is none."""
-        if path in self._files:
-            return BackingFile('regular', self._files[path])
-        if path in self._directories:
-            return BackingFile('directory', 0)
+        declared = self._files.declared(path)
+        if declared is not None:
+            return BackingFile('directory' if declared.kind == 'directory' else 'regular',
+                               declared.size)
         if path.startswith('/dev/'):
             namespace = self._pmem.device(path)
             if namespace is None:

@@ -15,6 +15,8 @@ from vpmem_harness import eventloop
 from vpmem_harness.clock import Clock, Timer
 from vpmem_harness.host import numbers
 from vpmem_harness.host.backing import HostBacking
+from vpmem_harness.host.calls import ToolCall
+from vpmem_harness.host.files import HostFiles
 from vpmem_harness.host.layout import Layout
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.tools import Tools
@@ -23,6 +25,7 @@ from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory, nova_labels
 from vpmem_harness.pmem.inventory import Inventory
+from vpmem_harness.pmem.media import NOTHING
 from vpmem_harness.randomness import Randomness
 
 LOG = logging.getLogger(__name__)
@@ -69,11 +72,10 @@ class Host:
         self.name = name
         self.inventory = inventory
         self.layout = Layout(directory / name)
-        self.as_user = as_user
+        self._as_user = as_user
         self._randomness = randomness
         self._clock = clock
-        self._files = files or {}
-        self._directories = directories
+        self._files = HostFiles(files or {}, directories)
         self._first_region = first_region
         self.neighbours: dict[str, Hypervisor] = {}
         self._release = contextlib.ExitStack()
@@ -100,7 +102,7 @@ class Host:
         loop = acquired.enter_context(eventloop.shared())
         self.hypervisor = Hypervisor(
             self.name, randomness=self._randomness.derive('hypervisor'),
-            backing=HostBacking(self.pmem, self._files, self._directories),
+            backing=HostBacking(self.pmem, self._files),
             clock=self._clock or LoopClock(loop), neighbours=self.neighbours)
         self.introduce(self)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=loop)
@@ -199,6 +201,17 @@ class Host:
 
     # Its tools
 
+    @property
+    def as_user(self) -> bool:
+        """Whether its ndctl, daxctl and daxio act without privileges; it can be set."""
+        return self._as_user
+
+    @as_user.setter
+    def as_user(self, as_user: bool) -> None:
+        self._as_user = as_user
+        if self._tools is not None:
+            self._tools.forget()
+
     def run(self, *words: str) -> CommandResult:
         """Run ndctl, daxctl or daxio, as a program on the host would, without a process for it.
 
@@ -206,21 +219,23 @@ class Host:
 
             host.run('ndctl', 'list', '-X').out
         """
-        return self._run(words)
+        return self._run(ToolCall(words, os.getcwd(), stdin=NOTHING))
 
-    def _run(self, words: Sequence[str]) -> CommandResult:
-        return self.pmem.run(words, as_root=not self.as_user, in_use=self._in_use())
+    def _run(self, call: ToolCall) -> CommandResult:
+        return self.pmem.run(
+            call.words, as_root=not (self.as_user or call.as_user), in_use=self._in_use(),
+            stdin=call.stdin, files=self._files, terminal=call.terminal, directory=call.directory)
 
     def _in_use(self) -> Collection[str]:
         return ()
 
-    def _answer(self, directory: str, words: Sequence[str]) -> CommandResult | Later:
-        if words[0] == 'reboot':
+    def _answer(self, call: ToolCall) -> CommandResult | Later:
+        if call.words[0] == 'reboot':
             self.reboot()
             return CommandResult(0, '', '')
         tools = self._tools
         if tools is None:
-            return self._run(words)
-        result = tools.call(words)
+            return self._run(call)
+        result = tools.call(call)
         tools.refresh()
         return result

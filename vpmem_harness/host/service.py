@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from vpmem_harness.eventloop import READABLE, WRITABLE, EventLoop
+from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.libvirtd.later import Later
-from vpmem_harness.pmem import CommandResult
+from vpmem_harness.pmem import CommandResult, Contents, Segment
+from vpmem_harness.pmem.results import InputWanted
 
 LOG = logging.getLogger(__name__)
 
-#: Bytes of a request that are read; Linux passes no more to a command (execve(2), ARG_MAX).
+#: Bytes of a request's words; Linux passes no more to a command (execve(2), ARG_MAX).
 REQUEST_LIMIT = 1 << 21
 
-#: Answers a command: the directory that it was called in, and its words.
-Answer = Callable[[str, Sequence[str]], CommandResult | Later]
+#: What the writer of data is called that came on a command's standard input.
+STDIN_WRITER = 'daxio'
+
+#: Bytes of a line of numbers, with room to spare.
+_LINE_LIMIT = 80
+
+#: Answers a call. It may raise InputWanted, at once or later: it is asked again with the input.
+Answer = Callable[[ToolCall], CommandResult | Later]
 
 
 class ToolService:
@@ -29,11 +38,11 @@ class ToolService:
     def __init__(self, loop: EventLoop, path: str, answer: Answer) -> None:
         self._loop = loop
         self._answer = answer
-        self._calls: set[_Call] = set()
+        self._calls: set[_Conversation] = set()
         self._listener = loop.listen(path, self._accept)
 
     def _accept(self, client: socket.socket) -> None:
-        self._calls.add(_Call(self._loop, client, self._answer, self._calls.discard))
+        self._calls.add(_Conversation(self._loop, client, self._answer, self._calls.discard))
 
     def close(self) -> None:
         """Stop listening; a stand-in that still waits learns that its host went away."""
@@ -45,16 +54,17 @@ class ToolService:
             call.close()
 
 
-class _Call:
+class _Conversation:
     """One command, from its first word to the last byte of its output."""
 
     def __init__(self, loop: EventLoop, client: socket.socket, answer: Answer,
-                 ended: Callable[[_Call], object]) -> None:
+                 ended: Callable[[_Conversation], object]) -> None:
         self._loop = loop
         self._client = client
         self._answer = answer
         self._ended = ended
-        self._request = bytearray()
+        self._received = bytearray()
+        self._call: ToolCall | None = None
         self._answering = False
         self._left = b''
         self._payload: Iterator[bytes] = iter(())
@@ -76,38 +86,62 @@ class _Call:
                 self._read()
         except BlockingIOError:
             return
-        except OSError:
-            self.close()  # the stand-in has gone
+        except (OSError, ValueError):
+            self.close()  # the stand-in has gone, or is none
 
     def _read(self) -> None:
         chunk = self._client.recv(1 << 16)
-        if chunk:
-            self._request += chunk
-            if len(self._request) > REQUEST_LIMIT:
-                LOG.warning('A command of more than %d bytes was refused', REQUEST_LIMIT)
-                self.close()
-            return
-        if not self._request.endswith(b'\0') or self._request.count(b'\0') < 2:
+        if not chunk:
             self.close()
             return
+        self._received += chunk
+        head, newline, rest = bytes(self._received).partition(b'\n')
+        if not newline and len(head) < _LINE_LIMIT:
+            return
+        if self._call is None:
+            length, terminal, as_user = map(int, head.split())
+            if length > REQUEST_LIMIT:
+                LOG.warning('A command of more than %d bytes was refused', REQUEST_LIMIT)
+                self.close()
+                return
+            if len(rest) < length:
+                return
+            self._call = ToolCall.of_request(rest, terminal, as_user)
+        else:
+            length, zeroes = map(int, head.split())
+            segment = Segment(length, None if zeroes else STDIN_WRITER)
+            self._call = dataclasses.replace(self._call, stdin=Contents((segment,)))
+        self._received.clear()
         # From here on only a hang-up is of interest, and that is reported always.
         self._answering = True
         self._loop.modify(self._client, 0)
-        directory, *words = (os.fsdecode(word) for word in bytes(self._request[:-1]).split(b'\0'))
-        result = self._answer(directory, words)
-        if isinstance(result, Later):
-            result.when_done(lambda later: self._loop.call_soon(lambda: self._reply_later(later)))
-        else:
-            self._reply(result)
+        call = self._call
+        self._settle(lambda: self._answer(call))
 
-    def _reply_later(self, later: Later) -> None:
-        if self._client.fileno() < 0:
-            return
+    def _settle(self, answer: Callable[[], CommandResult | Later]) -> None:
+        """Go on as the answer says."""
         try:
-            self._reply(later.result())
+            result = answer()
+        except InputWanted as wanted:
+            self._answering = False
+            self._client.sendall(b'input %d\n' % wanted.length)
+            self._loop.modify(self._client, READABLE)
         except Exception:
             LOG.exception('A command of a simulated host failed')
             self.close()
+        else:
+            if isinstance(result, Later):
+                result.when_done(
+                    lambda later: self._loop.call_soon(lambda: self._settle_later(later)))
+            else:
+                self._reply(result)
+
+    def _settle_later(self, later: Later) -> None:
+        if self._client.fileno() >= 0:
+            try:
+                self._settle(later.result)
+            except OSError:
+                self.close()  # the stand-in has gone
 
     def _reply(self, result: CommandResult) -> None:
         out, err = os.fsencode(result.out), os.fsencode(result.err)

@@ -3,34 +3,40 @@
 Run as a script with nothing but the interpreter (``python -I -S``), since a compute service waits
 for it: ``_socket`` in place of ``socket``, whose import takes longer than all the rest.
 
-A request is the directory that the command runs in and its words, each ended by a NUL byte, then
-the end of the stream. The answer is a line ``STATUS ERR OUT`` (exit status, lengths in bytes),
-then standard error and standard output.
+A request is a line ``LENGTH TERMINAL USER``, then LENGTH bytes: the directory that the command
+runs in and its words, each ended by a NUL byte. TERMINAL is 1 when standard output is a terminal,
+USER is 1 when the command acts without privileges. The answer is a line ``STATUS ERR OUT`` (exit
+status, lengths in bytes), then standard error and standard output. In place of it the host may ask
+for standard input with a line ``input LENGTH``: up to so many bytes are read, and it is told with
+a line ``LENGTH ZEROES`` how many there were, and with 1 that all of them were zeroes.
 """
 
+import _signal  # type: ignore[import-not-found]  # typeshed has signal, which is slow to load
 import _socket
 import os
 import sys
 
+CHUNK = 1 << 20
+
 
 def main() -> int:
-    path, program, *arguments = sys.argv[1:]
+    # An interrupted tool says nothing.
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    path, user, program, *arguments = sys.argv[1:]
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(path)
-        words = [os.getcwd(), program, *arguments]
-        connection.sendall(b''.join(os.fsencode(word) + b'\0' for word in words))
-        connection.shutdown(_socket.SHUT_WR)
-        received = b''
-        while b'\n' not in received and (chunk := connection.recv(1 << 16)):
-            received += chunk
-        head, _, received = received.partition(b'\n')
-        if not head:
-            raise ConnectionAbortedError(0, 'it went away in the middle of the call')
+        words = b''.join(os.fsencode(word) + b'\0' for word in (directory(), program, *arguments))
+        terminal = os.isatty(1)
+        connection.sendall(b'%d %d %d\n%b' % (len(words), terminal, bool(user), words))
+        head, received = answer(connection)
+        if head.startswith(b'input '):
+            connection.sendall(b'%d %d\n' % consume(int(head[6:])))
+            head, received = answer(connection)
         status, *lengths = map(int, head.split())
         for descriptor, length in zip((2, 1), lengths, strict=True):
             while length:
-                piece = received[:length] or connection.recv(min(length, 1 << 20))
+                piece = received[:length] or connection.recv(min(length, CHUNK))
                 if not piece:
                     raise ConnectionAbortedError(0, 'it went away in the middle of its answer')
                 received = received[len(piece):]
@@ -40,6 +46,36 @@ def main() -> int:
         sys.stderr.write(f'{program}: the simulated host does not answer: {error.strerror}\n')
         return 1
     return status
+
+
+def directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return '/nonexistent'  # it was removed: nothing can be found in it
+
+
+def answer(connection: _socket.socket) -> tuple[bytes, bytes]:
+    """The line that the host sends, and what has come after it."""
+    received = b''
+    while b'\n' not in received and (chunk := connection.recv(1 << 16)):
+        received += chunk
+    head, newline, rest = received.partition(b'\n')
+    if not newline:
+        raise ConnectionAbortedError(0, 'it went away in the middle of the call')
+    return head, rest
+
+
+def consume(wanted: int) -> tuple[int, bool]:
+    """Read up to so many bytes of standard input: how many there were, and whether all zeroes."""
+    length, zeroes = 0, True
+    try:
+        while length < wanted and (chunk := os.read(0, min(wanted - length, CHUNK))):
+            length += len(chunk)
+            zeroes = zeroes and chunk == bytes(len(chunk))
+    except OSError:
+        pass  # it is closed, or cannot be read
+    return length, zeroes
 
 
 def write(descriptor: int, data: bytes) -> None:

@@ -6,10 +6,11 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from vpmem_harness.host import tool_client
+from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.host.layout import Layout
 from vpmem_harness.pmem import CommandResult
 
@@ -21,24 +22,29 @@ EAGER = ('ndctl', 'list', '-X')
 #: Answers kept at most; a caller may think of any number of listings.
 ANSWERS_LIMIT = 64
 
+#: The variable that takes away the privileges of what is called with it, as ``su nobody`` would.
+AS_USER = 'VPMEM_HARNESS_AS_USER'
+
 # A shell starts in a millisecond, an interpreter in ten. The front answers a listing that the host
 # has rendered by itself, as long as the host's process lives; it asks the host for anything else.
+# A listing is the same on a terminal as off it, but not for everybody who asks.
 # ``command`` keeps the shell going when the answer goes away between the two looks at it.
 FRONT = """\
 #!/bin/sh
 # {program} of a simulated host. It talks to that host and to nothing else.
-answer={answers}/"$# {program} $*"
+user=${{{as_user}:+user}}
+answer={answers}/"$user$# {program} $*"
 [ -r "$answer" ] && kill -0 {pid} 2>/dev/null && command . "$answer" 2>/dev/null
-exec {python} -I -S {client} {socket} {program} "$@"
+exec {python} -I -S {client} {socket} "$user" {program} "$@"
 """
 
-Run = Callable[[Sequence[str]], CommandResult]
+Run = Callable[[ToolCall], CommandResult]
 
 
 class Tools:
     """The executables of one host, and the answers that they may give without asking it.
 
-    :param run: runs a command (its words, the program's name first) on the simulated host.
+    :param run: runs a command on the simulated host.
     """
 
     def __init__(self, layout: Layout, run: Run) -> None:
@@ -53,6 +59,7 @@ class Tools:
         self._layout.bin.mkdir(mode=0o700)
         self._layout.answers.mkdir(mode=0o700)
         words = {
+            'as_user': AS_USER,
             'answers': shlex.quote(str(self._layout.answers)),
             'client': shlex.quote(tool_client.__file__),
             'pid': os.getpid(),
@@ -63,19 +70,24 @@ class Tools:
             _write(self._layout.bin / program, FRONT.format(program=program, **words), 0o700)
         self.refresh()
 
-    def call(self, words: Sequence[str]) -> CommandResult:
-        """Run a command for a stand-in; a listing is kept, so that the next one is quicker."""
+    def call(self, call: ToolCall) -> CommandResult:
+        """Run a command for a stand-in; a listing is kept, so that the next one is quicker.
+
+        :raises InputWanted: when it reads its standard input, and the call does not say what is
+            there.
+        """
         with self._lock:
             changes = self._changes
-        result = self._run(words)
-        if 'list' in words[1:2] and result.rc == 0 and not result.err:
-            self._keep(words, result.out, changes)
+        result = self._run(call)
+        if 'list' in call.words[1:2] and result.rc == 0 and not result.err:
+            self._keep(call, result.out, changes)
         return result
 
     def refresh(self) -> None:
         """Render the listing that is asked for most, unless it is there already."""
-        if self._answer(EAGER) not in self._answers:
-            self.call(EAGER)
+        call = ToolCall(EAGER)
+        if self._answer(call) not in self._answers:
+            self.call(call)
 
     def forget(self) -> None:
         """Take back all answers: the memory has changed."""
@@ -85,14 +97,15 @@ class Tools:
                 path.unlink(missing_ok=True)
             self._answers.clear()
 
-    def _answer(self, words: Sequence[str]) -> Path:
+    def _answer(self, call: ToolCall) -> Path:
         # The number of words tells `list -X` from one word that holds a space.
-        return self._layout.answers / f'{len(words) - 1} {" ".join(words)}'
+        user = 'user' if call.as_user else ''
+        return self._layout.answers / f'{user}{len(call.words) - 1} {" ".join(call.words)}'
 
-    def _keep(self, words: Sequence[str], out: str, changes: int) -> None:
-        if any('/' in word or ' ' in word or '\n' in word for word in words):
+    def _keep(self, call: ToolCall, out: str, changes: int) -> None:
+        if any('/' in word or ' ' in word or '\n' in word for word in call.words):
             return
-        path = self._answer(words)
+        path = self._answer(call)
         if len(path.name.encode()) > 255:
             return
         script = f"printf %s {shlex.quote(out)}\nexit 0\n"

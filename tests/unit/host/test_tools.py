@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import fixtures
 import testtools
 
 from vpmem_harness import eventloop
+from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.host.layout import Layout
 from vpmem_harness.host.service import ToolService
-from vpmem_harness.host.tools import Tools
+from vpmem_harness.host.tools import AS_USER, Tools
 from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.pmem import CommandResult, Contents, Segment
+from vpmem_harness.pmem.results import InputWanted
 
 
 class ToolsTest(testtools.TestCase):
@@ -33,13 +36,12 @@ class ToolsTest(testtools.TestCase):
         self.tools.install()
         self.calls.clear()
 
-    def answer(self, words):
-        self.calls.append(list(words))
+    def answer(self, call):
+        self.calls.append(call)
         return self.result
 
-    def answer_service(self, directory, words):
-        self.directory = directory
-        return self.tools.call(words)
+    def answer_service(self, call):
+        return self.tools.call(call)
 
     def run_tool(self, *words, **options):
         return subprocess.run([str(self.layout.bin / words[0]), *words[1:]], capture_output=True,
@@ -49,7 +51,7 @@ class ToolsTest(testtools.TestCase):
         """Spaces, quotes and bytes that are no UTF-8 arrive as they were given."""
         words = ['ndctl', 'create-namespace', '-n', 'a "b" \'c\' $d', os.fsdecode(b'\xff')]
         self.run_tool(*words)
-        self.assertEqual([words], self.calls)
+        self.assertEqual([words], [call.words for call in self.calls])
 
     def test_status_and_both_outputs_come_back(self):
         """The stand-in ends as the host says."""
@@ -67,7 +69,43 @@ class ToolsTest(testtools.TestCase):
     def test_the_directory_of_the_caller_is_known(self):
         """Relative paths can be understood."""
         self.run_tool('daxio', cwd='/usr')
-        self.assertEqual('/usr', self.directory)
+        self.assertEqual('/usr', self.calls[0].directory)
+
+    def test_a_terminal_is_known(self):
+        """What a command prints may depend on it."""
+        self.run_tool('ndctl', 'create-namespace')
+        terminal, other_end = os.openpty()
+        self.addCleanup(os.close, terminal)
+        self.addCleanup(os.close, other_end)
+        subprocess.run([str(self.layout.bin / 'ndctl'), 'create-namespace'], stdout=other_end,
+                       check=False, timeout=30)
+        self.assertEqual([False, True], [call.terminal for call in self.calls])
+
+    def test_standard_input_is_read_when_it_is_wanted(self):
+        """As much as the command takes, and no more."""
+        def answer(call):
+            if call.stdin is None:
+                raise InputWanted(1000)
+            return CommandResult(0, f'{call.stdin}', '')
+
+        self.answer = answer
+        self.tools = Tools(self.layout, answer)
+        for data, wanted in (('\0' * 5000, Segment(1000, None)),
+                             ('x\n', Segment(2, 'daxio')), ('', Segment(0, None))):
+            with tempfile.TemporaryFile('w+') as file:
+                file.write(data)
+                file.seek(0)
+                done = self.run_tool('daxio', '-o', '/dev/dax0.0', stdin=file)
+                self.assertEqual(f'{Contents((wanted,))}', done.stdout)
+                self.assertEqual(wanted.length, file.tell())
+
+    def test_a_caller_without_privileges_is_known(self):
+        """A variable takes them away, and the answers for others are not given."""
+        self.run_tool('ndctl', 'list', '-X')
+        environment = {**os.environ, AS_USER: '1'}
+        self.run_tool('ndctl', 'list', '-X', env=environment)
+        self.run_tool('ndctl', 'list', '-X', env=environment)
+        self.assertEqual([True], [call.as_user for call in self.calls])
 
     def test_the_listing_of_a_compute_service_does_not_ask_the_host(self):
         """``ndctl list -X`` is rendered when the host starts."""
@@ -87,12 +125,12 @@ class ToolsTest(testtools.TestCase):
 
     def test_an_answer_that_changes_came_before_is_not_kept(self):
         """A listing that was made before a change is never rendered after it."""
-        def answer(words):
+        def answer(call):
             self.tools.forget()
             return CommandResult(0, 'stale\n', '')
 
         self.tools = Tools(self.layout, answer)
-        self.tools.call(['ndctl', 'list', '-N'])
+        self.tools.call(ToolCall(['ndctl', 'list', '-N']))
         self.tools = Tools(self.layout, self.answer)
         self.assertEqual('[]\n', self.run_tool('ndctl', 'list', '-N').stdout)
 
@@ -105,7 +143,7 @@ class ToolsTest(testtools.TestCase):
     def test_a_result_that_comes_later_is_waited_for(self):
         """A command may take its time without holding up other hosts."""
         later = Later()
-        self.tools.call = lambda words: later
+        self.tools.call = lambda call: later
         process = subprocess.Popen([str(self.layout.bin / 'daxio')], stderr=subprocess.PIPE)
         later.resolve(CommandResult(3, '', 'late\n'))
         _, error = process.communicate(timeout=30)
@@ -118,7 +156,7 @@ class WithoutHostTest(testtools.TestCase):
         """It says so, and does not fall through to the system's ndctl."""
         layout = Layout(Path(self.useFixture(fixtures.TempDir()).path) / 'host1')
         layout.make()
-        Tools(layout, lambda words: CommandResult(1, '', '')).install()
+        Tools(layout, lambda call: CommandResult(1, '', '')).install()
         done = subprocess.run([str(layout.bin / 'ndctl'), 'list'], capture_output=True, text=True,
                               check=False, timeout=30)
         self.assertEqual(1, done.returncode)

@@ -1,0 +1,58 @@
+"""The files of a simulated host."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Collection, Iterable, Mapping
+
+from vpmem_harness.pmem.files import File, LocalFiles
+
+
+class HostFiles(LocalFiles):
+    """The files that exist on one host alone, and the local system's at any other path.
+
+    Of a declared file nothing but its size is kept.
+
+    :param files: sizes in bytes of declared regular files, by their absolute path.
+    :param directories: absolute paths of declared directories.
+    """
+
+    def __init__(self, files: Mapping[str, int], directories: Collection[str]) -> None:
+        self._sizes = {os.path.normpath(path): size for path, size in files.items()}
+        self._directories = {os.path.normpath(path) for path in directories}
+
+    def declared(self, path: str) -> File | None:
+        """What was declared to be at ``path``, None when nothing was."""
+        path = os.path.normpath(path)
+        if path in self._directories:
+            return File('directory')
+        return File('regular', self._sizes[path]) if path in self._sizes else None
+
+    def open(self, path: str) -> File:
+        """What is at ``path``, opened for reading and writing."""
+        found = self.declared(path)
+        if found is None:
+            return super().open(path)
+        if found.kind == 'directory':
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        return found
+
+    def create(self, path: str, mode: int = 0o600) -> None:
+        """Makes an empty regular file, or empties it; in a declared directory it is declared."""
+        found = self.declared(path)
+        if found is None and os.path.dirname(os.path.normpath(path)) not in self._directories:
+            super().create(path, mode)
+        elif found is not None and found.kind == 'directory':
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        else:
+            self._sizes[os.path.normpath(path)] = 0
+
+    def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
+        """Writes to a regular file from ``offset`` on."""
+        found = self.declared(path)
+        if found is None:
+            super().write(path, chunks, offset)
+        else:
+            end = offset + sum(map(len, chunks))
+            self._sizes[os.path.normpath(path)] = max(found.size, end)
