@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -73,6 +74,8 @@ def acquire(*, unsafe: bool | None = None) -> Redactor:
             libvirt_errors.register()
         _users += 1
         redactor = current()
+        # Again for those who come later: the environment may have got a secret since.
+        redactor.protect_environment(os.environ)
     if redactor.unsafe:
         LOG.warning('the logs of this run are not safe to publish: unsafe_logs is set')
     return redactor

@@ -58,9 +58,7 @@ class Redactor:
         self._path_guards, self._path = _path_pattern()
         self._code = _code_roots()
         self._protect_machine()
-        for name, value in (os.environ if environ is None else environ).items():
-            if _SECRET_NAME.search(name):
-                self.protect(Secret(value))
+        self.protect_environment(os.environ if environ is None else environ)
 
     def _protect_machine(self) -> None:
         host = socket.gethostname()
@@ -73,6 +71,12 @@ class Redactor:
         if user != 'root':
             self.protect(user, 'user')
 
+    def protect_environment(self, environ: Mapping[str, str]) -> None:
+        """Protect the values of the variables that are named for a secret."""
+        for name, value in environ.items():
+            if _SECRET_NAME.search(name):
+                self.protect(Secret(value))
+
     def protect(self, value: str | Secret, kind: str = 'secret') -> None:
         """From now on keep this value out of every text.
 
@@ -82,7 +86,8 @@ class Redactor:
         """
         text = value.reveal() if isinstance(value, Secret) else value
         if kind == 'secret' or isinstance(value, Secret):
-            if len(text) >= SHORTEST_SECRET and text.lower() not in patterns.HARMLESS:
+            known = text in self._secrets
+            if not known and len(text) >= SHORTEST_SECRET and text not in patterns.HARMLESS:
                 with self._lock:
                     found = {*self._secrets, *spellings(text)}
                     self._secrets = tuple(sorted(found, key=len, reverse=True))
@@ -173,7 +178,7 @@ class Redactor:
         words = {word: kind for part in parts for word, kind in known[part].items()}
         for word in sorted(words, key=len, reverse=True):
             if word in text:
-                text = _word_pattern(word).sub(partial(self._word, words[word]), text)
+                text = word_pattern(word).sub(partial(self._word, words[word]), text)
         return text
 
     def _redact_names(self, text: str) -> str:
@@ -242,7 +247,7 @@ class Redactor:
 
 
 @lru_cache(maxsize=4096)
-def _word_pattern(word: str) -> re.Pattern[str]:
+def word_pattern(word: str) -> re.Pattern[str]:
     """The word on its own, or a pseudonym, in which it is not looked for."""
     return re.compile(rf'{PSEUDONYM.pattern}|(?<![A-Za-z0-9])({re.escape(word)})(?![A-Za-z0-9])')
 

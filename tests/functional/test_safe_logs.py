@@ -1,0 +1,148 @@
+"""Canaries of every kind, put where a test meets them: none of them reaches a log or a detail."""
+
+from __future__ import annotations
+
+import io
+import logging
+import subprocess
+import textwrap
+
+import fixtures
+import libvirt
+import testtools
+from testtools import content
+
+from vpmem_harness import safelog
+from vpmem_harness.fixtures import CloudFixture, HostFixture, LogLeakCheck, SafeLoggingFixture
+from vpmem_harness.randomness import Randomness
+from vpmem_harness.testcase import VPMEMTestCase
+
+LOG = logging.getLogger('code.under.test')
+
+DOMAIN = """
+<domain type='qemu'>
+  <name>{name}</name>
+  <uuid>{uuid}</uuid>
+  <metadata>
+    <nova:instance xmlns:nova='http://openstack.org/xmlns/libvirt/nova/1.1'>
+      <nova:owner>
+        <nova:user uuid='{user}'>{user_name}</nova:user>
+        <nova:project uuid='{project}'>{project_name}</nova:project>
+      </nova:owner>
+    </nova:instance>
+  </metadata>
+  <memory unit='MiB'>64</memory>
+  <os><type arch='x86_64'>hvm</type></os>
+  <devices>
+    <interface type='network'><mac address='{mac}'/><source network='default'/></interface>
+    <graphics type='vnc' passwd='{vnc}' listen='192.0.2.7'/>
+  </devices>
+</domain>
+"""
+
+
+class CanaryTest(VPMEMTestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_UNSAFE_LOGS'))
+        self.randomness = Randomness()
+        self.canaries = {
+            name: f'Cn{self.randomness.bytes(5).hex()}' for name in (
+                'user_name', 'project_name', 'vnc', 'environment', 'uri', 'token', 'key', 'path')}
+        self.canaries |= {name: self.randomness.uuid() for name in ('uuid', 'user', 'project')}
+        self.canaries['mac'] = self.randomness.mac()
+        self.useFixture(
+            fixtures.EnvironmentVariable('OS_PASSWORD', self.canaries['environment']))
+
+    def check(self) -> LogLeakCheck:
+        """A leak check that knows the canaries, and looks at this test's details as well."""
+        check = self.useFixture(LogLeakCheck(self))
+        for name, value in self.canaries.items():
+            check.watch(value, f'the canary {name}')
+        return check
+
+    def test_domains(self):
+        """Names, XML, metadata and errors, logged at debug level by the client and the host."""
+        host = HostFixture(pmem='A:1x1GiB')
+        self.check()
+        self.useFixture(host)
+        xml = DOMAIN.format(name='canary', **self.canaries)
+        LOG.debug('defining %s', xml)
+        domain = host.connection.defineXML(xml)
+        LOG.debug('defined %s', domain.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE))
+        for wrong in (self.canaries['uuid'][::-1], self.canaries['token']):
+            try:
+                host.connection.lookupByName(wrong if '-' in wrong else f'token={wrong}')
+            except libvirt.libvirtError as error:
+                LOG.warning('no such domain', exc_info=error)
+                self.addDetail('error', content.text_content(str(error)))
+        domain.undefine()
+
+    def test_what_a_compute_service_logs(self):
+        """Configuration, URIs, headers, commands and their output, and the environment."""
+        check = self.check()
+        canaries = self.canaries
+        LOG.info('environment %s', safelog.redact(str({'OS_PASSWORD': canaries['environment']})))
+        LOG.info('environment %s', canaries['environment'])
+        LOG.info('connection = mysql+pymysql://nova:%s@192.0.2.9/nova', canaries['uri'])
+        LOG.info('headers %r', {'X-Auth-Token': canaries['token'], 'Accept': 'application/json'})
+        LOG.info('config %s', f'[libvirt]\nrbd_secret_uuid = {canaries["uuid"]}\n'
+                              f'[vnc]\npassword = {canaries["vnc"]}')
+        LOG.info('files in /home/%s/instances', canaries['path'])
+        LOG.info('-----BEGIN %s-----\n%s\n-----END %s-----', 'X KEY', canaries['key'], 'X KEY')
+        shown = subprocess.run(['echo', f'--os-password {canaries["environment"]}'],
+                               stdout=subprocess.PIPE, check=True, text=True).stdout
+        self.addDetail('output of a command', content.text_content(shown))
+        check.look_at('standard error', safelog.redact(f'token: {canaries["token"]}'))
+
+    def test_a_cloud(self):
+        """What a cloud does to its servers, from boot to delete, gives nothing away."""
+        self.check()
+        cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x1GiB'))
+        server = cloud.boot(pmem='SMALL')
+        LOG.debug('server %s', server)
+        refused = cloud.boot(pmem='SMALL,SMALL,SMALL', expect='ERROR')
+        LOG.debug('refused %s', refused.fault)
+        server.delete()
+
+    def test_a_leak_is_found(self):
+        """The check is no ornament: a canary that gets past redaction fails the test."""
+        stream = io.StringIO()
+        check = LogLeakCheck()
+        check.setUp()
+        check.watch(self.canaries['key'])
+        check.look_at('the console', stream.getvalue)
+        stream.write(textwrap.indent(self.canaries['key'], '  '))
+        self.assertRaises(AssertionError, check.cleanUp)
+
+
+class FailingTest(testtools.TestCase):
+
+    def test_details_of_a_failed_test(self):
+        """The traceback of a test on a host names neither the host nor a UUID."""
+        uuid = Randomness().uuid()
+
+        class Failing(VPMEMTestCase):
+            def test(self) -> None:
+                host = self.useFixture(HostFixture(name='secret-host', pmem='A:1x1GiB'))
+                logging.getLogger('nova').debug('on %s', host.name)
+                self.assertEqual(f'{host.name} {uuid}', host.uri)
+
+        case = Failing('test')
+        result = testtools.TestResult()
+        case.run(result)
+        self.assertEqual(1, len(result.failures) + len(result.errors))
+        details = ''.join(detail.as_text() for detail in case.getDetails().values())
+        self.assertIn('Traceback', details)
+        for value in ('secret-host', uuid):
+            self.assertNotIn(value, details)
+
+    def test_pseudonyms_are_the_same_everywhere(self):
+        """A host has one pseudonym in the log, in the details and in the audit log."""
+        safe = self.useFixture(SafeLoggingFixture(unsafe=False))
+        host = self.useFixture(HostFixture(name='secret-host', pmem='A:1x1GiB'))
+        logging.getLogger('nova').info('on %s', host.name)
+        audit = safelog.AuditLog()
+        audit.record('a test', 'looks', host=host.name)
+        self.assertIn(f'on {audit.entries[0]["host"]}', safe.output)
