@@ -11,7 +11,7 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState, status_from_state
@@ -174,6 +174,9 @@ class SimulatedHost(Protocol):
     @property
     def instances_path(self) -> Path:
         """A directory for the disks of the servers."""
+
+    def introduce(self, other: Any) -> None:
+        """Let its guests migrate to another host."""
 
 
 @dataclass(frozen=True)

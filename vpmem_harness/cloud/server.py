@@ -158,10 +158,11 @@ class Server:
 
     def _wait(
         self, status: str, request_id: str | None, fault: bool = True,
-        timeout: float | None = None,
+        timeout: float | None = None, success: bool = False,
     ) -> None:
         seconds = self._cloud.timeout if timeout is None else timeout
-        Wait(self._cloud.backend, self.id, self.name, status, request_id, fault).run(seconds)
+        Wait(self._cloud.backend, self.id, self.name, status, request_id, fault, success).run(
+            seconds)
 
     def _request(self, action: str, expect: str | None, **arguments: object) -> Server:
         request_id = self._cloud.backend.request(self.id, action, **arguments)
@@ -262,9 +263,18 @@ class Server:
         """Build it from its image, on whatever host has the room, or on ``host``."""
         return self._request('unshelve', expect, host=host)
 
-    def live_migrate(self, host: str | None = None, *, expect: str | None = None) -> Server:
-        """Move it while it runs, to whatever host has the room, or to ``host``."""
-        return self._request('live-migration', expect or self.status, host=host)
+    def live_migrate(
+        self, host: str | None = None, *, expect: str | None = None, wait: bool = True,
+    ) -> Server:
+        """Move it while it runs, to whatever host has the room, or to ``host``.
+
+        :raises UnexpectedStateError: when it stays, unless ``expect`` says what it is to be.
+        """
+        status = self.status
+        request_id = self._cloud.backend.request(self.id, 'live-migration', host=host)
+        if wait:
+            self._wait(expect or status, request_id, success=expect is None)
+        return self
 
     def evacuate(self, host: str | None = None, *, expect: str | None = 'SHUTOFF') -> Server:
         """Build it anew on another host, when the service of its own is down."""

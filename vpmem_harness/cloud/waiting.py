@@ -42,6 +42,7 @@ class Wait:
     """One wait for a server to be ``status`` with nothing going on.
 
     :param request_id: the request that shall be done by then; None to look at the state alone.
+    :param success: whether the request must not have failed, for one that ends where it began.
     :param fault: to wait for ERROR is to wait for its fault, too, which Nova records later.
     """
 
@@ -51,6 +52,7 @@ class Wait:
     status: str
     request_id: str | None = None
     fault: bool = True
+    success: bool = False
     seen: list[str] = field(default_factory=list)
 
     def run(self, seconds: float) -> ServerRecord | None:
@@ -81,7 +83,8 @@ class Wait:
             return None
         if record.status == ERROR and record.fault is None and self.fault:
             return None
-        if record.status == self.status:
+        failed = self.success and action is not None and action.failed
+        if record.status == self.status and not failed:
             return record
         if self.request_id is not None or record.status == ERROR:
             raise UnexpectedStateError(

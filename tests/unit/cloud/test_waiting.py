@@ -128,6 +128,13 @@ class WaitTest(testtools.TestCase):
         error = self.assertRaises(UnexpectedStateError, self.wait, 'VERIFY_RESIZE')
         self.assertEqual('NoValidHost: no room', error.reason)
 
+    def test_a_request_that_fails_where_it_began_is_told_if_asked(self):
+        """A live migration leaves an active server active, wherever it is."""
+        self.backend.become(
+            vm_state=VMState.ACTIVE, task_state=None, events=[('migrate', 'Error', 'no')])
+        self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE', success=True)
+        self.assertEqual('ACTIVE', self.wait('ACTIVE').status)
+
     def test_gone_is_gone(self):
         """A deleted server ends the wait for it."""
         self.later(self.backend.vanish)

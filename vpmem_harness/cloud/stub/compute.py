@@ -163,7 +163,7 @@ class ComputeBase:
         try:
             devices = pmem_namespaces.discover(self.pmem_namespaces, driver.list_namespaces)
             tracker = ResourceTracker(
-                self.host, self.provider_uuid, devices, driver.numa_cells(),
+                self.host, self.provider_uuid, devices, driver.numa_cells,
                 self.services.randomness.derive('claims', self.host))
         except BaseException:
             driver.close()

@@ -62,6 +62,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             flags = libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_SECURE
             xml = with_paths(
                 domain.XMLDesc(flags), destination.paths(instance, move.new_resources))
+            self._simulated.introduce(destination._simulated)
             self.driver.migrate(domain, destination.uri, xml)
         except Exception:
             self.check_alive()

@@ -7,7 +7,7 @@ namespace of a label, as the order of a set has it, the tracker draws one from i
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vpmem_harness.cloud import errors
@@ -39,6 +39,7 @@ class ResourceTracker:
     """The claims on one host. Thread-safe.
 
     :param devices: what ``pmem_namespaces`` names, by resource class.
+    :param cells: reads the NUMA cells of the host, once they are needed.
     """
 
     def __init__(
@@ -46,12 +47,13 @@ class ResourceTracker:
         host: str,
         provider_uuid: str,
         devices: Mapping[str, Iterable[VPMEMDevice]],
-        cells: Iterable[NUMACell],
+        cells: Callable[[], Sequence[NUMACell]],
         randomness: Randomness,
     ) -> None:
         self._host = host
         self._randomness = randomness
-        self._cells = list(cells)
+        self._read_cells = cells
+        self._cells: Sequence[NUMACell] | None = None
         self._lock = threading.Lock()
         self._resources = {
             name: [Resource(provider_uuid, name, device, device.name) for device in of_class]
@@ -89,8 +91,10 @@ class ResourceTracker:
         :raises ComputeResourcesUnavailable: when fewer namespaces are free than Placement
             believes, or no NUMA cell is large enough.
         """
+        if flavor.pmem and self._cells is None:
+            self._cells = self._read_cells()
         with self._lock:
-            cell = self._fit(flavor) if flavor.pmem and self._cells else None
+            cell = self._fit(self._cells, flavor) if flavor.pmem and self._cells else None
             claimed: list[Resource] = []
             for name, amount in allocated.items():
                 if name not in self._resources:
@@ -168,19 +172,19 @@ class ResourceTracker:
     def _assign(self, instance: Instance, resources: Iterable[Resource]) -> None:
         self._assigned.update(dict.fromkeys(resources, instance.uuid))
 
-    def _fit(self, flavor: Flavor) -> HostCell:
+    def _fit(self, cells: Sequence[NUMACell], flavor: Flavor) -> HostCell:
         """The NUMA cell for a guest: the one with fewest CPUs in use, then most memory free.
 
         Source: nova/virt/hardware.py, numa_fit_instance_to_host, without limits: a cell must
         be as large as the guest's, and may be overcommitted.
         """
-        cpus = dict.fromkeys((cell.id for cell in self._cells), 0)
-        memory = {cell.id: cell.memory for cell in self._cells}
+        cpus = dict.fromkeys((cell.id for cell in cells), 0)
+        memory = {cell.id: cell.memory for cell in cells}
         for use in self._uses.values():
             if use.cell is not None and use.cell.id in cpus:
                 cpus[use.cell.id] += use.flavor.vcpus
                 memory[use.cell.id] -= use.flavor.ram
-        order = sorted(self._cells, key=lambda cell: (cpus[cell.id], -memory[cell.id]))
+        order = sorted(cells, key=lambda cell: (cpus[cell.id], -memory[cell.id]))
         for cell in order:
             if flavor.ram <= cell.memory and flavor.vcpus <= len(cell.cpus):
                 return HostCell(cell.id, cell.cpus)

@@ -34,7 +34,7 @@ class TrackerTestCase(testtools.TestCase):
     def tracker(self, count=3, seed=1, devices=None):
         return ResourceTracker(
             'host1', self.uuids.provider,
-            {PMEM: devices or [device(number) for number in range(count)]}, CELLS,
+            {PMEM: devices or [device(number) for number in range(count)]}, lambda: CELLS,
             Randomness(seed))
 
     def instance(self, name='server', **state):

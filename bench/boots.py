@@ -1,0 +1,85 @@
+"""How many servers a second are booted, against the bare libvirt calls of a boot.
+
+    python -m bench.boots [--servers N] [--rounds N]
+
+The peer is what no cloud can do without: define a server's domain, start it and ask for its state,
+with libvirt-python on the same host, from the XML of such a server. The ratio says what a compute
+service, its scheduler and its books, and the wait for it in another thread, add to that. Rounds
+alternate, and the best of each is taken. Servers are deleted outside the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import libvirt
+
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.fixtures import CloudFixture
+from vpmem_harness.randomness import Randomness
+
+
+def boots(cloud: Cloud, count: int) -> float:
+    """Seconds for one server after the other, each waited for."""
+    begin = time.perf_counter()
+    servers = [cloud.boot(pmem='SMALL') for _ in range(count)]
+    taken = time.perf_counter() - begin
+    for server in servers:
+        server.delete()
+    return taken
+
+
+def domains(connection: libvirt.virConnect, xml: str, names: list[str]) -> float:
+    """Seconds for the bare calls, on namespaces that nobody else uses."""
+    texts = [xml.replace('NAME', f'peer-{number}').replace('UUID', uuid)
+             for number, uuid in enumerate(names)]
+    begin = time.perf_counter()
+    made = []
+    for text in texts:
+        domain = connection.defineXML(text)
+        domain.createWithFlags(0)
+        domain.info()
+        made.append(domain)
+    taken = time.perf_counter() - begin
+    for domain in made:
+        domain.destroy()
+        domain.undefine()
+    return taken
+
+
+def template(cloud: Cloud) -> str:
+    """The XML of a booted server, to be given names."""
+    server = cloud.boot(pmem='SMALL')
+    xml = server.domain_xml(libvirt.VIR_DOMAIN_XML_INACTIVE)
+    text = xml.replace(server.instance_name, 'NAME').replace(server.id, 'UUID')
+    server.delete()
+    return text
+
+
+def main() -> int:
+    """Prints boots a second, and the ratio to the peer."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--servers', type=int, default=100)
+    parser.add_argument('--rounds', type=int, default=5)
+    arguments = parser.parse_args()
+    count = arguments.servers
+    randomness = Randomness(1)
+    with CloudFixture(hosts=1, pmem=f'SMALL:{count}x1GiB') as cloud:
+        xml = template(cloud)
+        connection = libvirt.open(cloud.hosts[0].uri)
+        best = [float('inf')] * 2
+        for _ in range(arguments.rounds):
+            best[0] = min(best[0], boots(cloud, count))
+            names = [randomness.uuid() for _ in range(count)]
+            best[1] = min(best[1], domains(connection, xml, names))
+        connection.close()
+    ours, peer = best
+    print(f'{count / ours:,.0f} boots a second, {1000 * ours / count:.2f} ms each: '
+          f'{ours / peer:.1f} times as long as the bare libvirt calls')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
