@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vpmem_harness.libvirtd.hypervisor.domain_changes import ChangeProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_devices import DeviceProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_guest import GuestProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_jobs import JobProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_lifecycle import LifecycleProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_listing import ListingProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_queries import QueryProcedures
@@ -26,7 +27,7 @@ def _unheard(message: str, *fields: object) -> None:
 
 class Connection(HostProcedures, ListingProcedures, LifecycleProcedures, QueryProcedures,
                  ChangeProcedures, TuningProcedures, DeviceProcedures, StatisticsProcedures,
-                 GuestProcedures, EventProcedures):
+                 JobProcedures, GuestProcedures, EventProcedures):
     """One client's connection to a hypervisor.
 
     Each method without an underscore, but for :meth:`close`, is a procedure of libvirt's remote

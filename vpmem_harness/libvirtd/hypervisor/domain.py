@@ -43,6 +43,8 @@ class Domain:
     managed_save_paused: bool = False
     job: Job | None = None
     last_job: Job | None = None
+    max_downtime: int | None = None
+    max_speed: int | None = None
     snapshots: dict[str, Element] = field(default_factory=dict)
     current_snapshot: str | None = None
     open_paths: list[str] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ class Guests:
     unplug_seconds: float = 0.0
 
 
+#: Numbers the hosts of a process, so that two are always locked in the same order.
+_ORDER = itertools.count()
+
 #: What a disk holds whose file the host knows nothing of, in bytes.
 DISK_SIZE = 1024**3
 
@@ -54,13 +58,18 @@ class Hypervisor:
     :param neighbours: the hypervisors that this one can migrate to, by host name and by the path
         of their socket; shared and filled by whoever runs several hosts.
 
+    :param migration_seconds: how long copying a guest takes on the clock, unless a client limits
+        its speed.
+
     Everything runs under ``lock``; the backing's own lock is taken inside of it.
     """
 
     def __init__(self, name: str, *, randomness: Randomness | None = None,
                  backing: Backing | None = None, clock: Clock | None = None,
                  hardware: Hardware | None = None, guests: Guests | None = None,
-                 neighbours: Mapping[str, Hypervisor] | None = None) -> None:
+                 neighbours: Mapping[str, Hypervisor] | None = None,
+                 migration_seconds: float = 0.0) -> None:
+        self.order = next(_ORDER)
         self.name = name
         self.randomness = randomness or Randomness()
         self.backing: Backing = DeclaredFiles() if backing is None else backing
@@ -68,6 +77,7 @@ class Hypervisor:
         self.hardware = hardware or Hardware.uniform()
         self.guests = guests or Guests()
         self.neighbours: Mapping[str, Hypervisor] = {} if neighbours is None else neighbours
+        self.migration_seconds = migration_seconds
         self.uuid = self.randomness.derive('host').uuid()
         self.lock = threading.RLock()
         self.started = self.clock.now()

@@ -55,3 +55,7 @@ class Recorder:
         return [(body[0].name, body[0].id, *body[1:]) for name, _, body in
                 (message for message in self.messages
                  if message[0] == 'domain_event_callback_lifecycle')]
+
+
+#: A MAC address to give and to look for.
+MAC = Randomness(3).mac()

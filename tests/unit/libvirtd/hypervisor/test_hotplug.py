@@ -1,0 +1,146 @@
+"""What is plugged into running domains and out of them is judged as in the recording."""
+
+from __future__ import annotations
+
+import json
+
+import libvirt
+import testtools
+
+from tests.unit.libvirtd.hypervisor import hosts
+
+NVDIMM = """<memory model='nvdimm' access='shared'><source><path>/srv/pmem/{file}</path>
+<alignsize>2048</alignsize></source><target><size>{size}</size><node>0</node>
+<label><size>2048</size></label></target></memory>"""
+LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
+
+
+def definition(name: str) -> str:
+    """The recorded XML of that name."""
+    recorded = json.loads((hosts.GOLDEN / 'nvdimm-definitions.json').read_text())
+    return next(case['xml'] for case in recorded if case['name'] == name)
+
+
+class HotPlugCase(testtools.TestCase):
+
+    def started(self, name='nova-pc-2nvdimm'):
+        """A running domain of the recording."""
+        self.host = hosts.recorded_host()
+        self.connection = self.host.connect()
+        domain = self.connection.domain_define_xml(definition(name))
+        self.connection.domain_create(domain)
+        self.recorder = hosts.Recorder(self.connection)
+        return domain
+
+
+class TestRecordedRefusals(HotPlugCase):
+
+    def setUp(self):
+        super().setUp()
+        steps = json.loads((hosts.GOLDEN / 'nova-pc-2nvdimm.hotplug.json').read_text())
+        self.recorded = {step['step']: step for step in steps}
+
+    def check(self, step, call, *arguments):
+        """Compare a call's error with the recorded one."""
+        error = hosts.refusal(call, *arguments)
+        expected = self.recorded[step]['error']
+        self.assertIsNotNone(error)
+        for field in ('code', 'domain', 'message', 'level', 'str1', 'str2', 'int1', 'int2'):
+            self.assertEqual(expected[field], getattr(error, field), field)
+
+    def test_no_room_live(self):
+        """A device beyond maxMemory is refused by the running domain."""
+        domain = self.started()
+        self.check('attach live: no free slot', self.connection.domain_attach_device_flags,
+                   domain, NVDIMM.format(file='ns_2', size=131072), LIVE)
+
+    def test_no_room_in_the_configuration(self):
+        """A device beyond maxMemory is refused by the configuration."""
+        domain = self.started()
+        self.check('attach config: no free slot', self.connection.domain_attach_device_flags,
+                   domain, NVDIMM.format(file='ns_2', size=131072), CONFIG)
+
+    def test_unknown_device_live(self):
+        """A running domain does not let go of what it does not have."""
+        domain = self.started()
+        self.check('detach live unknown', self.connection.domain_detach_device_flags,
+                   domain, NVDIMM.format(file='ns_2', size=131072), LIVE)
+
+    def test_unknown_device_in_the_configuration(self):
+        """A configuration does not let go of what it does not have."""
+        domain = self.started()
+        self.check('detach config unknown', self.connection.domain_detach_device_flags,
+                   domain, NVDIMM.format(file='ns_2', size=131072), CONFIG)
+
+    def test_nvdimm_stays(self):
+        """QEMU does not let go of an NVDIMM."""
+        domain = self.started()
+        self.check('detach live known', self.connection.domain_detach_device_flags,
+                   domain, NVDIMM.format(file='ns_1', size=129024), LIVE)
+
+    def test_balloon_above_maximum(self):
+        """A guest cannot have more memory than its maximum."""
+        domain = self.started()
+        self.check('setMemoryFlags live above', self.connection.domain_set_memory_flags,
+                   domain, 1048576, LIVE)
+
+
+class TestFreeSlot(HotPlugCase):
+
+    def test_nvdimm_goes_into_the_next_slot(self):
+        """A device goes into the lowest free slot, behind the memory that is there."""
+        domain = self.started('free-slot-hotplug')
+        self.connection.domain_attach_device_flags(
+            domain, NVDIMM.format(file='ns_1', size=129024), LIVE)
+        xml = self.connection.domain_get_xml_desc(domain, 0)
+        self.assertIn("<alias name='nvdimm1'/>\n"
+                      "      <address type='dimm' slot='1' base='0x107e00000'/>", xml)
+
+    def test_total_memory_grows(self):
+        """A plugged NVDIMM counts as memory of the domain, not of the guest."""
+        domain = self.started('free-slot-hotplug')
+        self.connection.domain_attach_device_flags(
+            domain, NVDIMM.format(file='ns_1', size=129024), LIVE)
+        self.assertEqual((325632, 65536), self.connection.domain_get_info(domain)[1:3])
+
+    def test_path_is_opened(self):
+        """The host sees that the domain has the new device's file open."""
+        domain = self.started('free-slot-hotplug')
+        self.connection.domain_attach_device_flags(
+            domain, NVDIMM.format(file='ns_1', size=129024), LIVE)
+        self.assertEqual([domain.uuid_text], self.host.backing.open_by['/srv/pmem/ns_1'])
+
+    def test_configuration_only(self):
+        """A device for the configuration alone is there at the next start."""
+        domain = self.started('free-slot-hotplug')
+        self.connection.domain_attach_device_flags(
+            domain, NVDIMM.format(file='ns_1', size=129024), CONFIG)
+        self.assertEqual(1, len(domain.live.memory_devices))
+        self.assertEqual(2, len(domain.config.memory_devices))
+
+
+class TestInterfaces(HotPlugCase):
+
+    def setUp(self):
+        super().setUp()
+        self.xml = (f"<interface type='bridge'><mac address='{hosts.MAC}'/>"
+                    "<source bridge='br0'/><model type='virtio'/></interface>")
+
+    def test_interface_comes_and_goes(self):
+        """An unplugged interface is gone when its event has come."""
+        domain = self.started()
+        self.connection.connect_domain_event_callback_register_any(
+            libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, None)
+        self.connection.domain_attach_device_flags(domain, self.xml, LIVE)
+        self.connection.domain_detach_device_flags(domain, self.xml, LIVE)
+        self.assertEqual([('domain_event_callback_device_removed', 'net0')],
+                         [(name, body[1]) for name, _, body in self.recorder.messages])
+        self.assertEqual([], domain.live.devices.findall('interface'))
+
+    def test_guest_that_does_not_let_go(self):
+        """A device stays where the guest does not let go of it."""
+        domain = self.started()
+        self.host.guests.releases_devices = False
+        self.connection.domain_attach_device_flags(domain, self.xml, LIVE)
+        self.connection.domain_detach_device_flags(domain, self.xml, LIVE)
+        self.assertEqual(1, len(domain.live.devices.findall('interface')))
