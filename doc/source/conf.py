@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / '_ext'))
+
 project = 'vpmem_harness'
 copyright = 'the vpmem_harness contributors'
 
 extensions = [
+    'command_help',
     'openstackdocstheme',
+    'oslo_config.sphinxconfiggen',
     'oslo_config.sphinxext',
     'reno.sphinxext',
     'sphinx.ext.autodoc',
@@ -27,3 +34,7 @@ autodoc_typehints = 'description'
 autodoc_member_order = 'bysource'
 add_module_names = False
 nitpicky = False
+
+# The sample configuration file, made from the options.
+config_generator_config_file = [('config-generator.conf', '_static/vpmem_harness')]
+html_static_path = ['_static']

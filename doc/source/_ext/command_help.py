@@ -1,0 +1,30 @@
+"""The directive ``command-help``: what a command of ``vpmem-harness`` says of itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from sphinx.application import Sphinx
+
+
+class CommandHelp(Directive):
+    """``.. command-help:: run`` shows ``vpmem-harness run --help``; without a name, the whole's."""
+
+    optional_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """The help as a literal block, at a width that fits the page."""
+        shown = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, '-m', 'vpmem_harness.cli', *self.arguments, '--help'],
+            stdout=subprocess.PIPE, check=True, text=True,
+            env={'COLUMNS': '88', 'PATH': '/usr/bin:/bin'}).stdout
+        return [nodes.literal_block(shown, shown, language='none')]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.add_directive('command-help', CommandHelp)
+    return {'parallel_read_safe': True}
