@@ -94,8 +94,8 @@ class Wait:
     def _action(self) -> InstanceAction | None:
         if self.request_id is None:
             return None
-        return next(action for action in self.backend.actions(self.server)
-                    if action.request_id == self.request_id)
+        return next((action for action in self.backend.actions(self.server)
+                     if action.request_id == self.request_id), None)
 
 
 def _reason(action: InstanceAction | None) -> str:
