@@ -31,11 +31,18 @@ class NovaBackend:
     """API, conductor, scheduler and Placement in one process, each nova-compute in its own.
 
     :param hosts: where the nova-computes are; their libvirt and their tools are the hosts'.
+    :param disconnect: not needed: a process that hangs in a call to a host is ended like others.
+    :param allow_resize_to_same_host: Nova's option of the name.
+    :param shelved_offload_time: Nova's option of the name.
     """
 
     name = 'nova'
 
-    def __init__(self, hosts: Sequence[api.ComputeHost], *, randomness: Randomness) -> None:
+    def __init__(self, hosts: Sequence[api.ComputeHost], randomness: Randomness, *,
+                 disconnect: Callable[[], None] | None = None,
+                 allow_resize_to_same_host: bool = False, shelved_offload_time: int = 0) -> None:
+        self._options = {'allow_resize_to_same_host': allow_resize_to_same_host,
+                         'shelved_offload_time': shelved_offload_time}
         self._hosts = {each.host.name: each for each in hosts}
         self._namespaces = {each.host.name: list(each.pmem_namespaces) for each in hosts}
         self._randomness = randomness.derive('nova')
@@ -43,7 +50,7 @@ class NovaBackend:
         self._desks = _Desks()
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
-        self._touched = threading.local()
+        self._look = _Look()
 
     # The services
 
@@ -60,19 +67,29 @@ class NovaBackend:
                 **self._order('control'), 'role': 'control',
                 'desk': str(self.directory / 'desk'), 'cell': self._randomness.uuid(),
                 'options': {
-                    'host': 'control', 'log_file': str(self.directory / 'control.log'),
+                    **self._options, 'host': 'control', 'api.response_validation': 'ignore',
+                    'log_file': str(self.directory / 'control.log'),
                     'filter_scheduler.build_failure_weight_multiplier': 0.0,
                 }}, [theirs.fileno()])
         self._stack.callback(self._control.kill)
-        if not connection.Connection(os.dup(ours.fileno())).poll(_START) or not ours.recv(64):
-            raise RuntimeError('Nova does not start: ' + self._tail('control'))
-        self._stack.callback(self._desks.close)
-        self._desks.open(str(self.directory / 'desk'))
-        self._image = self._desks.ask('image')
+        self._await_control(ours)
         for host in self._hosts:
             self._fork_compute(host)
+        self._await_control(ours)
+        self._desks.open(str(self.directory / 'desk'))
+        self._stack.callback(self._desks.close)
+        self._image = self._desks.ask('image')
         for host in self._hosts:
             self._await_compute(host)
+
+    def _await_control(self, control: socket.socket) -> None:
+        control.settimeout(_START)
+        try:
+            word = control.recv(64)
+        except TimeoutError:
+            word = b''
+        if not word:
+            raise RuntimeError('Nova does not start: ' + self._tail('control'))
 
     def stop(self) -> None:
         """End every process; nothing of them is left."""
@@ -94,8 +111,16 @@ class NovaBackend:
 
     def start_compute(self, host: str) -> None:
         """Start the nova-compute of a host that has none running."""
+        self._desks.ask('expect_compute', host)
         self._fork_compute(host)
         self._await_compute(host)
+        self._force_down(host, False)
+
+    def _force_down(self, host: str, down: bool) -> None:
+        """Say what Nova would find out by itself after a minute without a sign of life."""
+        services = self._request('GET', f'/os-services?host={host}&binary=nova-compute')[0]
+        for service in services['services']:
+            self._request('PUT', f'/os-services/{service["id"]}', {'forced_down': down})
 
     def _fork_compute(self, host: str) -> None:
         if self.compute_is_up(host):
@@ -104,23 +129,22 @@ class NovaBackend:
                 got=host, remedy='stop it first')
         simulated = self._host(host).host
         tools = Path(__file__).parent / 'tools'
-        self._desks.ask('expect_compute', host)
-        path = os.pathsep.join([simulated.env['PATH'].split(os.pathsep)[0], str(tools),
+        path = os.pathsep.join([str(simulated.bin_dir), str(tools),
                                 os.environ.get('PATH', os.defpath)])
         number = list(self._hosts).index(host) + 1
         self._computes[host] = self._zygote.fork({
-            **self._order(host), 'role': 'compute',
+            **self._order(host), 'role': 'compute', 'prlimit': str(tools / 'prlimit-python'),
             'environment': {**simulated.env, 'PATH': path},
             'options': {
-                'host': host, 'my_ip': f'192.0.2.{number}',
+                **self._options, 'host': host, 'my_ip': f'192.0.2.{number}',
                 'log_file': str(self.directory / f'{host}.log'),
                 'compute_driver': 'libvirt.LibvirtDriver',
                 'instances_path': str(self.directory / 'instances'),
                 'use_cow_images': False, 'force_raw_images': False,
+                'glance.api_servers': ['http://glance.invalid'],
                 'initial_disk_allocation_ratio': 16.0,
                 'libvirt.connection_uri': simulated.uri, 'libvirt.virt_type': 'qemu',
                 'libvirt.images_type': 'raw',
-                'libvirt.live_migration_uri': simulated.uri.replace(f'/{host}/', '/%s/'),
                 'libvirt.pmem_namespaces': self._namespaces[host],
             }})
 
@@ -139,6 +163,7 @@ class NovaBackend:
             process.wait(30)
             process.kill()
             self._desks.ask('wait_compute_gone', host, 30.0)
+            self._force_down(host, True)
 
     def kill_compute(self, host: str) -> None:
         """End a nova-compute on the spot, as a SIGKILL does."""
@@ -146,6 +171,7 @@ class NovaBackend:
         if process is not None:
             process.kill()
             self._desks.ask('wait_compute_gone', host, 30.0)
+            self._force_down(host, True)
 
     def compute_is_up(self, host: str) -> bool:
         """Whether the nova-compute of a host runs."""
@@ -227,6 +253,10 @@ class NovaBackend:
             return self._request('DELETE', f'/servers/{server}')[1]
         if action == 'rebuild':
             arguments['image'] = self._image
+        if action == 'resize' and arguments.get('host') is not None:
+            raise InvalidInputError(
+                'host of a resize', expected="none: Nova's scheduler chooses it",
+                got=str(arguments['host']), remedy='use a cloud with no other host that would do')
         body = _BODIES[action](arguments)
         return self._request('POST', f'/servers/{server}/action', body)[1]
 
@@ -240,8 +270,7 @@ class NovaBackend:
 
     def server(self, server: str) -> api.ServerRecord:
         """The present state of a server."""
-        self._touch(server)
-        record: api.ServerRecord | None = self._desks.ask('server', server)
+        record: api.ServerRecord | None = self._answer('server', server)
         if record is None:
             raise errors.InstanceNotFound(instance_id=server)
         return record
@@ -253,18 +282,13 @@ class NovaBackend:
 
     def actions(self, server: str) -> list[api.InstanceAction]:
         """The requests to a server, oldest first."""
-        self._touch(server)
-        actions: list[api.InstanceAction] = self._desks.ask('actions', server)
+        actions: list[api.InstanceAction] = self._answer('actions', server)
         return actions
 
     def migrations(self, server: str | None = None) -> list[api.MigrationRecord]:
         """The moves of one server or of all, oldest first."""
         moves: list[api.MigrationRecord] = self._desks.ask('migrations', server)
         return moves
-
-    def _touch(self, server: str) -> None:
-        if hasattr(self._touched, 'servers'):
-            self._touched.servers.add(server)
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         """Wait until ``found`` gives something, and what it asked about is at rest.
@@ -273,25 +297,43 @@ class NovaBackend:
         counts as found when no service works on it any more and ``found`` still gives it.
         """
         deadline = time.monotonic() + seconds
-        while True:
-            seen = self._desks.ask('changes')
-            value = self._look(found, deadline)
-            left = deadline - time.monotonic()
-            if value is not None or left <= 0:
-                return value
-            self._desks.ask('wait_change', seen, left)
-
-    def _look(self, found: Callable[[], T | None], deadline: float) -> T | None:
-        self._touched.servers = set()
+        look = self._look
+        look.answers = {}
         try:
-            value = found()
-            if value is None:
-                return None
-            for server in self._touched.servers:
-                self._desks.ask('settle', server, deadline - time.monotonic())
-            return found()
+            seen, _answers = self._desks.ask('wait_change', -1, 0, ())
+            while True:
+                value = self._find(found, deadline)
+                left = deadline - time.monotonic()
+                if value is not None or left <= 0:
+                    return value
+                seen, look.answers = self._desks.ask('wait_change', seen, left, [*look.answers])
         finally:
-            del self._touched.servers
+            look.answers = None
+
+    def _find(self, found: Callable[[], T | None], deadline: float) -> T | None:
+        value = found()
+        if value is None:
+            return None
+        for server in {server for _method, server in self._look.answers or ()}:
+            self._desks.ask('settle', server, deadline - time.monotonic())
+        self._look.answers = {}
+        return found()
+
+    def _answer(self, method: str, server: str) -> Any:
+        """What the control process says of a server; within a wait, as of the last change."""
+        answers = self._look.answers
+        if answers is None:
+            return self._desks.ask(method, server)
+        key = method, server
+        if key not in answers:
+            answers[key] = self._desks.ask(method, server)
+        return answers[key]
+
+
+class _Look(threading.local):
+    """What a thread that waits has been told of servers, by question; None outside of a wait."""
+
+    answers: dict[tuple[str, str], Any] | None = None
 
 
 _BODIES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

@@ -96,6 +96,7 @@ class Compute:
         process.setUp()
         process.useFixture(_Surroundings(self._link))
         workarounds.run_privileged_calls_in_process()
+        workarounds.run_limited_commands_without_a_python(self._order['prlimit'])
         # A compute's nova.conf names no API database, and Nova takes another path for it.
         settings.CONF.set_override('connection', None, 'api_database')
         nova.db.main.api.DISABLE_DB_ACCESS = True

@@ -9,8 +9,6 @@ from multiprocessing import connection
 from typing import Any
 
 import fixtures
-import sqlalchemy.event
-import sqlalchemy.orm
 from nova import context as nova_context
 from nova import objects, service
 from nova.db.api import api as api_db_api
@@ -22,6 +20,7 @@ from oslo_serialization import jsonutils
 from placement import db_api as placement_db_api
 
 from vpmem_harness.cloud.nova import exchange, link, messaging, settings, workarounds
+from vpmem_harness.cloud.nova.changes import Changes
 from vpmem_harness.cloud.nova.desk import Desk
 from vpmem_harness.cloud.nova.fleet import Fleet
 
@@ -33,9 +32,9 @@ class Control:
         self._order = order
         self.exchange = exchange.Exchange()
         self.fleet = Fleet()
-        self.commits = threading.Condition()
-        self.commit_count = 0
+        self.changes = Changes()
         self.databases: list[str] = []
+        self._ready = threading.Event()
 
     def start(self) -> None:
         """Start everything but the computes."""
@@ -52,7 +51,14 @@ class Control:
         for binary in ('conductor', 'scheduler'):
             service.Service.create(host=self._order['options']['host'], binary='nova-' + binary,
                                    topic=binary).start()
-        self.api = use(nova_fixtures.OSAPIFixture(api_version='v2.1')).admin_api
+        # Nova's fixture would make contexts of its own, which lose the id of the request.
+        use(fixtures.MockPatch('keystonemiddleware.auth_token.filter_factory',
+                               return_value=lambda application: application))
+        self.api = use(nova_fixtures.OSAPIFixture(stub_keystone=False)).admin_api
+        self._ready.set()
+
+    def listen(self) -> None:
+        """Let computes connect; what they ask for waits until everything is started."""
         self._listen('exchange', self._attach)
 
     def _make_databases(self, use: Any) -> None:
@@ -62,7 +68,7 @@ class Control:
         cell0 = use(nova_fixtures.Database(database='main', connection=f'sqlite:///{path}'))
         workarounds.pool_connections(api_db_api.get_engine())
         workarounds.pool_connections(cell1.get_engine())
-        sqlalchemy.event.listen(sqlalchemy.orm.Session, 'after_commit', self._on_commit)
+        self.changes.watch()
         self._create_cell('cell1', self._order['cell'], cell1)
         self._create_cell('cell0', objects.CellMapping.CELL0_UUID, cell0)
 
@@ -77,11 +83,6 @@ class Control:
             workarounds.pool_connections(
                 main_db_api.get_context_manager(targeted).writer.get_engine())
         self.databases.append(url.database)
-
-    def _on_commit(self, _session: Any) -> None:
-        with self.commits:
-            self.commit_count += 1
-            self.commits.notify_all()
 
     def _listen(self, socket_name: str, attach: Any) -> None:
         listener = connection.Listener(self._order[socket_name], 'AF_UNIX', backlog=64)
@@ -103,6 +104,9 @@ class Control:
     def _serve(self, name: str, method: str, args: tuple[Any, ...],
                kwargs: dict[str, Any]) -> Any:
         """Answer a compute's call to a service around Nova."""
+        if name == 'fleet':
+            return getattr(self.fleet, method)(*args, **kwargs)
+        self._ready.wait()
         if name == 'placement':
             response = self.request_placement(method, *args, **kwargs)
             response.request = response.connection = response.raw = None
@@ -111,9 +115,7 @@ class Control:
             admin, *rest = args
             client = nova_fixtures.neutron._FakeNeutronClient(self.neutron, admin)
             return getattr(client, method)(*rest, **kwargs)
-        if name == 'glance':
-            return getattr(self.glance, method)(*args, **kwargs)
-        return getattr(self.fleet, method)(*args, **kwargs)
+        return getattr(self.glance, method)(*args, **kwargs)
 
     def request_placement(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """A request to Placement, by Nova's fixture."""
@@ -121,9 +123,9 @@ class Control:
 
     def request_api(self, method: str, path: str, body: Any) -> Any:
         """A request to Nova's API as an administrator, at its latest microversion."""
-        headers = {'OpenStack-API-Version': 'compute latest', 'X-Auth-User': 'admin',
-                   'X-Auth-Project-Id': self.api.project_id,
-                   'X-Roles': ','.join(self.api.roles), 'Accept': 'application/json'}
+        headers = {'OpenStack-API-Version': 'compute latest', 'Accept': 'application/json',
+                   'X-User-Id': self.api.auth_user, 'X-Project-Id': self.api.project_id,
+                   'X-Roles': ','.join(self.api.roles)}
         return self.api.request(self.api.base_url + path, method=method, headers=headers,
                                 body=None if body is None else jsonutils.dumps(body))
 
@@ -134,22 +136,29 @@ class Control:
     def run(self, test: connection.Connection) -> None:
         """Serve the test's threads until the test is gone."""
         self._listen('desk', lambda pipe: Desk(self).run(pipe))
-        test.send(None)
+        test.send('started')
         with contextlib.suppress(EOFError, OSError):
             test.recv()
 
 
 def prepare() -> None:
-    """Do once, before the forks, what every control process would do: make the schemas."""
-    with (fixtures.NestedTempfile(), nova_fixtures.ConfFixture(settings.CONF),
-          nova_fixtures.Database(database='api'), nova_fixtures.Database(database='main'),
-          functional_fixtures.PlacementFixture()):
-        pass
+    """Do once, before the forks, what every control process would do.
+
+    Make the databases' schemas, and load the API, which imports it.
+    """
+    with fixtures.NestedTempfile(), nova_fixtures.ConfFixture(settings.CONF):
+        settings.find_paste_configuration()
+        with (nova_fixtures.Database(database='api'), nova_fixtures.Database(database='main'),
+              nova_fixtures.RPCFixture(), nova_fixtures.OSAPIFixture(),
+              functional_fixtures.PlacementFixture()):
+            pass
 
 
 def main(order: dict[str, Any], descriptors: list[int]) -> None:
     """Run the control process; the first descriptor is the test's."""
     test = connection.Connection(descriptors[0])
     control = Control(order)
+    control.listen()
+    test.send('listening')
     control.start()
     control.run(test)

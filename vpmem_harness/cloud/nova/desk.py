@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
@@ -110,15 +111,16 @@ class Desk:
         """The moves of a server or of all."""
         return self._records.migrations(server)
 
-    def changes(self) -> int:
-        """How many commits there were."""
-        return self._control.commit_count
+    def wait_change(
+        self, seen: int, seconds: float, questions: Sequence[tuple[str, str]],
+    ) -> tuple[int, dict[tuple[str, str], Any]]:
+        """Wait until the count of changes is not ``seen``; the count, and answers to questions.
 
-    def wait_change(self, seen: int, seconds: float) -> int:
-        """Wait until there are more commits than ``seen``; how many there are."""
-        with self._control.commits:
-            self._control.commits.wait_for(lambda: self._control.commit_count != seen, seconds)
-            return self._control.commit_count
+        A question is the name of a method here and a server.
+        """
+        count = self._control.changes.wait(seen, seconds)
+        return count, {(method, server): getattr(self, method)(server)
+                       for method, server in questions}
 
     def settle(self, server: str, seconds: float) -> bool:
         """Wait until no service works on a server: no message about it, no task of a compute's."""

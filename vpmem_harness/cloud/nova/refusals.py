@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from vpmem_harness.cloud import errors
 
 _BY_STATUS: dict[int, type[errors.NovaException]] = {
     400: errors.Invalid,
-    404: errors.InstanceNotFound,
-    409: errors.InstanceInvalidState,
+    404: errors.NotFound,
 }
+#: What Nova's checks of a request's schema begin their messages with.
+_VALIDATION = ('Validation failed', 'Invalid input for field')
+_FIELD = re.compile(r'%\((\w+)\)s')
 
 
 def of_start(reason: str) -> errors.NovaException:
     """Why a nova-compute did not start, from ``Class: message``."""
     name, _, message = reason.partition(': ')
-    kind = getattr(errors, name, errors.NovaException)
+    kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, errors.NovaException):
-        return kind(message or reason)
+        return kind(message)
     return errors.NovaException(reason)
 
 
 def of_request(status: int, content: Any) -> errors.NovaException:
-    """What the API answered with an error."""
+    """What the API answered with an error: the class whose message and status it is."""
     message = str(content)
     if isinstance(content, dict):
         for fault in content.values():
             message = fault.get('message', message)
+    if status == 400 and message.startswith(_VALIDATION):
+        return errors.ValidationError(detail=message)
+    for kind in _subclasses(errors.NovaException):
+        found = _pattern(kind.msg_fmt).fullmatch(message) if kind.status == status else None
+        if found is not None and found.group() != ''.join(found.groups()):
+            return kind(**found.groupdict())
     return _BY_STATUS.get(status, errors.NovaException)(message)
+
+
+def _subclasses(kind: type[errors.NovaException]) -> Iterator[type[errors.NovaException]]:
+    for each in kind.__subclasses__():
+        yield from _subclasses(each)
+        yield each
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """A regular expression that takes a message of the template apart again."""
+    expression, end, seen = '', 0, set[str]()
+    for field in _FIELD.finditer(template):
+        name = field.group(1)
+        expression += re.escape(template[end:field.start()])
+        expression += f'(?P={name})' if name in seen else f'(?P<{name}>.*)'
+        seen.add(name)
+        end = field.end()
+    return re.compile(expression + re.escape(template[end:]), re.DOTALL)

@@ -18,6 +18,11 @@ from vpmem_harness.cloud.nova import messaging, workarounds
 CONF = nova.conf.CONF
 
 
+def find_paste_configuration() -> None:
+    """Say where a wheel has its api-paste.ini."""
+    CONF.set_override('api_paste_config', workarounds.paste_configuration(), 'wsgi')
+
+
 class NovaProcess(fixtures.Fixture):
     """A process's configuration and its transport; ends with the process."""
 
@@ -29,7 +34,7 @@ class NovaProcess(fixtures.Fixture):
     def _setUp(self) -> None:
         workarounds.in_child(self._order['directory'])
         self.useFixture(nova_fixtures.ConfFixture(CONF))
-        CONF.set_override('api_paste_config', workarounds.paste_configuration(), 'wsgi')
+        find_paste_configuration()
         state_path = self._order['state_path']
         os.makedirs(state_path, exist_ok=True)
         CONF.set_override('state_path', state_path)

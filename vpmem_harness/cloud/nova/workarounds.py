@@ -7,6 +7,7 @@ tracker or privsep.
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import os
 import sys
@@ -52,6 +53,8 @@ def in_child(directory: str) -> None:
     # Worker threads hand the interpreter over sooner: a round trip between two threads waits
     # for this interval (seconds) when a third one computes.
     sys.setswitchinterval(0.0005)
+    # The process is short-lived and what it inherits is frozen: fewer collections, 5 % less work.
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pool_connections(engine: Any) -> None:
@@ -66,6 +69,15 @@ def pool_connections(engine: Any) -> None:
         engine.pool = sqlalchemy.pool.QueuePool(
             old._creator, pool_size=64, max_overflow=-1, dialect=engine.dialect,
             _dispatch=old.dispatch)
+
+
+def run_limited_commands_without_a_python(stand_in: str) -> None:
+    """Let oslo.concurrency start a shell script where it starts a Python to set limits.
+
+    It does so for each ``qemu-img info``, five times in a boot, for a tenth of a second each.
+    """
+    os.environ['VPMEM_HARNESS_PYTHON'] = sys.executable
+    sys.executable = stand_in
 
 
 def run_privileged_calls_in_process() -> None:

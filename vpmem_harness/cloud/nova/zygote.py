@@ -10,10 +10,12 @@ import faulthandler
 import gc
 import importlib
 import json
+import logging
 import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 
 from vpmem_harness.cloud.nova import workarounds
@@ -25,10 +27,14 @@ _ROLES = {'control': 'vpmem_harness.cloud.nova.control',
 def main() -> None:
     """Serve the socket whose descriptor is the first argument until its other end closes."""
     orders = socket.socket(fileno=int(sys.argv[1]))
+    # What Nova says while it is prepared, without a cloud, is of no interest.
+    logging.getLogger().addHandler(logging.NullHandler())
     workarounds.before_import()
     roles = {name: importlib.import_module(module) for name, module in _ROLES.items()}
     workarounds.after_import()
     roles['control'].prepare()
+    if threading.active_count() > 1:
+        raise RuntimeError(f'a thread before the first fork: {threading.enumerate()}')
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
