@@ -41,6 +41,8 @@ COMMANDS = (
                 'Restart a simulated machine, within run'),
     LazyCommand('inventory', 'vpmem_harness.cli.inventory:Inventory',
                 'Print what persistent memory a host holds'),
+    LazyCommand('findings', 'vpmem_harness.cli.findings:Findings',
+                'Look in the installed Nova for known defects'),
 )
 
 
