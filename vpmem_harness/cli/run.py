@@ -66,7 +66,8 @@ class Run(command.Command):
                             help='a directory that exists on the simulated hosts alone; '
                                  'can be repeated')
         parser.add_argument('--as-user', action='store_true',
-                            help='ndctl, daxctl and daxio act without privileges, not as root')
+                            help='ndctl, daxctl and daxio act without privileges, not as root; '
+                                 'VPMEM_HARNESS_AS_USER=1 does it for one command')
         parser.add_argument('--beside-real-nvdimms', action='store_true',
                             help='run on a machine that has NVDIMMs of its own: a command that '
                                  'resets PATH would find the real ndctl')

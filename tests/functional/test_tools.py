@@ -1,0 +1,97 @@
+"""The tools of a host, called as processes call them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import fixtures
+import testtools
+
+from vpmem_harness.fixtures import HostFixture
+from vpmem_harness.pmem.sizes import GIB, MIB
+
+SIZE = GIB - 18 * MIB
+
+
+class ToolsTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.directory = Path(self.useFixture(fixtures.TempDir()).path)
+        self.host = self.useFixture(HostFixture(
+            pmem='SMALL:2x1GiB', first_region=0, files={'/srv/pmem/image': 3 * MIB}))
+
+    def script(self, script, status=0):
+        """What a shell script writes to standard output and standard error, joined."""
+        done = subprocess.run(['sh', '-c', script], cwd=self.directory, env=self.host.env,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False, timeout=30)
+        self.assertEqual((status, done.stdout), (done.returncode, done.stdout))
+        return done.stdout
+
+    def contents(self, path='/dev/dax0.0'):
+        return [(segment.writer, segment.length)
+                for segment in self.host.host.pmem.contents(path).segments]
+
+    def test_daxio_reads_its_standard_input(self):
+        """It says when there is less than the device takes."""
+        (self.directory / 'image').write_bytes(b'x' * 5000)
+        self.assertEqual(f'daxio: requested size {SIZE} larger than source\n'
+                         'daxio: copied 5000 bytes to device "/dev/dax0.0"\n',
+                         self.script('daxio -o /dev/dax0.0 < image'))
+        self.assertEqual([('daxio', 5000), (None, SIZE - 5000)], self.contents())
+
+    def test_daxio_reads_a_pipe_as_far_as_it_has_to(self):
+        """The rest is left to others."""
+        self.assertEqual('daxio: copied 2097152 bytes to device "/dev/dax0.0"\nrest\n', self.script(
+            '{ head -c 2M /dev/zero; echo rest; } | { daxio -o /dev/dax0.0 -l 2M; cat; }'))
+        self.assertEqual([(None, SIZE)], self.contents())
+
+    def test_daxio_takes_files_of_the_host(self):
+        """Declared ones have a size."""
+        self.assertIn('copied 3145728 bytes', self.script(
+            'daxio -i /srv/pmem/image -o /dev/dax0.0'))
+
+    def test_daxio_writes_into_the_directory_of_its_caller(self):
+        """Contents are the name of who wrote them, over and over."""
+        self.host.host.pmem.write('/dev/dax0.0', 'me', length=3)
+        self.assertEqual('daxio: copied 4096 bytes to device "copy"\n',
+                         self.script('daxio -i /dev/dax0.0 -o copy -l 4K'))
+        self.assertEqual(b'me\n' + bytes(4093), (self.directory / 'copy').read_bytes())
+
+    def test_labels_are_read_into_a_file(self):
+        """Of the caller's directory, with an error when it cannot be made."""
+        self.assertEqual('read 1 nmem\n', self.script('ndctl read-labels -j -o labels nmem0'))
+        self.assertEqual(self.host.run('ndctl', 'read-labels', '-j', 'nmem0').out,
+                         (self.directory / 'labels').read_text())
+        self.assertEqual('failed to open: missing/labels: (No such file or directory)\n'
+                         'read 0 nmem\n',
+                         self.script('ndctl read-labels -j -o missing/labels nmem0', status=1))
+
+    def test_a_terminal_gets_sizes_for_people(self):
+        """A new namespace is shown with them; a listing only when they are asked for."""
+        terminal, end = os.openpty()
+        self.addCleanup(os.close, terminal)
+        self.addCleanup(os.close, end)
+        for words in (['create-namespace', '-r', 'region0', '-s', '16M', '-m', 'raw'],
+                      ['list', '-n', 'namespace0.1']):
+            subprocess.run([self.host.host.bin_dir / 'ndctl', *words], stdout=end, check=False,
+                           timeout=30)
+        created, _, listed = os.read(terminal, 1 << 16).decode().partition('}\r\n')
+        self.assertIn('"size":"16.00 MiB (16.78 MB)"', created)
+        self.assertIn('"size":16777216', listed)
+
+    def test_privileges_can_be_taken_from_one_caller(self):
+        """The host's tools act as root all the same."""
+        self.assertIn('Permission denied', self.script(
+            'VPMEM_HARNESS_AS_USER=1 daxio -z -o /dev/dax0.0', status=1))
+        self.assertIn('copied', self.script('daxio -z -o /dev/dax0.0'))
+
+    def test_privileges_can_be_taken_from_a_host(self):
+        """No listing that root has asked for is given out then."""
+        self.assertIn('"daxregion":{\n      "id":0,\n      "size":1054867456,\n      "align"',
+                      self.script('ndctl list -X'))
+        self.host.host.as_user = True
+        self.assertNotIn('"size":1054867456,\n      "align"', self.script('ndctl list -X'))
