@@ -48,7 +48,8 @@ class Run(command.Command):
                             help='how many hosts there are: host1, host2, ... (1)')
         parser.add_argument('--dimm', action='append', dest='dimms',
                             metavar='SIZE[,numa=N][,labels=no]',
-                            help='an NVDIMM with a blank label area, in each host; can be repeated')
+                            help='an NVDIMM with a blank label area, of 2MiB unless area=SIZE is '
+                                 'added, in each host; can be repeated')
         parser.add_argument('--pmem', metavar='SPEC',
                             help='ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB')
         parser.add_argument('--profile', metavar='PROFILE',

@@ -1,7 +1,8 @@
 """What the stand-ins for ndctl, daxctl and daxio run: it asks their host, and nobody else.
 
 Run as a script with nothing but the interpreter (``python -I -S``), since a compute service waits
-for it: ``_socket`` in place of ``socket``, whose import takes longer than all the rest.
+for it: ``_socket``, ``_signal`` and ``posix`` in place of the modules around them, whose imports
+take longer than all the rest.
 
 A request is a line ``LENGTH TERMINAL USER``, then LENGTH bytes: the directory that the command
 runs in and its words, each ended by a NUL byte. TERMINAL is 1 when standard output is a terminal,
@@ -11,9 +12,9 @@ for standard input with a line ``input LENGTH``: up to so many bytes are read, a
 a line ``LENGTH ZEROES`` how many there were, and with 1 that all of them were zeroes.
 """
 
-import _signal  # type: ignore[import-not-found]  # typeshed has signal, which is slow to load
+import _signal  # type: ignore[import-not-found]  # not in typeshed
 import _socket
-import os
+import posix
 import sys
 
 CHUNK = 1 << 20
@@ -26,9 +27,10 @@ def main() -> int:
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(path)
-        words = b''.join(os.fsencode(word) + b'\0' for word in (directory(), program, *arguments))
-        terminal = os.isatty(1)
-        connection.sendall(b'%d %d %d\n%b' % (len(words), terminal, bool(user), words))
+        words = [directory(), *map(encode, (program, *arguments))]
+        request = b''.join(word + b'\0' for word in words)
+        terminal = posix.isatty(1)
+        connection.sendall(b'%d %d %d\n%b' % (len(request), terminal, bool(user), request))
         head, received = answer(connection)
         if head.startswith(b'input '):
             connection.sendall(b'%d %d\n' % consume(int(head[6:])))
@@ -48,11 +50,16 @@ def main() -> int:
     return status
 
 
-def directory() -> str:
+def encode(word: str) -> bytes:
+    """The bytes of a word of the command line: ``os.fsencode``."""
+    return word.encode(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
+
+
+def directory() -> bytes:
     try:
-        return os.getcwd()
+        return posix.getcwdb()
     except FileNotFoundError:
-        return '/nonexistent'  # it was removed: nothing can be found in it
+        return b'/nonexistent'  # it was removed: nothing can be found in it
 
 
 def answer(connection: _socket.socket) -> tuple[bytes, bytes]:
@@ -70,7 +77,7 @@ def consume(wanted: int) -> tuple[int, bool]:
     """Read up to so many bytes of standard input: how many there were, and whether all zeroes."""
     length, zeroes = 0, True
     try:
-        while length < wanted and (chunk := os.read(0, min(wanted - length, CHUNK))):
+        while length < wanted and (chunk := posix.read(0, min(wanted - length, CHUNK))):
             length += len(chunk)
             zeroes = zeroes and chunk == bytes(len(chunk))
     except OSError:
@@ -81,9 +88,9 @@ def consume(wanted: int) -> tuple[int, bool]:
 def write(descriptor: int, data: bytes) -> None:
     try:
         while data:
-            data = data[os.write(descriptor, data):]
+            data = data[posix.write(descriptor, data):]
     except BrokenPipeError:
-        os._exit(141)  # as a shell counts a program that SIGPIPE has ended
+        posix._exit(141)  # as a shell counts a program that SIGPIPE has ended
 
 
 if __name__ == '__main__':

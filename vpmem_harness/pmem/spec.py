@@ -147,13 +147,14 @@ _DIMM_LABELS = {'yes': 'blank', 'no': 'none', 'blank': 'blank', 'initialized': '
 
 
 def parse_dimm(text: str) -> DimmSpec:
-    """The DIMM that ``SIZE[,numa=N][,labels=yes|no|initialized]`` names.
+    """The DIMM that ``SIZE[,numa=N][,labels=yes|no|initialized][,area=SIZE]`` names.
 
     ``labels=yes``, the default, is a new DIMM with a blank label area, ``no`` one without a label
-    area, and ``initialized`` one that is ready for namespaces. Raises InvalidInputError.
+    area, and ``initialized`` one that is ready for namespaces. ``area`` is the size of the label
+    area, 2 MiB unless given. Raises InvalidInputError.
     """
     size, *options = text.split(',')
-    values = {'numa': '0', 'labels': 'yes'}
+    values = {'numa': '0', 'labels': 'yes', 'area': '2MiB'}
     given = set()
     for option in options:
         name, equals, value = (part.strip() for part in option.partition('='))
@@ -169,4 +170,5 @@ def parse_dimm(text: str) -> DimmSpec:
         raise InvalidInputError('labels of a DIMM', expected='yes, no or initialized',
                                 got=repr(values['labels']), remedy='write it as in labels=no')
     return DimmSpec(capacity(size, 'size of a DIMM'), int(values['numa']),
-                    _DIMM_LABELS[values['labels']])
+                    _DIMM_LABELS[values['labels']],
+                    parse_size(values['area'], 'label area of a DIMM'))

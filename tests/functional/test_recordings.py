@@ -1,0 +1,109 @@
+"""The recorded sessions, replayed through the executables on PATH as a user would."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+import fixtures
+import testtools
+
+from tests.unit.pmem import replay
+from tests.unit.pmem.test_recordings import KNOWN_DIFFERENCES
+from vpmem_harness.pmem import CommandResult
+from vpmem_harness.pmem.spec import format_size
+
+HARNESS = [sys.executable, '-m', 'vpmem_harness.cli']
+
+#: What stood on the recorded machine, and what the sessions make.
+FILES = {'/tmp/rnd': '1MiB', '/tmp/reg': '4MiB', '/tmp/outfile': '1B'}  # noqa: S108
+
+
+class Shell(replay.Session):
+    """A recording's rows as commands of a shell within ``vpmem-harness run``."""
+
+    def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
+        super().__init__(None)  # type: ignore[arg-type]  # the memory is the process's
+        self._process = process
+        self._out, self._err = directory / 'out', directory / 'err'
+
+    def run(self, row: replay.Row) -> CommandResult:
+        """What the row's command prints in the shell."""
+        command = re.sub(r' > /out/\S+$', '', self._uuids.command(row.command))
+        if command == 'reboot':
+            return self._sh(f'{sys.executable} -m vpmem_harness.cli reboot')
+        if command.startswith('su nobody -c '):
+            return self._sh(f'VPMEM_HARNESS_AS_USER=1 {command.removeprefix("su nobody -c ")}')
+        if command.startswith('sh -c '):
+            # The shell cannot open a simulated device; opening it holds nothing up.
+            command = next(part for part in re.split('[;&]', command) if 'ndctl' in part)
+        return self._sh(command)
+
+    def _sh(self, command: str) -> CommandResult:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin
+        assert stdout
+        stdin.write(f'{{ {command}\n}} > {self._out} 2> {self._err} < /dev/null; echo $?\n')
+        stdin.flush()
+        status = int(stdout.readline())
+        return CommandResult(status, self._out.read_text(), self._err.read_text())
+
+    def _before(self, row: replay.Row) -> None:
+        """The file that the script removed is out of a shell's reach, and nothing shows it."""
+
+
+class SessionTest(testtools.TestCase):
+    """Byte for byte, UUIDs mapped one to one."""
+
+    def start(self, name: str) -> tuple[Shell, list[replay.Row]]:
+        """A shell on the machine of a recording, and the recording's rows."""
+        recording, rows = replay.load(name)
+        dimms = [f'--dimm={format_size(dimm["size"])},numa={dimm["numa_node"]}'
+                 + (f',area={format_size(dimm["label_area"])}' if dimm['label_area']
+                    else ',labels=no')
+                 for dimm in recording['dimms']]
+        files = [f'--file={path}={size}' for path, size in FILES.items()]
+        process = subprocess.Popen(
+            [*HARNESS, 'run', *dimms, *files, '--', 'sh'], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, 'LC_ALL': 'C'})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.communicate)
+        directory = Path(self.useFixture(fixtures.TempDir()).path)
+        return Shell(process, directory), rows
+
+    def replay(self, name: str, known: Collection[str] = (), listings: int = 1) -> None:
+        """Run the rows; those that differ are the known ones.
+
+        Of rows that only list, and change nothing, each of that many is run.
+        """
+        shell, rows = self.start(name)
+        run = [row for row in rows
+               if 'ctl list ' not in row.command or row.number % listings == 0]
+        differences = {row.step: difference for row in run
+                       if (difference := shell.difference(row))}
+        self.assertEqual('', '\n\n'.join(
+            difference for step, difference in differences.items() if step not in known))
+        self.assertEqual({row.step for row in run if row.step in known}, set(differences),
+                         'rows that replay are not exceptions')
+
+    def test_session_a(self) -> None:
+        """From blank labels to mixed modes, and daxio."""
+        # No process sees the files that daxio leaves in a simulated /dev.
+        self.replay('session-a.jsonl', ['06-daxio/zero_missing_left_behind'], listings=5)
+
+    def test_session_errors(self) -> None:
+        """What goes wrong, and what another user may not."""
+        self.replay('session-errors.jsonl')
+
+    def test_session_labels(self) -> None:
+        """Label states, a machine of four DIMMs, filters, a reboot."""
+        self.replay('session-labels.jsonl', KNOWN_DIFFERENCES['session-labels.jsonl'],
+                    listings=5)
+
+    def test_session_regions(self) -> None:
+        """A machine of eight DIMMs, names, alignments, a reboot."""
+        self.replay('session-regions.jsonl')
