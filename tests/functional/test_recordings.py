@@ -37,7 +37,7 @@ class Shell(replay.Session):
         if command == 'reboot':
             return self._sh(f'{sys.executable} -m vpmem_harness.cli reboot')
         if command.startswith('su nobody -c '):
-            return self._sh(f'VPMEM_HARNESS_AS_USER=1 {command.removeprefix("su nobody -c ")}')
+            return self._sh(f'VPMEM_HARNESS_AS_USER=1 {replay.other_users_command(command)}')
         if command.startswith('sh -c '):
             # The shell cannot open a simulated device; opening it holds nothing up.
             command = next(part for part in re.split('[;&]', command) if 'ndctl' in part)

@@ -107,6 +107,12 @@ class RecordedFiles:
         self.files[path] = File('regular', offset + sum(map(len, chunks)))
 
 
+def other_users_command(command: str) -> str:
+    """What ``su nobody -c`` runs; the older recordings have lost the quotes around it."""
+    words = command.removeprefix('su nobody -c ')
+    return shlex.split(words)[0] if words.startswith("'") else words
+
+
 class Session:
     """Runs the rows of a recording, shell idioms included, as its shell did."""
 
@@ -122,7 +128,7 @@ class Session:
             self.memory.reboot()
             return CommandResult(0, '', '')
         if command.startswith('su nobody -c '):
-            return self._tool(command.removeprefix('su nobody -c '), as_root=False)
+            return self._tool(other_users_command(command), as_root=False)
         if command.startswith('sh -c '):
             # A device held open while it is destroyed: opening dax devices holds nothing up.
             inner = next(part for part in re.split(r'[;&]', command) if 'ndctl' in part)

@@ -13,10 +13,21 @@ keep() { # STEP SHOWN COMMAND...
     return $rc
 }
 
+quoted() { # WORD...: the words as a shell reads them
+    line=
+    for word; do
+        case $word in
+            '' | *[!A-Za-z0-9_./:=,+%@-]*) word="'$(printf %s "$word" | sed "s/'/'\\\\''/g")'" ;;
+        esac
+        line="$line $word"
+    done
+    printf '%s\n' "${line# }"
+}
+
 rec() { # STEP COMMAND...
     name=$1
     shift
-    keep "$name" "$*" "$@"
+    keep "$name" "$(quoted "$@")" "$@"
 }
 
 recsh() { # STEP SCRIPT
@@ -24,7 +35,7 @@ recsh() { # STEP SCRIPT
 }
 
 setup() { # COMMAND...
-    echo "setup $*" >> /out/sequence
+    echo "setup $(quoted "$@")" >> /out/sequence
     "$@"
 }
 
