@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vpmem_harness.libvirtd.hypervisor.domain_blocks import BlockProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_changes import ChangeProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_devices import DeviceProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_guest import GuestProcedures
@@ -11,10 +12,16 @@ from vpmem_harness.libvirtd.hypervisor.domain_jobs import JobProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_lifecycle import LifecycleProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_listing import ListingProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_queries import QueryProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_snapshots import SnapshotProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_statistics import StatisticsProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_tuning import TuningProcedures
 from vpmem_harness.libvirtd.hypervisor.events import EventProcedures
 from vpmem_harness.libvirtd.hypervisor.host import HostProcedures
+from vpmem_harness.libvirtd.hypervisor.networks import NetworkProcedures
+from vpmem_harness.libvirtd.hypervisor.nodes import NodeProcedures
+from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEventProcedures
+from vpmem_harness.libvirtd.hypervisor.secrets import SecretProcedures
+from vpmem_harness.libvirtd.hypervisor.storage import StorageProcedures
 
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
@@ -27,7 +34,9 @@ def _unheard(message: str, *fields: object) -> None:
 
 class Connection(HostProcedures, ListingProcedures, LifecycleProcedures, QueryProcedures,
                  ChangeProcedures, TuningProcedures, DeviceProcedures, StatisticsProcedures,
-                 JobProcedures, GuestProcedures, EventProcedures):
+                 JobProcedures, GuestProcedures, EventProcedures, ObjectEventProcedures,
+                 BlockProcedures, SnapshotProcedures, NetworkProcedures, StorageProcedures,
+                 SecretProcedures, NodeProcedures):
     """One client's connection to a hypervisor.
 
     Each method without an underscore, but for :meth:`close`, is a procedure of libvirt's remote
@@ -44,4 +53,5 @@ class Connection(HostProcedures, ListingProcedures, LifecycleProcedures, QueryPr
         """The client is gone: its registrations end, and so do domains that live with it."""
         with self.hypervisor.lock:
             self.hypervisor.events.forget(self)
+            self.hypervisor.object_events.forget(self)
             self._destroy_with_connection()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import libvirt
 
 if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.domain_blocks import BlockJob
     from vpmem_harness.libvirtd.hypervisor.jobs import Job
     from vpmem_harness.libvirtd.xml.definition import Definition
     from vpmem_harness.libvirtd.xml.etree import Element
@@ -47,6 +48,7 @@ class Domain:
     max_speed: int | None = None
     snapshots: dict[str, Element] = field(default_factory=dict)
     current_snapshot: str | None = None
+    block_jobs: dict[str, BlockJob] = field(default_factory=dict)
     open_paths: list[str] = field(default_factory=list)
 
     @property

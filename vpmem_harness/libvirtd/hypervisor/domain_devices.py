@@ -20,6 +20,7 @@ from vpmem_harness.libvirtd.xml import (
     disks,
     etree,
     memory,
+    memory_checks,
     pci,
     running,
     usb,
@@ -79,7 +80,7 @@ class DeviceProcedures(Procedures):
         backing = self.hypervisor.backing
         memory.set_size(device, -(-memory.size(device) // memory.MEMORY_ALIGNMENT)
                         * memory.MEMORY_ALIGNMENT)
-        memory.check_plugs(live, device)
+        memory_checks.check_plugs(live, device)
         if device.get('model') in memory.SLOTTED:
             memory.assign_slot(live, device,
                                {memory.slot(other) for other in live.memory_devices})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vpmem_harness.libvirtd.hypervisor.node_devices import PciDevice
+
 GIB = 1024**3
 
 #: Linux: the distance of a NUMA node to itself and, by default, to another.
@@ -41,7 +43,8 @@ class Cell:
 class Hardware:
     """What a host is built of.
 
-    ``mhz`` is the CPUs' frequency; ``model`` names them in libvirt's CPU map.
+    ``mhz`` is the CPUs' frequency; ``model`` names them in libvirt's CPU map; ``pci`` are the
+    devices that can be asked for by clients.
     """
 
     cells: tuple[Cell, ...]
@@ -49,6 +52,7 @@ class Hardware:
     mhz: int = 2600
     model: str = 'Cascadelake-Server'
     vendor: str = 'Intel'
+    pci: tuple[PciDevice, ...] = ()
 
     @classmethod
     def uniform(cls, *, cells: int = 2, cores: int = 8, threads: int = 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import uuid as uuids
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,11 @@ from vpmem_harness.libvirtd.hypervisor.events import Events
 from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.machine import Machine
+from vpmem_harness.libvirtd.hypervisor.networks import Network
+from vpmem_harness.libvirtd.hypervisor.node_devices import NodeDevice
+from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEvents
+from vpmem_harness.libvirtd.hypervisor.secrets import Secret
+from vpmem_harness.libvirtd.hypervisor.storage import Pool
 from vpmem_harness.libvirtd.xml import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.host import XmlHost
@@ -43,6 +49,9 @@ class Guests:
 
 #: Numbers the hosts of a process, so that two are always locked in the same order.
 _ORDER = itertools.count()
+
+#: Bytes of the file system that the storage pool is on.
+POOL_SIZE = 512 * 1024**3
 
 #: What a disk holds whose file the host knows nothing of, in bytes.
 DISK_SIZE = 1024**3
@@ -88,6 +97,11 @@ class Hypervisor:
         self.domains = Domains()
         self.resized: dict[str | None, int] = {}
         self.events = Events()
+        self.object_events = ObjectEvents()
+        self.secrets: dict[bytes, Secret] = {}
+        self.mdevs: dict[str, NodeDevice] = {}
+        self.networks = (_default_network(self.randomness.derive('network')),)
+        self.pools = (_default_pool(self.randomness.derive('pool')),)
         self.machine = Machine(self)
         self.jobs = Jobs(self)
 
@@ -156,6 +170,19 @@ class Hypervisor:
             self.crash()
             self.machine = Machine(self)
             self.started = self.clock.now()
+            self.mdevs = {name: device for name, device in self.mdevs.items()
+                          if device.persistent}
+            for device in self.mdevs.values():
+                device.active = device.autostart
             for domain in self.domains:
                 if domain.autostart:
                     self.machine.start(domain)
+
+
+def _default_network(randomness: Randomness) -> Network:
+    return Network('default', uuids.UUID(randomness.uuid()).bytes, 'virbr0', randomness.mac())
+
+
+def _default_pool(randomness: Randomness) -> Pool:
+    return Pool('default', uuids.UUID(randomness.uuid()).bytes, '/var/lib/libvirt/images',
+                POOL_SIZE, POOL_SIZE // 8)

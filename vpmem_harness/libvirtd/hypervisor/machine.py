@@ -78,6 +78,7 @@ class Machine:
         self._set(domain, libvirt.VIR_DOMAIN_SHUTOFF, reason)
         domain.id = OFF
         domain.autodestroy = None
+        domain.block_jobs.clear()
         if domain.persistent:
             domain.live = None
         else:

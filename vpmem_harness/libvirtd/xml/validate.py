@@ -9,7 +9,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import bad_xml, unsupported
-from vpmem_harness.libvirtd.xml import aliases, disks, memory
+from vpmem_harness.libvirtd.xml import aliases, disks, memory_checks
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.machines import MACHINES
@@ -29,8 +29,8 @@ def definition(definition: Definition) -> None:
 def device(device: Element, definition: Definition) -> None:
     """Refuse a device that QEMU on this host, or libvirt, does not serve."""
     if device.tag == 'memory':
-        memory.check_device(device, definition)
-        memory.check_driver(device)
+        memory_checks.check_device(device, definition)
+        memory_checks.check_driver(device)
 
 
 def _driver(definition: Definition) -> None:
@@ -49,7 +49,7 @@ def _driver(definition: Definition) -> None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
     _lifecycle(definition)
     _cpu(definition)
-    memory.check_plugs(definition)
+    memory_checks.check_plugs(definition)
     _vcpus(definition)
     _memory_backing(definition)
     panics = [panic.get('model', '') for panic in definition.devices.findall('panic')]
