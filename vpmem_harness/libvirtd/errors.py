@@ -146,6 +146,18 @@ def bad_argument(detail: str, *, domain: int = libvirt.VIR_FROM_QEMU) -> Libvirt
     return LibvirtError(libvirt.VIR_ERR_INVALID_ARG, detail, domain=domain)
 
 
+def misused(function: str, argument: str, message: str, *,
+            domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
+    """The refusal of an argument by name: the message stands alone, ``str1`` is the function.
+
+    Source: libvirt 9.0.0, src/util/virerror.h (virReportInvalidArg).
+    """
+    error = LibvirtError(libvirt.VIR_ERR_INVALID_ARG, domain=domain, int1=0, int2=0)
+    error.message, error.str1, error.str2 = message, function, argument
+    error.args = (message,)
+    return error
+
+
 def bad_xml(detail: str, *, domain: int = libvirt.VIR_FROM_DOMAIN) -> LibvirtError:
     """libvirt's ``XML error: ...``."""
     return LibvirtError(libvirt.VIR_ERR_XML_ERROR, detail, domain=domain)

@@ -55,18 +55,17 @@ def check_flags(function: str, flags: int, allowed: int, *,
     """
     unknown = flags & ~allowed
     if unknown:
-        raise errors.LibvirtError(
-            libvirt.VIR_ERR_INVALID_ARG,
-            f'unsupported flags (0x{unknown:x}) in function {function}', domain=domain)
+        raise errors.misused(
+            function, 'flags', f'unsupported flags (0x{unknown:x}) in function {function}',
+            domain=domain)
 
 
 def exclusive(function: str, flags: int, one: str, other: str, *,
               domain: int = libvirt.VIR_FROM_DOMAIN) -> None:
     """Refuse two flags together, both named as in the ``libvirt`` module.
 
-    Source: libvirt 9.0.0, src/internal.h (virExclusiveFlagsGoto).
+    Source: libvirt 9.0.0, src/internal.h (VIR_EXCLUSIVE_FLAGS_GOTO).
     """
     if flags & getattr(libvirt, one) and flags & getattr(libvirt, other):
-        raise errors.LibvirtError(
-            libvirt.VIR_ERR_INVALID_ARG,
-            f"Flags '{one}' and '{other}' are mutually exclusive", domain=domain)
+        raise errors.misused(
+            function, 'ctl', f"Flags '{one}' and '{other}' are mutually exclusive", domain=domain)
