@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -148,6 +149,42 @@ class ToolsTest(testtools.TestCase):
         later.resolve(CommandResult(3, '', 'late\n'))
         _, error = process.communicate(timeout=30)
         self.assertEqual((3, b'late\n'), (process.returncode, error))
+
+
+    def test_input_can_be_wanted_later(self):
+        """A command that took its time may read its standard input then."""
+        def answer(call):
+            later = Later()
+            if call.stdin is None:
+                later.fail(InputWanted(1))
+            else:
+                later.resolve(CommandResult(0, f'{call.stdin.length}', ''))
+            return later
+
+        self.tools.call = answer
+        self.assertEqual('1', self.run_tool('daxio', '-o', '/dev/dax0.0', input='xyz').stdout)
+
+    def test_a_failure_of_the_host_ends_the_call(self):
+        """Nobody waits for an answer that will not come."""
+        def answer(call):
+            raise ZeroDivisionError
+
+        self.tools.call = answer
+        self.useFixture(fixtures.FakeLogger())
+        done = self.run_tool('ndctl', 'list', '-N')
+        self.assertEqual((1, 'ndctl: the simulated host does not answer: it went away in the '
+                          'middle of the call\n'), (done.returncode, done.stderr))
+
+    def test_what_is_no_request_is_hung_up_on(self):
+        """Neither a wrong line, a line without an end, nor too many words are waited for."""
+        self.useFixture(fixtures.FakeLogger())
+        for request in (b'GET / HTTP/1.1\n', b'1' * 100, b'9999999999 0 0\n', b'3 0 0\na\0b'):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(30)
+                connection.connect(str(self.layout.tools_socket))
+                connection.sendall(request)
+                self.assertEqual(b'', connection.recv(1), request)
+        self.assertEqual([], self.calls)
 
 
 class WithoutHostTest(testtools.TestCase):
