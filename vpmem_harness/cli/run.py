@@ -15,7 +15,7 @@ from types import FrameType
 
 from cliff import command
 
-from vpmem_harness import conf
+from vpmem_harness import conf, safelog
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import processes
 from vpmem_harness.host.layout import runtime_directory
@@ -115,6 +115,9 @@ def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
     running: dict[str, Host] = {}
     with contextlib.ExitStack() as acquired:
         directory = acquired.enter_context(run_directory(arguments.dir, settings.runtime_dir))
+        audit = None
+        if settings.audit_log is not None:
+            audit = acquired.enter_context(safelog.shared_audit_log(settings.audit_log))
         for number in range(1, arguments.hosts + 1):
             name = f'host{number}'
             own = randomness.derive('host', number)
@@ -122,7 +125,7 @@ def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
                 name, choose(own, profile=settings.profile, pmem=arguments.pmem,
                              dimms=arguments.dimms),
                 directory=directory, randomness=own, files=files,
-                directories=arguments.directories, as_user=arguments.as_user)
+                directories=arguments.directories, as_user=arguments.as_user, audit=audit)
             host.start()
             acquired.callback(host.stop)
             host.install_tools()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vpmem_harness import eventloop
 from vpmem_harness.clock import Clock, Timer
-from vpmem_harness.host import numbers
+from vpmem_harness.host import numbers, trail
 from vpmem_harness.host.backing import HostBacking
 from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.host.files import HostFiles
@@ -27,6 +27,7 @@ from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory, nova_
 from vpmem_harness.pmem.inventory import Inventory
 from vpmem_harness.pmem.media import NOTHING
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.safelog import AuditLog
 
 LOG = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Host:
         whoever calls them.
     :param first_region: the number of its first region; the next free one of the process when
         neither this nor the inventory gives one.
+    :param audit: where what is done to it is recorded.
 
     ``neighbours`` are the hypervisors that it can migrate to, itself among them, by host name and
     by the path of their socket: :meth:`introduce` adds those of another host.
@@ -68,8 +70,10 @@ class Host:
     def __init__(self, name: str, inventory: Inventory, *, directory: Path,
                  randomness: Randomness, clock: Clock | None = None,
                  files: Mapping[str, int] | None = None, directories: Collection[str] = (),
-                 as_user: bool = False, first_region: int | None = None) -> None:
+                 as_user: bool = False, first_region: int | None = None,
+                 audit: AuditLog | None = None) -> None:
         self.name = name
+        self._audit = audit
         self.inventory = inventory
         self.layout = Layout(directory / name)
         self._as_user = as_user
@@ -106,6 +110,8 @@ class Host:
             clock=self._clock or LoopClock(loop), neighbours=self.neighbours)
         self.introduce(self)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=loop)
+        if self._audit is not None:
+            self.daemon.intercept = trail.audited(self._audit, self.name)
         self.daemon.start()
         acquired.callback(self.daemon.stop)
 
@@ -146,6 +152,8 @@ class Host:
         are gone. The namespaces of a region are numbered anew, their names and contents stay.
         """
         LOG.info('host %s reboots', self.name)
+        if self._audit is not None:
+            self._audit.record('operator', 'reboot', host=self.name)
         self.daemon.drop_clients()
         self.hypervisor.crash()
         self.pmem.reboot()
@@ -222,9 +230,12 @@ class Host:
         return self._run(ToolCall(words, os.getcwd(), stdin=NOTHING))
 
     def _run(self, call: ToolCall) -> CommandResult:
-        return self.pmem.run(
+        result = self.pmem.run(
             call.words, as_root=not (self.as_user or call.as_user), in_use=self._in_use(),
             stdin=call.stdin, files=self._files, terminal=call.terminal, directory=call.directory)
+        if self._audit is not None:
+            trail.record_tool(self._audit, self.name, call.words, result)
+        return result
 
     def _in_use(self) -> Collection[str]:
         return ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import datetime
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from vpmem_harness.safelog import active
@@ -62,3 +63,27 @@ class AuditLog:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
+
+
+_shared: dict[str, tuple[AuditLog, int]] = {}
+_sharing = threading.Lock()
+
+
+@contextlib.contextmanager
+def shared(path: str) -> Iterator[AuditLog]:
+    """The audit log of that file, one for all in this process who use it at the same time.
+
+    So the entries of several hosts have one order.
+    """
+    with _sharing:
+        log, users = _shared.get(path) or (AuditLog(path), 0)
+        _shared[path] = log, users + 1
+    try:
+        yield log
+    finally:
+        with _sharing:
+            log, users = _shared.pop(path)
+            if users > 1:
+                _shared[path] = log, users - 1
+            else:
+                log.close()

@@ -1,0 +1,76 @@
+"""With the option audit_log, what is done to the hosts of a test stands in a file."""
+
+from __future__ import annotations
+
+import json
+
+import fixtures
+import libvirt
+import testtools
+
+from vpmem_harness.fixtures import HostFixture
+from vpmem_harness.randomness import Randomness
+
+DOMAIN = """<domain type='qemu'><name>one</name><uuid>{uuid}</uuid><memory unit='MiB'>64</memory>
+<os><type arch='x86_64'>hvm</type></os></domain>"""
+
+
+class AuditLogTest(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_UNSAFE_LOGS'))
+        self.path = self.useFixture(fixtures.TempDir()).join('audit.jsonl')
+        self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_AUDIT_LOG', self.path))
+
+    def entries(self) -> list[dict[str, object]]:
+        with open(self.path) as stream:
+            return [json.loads(line) for line in stream]
+
+    def deeds(self) -> list[tuple[object, ...]]:
+        return [(entry['what'], entry['host'], entry['outcome']) for entry in self.entries()]
+
+    def test_what_clients_change(self):
+        """Definition, start and end of a domain, with their outcome; looking is no deed."""
+        host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
+        host.connection.getHostname()
+        domain = host.connection.defineXML(DOMAIN.format(uuid=Randomness().uuid()))
+        domain.create()
+        self.assertRaises(libvirt.libvirtError, domain.create)
+        domain.destroy()
+        started, refused = ('virDomainCreate', '<host:1>', 'ok'), self.entries()[2]
+        self.assertEqual(['virDomainDefineXML', 'virDomainCreate', 'virDomainCreate',
+                          'virDomainDestroy'], [deed[0] for deed in self.deeds()])
+        self.assertEqual(started, self.deeds()[1])
+        self.assertIn('already running', refused['outcome'])
+
+    def test_tools_and_reboot(self):
+        """What ndctl was told and whether it could, and a restart of the machine."""
+        host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
+        host.run('ndctl', 'destroy-namespace', 'namespace7.7')
+        host.run('ndctl', 'disable-region', 'all')
+        host.reboot()
+        failed, disabled, _ = self.entries()
+        self.assertNotEqual('ok', failed['outcome'])
+        self.assertEqual(['disable-region', 'all'], disabled['arguments'])
+        self.assertEqual(('reboot', '<host:1>', 'ok'), self.deeds()[2])
+
+    def test_one_order_for_all_hosts(self):
+        """The deeds on two hosts are numbered through."""
+        first = self.useFixture(HostFixture(pmem='A:1x1GiB'))
+        second = self.useFixture(HostFixture(pmem='A:1x1GiB'))
+        for host in (first, second, first):
+            host.reboot()
+        self.assertEqual([(1, '<host:1>'), (2, '<host:2>'), (3, '<host:1>')],
+                         [(entry['seq'], entry['host']) for entry in self.entries()])
+
+    def test_uuid_is_a_pseudonym(self):
+        """No identifier in clear, in the XML that was defined and in the handles."""
+        host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
+        uuid = Randomness().uuid()
+        host.connection.defineXML(DOMAIN.format(uuid=uuid)).undefine()
+        with open(self.path) as stream:
+            written = stream.read()
+        self.assertNotIn(uuid, written)
+        self.assertNotIn(uuid.replace('-', ''), written)
+        self.assertEqual(2, written.count('<uuid:'))
