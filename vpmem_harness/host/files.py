@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
+from vpmem_harness.pmem import Contents
 from vpmem_harness.pmem.files import File, LocalFiles
 
 
@@ -38,21 +39,20 @@ class HostFiles(LocalFiles):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         return found
 
-    def create(self, path: str, mode: int = 0o600) -> None:
-        """Makes an empty regular file, or empties it; in a declared directory it is declared."""
+    def create(self, path: str, mode: int = 0o600, data: bytes = b'') -> None:
+        """Makes a regular file of these data; in a declared directory it counts as declared."""
         found = self.declared(path)
         if found is None and os.path.dirname(os.path.normpath(path)) not in self._directories:
-            super().create(path, mode)
+            super().create(path, mode, data)
         elif found is not None and found.kind == 'directory':
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         else:
-            self._sizes[os.path.normpath(path)] = 0
+            self._sizes[os.path.normpath(path)] = len(data)
 
-    def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
+    def write(self, path: str, contents: Contents, offset: int) -> None:
         """Writes to a regular file from ``offset`` on."""
         found = self.declared(path)
         if found is None:
-            super().write(path, chunks, offset)
+            super().write(path, contents, offset)
         else:
-            end = offset + sum(map(len, chunks))
-            self._sizes[os.path.normpath(path)] = max(found.size, end)
+            self._sizes[os.path.normpath(path)] = max(found.size, offset + contents.length)

@@ -6,8 +6,9 @@ import dataclasses
 import errno
 import os
 import stat
-from collections.abc import Iterable
 from typing import Protocol
+
+from vpmem_harness.pmem.media import Contents
 
 #: The character devices that every machine has.
 _PLAIN_DEVICES = ('/dev/zero', '/dev/null', '/dev/full', '/dev/random', '/dev/urandom')
@@ -27,10 +28,10 @@ class Files(Protocol):
     def open(self, path: str) -> File:
         """What is at ``path``, opened for reading and writing."""
 
-    def create(self, path: str, mode: int = 0o600) -> None:
-        """Makes an empty regular file, or empties it."""
+    def create(self, path: str, mode: int = 0o600, data: bytes = b'') -> None:
+        """Makes a regular file of these data, in place of what was in it."""
 
-    def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
+    def write(self, path: str, contents: Contents, offset: int) -> None:
         """Writes to a regular file from ``offset`` on."""
 
 
@@ -51,22 +52,30 @@ class LocalFiles:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return File('regular', size)
 
-    def create(self, path: str, mode: int = 0o600) -> None:
-        """Makes an empty regular file, or empties it."""
+    def create(self, path: str, mode: int = 0o600, data: bytes = b'') -> None:
+        """Makes a regular file of these data, in place of what was in it."""
         if path in _PLAIN_DEVICES:
             return
         self._check(path)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode))
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), 'wb') as file:
+            file.write(data)
 
-    def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
-        """Writes to a regular file from ``offset`` on; what a device is given is lost."""
+    def write(self, path: str, contents: Contents, offset: int) -> None:
+        """Writes to a regular file from ``offset`` on; what a device is given is lost.
+
+        Zeroes behind the file's end become a hole, since a whole device may be read into it.
+        """
         if path in _PLAIN_DEVICES:
             return
         self._check(path)
         with open(os.open(path, os.O_WRONLY), 'wb') as file:
-            file.seek(offset)
-            for chunk in chunks:
-                file.write(chunk)
+            size = os.fstat(file.fileno()).st_size
+            for segment in contents.segments:
+                if segment.writer is not None or offset < size:
+                    file.seek(offset)
+                    file.writelines(Contents((segment,)).chunks())
+                offset += segment.length
+            file.truncate(max(size, offset))
 
     def _check(self, path: str) -> None:
         if os.path.realpath(path).startswith('/dev/'):

@@ -11,10 +11,9 @@ import os
 import pathlib
 import re
 import shlex
-from collections.abc import Iterable
 from typing import Any
 
-from vpmem_harness.pmem import CommandResult, DimmSpec, PersistentMemory
+from vpmem_harness.pmem import CommandResult, Contents, DimmSpec, PersistentMemory
 from vpmem_harness.pmem.files import File
 from vpmem_harness.randomness import Randomness
 
@@ -96,15 +95,15 @@ class RecordedFiles:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         return self.files[path]
 
-    def create(self, path: str, mode: int = 0o600) -> None:
+    def create(self, path: str, mode: int = 0o600, data: bytes = b'') -> None:
         """As the kernel would."""
         if os.path.dirname(path) not in self.files:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        self.files[path] = File('regular')
+        self.files[path] = File('regular', len(data))
 
-    def write(self, path: str, chunks: Iterable[bytes], offset: int) -> None:
+    def write(self, path: str, contents: Contents, offset: int) -> None:
         """As the kernel would."""
-        self.files[path] = File('regular', offset + sum(map(len, chunks)))
+        self.files[path] = File('regular', offset + contents.length)
 
 
 def other_users_command(command: str) -> str:

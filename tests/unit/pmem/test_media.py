@@ -63,6 +63,14 @@ class MediaTest(testtools.TestCase):
 class ContentsTest(testtools.TestCase):
     """Contents as bytes."""
 
+    def test_the_first_bytes(self) -> None:
+        """As many as there are, when that is fewer."""
+        contents = Contents((Segment(3, 'me'), Segment(5, None)))
+        self.assertEqual((Segment(3, 'me'), Segment(1, None)), contents.first(4).segments)
+        self.assertEqual((Segment(2, 'me'),), contents.first(2).segments)
+        self.assertEqual(contents, contents.first(9))
+        self.assertEqual((), contents.first(0).segments)
+
     def test_zeroes_are_bytes_of_zero(self) -> None:
         """Zeroes come in chunks of the size asked for."""
         contents = Contents((Segment(5, None),))

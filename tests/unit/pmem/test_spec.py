@@ -105,6 +105,11 @@ class DimmTest(testtools.TestCase):
         self.assertEqual('blank', spec.parse_dimm('1GiB,labels=yes').labels)
         self.assertEqual('initialized', spec.parse_dimm('1GiB,labels=initialized').labels)
 
+    def test_label_area(self):
+        """It has 2 MiB unless another size is given."""
+        self.assertEqual([2 << 20, 128 << 10], [spec.parse_dimm(text).label_area for text in (
+            '1GiB', '1GiB,area=128KiB')])
+
     def test_malformed(self):
         """Unknown, doubled and incomplete options are refused."""
         for text in ('', '32', '32GiB,', '32GiB,numa', '32GiB,numa=', '32GiB,numa=-1',

@@ -230,7 +230,7 @@ class _Call:
     def _write_file(self, contents: Contents) -> None:
         # Not with the machine's lock held: a device can be large.
         try:
-            self._files.write(self._target.path, contents.chunks(), self._target.offset)
+            self._files.write(self._target.path, contents, self._target.offset)
         except OSError as error:
             self._fail(f'do_io: write: {error.strerror}')
             raise self._stop('failed to perform I/O') from error

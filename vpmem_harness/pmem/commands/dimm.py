@@ -135,7 +135,7 @@ def read_labels(context: Context) -> int:
     if path:
         shown = Transcript()
         show(shown, found, context.terminal)
-        context.files.write(path, [shown.out.encode()], 0)
+        context.files.create(path, 0o666, shown.out.encode())
     else:
         show(transcript, found, context.terminal)
     return status
