@@ -23,6 +23,10 @@ _STRING_OKAY = libvirt.VIR_TYPED_PARAM_STRING_OKAY
 UNLIMITED = 9007199254740991
 
 _MEMTUNE = ('hard_limit', 'soft_limit', 'swap_hard_limit')
+_BLKIO_DEVICES = (('device_weight', 'weight'), ('device_read_iops_sec', 'read_iops_sec'),
+                  ('device_write_iops_sec', 'write_iops_sec'),
+                  ('device_read_bytes_sec', 'read_bytes_sec'),
+                  ('device_write_bytes_sec', 'write_bytes_sec'))
 _NUMATUNE_MODES = ('strict', 'preferred', 'interleave', 'restrictive')
 
 
@@ -101,6 +105,34 @@ class TuningProcedures(Procedures):
                         raise bad_argument(f"parameter '{parameter.name}' not supported",
                                            domain=libvirt.VIR_FROM_NONE)
                     _set(definition, 'memtune', parameter.name, parameter.value, unit='KiB')
+
+    @procedure
+    def domain_get_blkio_parameters(self, handle: DomainHandle, nparams: int,
+                                    flags: int) -> list[TypedParameter]:
+        """How a domain shares the disks: its weight, and devices with weights of their own."""
+        check_flags('qemuDomainGetBlkioParameters', flags, LIVE | CONFIG | _STRING_OKAY)
+        found = one(self.domain(handle), flags).root.find('blkiotune')
+        weight = '0' if found is None else found.findtext('weight') or '0'
+        devices = [] if found is None else found.findall('device')
+        params = [TypedParameter.uint('weight', int(weight))]
+        for name, tag in _BLKIO_DEVICES:
+            params.append(TypedParameter.string(name, ','.join(
+                f"{device.findtext('path')},{device.findtext(tag)}"
+                for device in devices if device.findtext(tag))))
+        return params
+
+    @procedure
+    def domain_set_blkio_parameters(self, handle: DomainHandle, params: list[TypedParameter],
+                                    flags: int) -> None:
+        """Set a domain's weight among those that share the disks."""
+        check_flags('qemuDomainSetBlkioParameters', flags, LIVE | CONFIG)
+        for definition in impact(self.domain(handle), flags):
+            for parameter in params:
+                if parameter.name != 'weight':
+                    raise unsupported(f"parameter '{parameter.name}' not supported",
+                                      domain=libvirt.VIR_FROM_NONE)
+                if definition is not None:
+                    _set(definition, 'blkiotune', 'weight', parameter.value)
 
     @procedure
     def domain_get_numa_parameters(self, handle: DomainHandle, nparams: int,
