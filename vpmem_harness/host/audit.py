@@ -133,16 +133,18 @@ class HostAudit:
     def look_for_leftovers(self, owns: Callable[[str, str, str], bool]) -> None:
         """Report what servers have left behind; to be asked for when nothing is going on.
 
+        A server whose domain is still there has not gone yet, whatever its user sees.
+
         :param owns: whether a server (UUID) still owns a namespace (name) of a host (name).
         """
         with self._lock:
             states = list(self._states.values())
         for state in states:
             for server in sorted(state.writers):
-                if not owns(server, self._host.name, state.name):
+                if not owns(server, self._host.name, state.name) and not self.has_domain(server):
                     self._tell(Kind.LEFT, state, server)
 
-    def has_domain(self, server: str, *_where: str) -> bool:
+    def has_domain(self, server: str) -> bool:
         """Whether the host knows a domain with the server's UUID, running or not."""
         return any(domain.uuid_text == server for domain in self._host.hypervisor.domains)
 

@@ -27,6 +27,11 @@ T = TypeVar('T')
 _START = 60.0
 
 
+#: What Nova, and the tools in place of its own, run on a host besides ndctl and daxio.
+_SYSTEM_TOOLS = (
+    'cat', 'cp', 'env', 'mkdir', 'mv', 'rm', 'sh', 'stat', 'touch', 'truncate', 'uptime')
+
+
 class NovaBackend:
     """API, conductor, scheduler and Placement in one process, each nova-compute in its own.
 
@@ -129,8 +134,7 @@ class NovaBackend:
                 got=host, remedy='stop it first')
         simulated = self._host(host).host
         tools = Path(__file__).parent / 'tools'
-        path = os.pathsep.join([str(simulated.bin_dir), str(tools),
-                                os.environ.get('PATH', os.defpath)])
+        path = os.pathsep.join([str(simulated.bin_dir), str(tools), str(self._system_tools())])
         number = list(self._hosts).index(host) + 1
         self._computes[host] = self._zygote.fork({
             **self._order(host), 'role': 'compute', 'prlimit': str(tools / 'prlimit-python'),
@@ -147,6 +151,20 @@ class NovaBackend:
                 'libvirt.images_type': 'raw',
                 'libvirt.pmem_namespaces': self._namespaces[host],
             }})
+
+    def _system_tools(self) -> Path:
+        """A directory with what a nova-compute runs of the system's, and nothing else.
+
+        A host without an ndctl has none: the system's is never run in its place.
+        """
+        directory = self.directory / 'bin'
+        if not directory.exists():
+            directory.mkdir()
+            for name in _SYSTEM_TOOLS:
+                found = shutil.which(name)
+                if found is not None:
+                    (directory / name).symlink_to(found)
+        return directory
 
     def _await_compute(self, host: str) -> None:
         reason = self._desks.ask('wait_compute', host, _START)

@@ -107,6 +107,9 @@ class Compute:
                 binary='nova-compute', topic=compute_rpcapi.RPC_TOPIC,
                 topic_alt=compute_rpcapi.RPC_TOPIC_ALT)
             self._service.start()
+            # The first round of periodic tasks, which nova-compute runs by itself soon after:
+            # among them are those that clean up after what happened while it was away.
+            self._service.manager.periodic_tasks(nova.context.get_admin_context())
         except Exception as error:
             self._link.call('fleet', 'failed', self._order['options']['host'],
                             f'{type(error).__name__}: {error}')
@@ -151,6 +154,7 @@ class Compute:
     def do_run_periodic_tasks(self) -> None:
         """Run the tasks that audit resources and power states."""
         context = nova.context.get_admin_context()
+        self._service.manager.periodic_tasks(context)
         self._service.manager.update_available_resource(context)
         self._service.manager._sync_power_states(context)
 
