@@ -17,4 +17,5 @@ def assign(definition: Definition) -> None:
     virtio_serial.assign(definition)
     pci.assign(definition)
     usb.assign(definition)
+    usb.assign_smartcards(definition)
     memory.assign_slots(definition)

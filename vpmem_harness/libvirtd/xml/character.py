@@ -7,6 +7,7 @@ src/conf/domain_postparse.c (virDomainDefAddConsoleCompat), src/qemu/qemu_domain
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 
 import libvirt
@@ -16,6 +17,10 @@ from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
 
 #: How many serial ports a PC has.
 ISA_PORTS = 4
+
+#: Sockets that libvirt made up itself, for this or an earlier start of a domain.
+#: Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainChrDefDropDefaultPath).
+_GENERATED = re.compile(r'^/var/lib/libvirt/qemu/channel/target/([^/]+\.)|(domain-[^/]+/)')
 
 _SERIAL_MODELS = {'isa-serial': 'isa-serial', 'usb-serial': 'usb-serial',
                   'pci-serial': 'pci-serial', 'isa-debug': 'isa-debugcon'}
@@ -63,7 +68,9 @@ def _complete_source(device: Element) -> None:
     kind = device.get('type')
     if kind == 'pty':
         drop(device, 'source')
-    if kind == 'tcp' and device.find('protocol') is None:
+    if kind != 'tcp':
+        drop(device, 'protocol')
+    elif device.find('protocol') is None:
         add(device, 'protocol', type='raw')
     if kind in ('tcp', 'unix'):
         for found in device.findall('source'):
@@ -109,7 +116,7 @@ def complete_channel(device: Element) -> None:
     if device.get('type') == 'unix':
         source = device.find('source')
         path = None if source is None else source.get('path')
-        if path is not None and '/domain-' in path and path.startswith('/var/lib/libvirt/qemu/'):
+        if path is not None and _GENERATED.search(path):
             drop(device, 'source')
 
 
@@ -137,7 +144,9 @@ def pair_console(devices: Element) -> None:
     elif serials and _target(serials[0]).get('type') in ('isa-serial',):
         devices.insert(0, _console_of(serials[0]))
     for number, console in enumerate(devices.findall('console')):
-        _target(console).set('port', str(number))
+        paired = number == 0 and serials and _target(console).get('type') == 'serial'
+        _target(console).set('port', (_target(serials[0]).get('port') or '0') if paired
+                             else str(number))
 
 
 def _console_of(serial: Element) -> Element:

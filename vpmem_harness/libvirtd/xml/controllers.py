@@ -60,8 +60,19 @@ def _complete(controller: Element, definition: Definition) -> None:
     kind, model = controller.get('type'), controller.get('model')
     if kind == 'scsi' and model in (None, 'auto'):
         controller.set('model', 'lsilogic')
+    elif kind == 'usb' and model in _MASTER_PORTS and controller.find('master') is None:
+        add(controller, 'master', startport=_MASTER_PORTS[model])
     elif kind == 'usb' and model is None:
         controller.set('model', 'piix3-uhci')
+
+
+#: The ports of a USB 2 controller that each of its companions begins with.
+_MASTER_PORTS = {'ich9-uhci1': 0, 'ich9-uhci2': 2, 'ich9-uhci3': 4}
+
+
+def _leads(controller: Element) -> bool:
+    """A USB 2 controller stands before its companions."""
+    return controller.get('model') == 'ich9-ehci1'
 
 
 def sort(devices: Element) -> None:
@@ -74,7 +85,9 @@ def sort(devices: Element) -> None:
         same = [place for place, other in enumerate(ordered)
                 if other.get('type') == controller.get('type')]
         index = int(controller.get('index', '0'))
-        after = [place for place in same if int(ordered[place].get('index', '0')) <= index]
+        after = [place for place in same if int(ordered[place].get('index', '0')) <= index
+                 and not (_leads(controller)
+                          and int(ordered[place].get('index', '0')) == index)]
         if after:
             ordered.insert(after[-1] + 1, controller)
         elif same:

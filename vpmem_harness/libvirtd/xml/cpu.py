@@ -98,6 +98,9 @@ def complete(definition: Definition) -> None:
         cpu.set('check', cpu.get('check') or 'none')
         if mode == 'host-passthrough' and cpu.get('migratable') is None:
             cpu.set('migratable', 'on')
+    named = cpu.find('model')
+    if named is not None and not named.text:
+        cpu.remove(named)
     topology = cpu.find('topology')
     if topology is not None and topology.get('dies') is None:
         topology.set('dies', '1')

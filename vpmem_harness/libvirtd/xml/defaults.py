@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import bad_xml
+from vpmem_harness.libvirtd.errors import bad_xml, unsupported
+from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import add, drop
+from vpmem_harness.libvirtd.xml.etree import add, drop, unset
 from vpmem_harness.libvirtd.xml.host import MACHINE_ALIASES
 
 #: A graphics card's memory in KiB by model, unless the client says otherwise.
@@ -31,9 +32,16 @@ def complete_os(definition: Definition) -> None:
         return
     machine = kind.get('machine') or 'pc'
     kind.set('machine', MACHINE_ALIASES.get(machine, machine))
-    if not root.findall('os/boot') and not any(
-            device.find('boot') is not None for device in definition.devices):
+    ordered = any(device.find('boot') is not None for device in definition.devices)
+    if root.findall('os/boot') and ordered:
+        raise unsupported('per-device boot elements cannot be used together with os/boot '
+                          'elements', domain=libvirt.VIR_FROM_DOMAIN)
+    if not root.findall('os/boot') and not ordered:
         add(os, 'boot', dev='hd')
+    menu = os.find('bootmenu')
+    if menu is not None and menu.get('enable') == 'no':
+        unset(menu, 'timeout')
+    _complete_firmware(definition)
     vcpu = root.find('vcpu')
     if vcpu is None:
         vcpu = add(root, 'vcpu', 1)
@@ -44,6 +52,49 @@ def complete_os(definition: Definition) -> None:
         vcpu.set('placement', 'auto' if automatic and not vcpu.get('cpuset') else 'static')
     if vcpu.get('current') == vcpu.text:
         del vcpu.attrib['current']
+
+
+def _complete_firmware(definition: Definition) -> None:
+    loader, nvram = definition.root.find('os/loader'), definition.root.find('os/nvram')
+    os = definition.root.find('os')
+    if loader is None or os is None or not loader.text:
+        return
+    if loader.get('type') is None:
+        loader.set('type', 'rom')
+    if loader.get('type') != 'pflash' or loader.get('readonly') != 'yes' \
+            or loader.get('stateless') == 'yes':
+        return
+    path = f'/var/lib/libvirt/qemu/nvram/{definition.name}_VARS.fd'
+    if nvram is None:
+        add(os, 'nvram', path)
+    elif not nvram.text and not len(nvram):
+        nvram.text = path
+
+
+def complete_memory_placement(definition: Definition) -> None:
+    """Write sets of CPUs and nodes, and sizes of pages, as libvirt does."""
+    root = definition.root
+    for path, name in _SETS:
+        for found in root.findall(path):
+            numbered = numbers.bitmap(found.get(name) or '')
+            if numbered:
+                found.set(name, numbers.format_bitmap(numbered))
+    tune, vcpu = root.find('numatune/memory'), root.find('vcpu')
+    if tune is not None and tune.get('nodeset') is None and vcpu is not None \
+            and vcpu.get('placement') == 'auto':
+        tune.set('placement', 'auto')
+    for page in root.findall('memoryBacking/hugepages/page'):
+        page.set('size', str(numbers.kib_attribute(page, 'size', 'unit')))
+        page.set('unit', 'KiB')
+    tseg = root.find('features/smm/tseg')
+    if tseg is not None and tseg.get('unit') is None:
+        tseg.set('unit', 'MiB')
+
+
+#: Where sets of CPUs and nodes stand.
+_SETS = (('vcpu', 'cpuset'), ('cputune/vcpupin', 'cpuset'), ('cputune/emulatorpin', 'cpuset'),
+         ('cputune/iothreadpin', 'cpuset'), ('numatune/memory', 'nodeset'),
+         ('numatune/memnode', 'nodeset'), ('memoryBacking/hugepages/page', 'nodeset'))
 
 
 def complete_lifecycle(definition: Definition) -> None:
@@ -99,26 +150,31 @@ def _add_audio(definition: Definition) -> None:
     kinds = [graphics.get('type') for graphics in devices.findall('graphics')]
     if 'spice' in kinds:
         add(devices, 'audio', id=1, type='spice')
-    elif 'sdl' in kinds:
-        add(devices, 'audio', id=1, type='sdl')
-    else:
+    elif 'vnc' in kinds or not kinds:
         add(devices, 'audio', id=1, type='none')
 
 
 def complete_video(definition: Definition) -> None:
     """Give each graphics card its memory, and graphics a card to show."""
     devices = definition.devices
-    shown = [graphics for graphics in devices.findall('graphics')
-             if graphics.get('type') != 'egl-headless']
-    if shown and devices.find('video') is None:
+    if devices.find('graphics') is not None and devices.find('video') is None:
         add(devices, 'video')
+    for video in devices.findall('video'):
+        model = video.find('model')
+        if model is not None and model.get('primary') == 'yes':
+            devices.remove(video)
+            first = devices.find('video')
+            if first is None:
+                devices.append(video)
+            else:
+                first.addprevious(video)
+            break
     for number, video in enumerate(devices.findall('video')):
         model = video.find('model')
         if model is None:
             model = add(video, 'model')
         if model.get('type') is None:
-            model.set('type', 'qxl' if any(
-                graphics.get('type') == 'spice' for graphics in shown) else 'cirrus')
+            model.set('type', 'cirrus')
         if model.get('type') == 'none':
             drop(video, 'address')
             continue
@@ -127,3 +183,5 @@ def complete_video(definition: Definition) -> None:
                 model.set(key, value)
         if number == 0:
             model.set('primary', 'yes')
+        else:
+            unset(model, 'primary')

@@ -24,9 +24,9 @@ devices
       format type
         metadata_cache
           max_size unit
-      source file dev dir protocol name query tls tlsHostname pool volume mode index [optional]
+      source file fdgroup dev dir protocol name query tls tlsHostname pool volume mode \
+          index [optional]
         &storage_source
-      backingStore [any]
     backenddomain name
     geometry cyls heads secs trans
     blockio logical_block_size physical_block_size
@@ -78,9 +78,9 @@ devices
     driver type format wrpolicy queue name iommu ats packed page_per_vq [optional]
     binary path xattr
       cache mode
+      lock posix flock
       sandbox mode
       thread_pool size
-      lock posix flock
     source dir file dev name usage units pool volume socket
     target dir
     readonly
@@ -89,7 +89,7 @@ devices
     space_soft_limit unit
   interface type managed trustGuestRxFilters
     mac address type check
-    source network portgroup portid bridge dev mode address port type path name switchid \\
+    source network portgroup portid bridge type path dev mode address port name switchid \
         portgroupid connectionid [optional]
       reconnect enabled timeout
       local address port
@@ -109,6 +109,7 @@ devices
     ip address family prefix peer
     route family address netmask prefix gateway metric
     script path
+    downscript path
     backenddomain name
     target dev managed
     guest dev actual
@@ -153,7 +154,7 @@ devices
     &info
   input type bus model
     driver iommu ats packed page_per_vq
-    source evdev dev grab repeat grabToggle
+    source evdev dev grab grabToggle repeat
     &info
   tpm model
     backend type version persistent_state
@@ -169,7 +170,6 @@ devices
   graphics type port tlsPort autoport websocket listen socket keymap sharePolicy \\
       powerControl passwd passwdValidTo connected display xauth fullscreen defaultMode p2p \\
       address replaceUser multiUser
-    gl enable rendernode
     listen type address network socket fromConfig
     channel name mode
     image compression
@@ -180,12 +180,13 @@ devices
     mouse mode
     clipboard copypaste
     filetransfer enable
+    gl enable rendernode
     audio id
   sound model
     codec type
     audio id
     &info
-  audio id type timerPeriod driver serverName runtimeDir dev path
+  audio id type timerPeriod driver serverName runtimeDir dev path tryMMap exclusive dspPolicy
     input [any]
     output [any]
   video
@@ -199,8 +200,8 @@ devices
     source protocol name wwpn writeFiltering startupPolicy guestReset missing
       vendor id
       product id
-      address uuid domain bus slot function type device port target unit
       adapter name
+      address uuid domain bus slot function type device port target unit
       host name port transport socket
       auth username
         secret type usage uuid
@@ -226,8 +227,8 @@ devices
     &info
   memballoon model autodeflate freePageReporting
     stats period
-    driver iommu ats packed page_per_vq
     &info
+    driver iommu ats packed page_per_vq
   rng model
     rate bytes period
     backend model type

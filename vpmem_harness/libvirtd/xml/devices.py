@@ -77,8 +77,9 @@ def complete_device(device: Element, definition: Definition, host: XmlHost) -> N
 def _input(device: Element) -> None:
     if device.get('bus') is None:
         plain = device.get('type') in ('mouse', 'keyboard')
-        device.set('bus', 'ps2' if plain else
-                   'virtio' if device.get('type') in ('passthrough', 'evdev') else 'usb')
+        if device.get('type') != 'evdev':
+            device.set('bus', 'ps2' if plain else
+                       'virtio' if device.get('type') == 'passthrough' else 'usb')
 
 
 def _rng(device: Element) -> None:
@@ -139,6 +140,9 @@ def _filesystem(device: Element) -> None:
     if device.get('type') is None:
         device.set('type', 'mount')
     source = device.find('source')
+    for mode in ('fmode', 'dmode'):
+        if device.get(mode) is not None:
+            device.set(mode, device.get(mode, '').zfill(4))
     if device.get('accessmode') is None and (source is None or source.get('socket') is None):
         device.set('accessmode', 'passthrough')
 

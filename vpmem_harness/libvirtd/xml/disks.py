@@ -82,8 +82,18 @@ def _needs_index(bus: str | None) -> bool:
 def complete(disk: Element, definition: Definition) -> None:
     """Settle what a disk leaves open: its type, driver, bus and address."""
     source = disk.find('source')
-    if disk.get('type') is None:
+    for found in disk.iter('source', 'backingStore'):
+        unset(found, 'index')
+    empty = source is None or not source.attrib
+    if disk.get('type') is None or (empty and disk.get('type') in ('network', 'volume')):
         disk.set('type', 'file')
+    if disk.get('type') == 'vhostuser' and disk.get('snapshot') is None:
+        disk.set('snapshot', 'no')
+    for encryption in disk.iter('encryption'):
+        if encryption.get('engine') is None:
+            encryption.set('engine', 'qemu')
+    for network in disk.iter('source'):
+        _complete_network(network)
     if disk.get('device') is None:
         disk.set('device', 'disk')
     driver = disk.find('driver')
@@ -98,19 +108,36 @@ def complete(disk: Element, definition: Definition) -> None:
     readonly = disk.find('readonly') is not None
     if disk.get('snapshot') == 'no' and readonly:
         unset(disk, 'snapshot')
-    found = disk.find('target')
-    if found is None:
+    goal = disk.find('target')
+    if goal is None:
         return
-    if found.get('bus') is None:
-        prefix = (_NAME.match(found.get('dev', '')) or ['', ''])[1]
+    if goal.get('bus') is None:
+        prefix = (_NAME.match(goal.get('dev', '')) or ['', ''])[1]
         floppy = disk.get('device') == 'floppy'
-        found.set('bus', 'fdc' if floppy else _BUS_OF_NAME.get(prefix, 'ide'))
-    if disk.get('device') in ('disk', 'lun') or found.get('tray') == 'closed':
-        unset(found, 'tray')
+        goal.set('bus', 'fdc' if floppy else _BUS_OF_NAME.get(prefix, 'ide'))
+    if disk.get('device') in ('disk', 'lun') or goal.get('tray') == 'closed':
+        unset(goal, 'tray')
     if source is not None and source.get('startupPolicy') == 'default':
         unset(source, 'startupPolicy')
     if not _has_address(disk):
         _place(disk, definition)
+
+
+#: The ports of storage that is reached over the network.
+_PORTS = {'nbd': '10809', 'gluster': '24007', 'iscsi': '3260', 'http': '80', 'https': '443',
+          'ftp': '21', 'ftps': '990', 'tftp': '69', 'ssh': '22', 'sheepdog': '7000'}
+
+
+def _complete_network(source: Element) -> None:
+    protocol = source.get('protocol')
+    if protocol is None:
+        return
+    for host in source.findall('host'):
+        if host.get('name') and host.get('port') is None and protocol in _PORTS \
+                and host.get('transport') in (None, 'tcp'):
+            host.set('port', _PORTS[protocol])
+    if protocol == 'iscsi' and source.get('name') and '/' not in source.get('name', ''):
+        source.set('name', f"{source.get('name')}/0")
 
 
 def _has_address(disk: Element) -> bool:

@@ -123,6 +123,9 @@ def _complete(definition: Definition, host: XmlHost) -> None:
         found = root.find('uuid')
         if found is not None:
             found.text = str(uuids.UUID((found.text or '').strip()))
+    genid = root.find('genid')
+    if genid is not None and not genid.text:
+        genid.text = randomness.uuid()
     os_type = root.find('os/type')
     if os_type is not None and not os_type.get('arch'):
         os_type.set('arch', host.hardware.arch)
@@ -143,6 +146,7 @@ def _complete(definition: Definition, host: XmlHost) -> None:
     devices.complete(definition, host)
     memory.complete_sizes(definition)
     defaults.complete_lifecycle(definition)
+    defaults.complete_memory_placement(definition)
     controllers.add_implicit(definition)
     defaults.complete_video(definition)
     addresses.assign(definition)

@@ -108,9 +108,10 @@ domain type id
     initdir
     inituser
     initgroup
-    loader readonly type secure stateless
+    loader readonly secure type stateless
     nvram type template format
-      &storage_source
+      source file dev protocol name query tls tlsHostname pool volume mode startupPolicy index
+        &storage_source
     kernel
     initrd
     cmdline
@@ -164,6 +165,7 @@ domain type id
     gic version
     smm state
       tseg unit
+    ioapic driver
     capabilities policy
     hpt resizing
       maxpagesize unit
@@ -224,9 +226,11 @@ domain type id
 
 
 def _with_namespace(layout: Layout) -> Layout:
-    for name in ('commandline', 'override', 'capabilities', 'deprecation'):
+    for name in ('capabilities', 'commandline', 'override', 'deprecation'):
         tag = f'{{{QEMU_NAMESPACE}}}{name}'
         layout.children[tag] = Layout(tag, marks=frozenset({'any'}))
+    behind = layout.children['devices'].children['disk'].children['backingStore']
+    behind.children['backingStore'] = behind
     return layout
 
 

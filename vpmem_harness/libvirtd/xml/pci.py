@@ -21,7 +21,7 @@ _BUSES: dict[str, tuple[frozenset[str], int, int]] = {
     'pci-root': (frozenset({'pci', 'pci-bridge'}), 1, 31),
     'pci-bridge': (frozenset({'pci', 'pci-bridge'}), 1, 31),
     'pcie-to-pci-bridge': (frozenset({'pci', 'pci-bridge'}), 1, 31),
-    'dmi-to-pci-bridge': (frozenset(), 0, 31),
+    'dmi-to-pci-bridge': (frozenset({'pci-bridge'}), 0, 31),
     'pcie-root': (frozenset({'pcie-root-port', 'dmi-to-pci-bridge', 'pcie-integrated'}), 1, 31),
     'pcie-root-port': (frozenset({'pcie', 'pcie-to-pci-bridge'}), 0, 0),
     'pcie-switch-downstream-port': (frozenset({'pcie', 'pcie-to-pci-bridge'}), 0, 0),
@@ -297,7 +297,9 @@ def chipset_places(definition: Definition) -> list[tuple[Element, Address]]:
         place(bridge, (0, 0x1e, 0))
         for sound in devices.findall("sound[@model='ich9']")[:1]:
             place(sound, (0, 0x1b, 0))
-        place(devices.find("controller[@type='usb'][@model='ich9-uhci1']"), (0, 0x1d, 0))
+        usb2 = devices.findall("controller[@type='usb'][@model='ich9-uhci1']")
+        for companion, number in zip(usb2, (0x1d, 0x1a), strict=False):
+            place(companion, (0, number, 0))
     else:
         place(devices.find("controller[@type='ide'][@index='0']"), (0, 1, 1))
         usb = devices.find("controller[@type='usb'][@index='0']")
@@ -349,7 +351,7 @@ def _mark_multifunction(definition: Definition) -> None:
             several.add((bus, slot))
     for bus, slot in several:
         address = found.get((bus, slot, 0))
-        if address is not None:
+        if address is not None and address.get('multifunction') is None:
             address.set('multifunction', 'on')
 
 

@@ -72,5 +72,13 @@ def _devices(devices: Element) -> list[Element]:
     found += [device for device in devices.findall('hostdev') if device.get('type') == 'usb']
     found += [device for device in devices.findall('sound') if device.get('model') == 'usb']
     found += [device for device in devices.findall('input') if device.get('bus') == 'usb']
+    found += devices.findall("controller[@type='ccid']")
     found += [device for device in devices.findall('redirdev') if device.get('bus') == 'usb']
     return found
+
+
+def assign_smartcards(definition: Definition) -> None:
+    """Put each smart card into the reader, which is a USB device."""
+    for number, card in enumerate(definition.devices.findall('smartcard')):
+        if card.find('address') is None:
+            add(card, 'address', type='ccid', controller=0, slot=number)
