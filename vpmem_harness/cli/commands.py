@@ -7,6 +7,16 @@ import importlib
 from cliff import command, commandmanager
 
 
+class Command(command.Command):
+    """A command, as cliff has it, but for hooks of other packages: it has none.
+
+    Looking for them would take a while, and leave a cache in the user's home directory.
+    """
+
+    def _load_hooks(self) -> None:
+        self._hooks = []
+
+
 class LazyCommand(commandmanager.EntryPointWrapper):
     """A command that is imported when it is run.
 

@@ -6,9 +6,8 @@ import argparse
 import shlex
 import sys
 
-from cliff import command
-
 from vpmem_harness import fixtures
+from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.tables import table
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.pmem import spec
@@ -18,7 +17,7 @@ from vpmem_harness.pmem.recorded import sample_listing
 PMEM_CLASS = spec.resource_class('')
 
 
-class Demo(command.Command):
+class Demo(Command):
     """Boot, exhaust, delete, resize and revert servers on two simulated hosts.
 
     One host holds what was recorded on a real machine, the other one what is drawn from a seed;

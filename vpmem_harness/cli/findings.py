@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import textwrap
 
-from cliff import command
-
 from vpmem_harness import findings
+from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import InvalidInputError
 
 
-class Findings(command.Command):
+class Findings(Command):
     """Run a short scenario for each known defect, on simulated hosts.
 
     The first line of each begins with ``AFFECTED`` or ``not affected``; what a tenant or an

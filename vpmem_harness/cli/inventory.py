@@ -6,16 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from cliff import command
-
 from vpmem_harness import conf
+from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import nova_labels
 from vpmem_harness.pmem.choice import choose
 from vpmem_harness.randomness import Randomness
 
 
-class Inventory(command.Command):
+class Inventory(Command):
     """Print what persistent memory a host holds, as ``ndctl list -X`` would.
 
     The inventory is random unless --pmem, --dimm or --listing says what there is. The listing goes

@@ -7,15 +7,14 @@ import os
 import socket
 from pathlib import Path
 
-from cliff import command
-
+from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import processes
 from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.host.layout import Layout
 
 
-class Reboot(command.Command):
+class Reboot(Command):
     """Restart a simulated machine, within vpmem-harness run.
 
     Its domains are gone from the running ones, its clients lose their connections, and the

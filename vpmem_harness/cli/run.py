@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from cliff import command
-
 from vpmem_harness import conf, safelog
+from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import processes
 from vpmem_harness.host.layout import runtime_directory
@@ -30,7 +29,7 @@ REAL_NVDIMMS = Path('/sys/bus/nd/devices')
 HOSTS_LIMIT = 1000
 
 
-class Run(command.Command):
+class Run(Command):
     """Run a command against simulated hosts.
 
     The first host's ndctl, daxctl and daxio are first on the command's PATH, and

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import subprocess
 import sys
 
@@ -98,3 +99,15 @@ class AppTest(testtools.TestCase):
         printed = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True,
                                  text=True).stdout
         self.assertEqual('[]', printed.splitlines()[-1])
+
+
+class FootprintTest(testtools.TestCase):
+
+    def test_home_directory_is_left_alone(self):
+        """A command leaves nothing in the home of its user."""
+        home = self.useFixture(TempDir()).path
+        environment = {**os.environ, 'HOME': home}
+        environment.pop('XDG_CACHE_HOME', None)
+        subprocess.run([sys.executable, '-m', 'vpmem_harness.cli', 'inventory', '--seed', '1'],
+                       env=environment, check=True, capture_output=True)
+        self.assertEqual([], os.listdir(home))
