@@ -1,0 +1,75 @@
+"""Hosts and clouds leave nothing behind, also when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import fixtures
+import libvirt
+import testtools
+
+from vpmem_harness.fixtures import CloudFixture, HostFixture, NothingLeftFixture
+from vpmem_harness.randomness import Randomness
+
+DOMAIN = """<domain type='qemu'><name>one</name><uuid>{uuid}</uuid><memory unit='MiB'>64</memory>
+<os><type arch='x86_64'>hvm</type></os></domain>"""
+
+
+class NothingLeftTest(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        # What is made once for the whole process (libvirt's library, caches) is made before.
+        with HostFixture(pmem='A:1x1GiB') as host:
+            host.connection.getHostname()
+        self.useFixture(NothingLeftFixture(ignore=['/dev/urandom']))
+
+    def test_a_cloud(self):
+        """Boot, resize, fail and delete on two hosts."""
+        with CloudFixture(hosts=2, pmem='SMALL:2x1GiB,LARGE:1x2GiB') as cloud:
+            server = cloud.boot(pmem='SMALL')
+            server.resize(pmem='LARGE').confirm_resize()
+            cloud.boot(pmem='LARGE,LARGE', expect='ERROR')
+            server.delete()
+
+    def test_a_cloud_that_is_left_as_it_is(self):
+        """Servers that run when their test ends, and one that is being resized."""
+        with CloudFixture(hosts=2, pmem='SMALL:2x1GiB,LARGE:1x2GiB') as cloud:
+            cloud.boot(pmem='SMALL')
+            cloud.boot(pmem='SMALL').resize(pmem='LARGE')
+
+    def test_clients_and_tools(self):
+        """A client of its own with an event callback, and a tool as a process."""
+        with HostFixture(pmem='A:1x1GiB') as host:
+            connection = libvirt.open(host.uri)
+            connection.defineXML(DOMAIN.format(uuid=Randomness().uuid())).create()
+            subprocess.run(['ndctl', 'list'], env=host.env, check=True, stdout=subprocess.DEVNULL)
+            connection.close()
+
+    def test_a_client_that_still_holds_on(self):
+        """A connection that its test has forgotten does not keep the host's own things alive."""
+        with HostFixture(pmem='A:1x1GiB') as host:
+            connection = libvirt.open(host.uri)
+        self.assertRaises(libvirt.libvirtError, connection.getHostname)
+        connection.close()
+
+    def test_set_up_that_fails_half_way(self):
+        """The host that was up already goes again when the second one cannot come up."""
+        taken = fixtures.MonkeyPatch(
+            'vpmem_harness.host.machine.Host.start', lambda host: host.nowhere)
+        with HostFixture(pmem='A:1x1GiB'), taken:
+            self.assertRaises(fixtures.MultipleExceptions, CloudFixture(hosts=2).setUp)
+
+    def test_command_that_is_killed(self):
+        """SIGTERM to run leaves neither hosts nor the command."""
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'vpmem_harness.cli', 'run', '--pmem', 'A:1x1GiB', '--', 'sh',
+             '-c', 'echo $$; exec sleep 600'], stdout=subprocess.PIPE, text=True)
+        with process:
+            command = int(process.stdout.readline())
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+        self.assertFalse(os.path.exists(f'/proc/{command}'))
