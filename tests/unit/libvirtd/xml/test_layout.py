@@ -1,0 +1,68 @@
+"""A layout drops what it does not name and orders what it does."""
+
+from __future__ import annotations
+
+import testtools
+from lxml import etree
+
+from vpmem_harness.libvirtd.xml import etree as xml
+from vpmem_harness.libvirtd.xml import layout
+
+DISK = """
+disk type device
+  driver name type [optional]
+  source file \\
+      dev
+  size [kib]
+  kept [any]
+  &info
+"""
+INFO = """
+alias name
+address type slot
+"""
+
+
+class TestLayout(testtools.TestCase):
+
+    def apply(self, text):
+        """The canonical form of ``text``."""
+        read = layout.read(DISK, {'info': INFO})
+        parser = etree.XMLParser(remove_blank_text=True)
+        return xml.serialize(read.apply(etree.fromstring(text, parser)))
+
+    def test_order(self):
+        """Elements and attributes come in the layout's order."""
+        self.assertEqual(
+            "<disk type='file' device='disk'>\n  <source file='a'/>\n  <alias name='b'/>\n"
+            '</disk>\n',
+            self.apply("<disk device='disk' type='file'><alias name='b'/><source file='a'/>"
+                       '</disk>'))
+
+    def test_unknown_is_dropped(self):
+        """What libvirt does not know it does not keep."""
+        self.assertEqual("<disk type='file'/>\n",
+                         self.apply("<disk type='file' colour='red'><wings/></disk>"))
+
+    def test_empty_optional_is_dropped(self):
+        """An element that says nothing is left out where libvirt leaves it out."""
+        self.assertEqual('<disk/>\n', self.apply('<disk><driver/></disk>'))
+
+    def test_sizes_are_in_kib(self):
+        """A size is written in KiB, rounded up."""
+        self.assertEqual("<disk>\n  <size unit='KiB'>2</size>\n</disk>\n",
+                         self.apply("<disk><size unit='bytes'>1025</size></disk>"))
+
+    def test_any_content_is_kept(self):
+        """What is the client's own is kept as it is."""
+        self.assertEqual("<disk>\n  <kept x='1'>\n    <b/>\n    <a/>\n  </kept>\n</disk>\n",
+                         self.apply("<disk><kept x='1'><b/><a/></kept></disk>"))
+
+    def test_continued_line(self):
+        """A line that ends in a backslash goes on in the next."""
+        self.assertEqual("<disk>\n  <source dev='x'/>\n</disk>\n",
+                         self.apply("<disk><source dev='x'/></disk>"))
+
+    def test_one_root(self):
+        """A layout describes one element."""
+        self.assertRaises(ValueError, layout.read, 'a\nb')

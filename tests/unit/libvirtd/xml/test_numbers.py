@@ -1,0 +1,68 @@
+"""Numbers in XML are read as libvirt reads them."""
+
+from __future__ import annotations
+
+import testtools
+from lxml import etree
+
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.xml import numbers
+
+
+class TestSizes(testtools.TestCase):
+
+    def read(self, text, required=True):
+        """The size in KiB of the element in ``text``."""
+        return numbers.kib(etree.fromstring(f'<x>{text}</x>'), './size', required=required)
+
+    def assert_refused(self, message, text):
+        """The size is refused with that message."""
+        error = self.assertRaises(LibvirtError, self.read, text)
+        self.assertEqual(message, error.message)
+
+    def test_default_unit(self):
+        """A size without a unit is in KiB."""
+        self.assertEqual(2048, self.read('<size>2048</size>'))
+
+    def test_units(self):
+        """Units of 1024 and of 1000 are known, in either case."""
+        self.assertEqual([1024, 977, 1048576, 1, 3], [
+            self.read(f"<size unit='{unit}'>{number}</size>") for unit, number in
+            (('MiB', 1), ('mb', 1), ('g', 1), ('b', 1), ('KIB', 3))])
+
+    def test_missing(self):
+        """A size that must be there is an error when it is not, and 0 otherwise."""
+        self.assert_refused("XML error: missing element or attribute './size'", '')
+        self.assertEqual(0, self.read('', required=False))
+
+    def test_not_a_number(self):
+        """A word is no size, nor is a negative number or a fraction."""
+        for text in ('big', '-1', '1.5', '0x10', '1 '):
+            self.assert_refused(
+                f"XML error: Invalid value '{text}' for element or attribute './size'",
+                f'<size>{text}</size>')
+
+    def test_unknown_unit(self):
+        """A unit that there is not is an error of the argument."""
+        self.assert_refused("invalid argument: unknown suffix 'foo'",
+                            "<size unit='foo'>1</size>")
+
+    def test_too_large(self):
+        """A size beyond 2**63 bytes is an overflow."""
+        self.assert_refused('numerical overflow: value too large: 16EiB',
+                            "<size unit='EiB'>16</size>")
+
+
+class TestBitmaps(testtools.TestCase):
+
+    def test_ranges(self):
+        """Ranges and single numbers are joined, exceptions taken out."""
+        self.assertEqual({0, 1, 3, 8}, numbers.bitmap('0-3,^2,8'))
+
+    def test_malformed(self):
+        """What is no set is None."""
+        self.assertEqual([None] * 3, [numbers.bitmap(text) for text in ('x', '3-1', '1,,2')])
+
+    def test_canonical(self):
+        """A set is written with ranges as long as they get."""
+        self.assertEqual('0-2,5', numbers.format_bitmap({0, 1, 2, 5}))
