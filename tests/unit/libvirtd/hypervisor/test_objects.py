@@ -1,0 +1,205 @@
+"""Secrets, networks, storage and node devices are what clients look for."""
+
+from __future__ import annotations
+
+import uuid as uuids
+
+import libvirt
+import testtools
+from lxml import etree
+
+from tests.unit.libvirtd.hypervisor import hosts
+from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
+from vpmem_harness.libvirtd.hypervisor.node_devices import MdevType, PciDevice
+from vpmem_harness.libvirtd.xml import schema
+from vpmem_harness.randomness import Randomness
+
+DEFINITION = """<secret ephemeral='no' private='{private}'>
+<usage type='vtpm'><name>{name}</name></usage></secret>"""
+MDEV = """<device><parent>pci_0000_3b_00_0</parent><capability type='mdev'><type id='t-1'/>
+</capability></device>"""
+
+
+class ObjectCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        card = PciDevice((0, 0x3b, 0, 0), (0x10de, 'Vendor'), (0x1eb8, 'Card'),
+                         mdev_types=(MdevType('t-1', 'Type 1', 2),))
+        network = PciDevice((0, 0x18, 0, 0), (0x8086, 'Vendor'), (0x1572, 'Network card'),
+                            interface=('eth0', hosts.MAC))
+        self.host = hosts.recorded_host(
+            hardware=Hardware(Hardware.uniform().cells, pci=(card, network)))
+        self.connection = self.host.connect()
+        self.recorder = hosts.Recorder(self.connection)
+
+    def assert_fits(self, text, name):
+        """A document fits libvirt's schema, where that is installed."""
+        relaxng = schema.load(name)
+        if relaxng is not None and not relaxng.validate(etree.fromstring(text)):
+            self.fail(f'{relaxng.error_log}\n{text}')
+
+    def assert_refused(self, message, call, *arguments):
+        """A call is refused with that message."""
+        error = hosts.refusal(call, *arguments)
+        self.assertEqual(message, None if error is None else error.message)
+
+
+class TestSecrets(ObjectCase):
+
+    def define(self, name='one', private='no'):
+        """A secret for a TPM."""
+        return self.connection.secret_define_xml(DEFINITION.format(name=name, private=private), 0)
+
+    def test_value(self):
+        """What was set is what is told."""
+        secret = self.define()
+        self.connection.secret_set_value(secret, b'hidden', 0)
+        self.assertEqual(b'hidden', self.connection.secret_get_value(secret, 0))
+
+    def test_private_value(self):
+        """The value of a private secret is not told to clients."""
+        secret = self.define(private='yes')
+        self.connection.secret_set_value(secret, b'hidden', 0)
+        self.assert_refused('Invalid secret: secret is private',
+                            self.connection.secret_get_value, secret, 0)
+
+    def test_no_value(self):
+        """A secret without a value says so."""
+        secret = self.define()
+        self.assert_refused(
+            f"Secret not found: secret '{secret.uuid_text}' does not have a value",
+            self.connection.secret_get_value, secret, 0)
+
+    def test_document_has_no_value(self):
+        """The value stands in no document and no repr."""
+        secret = self.define()
+        self.connection.secret_set_value(secret, b'hidden', 0)
+        text = self.connection.secret_get_xml_desc(secret, 0)
+        self.assert_fits(text, 'secret.rng')
+        self.assertNotIn('hidden', text + repr(secret))
+
+    def test_lookup_by_usage(self):
+        """A secret is found by what it is for."""
+        secret = self.define('two')
+        self.assertIs(secret, self.connection.secret_lookup_by_usage(
+            libvirt.VIR_SECRET_USAGE_TYPE_VTPM, 'two'))
+        self.assert_refused("Secret not found: no secret with matching usage 'three'",
+                            self.connection.secret_lookup_by_usage,
+                            libvirt.VIR_SECRET_USAGE_TYPE_VTPM, 'three')
+
+    def test_events(self):
+        """A definition and a new value are told."""
+        for event in (libvirt.VIR_SECRET_EVENT_ID_LIFECYCLE,
+                      libvirt.VIR_SECRET_EVENT_ID_VALUE_CHANGED):
+            self.connection.connect_secret_event_register_any(event, None)
+        self.connection.secret_set_value(self.define(), b'hidden', 0)
+        self.assertEqual(['secret_event_lifecycle', 'secret_event_value_changed'],
+                         [message[0] for message in self.recorder.messages])
+
+
+class TestNetworksAndPools(ObjectCase):
+
+    def test_default_network(self):
+        """libvirt's own network is there, active and persistent."""
+        [network] = self.connection.connect_list_all_networks(1, 0)
+        self.assertEqual('default', network.name)
+        self.assert_fits(self.connection.network_get_xml_desc(network, 0), 'network.rng')
+
+    def test_unknown_network(self):
+        """A network that there is not is an error."""
+        uuid = Randomness(9).uuid()
+        self.assert_refused(f"Network not found: no network with matching uuid '{uuid}'",
+                            self.connection.network_lookup_by_uuid, uuids.UUID(uuid).bytes)
+
+    def test_default_pool(self):
+        """libvirt's own pool is there, with room in it."""
+        pool = self.connection.storage_pool_lookup_by_name('default')
+        state, capacity, allocation, available = self.connection.storage_pool_get_info(pool)
+        self.assertEqual(libvirt.VIR_STORAGE_POOL_RUNNING, state)
+        self.assertEqual(capacity, allocation + available)
+        self.assert_fits(self.connection.storage_pool_get_xml_desc(pool, 0), 'storagepool.rng')
+
+
+class TestNodeDevices(ObjectCase):
+
+    def names(self, flags=0):
+        """The names of the devices that fit the filters."""
+        return [device.name
+                for device in self.connection.connect_list_all_node_devices(1, flags)]
+
+    def test_devices(self):
+        """The host itself, its PCI devices and their interfaces are listed."""
+        self.assertEqual(
+            ['computer', 'pci_0000_3b_00_0', 'pci_0000_18_00_0',
+             f"net_eth0_{hosts.MAC.replace(':', '_')}"], self.names())
+
+    def test_documents_fit_the_schema(self):
+        """Each device's document fits libvirt's schema."""
+        self.connection.node_device_create_xml(MDEV, 0)
+        for name in self.names():
+            self.assert_fits(self.connection.node_device_get_xml_desc(name, 0), 'nodedev.rng')
+
+    def test_filter(self):
+        """A filter lists the devices with a capability."""
+        self.assertEqual(['pci_0000_3b_00_0'], self.names(
+            libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_MDEV_TYPES))
+
+    def test_mediated_device_takes_an_instance(self):
+        """A mediated device leaves its parent with one fewer."""
+        self.connection.node_device_create_xml(MDEV, 0)
+        self.assertIn('<availableInstances>1</availableInstances>',
+                      self.connection.node_device_get_xml_desc('pci_0000_3b_00_0', 0))
+
+    def test_no_instance_left(self):
+        """A card is split into no more devices than it can be."""
+        for _ in range(2):
+            self.connection.node_device_create_xml(MDEV, 0)
+        error = hosts.refusal(self.connection.node_device_create_xml, MDEV, 0)
+        self.assertIn('No space left on device', error.message)
+
+    def test_defined_device(self):
+        """A defined device is inactive until it is made, and survives a reboot."""
+        device = self.connection.node_device_define_xml(MDEV, 0)
+        self.assertNotIn(device.name, self.names())
+        self.connection.node_device_create(device.name, 0)
+        self.assertIn(device.name, self.names())
+        self.host.reboot()
+        self.assertEqual([device.name], self.names(
+            libvirt.VIR_CONNECT_LIST_NODE_DEVICES_INACTIVE))
+
+    def test_unknown_device(self):
+        """A device that there is not is an error."""
+        self.assert_refused(
+            "Node device not found: no node device with matching name 'pci_0000_00_00_0'",
+            self.connection.node_device_lookup_by_name, 'pci_0000_00_00_0')
+
+
+class TestHost(ObjectCase):
+
+    def test_capabilities_fit_the_schema(self):
+        """The host's capabilities fit libvirt's schema and tell of its NUMA cells."""
+        text = self.connection.connect_get_capabilities()
+        self.assert_fits(text, 'capability.rng')
+        cells = etree.fromstring(text).findall('host/topology/cells/cell')
+        self.assertEqual([str(cell.id) for cell in self.host.hardware.cells],
+                         [cell.get('id') for cell in cells])
+
+    def test_domain_capabilities_fit_the_schema(self):
+        """What a domain can have fits libvirt's schema, on both machines, emulated or not."""
+        for machine in ('pc', 'q35'):
+            for virt_type in ('kvm', 'qemu'):
+                self.assert_fits(self.connection.connect_get_domain_capabilities(
+                    None, 'x86_64', machine, virt_type, 0), 'domaincaps.rng')
+
+    def test_unknown_machine(self):
+        """A machine that QEMU does not have has no capabilities."""
+        self.assert_refused(
+            "invalid argument: the machine 'foo' is not supported by emulator "
+            "'/usr/bin/qemu-system-x86_64'", self.connection.connect_get_domain_capabilities,
+            None, 'x86_64', 'foo', 'kvm', 0)
+
+    def test_free_memory_by_cell(self):
+        """The cells' free memory adds up to the host's."""
+        cells = self.connection.node_get_cells_free_memory(0, 16)
+        self.assertEqual(self.connection.node_get_free_memory(), sum(cells))
