@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused
 from vpmem_harness.libvirtd.hypervisor import cpu_models
 from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
 from vpmem_harness.libvirtd.xml import schema
-from vpmem_harness.libvirtd.xml.etree import Element, add, element, parse, serialize
+from vpmem_harness.libvirtd.xml.etree import Element, add, element, read, serialize
 
 _CPU = libvirt.VIR_FROM_CPU
 
 
 def _read(text: str, flags: int = 0) -> Element:
-    if text.lstrip().startswith('<domainCapabilities') or '<cpu' not in text:
+    cpu = read(text, 'CPU_definition', _CPU)
+    if cpu.tag != 'cpu':
         raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
-                           'CPU structures with different types', domain=_CPU)
-    cpu = parse(text, root='cpu', document='CPU_definition', domain=libvirt.VIR_FROM_CPU)
+                           "XML does not contain expected 'cpu' element", domain=_CPU)
     if flags & libvirt.VIR_CONNECT_COMPARE_CPU_VALIDATE_XML:
         schema.check(cpu, 'cpu.rng')
     return cpu
@@ -78,7 +78,9 @@ def baseline(texts: list[str], flags: int) -> str:
         vendors.
     """
     if not texts:
-        raise bad_argument('No CPUs given', domain=_CPU)
+        raise misused('virConnectBaselineCPU', 'xmlCPUs',
+                      'xmlCPUs in virConnectBaselineCPU must not be NULL',
+                      domain=libvirt.VIR_FROM_DOMAIN)
     cpus = [_read(text) for text in texts]
     vendors = {vendor for cpu in cpus if (vendor := cpu.findtext('vendor'))}
     if len(vendors) > 1:

@@ -196,7 +196,7 @@ class BlockProcedures(Procedures):
                     size *= 1024
                 self.hypervisor.resized[disks.source_path(disk)] = size
                 return
-        raise bad_argument(f"invalid path: {path}")
+        raise bad_argument(f"disk '{path}' was not found in the domain config")
 
     @procedure
     def domain_get_block_io_tune(self, handle: DomainHandle, path: str | None, nparams: int,
@@ -209,7 +209,8 @@ class BlockProcedures(Procedures):
             if path in (disks.target(disk)[0], disks.source_path(disk)):
                 return [TypedParameter.ullong(name, int(
                     disk.findtext(f'iotune/{name}') or 0)) for name in _LIMITS]
-        raise bad_argument(f"disk '{path}' was not found in the domain config")
+        raise bad_argument(f"disk '{path}' not found in domain" if domain.active
+                           else f"disk '{path}' was not found in the domain config")
 
 
 _LIMITS = ('total_bytes_sec', 'read_bytes_sec', 'write_bytes_sec', 'total_iops_sec',

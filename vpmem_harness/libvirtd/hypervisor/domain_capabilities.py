@@ -12,6 +12,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor import cpu_models
 from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
+from vpmem_harness.libvirtd.xml.domain import ARCHITECTURES
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
 from vpmem_harness.libvirtd.xml.host import EMULATORS, MACHINE_ALIASES
 from vpmem_harness.libvirtd.xml.machines import MACHINES
@@ -69,6 +70,8 @@ def domain(hardware: Hardware, emulator: str | None, arch: str | None, machine: 
 def _resolve(hardware: Hardware, emulator: str | None, arch: str | None, machine: str | None,
              virt_type: str | None) -> tuple[str, str, str]:
     arch = arch or hardware.arch
+    if arch not in ARCHITECTURES:
+        raise bad_argument(f'unknown architecture: {arch}')
     if arch not in EMULATORS:
         raise bad_argument(f'unable to find any emulator to serve \'{arch}\' architecture')
     if emulator is not None and emulator not in EMULATORS.values():

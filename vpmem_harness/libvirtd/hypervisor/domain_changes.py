@@ -5,12 +5,20 @@ Source: libvirt 9.0.0, src/qemu/qemu_driver.c, src/conf/domain_conf.c (virDomain
 
 from __future__ import annotations
 
+import errno
 from copy import deepcopy
 
 import libvirt
 from lxml import etree as lxml
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, bad_xml, invalid, unsupported
+from vpmem_harness.libvirtd.errors import (
+    LibvirtError,
+    bad_argument,
+    bad_xml,
+    invalid,
+    system_error,
+    unsupported,
+)
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact, one
 from vpmem_harness.libvirtd.hypervisor.machine import check_active
@@ -65,7 +73,12 @@ class ChangeProcedures(Procedures):
     def domain_managed_save_remove(self, handle: DomainHandle, flags: int) -> None:
         """Forget the saved state."""
         check_flags('qemuDomainManagedSaveRemove', flags, 0)
-        self.domain(handle).managed_save = None
+        domain = self.domain(handle)
+        if domain.managed_save is None:
+            raise system_error(
+                errno.ENOENT, 'Failed to remove managed save file '
+                f"'/var/lib/libvirt/qemu/save/{domain.name}.save'")
+        domain.managed_save = None
 
     @procedure
     def domain_managed_save_get_xml_desc(self, handle: DomainHandle, flags: int) -> str:
@@ -111,7 +124,8 @@ class ChangeProcedures(Procedures):
     def domain_get_metadata(self, handle: DomainHandle, kind: int, uri: str | None,
                             flags: int) -> str:
         """A domain's description, title, or the element of a namespace."""
-        check_flags('qemuDomainGetMetadata', flags, LIVE | CONFIG)
+        check_flags('virDomainObjGetMetadata', flags, LIVE | CONFIG,
+                    domain=libvirt.VIR_FROM_DOMAIN)
         definition = one(self.domain(handle), flags)
         found: str | None = None
         if kind in _TEXTS:
@@ -119,7 +133,8 @@ class ChangeProcedures(Procedures):
         elif kind == libvirt.VIR_DOMAIN_METADATA_ELEMENT:
             element = _element(definition, uri or '')
             found = None if element is None else lxml.tostring(
-                element, encoding='unicode', with_tail=False, pretty_print=True).strip()
+                _out_of_namespace(element, uri or ''), encoding='unicode', with_tail=False,
+                pretty_print=True).strip()
         else:
             raise bad_argument(f"unknown metadata type '{kind}'", domain=libvirt.VIR_FROM_DOMAIN)
         if not found:
@@ -150,6 +165,9 @@ class ChangeProcedures(Procedures):
         domain = self.domain(handle)
         definition = one(domain, flags & (LIVE | CONFIG))
         if flags & _VCPU_GUEST:
+            if not domain.active:
+                raise bad_argument('vCPU count provided by the guest agent can only be requested '
+                                   'for live domains')
             self.hypervisor.check_agent(domain)
         return definition.max_vcpus if flags & _VCPU_MAXIMUM else definition.vcpus
 
@@ -216,6 +234,25 @@ def _in_namespace(element: Element, key: str, uri: str) -> Element:
     return rebuilt(element, {key: uri})
 
 
+def _out_of_namespace(element: Element, uri: str) -> Element:
+    """A copy of the element, with what is in it, whose names no longer are in the namespace.
+
+    Source: libvirt 9.0.0, src/util/virxml.c (virXMLExtractNamespaceXML).
+    """
+    def rebuilt(source: Element, nsmap: dict[str, str]) -> Element:
+        name = lxml.QName(source)
+        target = lxml.Element(name.localname if name.namespace == uri else source.tag,
+                              nsmap=nsmap)
+        for attribute, value in etree.attributes(source):
+            target.set(attribute, value)
+        target.text, target.tail = source.text, source.tail
+        for child in source:
+            target.append(rebuilt(child, {}))
+        return target
+    return rebuilt(element, {prefix: value for prefix, value in element.nsmap.items()
+                             if prefix is not None and value != uri})
+
+
 def _set_vcpus(domain: Domain, count: int, flags: int) -> None:
     live, config = impact(domain, flags & (LIVE | CONFIG))
     if flags & _VCPU_MAXIMUM:
@@ -225,7 +262,7 @@ def _set_vcpus(domain: Domain, count: int, flags: int) -> None:
         if config is not None:
             _set_maximum(config, count)
         return
-    for definition, what in ((config, 'persistent'), (live, 'live')):
+    for definition, what in ((live, 'live'), (config, 'persistent')):
         if definition is not None and count > definition.max_vcpus:
             raise bad_argument(
                 f'requested vcpus is greater than max allowable vcpus for the {what} domain: '

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.machine import check_active
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
@@ -30,6 +30,10 @@ class GuestProcedures(Procedures):
             return error
         raise AssertionError('no guest has an agent')
 
+    def _check_running(self, handle: DomainHandle) -> None:
+        if self.domain(handle).state != libvirt.VIR_DOMAIN_RUNNING:
+            raise invalid('domain is not running')
+
     @procedure
     def domain_fsfreeze(self, handle: DomainHandle, mountpoints: list[str], flags: int) -> int:
         """Freeze the guest's file systems."""
@@ -47,6 +51,7 @@ class GuestProcedures(Procedures):
                       flags: int) -> None:
         """Trim the guest's file systems."""
         check_flags('qemuDomainFSTrim', flags, 0)
+        self._check_running(handle)
         raise self._agent(handle)
 
     @procedure
@@ -66,6 +71,10 @@ class GuestProcedures(Procedures):
                         flags: int) -> None:
         """Set the guest's clock."""
         check_flags('qemuDomainSetTime', flags, libvirt.VIR_DOMAIN_TIME_SYNC)
+        if not self.domain(handle).active:
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                "cannot set time: qemu doesn't support rtc-reset-reinjection command")
         raise self._agent(handle)
 
     @procedure
@@ -88,6 +97,7 @@ class GuestProcedures(Procedures):
                               flags: int) -> list[object]:
         """What the guest tells of itself."""
         check_flags('qemuDomainGetGuestInfo', flags, 0)
+        self._check_running(handle)
         raise self._agent(handle)
 
     @procedure
@@ -104,6 +114,10 @@ class GuestProcedures(Procedures):
         if source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT:
             raise self._agent(handle)
         check_active(self.domain(handle))
+        if source not in (libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
+                          libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP):
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               f'Unknown IP address data source {source}')
         return []
 
     @procedure

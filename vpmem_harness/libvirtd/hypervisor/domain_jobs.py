@@ -59,6 +59,7 @@ class JobProcedures(Procedures):
     def domain_get_job_info(self, handle: DomainHandle) -> tuple[int, ...]:
         """What a domain's job has done so far."""
         domain = self.domain(handle)
+        check_active(domain)
         if domain.job is None:
             return (int(libvirt.VIR_DOMAIN_JOB_NONE),) + (0,) * 11
         return domain.job.info(self.hypervisor.clock.now())
@@ -69,6 +70,8 @@ class JobProcedures(Procedures):
         """What a domain's job has done so far, or what the last one did."""
         check_flags('qemuDomainGetJobStats', flags, _COMPLETED | _KEEP)
         domain = self.domain(handle)
+        if not flags & _COMPLETED:
+            check_active(domain)
         job = domain.last_job if flags & _COMPLETED else domain.job
         if job is None:
             return int(libvirt.VIR_DOMAIN_JOB_NONE), []

@@ -46,7 +46,7 @@ class LifecycleProcedures(Procedures):
         definition = domain_xml.parse(xml, hypervisor.xml_host, validate_schema=validate)
         if '\n' in definition.name:
             raise LibvirtError(libvirt.VIR_ERR_XML_DETAIL,
-                               "invalid char in name: '\n'", domain=libvirt.VIR_FROM_XML)
+                               'invalid char in name: \n', domain=libvirt.VIR_FROM_XML)
         domain = hypervisor.domains.find(definition.name, definition.uuid)
         detail = libvirt.VIR_DOMAIN_EVENT_DEFINED_UPDATED
         if domain is None:
@@ -120,7 +120,8 @@ class LifecycleProcedures(Procedures):
         hypervisor = self.hypervisor
         paused = bool(flags & libvirt.VIR_DOMAIN_START_PAUSED) or domain.managed_save_paused
         hypervisor.machine.start(domain, paused=paused, source=domain.managed_save,
-                                 reason=libvirt.VIR_DOMAIN_RUNNING_RESTORED)
+                                 reason=libvirt.VIR_DOMAIN_RUNNING_RESTORED,
+                                 paused_reason=libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
         domain.managed_save = None
         hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STARTED,
                                     libvirt.VIR_DOMAIN_EVENT_STARTED_RESTORED)
@@ -220,7 +221,8 @@ class LifecycleProcedures(Procedures):
         self._shut_down(self.domain(handle), flags)
 
     def _shut_down(self, domain: Domain, flags: int) -> None:
-        check_active(domain)
+        if domain.state != libvirt.VIR_DOMAIN_RUNNING:
+            raise invalid('domain is not running')
         if flags & _AGENT and not flags & _ACPI:
             self.hypervisor.check_agent(domain)
         self.hypervisor.machine.press_power_button(domain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libvirt
 
+from vpmem_harness.libvirtd.hypervisor.machine import check_active
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml import output
@@ -70,7 +71,9 @@ class QueryProcedures(Procedures):
 
     @procedure
     def domain_get_max_vcpus(self, handle: DomainHandle) -> int:
-        """How many vCPUs the domain can have."""
-        return self.domain(handle).definition.max_vcpus
+        """How many vCPUs a running domain can have."""
+        domain = self.domain(handle)
+        check_active(domain)
+        return domain.definition.max_vcpus
 
 

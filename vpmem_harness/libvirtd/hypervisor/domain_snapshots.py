@@ -17,6 +17,8 @@ from vpmem_harness.libvirtd.values import DomainHandle, SnapshotHandle
 from vpmem_harness.libvirtd.xml import disks, etree, output
 from vpmem_harness.libvirtd.xml.etree import Element, add, element
 
+#: Every filter of listings: together they are the lowest bits.
+_LIST_FLAGS = (libvirt.VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL << 1) - 1
 _FLAGS = (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE
           | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT
           | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
@@ -133,18 +135,21 @@ class SnapshotProcedures(Procedures):
     @procedure
     def domain_snapshot_num(self, handle: DomainHandle, flags: int) -> int:
         """How many snapshots a domain has."""
+        check_flags('qemuDomainSnapshotNum', flags, _LIST_FLAGS)
         return len(self.domain(handle).snapshots)
 
     @procedure
     def domain_snapshot_list_names(self, handle: DomainHandle, maximum: int,
                                    flags: int) -> list[str]:
         """The names of a domain's snapshots."""
+        check_flags('qemuDomainSnapshotListNames', flags, _LIST_FLAGS)
         return list(self.domain(handle).snapshots)
 
     @procedure
     def domain_list_all_snapshots(self, handle: DomainHandle, need_results: int,
                                   flags: int) -> list[Snapshot]:
         """A domain's snapshots."""
+        check_flags('qemuDomainListAllSnapshots', flags, _LIST_FLAGS)
         domain = self.domain(handle)
         named = DomainHandle(domain.name, domain.uuid, domain.id)
         return [Snapshot(name, named) for name in domain.snapshots]
@@ -153,6 +158,7 @@ class SnapshotProcedures(Procedures):
     def domain_snapshot_lookup_by_name(self, handle: DomainHandle, name: str,
                                        flags: int) -> Snapshot:
         """The snapshot of that name."""
+        check_flags('qemuDomainSnapshotLookupByName', flags, 0)
         domain = self.domain(handle)
         self._named_snapshot(domain, name)
         return Snapshot(name, DomainHandle(domain.name, domain.uuid, domain.id))
@@ -160,11 +166,13 @@ class SnapshotProcedures(Procedures):
     @procedure
     def domain_has_current_snapshot(self, handle: DomainHandle, flags: int) -> int:
         """1 when a domain has a current snapshot."""
+        check_flags('qemuDomainHasCurrentSnapshot', flags, 0)
         return int(self.domain(handle).current_snapshot is not None)
 
     @procedure
     def domain_snapshot_current(self, handle: DomainHandle, flags: int) -> Snapshot:
         """The current snapshot."""
+        check_flags('qemuDomainSnapshotCurrent', flags, 0)
         domain = self.domain(handle)
         if domain.current_snapshot is None:
             raise LibvirtError(libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT,
@@ -175,18 +183,21 @@ class SnapshotProcedures(Procedures):
     @procedure
     def domain_snapshot_is_current(self, handle: SnapshotHandle, flags: int) -> int:
         """1 for the current snapshot."""
+        check_flags('qemuDomainSnapshotIsCurrent', flags, 0)
         domain, _ = self._snapshot(handle)
         return int(domain.current_snapshot == handle.name)
 
     @procedure
     def domain_snapshot_has_metadata(self, handle: SnapshotHandle, flags: int) -> int:
         """1: libvirt knows of the snapshots that are listed here."""
+        check_flags('qemuDomainSnapshotHasMetadata', flags, 0)
         self._snapshot(handle)
         return 1
 
     @procedure
     def domain_snapshot_get_parent(self, handle: SnapshotHandle, flags: int) -> Snapshot:
         """The snapshot before."""
+        check_flags('qemuDomainSnapshotGetParent', flags, 0)
         domain, document = self._snapshot(handle)
         parent = document.findtext('parent/name')
         if parent is None or parent not in domain.snapshots:

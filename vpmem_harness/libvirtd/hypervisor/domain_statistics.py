@@ -37,7 +37,8 @@ class StatisticsProcedures(Procedures):
         known = 0
         for group, _ in domain_stats.GROUPS:
             known |= group
-        if stats & ~known and flags & libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS:
+        enforced = flags & libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS
+        if enforced and stats & ~known and len(self.hypervisor.domains):
             raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
                                f'Stats types bits 0x{stats & ~known:x} are not supported by this '
                                'daemon or QEMU')
@@ -200,7 +201,9 @@ class StatisticsProcedures(Procedures):
             if definition is None:
                 continue
             if vcpu >= definition.max_vcpus:
-                raise bad_argument(f'vcpu {vcpu} is not present in {what} config')
+                raise bad_argument(
+                    f'vcpu {vcpu} is out of range of live cpu count {definition.max_vcpus}'
+                    if what == 'live' else f'vcpu {vcpu} is not present in {what} config')
             if not allowed:
                 raise bad_argument('Empty cpu list for pinning')
             tune = definition.root.find('cputune')
@@ -219,6 +222,29 @@ class StatisticsProcedures(Procedures):
         text = '' if pin is None else pin.get('cpuset', '')
         every = set(range(len(self.hypervisor.hardware.cpus)))
         return _map(numbers.bitmap(text) or every, length), 1
+
+    @procedure
+    def domain_get_iothread_info(self, handle: DomainHandle,
+                                 flags: int) -> tuple[list[tuple[int, bytes]], int]:
+        """The I/O threads: number, and the map of CPUs that each may run on."""
+        check_flags('qemuDomainGetIOThreadInfo', flags, LIVE | CONFIG)
+        root = one(self.domain(handle), flags).root
+        every = set(range(len(self.hypervisor.hardware.cpus)))
+        length = (len(every) + 7) // 8
+        threads = []
+        for number in range(1, int(root.findtext('iothreads') or 0) + 1):
+            pin = root.find(f"cputune/iothreadpin[@iothread='{number}']")
+            text = '' if pin is None else pin.get('cpuset', '')
+            threads.append((number, _map(numbers.bitmap(text) or every, length)))
+        return threads, len(threads)
+
+    @procedure
+    def domain_get_messages(self, handle: DomainHandle, flags: int) -> list[str]:
+        """What libvirt has to remark about a domain: nothing taints a guest here."""
+        check_flags('qemuDomainGetMessages', flags, libvirt.VIR_DOMAIN_MESSAGE_DEPRECATION
+                    | libvirt.VIR_DOMAIN_MESSAGE_TAINTING)
+        self.domain(handle)
+        return []
 
     @procedure
     def domain_pin_emulator(self, handle: DomainHandle, cpus: bytes, flags: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused, unsupported
 from vpmem_harness.libvirtd.hypervisor import capabilities, cpu_comparison, domain_capabilities
 from vpmem_harness.libvirtd.hypervisor.cpu_models import MODELS
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
@@ -158,10 +158,12 @@ class HostProcedures(Procedures):
     def node_get_cpu_stats(self, cpu: int, nparams: int,
                            flags: int) -> tuple[list[tuple[str, int]], int]:
         """Nanoseconds in kernel, in programs, idle and waiting, of one CPU or of all (-1)."""
-        check_flags('qemuNodeGetCPUStats', flags, 0)
+        check_flags('virHostCPUGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
         count = len(self.hypervisor.hardware.cpus)
         if cpu >= count or cpu < -1:
-            raise bad_argument('Invalid cpuNum in nodeGetCPUStats', domain=libvirt.VIR_FROM_NONE)
+            raise misused('virHostCPUGetStatsLinux', 'cpuNum',
+                          'Invalid cpuNum in virHostCPUGetStatsLinux',
+                          domain=libvirt.VIR_FROM_NONE)
         up = self.hypervisor.clock.now() - self.hypervisor.started
         total = int(up * 1e9) * (count if cpu == libvirt.VIR_NODE_CPU_STATS_ALL_CPUS else 1)
         guests = sum(self.hypervisor.cpu_time(domain) for domain in self.hypervisor.domains)
@@ -177,7 +179,7 @@ class HostProcedures(Procedures):
     def node_get_memory_stats(self, nparams: int, cell: int,
                               flags: int) -> tuple[list[tuple[str, int]], int]:
         """Memory in KiB: all and free, for all cells also buffers and cache."""
-        check_flags('qemuNodeGetMemoryStats', flags, 0)
+        check_flags('virHostMemGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
         if cell == libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS:
             total = self.hypervisor.hardware.memory
             stats = [('total', total // 1024), ('free', self._free() // 1024),
@@ -185,8 +187,9 @@ class HostProcedures(Procedures):
         else:
             cells = self.hypervisor.hardware.cells
             if not 0 <= cell < len(cells):
-                raise bad_argument('cellNum in nodeGetMemoryStats must be less than or equal to '
-                                   f'{len(cells) - 1}', domain=libvirt.VIR_FROM_NONE)
+                raise misused('virHostMemGetStats', 'cellNum', 'cellNum in virHostMemGetStats '
+                              f'must be less than or equal to {len(cells) - 1}',
+                              domain=libvirt.VIR_FROM_NONE)
             stats = [('total', cells[cell].memory // 1024),
                      ('free', self._free_of(cell) // 1024)]
         return (stats if nparams else []), len(stats)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import bad_argument, invalid
+from vpmem_harness.libvirtd.errors import invalid
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.procedures import exclusive
 from vpmem_harness.libvirtd.xml.definition import Definition
 
 LIVE: int = libvirt.VIR_DOMAIN_AFFECT_LIVE
@@ -33,9 +34,8 @@ def impact(domain: Domain, flags: int) -> tuple[Definition | None, Definition | 
 
 def one(domain: Domain, flags: int) -> Definition:
     """The one definition that a query is about."""
-    if flags & LIVE and flags & CONFIG:
-        raise bad_argument('Flags \'VIR_DOMAIN_AFFECT_LIVE\' and \'VIR_DOMAIN_AFFECT_CONFIG\' '
-                           'are mutually exclusive', domain=libvirt.VIR_FROM_DOMAIN)
+    exclusive('virDomainObjGetOneDefState', flags, 'VIR_DOMAIN_AFFECT_LIVE',
+              'VIR_DOMAIN_AFFECT_CONFIG', argument='flags')
     live, config = impact(domain, flags)
     definition = live or config
     if definition is None:

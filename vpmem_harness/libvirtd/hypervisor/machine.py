@@ -31,6 +31,7 @@ class Machine:
 
     def start(self, domain: Domain, *, paused: bool = False,
               reason: int = libvirt.VIR_DOMAIN_RUNNING_BOOTED,
+              paused_reason: int = libvirt.VIR_DOMAIN_PAUSED_USER,
               source: Definition | None = None) -> None:
         """Start the guest: a new id, the live definition, its files open.
 
@@ -58,7 +59,7 @@ class Machine:
         domain.paused_seconds = 0.0
         self._open(domain)
         if paused:
-            self._set(domain, libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER)
+            self._set(domain, libvirt.VIR_DOMAIN_PAUSED, paused_reason)
         else:
             self._set(domain, libvirt.VIR_DOMAIN_RUNNING, reason)
             self._written(domain)

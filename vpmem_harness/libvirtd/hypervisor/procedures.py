@@ -60,7 +60,7 @@ def check_flags(function: str, flags: int, allowed: int, *,
             domain=domain)
 
 
-def exclusive(function: str, flags: int, one: str, other: str, *,
+def exclusive(function: str, flags: int, one: str, other: str, *, argument: str = 'ctl',
               domain: int = libvirt.VIR_FROM_DOMAIN) -> None:
     """Refuse two flags together, both named as in the ``libvirt`` module.
 
@@ -68,4 +68,5 @@ def exclusive(function: str, flags: int, one: str, other: str, *,
     """
     if flags & getattr(libvirt, one) and flags & getattr(libvirt, other):
         raise errors.misused(
-            function, 'ctl', f"Flags '{one}' and '{other}' are mutually exclusive", domain=domain)
+            function, argument, f"Flags '{one}' and '{other}' are mutually exclusive",
+            domain=domain)

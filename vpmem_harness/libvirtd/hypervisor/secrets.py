@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, internal
+from vpmem_harness.libvirtd.errors import LibvirtError, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import SecretHandle
 from vpmem_harness.libvirtd.xml import etree
@@ -22,6 +22,8 @@ _FROM = libvirt.VIR_FROM_SECRET
 USAGES = {'none': '', 'volume': 'volume', 'ceph': 'name', 'iscsi': 'target', 'tls': 'name',
           'vtpm': 'name'}
 _KINDS = tuple(USAGES)
+#: What libvirt's errors call them, where that is another name.
+_NAMES = {'ceph': 'Ceph', 'iscsi': 'iSCSI', 'tls': 'TLS', 'vtpm': 'vTPM'}
 
 
 @dataclass(eq=False)
@@ -64,23 +66,20 @@ def _read(root: Element, new_uuid: str) -> Secret:
         raise internal('malformed uuid element', domain=_FROM) from None
     for name in ('ephemeral', 'private'):
         if root.get(name) not in (None, 'yes', 'no'):
-            raise LibvirtError(
-                libvirt.VIR_ERR_XML_ERROR,
-                f"Invalid value for attribute '{name}' in element 'secret': "
-                f"'{root.get(name)}'.", domain=libvirt.VIR_FROM_XML)
+            raise LibvirtError(libvirt.VIR_ERR_XML_ERROR, f"invalid value of '{name}'",
+                               domain=_FROM)
     usage = root.find('usage')
     given = 'none' if usage is None else usage.get('type')
     if given is None:
         raise LibvirtError(libvirt.VIR_ERR_XML_ERROR, 'unknown secret usage type', domain=_FROM)
     if given not in USAGES:
-        raise LibvirtError(libvirt.VIR_ERR_XML_ERROR, f'unknown secret usage type {given}',
-                           domain=_FROM)
+        raise unsupported(f'unknown secret usage type {given}', domain=_FROM)
     kind = str(given)
     which = text_of(usage, USAGES[kind]) if usage is not None and USAGES[kind] else ''
     if USAGES[kind] and not which:
-        raise LibvirtError(
-            libvirt.VIR_ERR_XML_ERROR,
-            f'{kind} usage specified, but {USAGES[kind]} is missing', domain=_FROM)
+        raise internal(f'{_NAMES.get(kind, kind)} usage specified, but '
+                       f"{'volume path' if kind == 'volume' else USAGES[kind]} is missing",
+                       domain=_FROM)
     return Secret(uuid.bytes, _KINDS.index(kind), which or '', root.get('ephemeral') == 'yes',
                   root.get('private') == 'yes', text_of(root, 'description'))
 

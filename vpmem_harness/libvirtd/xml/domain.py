@@ -19,6 +19,7 @@ from vpmem_harness.libvirtd.xml import (
     defaults,
     devices,
     etree,
+    general,
     memory,
     numbers,
     schema,
@@ -30,8 +31,8 @@ from vpmem_harness.libvirtd.xml.etree import Element, text_of
 from vpmem_harness.libvirtd.xml.host import EMULATORS, XmlHost
 
 #: What libvirt can call a hypervisor. Source: libvirt 9.0.0, src/conf/domain_conf.c.
-VIRT_TYPES = ('qemu', 'kvm', 'xen', 'lxc', 'uml', 'openvz', 'test', 'vmware', 'hyperv', 'vbox',
-              'phyp', 'parallels', 'bhyve', 'vz', 'hvf')
+VIRT_TYPES = ('none', 'qemu', 'kvm', 'xen', 'lxc', 'uml', 'openvz', 'test', 'vmware', 'hyperv',
+              'vbox', 'phyp', 'parallels', 'bhyve', 'vz', 'hvf')
 OS_TYPES = ('hvm', 'xen', 'linux', 'exe', 'uml', 'xenpvh')
 ARCHITECTURES = ('alpha', 'armv6l', 'armv7l', 'armv7b', 'aarch64', 'cris', 'i686', 'ia64',
                  'lm32', 'm68k', 'microblaze', 'microblazeel', 'mips', 'mipsel', 'mips64',
@@ -53,6 +54,7 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     _check_identity(source)
     _check_platform(source)
     _check_memory(source)
+    general.check(source)
     cpu.check(source)
     etree.unset(source, 'id')
     devices.read(source)

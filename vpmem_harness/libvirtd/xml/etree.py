@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any
 
 import libvirt
 from lxml import etree
@@ -32,8 +32,8 @@ def read(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> Ele
                              remove_pis=True, remove_blank_text=True, load_dtd=False)
     try:
         return etree.fromstring(text.encode(), parser)
-    except etree.XMLSyntaxError as error:
-        raise _syntax_error(text, document, error, domain) from None
+    except etree.XMLSyntaxError:
+        raise _syntax_error(text, document, parser.error_log, domain) from None
 
 
 def parse(text: str, *, root: str, document: str,
@@ -50,13 +50,12 @@ def parse(text: str, *, root: str, document: str,
     return element
 
 
-def _syntax_error(text: str, document: str, error: etree.XMLSyntaxError,
+def _syntax_error(text: str, document: str, log: Iterable[Any],
                   domain: int) -> LibvirtError:
     """libvirt's message: place, cause, the offending line, and a mark below the column.
 
     Source: libvirt 9.0.0, src/util/virxml.c (catchXMLError).
     """
-    log = cast('Iterable[Any]', error.error_log)
     entries = [entry for entry in log if entry.level == etree.ErrorLevels.FATAL]
     if not entries:
         return LibvirtError(libvirt.VIR_ERR_XML_ERROR,
@@ -64,9 +63,10 @@ def _syntax_error(text: str, document: str, error: etree.XMLSyntaxError,
     entry = entries[0]
     lines = text.split('\n')
     line = lines[entry.line - 1] if 0 < entry.line <= len(lines) else ''
+    shown = line or '(null)'
     pad = ''.join('\t' if letter == '\t' else '-' for letter in line[:max(entry.column - 1, 0)])
     return LibvirtError(libvirt.VIR_ERR_XML_DETAIL,
-                        f'({document}):{entry.line}: {entry.message}\n{line}\n{pad}^',
+                        f'({document}):{entry.line}: {entry.message}\n{shown}\n{pad}^',
                         domain=domain)
 
 
