@@ -22,9 +22,10 @@ next. Words in brackets:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from lxml import etree
 
@@ -48,37 +49,44 @@ class Layout:
         if 'any' in self.marks:
             return deepcopy(source)
         target = etree.Element(self.tag, nsmap=dict(nsmap) if nsmap else None)
-        for name in self.attributes:
-            value = source.get(name)
-            if value is not None:
-                target.set(name, value)
+        self._fill(target, source)
+        return target
+
+    def _fill(self, target: Element, source: Element) -> None:
+        if source.attrib:
+            for name in self.attributes:
+                value = source.get(name)
+                if value is not None:
+                    target.set(name, value)
         if 'kib' in self.marks:
             size = numbers.kib(source, '.')
             target.set('unit', 'KiB')
             target.text = str(size)
-            return target
-        if not self.children:
-            target.text = source.text
-            return target
-        if source.text and source.text.strip():
-            target.text = source.text
-        for child in self._arranged(source):
-            target.append(child)
-        return target
-
-    def _arranged(self, source: Element) -> Iterator[Element]:
+            return
+        text = source.text
+        if text and (not self.children or text.strip()):
+            target.text = text
         found: dict[str, list[Element]] = {}
         for child in source:
-            layout = self.children.get(child.tag)
-            if layout is None:
+            if child.tag in self.children:
+                found.setdefault(child.tag, []).append(child)
+        for tag in sorted(found, key=self._order.__getitem__) if len(found) > 1 else found:
+            self.children[tag]._add(target, found[tag])
+
+    def _add(self, parent: Element, sources: Iterable[Element]) -> None:
+        # Made in its place: to move an element between documents costs more than to make it.
+        for source in sources:
+            if 'any' in self.marks:
+                parent.append(deepcopy(source))
                 continue
-            applied = layout.apply(child)
-            if 'optional' in layout.marks and not (
-                    len(applied) or applied.attrib or applied.text):
-                continue
-            found.setdefault(child.tag, []).append(applied)
-        for tag in self.children:
-            yield from found.get(tag, ())
+            target = etree.SubElement(parent, self.tag)
+            self._fill(target, source)
+            if 'optional' in self.marks and not (len(target) or target.attrib or target.text):
+                parent.remove(target)
+
+    @cached_property
+    def _order(self) -> dict[str, int]:
+        return {tag: number for number, tag in enumerate(self.children)}
 
 
 def read(text: str, fragments: Mapping[str, str] | None = None) -> Layout:
