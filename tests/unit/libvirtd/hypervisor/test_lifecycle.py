@@ -127,7 +127,7 @@ class TestDefine(LifecycleCase):
     def test_unknown_flags(self):
         """A flag that libvirt does not know is refused with the function that looks."""
         self.assert_refused(
-            'invalid argument: unsupported flags (0x8) in function qemuDomainDefineXMLFlags',
+            'unsupported flags (0x8) in function qemuDomainDefineXMLFlags',
             self.connection.domain_define_xml_flags, minimal(), 8,
             code=libvirt.VIR_ERR_INVALID_ARG)
 
