@@ -290,9 +290,9 @@ class Backend(Protocol):
         """The moves of one server or of all, oldest first."""
 
     def settled(self) -> bool:
-        """Whether nothing is being done, as far as the services that run are concerned.
+        """Whether no service has work under way.
 
-        No server has a task, and no host has anything left to wipe.
+        What a service that is down was asked to do waits for it, and does not count.
         """
 
     def wait_for(

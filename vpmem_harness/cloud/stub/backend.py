@@ -196,12 +196,8 @@ class StubBackend:
         return [one.record() for one in self.services.database.migrations(server)]
 
     def settled(self) -> bool:
-        database = self.services.database
-        up = [compute.host for compute in self.services.computes.values() if compute.is_up]
-        with database.lock:
-            return not any(database.left_behind(host) for host in up) and not any(
-                instance.task_state is not None and (instance.host is None or instance.host in up)
-                for instance in database.instances())
+        return not self.services.conductor.is_busy and not any(
+            compute.is_busy for compute in self.services.computes.values())
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         return self.services.database.wait_for(found, seconds)

@@ -5,6 +5,8 @@ Source: nova/compute/manager.py, _do_build_and_run_instance and terminate_instan
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import libvirt
 from oslo_log import log as logging
 
@@ -13,7 +15,7 @@ from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub import placement_errors
 from vpmem_harness.cloud.stub.compute import ComputeBase, step
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance, MigrationContext, Resource
+from vpmem_harness.cloud.stub.database import Instance, Resource
 
 LOG = logging.getLogger(__name__)
 
@@ -115,30 +117,38 @@ class BuildOperations(ComputeBase):
             raise
 
     def _terminate_instance(self, instance: Instance) -> None:
-        resources, move = instance.resources, instance.migration_context
+        resources = instance.resources
         try:
             self.unspawn(instance, resources)
         except libvirt.libvirtError as error:
             raise errors.InstancePowerOffFailure(reason=str(error)) from error
         self.tracker.release(instance, resources)
-        self.release_allocations(instance.uuid)
-        if move is not None:
-            self.release_allocations(move.migration.uuid)
-            self.save_migration(move.migration, status='error')
-            self.leave_sides(instance, move)
-        self.save(
-            instance, vm_state=VMState.DELETED, task_state=None, resources=(),
-            power_state=PowerState.NOSTATE, migration_context=None, deleted=True)
+        with self.services.database.lock:
+            # Read only now: a move may have come on its way while the guest was removed.
+            self.leave_sides(instance, resources)
+            self.release_allocations(instance.uuid)
+            for migration in self.services.database.migrations(instance.uuid):
+                self.release_allocations(migration.uuid)
+            self.save(
+                instance, vm_state=VMState.DELETED, task_state=None, resources=(),
+                power_state=PowerState.NOSTATE, migration_context=None, deleted=True)
         for host in list(instance.left_behind):
             compute = self.services.compute(host)
             compute.cast(compute.clean_up, instance)
 
-    def leave_sides(self, instance: Instance, move: MigrationContext) -> None:
-        """A server is deleted in the middle of a move: either side may hold something of it."""
+    def leave_sides(self, instance: Instance, removed: Iterable[Resource]) -> None:
+        """A server is deleted in the middle of a move: either side may hold something of it.
+
+        :param removed: what is not held any more.
+        """
+        move = instance.migration_context
+        if move is None:
+            return
+        self.services.database.save_migration(move.migration, status='error')
         sides = (
             (move.migration.source_compute, move.old_resources),
             (move.migration.dest_compute, move.new_resources))
         for host, resources in sides:
-            rest = [one for one in resources if one not in instance.resources]
+            rest = [one for one in resources if one not in removed]
             if host is not None and rest:
                 self.services.compute(host).leave_behind(instance, rest)

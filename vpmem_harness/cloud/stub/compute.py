@@ -53,7 +53,8 @@ class _Life:
         self.tracker = tracker
         self.locks: collections.defaultdict[str, threading.RLock] = collections.defaultdict(
             threading.RLock)
-        self.ending = False
+        #: Whether it takes work: it does not before it has looked after its host, nor at its end.
+        self.accepting = False
         self._changed = threading.Condition()
         self._tasks = 0
 
@@ -136,7 +137,7 @@ class ComputeBase:
     @property
     def is_up(self) -> bool:
         life = self._life
-        return life is not None and not life.ending
+        return life is not None and life.accepting
 
     @property
     def driver(self) -> LibvirtDriver:
@@ -157,7 +158,7 @@ class ComputeBase:
         :raises GetPMEMNamespacesFailed: when ndctl fails.
         :raises HypervisorUnavailable: when libvirt does not answer.
         """
-        if self.is_up:
+        if self._life is not None:
             return
         driver = LibvirtDriver(self._simulated)
         try:
@@ -169,9 +170,10 @@ class ComputeBase:
             driver.close()
             driver.give_back()
             raise
-        self._life = _Life(driver, tracker)
+        life = self._life = _Life(driver, tracker)
         self.in_service(self.init_host)
         with self._lock:
+            life.accepting = True
             waiting, self._inbox = self._inbox, []
         for work in waiting:
             self.cast(work)
@@ -199,7 +201,8 @@ class ComputeBase:
         life = self._life
         if life is None:
             return True
-        life.ending = True
+        with self._lock:
+            life.accepting = False
         done = life.rest(seconds)
         self.kill()
         return done
@@ -215,7 +218,7 @@ class ComputeBase:
         """Have work done soon. What is cast to a service that is down waits until it starts."""
         with self._lock:
             life = self._life
-            if life is None or life.ending:
+            if life is None or not life.accepting:
                 self._inbox.append(functools.partial(work, *args))
                 return
             life.begin()
@@ -230,6 +233,13 @@ class ComputeBase:
         finally:
             self._current.life = None
             life.done()
+            self.services.database.look()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the run of the service that there is has work under way."""
+        life = self._life
+        return life is not None and not life.rest(0)
 
     def _running(self) -> _Life:
         """The run of the service that this is done in the name of.
@@ -279,6 +289,13 @@ class ComputeBase:
             if not instance.deleted and instance.task_state != TaskState.DELETING:
                 self.save(instance, task_state=None)
 
+    def superseded(self, instance: Instance, *tasks: TaskState) -> bool:
+        """Whether a step comes too late: its request was given up when a service restarted."""
+        late = instance.task_state not in tasks and instance.task_state != TaskState.DELETING
+        if late and not instance.deleted:
+            LOG.info('A step came too late for its request, which had been given up')
+        return late and not instance.deleted
+
     def error_out(self, instance: Instance) -> None:
         """Nova's _set_instance_obj_error_state: the task is left for the step to revert."""
         if not instance.deleted:
@@ -288,7 +305,10 @@ class ComputeBase:
 
     def leave_behind(self, instance: Instance, resources: Iterable[Resource]) -> None:
         """Note what this host holds of a server that has gone from it, until it is cleaned up."""
-        self.services.database.set_left_behind(instance, self.host, tuple(resources))
+        with self.services.database.lock:
+            before = instance.left_behind.get(self.host, ())
+            more = tuple(one for one in resources if one not in before)
+            self.services.database.set_left_behind(instance, self.host, before + more)
 
     def clean_up(self, instance: Instance) -> None:
         """Remove what a server has left behind on this host, its data first.
@@ -302,7 +322,7 @@ class ComputeBase:
             still_here = not instance.deleted and instance.host == self.host
             if not still_here:
                 self.driver.destroy(instance.uuid)
-            self.wipe(resources)
+            self.wipe(self.tracker.held_by(instance, resources))
             if not still_here:
                 self.driver.undefine(instance.uuid)
                 self.driver.remove_image(instance.uuid)

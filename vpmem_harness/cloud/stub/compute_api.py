@@ -102,13 +102,12 @@ class API:
         """Delete a server that no service can be asked about; its host cleans up on return."""
         services = self.services
         with services.database.lock:
-            move = instance.migration_context
             if instance.host is not None:
-                services.compute(instance.host).leave_behind(instance, instance.resources)
-            if move is not None:
-                services.conductor.release_allocations(move.migration.uuid)
-                services.database.save_migration(move.migration, status='error')
-                services.compute(move.migration.source_compute).leave_sides(instance, move)
+                compute = services.compute(instance.host)
+                compute.leave_behind(instance, instance.resources)
+                compute.leave_sides(instance, instance.resources)
+            for migration in services.database.migrations(instance.uuid):
+                services.conductor.release_allocations(migration.uuid)
             services.conductor.release_allocations(instance.uuid)
             services.database.save(
                 instance, vm_state=VMState.DELETED, task_state=None, resources=(),

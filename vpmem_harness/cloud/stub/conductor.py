@@ -6,6 +6,7 @@ Source: nova/conductor/manager.py and nova/conductor/tasks/migrate.py.
 from __future__ import annotations
 
 import functools
+import threading
 import traceback
 from collections.abc import Callable, Collection
 
@@ -29,10 +30,27 @@ class Conductor:
     def __init__(self, services: Services, scheduler: Scheduler) -> None:
         self.services = services
         self.scheduler = scheduler
+        self._lock = threading.Lock()
+        self._tasks = 0
 
-    def cast(self, work: Callable[..., None], *args: object, **kwargs: object) -> None:
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has work under way."""
+        return self._tasks > 0
+
+    def cast(self, work: Callable[..., None], *args: object) -> None:
         """Have work done soon."""
-        self.services.workers.submit(functools.partial(work, *args, **kwargs))
+        with self._lock:
+            self._tasks += 1
+        self.services.workers.submit(functools.partial(self._do, work, *args))
+
+    def _do(self, work: Callable[..., None], *args: object) -> None:
+        try:
+            work(*args)
+        finally:
+            with self._lock:
+                self._tasks -= 1
+            self.services.database.look()
 
     def spec(
         self, instance: Instance, flavor: Flavor, host: str | None = None,
@@ -142,7 +160,7 @@ class Conductor:
                 selected = self.scheduler.select_destinations(
                     self.spec(instance, flavor, host, ignore_hosts))
             except errors.NoValidHost:
-                self.move_allocations(migration.uuid, instance.uuid)
+                self.return_allocations(migration, instance)
                 raise
             self._cast_prep_resize(context, instance, flavor, migration, selected)
         except errors.NovaException as error:
@@ -178,7 +196,7 @@ class Conductor:
         try:
             selected = self.next_alternate(context, self.spec(instance, flavor))
         except errors.MaxRetriesExceeded:
-            self.move_allocations(migration.uuid, instance.uuid)
+            self.return_allocations(migration, instance)
             raise
         self._cast_prep_resize(context, instance, flavor, migration, selected)
 
@@ -232,7 +250,7 @@ class Conductor:
                 selected = self.scheduler.select_destinations(
                     self.spec(instance, instance.flavor, host, [instance.host]))
             except errors.NoValidHost:
-                self.move_allocations(migration.uuid, instance.uuid)
+                self.return_allocations(migration, instance)
                 raise
             compute = self.services.compute(selected[0].service_host)
             compute.cast(compute.pre_live_migration, context, instance, migration)
@@ -267,6 +285,18 @@ class Conductor:
         return migration
 
     # Placement
+
+    def return_allocations(self, migration: Migration, instance: Instance) -> None:
+        """Give an instance back what its migration holds, in place of what it has got since.
+
+        One that has been deleted meanwhile holds nothing any more.
+        """
+        with self.services.database.lock:
+            if instance.deleted:
+                self.release_allocations(migration.uuid)
+                self.release_allocations(instance.uuid)
+            else:
+                self.move_allocations(migration.uuid, instance.uuid)
 
     def move_allocations(self, source: str, target: str) -> None:
         """Pass all that one consumer holds to another in one step.

@@ -329,6 +329,12 @@ class Database:
         if self._watches:
             self._watches = [watch for watch in self._watches if not watch.look()]
 
+    def look(self) -> None:
+        """Look for those whose wait is over after a change that is not of a record."""
+        if self._watches:
+            with self.lock:
+                self.changed()
+
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         """Wait until ``found`` gives something else than None, at most for ``seconds``.
 

@@ -14,6 +14,7 @@ from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import TaskState, VMState
+from vpmem_harness.cloud.stub.build import GONE
 from vpmem_harness.cloud.stub.compute import step
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext, Resource
@@ -34,6 +35,8 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the destination: claim, and tell the source to begin."""
+        if self.superseded(instance, TaskState.MIGRATING):
+            return
         try:
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
@@ -53,6 +56,8 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the source: send the running guest, then remove what is left of it."""
+        if self.superseded(instance, TaskState.MIGRATING):
+            return
         move = instance.migration_context
         assert move is not None  # noqa: S101 - pre_live_migration has made it
         destination = self.services.compute(self.require_destination(migration))
@@ -108,7 +113,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         move = instance.migration_context
         database = self.services.database
         database.save_migration(migration, status='error')
-        self.services.conductor.move_allocations(migration.uuid, instance.uuid)
+        self.services.conductor.return_allocations(migration, instance)
         if move is not None:
             self.leave_behind(instance, move.new_resources)
             self.drop_new_context(instance)
@@ -145,6 +150,9 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         Left stopped since microversion 2.95. What it held on the lost host is wiped there when
         that host's service returns.
         """
+        if self.superseded(instance, TaskState.REBUILDING):
+            self.drop_provider(instance.uuid, self.provider_uuid)
+            return
         try:
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
@@ -162,6 +170,10 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             self.tracker.settle(instance)
             self.spawn(instance, resources)
             self.driver.power_off(instance.uuid)
+        except GONE:
+            self.tracker.release(instance, resources, side='new')
+            self.release_allocations(instance.uuid)
+            raise
         except Exception:
             self.check_alive()
             self.save_migration(migration, status='failed')
@@ -194,7 +206,11 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         for migration in self.services.database.migrations():
             if (migration.migration_type == 'evacuation'
                     and migration.source_compute == self.host and migration.status == 'done'):
-                self.drop_provider(migration.instance_uuid, self.provider_uuid)
+                # What the server held here may be its migration's by now, if it has moved on.
+                uuid = migration.instance_uuid
+                moves = self.services.database.migrations(uuid)
+                for consumer in (uuid, *(move.uuid for move in moves)):
+                    self.drop_provider(consumer, self.provider_uuid)
                 self.save_migration(migration, status='completed')
 
 

@@ -6,6 +6,8 @@ wipes the namespaces that it leaves, as Nova means to: they are the next server'
 
 from __future__ import annotations
 
+import dataclasses
+
 from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
@@ -27,6 +29,8 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
         """On the destination: claim, and tell the source to send the server."""
+        if self.superseded(instance, TaskState.RESIZE_PREP):
+            return
         try:
             self._prep_resize(instance, flavor, migration)
         except GONE:
@@ -36,7 +40,7 @@ class ResizeOperations(BuildOperations):
         except Exception as error:
             self.check_alive()
             conductor = self.services.conductor
-            conductor.move_allocations(migration.uuid, instance.uuid)
+            conductor.return_allocations(migration, instance)
             try:
                 conductor.reschedule_resize(context, instance, flavor, migration, error)
             except errors.NoValidHost as exhausted:
@@ -66,6 +70,8 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
         """On the source: turn the server off and send it."""
+        if self.superseded(instance, TaskState.RESIZE_PREP):
+            return
         destination = self.services.compute(self.require_destination(migration))
         try:
             self.save_migration(migration, status='migrating')
@@ -80,7 +86,7 @@ class ResizeOperations(BuildOperations):
         except Exception:
             self.check_alive()
             self.save_migration(migration, status='error')
-            self.services.conductor.move_allocations(migration.uuid, instance.uuid)
+            self.services.conductor.return_allocations(migration, instance)
             destination.drop_new_claim(instance)
             self.error_out(instance)
             raise
@@ -102,6 +108,8 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
         """On the destination: start the server as what it has become."""
+        if self.superseded(instance, TaskState.RESIZE_MIGRATED):
+            return
         move = instance.migration_context
         assert move is not None  # noqa: S101 - prep_resize has made it
         old_flavor = instance.flavor
@@ -207,14 +215,22 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the destination: remove the server, and tell the source to take it back."""
+        if self.superseded(instance, TaskState.RESIZE_REVERTING):
+            return
         move = instance.migration_context
         assert move is not None  # noqa: S101 - an unconfirmed server has one
         try:
             self.driver.destroy(instance.uuid)
-            self.wipe(move.new_resources)
+            self.wipe(self.tracker.held_by(instance, move.new_resources))
             self.driver.undefine(instance.uuid)
             self.driver.remove_image(instance.uuid)
             self.tracker.release(instance, move.new_resources, side='new')
+            self.save(
+                instance, (TaskState.RESIZE_REVERTING,), resources=(),
+                migration_context=dataclasses.replace(move, new_resources=()))
+        except errors.UnexpectedTaskStateError as error:
+            LOG.info('A revert was done over while it was finished elsewhere: %s', error)
+            return
         except Exception:
             self.check_alive()
             self.save_migration(migration, status='error')
@@ -228,6 +244,8 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the source: start the server as what it was."""
+        if self.superseded(instance, TaskState.RESIZE_REVERTING):
+            return
         move = instance.migration_context
         assert move is not None  # noqa: S101 - the destination has left it
         try:
@@ -236,7 +254,7 @@ class ResizeOperations(BuildOperations):
             self.save(
                 instance, flavor=instance.old_flavor, host=self.host,
                 resources=move.old_resources, cell=move.old_cell)
-            self.services.conductor.move_allocations(migration.uuid, instance.uuid)
+            self.services.conductor.return_allocations(migration, instance)
             self.driver.bring_back_image(instance.uuid)
             power_state = self.power_up(instance, power_on)
             self.save(

@@ -83,7 +83,11 @@ class ComputeService(MoveOperations):
             self._give_up_move(instance)
         elif task in _FINISHING:
             self._give_up_finish(instance)
-        elif task is not None:
+        elif task == TaskState.RESIZE_REVERTING:
+            self._again(
+                instance, 'revertResize', self.revert_resize,
+                self.services.database.migration(instance.uuid, 'reverting', 'reverted'))
+        elif task is not None and task != TaskState.UNSHELVING:
             self.save(instance, task_state=None)
 
     def _again(self, instance: Instance, action: str, work: object, *args: object) -> None:
@@ -98,7 +102,7 @@ class ComputeService(MoveOperations):
         for migration in self.services.database.migrations(instance.uuid):
             if migration.status in ('accepted', 'preparing', 'pre-migrating', 'migrating',
                                     'running'):
-                self.services.conductor.move_allocations(migration.uuid, instance.uuid)
+                self.services.conductor.return_allocations(migration, instance)
                 self.save_migration(migration, status='error')
         if move is not None and move.migration.dest_compute is not None:
             destination = self.services.compute(move.migration.dest_compute)

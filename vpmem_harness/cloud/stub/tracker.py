@@ -72,6 +72,11 @@ class ResourceTracker:
         with self._lock:
             return {resource.identifier: uuid for resource, uuid in self._assigned.items()}
 
+    def held_by(self, instance: Instance, resources: Iterable[Resource]) -> list[Resource]:
+        """Those of ``resources`` that are claimed for an instance."""
+        with self._lock:
+            return [one for one in resources if self._assigned.get(one) == instance.uuid]
+
     def present(self, resource: Resource) -> Resource | None:
         """A claimed resource as the host has it now, after a reboot has renumbered devices.
 
