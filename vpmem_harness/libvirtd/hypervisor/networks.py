@@ -41,8 +41,9 @@ class Network:
         add(nat, 'port', start=1024, end=65535)
         add(root, 'bridge', name=self.bridge, stp='on', delay=0)
         add(root, 'mac', address=self.mac)
-        ip = add(root, 'ip', address='192.168.122.1', netmask='255.255.255.0')
-        add(add(ip, 'dhcp'), 'range', start='192.168.122.2', end='192.168.122.254')
+        # Of the range for documentation (RFC 5737), where libvirt's own is a private one.
+        ip = add(root, 'ip', address='192.0.2.1', netmask='255.255.255.0')
+        add(add(ip, 'dhcp'), 'range', start='192.0.2.2', end='192.0.2.254')
         return serialize(root)
 
 
