@@ -7,19 +7,38 @@ from vpmem_harness.libvirtd.xml.etree import Element, add
 
 
 def number(definition: Definition) -> None:
-    """Number the controllers that have no index, each type from its lowest free one."""
+    """Number the controllers that have no index, each type from its lowest free one.
+
+    USB 2 controllers that follow each other share one, as long as their models differ.
+    Source: libvirt 9.0.0, src/conf/domain_postparse.c (virDomainAssignControllerIndexes).
+    """
     seen: dict[str, set[int]] = {}
     controllers = definition.devices.findall('controller')
     for controller in controllers:
         index = controller.get('index')
         if index is not None and index != '-1':
             seen.setdefault(controller.get('type', ''), set()).add(int(index))
+    before: Element | None = None       # the USB controller before
     for controller in controllers:
-        if controller.get('index') in (None, '-1'):
+        if controller.get('index') in (None, '-1') and not _join(controller, before, controllers):
             taken = seen.setdefault(controller.get('type', ''), set())
             free = next(number for number in range(len(taken) + 1) if number not in taken)
             taken.add(free)
             controller.set('index', str(free))
+        if controller.get('type') == 'usb':
+            before = controller
+
+
+def _join(controller: Element, before: Element | None, controllers: list[Element]) -> bool:
+    """Give a USB 2 controller the index of the one before it, if they are of one group."""
+    model = controller.get('model')
+    if before is None or model not in _USB2 or before.get('model') not in _USB2:
+        return False
+    index = before.get('index', '')
+    if any((other.get('model'), other.get('index')) == (model, index) for other in controllers):
+        return False
+    controller.set('index', index)
+    return True
 
 
 def find(definition: Definition, kind: str, index: int) -> Element | None:
@@ -68,6 +87,7 @@ def _complete(controller: Element, definition: Definition) -> None:
 
 #: The ports of a USB 2 controller that each of its companions begins with.
 _MASTER_PORTS = {'ich9-uhci1': 0, 'ich9-uhci2': 2, 'ich9-uhci3': 4}
+_USB2 = frozenset(('ich9-ehci1', *_MASTER_PORTS))
 
 
 def _leads(controller: Element) -> bool:
