@@ -22,6 +22,21 @@ class LiveMigrationTest(VPMEMTestCase):
             return execute()
         host.daemon.intercept = intercept
 
+    def test_a_guest_moves_while_it_runs(self):
+        """To namespaces of the other host, with what it holds; the old ones are wiped."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL,SMALL')
+        source, old = cloud.host(server.host), server.namespaces
+        [destination] = [host for host in cloud.hosts if host is not source]
+        server.live_migrate()
+        self.assertEqual((destination.name, 'ACTIVE'), (server.host, server.status))
+        self.assertGuestHas(server)
+        self.assertHoldsDataOf(server, destination, server.namespaces)
+        self.assertWiped(source, old)
+        self.assertNamespacesFree(cloud, source)
+        self.assertEqual('completed', server.migrations[0].status)
+        self.assertConsistent(cloud)
+
     def test_without_another_host_it_stays(self):
         """Active, with what it had; and the request says why."""
         cloud = self.start_cloud(hosts=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import functools
 import threading
 import traceback
@@ -22,6 +21,7 @@ from vpmem_harness.cloud.stub.context import RequestContext, Services
 from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
 from vpmem_harness.cloud.stub.driver import LibvirtDriver
 from vpmem_harness.cloud.stub.guest import Guest, domain_xml
+from vpmem_harness.cloud.stub.life import Life, ServiceKilled
 from vpmem_harness.cloud.stub.tracker import ResourceTracker
 
 LOG = logging.getLogger(__name__)
@@ -35,50 +35,6 @@ RESERVED_HOST_MEMORY_MB = 512
 
 P = ParamSpec('P')
 S = TypeVar('S', bound='ComputeBase')
-
-
-class ServiceKilled(BaseException):
-    """The service that does this work has been killed: nothing more may happen in its name.
-
-    Not an Exception, so that no clean-up of an operation runs, as none would in a process that
-    has got SIGKILL.
-    """
-
-
-class _Life:
-    """One run of a compute service, from its start to its end."""
-
-    def __init__(self, driver: LibvirtDriver, tracker: ResourceTracker) -> None:
-        self.driver = driver
-        self.tracker = tracker
-        self.locks: collections.defaultdict[str, threading.RLock] = collections.defaultdict(
-            threading.RLock)
-        #: Whether it takes work: it does not before it has looked after its host, nor at its end.
-        self.accepting = False
-        self._changed = threading.Condition()
-        self._tasks = 0
-
-    def begin(self) -> None:
-        """A piece of work begins."""
-        with self._changed:
-            self._tasks += 1
-
-    def done(self) -> None:
-        """A piece of work has ended, in the calling thread."""
-        self.driver.give_back()
-        with self._changed:
-            self._tasks -= 1
-            self._changed.notify_all()
-
-    def rest(self, seconds: float) -> bool:
-        """Wait until no work is under way; False when there still is after ``seconds``."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._tasks, seconds)
-
-    def end(self) -> None:
-        """Cut off what is under way: commands are killed, and calls to libvirt lead nowhere."""
-        self.driver.executables.terminate()
-        self.driver.close()
 
 
 Step = Callable[Concatenate[S, RequestContext, Instance, P], None]
@@ -128,7 +84,7 @@ class ComputeBase:
         self.failed_builds = 0
         self._simulated = host
         self._lock = threading.Lock()
-        self._life: _Life | None = None
+        self._life: Life | None = None
         self._current = threading.local()
         self._inbox: list[Callable[[], None]] = []
 
@@ -170,7 +126,7 @@ class ComputeBase:
             driver.close()
             driver.give_back()
             raise
-        life = self._life = _Life(driver, tracker)
+        life = self._life = Life(driver, tracker)
         self.in_service(self.init_host)
         with self._lock:
             life.accepting = True
@@ -224,7 +180,7 @@ class ComputeBase:
             life.begin()
         self.services.workers.submit(functools.partial(self._do, life, work, *args))
 
-    def _do(self, life: _Life, work: Callable[..., None], *args: Any) -> None:
+    def _do(self, life: Life, work: Callable[..., None], *args: Any) -> None:
         self._current.life = life
         try:
             work(*args)
@@ -241,7 +197,7 @@ class ComputeBase:
         life = self._life
         return life is not None and not life.rest(0)
 
-    def _running(self) -> _Life:
+    def _running(self) -> Life:
         """The run of the service that this is done in the name of.
 
         :raises ServiceKilled: when it has ended.
