@@ -133,8 +133,22 @@ BY_NAME: Final[dict[str, Procedure]] = {
     for procedures in PROGRAMS.values() for procedure in procedures.values()}
 
 
+#: Functions that a client has others do for it: the procedure that does the work.
+_DONE_BY: Final = {
+    'virDomainLookupByUUIDString': 'domain_lookup_by_uuid',
+    'virConnectOpenAuth': 'connect_open',
+    'virConnectOpenReadOnly': 'connect_open',
+    'virDomainMigrateToURI': 'domain_migrate_perform3_params',
+    'virDomainMigrateToURI2': 'domain_migrate_perform3_params',
+    'virDomainMigrateToURI3': 'domain_migrate_perform3_params',
+}
+
+
 def lookup(name: str) -> Procedure:
-    """Finds a procedure: ``domainCreate``, ``virDomainCreate`` or ``domain_create``.
+    """Finds a procedure by any of the names that people use for it.
+
+    ``domain_create`` (the protocol's), ``virDomainCreate`` or ``domainCreate`` (the public
+    function's), ``create`` (libvirt-python's: of a domain, else of a connection, else of the rest).
 
     Raises ``InvalidInputError``, with the names that come closest.
     """
@@ -143,14 +157,39 @@ def lookup(name: str) -> Procedure:
     functions = _by_function()
     function = name if name.startswith('vir') else f'vir{name[:1].upper()}{name[1:]}'
     if function not in functions:
-        close = difflib.get_close_matches(function, functions) or ['virDomainCreateWithFlags']
-        raise InvalidInputError('procedure', expected='a function of libvirt or its procedure',
-                                got=name, remedy=f'did you mean {" or ".join(close)}?')
+        function = _by_method().get(name, function)
+    if function not in functions:
+        raise InvalidInputError(
+            'procedure', expected='a function of libvirt that its daemon answers', got=name,
+            remedy=f'did you mean {" or ".join(_close(name, function))}?')
     return functions[function]
+
+
+def _close(name: str, function: str) -> list[str]:
+    found = [*difflib.get_close_matches(function, _by_function()),
+             *difflib.get_close_matches(name, [*_by_method(), *BY_NAME])]
+    return found[:4] or ['virDomainCreateWithFlags']
+
+
+@functools.cache
+def _by_method() -> dict[str, str]:
+    """The functions by the methods of libvirt-python that call them."""
+    functions = _by_function()
+    classes = [libvirt.virDomain, libvirt.virConnect,
+               *(kind for kind in vars(libvirt).values() if isinstance(kind, type))]
+    methods: dict[str, str] = {}
+    for kind in classes:
+        for name, method in vars(kind).items():
+            code = getattr(method, '__code__', None)
+            for called in code.co_names if code is not None else ():
+                if called in functions:
+                    methods.setdefault(name, called)
+    return methods
 
 
 @functools.cache
 def _by_function() -> dict[str, Procedure]:
     """The procedures by public function; of several the newest, which clients of today use."""
-    return {procedure.function: procedure
-            for procedure in BY_NAME.values() if procedure.function is not None}
+    functions = {procedure.function: procedure
+                 for procedure in BY_NAME.values() if procedure.function is not None}
+    return {**{function: BY_NAME[name] for function, name in _DONE_BY.items()}, **functions}

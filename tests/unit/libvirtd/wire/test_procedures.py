@@ -66,6 +66,18 @@ class LookupTest(testtools.TestCase):
         """Where two procedures serve one function it is the one that clients use."""
         self.assertEqual(316, lookup('connectDomainEventRegisterAny').number)
 
+    def test_by_the_name_of_libvirt_pythons_method(self):
+        """Of a domain first, and what the client asks the daemon for in its place."""
+        for name, procedure in (
+                ('createWithFlags', 'domain_create_with_flags'), ('info', 'domain_get_info'),
+                ('getInfo', 'node_get_info'), ('lookupByUUIDString', 'domain_lookup_by_uuid'),
+                ('migrateToURI3', 'domain_migrate_perform3_params')):
+            self.assertEqual(procedure, lookup(name).name)
+
+    def test_what_no_daemon_is_asked(self):
+        """A method that the client answers by itself has no procedure."""
+        self.assertRaises(InvalidInputError, lookup, 'UUIDString')
+
     def test_a_name_that_there_is_not(self):
         """The error offers what was probably meant."""
         error = self.assertRaises(InvalidInputError, lookup, 'domainCreateWithFlag')
