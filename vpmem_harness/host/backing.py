@@ -36,7 +36,8 @@ class HostBacking:
                 return None
             if namespace.mode != 'devdax':
                 return BackingFile('block', namespace.size)
-            return BackingFile('dax', namespace.size, namespace.align or 0)
+            return BackingFile('dax', namespace.size, namespace.align or 0,
+                               dead=self._pmem.is_bad(namespace))
         try:
             found = os.stat(path)
         except OSError:

@@ -65,6 +65,7 @@ class PersistentMemory:
         self.regions = [Region(first_region + index, *placed[which], self._minors)
                         for index, which in enumerate(order)]
         self._leftovers: set[str] = set()
+        self._bad: set[tuple[int, int]] = set()
         self._callbacks: list[Callable[[], None]] = []
         self._listing_callbacks: list[Callable[[], None]] = []
         self._depth = 0
@@ -144,6 +145,25 @@ class PersistentMemory:
         """The regular file at ``path`` in /dev goes, if it is there."""
         with self.changing(listings=False):
             self._leftovers.discard(os.path.normpath(path))
+
+    def mark_bad(self, begin: int, end: int) -> None:
+        """The media fail between two physical addresses: a namespace there has a dead device.
+
+        The kernel refuses to map a dead dax device (ENXIO; drivers/dax/device.c ``dax_mmap``), and
+        bad blocks on it cannot be cleared.
+        """
+        with self.changing():
+            self._bad.add((begin, end))
+
+    def mend(self, begin: int, end: int) -> None:
+        """What was marked bad between two addresses works again."""
+        with self.changing():
+            self._bad.discard((begin, end))
+
+    def is_bad(self, namespace: Namespace) -> bool:
+        """Whether some of a namespace's media is marked bad."""
+        return any(begin < namespace.address + namespace.raw_size and namespace.address < end
+                   for begin, end in self._bad)
 
     # What it says
 

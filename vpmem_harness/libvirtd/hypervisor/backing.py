@@ -15,11 +15,13 @@ class BackingFile:
     :param size: in bytes; 0 for a directory.
     :param align: a dax device's alignment in bytes: QEMU refuses to map it with a smaller one.
         0 for everything else.
+    :param dead: whether it is there and cannot be mapped, as a device that has failed.
     """
 
     kind: Kind
     size: int
     align: int = 0
+    dead: bool = False
 
 
 class Backing(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 
 import libvirt
 
@@ -151,6 +152,9 @@ def check_backend(device: Element, backing: Backing) -> None:
     if size < PAGE:
         raise Refused(f'memory size 0x{size:x} must be equal to or larger than page size '
                       f'0x{PAGE:x}')
+    if file.dead:
+        raise Refused('unable to map backing store for guest RAM: '
+                      f'{os.strerror(errno.ENXIO)}')
 
 
 def _check_machine(definition: Definition) -> None:

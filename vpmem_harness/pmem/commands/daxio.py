@@ -33,6 +33,17 @@ Valid options:
    -V, --version                   - display version of daxio
 """
 
+CANNOT_CLEAR = """\
+failed to clear bad blocks on "{path}"
+       Probably you have not enough permissions to do that.
+       You can choose one of three options now:
+       1) run 'daxio' with 'sudo' or as 'root',
+       2) turn off clearing bad blocks using
+          the '-b/--clear-bad-blocks=no' option or
+       3) change permissions of some resource files -
+          - for details see the description of the CHECK_BAD_BLOCKS
+          compat feature in the pmempool-feature(1) man page."""
+
 #: Long names, letters, and whether an argument is due.
 _OPTIONS = (('input', 'i', True), ('output', 'o', True), ('skip', 'k', True), ('seek', 's', True),
             ('len', 'l', True), ('clear-bad-blocks', 'b', True), ('zero', 'z', False),
@@ -55,6 +66,7 @@ class _End:
     path: str = ''
     offset: int = 0
     is_dax: bool = False
+    is_dead: bool = False
     size: int = _LIMIT
     standard: bool = False
 
@@ -88,6 +100,7 @@ class _Call:
         self._target = _End()
         self._length = _LIMIT
         self._zero = False
+        self._clears_bad_blocks = True
         self._written: Contents | None = None
 
     def run(self, arguments: list[str]) -> int:
@@ -127,8 +140,11 @@ class _Call:
             self._length = self._size(value, 'length')
         elif letter == 'z':
             self._zero = True
-        elif letter == 'b' and value not in ('yes', 'no'):
-            raise self._stop(f"'{value}' -- invalid argument of the '--clear-bad-blocks' option")
+        elif letter == 'b':
+            if value not in ('yes', 'no'):
+                raise self._stop(
+                    f"'{value}' -- invalid argument of the '--clear-bad-blocks' option")
+            self._clears_bad_blocks = value == 'yes'
         elif letter == 'h':
             self.transcript.err += USAGE
             raise UsageExit(0)
@@ -164,7 +180,7 @@ class _Call:
         if end.standard:
             return
         try:
-            size = self._dax_size(end.path)
+            size = self._dax_size(end)
         except OSError as error:
             if error.errno == errno.ENOENT and as_target:
                 self._create(end.path)
@@ -173,11 +189,16 @@ class _Call:
         if size is None:
             return
         end.is_dax, end.size = True, size
+        if end.is_dead and as_target and self._clears_bad_blocks:
+            raise self._stop(CANNOT_CLEAR.format(path=end.name))
         if end.offset > size:
             raise self._stop(f"'{end.offset}' -- offset beyond device size ({size})")
+        if end.is_dead:
+            raise self._stop(f'setup_device:415: mmap: {os.strerror(errno.ENXIO)}')
 
-    def _dax_size(self, path: str) -> int | None:
-        """The size of the dax device at ``path``, None for another file."""
+    def _dax_size(self, end: _End) -> int | None:
+        """The size of the dax device at an end's path, None for another file."""
+        path = end.path
         if os.path.normpath(path) in self._memory.leftovers:
             return None
         namespace = self._memory.device(path)
@@ -186,6 +207,7 @@ class _Call:
             return None
         if not self._as_root:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        end.is_dead = self._memory.is_bad(namespace)
         return namespace.size if namespace.mode == 'devdax' else None
 
     def _create(self, path: str) -> None:
