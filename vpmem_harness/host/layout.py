@@ -31,6 +31,11 @@ class Layout:
         return self.root / 'bin'
 
     @property
+    def nowhere(self) -> Path:
+        """What comes after ``bin`` on PATH: holds what keeps a missing program from being found."""
+        return self.root / 'nowhere'
+
+    @property
     def instances(self) -> Path:
         return self.root / 'instances'
 

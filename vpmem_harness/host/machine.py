@@ -16,10 +16,12 @@ from vpmem_harness.clock import Clock, Timer
 from vpmem_harness.host import numbers, trail
 from vpmem_harness.host.backing import HostBacking
 from vpmem_harness.host.calls import ToolCall
+from vpmem_harness.host.faults import Faults
 from vpmem_harness.host.files import HostFiles
 from vpmem_harness.host.layout import Layout
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.tools import Tools
+from vpmem_harness.libvirtd.dispatch import Intercept
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.libvirtd.server import Daemon
@@ -64,7 +66,8 @@ class Host:
     :param audit: where what is done to it is recorded.
 
     ``neighbours`` are the hypervisors that it can migrate to, itself among them, by host name and
-    by the path of their socket: :meth:`introduce` adds those of another host.
+    by the path of their socket: :meth:`introduce` adds those of another host. ``faults`` makes
+    things go wrong on it.
     """
 
     def __init__(self, name: str, inventory: Inventory, *, directory: Path,
@@ -78,13 +81,16 @@ class Host:
         self.layout = Layout(directory / name)
         self._as_user = as_user
         self._randomness = randomness
-        self._clock = clock
+        self._given_clock = clock
         self._files = HostFiles(files or {}, directories)
         self._first_region = first_region
         self.neighbours: dict[str, Hypervisor] = {}
         self._release = contextlib.ExitStack()
         self._installing = threading.Lock()
         self._tools: Tools | None = None
+        self.faults = Faults(self, randomness.derive('faults'))
+        self.loop: eventloop.EventLoop
+        self.clock: Clock
         self.pmem: PersistentMemory
         self.hypervisor: Hypervisor
         self.daemon: Daemon
@@ -103,17 +109,24 @@ class Host:
             self._randomness.derive('uuids'), first_region=self._take_regions(acquired))
         self.layout.make()
         acquired.callback(shutil.rmtree, self.layout.root, ignore_errors=True)
-        loop = acquired.enter_context(eventloop.shared())
+        self.loop = acquired.enter_context(eventloop.shared())
+        self.clock = self._given_clock or LoopClock(self.loop)
         self.hypervisor = Hypervisor(
             self.name, randomness=self._randomness.derive('hypervisor'),
             backing=HostBacking(self.pmem, self._files),
-            clock=self._clock or LoopClock(loop), neighbours=self.neighbours)
+            clock=self.clock, neighbours=self.neighbours)
         self.introduce(self)
-        self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=loop)
-        if self._audit is not None:
-            self.daemon.intercept = trail.audited(self._audit, self.name)
+        self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop)
+        self.daemon.intercept = self._intercept()
         self.daemon.start()
         acquired.callback(self.daemon.stop)
+        acquired.callback(self.faults.clear)
+
+    def _intercept(self) -> Intercept:
+        """What stands between a call and its execution: the audit log sees what faults leave."""
+        if self._audit is None:
+            return self.faults.on_call
+        return trail.audited(self._audit, self.name, self.faults.on_call)
 
     def _take_regions(self, acquired: contextlib.ExitStack) -> int:
         count = len(self.inventory.dimms)
@@ -130,9 +143,9 @@ class Host:
         with self._installing:
             if self._tools is not None:
                 return
-            service = ToolService(self.daemon.loop, str(self.layout.tools_socket), self._answer)
+            service = ToolService(self.loop, str(self.layout.tools_socket), self._answer)
             self._release.callback(service.close)
-            tools = Tools(self.layout, self._run)
+            tools = Tools(self.layout, self._run, lambda: self.faults.of_commands)
             tools.install()
             self.pmem.on_listing_change(tools.forget)
             self._tools = tools
@@ -154,7 +167,10 @@ class Host:
         LOG.info('host %s reboots', self.name)
         if self._audit is not None:
             self._audit.record('operator', 'reboot', host=self.name)
-        self.daemon.drop_clients()
+        if self.daemon.running:
+            self.daemon.drop_clients()
+        else:
+            self.daemon.start()
         self.hypervisor.crash()
         self.pmem.reboot()
         self.hypervisor.reboot()
@@ -180,6 +196,13 @@ class Host:
         return self.layout.bin
 
     @property
+    def tools(self) -> Tools:
+        """Its ndctl, daxctl and daxio, as files."""
+        self.install_tools()
+        assert self._tools is not None  # noqa: S101 - just installed
+        return self._tools
+
+    @property
     def instances_path(self) -> Path:
         """A directory for a compute service's instances."""
         self.layout.instances.mkdir(mode=0o700, exist_ok=True)
@@ -189,8 +212,8 @@ class Host:
     def env(self) -> dict[str, str]:
         """This process's environment, with this host in it: PATH and LIBVIRT_DEFAULT_URI."""
         path = os.environ.get('PATH', os.defpath)
-        return {**os.environ, 'PATH': f'{self.bin_dir}{os.pathsep}{path}',
-                'LIBVIRT_DEFAULT_URI': self.uri}
+        own = f'{self.bin_dir}{os.pathsep}{self.layout.nowhere}'
+        return {**os.environ, 'PATH': f'{own}{os.pathsep}{path}', 'LIBVIRT_DEFAULT_URI': self.uri}
 
     @property
     def namespaces(self) -> list[Namespace]:
@@ -226,8 +249,20 @@ class Host:
         ::
 
             host.run('ndctl', 'list', '-X').out
+
+        It suffers the same faults, too; one that hangs is waited for.
+
+        :raises FileNotFoundError: when a fault has taken the program away.
         """
-        return self._run(ToolCall(words, os.getcwd(), stdin=NOTHING))
+        call = ToolCall(words, os.getcwd(), stdin=NOTHING)
+        result = self.faults.on_command(words, lambda: self._run(call))
+        if not isinstance(result, Later):
+            return result
+        done = threading.Event()
+        result.when_done(lambda later: done.set())
+        done.wait()
+        answer: CommandResult = result.result()
+        return answer
 
     def _run(self, call: ToolCall) -> CommandResult:
         result = self.pmem.run(
@@ -244,9 +279,9 @@ class Host:
         if call.words[0] == 'reboot':
             self.reboot()
             return CommandResult(0, '', '')
-        tools = self._tools
-        if tools is None:
-            return self._run(call)
-        result = tools.call(call)
-        tools.refresh()
+        if call.stdin is None:
+            result = self.faults.on_command(call.words, lambda: self.tools.call(call))
+        else:
+            result = self.tools.call(call)      # the same command, with the input that it wanted
+        self.tools.refresh()
         return result

@@ -66,6 +66,7 @@ class _Conversation:
         self._received = bytearray()
         self._call: ToolCall | None = None
         self._answering = False
+        self._later: Later | None = None
         self._left = b''
         self._payload: Iterator[bytes] = iter(())
         loop.watch(client, READABLE, self._ready)
@@ -75,6 +76,9 @@ class _Conversation:
             self._loop.forget(self._client)
             self._client.close()
             self._ended(self)
+            if self._later is not None:
+                # What has not happened yet never will: the process has gone.
+                self._later.fail(ConnectionAbortedError())
 
     def _ready(self, mask: int) -> None:
         try:
@@ -131,6 +135,7 @@ class _Conversation:
             self.close()
         else:
             if isinstance(result, Later):
+                self._later = result
                 result.when_done(
                     lambda later: self._loop.call_soon(lambda: self._settle_later(later)))
             else:

@@ -7,7 +7,8 @@ take longer than all the rest.
 A request is a line ``LENGTH TERMINAL USER``, then LENGTH bytes: the directory that the command
 runs in and its words, each ended by a NUL byte. TERMINAL is 1 when standard output is a terminal,
 USER is 1 when the command acts without privileges. The answer is a line ``STATUS ERR OUT`` (exit
-status, lengths in bytes), then standard error and standard output. In place of it the host may ask
+status, or the negative number of the signal that ends it; lengths in bytes), then standard error
+and standard output. In place of it the host may ask
 for standard input with a line ``input LENGTH``: up to so many bytes are read, and it is told with
 a line ``LENGTH ZEROES`` how many there were, and with 1 that all of them were zeroes.
 """
@@ -47,6 +48,8 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f'{program}: the simulated host does not answer: {error.strerror}\n')
         return 1
+    if status < 0:
+        posix.kill(posix.getpid(), -status)
     return status
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -38,6 +40,14 @@ answer={answers}/"$user$# {program} $*"
 exec {python} -I -S {client} {socket} "$user" {program} "$@"
 """
 
+# In the place of a program that is absent from the host, where the machine that the harness runs on
+# has one: that one must not be found. The status is a shell's for a command that is not there.
+NOT_FOUND = """\
+#!/bin/sh
+echo '{program}: not found' >&2
+exit 127
+"""
+
 Run = Callable[[ToolCall], CommandResult]
 
 
@@ -45,11 +55,14 @@ class Tools:
     """The executables of one host, and the answers that they may give without asking it.
 
     :param run: runs a command on the simulated host.
+    :param withheld: whether every command has to ask the host just now.
     """
 
-    def __init__(self, layout: Layout, run: Run) -> None:
+    def __init__(self, layout: Layout, run: Run,
+                 withheld: Callable[[], bool] = lambda: False) -> None:
         self._layout = layout
         self._run = run
+        self._withheld = withheld
         self._lock = threading.Lock()
         self._changes = 0
         self._answers: set[Path] = set()
@@ -86,7 +99,7 @@ class Tools:
     def refresh(self) -> None:
         """Render the listing that is asked for most, unless it is there already."""
         call = ToolCall(EAGER)
-        if self._answer(call) not in self._answers:
+        if self._answer(call) not in self._answers and not self._withheld():
             self.call(call)
 
     def forget(self) -> None:
@@ -96,6 +109,22 @@ class Tools:
             for path in self._answers:
                 path.unlink(missing_ok=True)
             self._answers.clear()
+
+    def take_away(self, program: str) -> None:
+        """Have the host's PATH lead to no such program."""
+        self.forget()
+        path = self._layout.bin / program
+        path.rename(path.with_name(f'.{program}'))
+        if shutil.which(program) is not None:
+            self._layout.nowhere.mkdir(mode=0o700, exist_ok=True)
+            _write(self._layout.nowhere / program, NOT_FOUND.format(program=program), 0o700)
+
+    def bring_back(self, program: str) -> None:
+        """Put a program back that was taken away."""
+        (self._layout.nowhere / program).unlink(missing_ok=True)
+        path = self._layout.bin / program
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(f'.{program}').rename(path)
 
     def _answer(self, call: ToolCall) -> Path:
         # The number of words tells `list -X` from one word that holds a space.
@@ -110,7 +139,8 @@ class Tools:
             return
         script = f"printf %s {shlex.quote(out)}\nexit 0\n"
         with self._lock:
-            if changes == self._changes and len(self._answers) < ANSWERS_LIMIT:
+            if (changes == self._changes and len(self._answers) < ANSWERS_LIMIT
+                    and not self._withheld()):
                 _write(path, script, 0o600)
                 self._answers.add(path)
 
