@@ -94,8 +94,11 @@ class Wait:
     def _action(self) -> InstanceAction | None:
         if self.request_id is None:
             return None
-        return next((action for action in self.backend.actions(self.server)
-                     if action.request_id == self.request_id), None)
+        # One request can be several actions: to delete a resized server is to confirm it first.
+        actions = [action for action in self.backend.actions(self.server)
+                   if action.request_id == self.request_id]
+        return next((action for action in actions if not action.finished),
+                    actions[-1] if actions else None)
 
 
 def _reason(action: InstanceAction | None) -> str:

@@ -64,6 +64,9 @@ class NovaBackend:
         self.directory = Path(tempfile.mkdtemp(prefix='vpmem-nova-'))
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self._zygote = Zygote.shared()
+        for one in self._hosts.values():
+            for other in self._hosts.values():
+                one.host.introduce(other.host)
         (self.directory / 'instances').mkdir()
         ours, theirs = socket.socketpair()
         self._stack.callback(ours.close)

@@ -14,6 +14,9 @@ _BY_STATUS: dict[int, type[errors.NovaException]] = {
 }
 #: What Nova's checks of a request's schema begin their messages with.
 _VALIDATION = ('Validation failed', 'Invalid input for field')
+#: How the API refuses for a state that it does not name.
+_INVALID_STATE = re.compile(
+    r"Instance (?P<server_id>\S+) is in an invalid state for '(?P<action>.*)'")
 _FIELD = re.compile(r'%\((\w+)\)s')
 
 
@@ -34,6 +37,9 @@ def of_request(status: int, content: Any) -> errors.NovaException:
             message = fault.get('message', message)
     if status == 400 and message.startswith(_VALIDATION):
         return errors.ValidationError(detail=message)
+    found = _INVALID_STATE.fullmatch(message)
+    if status == 409 and found is not None:
+        return errors.InstanceInvalidState(**found.groupdict(), attr='', state=None)
     for kind in _subclasses(errors.NovaException):
         found = _pattern(kind.msg_fmt).fullmatch(message) if kind.status == status else None
         if found is not None and found.group() != ''.join(found.groups()):
