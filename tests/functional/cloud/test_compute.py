@@ -6,6 +6,8 @@ import threading
 
 import libvirt
 
+from tests.functional.nova_defects import defect_of_nova
+from vpmem_harness import conf
 from vpmem_harness.cloud import errors
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.fixtures.host import HostFixture
@@ -74,7 +76,7 @@ class ComputeTest(VPMEMTestCase):
         compute.stop()
         host.reboot()
         compute.start()
-        self.assertEqual('SHUTOFF', server.status)
+        server.wait_for('SHUTOFF')
         server.start()
         self.assertEqual(names, [one.name for one in server.namespaces])
         self.assertGuestHas(server)
@@ -107,6 +109,7 @@ class ComputeTest(VPMEMTestCase):
             1, cloud.inventories(first.host)['CUSTOM_PMEM_NAMESPACE_SMALL'].total)
         self.assertClaimed(cloud, first.host, {first.name: 1, second.name: 1})
 
+    @defect_of_nova('removed-namespace')
     def test_a_server_on_a_removed_namespace_can_be_deleted(self):
         """And what it wrote is wiped."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')
@@ -165,6 +168,8 @@ class FixtureTest(VPMEMTestCase):
 
     def test_the_seed_replays_a_cloud(self):
         """Identifiers and claims are the same again."""
+        if conf.load().backend == 'nova':
+            self.skipTest('Nova draws identifiers of its own')
         def run():
             with CloudFixture(hosts=2, seed=11) as cloud:
                 server = cloud.boot(pmem='SMALL')

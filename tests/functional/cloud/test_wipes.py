@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libvirt
 
+from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.testcase import VPMEMTestCase
 
@@ -63,6 +64,7 @@ class WipesTest(VPMEMTestCase):
             "<domain type='qemu'><name>instance-00000001</name><memory>1024</memory>"
             '<os><type>hvm</type></os></domain>')
 
+    @defect_of_nova('start-wipes')
     def test_stop_and_start_keep(self):
         """A user who stops a server does not give up its data."""
         self.assert_keeps(lambda server: server.stop().start())
@@ -71,6 +73,7 @@ class WipesTest(VPMEMTestCase):
         """Persistent memory outlives a reboot: that is what it is for."""
         self.assert_keeps(lambda server: server.reboot())
 
+    @defect_of_nova('hard-reboot-wipes')
     def test_hard_reboot_keeps(self):
         """By power as well as by the guest's own means."""
         self.assert_keeps(lambda server: server.reboot(hard=True))
@@ -99,6 +102,7 @@ class WipesTest(VPMEMTestCase):
         server.shelve()
         self.assertWiped(host, namespaces)
 
+    @defect_of_nova('confirm-keeps-data')
     def test_confirm_wipes_what_is_left(self):
         """The old namespaces are the next server's."""
         self.start_cloud(hosts=2)
@@ -109,6 +113,7 @@ class WipesTest(VPMEMTestCase):
         server.confirm_resize()
         self.assertWiped(source, old)
 
+    @defect_of_nova('confirm-keeps-data')
     def test_confirm_on_the_same_host_wipes_the_old_alone(self):
         """The server runs on, on its new namespaces."""
         self.start_cloud(allow_resize_to_same_host=True)
