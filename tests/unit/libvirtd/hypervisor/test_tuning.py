@@ -74,12 +74,14 @@ class TestVcpus(LifecycleCase):
 class TestMetadata(LifecycleCase):
 
     def test_element(self):
-        """An element of a namespace comes back with its prefix."""
+        """An element of a namespace comes back without it; the domain's XML has the prefix."""
         domain = self.define()
         self.connection.domain_set_metadata(domain, ELEMENT, "<a b='1'><c/></a>", 'app', URI,
                                             CONFIG)
-        self.assertEqual(f'<app:a xmlns:app="{URI}" b="1">\n  <app:c/>\n</app:a>',
+        self.assertEqual('<a b="1">\n  <c/>\n</a>',
                          self.connection.domain_get_metadata(domain, ELEMENT, URI, CONFIG))
+        self.assertIn(f'    <app:a xmlns:app="{URI}" b="1">\n      <app:c/>\n    </app:a>\n',
+                      self.connection.domain_get_xml_desc(domain, 0))
 
     def test_removed(self):
         """What was removed is not there."""
