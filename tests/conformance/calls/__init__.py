@@ -1,0 +1,22 @@
+"""The same calls for every daemon: each scenario a function that makes its steps in a world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.conformance.calls import configuration, host, lifecycle
+from tests.conformance.calls.world import Outcome, World
+
+SCENARIOS: dict[str, Callable[[World], None]] = {
+    scenario.__name__: scenario
+    for module in (lifecycle, configuration, host) for scenario in module.SCENARIOS}
+
+
+def outcomes(scenario: str, uri: str, kind: str = 'qemu') -> dict[str, Outcome]:
+    """What comes of each step of a scenario at a daemon."""
+    world = World(uri, kind)
+    try:
+        SCENARIOS[scenario](world)
+        return world.outcomes
+    finally:
+        world.close()

@@ -1,0 +1,22 @@
+"""A simulated daemon such as the recordings' host: two CPUs in one cell."""
+
+from __future__ import annotations
+
+import os
+
+import fixtures
+
+from tests.unit.libvirtd.hypervisor import hosts
+from vpmem_harness.libvirtd.server import Daemon
+
+
+class SimulatedLibvirtd(fixtures.Fixture):
+    """Serves one hypervisor; ``uri`` opens it."""
+
+    def _setUp(self) -> None:
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.hypervisor = hosts.recorded_host()
+        self.daemon = Daemon(self.hypervisor, os.path.join(directory, 's'))
+        self.daemon.start()
+        self.addCleanup(self.daemon.stop)
+        self.uri = self.daemon.uri

@@ -1,0 +1,160 @@
+"""What the calls are made in: connections to a daemon, and a record of what came of each call."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import libvirt
+
+from vpmem_harness.randomness import Randomness
+
+#: What a call came to: its value, or a mapping with the fields of its error.
+Outcome = Any
+
+_UUID = re.compile(r'\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
+#: What a driver calls its own functions, as in qemuDomainGetState.
+_FUNCTION = re.compile(r'(^|\bin (?:function )?)(?:qemu|test)(?=[A-Z])')
+#: Where managed saves lie: below the directories of whoever runs libvirtd.
+_SAVES = re.compile(r"/\S*(?=/libvirt/qemu/save/)")
+_NAMED = (libvirt.virDomain, libvirt.virNetwork, libvirt.virStoragePool, libvirt.virStorageVol,
+          libvirt.virNodeDevice, libvirt.virDomainSnapshot)
+
+_DOMAIN = '''
+<domain type='{kind}'>
+  <name>{name}</name>
+  <uuid>{uuid}</uuid>
+  <memory unit='MiB'>{memory}</memory>
+  <currentMemory unit='MiB'>{current}</currentMemory>
+  <vcpu current='1'>2</vcpu>
+  <os><type arch='{arch}'{machine}>hvm</type></os>
+  {more}
+</domain>
+'''
+
+
+class World:
+    """A daemon with connections to it, whatever it is: the calls do not know.
+
+    ``write`` and ``read`` are connections; ``outcomes`` is what came of each call so far, by the
+    name of its step. UUIDs, and what drivers call their own functions, are replaced.
+
+    :param kind: the type of domains, ``qemu`` or ``test``.
+    """
+
+    def __init__(self, uri: str, kind: str = 'qemu') -> None:
+        self.kind = kind
+        self.uri = uri
+        self.write = libvirt.open(uri)
+        self.read = libvirt.openReadOnly(uri)
+        self.outcomes: dict[str, Outcome] = {}
+        self._random = Randomness(5)
+        self._uuids: dict[str, str] = {}
+        with contextlib.suppress(libvirt.libvirtError):
+            self.write.lookupByName('test').destroy()       # the test driver has one
+            self.write.lookupByName('test').undefine()
+
+    def close(self) -> None:
+        """Leaves nothing defined, and closes the connections."""
+        for domain in self.write.listAllDomains():
+            with contextlib.suppress(libvirt.libvirtError):
+                domain.destroy()
+            with contextlib.suppress(libvirt.libvirtError):
+                domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+                                     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
+        self.read.close()
+        self.write.close()
+
+    def uuid(self, name: str) -> str:
+        """A UUID for a name; the same name has the same."""
+        if name not in self._uuids:
+            self._uuids[name] = str(self._random.uuid())
+        return self._uuids[name]
+
+    def mac(self, name: str) -> str:
+        """A MAC address for a name; the same name has the same."""
+        return Randomness(5).derive(name).mac()
+
+    def secrets(self) -> list[libvirt.virSecret]:
+        """The secrets that are defined, none where secrets are not simulated."""
+        try:
+            return self.write.listAllSecrets()
+        except libvirt.libvirtError:
+            return []
+
+    def xml(self, name: str, *, uuid: str | None = None, more: str = '', memory: int = 64,
+            current: int = 64) -> str:
+        """The XML of a small domain."""
+        qemu = self.kind == 'qemu'
+        return _DOMAIN.format(
+            kind=self.kind, name=name, uuid=uuid or self.uuid(name), memory=memory,
+            current=current, arch='x86_64' if qemu else 'i686',
+            machine=" machine='pc'" if qemu else '', more=more)
+
+    def define(self, name: str, **options: Any) -> libvirt.virDomain:
+        """A domain that is off."""
+        return self.write.defineXML(self.xml(name, **options))
+
+    def start(self, name: str, **options: Any) -> libvirt.virDomain:
+        """A persistent domain that runs."""
+        domain = self.define(name, **options)
+        domain.create()
+        return domain
+
+    def step(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Makes a call, keeps what it came to, and returns its value, None when it failed."""
+        if name in self.outcomes:
+            raise ValueError(f'two steps are named {name!r}')
+        try:
+            value = call(*arguments)
+        except libvirt.libvirtError as error:
+            self.outcomes[name] = self._of_error(error)
+            return None
+        self.outcomes[name] = self._plain(value)
+        return value
+
+    def steps(self, name: str, thing: Any, calls: Iterator[str] | str) -> None:
+        """Makes several calls without arguments, each a step."""
+        for call in calls.split() if isinstance(calls, str) else calls:
+            self.step(f'{name}: {call}', getattr(thing, call))
+            if call == 'info' and isinstance(self.outcomes[f'{name}: info'], list):
+                del self.outcomes[f'{name}: info'][4]       # the CPU time
+
+    def _of_error(self, error: libvirt.libvirtError) -> dict[str, Any]:
+        return {
+            'code': error.get_error_code(), 'domain': error.get_error_domain(),
+            'level': error.get_error_level(), 'message': self.text(error.get_error_message()),
+            'str1': self.text(error.get_str1()), 'str2': self.text(error.get_str2()),
+            'str3': self.text(error.get_str3()), 'int1': error.get_int1(),
+            'int2': error.get_int2()}
+
+    def text(self, text: str | None) -> str | None:
+        """A text without what differs from run to run."""
+        if text is None:
+            return None
+        text = _SAVES.sub('/var/lib', _FUNCTION.sub(r'\1', text))
+        return _UUID.sub(self._name_of, text)
+
+    def _name_of(self, match: re.Match[str]) -> str:
+        for name, uuid in self._uuids.items():
+            if uuid == match.group(0):
+                return f'<uuid of {name}>'
+        return '<uuid>'
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, _NAMED):
+            return f'{type(value).__name__} {value.name()}'
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {str(key): self._plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            items = [self._plain(item) for item in value]
+            if value and all(isinstance(item, _NAMED) for item in value):
+                items.sort()
+            return items
+        if isinstance(value, bool | int | float) or value is None:
+            return value
+        return type(value).__name__

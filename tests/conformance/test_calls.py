@@ -1,0 +1,52 @@
+"""The same calls through libvirt-python, to the simulated daemon and to the real test driver."""
+
+from __future__ import annotations
+
+import fixtures
+import libvirt
+import testtools
+from testtools.content import text_content
+
+from tests.conformance import calls, differences, libvirtd
+from tests.conformance.calls import recorded, simulated
+
+
+def _comparable(outcome):
+    """An outcome without what each driver has of its own: its number in an error's domain."""
+    if isinstance(outcome, dict) and outcome.get('domain') in (libvirt.VIR_FROM_QEMU,
+                                                              libvirt.VIR_FROM_TEST):
+        return {**outcome, 'domain': 'the driver'}
+    return outcome
+
+
+class CallsTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        missing = libvirtd.missing()
+        if missing:
+            self.skipTest(missing)
+        self.useFixture(fixtures.FakeLogger())
+        libvirt.registerErrorHandler(lambda context, error: None, None)
+        self.addCleanup(libvirt.registerErrorHandler, None, None)
+        self.real = self.useFixture(libvirtd.RealLibvirtd()).uri
+        self.simulated = self.useFixture(simulated.SimulatedLibvirtd()).uri
+
+    def test_results_and_errors(self):
+        """Each step comes to the same, but where libvirt's own drivers differ, or as listed."""
+        same, theirs, unexplained = 0, 0, []
+        for scenario in calls.SCENARIOS:
+            real = calls.outcomes(scenario, self.real, 'test')
+            ours = calls.outcomes(scenario, self.simulated)
+            qemu = recorded.outcomes(scenario)
+            for step, outcome in ours.items():
+                if _comparable(outcome) == _comparable(real.get(step)):
+                    same += 1
+                elif outcome == qemu[step]:
+                    theirs += 1
+                elif differences.reason(scenario, step, outcome) is None:
+                    unexplained.append((scenario, step, outcome, real.get(step)))
+        self.addDetail('steps', text_content(
+            f'{same} as the test driver, {theirs} as the QEMU driver'))
+        self.assertEqual([], unexplained)
+        self.assertGreater(same, 300)

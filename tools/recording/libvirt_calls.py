@@ -1,0 +1,40 @@
+"""Records what the real libvirtd's QEMU driver answers to the conformance tests' calls.
+
+    python -m tools.recording.libvirt_calls [SCENARIO...]
+
+Needed: Debian's libvirt-daemon, libvirt-daemon-driver-qemu and qemu-system-x86; emulation is
+enough.  An unprivileged libvirtd of its own is started on a private socket; nothing else is
+touched.  It writes ``tests/golden/libvirt/calls-qemu.json``; scenarios that are named replace
+those of that file alone.  All of it takes some minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+
+import libvirt
+
+from tests.conformance import calls, libvirtd
+
+RECORDING = pathlib.Path(__file__).parents[2] / 'tests/golden/libvirt/calls-qemu.json'
+
+
+def record(names: list[str]) -> None:
+    """Runs the scenarios and writes the file, a step on each line."""
+    libvirt.registerErrorHandler(lambda context, error: None, None)
+    recorded = json.loads(RECORDING.read_text()) if RECORDING.exists() and names else {}
+    with libvirtd.RealLibvirtd() as real:
+        uri = f'qemu+unix:///session?socket={real.path}'
+        for name in names or calls.SCENARIOS:
+            print(name, file=sys.stderr, flush=True)
+            recorded[name] = calls.outcomes(name, uri)
+    RECORDING.write_text('{\n' + ',\n'.join(
+        f'{json.dumps(name)}: {{\n' + ',\n'.join(
+            f'  {json.dumps(step)}: {json.dumps(outcome)}' for step, outcome in steps.items())
+        + '\n}' for name, steps in recorded.items()) + '\n}\n')
+
+
+if __name__ == '__main__':
+    record(sys.argv[1:])
