@@ -52,8 +52,11 @@ class DeclaredFiles:
         self.written_by: dict[str, list[str]] = {}
 
     def stat(self, path: str) -> BackingFile | None:
-        """What was declared at ``path``."""
-        return self.files.get(path)
+        """What was declared at ``path``: also a directory in which a file was declared."""
+        found = self.files.get(path)
+        if found is None and any(each.startswith(f'{path}/') for each in self.files):
+            return BackingFile('directory', 0)
+        return found
 
     def opened(self, path: str, domain: str) -> None:
         """Note that ``domain`` has ``path`` open."""

@@ -94,6 +94,7 @@ class DeviceProcedures(Procedures):
             live.current_memory += memory.size(device)
         path = memory.path(device)
         if path is not None:
+            path = memory.real_path(path)
             backing.opened(path, domain.uuid_text)
             domain.open_paths.append(path)
             if domain.state == libvirt.VIR_DOMAIN_RUNNING:
@@ -210,6 +211,7 @@ class DeviceProcedures(Procedures):
             live.memory_total -= size
             live.current_memory = max(live.current_memory - size, 0)
             path = memory.path(device)
+            path = None if path is None else memory.real_path(path)
             if path in domain.open_paths and path is not None:
                 domain.open_paths.remove(path)
                 self.hypervisor.backing.closed(path, domain.uuid_text)

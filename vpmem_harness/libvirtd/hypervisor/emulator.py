@@ -126,15 +126,19 @@ def check_paths(devices: list[Element], backing: Backing) -> None:
     """Refuse memory devices whose file or device does not exist."""
     for device in devices:
         path = memory.path(device)
-        if path is not None and backing.stat(path) is None:
-            raise system_error(errno.ENOENT, f"Path '{path}' is not accessible",
-                               domain=libvirt.VIR_FROM_CGROUP)
+        if path is None:
+            continue
+        file = backing.stat(memory.real_path(path))
+        if file is not None and (file.kind == 'directory' or not path.endswith('/')):
+            continue
+        raise system_error(errno.ENOENT if file is None else errno.ENOTDIR,
+                           f"Path '{path}' is not accessible", domain=libvirt.VIR_FROM_CGROUP)
 
 
 def check_backend(device: Element, backing: Backing) -> None:
     """Refuse a file that does not hold a memory device, or not in the way that it asks for."""
     path = memory.path(device)
-    file = None if path is None else backing.stat(path)
+    file = None if path is None else backing.stat(memory.real_path(path))
     size = memory.size(device) * 1024
     align = int(device.findtext('source/alignsize') or 0) * 1024
     if file is None:

@@ -148,6 +148,7 @@ class Machine:
         for device in domain.live.memory_devices:
             path = memory.path(device)
             if path:
+                path = memory.real_path(path)
                 self._hypervisor.backing.opened(path, domain.uuid_text)
                 domain.open_paths.append(path)
 

@@ -63,7 +63,8 @@ def _target(device: Element) -> Element:
     return add(device, 'target') if target is None else target
 
 
-def _complete_source(device: Element) -> None:
+def complete_source(device: Element) -> None:
+    """Settle who connects to whom, and drop what libvirt makes up at each start."""
     unset(device, 'tty')
     kind = device.get('type')
     if kind == 'pty':
@@ -84,7 +85,7 @@ def _complete_source(device: Element) -> None:
 
 def complete_serial(device: Element) -> None:
     """Settle a serial port's type and model."""
-    _complete_source(device)
+    complete_source(device)
     target = _target(device)
     if target.get('type') in (None, 'serial'):
         target.set('type', 'isa-serial')
@@ -96,13 +97,13 @@ def complete_serial(device: Element) -> None:
 
 def complete_parallel(device: Element) -> None:
     """Settle a parallel port."""
-    _complete_source(device)
+    complete_source(device)
     unset(_target(device), 'type')
 
 
 def complete_console(device: Element) -> None:
     """Settle a console: it is a serial port's unless it says otherwise."""
-    _complete_source(device)
+    complete_source(device)
     target = _target(device)
     if target.get('type') is None:
         target.set('type', 'serial')
@@ -110,7 +111,7 @@ def complete_console(device: Element) -> None:
 
 def complete_channel(device: Element) -> None:
     """Settle a channel: who listens on it, and that nobody is there yet."""
-    _complete_source(device)
+    complete_source(device)
     target = _target(device)
     unset(target, 'state')
     if device.get('type') == 'unix':

@@ -7,7 +7,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal, unsupported
 from vpmem_harness.libvirtd.xml import memory, numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, text_of
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, text_of, unset
 
 MODES = ('custom', 'host-model', 'host-passthrough', 'maximum')
 
@@ -99,7 +99,9 @@ def complete(definition: Definition) -> None:
         if mode == 'host-passthrough' and cpu.get('migratable') is None:
             cpu.set('migratable', 'on')
     named = cpu.find('model')
-    if named is not None and not named.text:
+    if named is not None and not named.text and named.get('vendor_id'):
+        unset(named, 'fallback')
+    elif named is not None and not named.text:
         cpu.remove(named)
     topology = cpu.find('topology')
     if topology is not None and topology.get('dies') is None:

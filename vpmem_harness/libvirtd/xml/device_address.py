@@ -10,7 +10,7 @@ import re
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, internal, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal, unsupported
 from vpmem_harness.libvirtd.xml.etree import Element, drop, unset
 
 TYPES = ('pci', 'drive', 'virtio-serial', 'ccid', 'usb', 'spapr-vio', 'virtio-s390', 'ccw',
@@ -64,8 +64,22 @@ def read(device: Element) -> None:
             value = default
         if value is not None:
             address.set(name, form.format(value))
+    if kind == 'pci':
+        _check_pci(address)
     if kind == 'dimm' and address.get('base') == '0x0':
         unset(address, 'base')
+
+
+def _check_pci(address: Element) -> None:
+    if not any(get(address, name) for name in ('domain', 'bus', 'slot')):
+        return
+    for name, text, most, shown in (('bus', "bus='0x{:x}'", 0xff, '0xFF'),
+                                    ('slot', "slot='0x{:x}'", 0x1f, '0x1F'),
+                                    ('function', 'function=0x{:x}', 7, '7')):
+        value = get(address, name)
+        if value > most:
+            raise bad_xml(f'Invalid PCI address {text.format(value)}, must be <= {shown}',
+                          domain=libvirt.VIR_FROM_NONE)
 
 
 def number(element: Element, name: str, base: int = 10) -> int | None:

@@ -78,8 +78,8 @@ devices
     driver type format wrpolicy queue name iommu ats packed page_per_vq [optional]
     binary path xattr
       cache mode
-      lock posix flock
       sandbox mode
+      lock posix flock
       thread_pool size
     source dir file dev name usage units pool volume socket
     target dir

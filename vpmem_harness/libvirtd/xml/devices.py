@@ -20,7 +20,7 @@ from vpmem_harness.libvirtd.xml import (
     numbers,
 )
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
 
@@ -84,6 +84,8 @@ def _input(device: Element) -> None:
 
 def _rng(device: Element) -> None:
     backend = device.find('backend')
+    if backend is not None and backend.get('type') != 'tcp':
+        drop(backend, 'protocol')
     if backend is not None and backend.get('model') == 'random' and not backend.text:
         backend.text = '/dev/random'
 
@@ -166,4 +168,5 @@ _COMPLETERS: dict[str, Callable[[Element], None]] = {
     'hostdev': _hostdev, 'filesystem': _filesystem, 'shmem': _shmem, 'panic': _panic,
     'serial': character.complete_serial, 'parallel': character.complete_parallel,
     'console': character.complete_console, 'channel': character.complete_channel,
+    'redirdev': character.complete_source, 'smartcard': character.complete_source,
 }

@@ -11,7 +11,7 @@ import re
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
 
@@ -192,26 +192,33 @@ def check(definition: Definition) -> None:
     Source: libvirt 9.0.0, src/conf/domain_validate.c.
     """
     seen: set[str] = set()
-    places: set[tuple[str, str]] = set()
     for disk in definition.devices.findall('disk'):
-        name, bus = target(disk)
+        name, _ = target(disk)
         if name in seen:
             raise bad_xml(f"target '{name}' duplicated for disk sources "
                           f"'{_source(definition, name)}' and '{source_path(disk)}'")
         seen.add(name)
+        if disk.get('device') in ('disk', 'lun') and source_path(disk) is None \
+                and disk.get('type') in ('file', 'block', 'dir'):
+            raise LibvirtError(libvirt.VIR_ERR_NO_SOURCE, name, domain=libvirt.VIR_FROM_DOMAIN)
+    _check_places(definition)
+
+
+def _check_places(definition: Definition) -> None:
+    places: dict[tuple[str, str], str] = {}
+    for disk in definition.devices.findall('disk'):
+        name, bus = target(disk)
         address = disk.find('address')
         if address is not None and address.get('type') == 'drive':
             place = (bus, ':'.join(address.get(key, '0')
                                    for key in ('controller', 'bus', 'target', 'unit')))
             if place in places:
-                raise bad_xml('Found duplicate drive address for disk with target name '
-                              f"'{name}' controller='{address.get('controller')}' "
-                              f"bus='{address.get('bus')}' target='{address.get('target')}' "
-                              f"unit='{address.get('unit')}'")
-            places.add(place)
-        if disk.get('device') in ('disk', 'lun') and source_path(disk) is None \
-                and disk.get('type') in ('file', 'block', 'dir'):
-            raise LibvirtError(libvirt.VIR_ERR_NO_SOURCE, name, domain=libvirt.VIR_FROM_DOMAIN)
+                raise unsupported(
+                    f"Found duplicate drive address for disk with target name '{places[place]}' "
+                    f"controller='{address.get('controller')}' bus='{address.get('bus')}' "
+                    f"target='{address.get('target')}' unit='{address.get('unit')}'",
+                    domain=libvirt.VIR_FROM_DOMAIN)
+            places[place] = name
 
 
 def source_path(disk: Element) -> str | None:

@@ -6,6 +6,7 @@ domain_postparse.c, src/qemu/qemu_domain.c, qemu_domain_address.c, qemu_validate
 
 from __future__ import annotations
 
+import posixpath
 import uuid as uuids
 
 import libvirt
@@ -35,6 +36,11 @@ MEMORY_ALIGNMENT, MODULE_ALIGNMENT = 1024, 2048
 def path(device: Element) -> str | None:
     """The file or device behind a memory device, or None."""
     return text_of(device, 'source/path') or None
+
+
+def real_path(path: str) -> str:
+    """``path`` without ``..``, doubled slashes and a slash at its end: the name to look up."""
+    return posixpath.normpath(path)
 
 
 def size(device: Element) -> int:

@@ -18,13 +18,16 @@ from vpmem_harness.libvirtd.xml.pci_devices import Slot, slot_of, wanting
 
 #: What a bus takes, and its first and last slot.
 _BUSES: dict[str, tuple[frozenset[str], int, int]] = {
-    'pci-root': (frozenset({'pci', 'pci-bridge'}), 1, 31),
+    'pci-root': (frozenset({'pci', 'pci-bridge', 'pci-expander-bus'}), 1, 31),
     'pci-bridge': (frozenset({'pci', 'pci-bridge'}), 1, 31),
     'pcie-to-pci-bridge': (frozenset({'pci', 'pci-bridge'}), 1, 31),
     'dmi-to-pci-bridge': (frozenset({'pci-bridge'}), 0, 31),
-    'pcie-root': (frozenset({'pcie-root-port', 'dmi-to-pci-bridge', 'pcie-integrated'}), 1, 31),
-    'pcie-root-port': (frozenset({'pcie', 'pcie-to-pci-bridge'}), 0, 0),
-    'pcie-switch-downstream-port': (frozenset({'pcie', 'pcie-to-pci-bridge'}), 0, 0),
+    'pcie-root': (frozenset({'pcie-root-port', 'dmi-to-pci-bridge', 'pcie-expander-bus',
+                             'pcie-integrated'}), 1, 31),
+    'pcie-root-port': (frozenset({'pcie', 'pcie-to-pci-bridge', 'pcie-switch-upstream-port'}),
+                       0, 0),
+    'pcie-switch-downstream-port': (frozenset({'pcie', 'pcie-to-pci-bridge',
+                                               'pcie-switch-upstream-port'}), 0, 0),
     'pcie-switch-upstream-port': (frozenset({'pcie-switch-downstream-port'}), 0, 31),
     'pcie-expander-bus': (frozenset({'pcie-root-port', 'dmi-to-pci-bridge'}), 0, 31),
     'pci-expander-bus': (frozenset({'pci', 'pci-bridge'}), 0, 31),
@@ -139,7 +142,7 @@ class Buses:
                 self.buses += [port, Bus.of('pcie-to-pci-bridge')]
             else:
                 self.buses.append(Bus.of('pci-bridge'))
-        elif kind in ('pcie', 'pcie-to-pci-bridge'):
+        elif kind in ('pcie', 'pcie-to-pci-bridge', 'pcie-switch-upstream-port'):
             self.buses.append(Bus.of('pcie-root-port'))
         else:
             raise internal('a PCI slot is needed to connect a PCI controller '

@@ -6,6 +6,7 @@ golden/libvirt/*.dumpxml-live.xml.
 
 from __future__ import annotations
 
+from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml import aliases, graphics, memory
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, unset
@@ -70,7 +71,12 @@ def _label(root: Element) -> None:
 def _start_cpu(definition: Definition, host: XmlHost) -> None:
     """The CPU that the guest sees, with what QEMU adds to the model that was asked for."""
     cpu = definition.root.find('cpu')
-    if cpu is None or cpu.get('mode') in ('host-passthrough', 'maximum'):
+    if cpu is None:
+        return
+    if cpu.get('mode') == 'host-passthrough' and definition.virt_type == 'qemu':
+        raise unsupported(f"CPU mode 'host-passthrough' for {definition.arch} qemu domain on "
+                          f'{definition.arch} host is not supported by hypervisor')
+    if cpu.get('mode') in ('host-passthrough', 'maximum'):
         return
     if cpu.get('mode') == 'host-model':
         cpu.set('mode', 'custom')

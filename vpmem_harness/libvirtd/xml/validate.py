@@ -48,7 +48,6 @@ def _driver(definition: Definition) -> None:
     if root.find('memtune/min_guarantee') is not None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
     _lifecycle(definition)
-    _cpu(definition)
     memory_checks.check_plugs(definition)
     _vcpus(definition)
     _memory_backing(definition)
@@ -70,14 +69,6 @@ def _lifecycle(definition: Definition) -> None:
     if root.findtext('on_crash') == 'rename-restart':
         raise unsupported("qemu driver doesn't support the 'rename-restart' action for "
                           "'on_crash'")
-
-
-def _cpu(definition: Definition) -> None:
-    cpu = definition.root.find('cpu')
-    if cpu is not None and cpu.get('mode') == 'host-passthrough' \
-            and definition.virt_type == 'qemu':
-        raise unsupported(f"CPU mode 'host-passthrough' for {definition.arch} qemu domain on "
-                          f'{definition.arch} host is not supported by hypervisor')
 
 
 def _vcpus(definition: Definition) -> None:

@@ -5,6 +5,7 @@ Source: libvirt 9.0.0, src/conf/domain_addr.c (virDomainVirtioSerialAddrAutoAssi
 
 from __future__ import annotations
 
+from vpmem_harness.libvirtd.errors import bad_xml
 from vpmem_harness.libvirtd.xml import device_address
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop
@@ -19,6 +20,7 @@ def assign(definition: Definition) -> None:
     plugged = [(device, 0 if device.tag == 'console' else 1)
                for device in [*devices.findall('console'), *devices.findall('channel')]
                if _is_virtio(device)]
+    _check_others(definition)
     taken = {_place(device.find('address')) for device, _ in plugged} - {None}
     for device, first in plugged:
         address = device.find('address')
@@ -31,6 +33,20 @@ def assign(definition: Definition) -> None:
         controller, port = place
         drop(device, 'address')
         add(device, 'address', type='virtio-serial', controller=controller, bus=0, port=port)
+
+
+def _check_others(definition: Definition) -> None:
+    for device in definition.memory_devices:
+        place = _place(device.find('address[@type="virtio-serial"]'))
+        if place is None:
+            continue
+        number, port = place
+        controller = definition.devices.find(
+            f"controller[@type='virtio-serial'][@index='{number}']")
+        if controller is None:
+            raise bad_xml(f'virtio serial controller {number} is missing')
+        if port >= int(controller.get('ports', PORTS)):
+            raise bad_xml(f'virtio serial controller {number} does not have port {port}')
 
 
 def _is_virtio(device: Element) -> bool:
