@@ -26,10 +26,11 @@ FORMAT_MACS = {'00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff'}
 
 IPV4 = re.compile(r'(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]|-\d)')
 IPV6 = re.compile(r'(?<![\w:])(?:[0-9a-fA-F]{1,4}::?){2,7}[0-9a-fA-F]{1,4}(?![\w:])')
-#: Ranges that are for documentation (RFC 5737, 3849) or mean this machine, any or all.
+#: Ranges that are for documentation (RFC 5737, 3849), that mean this machine, any or all, or that
+#: are the same on every host: libvirt's default network.
 HARMLESS_NETWORKS = [ipaddress.ip_network(network) for network in (
     '192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32', '127.0.0.0/8', '::1',
-    '0.0.0.0', '255.255.255.0/24')]  # noqa: S104 - the address is looked for, not listened on
+    '0.0.0.0', '255.255.255.0/24', '192.168.122.0/24')]  # noqa: S104 - the address is looked for, not listened on
 
 SECRET = re.compile(
     r'-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\n[A-Za-z0-9+/=]{16}'
