@@ -1,0 +1,124 @@
+"""No success that changed nothing: what a call says it did, another call sees."""
+
+from __future__ import annotations
+
+import os
+
+import fixtures
+import libvirt
+import testtools
+from lxml import etree
+
+from tests.unit.libvirtd.hypervisor import hosts
+from vpmem_harness.libvirtd.server import Daemon
+
+_LIVE, _CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
+_INACTIVE = libvirt.VIR_DOMAIN_XML_INACTIVE
+
+_DOMAIN = '''
+<domain type='qemu'>
+  <name>guest</name>
+  <memory unit='MiB'>512</memory>
+  <vcpu current='1'>4</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <devices>
+    <disk type='file' device='disk'><source file='/images/disk'/>
+      <target dev='vda' bus='virtio'/></disk>
+    <interface type='user'><model type='virtio'/></interface>
+    <graphics type='vnc' port='-1'/>
+    <memballoon model='virtio'/>
+  </devices>
+</domain>
+'''
+_RNG = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+
+
+def _found(domain, path, flags=0):
+    """Elements of a domain's XML: their text, or their attributes where they have none."""
+    return [element.text if (element.text or '').strip() else dict(element.attrib)
+            for element in etree.fromstring(domain.XMLDesc(flags)).findall(path)]
+
+
+#: Name to the change of a running domain, and what shows it.
+_CHANGES = {
+    'suspend': (lambda d: d.suspend(), lambda d: d.state()),
+    'destroy': (lambda d: d.destroy(), lambda d: d.isActive()),
+    'shutdown': (lambda d: d.shutdown(), lambda d: d.isActive()),
+    'managed save': (lambda d: d.managedSave(), lambda d: d.hasManagedSaveImage()),
+    'undefine': (lambda d: d.undefine(), lambda d: d.isPersistent()),
+    'autostart': (lambda d: d.setAutostart(1), lambda d: d.autostart()),
+    'memory': (lambda d: d.setMemory(262144), lambda d: d.info()[2]),
+    'memory later': (lambda d: d.setMemoryFlags(262144, _CONFIG),
+                     lambda d: _found(d, 'currentMemory', _INACTIVE)),
+    'maximum memory': (lambda d: d.setMemoryFlags(1048576, _CONFIG
+                                                  | libvirt.VIR_DOMAIN_MEM_MAXIMUM),
+                       lambda d: _found(d, 'memory', _INACTIVE)),
+    'period of statistics': (lambda d: d.setMemoryStatsPeriod(7),
+                             lambda d: _found(d, 'devices/memballoon/stats')),
+    'vcpus': (lambda d: d.setVcpus(3), lambda d: d.info()[3]),
+    'vcpus later': (lambda d: d.setVcpusFlags(2, _CONFIG), lambda d: d.vcpusFlags(_CONFIG)),
+    'a pin': (lambda d: d.pinVcpu(0, (True, False)), lambda d: d.vcpuPinInfo()),
+    "the emulator's pin": (lambda d: d.pinEmulator((False, True)), lambda d: d.emulatorPinInfo()),
+    'shares': (lambda d: d.setSchedulerParameters({'cpu_shares': 99}),
+               lambda d: d.schedulerParameters()['cpu_shares']),
+    'numa parameters later': (
+        lambda d: d.setNumaParameters({'numa_nodeset': '0'}, _CONFIG),
+        lambda d: d.numaParameters(_CONFIG)['numa_nodeset']),
+    'memory limits': (lambda d: d.setMemoryParameters({'hard_limit': 2097152}),
+                      lambda d: d.memoryParameters()['hard_limit']),
+    'weight': (lambda d: d.setBlkioParameters({'weight': 500}),
+               lambda d: d.blkioParameters()['weight']),
+    'size of a disk': (lambda d: d.blockResize('vda', 4096),
+                       lambda d: d.blockInfo('vda')[0]),
+    'title': (lambda d: d.setMetadata(libvirt.VIR_DOMAIN_METADATA_TITLE, 'new', None, None),
+              lambda d: _found(d, 'title')),
+    'metadata': (lambda d: d.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, '<a/>', 'k', 'urn:x'),
+                 lambda d: _found(d, 'metadata/*')),
+    'a device': (lambda d: d.attachDevice(_RNG), lambda d: _found(d, 'devices/rng')),
+    'a device later': (lambda d: d.attachDeviceFlags(_RNG, _CONFIG),
+                       lambda d: _found(d, 'devices/rng', _INACTIVE)),
+    'a disk fewer': (lambda d: d.detachDeviceFlags(
+        "<disk type='file'><source file='/images/disk'/><target dev='vda' bus='virtio'/></disk>",
+        _LIVE), lambda d: _found(d, 'devices/disk')),
+    'a password': (lambda d: d.updateDeviceFlags(
+        "<graphics type='vnc' port='-1' passwd='word'/>", _LIVE),
+        lambda d: _found(d, 'devices/graphics', libvirt.VIR_DOMAIN_XML_SECURE)),
+    'downtime': (lambda d: d.migrateSetMaxDowntime(50), lambda d: d.migrateGetMaxDowntime()),
+    'speed': (lambda d: d.migrateSetMaxSpeed(50), lambda d: d.migrateGetMaxSpeed()),
+    'a snapshot': (lambda d: d.snapshotCreateXML(
+        '<domainsnapshot><name>one</name></domainsnapshot>',
+        libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY), lambda d: d.snapshotListNames()),
+}
+
+
+class ChangesTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.FakeLogger())
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 's')
+        daemon = Daemon(hosts.recorded_host(), path)
+        daemon.start()
+        self.addCleanup(daemon.stop)
+        libvirt.registerErrorHandler(lambda context, error: None, None)
+        self.addCleanup(libvirt.registerErrorHandler, None, None)
+        connection = libvirt.open(daemon.uri)
+        self.addCleanup(connection.close)
+        self.domain = connection.defineXML(_DOMAIN)
+        self.domain.create()
+
+    def check(self, change, read):
+        before = read(self.domain)
+        change(self.domain)
+        self.assertNotEqual(before, read(self.domain))
+
+
+def _add_tests() -> None:
+    for name, (change, read) in _CHANGES.items():
+        def test(self, change=change, read=read):
+            self.check(change, read)
+        test.__doc__ = f'A change can be seen: {name}.'
+        setattr(ChangesTest, f'test_{name.replace(" ", "_").replace(chr(39), "")}', test)
+
+
+_add_tests()
