@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
@@ -72,27 +72,34 @@ def _syntax_error(text: str, document: str, log: Iterable[Any],
 
 def serialize(element: Element) -> str:
     """``element`` in libvirt's form: two spaces a level, single quotes, a final newline."""
-    return '\n'.join(_lines(element, '')) + '\n'
+    lines: list[str] = []
+    _write(element, '', {}, lines)
+    lines.append('')
+    return '\n'.join(lines)
 
 
-def _lines(element: Element, indent: str) -> Iterator[str]:
+def _write(element: Element, indent: str, known: dict[str | None, str],
+           lines: list[str]) -> None:
     if element.tag == 'metadata':
-        yield from _foreign(element, indent).split('\n')
+        lines += _foreign(element, indent).split('\n')
         return
     tag = _name(element)
-    head = f'{indent}<{tag}' + ''.join(
-        f" {key}='{value.translate(_TEXT)}'" for key, value in attributes(element)
-    ) + ''.join(f" {prefix}='{uri}'" for prefix, uri in _declared(element))
+    head = f'{indent}<{tag}'
+    for key, value in attributes(element):
+        head += f" {key}='{value.translate(_TEXT)}'"
+    declared = element.nsmap
+    if declared != known:
+        head += ''.join(f" {prefix}='{uri}'" for prefix, uri in _declared(element))
+    text = element.text
     if len(element):
-        text = element.text or ''
-        yield f'{head}>{text.translate(_TEXT)}' if text.strip() else f'{head}>'
+        lines.append(f'{head}>{text.translate(_TEXT)}' if text and text.strip() else f'{head}>')
         for child in element:
-            yield from _lines(child, indent + '  ')
-        yield f'{indent}</{tag}>'
-    elif element.text:
-        yield f'{head}>{element.text.translate(_TEXT)}</{tag}>'
+            _write(child, indent + '  ', declared, lines)
+        lines.append(f'{indent}</{tag}>')
+    elif text:
+        lines.append(f'{head}>{text.translate(_TEXT)}</{tag}>')
     else:
-        yield head + '/>'
+        lines.append(head + '/>')
 
 
 def _foreign(element: Element, indent: str) -> str:
@@ -116,8 +123,8 @@ def _foreign(element: Element, indent: str) -> str:
 
 
 def _name(element: Element) -> str:
-    local = etree.QName(element).localname
-    return f'{element.prefix}:{local}' if element.prefix else local
+    prefix, tag = element.prefix, str(element.tag)
+    return f'{prefix}:{tag[tag.rindex("}") + 1:]}' if prefix else tag[tag.find('}') + 1:]
 
 
 def _attribute(element: Element, key: str) -> str:
@@ -139,19 +146,20 @@ def _declared(element: Element) -> list[tuple[str, str]]:
 
 def element(tag: str, text: object = None, /, **attributes: object) -> Element:
     """A new element; attributes that are None are left out."""
-    created = etree.Element(tag)
+    return _fill(etree.Element(tag), text, attributes)
+
+
+def add(parent: Element, tag: str, text: object = None, /, **attributes: object) -> Element:
+    """A new last child of ``parent``."""
+    return _fill(etree.SubElement(parent, tag), text, attributes)
+
+
+def _fill(created: Element, text: object, attributes: dict[str, object]) -> Element:
     for key, value in attributes.items():
         if value is not None:
             created.set(key, str(value))
     if text is not None:
         created.text = str(text)
-    return created
-
-
-def add(parent: Element, tag: str, text: object = None, /, **attributes: object) -> Element:
-    """A new last child of ``parent``."""
-    created = element(tag, text, **attributes)
-    parent.append(created)
     return created
 
 

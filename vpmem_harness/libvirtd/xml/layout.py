@@ -22,10 +22,11 @@ next. Words in brackets:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 from lxml import etree
 
@@ -45,44 +46,58 @@ class Layout:
     children: dict[str, Layout] = field(default_factory=dict)
 
     def apply(self, source: Element, nsmap: Mapping[str, str] | None = None) -> Element:
-        """A copy of ``source`` in canonical form; what the layout does not name is dropped."""
-        if 'any' in self.marks:
-            return deepcopy(source)
-        target = etree.Element(self.tag, nsmap=dict(nsmap) if nsmap else None)
-        self._fill(target, source)
+        """A copy of ``source`` in canonical form; what the layout does not name is dropped.
+
+        :param nsmap: namespaces that the copy's root declares, whether ``source`` does or not.
+        """
+        target = deepcopy(source)
+        if nsmap and 'any' not in self.marks:
+            target = etree.Element(self.tag, nsmap=dict(nsmap))
+            target.attrib.update(source.attrib)
+            target.text = source.text
+            target.extend(deepcopy(source))
+        self._arrange(target)
         return target
 
-    def _fill(self, target: Element, source: Element) -> None:
-        if source.attrib:
-            for name in self.attributes:
-                value = source.get(name)
-                if value is not None:
-                    target.set(name, value)
-        if 'kib' in self.marks:
-            size = numbers.kib(source, '.')
-            target.set('unit', 'KiB')
-            target.text = str(size)
+    def _arrange(self, element: Element) -> None:
+        # Most of a document is in its place already, and to look costs less than to move.
+        if 'any' in self.marks:
             return
-        text = source.text
-        if text and (not self.children or text.strip()):
-            target.text = text
-        found: dict[str, list[Element]] = {}
-        for child in source:
-            if child.tag in self.children:
-                found.setdefault(child.tag, []).append(child)
-        for tag in sorted(found, key=self._order.__getitem__) if len(found) > 1 else found:
-            self.children[tag]._add(target, found[tag])
+        size = numbers.kib(element, '.') if 'kib' in self.marks else None
+        if element.attrib:
+            self._arrange_attributes(element)
+        if size is not None:
+            element.set('unit', 'KiB')
+            element.text = str(size)
+            return
+        if len(element):
+            self._arrange_children(element)
+        if self.children and element.text and not element.text.strip():
+            element.text = None
 
-    def _add(self, parent: Element, sources: Iterable[Element]) -> None:
-        # Made in its place: to move an element between documents costs more than to make it.
-        for source in sources:
-            if 'any' in self.marks:
-                parent.append(deepcopy(source))
+    def _arrange_attributes(self, element: Element) -> None:
+        wanted = [name for name in self.attributes if name in element.attrib]
+        if wanted != element.keys():
+            values = [(name, element.get(name, '')) for name in wanted]
+            element.attrib.clear()
+            for name, value in values:
+                element.set(name, value)
+
+    def _arrange_children(self, element: Element) -> None:
+        places = []
+        for child in list(element):
+            layout = self.children.get(child.tag)
+            if layout is None:
+                element.remove(child)
                 continue
-            target = etree.SubElement(parent, self.tag)
-            self._fill(target, source)
-            if 'optional' in self.marks and not (len(target) or target.attrib or target.text):
-                parent.remove(target)
+            layout._arrange(child)
+            if 'optional' in layout.marks and not (len(child) or child.attrib or child.text):
+                element.remove(child)
+                continue
+            child.tail = None
+            places.append(self._order[child.tag])
+        if any(before > after for before, after in pairwise(places)):
+            element[:] = sorted(element, key=lambda child: self._order[child.tag])
 
     @cached_property
     def _order(self) -> dict[str, int]:
