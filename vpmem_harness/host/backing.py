@@ -33,7 +33,7 @@ class HostBacking:
         if path.startswith('/dev/'):
             namespace = self._pmem.device(path)
             if namespace is None:
-                return None
+                return BackingFile('regular', 0) if path in self._pmem.leftovers else None
             if namespace.mode != 'devdax':
                 return BackingFile('block', namespace.size)
             return BackingFile('dax', namespace.size, namespace.align or 0,

@@ -26,9 +26,14 @@ class HostFiles(LocalFiles):
     def declared(self, path: str) -> File | None:
         """What was declared to be at ``path``, None when nothing was."""
         path = os.path.normpath(path)
-        if path in self._directories:
+        if path in self._sizes:
+            return File('regular', self._sizes[path])
+        # Where something was declared, the directories above it are there as well.
+        below = f'{path.rstrip("/")}/'
+        if path in self._directories or any(
+                other.startswith(below) for other in (*self._sizes, *self._directories)):
             return File('directory')
-        return File('regular', self._sizes[path]) if path in self._sizes else None
+        return None
 
     def open(self, path: str) -> File:
         """What is at ``path``, opened for reading and writing."""
