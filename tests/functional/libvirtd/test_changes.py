@@ -21,6 +21,7 @@ _DOMAIN = '''
   <memory unit='MiB'>512</memory>
   <vcpu current='1'>4</vcpu>
   <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <features><acpi/></features>
   <devices>
     <disk type='file' device='disk'><source file='/images/disk'/>
       <target dev='vda' bus='virtio'/></disk>

@@ -12,7 +12,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor import cpu_models
 from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
-from vpmem_harness.libvirtd.xml.domain import ARCHITECTURES
+from vpmem_harness.libvirtd.xml.domain import ARCHITECTURES, VIRT_TYPES
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
 from vpmem_harness.libvirtd.xml.host import EMULATORS, MACHINE_ALIASES
 from vpmem_harness.libvirtd.xml.machines import MACHINES
@@ -78,7 +78,10 @@ def _resolve(hardware: Hardware, emulator: str | None, arch: str | None, machine
         raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG,
                            f"Cannot check QEMU binary {emulator}: No such file or directory",
                            domain=libvirt.VIR_FROM_NONE)
-    virt_type = virt_type or 'kvm'
+    if virt_type is not None and virt_type not in VIRT_TYPES:
+        raise bad_argument(f'unknown virttype: {virt_type}')
+    if virt_type in (None, 'none'):
+        virt_type = 'kvm'
     if virt_type not in ('kvm', 'qemu'):
         raise bad_argument(f"the accel '{virt_type}' is not supported by "
                            f"'{emulator or EMULATORS[arch]}' on this host")

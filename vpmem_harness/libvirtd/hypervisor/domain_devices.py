@@ -114,6 +114,10 @@ class DeviceProcedures(Procedures):
                                    f"disk bus '{bus}' cannot be hotplugged.")
         device_changes.check_new(device, live)
         pci.plug(live, device)
+        address = device.find("address[@type='pci']")
+        if address is not None and live.is_i440fx and not live.has_acpi:
+            raise emulator.command_failed('device_add',
+                                          "Bus 'pci.0' does not support hotplugging")
         aliases.give(device, aliases.next_name(live, device))
         if device.tag == 'disk':
             used = [int(source.get('index', '0'))

@@ -202,8 +202,8 @@ class StatisticsProcedures(Procedures):
                 continue
             if vcpu >= definition.max_vcpus:
                 raise bad_argument(
-                    f'vcpu {vcpu} is out of range of live cpu count {definition.max_vcpus}'
-                    if what == 'live' else f'vcpu {vcpu} is not present in {what} config')
+                    f'vcpu {vcpu} is out of range of {what} cpu count '
+                    f"{definition.max_vcpus if what == 'live' else definition.vcpus}")
             if not allowed:
                 raise bad_argument('Empty cpu list for pinning')
             tune = definition.root.find('cputune')
