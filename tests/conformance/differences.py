@@ -49,3 +49,16 @@ def reason(scenario: str, step: str, outcome: object) -> str | None:
             return text
     return None
 
+
+
+#: The same for virsh's commands, by script.
+_UNPRIVILEGED = 'the recorded libvirtd was unprivileged'
+VIRSH: dict[str, str] = {
+    'uri': f'{_UNPRIVILEGED}, and its socket was elsewhere',
+    'schedinfo off --set none=1 --config': f'{_UNPRIVILEGED}: it had no cgroups',
+    'snapshot-create-as off one --disk-only --no-metadata; domblklist off':
+        'snapshots are those that Nova takes, of guests that run',
+    'domblkthreshold off vda 5': NOT_SIMULATED,
+    'set-lifecycle-action off reboot destroy --config': NOT_SIMULATED,
+    'dompmsuspend off mem': NOT_SIMULATED,
+}
