@@ -296,6 +296,10 @@ class Faults:
         """The last calls to the host, oldest first: procedures, and commands that it was asked."""
         return list(self._calls.copy())
 
+    def forget_calls(self) -> None:
+        """Begin the transcript of calls anew."""
+        self._calls.clear()
+
     @property
     def in_force(self) -> Sequence[Fault]:
         """The faults that can still strike, oldest first."""

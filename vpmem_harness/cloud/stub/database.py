@@ -224,6 +224,11 @@ class Database:
         with self.lock:
             return [one for one in self._instances.values() if not one.deleted]
 
+    def all_instances(self) -> list[Instance]:
+        """The instances, deleted ones included, oldest first."""
+        with self.lock:
+            return list(self._instances.values())
+
     def save(
         self,
         instance: Instance,

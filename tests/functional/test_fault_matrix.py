@@ -1,0 +1,32 @@
+"""The page of the fault matrix, against the stub as it is."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import testtools
+
+TOOL = Path(__file__).parent.parent.parent / 'tools' / 'fault_matrix.py'
+
+
+class FaultMatrixTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        spec = importlib.util.spec_from_file_location('fault_matrix', TOOL)
+        self.tool = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.tool)
+
+    def test_a_boot_ends_as_the_page_says(self):
+        """With every fault of every procedure, and nothing is claimed twice or left."""
+        outcomes = self.tool.run(['boot'])
+        self.assertEqual([], [one for one in outcomes if one.wrong])
+        self.assertIn(self.tool.section('boot', outcomes), self.tool.PAGE.read_text())
+
+    def test_the_page_has_every_operation(self):
+        """And found nothing wrong in any."""
+        page = self.tool.PAGE.read_text()
+        for operation in self.tool.OPERATIONS:
+            self.assertIn(f'\n{operation.name.capitalize()}\n====', page)
+        self.assertIn('no namespace was claimed twice', page)

@@ -1,0 +1,1 @@
+"""Random operations and faults over a fleet, and what must hold whatever happens."""

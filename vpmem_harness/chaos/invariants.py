@@ -1,0 +1,199 @@
+"""What holds of a fleet whatever happens to it: at every moment, and when it has come to rest.
+
+Each function returns what is wrong, one sentence for each; nothing when all is well.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator, Mapping, Sequence
+
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.states import PowerState, VMState
+from vpmem_harness.cloud.stub.backend import StubBackend
+from vpmem_harness.cloud.stub.database import Instance, Resource
+from vpmem_harness.host.machine import Host
+
+PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'
+
+
+class Fleet:
+    """The hosts and the cloud on them, as the invariants look at them.
+
+    :param hosts: the simulated machines, by name.
+    """
+
+    def __init__(self, cloud: Cloud, hosts: Mapping[str, Host]) -> None:
+        self.cloud = cloud
+        self.hosts = hosts
+        backend = cloud.backend
+        if not isinstance(backend, StubBackend):
+            raise TypeError('the invariants look into the stub')
+        self.backend = backend
+
+    # At every moment
+
+    def always(self) -> Sequence[str]:
+        """What is wrong that is never right, not even in the middle of an operation."""
+        return [*self._claimed_twice(), *self._run_twice()]
+
+    def _claimed_twice(self) -> Iterator[str]:
+        owners: dict[tuple[str, str], str] = {}
+        for instance in self.backend.services.database.instances():
+            move = instance.migration_context
+            held = {*instance.resources}
+            if move is not None:
+                held |= {*move.old_resources, *move.new_resources}
+            for resource in held:
+                key = resource.provider_uuid, resource.identifier
+                other = owners.setdefault(key, instance.display_name)
+                if other != instance.display_name:
+                    yield (f'namespace {resource.identifier} is held by {other} and by '
+                           f'{instance.display_name}')
+
+    def _run_twice(self) -> Iterator[str]:
+        for host in self.hosts.values():
+            paths = collections.Counter(
+                path for domain in list(host.hypervisor.domains) if domain.active
+                for path in domain.open_paths if path.startswith('/dev/'))
+            for path, times in paths.items():
+                if times > 1:
+                    yield f'{times} domains run on {path} of {host.name}'
+
+    # At rest
+
+    def at_rest(self, *, cleaned_up: bool = True) -> Sequence[str]:
+        """What is wrong when nothing is being done, every service is up and no fault is left.
+
+        :param cleaned_up: whether each service has had the chance to clean up what a failed
+            request has left behind on its host, which it takes when it starts.
+        """
+        instances = self.backend.services.database.instances()
+        return [*self.always(), *self._unsettled(instances), *self._books(instances),
+                *self._claims(), *self._guests(instances), *self._data(),
+                *self._files(), *(self._left_behind() if cleaned_up else ())]
+
+    @staticmethod
+    def _unsettled(instances: Sequence[Instance]) -> Iterator[str]:
+        for one in instances:
+            if one.task_state is not None or one.vm_state == VMState.BUILDING:
+                yield f'{one.display_name} is stuck: {one.vm_state}, {one.task_state}'
+
+    def _left_behind(self) -> Iterator[str]:
+        for name in self.hosts:
+            for instance, resources in self.backend.services.database.left_behind(name):
+                yield (f'{name} has not cleaned up what {instance.display_name} has left: '
+                       f'{", ".join(one.identifier for one in resources) or "its domain"}')
+
+    def _books(self, instances: Sequence[Instance]) -> Iterator[str]:
+        """What is held in Placement is what the servers that there are shall hold."""
+        consumers = {one.uuid: one.display_name for one in instances}
+        for one in instances:
+            held = {host: dict(amounts)
+                    for host, amounts in self.cloud.allocations(one.uuid).items()}
+            wanted = {} if one.host is None else {one.host: one.flavor.resources}
+            if one.vm_state == VMState.ERROR:
+                # After a resize that failed Nova books the one flavor and shows the other.
+                held, wanted = {key: {} for key in held}, {key: {} for key in wanted}
+            if held != wanted:
+                yield (f'{one.display_name} ({one.vm_state}) holds {held} in Placement in place '
+                       f'of {wanted}')
+            move = one.migration_context
+            if move is not None:
+                consumers[move.migration.uuid] = f'the migration of {one.display_name}'
+        for name in self.hosts:
+            provider = self.backend.provider_uuid(name)
+            for consumer in self.backend.ledger.allocations_for_provider(provider):
+                if consumer not in consumers:
+                    yield f'Placement has {name} hold something for {consumer}, which is gone'
+
+    def _held(self, host: str) -> dict[str, tuple[Instance, Resource]]:
+        """The namespaces of a host that are held: for whom, and as what."""
+        held: dict[str, tuple[Instance, Resource]] = {}
+        for instance in self.backend.services.database.all_instances():
+            resources = [*instance.left_behind.get(host, ())]
+            if not instance.deleted:
+                if instance.host == host:
+                    resources += instance.resources
+                move = instance.migration_context
+                if move is not None and move.migration.source_compute == host:
+                    resources += move.old_resources
+                if move is not None and move.migration.dest_compute == host:
+                    resources += move.new_resources
+            held |= {one.identifier: (instance, one) for one in resources}
+        return held
+
+    def _here(self, host: str) -> set[str]:
+        """The instances that may have a domain and files on a host."""
+        return {one.uuid for one in self.backend.services.database.all_instances()
+                if host in one.left_behind or (not one.deleted and (
+                    one.host == host or (one.migration_context is not None and host in (
+                        one.migration_context.migration.source_compute,
+                        one.migration_context.migration.dest_compute))))}
+
+    def _claims(self) -> Iterator[str]:
+        """What a service has claimed is what its servers hold, and what is booked for them."""
+        for name in self.hosts:
+            held = self._held(name)
+            wanted = {identifier: one.display_name for identifier, (one, _) in held.items()}
+            names = {one.uuid: one.display_name for one, _ in held.values()}
+            claimed = {identifier: names.get(owner, owner) for identifier, owner
+                       in self.backend.assigned_namespaces(name).items()}
+            if claimed != wanted:
+                yield f'{name} has claimed {claimed} in place of {wanted}'
+            booked = sum(amount for of_class, amount in self.backend.usages(name).items()
+                         if of_class.startswith(PMEM_CLASS))
+            left = {resource.identifier for one, resource in held.values()
+                    if resource in one.left_behind.get(name, ())}
+            if booked != len(held) - len(left):
+                yield (f'Placement has {booked} namespaces of {name} held, '
+                       f'{len(held) - len(left)} are')
+
+    def _guests(self, instances: Sequence[Instance]) -> Iterator[str]:
+        """A domain is a server's that is here, and runs on what that server holds, if it runs."""
+        by_id = {one.uuid: one for one in instances}
+        running = set()
+        for name, host in self.hosts.items():
+            here = self._here(name)
+            for domain in list(host.hypervisor.domains):
+                if domain.uuid_text not in here:
+                    yield f'{name} has the domain {domain.name}, and no server for it'
+                    continue
+                one = by_id.get(domain.uuid_text)
+                if not domain.active or one is None:
+                    continue
+                if one.host != name:
+                    if name not in one.left_behind:
+                        yield f'{one.display_name} runs on {name}, which it has left'
+                    continue
+                running.add(one.uuid)
+                paths = sorted(path for path in domain.open_paths if path.startswith('/dev/'))
+                held = sorted(resource.device.devpath for resource in one.resources)
+                if paths != held:
+                    yield f'{one.display_name} runs on {paths}, and holds {held}'
+        for one in instances:
+            if one.vm_state == VMState.ACTIVE and one.uuid not in running:
+                yield f'{one.display_name} is ACTIVE, and its domain does not run'
+            if one.power_state == PowerState.SHUTDOWN and one.uuid in running:
+                yield f'{one.display_name} is off, and its domain runs'
+
+    def _data(self) -> Iterator[str]:
+        """Nobody finds what somebody else has written, and what is free is empty."""
+        for name, host in self.hosts.items():
+            held = self._held(name)
+            for namespace in host.namespaces:
+                if namespace.path is None or namespace.name is None:
+                    continue
+                writers = host.pmem.contents(namespace.path).writers
+                owner = held[namespace.name][0] if namespace.name in held else None
+                if writers - {owner.uuid if owner else None}:
+                    whose = f'held by {owner.display_name}' if owner else 'free'
+                    yield (f'{namespace.name} of {name}, {whose}, has the data of '
+                           f'{", ".join(sorted(writers))}')
+
+    def _files(self) -> Iterator[str]:
+        for name, host in self.hosts.items():
+            here = self._here(name)
+            for path in host.instances_path.iterdir():
+                if path.name.removesuffix('_resize') not in here:
+                    yield f'{name} has left the files {path.name}'

@@ -1,0 +1,169 @@
+"""The fault matrix: every procedure on the way of an operation, with every kind of fault.
+
+For each a server is taken through the operation with the fault at the procedure's first call, and
+then it is looked at: what state the server ended in, and whether anything is claimed twice or left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import libvirt
+
+from vpmem_harness.chaos.invariants import Fleet
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.server import Server
+from vpmem_harness.host.fault import Fault
+from vpmem_harness.host.machine import Host
+
+#: Seconds that a slow procedure takes.
+SLOW = 0.01
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation: how a server is prepared for it, and what is asked of it then."""
+
+    name: str
+    prepare: Callable[[Cloud], Server]
+    ask: Callable[[Cloud, Server], Server]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of fault."""
+
+    name: str
+    begin: Callable[[Host, str], Fault]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one operation with one fault.
+
+    :param role: the host of the fault: the server's own, or the other one.
+    :param state: the server's status, and where it is if it has moved.
+    :param wrong: what is claimed twice, stuck or left behind.
+    """
+
+    operation: str
+    role: str
+    procedure: str
+    kind: str
+    state: str
+    wrong: tuple[str, ...]
+
+
+def _error(host: Host, procedure: str) -> Fault:
+    return host.faults.failing(
+        procedure, libvirt.VIR_ERR_OPERATION_FAILED, 'by the fault matrix', times=1)
+
+
+KINDS = (
+    Kind('error', _error),
+    Kind('hang, then release', lambda host, name: host.faults.hanging(name, times=1)),
+    Kind('drop before', lambda host, name: host.faults.dropping(name, times=1)),
+    Kind('drop after', lambda host, name: host.faults.dropping(name, times=1, when='after')),
+    Kind('slow', lambda host, name: host.faults.slow(name, SLOW, times=1)),
+)
+
+
+def _nobody(cloud: Cloud) -> Server:
+    return Server(cloud, '', '')
+
+
+def _small(cloud: Cloud) -> Server:
+    return cloud.boot(pmem='SMALL', host=cloud.hosts[0])
+
+
+def _resized(cloud: Cloud) -> Server:
+    return _small(cloud).resize(pmem='LARGE', host=cloud.hosts[1].name)
+
+
+OPERATIONS = (
+    Operation('boot', _nobody, lambda cloud, server: cloud.boot(pmem='SMALL', expect=None)),
+    Operation('resize to another host', _small,
+              lambda cloud, server: server.resize(
+                  pmem='LARGE', host=cloud.hosts[1].name, expect=None)),
+    Operation('confirm', _resized, lambda cloud, server: server.confirm_resize(wait=False)),
+    Operation('revert', _resized, lambda cloud, server: server.revert_resize(wait=False)),
+    Operation('delete', _small, lambda cloud, server: _delete(server)),
+)
+
+
+def _delete(server: Server) -> Server:
+    server.delete(expect=None)
+    return server
+
+
+class Matrix:
+    """Runs the operations on two hosts, on the first of which servers are booted if they may be."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._cloud = fleet.cloud
+        self._hosts = list(fleet.hosts.values())
+
+    def run(self, operations: Iterable[str]) -> Iterator[Outcome]:
+        """Every procedure of some operations, with every kind of fault, in order."""
+        wanted = set(operations)
+        for operation in (one for one in OPERATIONS if one.name in wanted):
+            for host, procedure in self._procedures(operation):
+                for kind in KINDS:
+                    yield self._try(operation, host, procedure, kind)
+
+    def _procedures(self, operation: Operation) -> Sequence[tuple[Host, str]]:
+        """What an operation calls, and where, once each, in the order of the first calls."""
+        server = operation.prepare(self._cloud)
+        self._reconnect()
+        for host in self._hosts:
+            host.faults.forget_calls()
+        server = operation.ask(self._cloud, server)
+        self._cloud.settle()
+        found: dict[tuple[str, str], tuple[Host, str]] = {}
+        for host in self._hosts:
+            for call in host.faults.calls:
+                if call.name.replace('_', '').isalnum():
+                    found.setdefault((host.name, call.name), (host, call.name))
+        self._remove(server)
+        return list(found.values())
+
+    def _try(self, operation: Operation, host: Host, procedure: str, kind: Kind) -> Outcome:
+        server = operation.prepare(self._cloud)
+        home = server.host if server.id else self._hosts[0].name
+        self._reconnect()
+        with kind.begin(host, procedure) as fault:
+            server = operation.ask(self._cloud, server)
+            if kind.name.startswith('hang'):
+                fault.wait_until_reached()
+                fault.release()
+            self._cloud.settle()
+        state = self._state(server, home) if fault.struck else 'not reached'
+        wrong = list(self._fleet.at_rest(cleaned_up=False))
+        self._remove(server)
+        wrong += [f'after its deletion {text}' for text in self._fleet.at_rest()]
+        role = 'its host' if host.name == self._hosts[0].name else 'the other host'
+        return Outcome(operation.name, role, procedure, kind.name, state, tuple(wrong))
+
+    @staticmethod
+    def _state(server: Server, home: str | None) -> str:
+        if not server.exists:
+            return 'deleted'
+        if server.host is None:
+            return f'{server.status}, on no host'
+        return server.status if server.host == home else f'{server.status}, on the other host'
+
+    def _reconnect(self) -> None:
+        """Begin anew: services that have read nothing of their hosts yet, and no connection."""
+        for host in self._hosts:
+            self._cloud.compute(host).restart()
+            host.daemon.drop_clients()
+
+    def _remove(self, server: Server) -> None:
+        for host in self._hosts:
+            if self._fleet.backend.services.database.left_behind(host.name):
+                self._cloud.compute(host).restart()
+        if server.exists:
+            server.delete(expect=None)
+        self._cloud.settle()
