@@ -21,7 +21,6 @@ import collections
 import contextlib
 import heapq
 import itertools
-import logging
 import os
 import select
 import socket
@@ -30,6 +29,8 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Final
+
+from oslo_log import log as logging
 
 from vpmem_harness.listener import Listener
 

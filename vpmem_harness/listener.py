@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import select
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
+
+from oslo_log import log as logging
 
 from vpmem_harness import exceptions
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+
+from oslo_log import log as logging
 
 from vpmem_harness import eventloop
 from vpmem_harness.clock import Clock, Timer

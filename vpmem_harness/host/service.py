@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
+
+from oslo_log import log as logging
 
 from vpmem_harness.eventloop import READABLE, WRITABLE, EventLoop
 from vpmem_harness.host.calls import ToolCall

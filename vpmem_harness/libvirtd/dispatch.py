@@ -66,11 +66,11 @@ with libvirt's error (the table's column; flags that are refused to readers, suc
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import libvirt
+from oslo_log import log as logging
 
 from vpmem_harness.libvirtd import access
 from vpmem_harness.libvirtd.errors import LibvirtError

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import resource
 import socket
 import struct
 import urllib.parse
 from typing import Final
+
+from oslo_log import log as logging
 
 from vpmem_harness import eventloop, exceptions, listener
 from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept

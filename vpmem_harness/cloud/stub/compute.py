@@ -66,6 +66,8 @@ def step(event: str) -> Callable[[Step[S, P]], Step[S, P]]:
                     self.revert_task_state(instance, error)
                 self.check_alive()
                 database.finish_event(context.action, begun, failure)
+                LOG.info('%s of server %s on %s: %s', event, instance.uuid, self.host,
+                         'Error' if failure else 'Success')
         functools.update_wrapper(run, method)
         return run
     return decorate

@@ -241,6 +241,7 @@ class LibvirtDriver:
                 self.executables.execute('daxio', '-z', '-o', vpmem.devpath)
             except Exception as error:
                 raise errors.VPMEMCleanupFailed(dev=vpmem.devpath, error=error) from error
+            LOG.info('Wiped %s', vpmem.devpath)
 
     # Files
 

@@ -10,12 +10,16 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from oslo_log import log as logging
+
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Inventory, Resources, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.stub.database import Instance, Resource
 from vpmem_harness.cloud.stub.guest import HostCell
 from vpmem_harness.randomness import Randomness
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,9 @@ class ResourceTracker:
                     claimed.append(one)
             self._assigned.update(dict.fromkeys(claimed, instance.uuid))
             self._uses[instance.uuid, side] = _Use(cell, flavor)
-            return tuple(claimed), cell
+        LOG.info('Claimed for server %s: %s', instance.uuid,
+                 ', '.join(one.identifier for one in claimed) or 'no namespace')
+        return tuple(claimed), cell
 
     def release(self, instance: Instance, resources: Iterable[Resource], side: str = '') -> None:
         """Give back what was claimed; what is not claimed for the instance stays."""
