@@ -103,6 +103,9 @@ def complete_lifecycle(definition: Definition) -> None:
     hyperv = root.find('features/hyperv')
     if hyperv is not None and hyperv.get('mode') is None:
         hyperv.set('mode', 'custom')
+    coreinfo = root.find('features/vmcoreinfo')
+    if coreinfo is not None and coreinfo.get('state') is None:
+        coreinfo.set('state', 'on')
     clock = root.find('clock')
     if clock is None:
         add(root, 'clock', offset='utc')
@@ -112,6 +115,10 @@ def complete_lifecycle(definition: Definition) -> None:
                         ('on_crash', 'destroy')):
         if root.find(tag) is None:
             add(root, tag, action)
+
+
+#: By the type of graphics; SDL uses what the host has, which is not offered here.
+_SOUND = {'vnc': 'none', 'spice': 'spice', 'sdl': None}
 
 
 def add_devices(definition: Definition) -> None:
@@ -146,12 +153,21 @@ def _add_root_bus(definition: Definition) -> None:
 
 
 def _add_audio(definition: Definition) -> None:
-    devices = definition.devices
-    kinds = [graphics.get('type') for graphics in devices.findall('graphics')]
-    if 'spice' in kinds:
-        add(devices, 'audio', id=1, type='spice')
-    elif 'vnc' in kinds or not kinds:
-        add(devices, 'audio', id=1, type='none')
+    kind = default_audio(definition)
+    if kind is not None:
+        add(definition.devices, 'audio', id=1, type=kind)
+
+
+def default_audio(definition: Definition) -> str | None:
+    """Where the guest's sound goes if nothing says so: the last of its graphics decides.
+
+    Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDefSuggestDefaultAudioBackend).
+    """
+    kinds = [graphics.get('type') for graphics in definition.devices.findall('graphics')]
+    wanted = [kind for kind in kinds if kind in _SOUND]
+    if kinds and not wanted:
+        return None
+    return _SOUND[str(wanted[-1])] if wanted else 'none'
 
 
 def complete_video(definition: Definition) -> None:

@@ -201,7 +201,22 @@ def check(definition: Definition) -> None:
         if disk.get('device') in ('disk', 'lun') and source_path(disk) is None \
                 and disk.get('type') in ('file', 'block', 'dir'):
             raise LibvirtError(libvirt.VIR_ERR_NO_SOURCE, name, domain=libvirt.VIR_FROM_DOMAIN)
+        _check_lun(disk)
     _check_places(definition)
+
+
+def _check_lun(disk: Element) -> None:
+    """Refuse a SCSI LUN that is no block device (virDomainDiskDefSourceLUNValidate)."""
+    if disk.get('device') != 'lun':
+        return
+    protocol = disk.find('source[@protocol]')
+    if disk.get('type') == 'network' and protocol is not None:
+        if protocol.get('protocol') != 'iscsi':
+            raise unsupported("disk device='lun' is not supported for protocol="
+                              f"'{protocol.get('protocol')}'", domain=libvirt.VIR_FROM_DOMAIN)
+    elif disk.get('type') not in ('block', 'volume'):
+        raise unsupported("disk device='lun' is only valid for block type disk source",
+                          domain=libvirt.VIR_FROM_DOMAIN)
 
 
 def _check_places(definition: Definition) -> None:

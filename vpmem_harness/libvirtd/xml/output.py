@@ -6,7 +6,7 @@ src/qemu/qemu_domain.c (qemuDomainDefFormatBufInternal).
 
 from __future__ import annotations
 
-from vpmem_harness.libvirtd.xml import controllers, etree, graphics
+from vpmem_harness.libvirtd.xml import controllers, defaults, etree, graphics
 from vpmem_harness.libvirtd.xml.aliases import USER_PREFIX
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.domain_layout import arrange
@@ -134,5 +134,7 @@ def _drop_defaults(definition: Definition) -> None:
         devices.remove(root_bus)
     for device in devices.findall("input[@type='keyboard'][@bus='ps2']"):
         devices.remove(device)
-    for device in devices.findall("audio[@type='none']"):
-        devices.remove(device)
+    audio = devices.findall('audio')
+    if len(audio) == 1 and not len(audio[0]) and dict(etree.attributes(audio[0])) == {
+            'id': '1', 'type': defaults.default_audio(definition)}:
+        devices.remove(audio[0])
