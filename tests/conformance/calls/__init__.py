@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.conformance.calls import configuration, host, lifecycle
+from tests.conformance.calls import configuration, documents, host, lifecycle
 from tests.conformance.calls.world import Outcome, World
 
 SCENARIOS: dict[str, Callable[[World], None]] = {
     scenario.__name__: scenario
-    for module in (lifecycle, configuration, host) for scenario in module.SCENARIOS}
+    for module in (lifecycle, documents, configuration, host) for scenario in module.SCENARIOS}
 
 
 def outcomes(scenario: str, uri: str, kind: str = 'qemu') -> dict[str, Outcome]:

@@ -20,6 +20,11 @@ def definition(definition: Definition) -> None:
     _driver(definition)
     for each in definition.devices:
         device(each, definition)
+    for number, model in enumerate(definition.devices.findall('video/model')):
+        if number and model.get('primary') != 'yes' and model.get('type') not in (
+                'qxl', 'virtio'):
+            raise unsupported(f"video type '{model.get('type')}' is only valid as primary video "
+                              'device')
     disks.check(definition)
     _aliases(definition)
     if '/' in definition.name:
