@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping
 
 import testtools
 from lxml import etree
+from testtools.content import text_content
 
-from vpmem_harness import safelog
+from vpmem_harness import conf, safelog
 from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.flavors import pmem_resource_class
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
 from vpmem_harness.host.machine import Host
+from vpmem_harness.randomness import Randomness
+from vpmem_harness.uuids import UUIDs
 
 #: What the resource classes of persistent memory begin with.
 _PMEM_CLASS = pmem_resource_class('')
@@ -25,11 +28,18 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
 
     When it fails, its details hold the seed of every fixture, what was asked of its clouds, and
     the log, with nothing in it that identifies anybody. ``self.log`` has that, too.
+
+    ``self.uuids`` makes UUIDs by name, the same one for a name within a test::
+
+        self.assertEqual(self.uuids.server1, self.uuids.server1)
     """
 
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(SafeLoggingFixture())
+        randomness = Randomness(conf.load().seed)
+        self.uuids = UUIDs(randomness)
+        self.addDetail('uuids-seed', text_content(str(randomness.seed)))
 
     def assertAllocated(  # noqa: N802 - assertions are named as unittest's
         self, server: Server, resources: Mapping[str, int],
