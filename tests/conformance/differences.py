@@ -28,7 +28,6 @@ KNOWN: dict[str, Mapping[str, Sequence[str]]] = {
     'a device to detach or to update is read as one to attach, and more is asked of it': {
         'devices': ['*: detachDeviceFlags of disk without target',
                     'running: detachDevice of disk without target',
-                    '*: detach an interface that is not there',
                     'off: update a disk that is not there']},
     "what backs a guest's random numbers is not looked at": {
         'devices': ['running: attachDevice of rng', 'running: detachDevice of rng']},

@@ -81,6 +81,9 @@ _CHANGES = {
     'a disk fewer': (lambda d: d.detachDeviceFlags(
         "<disk type='file'><source file='/images/disk'/><target dev='vda' bus='virtio'/></disk>",
         _LIVE), lambda d: _found(d, 'devices/disk')),
+    'an interface fewer': (lambda d: d.detachDeviceFlags(
+        "<interface type='user'><model type='virtio'/></interface>", _LIVE),
+        lambda d: _found(d, 'devices/interface')),
     'a password': (lambda d: d.updateDeviceFlags(
         "<graphics type='vnc' port='-1' passwd='word'/>", _LIVE),
         lambda d: _found(d, 'devices/graphics', libvirt.VIR_DOMAIN_XML_SECURE)),

@@ -59,8 +59,8 @@ class DeviceProcedures(Procedures):
         if changed is not None:
             domain.config = changed
 
-    def _parse(self, xml: str, definition: Definition) -> Element:
-        return device_changes.parse(xml, definition, self.hypervisor.xml_host)
+    def _parse(self, xml: str, definition: Definition, *, to_find: bool = False) -> Element:
+        return device_changes.parse(xml, definition, self.hypervisor.xml_host, to_find=to_find)
 
     def _attach_live(self, domain: Domain, live: Definition, device: Element) -> None:
         device_changes.check_compatible(device, live)
@@ -158,9 +158,9 @@ class DeviceProcedures(Procedures):
         changed = None
         if config is not None:
             changed = config.copy()
-            device_changes.remove_persistent(changed, self._parse(xml, changed))
+            device_changes.remove_persistent(changed, self._parse(xml, changed, to_find=True))
         if live is not None:
-            wanted = self._parse(xml, live)
+            wanted = self._parse(xml, live, to_find=True)
             if wanted.tag == 'memory':
                 memory.set_size(wanted, -(-memory.size(wanted) // memory.MEMORY_ALIGNMENT)
                                 * memory.MEMORY_ALIGNMENT)
@@ -231,9 +231,9 @@ class DeviceProcedures(Procedures):
         changed = None
         if config is not None:
             changed = config.copy()
-            _update(changed, self._parse(xml, changed), live=False)
+            _update(changed, self._parse(xml, changed, to_find=True), live=False)
         if live is not None:
-            _update(live, self._parse(xml, live), live=True)
+            _update(live, self._parse(xml, live, to_find=True), live=True)
         if changed is not None:
             domain.config = changed
 

@@ -47,9 +47,10 @@ def kind(device: Element) -> str:
     return _KINDS.get(str(device.tag), str(device.tag))
 
 
-def parse(text: str, definition: Definition, host: XmlHost) -> Element:
+def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = False) -> Element:
     """The device that a client's XML describes, complete.
 
+    :param to_find: it names a device that is there: no MAC address is made up for it.
     :raises LibvirtError: no XML, no device, or none that libvirt reads.
     """
     root = etree.read(text, 'device_definition', libvirt.VIR_FROM_DOMAIN)
@@ -57,7 +58,10 @@ def parse(text: str, definition: Definition, host: XmlHost) -> Element:
     if layout is None or root.tag == 'emulator':
         raise unsupported(f"unknown device type '{root.tag}'", domain=libvirt.VIR_FROM_DOMAIN)
     device = layout.apply(devices.read_device(root))
+    named = device.find('mac') is not None
     devices.complete_device(device, definition, host)
+    if to_find and not named:
+        etree.drop(device, 'mac')
     return layout.apply(device)
 
 
@@ -158,22 +162,25 @@ def _disk(definition: Definition, device: Element, live: bool) -> Element:
 
 
 def _interface(definition: Definition, device: Element, live: bool) -> Element:
-    address, place = interfaces.mac(device), _place(device)
+    address = None if device.find('mac') is None else interfaces.mac(device)
+    place = _place(device)
     alias = aliases.name(device)
     found = [other for other in definition.devices.findall('interface')
-             if interfaces.mac(other) == address
+             if (address is None or interfaces.mac(other) == address)
              and (place is None or _place(other) == place)
              and (not alias or aliases.name(other) in ('', alias))]
     if len(found) > 1:
-        raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
-                           f'multiple devices matching MAC address {address} found',
+        text = ('multiple matching devices found' if address is None
+                else f'multiple devices matching MAC address {address} found')
+        raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, text,
                            domain=libvirt.VIR_FROM_DOMAIN)
     if not found:
         where = '(<null>)' if place is None else f'0000:{place[0]:02x}:{place[1]:02x}.{place[2]}'
         raise LibvirtError(
             libvirt.VIR_ERR_DEVICE_MISSING,
-            f"no device found at address '{where}' matching MAC address '{address}' and alias "
-            f"'{alias or '(<null>)'}'", domain=libvirt.VIR_FROM_DOMAIN)
+            f"no device found at address '{where}' matching MAC address "
+            f"'{address or '(<null>)'}' and alias '{alias or '(<null>)'}'",
+            domain=libvirt.VIR_FROM_DOMAIN)
     return found[0]
 
 
