@@ -7,11 +7,13 @@ lowest free slot and the old one's slot is freed, its bytes stay (kernel: nvdimm
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from vpmem_harness.pmem.errors import KernelError
 from vpmem_harness.pmem.sizes import align_up
 
 _INDEX_ALIGN = 256
@@ -129,12 +131,17 @@ class LabelArea:
     def put(self, label: Label, replaces: Iterable[str] = ()) -> None:
         """Writes a label, and frees the slots of the ones with its UUID or one in ``replaces``.
 
-        An area without a valid index gets one first.
+        An area without a valid index gets one first. The new label needs a free slot even when it
+        takes the place of another.
+
+        :raises KernelError: ENXIO, when no slot is free
         """
         current = self._written_index()
         gone = {label.uuid, *replaces}
         victims = {slot for slot in current.used if self.slots[slot].uuid in gone}
-        slot = next(slot for slot in range(current.slots) if slot not in current.used)
+        slot = next((slot for slot in range(current.slots) if slot not in current.used), None)
+        if slot is None:
+            raise KernelError(errno.ENXIO)
         self.slots[slot] = label._replace(slot=slot)
         self._write_index(current, (current.used | {slot}) - victims)
 

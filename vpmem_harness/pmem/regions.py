@@ -6,6 +6,7 @@ methods are what writes to sysfs do there; what the tools check before stands in
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 
@@ -224,18 +225,25 @@ class Region:
         self._update_labels(device)
 
     def set_claim_class(self, device: NamespaceDevice, claim: str) -> None:
-        """Records what may claim it; nothing happens when it is in use, as with ndctl."""
+        """Records what may claim it; nothing happens when it is in use.
+
+        ndctl does not look at whether that succeeds, so a full label area is no error here.
+        """
         if device.claim or device.active:
             return
         if claim == 'btt' and self.dimms[0].area and self._version() != '1.1':
             claim = 'btt2'
         device.claim_class = claim
-        self._update_labels(device)
+        with contextlib.suppress(KernelError):
+            self._update_labels(device)
 
     def set_size(self, device: NamespaceDevice, size: int) -> None:
         """Takes capacity from the region, first fit, or gives it back.
 
-        :raises KernelError: ENOSPC, ENXIO or EBUSY
+        What it takes stays taken when its label cannot be written.
+
+        :raises KernelError: ENOSPC, when no extent has so much; ENXIO, when the label area is
+            full; EBUSY, when it is claimed
         """
         self._check_unclaimed(device)
         if device.uuid is None:

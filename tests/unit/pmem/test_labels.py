@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
+
 import testtools
 
 from vpmem_harness.pmem import labels
+from vpmem_harness.pmem.errors import KernelError
 from vpmem_harness.pmem.sizes import KIB, MIB
 
 _LABEL = labels.Label('first', 'name', 0, 1, 7, 512, 0, 16 * MIB)
@@ -57,6 +60,20 @@ class LabelAreaTest(testtools.TestCase):
         self.area.put(_LABEL)
         self.area.put(_LABEL._replace(uuid='second'), replaces=['first'])
         self.assertEqual(['second'], [label.uuid for label in self.area.active()])
+
+    def test_a_full_area_takes_no_label(self) -> None:
+        """Not even in the place of another one, and nothing changes."""
+        self.area = labels.LabelArea(128 * KIB)
+        self.area.initialize('1.1')
+        for number in range(self.area.slot_count):
+            self.area.put(_LABEL._replace(uuid=str(number)))
+        before = self.area.active(), list(self.area.indexes)
+        for label in (_LABEL, _LABEL._replace(uuid='0')):
+            error = self.assertRaises(KernelError, self.area.put, label)
+            self.assertEqual(errno.ENXIO, error.errno)
+        self.assertEqual(before, (self.area.active(), list(self.area.indexes)))
+        self.area.remove('0')
+        self.area.put(_LABEL)
 
     def test_initializing_again_forgets(self) -> None:
         """No label is active, though its bytes can still be read."""

@@ -8,7 +8,8 @@ import testtools
 from tests.unit.pmem.test_machine import labelled
 from vpmem_harness import exceptions
 from vpmem_harness.pmem import CommandResult, DimmSpec, PersistentMemory
-from vpmem_harness.pmem.sizes import GIB, MIB
+from vpmem_harness.pmem.sizes import GIB, KIB, MIB
+from vpmem_harness.randomness import Randomness
 
 
 class NdctlTest(testtools.TestCase):
@@ -96,6 +97,48 @@ class CreateTest(NdctlTest):
         result = self.ndctl('create-namespace -m sector -s 16M')
         self.assertEqual(237, result.rc)
         self.assertEqual(16 * MIB, before - self.memory.regions[1].available_size)
+
+
+class FullLabelAreaTest(NdctlTest):
+    """A label area with one free slot: a label that is written anew takes a second one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.memory = PersistentMemory([DimmSpec(
+            4 * GIB, labels='initialized', label_area=128 * KIB)], randomness=Randomness(1))
+        self.region = self.memory.regions[0]
+        self.memory.create_namespace(size=64 * MIB, name='before')
+        area = self.region.dimms[0].area
+        assert area
+        self.area = area
+        for number in range(area.slot_count - 2):
+            # Labels of a set that is not fitted any more: no namespaces, but slots that are taken.
+            area.put(area.active()[0]._replace(uuid=f'other-{number}', cookie=1))
+
+    def test_a_namespace_without_a_label_is_refused(self) -> None:
+        """The kernel has no slot for it, and ndctl cleans up."""
+        before = self.listed(), self.region.available_size, self.area.active()
+        result = self.ndctl('create-namespace -s 64M')
+        self.assertEqual(CommandResult(
+            250, '', '  Error: create namespace: namespace0.1: set_size failed: '
+            'No such device or address\n\n'), result)
+        self.assertEqual(
+            before, (self.listed(), self.region.available_size, self.area.active()))
+
+    def test_what_is_there_can_be_changed_and_replaced(self) -> None:
+        """A change needs one slot, and destroying frees one."""
+        self.assertEqual(0, self.ndctl('create-namespace -f -e namespace0.0 -n renamed').rc)
+        self.ndctl('destroy-namespace -f all')
+        self.assertEqual(0, self.ndctl('create-namespace -s 64M -n after').rc)
+        self.assertEqual(['after'], [one['name'] for one in self.listed()])
+
+    def test_what_is_left_without_recovery_can_be_destroyed(self) -> None:
+        """It has capacity, and a label that is marked as being written."""
+        room = self.region.available_size
+        self.assertEqual(250, self.ndctl('create-namespace -s 64M --no-autorecover').rc)
+        self.assertEqual(64 * MIB, room - self.region.available_size)
+        result = self.ndctl('destroy-namespace -f namespace0.1')
+        self.assertEqual((0, room), (result.rc, self.region.available_size))
 
 
 class LabelsTest(NdctlTest):
