@@ -58,7 +58,7 @@ class Builder:
             sector_size=str(step.sector_size) if step.mode == 'sector' else None,
             name=step.name, uuid=step.raw_uuid), transcript, as_root=True)
         if region.labelled:
-            device = provisioner.create(region)
+            device = provisioner.create(region, step.number)
         else:
             # A DIMM without labels is one namespace from the start.
             device = provisioner.reconfigure(region, region.namespaces[0], administrator)

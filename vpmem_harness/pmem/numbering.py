@@ -17,6 +17,11 @@ class Numbers:
         self._taken.add(number)
         return number
 
+    def reserve(self, number: int) -> int:
+        """``number`` is taken from now on."""
+        self._taken.add(number)
+        return number
+
     def release(self, number: int) -> None:
         """``number`` is free again."""
         self._taken.discard(number)

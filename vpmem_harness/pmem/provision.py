@@ -74,14 +74,14 @@ class Provisioner:
         self.transcript = transcript
         self.as_root = as_root
 
-    def create(self, region: Region) -> NamespaceDevice:
-        """Makes a namespace in ``region``.
+    def create(self, region: Region, number: int | None = None) -> NamespaceDevice:
+        """Makes a namespace in ``region``, of the device with that number if one is given.
 
         :raises NextRegion: when it has no room
         :raises Refused: when it cannot be
         """
         plan = self.plan(region, None)
-        device = self._idle_device(region)
+        device = region.idle_device(number)
         if device is None:
             raise NextRegion
         try:
@@ -108,19 +108,12 @@ class Provisioner:
         if not region.labelled and self.request.autolabel and self.as_root \
                 and all(dimm.area for dimm in region.dimms):
             administrator.label(region)
-            idle = self._idle_device(region)
+            idle = region.idle_device()
             if idle is None:
                 raise Refused(errno.ENODEV)
             device = idle
         self.set_up(region, device, plan)
         return device
-
-    def _idle_device(self, region: Region) -> NamespaceDevice | None:
-        zeroth = next((device for device in region.namespaces
-                       if device.number == 0 and device.idle), None)
-        if zeroth:
-            return zeroth
-        return region.seed if region.seed and region.seed.idle else None
 
     def plan(self, region: Region, device: NamespaceDevice | None) -> Plan:
         """Checks the request against ``region``, and the namespace to reconfigure if any."""

@@ -1,15 +1,15 @@
 """Inventories from recorded listings: a host whose ``ndctl list -X`` prints the listing again.
 
 A listing shows the usable sizes of the active devdax namespaces and nothing else, so the rest is
-inferred: the capacity that each namespace takes, where it begins, DIMMs that hold them, and for
-each number that the listing leaves out a namespace that was destroyed.
+inferred: the capacity that each namespace takes, where it begins, and DIMMs that hold them. Numbers
+that the listing leaves out were those of namespaces that are gone.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NoReturn
@@ -90,77 +90,55 @@ def _reconstruct(listed: Mapping[int, _Listed], region: int, steps: list[Step]) 
     :param listed: its namespaces by number
     :param region: its place among the host's DIMMs
 
-    Namespaces are created in the order of their numbers. One with 1 GiB alignment and nothing over
-    begins off a GiB, so something smaller was in front of it once: the pad stands for that.
+    Namespaces stand one behind the other in the order of their numbers. What has to be between
+    two of them is a namespace that is destroyed in the end.
     """
-    if not listed:
-        return 0
-    for pad in range(0, sizes.GIB, sizes.REGION_ALIGN):
-        placed = list(_place(listed, pad))
-        unfit = [listed[number] for number, raw, _ in placed if raw is None]
-        if not unfit or unfit[0].size:
-            break
-    if unfit:
-        _refuse(f'size of {unfit[0].dev}', 'what a capacity of whole 16 MiB leaves with map '
-                f'{unfit[0].map} and alignment {unfit[0].align}', str(unfit[0].size))
     creation = sum(isinstance(step, Create) for step in steps)
-    gone = []
-    if pad:
-        steps.append(Create(region=region, size=pad, mode='raw'))
-        creation += 1
-    for number, raw, _ in placed:
-        one = listed.get(number)
-        if one is None:
+    end = 0
+    gone: list[int] = []
+    for number, one in sorted(listed.items()):
+        gap, raw = _place(one, end)
+        if gap:
+            steps.append(Create(region=region, size=gap, mode='raw',
+                                number=max(listed) + 1 + len(gone)))
             gone.append(creation)
-            steps.append(Create(region=region, size=raw, mode='raw'))
-        else:
-            steps.append(Create(region=region, size=raw, mode='devdax', map=one.map,
-                                align=one.align, name=one.name, uuid=one.uuid,
-                                raw_uuid=one.raw_uuid))
-        if pad and number == 1:
-            steps.append(Destroy(creation - 1))
+            creation += 1
+        steps.append(Create(region=region, size=raw, mode='devdax', map=one.map, align=one.align,
+                            name=one.name, uuid=one.uuid, raw_uuid=one.raw_uuid, number=number))
         creation += 1
+        end += gap + raw
     steps.extend(map(Destroy, gone))
-    return max(end for *_, end in placed)
+    return end
 
 
-def _place(listed: Mapping[int, _Listed], pad: int) -> Iterator[tuple[int, int | None, int]]:
-    """The number, the capacity and the end of each namespace, in the order of their creation.
+def _place(one: _Listed, end: int) -> tuple[int, int]:
+    """The least distance from ``end`` at which the namespace can begin, and its capacity there.
 
-    The capacity is None where none fits, which ends the sequence. The pad is namespaceX.0 while
-    the next one is created; then both its number and its extent are free again.
+    Only with 1 GiB alignment does it matter where in a GiB that is: on a GiB something is always
+    left over, elsewhere nothing may be.
     """
-    hole, tail = 0, pad
-    numbers = range(max(listed) + 1)
-    for number in (1, 0, *numbers[2:]) if pad else numbers:
-        one = listed.get(number)
-        raw = _capacity(one, tail)
-        if raw is not None and raw <= pad - hole and not (pad and number == 1):
-            raw = _capacity(one, hole)
-            hole += raw or 0
-        else:
-            tail += raw or 0
-        yield number, raw, tail
-        if raw is None:
-            return
+    found = next(((gap, raw) for gap in range(0, sizes.GIB, sizes.REGION_ALIGN)
+                  if (raw := _capacity(one, end + gap)) is not None), None)
+    if found is None:
+        _refuse(f'size of {one.dev}', 'what a capacity of whole 16 MiB leaves with map '
+                f'{one.map} and alignment {one.align}', str(one.size))
+    return found
 
 
-def _capacity(one: _Listed | None, start: int) -> int | None:
+def _capacity(one: _Listed, start: int) -> int | None:
     """The capacity of a namespace that begins there, in bytes; None when there is none.
 
-    A GiB more of capacity is never more than a GiB more of size, so the search cannot step over
-    the least capacity that leaves enough.
+    The size never grows by more than the capacity does, so the search cannot step over the least
+    capacity that leaves enough.
     """
-    if one is None:
-        return sizes.MIN_NAMESPACE
     step = max(sizes.REGION_ALIGN, one.align)
     raw = max(sizes.align_up(one.size, step), step)
     while raw <= spec.HOST_LIMIT:
         extent = sizes.dax_extent(start, raw, one.map, one.align)
-        size = extent[1] if extent else -1
-        if size >= one.size:
-            return raw if size == one.size else None
-        raw += sizes.align_up(one.size - size, step)
+        if extent and extent[1] >= one.size:
+            return raw if extent[1] == one.size else None
+        missing = one.size - (extent[1] if extent else 0)
+        raw += max(sizes.align_up(missing, step), step)
     return None
 
 

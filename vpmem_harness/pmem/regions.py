@@ -168,6 +168,26 @@ class Region:
         if block.kind == 'dax' and block.size:
             device.minor = self._minors.take()
 
+    def idle_device(self, number: int | None = None) -> NamespaceDevice | None:
+        """The device that the next namespace is made of; None when there is none.
+
+        That is namespaceX.0 when it is idle, else the seed. The one with a certain ``number`` is
+        what a host has whose lower numbers were taken and are free again.
+        """
+        if number is None:
+            zeroth = next((device for device in self.namespaces
+                           if device.number == 0 and device.idle), None)
+            return zeroth or (self.seed if self.seed and self.seed.idle else None)
+        for device in self.namespaces:
+            if device.number == number:
+                return device if device.idle else None
+        device = NamespaceDevice(self.number, self._numbers.reserve(number))
+        self.namespaces.append(device)
+        if self.seed and self.seed.number == 0:
+            # It cannot be the seed any more: number 0 was the first that was taken.
+            self._advance_seed(self.seed)
+        return device
+
     def _advance_seed(self, device: NamespaceDevice) -> None:
         if device is self.seed and self.labelled:
             self.seed = NamespaceDevice(self.number, self._numbers.take())

@@ -14,7 +14,8 @@ class Create:
     ``size`` is the capacity in bytes; None takes the largest free extent, and on a DIMM without
     labels the whole, which is the only choice there. ``label`` is the label under which the
     operator offers the namespace to servers. ``uuid`` and ``raw_uuid``, that of its label, are
-    given where they must be known beforehand.
+    given where they must be known beforehand. So is ``number``, that of its device on a DIMM with
+    labels: as if the lower ones had been taken when it was created.
     """
 
     region: int = 0
@@ -27,6 +28,7 @@ class Create:
     label: str | None = None
     uuid: str | None = None
     raw_uuid: str | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True)

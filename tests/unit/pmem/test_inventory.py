@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import testtools
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,6 +142,19 @@ class BuildTest(testtools.TestCase):
         """A number and an extent are free again, in the middle of a region."""
         found = self.build(*(Create(size=GIB, name=name) for name in 'abc'), Destroy(1))
         self.assertEqual(['namespace0.0', 'namespace0.2'], sorted(found))
+
+    def test_number(self):
+        """The lower ones are free, as when they have been destroyed."""
+        memory = Inventory((DIMM,), (Create(size=GIB, number=2),)).build(Randomness(1))
+        idle = json.loads(memory.run(['ndctl', 'list', '-Ni']).out)
+        self.assertEqual(['namespace0.0', 'namespace0.1', 'namespace0.2'],
+                         sorted(one['dev'] for one in idle))
+        self.assertEqual(['namespace0.0', 'namespace0.1', 'namespace0.3'],
+                         [memory.create_namespace(size=GIB).dev for _ in range(3)])
+
+    def test_number_twice(self):
+        """A number that is in use is refused."""
+        self.assertRaises(NdctlError, self.build, *[Create(size=GIB, number=2)] * 2)
 
     def test_disabled(self):
         """A disabled namespace has no device."""

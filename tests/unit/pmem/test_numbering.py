@@ -16,6 +16,14 @@ class NumbersTest(testtools.TestCase):
         numbers.release(1)
         self.assertEqual([1, 3], [numbers.take(), numbers.take()])
 
+    def test_a_reserved_number_is_skipped(self) -> None:
+        """Until it is released."""
+        numbers = Numbers()
+        numbers.reserve(1)
+        self.assertEqual([0, 2], [numbers.take(), numbers.take()])
+        numbers.release(1)
+        self.assertEqual(1, numbers.take())
+
 
 class HoldersTest(testtools.TestCase):
     """The btt, pfn and dax devices of a region."""

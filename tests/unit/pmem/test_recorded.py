@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import testtools
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vpmem_harness.exceptions import InvalidInputError
@@ -74,6 +74,25 @@ class RebuildTest(testtools.TestCase):
                           *map(Destroy, (0, 1, 4, 5, 9))))
         self.assertRebuilt(listing_of(used))
 
+    def test_a_high_number_costs_nothing(self):
+        """Nothing is created for the numbers below it."""
+        used = Inventory((DimmSpec(size=16 * GIB, labels='initialized'),),
+                         (Create(size=GIB, number=16_347),))
+        text = listing_of(used)
+        self.assertIn('namespace0.16347', text)
+        self.assertRebuilt(text)
+        self.assertEqual(1, len(recorded.from_listing(text).steps))
+
+    def test_every_size_off_a_gib(self):
+        """Whatever stands before a namespace with 1 GiB alignment, its size can be had again."""
+        for before in range(0, GIB, 16 * MIB):
+            pad = [Create(size=before)] if before else []
+            for memmap in ('dev', 'mem'):
+                for size in (2 * GIB, 3 * GIB, 70 * GIB):
+                    used = Inventory((DimmSpec(size=128 * GIB, labels='initialized'),),
+                                     (*pad, Create(size=size, align=GIB, map=memmap)))
+                    self.assertRebuilt(listing_of(used))
+
     def test_regions_that_do_not_begin_at_0(self):
         """The second host of a process has the numbers that come next."""
         plain = random_inventory(Randomness(1), PROFILES['plain'])
@@ -99,7 +118,8 @@ class RebuildTest(testtools.TestCase):
                 self.assertRebuilt(text)
 
     @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(PROFILES)))
-    @settings(max_examples=60, deadline=None)
+    @example(9885, 'hostile')   # 3 GiB, aligned to 1 GiB off a GiB, of which 1 GiB is usable
+    @settings(max_examples=60)
     def test_any_host(self, seed, profile):
         """Whatever a host prints, another one can be made to print."""
         randomness = Randomness(seed)
