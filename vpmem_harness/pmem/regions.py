@@ -86,7 +86,7 @@ class Region:
         taken = sorted((offset, offset + size) for offset, size in used if size)
         edges = [0, *itertools.chain.from_iterable(taken), self.size]
         aligned = ((sizes.align_up(begin, self.align), sizes.align_down(end, self.align))
-                   for begin, end in zip(edges[::2], edges[1::2], strict=True))
+                   for begin, end in zip(edges[::2], edges[1::2], strict=True) if end > begin)
         return [(begin, end - begin) for begin, end in aligned if end > begin]
 
     @property
