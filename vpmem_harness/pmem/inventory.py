@@ -10,12 +10,21 @@ from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import sizes, spec
 from vpmem_harness.pmem.building import Builder
 from vpmem_harness.pmem.dimms import DimmSpec
+from vpmem_harness.pmem.labels import LabelArea
 from vpmem_harness.pmem.machine import PersistentMemory, RegionOrder
 from vpmem_harness.pmem.steps import Create, Step
 from vpmem_harness.randomness import Randomness
 
 #: The smallest DIMM that is put into a host whose DIMMs nobody has chosen.
 _LEAST_DIMM = 16 * sizes.GIB
+
+
+@dataclass
+class _Room:
+    """What a region has for namespaces: bytes, and labels for so many of them."""
+
+    size: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ def of_labels(pmem: str, dimms: Iterable[str | DimmSpec] | None = None) -> Inven
     """
     wanted = [item for item in spec.parse_pmem(pmem) for _ in range(item.count)]
     if dimms is None:
-        regions = _spread(wanted, [spec.HOST_LIMIT] * min(len(wanted), 2))
+        regions = _spread(wanted, [_Room(spec.HOST_LIMIT, spec.COUNT_LIMIT)] * min(len(wanted), 2))
         fills = [0] * (max(regions) + 1)
         for item, region in zip(wanted, regions, strict=True):
             fills[region] += item.size
@@ -103,31 +112,38 @@ def dimm_size(capacity: int) -> int:
     return max(_LEAST_DIMM, 1 << (capacity - 1).bit_length()) if capacity else _LEAST_DIMM
 
 
-def _rooms(dimms: Iterable[DimmSpec]) -> list[int]:
-    """The bytes of each region that takes namespaces; 0 for one without labels."""
-    rooms: list[int] = []
+def _rooms(dimms: Iterable[DimmSpec]) -> list[_Room]:
+    """What each region has for namespaces."""
+    rooms: list[_Room] = []
     before: str | None = None
     for dimm in dimms:
         if dimm.interleave is None or dimm.interleave != before:
-            rooms.append(0)
-        rooms[-1] += 0 if dimm.labels == 'none' else dimm.size
+            rooms.append(_Room(0, spec.COUNT_LIMIT))
         before = dimm.interleave
+        if dimm.labels != 'none':
+            rooms[-1].size += dimm.size
+            # A label is written anew before its old slot is free, so one has to be left.
+            rooms[-1].count = min(rooms[-1].count, LabelArea(dimm.label_area).slot_count - 1)
     return rooms
 
 
-def _spread(wanted: Sequence[spec.LabelSpec], rooms: Sequence[int]) -> list[int]:
+def _spread(wanted: Sequence[spec.LabelSpec], rooms: Iterable[_Room]) -> list[int]:
     """The region of each wanted namespace: the largest first, to where most room is left."""
-    room = list(rooms)
+    left = [dataclasses.replace(room) for room in rooms]
     regions = [0] * len(wanted)
     for number in sorted(range(len(wanted)), key=lambda number: (-wanted[number].size, number)):
         size = wanted[number].size
-        region = max(range(len(room)), key=lambda region: (room[region], -region), default=None)
-        if region is None or room[region] < size:
+        fitting = [(room.size, -region) for region, room in enumerate(left)
+                   if room.size >= size and room.count]
+        if not fitting:
             raise InvalidInputError(
                 'persistent memory', expected='namespaces that fit on DIMMs with labels of '
-                + (', '.join(map(spec.format_size, rooms)) or 'no number'),
+                + (', '.join(f'{spec.format_size(room.size)} and {room.count} namespaces'
+                             for room in rooms if room.size) or 'no number'),
                 got=f'no room for {wanted[number].label} of {spec.format_size(size)}',
                 remedy='ask for less, or for more or larger DIMMs')
-        room[region] -= size
+        region = -max(fitting)[1]
+        left[region].size -= size
+        left[region].count -= 1
         regions[number] = region
     return regions

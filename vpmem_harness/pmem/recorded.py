@@ -188,7 +188,8 @@ class _Entry:
         if type(size) is not int or size < 0:
             self._refuse('size', 'a number of bytes (leave -u out)', size)
         if number >= spec.COUNT_LIMIT:
-            self._refuse('number', f'a label area of {spec.COUNT_LIMIT} slots', number)
+            self._refuse('number', f'less than {spec.COUNT_LIMIT}, as many as a label area holds',
+                         number)
         return _Listed(dev=match[0], region=region, number=number, map=fields['map'], size=size,
                        align=fields['align'], uuid=self._uuid('uuid'),
                        raw_uuid=self._uuid('raw_uuid') if 'raw_uuid' in fields else None,

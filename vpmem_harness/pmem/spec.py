@@ -16,8 +16,8 @@ _UNITS = {'B': 1, 'KiB': sizes.KIB, 'MiB': sizes.MIB, 'GiB': sizes.GIB, 'TiB': s
 #: What x86 with four levels of page tables can address, and so the most that one host holds.
 HOST_LIMIT = 64 * sizes.TIB
 
-#: Enough for any host: the label area of a DIMM has 16,348 slots.
-COUNT_LIMIT = 16_348
+#: Enough for any host: what a label area of 2 MiB holds, which has one slot more.
+COUNT_LIMIT = 16_347
 
 # Source: nova/api/validation/extra_specs/hw.py, the pattern of hw:pmem.
 _LABEL = re.compile('[A-Za-z0-9_]+', re.ASCII)

@@ -76,7 +76,7 @@ class SeedTest(testtools.TestCase):
 class HostTest(testtools.TestCase):
 
     @given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(PROFILES)))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_any_seed_gives_a_real_host(self, seed, profile):
         """It builds, within its capacity, and Nova takes the line and finds something to offer."""
         inventory, memory = build(seed, profile)

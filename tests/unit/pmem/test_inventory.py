@@ -82,8 +82,17 @@ class OfLabelsTest(testtools.TestCase):
             error = self.assertRaises(InvalidInputError, of_labels, 'X:1x6GiB', dimms)
             self.assertIn('no room for X of 6GiB', str(error))
 
+    def test_no_label(self):
+        """Nor does more fit than a label area holds, however large the DIMM."""
+        dimms = ['64GiB,area=128KiB', '32GiB,area=128KiB']
+        regions = [step.region for step in of_labels('X:2038x16MiB', dimms).steps]
+        self.assertEqual([1019, 1019], [regions.count(0), regions.count(1)])
+        error = self.assertRaises(InvalidInputError, of_labels, 'X:2039x16MiB', dimms)
+        self.assertIn('no room for X of 16MiB', str(error))
+        self.assertIn('1019 namespaces', str(error))
+
     @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 2000)), min_size=1, max_size=6))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_any_specification(self, items):
         """Whatever is asked for is there, and Nova can be told of it."""
         text = ','.join(f'L{number}:{count}x{size * 16}MiB'

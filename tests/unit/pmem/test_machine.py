@@ -305,4 +305,4 @@ class MachineSequencesTest(testtools.TestCase):
         """No sequence breaks an invariant."""
         stateful.run_state_machine_as_test(
             MachineSequences,
-            settings=hypothesis.settings(max_examples=60, stateful_step_count=25, deadline=None))
+            settings=hypothesis.settings(max_examples=60, stateful_step_count=25))

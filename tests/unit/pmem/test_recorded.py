@@ -77,9 +77,9 @@ class RebuildTest(testtools.TestCase):
     def test_a_high_number_costs_nothing(self):
         """Nothing is created for the numbers below it."""
         used = Inventory((DimmSpec(size=16 * GIB, labels='initialized'),),
-                         (Create(size=GIB, number=16_347),))
+                         (Create(size=GIB, number=16_346),))
         text = listing_of(used)
-        self.assertIn('namespace0.16347', text)
+        self.assertIn('namespace0.16346', text)
         self.assertRebuilt(text)
         self.assertEqual(1, len(recorded.from_listing(text).steps))
 
@@ -211,6 +211,13 @@ class RefusalTest(testtools.TestCase):
         self.entries = json.loads(recorded.sample_listing())
         self.entries[0]['mode'] = 'fsdax'
         self.assertRefused('mode of namespace1.0', 'devdax')
+
+    def test_number_beyond_any_label_area(self):
+        """There cannot be so many namespaces."""
+        self.entries = [self.entries[0]]
+        for number in (16_347, 99_999):
+            self.entries[0]['dev'] = f'namespace1.{number}'
+            self.assertRefused(f'number of namespace1.{number}', 'less than 16347')
 
     def test_fields_of_the_wrong_kind(self):
         """Whatever stands in a field, the answer is a refusal."""
