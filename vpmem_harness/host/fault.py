@@ -27,10 +27,12 @@ class Often(TypedDict, total=False):
 
     ``times``: at the next so many calls, and then no more; at every call when None.
     ``probability``: at each with this chance, drawn from the host's seed; 1 unless given.
+    ``skip``: so many calls are let pass before.
     """
 
     times: int | None
     probability: float
+    skip: int
 
 
 class Fault:
@@ -48,7 +50,7 @@ class Fault:
     """
 
     def __init__(self, what: str, randomness: Randomness, removed: Callable[[Fault], None], *,
-                 times: int | None = None, probability: float = 1.0) -> None:
+                 times: int | None = None, probability: float = 1.0, skip: int = 0) -> None:
         if times is not None and times < 1:
             raise InvalidInputError('times of a fault', expected='1 or more, or None for always',
                                     got=str(times), remedy='leave the fault out for none')
@@ -59,9 +61,11 @@ class Fault:
         self.struck = 0
         self._times = times
         self._probability = probability
+        self._skip = skip
         self._randomness = randomness
         self._removed = removed
         self._in_force = True
+        self._seen = itertools.count()
         self._strokes = itertools.count(1)
         self._removals = itertools.count()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -112,7 +116,9 @@ class Fault:
 
     def strikes(self) -> bool:
         """Whether it strikes this time; if so, that is counted."""
-        if not self.in_force or not self._randomness.chance(self._probability):
+        if not self.in_force or next(self._seen) < self._skip:
+            return False
+        if not self._randomness.chance(self._probability):
             return False
         stroke = next(self._strokes)
         if self._times is not None and stroke > self._times:

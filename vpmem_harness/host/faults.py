@@ -54,6 +54,7 @@ class WhichCommand(Often, total=False):
 class _Limits(TypedDict, total=False):
     times: int | None
     probability: float
+    skip: int
 
 
 class Faults:
@@ -375,7 +376,8 @@ class Faults:
 
 
 def _limits(which: Which | WhichCommand) -> _Limits:
-    return {'times': which.get('times'), 'probability': which.get('probability', 1.0)}
+    return {'times': which.get('times'), 'probability': which.get('probability', 1.0),
+            'skip': which.get('skip', 0)}
 
 
 def _when(when: str) -> str:

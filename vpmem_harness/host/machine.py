@@ -255,8 +255,7 @@ class Host:
 
         :raises FileNotFoundError: when a fault has taken the program away.
         """
-        call = ToolCall(words, os.getcwd(), stdin=NOTHING)
-        result = self.faults.on_command(words, lambda: self._run(call))
+        result = self.begin(ToolCall(words, os.getcwd(), stdin=NOTHING))
         if not isinstance(result, Later):
             return result
         done = threading.Event()
@@ -264,6 +263,13 @@ class Host:
         done.wait()
         answer: CommandResult = result.result()
         return answer
+
+    def begin(self, call: ToolCall) -> CommandResult | Later:
+        """Begin a command without a process for it; what a fault holds up ends later.
+
+        :raises FileNotFoundError: when a fault has taken the program away.
+        """
+        return self.faults.on_command(call.words, lambda: self._run(call))
 
     def _run(self, call: ToolCall) -> CommandResult:
         result = self.pmem.run(

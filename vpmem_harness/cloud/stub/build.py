@@ -72,7 +72,7 @@ class BuildOperations(ComputeBase):
                 raise
         except Exception:
             self.check_alive()
-            self.tracker.release(instance, resources)
+            self.give_back(instance, resources)
             raise
 
     def spawn(self, instance: Instance, resources: tuple[Resource, ...]) -> PowerState:
@@ -82,8 +82,18 @@ class BuildOperations(ComputeBase):
             return self.driver.start(self.guest_xml(instance))
         except Exception:
             self.check_alive()
-            self.unspawn(instance, resources)
+            try:
+                self.unspawn(instance, resources)
+            except Exception:
+                self.check_alive()
+                self.leave_behind(instance, resources)
+                raise
             raise
+
+    def give_back(self, instance: Instance, resources: tuple[Resource, ...]) -> None:
+        """Give up claims after a build that failed, but for what has been left behind."""
+        left = instance.left_behind.get(self.host, ())
+        self.tracker.release(instance, [one for one in resources if one not in left])
 
     def unspawn(self, instance: Instance, resources: tuple[Resource, ...]) -> None:
         """Nova's driver.destroy: stop the domain, wipe its namespaces, forget it and its disk.
@@ -150,5 +160,5 @@ class BuildOperations(ComputeBase):
             (move.migration.dest_compute, move.new_resources))
         for host, resources in sides:
             rest = [one for one in resources if one not in removed]
-            if host is not None and rest:
+            if host is not None and (rest or host != instance.host):
                 self.services.compute(host).leave_behind(instance, rest)

@@ -240,8 +240,7 @@ class ComputeBase:
 
     def revert_task_state(self, instance: Instance, error: Exception) -> None:
         """Leave no task behind a failed step, unless it is that the server is going away."""
-        if isinstance(
-                error, errors.UnexpectedDeletingTaskStateError | errors.InstanceNotFound):
+        if isinstance(error, errors.UnexpectedDeletingTaskStateError):
             return
         with self.services.database.lock:
             if not instance.deleted and instance.task_state != TaskState.DELETING:

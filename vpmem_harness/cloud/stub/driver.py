@@ -21,7 +21,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState
-from vpmem_harness.cloud.stub.processes import Executables
+from vpmem_harness.cloud.stub.processes import Commands, Executables, HasCommands
 from vpmem_harness.cloud.stub.tracker import NUMACell
 
 LOG = logging.getLogger(__name__)
@@ -51,7 +51,9 @@ class LibvirtDriver:
 
     def __init__(self, host: SimulatedHost) -> None:
         self.uri = host.uri
-        self.executables = Executables(host.bin_dir, host.env)
+        self.executables: Commands = (
+            host.commands() if isinstance(host, HasCommands)
+            else Executables(host.bin_dir, host.env))
         self._instances = pathlib.Path(host.instances_path)
         self._lock = threading.Lock()
         self._idle: list[libvirt.virConnect] = []
@@ -179,8 +181,13 @@ class LibvirtDriver:
         return _POWER_STATES.get(domain.info()[0], PowerState.NOSTATE)
 
     def power_off(self, uuid: str, clean: bool = True) -> None:
-        """Stop a domain: ask its guest first when ``clean``, then pull the plug."""
-        domain = self.require(uuid)
+        """Stop a domain: ask its guest first when ``clean``, then pull the plug.
+
+        One that is not there is off.
+        """
+        domain = self.domain(uuid)
+        if domain is None:
+            return
         if clean and self.shut_down(domain):
             return
         self._destroy(domain)

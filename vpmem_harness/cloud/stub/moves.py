@@ -78,8 +78,11 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         self.leave_behind(instance, move.old_resources)
         with self.services.database.lock:
             self.save(instance, host=migration.dest_compute)
-        self.clean_up(instance)
-        self.release_allocations(migration.uuid)
+        try:
+            self.clean_up(instance)
+        finally:
+            # Whatever is left to be cleaned up here, the server is on the destination now.
+            self.release_allocations(migration.uuid)
 
     @property
     def uri(self) -> str:

@@ -38,6 +38,7 @@ class PowerOperations(BuildOperations):
     @step('compute_start_instance')
     def start_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest, from a domain made anew."""
+        self.save(instance)     # one that is gone by now is not brought back
         power_state = self.restart_domain(instance)
         self.save(
             instance, (TaskState.POWERING_ON,), vm_state=VMState.ACTIVE, task_state=None,
@@ -124,6 +125,7 @@ class PowerOperations(BuildOperations):
     @step('compute_rescue_instance')
     def rescue_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest from a rescue image, on its own namespaces."""
+        self.save(instance)
         try:
             self.driver.power_off(instance.uuid)
             self.driver.create_rescue_image(instance.uuid, instance.flavor)
@@ -138,6 +140,7 @@ class PowerOperations(BuildOperations):
     @step('compute_unrescue_instance')
     def unrescue_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest from its own disk again."""
+        self.save(instance)
         try:
             self.driver.destroy(instance.uuid)
             power_state = self.driver.start(self.guest_xml(instance))
@@ -153,6 +156,7 @@ class PowerOperations(BuildOperations):
     def rebuild_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the server from its image again, on the same namespaces, wiped."""
         stopped = instance.vm_state == VMState.STOPPED
+        self.save(instance)
         try:
             self.driver.destroy(instance.uuid)
             self.wipe(instance.resources)

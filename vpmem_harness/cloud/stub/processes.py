@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 
 class ProcessExecutionError(OSError):
@@ -17,6 +18,28 @@ class ProcessExecutionError(OSError):
             f'Command: {command}\nExit code: {exit_code}\n'
             f'Stdout: {stdout!r}\nStderr: {stderr!r}')
         self.exit_code = exit_code
+
+
+class Commands(Protocol):
+    """What a compute service runs of a host's."""
+
+    def execute(self, *argv: str) -> str:
+        """Run a command to its end and return its standard output.
+
+        :raises FileNotFoundError: when the host has no such command.
+        :raises ProcessExecutionError: when it ends with another status than 0.
+        """
+
+    def terminate(self) -> None:
+        """End what is running, and from now on whatever is started."""
+
+
+@runtime_checkable
+class HasCommands(Protocol):
+    """A host that runs commands without a process for each."""
+
+    def commands(self) -> Commands:
+        """What one run of a compute service has of them."""
 
 
 class Executables:

@@ -70,7 +70,7 @@ class ShelveOperations(PowerOperations):
             power_state = self.spawn(instance, resources)
         except Exception:
             self.check_alive()
-            self.tracker.release(instance, resources)
+            self.give_back(instance, resources)
             self.release_allocations(instance.uuid)
             if not instance.deleted:
                 self.save(instance, host=None, resources=(), cell=None)

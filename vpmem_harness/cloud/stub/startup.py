@@ -36,10 +36,13 @@ class ComputeService(MoveOperations):
                 self.clean_up(instance)
             except Exception as error:
                 LOG.error('What a server has left behind could not be cleaned up: %s', error)
+        for migration in self.services.database.migrations():
+            if migration.source_compute == self.host and migration.status == 'completed':
+                self.release_allocations(migration.uuid)
         self.destroy_evacuated_instances()
         for instance in self.services.database.instances():
+            self._refresh(instance)
             if instance.host == self.host:
-                self._refresh(instance)
                 try:
                     self._init_instance(instance)
                 except errors.NovaException as error:
@@ -58,7 +61,14 @@ class ComputeService(MoveOperations):
         def present(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
             return tuple(self.tracker.present(one) or one for one in resources)
 
-        self.save(instance, resources=present(instance.resources))
+        with self.services.database.lock:
+            if instance.host == self.host:
+                self.save(instance, resources=present(instance.resources))
+            move = instance.migration_context
+            if move is not None and move.migration.source_compute == self.host:
+                move.old_resources = present(move.old_resources)
+            if move is not None and move.migration.dest_compute == self.host:
+                move.new_resources = present(move.new_resources)
 
     def _init_instance(self, instance: Instance) -> None:
         task = instance.task_state

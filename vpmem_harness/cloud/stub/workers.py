@@ -53,6 +53,12 @@ class Workers:
             self._waiting.clear()
             self._changed.notify_all()
 
+    def quiet(self, most: int, seconds: float) -> bool:
+        """Wait until no more than ``most`` threads work; False when more do after ``seconds``."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: len(self._threads) - self._idle + len(self._waiting) <= most, seconds)
+
     def join(self, seconds: float) -> bool:
         """Wait for what goes on to end; False when it has not after ``seconds``."""
         deadline = time.monotonic() + seconds
@@ -69,8 +75,10 @@ class Workers:
                 while not self._waiting:
                     if self._closed or self._idle >= MOST_IDLE:
                         self._threads.discard(threading.current_thread())
+                        self._changed.notify_all()
                         return
                     self._idle += 1
+                    self._changed.notify_all()
                     self._changed.wait()
                     self._idle -= 1
                 work = self._waiting.popleft()

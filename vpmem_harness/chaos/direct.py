@@ -1,0 +1,86 @@
+"""Hosts whose commands run without processes, for runs of many steps."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Mapping
+from pathlib import Path
+
+from vpmem_harness.cloud.stub.processes import ProcessExecutionError
+from vpmem_harness.host.calls import ToolCall
+from vpmem_harness.host.machine import Host
+from vpmem_harness.libvirtd.later import Later
+from vpmem_harness.pmem import CommandResult
+
+
+class DirectHost:
+    """A host as a compute service sees it, but for the processes of ndctl and daxio.
+
+    What they answer, and what faults make of it, is the same.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self.machine = host
+        self.name = host.name
+
+    @property
+    def uri(self) -> str:
+        return self.machine.uri
+
+    @property
+    def bin_dir(self) -> Path:
+        return self.machine.bin_dir
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        return self.machine.env
+
+    @property
+    def instances_path(self) -> Path:
+        return self.machine.instances_path
+
+    def introduce(self, other: DirectHost) -> None:
+        """Let this host's guests migrate to another one."""
+        self.machine.introduce(other.machine)
+
+    def commands(self) -> DirectCommands:
+        """What one run of a compute service has of its commands."""
+        return DirectCommands(self.machine)
+
+
+class DirectCommands:
+    """ndctl and daxio of one host, until the service that runs them ends."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._waiting: set[Later] = set()
+        self._ended = False
+
+    def execute(self, *argv: str) -> str:
+        """Run a command to its end, as :class:`~vpmem_harness.cloud.stub.processes.Commands`."""
+        result = self._host.begin(ToolCall(argv))
+        if isinstance(result, Later):
+            result = self._wait(result)
+        if result.rc:
+            raise ProcessExecutionError(' '.join(argv), result.rc, result.out, result.err)
+        return result.out
+
+    def _wait(self, later: Later) -> CommandResult:
+        done: queue.SimpleQueue[None] = queue.SimpleQueue()
+        later.when_done(lambda _: done.put(None))
+        self._waiting.add(later)
+        if self._ended:
+            later.fail(ConnectionAbortedError())
+        done.get()
+        self._waiting.discard(later)
+        try:
+            result: CommandResult = later.result()
+        except ConnectionAbortedError:
+            return CommandResult(-9, '', '')
+        return result
+
+    def terminate(self) -> None:
+        """End what is running, and from now on whatever is started."""
+        self._ended = True
+        for later in list(self._waiting):
+            later.fail(ConnectionAbortedError())

@@ -1,0 +1,165 @@
+"""A run of random steps, and how one that fails becomes a short script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vpmem_harness.chaos import history
+from vpmem_harness.chaos.player import Player
+from vpmem_harness.chaos.steps import ACTIONS, CALL_FAULTS, COMMAND_FAULTS, Script, Step
+from vpmem_harness.randomness import Randomness
+
+#: What each host has unless a run says otherwise.
+PMEM = 'SMALL:3x1GiB,LARGE:2x2GiB'
+
+#: Labels of servers: those that fit, and one that asks for two classes.
+LABELS = ('SMALL', 'SMALL', 'LARGE', 'SMALL,SMALL', 'LARGE,SMALL', '')
+
+#: How often the fleet is calmed, and everything is looked at: once in so many steps.
+CALM_EVERY = 25
+
+#: The most servers that a host has on average, and how often a step meets a fault.
+SERVERS_PER_HOST, FAULTS = 3, 0.2
+
+_EVENTS = {'kill': 6, 'stop-service': 2, 'start-service': 12, 'restart-service': 4,
+           'restart-machine': 3, 'restart-daemon': 4, 'lose-domains': 2, 'bad': 2, 'look': 6,
+           'release': 6}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run has found: the steps that it took, and what was wrong after the last."""
+
+    script: Script
+    wrong: Sequence[str]
+
+
+class Planner:
+    """Draws the next step: most that make sense in the state of the fleet, some that do not."""
+
+    def __init__(self, randomness: Randomness, player: Player) -> None:
+        self._randomness = randomness
+        self._player = player
+        self._drawn = 0
+
+    def next(self) -> Step:
+        """The next step."""
+        random, player = self._randomness, self._player
+        self._drawn += 1
+        if self._drawn % CALM_EVERY == 0:
+            return Step('calm')
+        there = {number: status for number, status in player.statuses().items()
+                 if number not in player.hung}
+        if random.chance(0.12):
+            return Step(random.weighted(_EVENTS), {'host': self._host()})
+        room = len(player.hosts) * SERVERS_PER_HOST
+        if not there or (len(there) < room and random.chance(0.3)):
+            return self._with_fault(Step('boot', {
+                'server': str(len(player.servers)), 'labels': random.choice(LABELS),
+                **self._where()}))
+        number = random.choice(sorted(there))
+        fitting = history.FITS.get(there[number], ACTIONS)
+        verb = random.choice(fitting if random.chance(0.9) else ACTIONS)
+        options = {'server': str(number)}
+        if verb == 'resize':
+            options |= {'labels': random.choice(LABELS), **self._where()}
+        elif verb in ('migrate', 'live-migrate', 'unshelve', 'evacuate'):
+            options |= self._where()
+        return self._with_fault(Step(verb, options))
+
+    def _host(self) -> str:
+        return str(self._randomness.below(len(self._player.hosts)))
+
+    def _where(self) -> dict[str, str]:
+        return {'host': self._host()} if self._randomness.chance(0.3) else {}
+
+    def _with_fault(self, step: Step) -> Step:
+        random = self._randomness
+        if not random.chance(FAULTS):
+            return step
+        number = step.number('server')
+        on = self._host()
+        if number in self._player.servers and random.chance(0.7):
+            home = self._player.servers[number].host
+            on = next((str(at) for at, host in enumerate(self._player.hosts)
+                       if host.name == home), on)
+        fault = random.choice((*CALL_FAULTS, *CALL_FAULTS, *COMMAND_FAULTS))
+        return Step(step.verb, {**step.options, 'fault': fault, 'on': on,
+                                'at': str(random.below(12))})
+
+
+def run(hosts: int, steps: int, seed: int, *, pmem: str = PMEM,
+        progress: Callable[[int], object] = lambda done: None) -> Result:
+    """Take random steps until something is wrong, or there have been enough.
+
+    :param progress: called with the number of steps after each.
+    """
+    script = Script(hosts, pmem, seed, ())
+    taken: list[Step] = []
+    with Player(script) as player:
+        planner = Planner(Randomness(seed).derive('steps'), player)
+        for done in range(1, steps + 1):
+            taken.append(planner.next() if done < steps else Step('calm'))
+            wrong = player.play(taken[-1])
+            if wrong:
+                return Result(script.with_steps(taken), wrong)
+            progress(done)
+    return Result(script.with_steps(taken), [])
+
+
+def replay(script: Script) -> Result:
+    """Take the steps of a script, as far as nothing is wrong, and be calm at the end."""
+    taken: list[Step] = []
+    with Player(script) as player:
+        for step in (*script.steps, Step('calm')):
+            taken.append(step)
+            wrong = player.play(step)
+            if wrong:
+                return Result(script.with_steps(taken), wrong)
+    return Result(script, [])
+
+
+def kind(wrong: Sequence[str]) -> str:
+    """What kind of thing is wrong: the first sentence, without what differs from run to run."""
+    words = wrong[0].removeprefix('when calm: ').split() if wrong else []
+    return ' '.join(word for word in words if word.isalpha())[:40]
+
+
+def shrink(result: Result, seconds: float = 60.0, *,
+           progress: Callable[[int], object] = lambda left: None) -> Result:
+    """Leave out of a failing run's script what it fails in the same way without.
+
+    :param seconds: what has been reached after so long is the result.
+    :param progress: called with the number of steps that are left.
+    """
+    deadline, sought = time.monotonic() + seconds, kind(result.wrong)
+    best = result
+
+    def fails_with(steps: Sequence[Step]) -> None:
+        nonlocal best
+        if len(steps) < len(best.script.steps):
+            found = replay(best.script.with_steps(steps))
+            if kind(found.wrong) == sought:
+                best = found
+                progress(len(best.script.steps))
+
+    servers = sorted({step.options.get('server', '') for step in best.script.steps} - {''})
+    size = len(servers)
+    while size and time.monotonic() < deadline:
+        for at in range(0, len(servers), size):
+            some = servers[at:at + size]
+            if time.monotonic() < deadline:
+                fails_with([step for step in best.script.steps
+                               if step.options.get('server') not in some])
+        size //= 2
+    size = len(best.script.steps)
+    while size and time.monotonic() < deadline:
+        at = len(best.script.steps) - size
+        while at > -size and time.monotonic() < deadline:
+            steps = best.script.steps
+            fails_with([*steps[:max(at, 0)], *steps[max(at + size, 0):]])
+            at = min(at, len(best.script.steps)) - size
+        size //= 2
+    return best

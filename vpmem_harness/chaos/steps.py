@@ -1,0 +1,100 @@
+"""The steps of a run: what is done to a fleet, as one line of a script each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from vpmem_harness.exceptions import InvalidInputError
+
+#: What can be asked of a server, by the name in a script.
+ACTIONS = ('delete', 'stop', 'start', 'reboot', 'hard-reboot', 'pause', 'unpause', 'suspend',
+           'resume', 'resize', 'migrate', 'confirm', 'revert', 'rebuild', 'rescue', 'unrescue',
+           'shelve', 'unshelve', 'live-migrate', 'evacuate')
+
+#: What else can be done: to a compute service, to a machine, and to all of them.
+EVENTS = ('boot', 'kill', 'stop-service', 'start-service', 'restart-service', 'restart-machine',
+          'restart-daemon', 'lose-domains', 'bad', 'look', 'release', 'calm')
+
+#: The faults that a step may meet: at the ``at``-th call to the host ``on``.
+CALL_FAULTS = ('error', 'drop-before', 'drop-after', 'hang', 'die')
+COMMAND_FAULTS = ('tool-fails', 'tool-fails-after', 'tool-cut-short', 'tool-hangs')
+
+
+def _none() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, such as ``resize server=3 labels=LARGE host=1 fault=error on=0 at=4``.
+
+    Hosts are numbered from 0; servers have the number that they are booted with. What is not
+    possible when its turn comes is passed over, so that every part of a script is a script.
+    """
+
+    verb: str
+    options: Mapping[str, str] = field(default_factory=_none)
+
+    def __str__(self) -> str:
+        return ' '.join((self.verb, *(f'{name}={value}' for name, value in self.options.items())))
+
+    def number(self, name: str) -> int | None:
+        """An option that is a number; None without it."""
+        value = self.options.get(name)
+        return None if value is None else int(value)
+
+    @classmethod
+    def parse(cls, line: str) -> Step:
+        """A step from its line.
+
+        :raises InvalidInputError: when it is none.
+        """
+        verb, *words = line.split()
+        options = dict(word.partition('=')[::2] for word in words)
+        if verb not in (*ACTIONS, *EVENTS) or not all(options.values()):
+            raise InvalidInputError(
+                'step of a script', expected='a verb and options, as in "boot labels=SMALL"',
+                got=line, remedy=f'verbs are {", ".join((*EVENTS, *ACTIONS))}')
+        return cls(verb, options)
+
+
+@dataclass(frozen=True)
+class Script:
+    """A run that can be repeated: its fleet, its seed, its steps."""
+
+    hosts: int
+    pmem: str
+    seed: int
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        head = f'fleet hosts={self.hosts} pmem={self.pmem} seed={self.seed}'
+        return '\n'.join((head, *map(str, self.steps))) + '\n'
+
+    def with_steps(self, steps: Iterable[Step]) -> Script:
+        """The same fleet with other steps."""
+        return Script(self.hosts, self.pmem, self.seed, tuple(steps))
+
+    @classmethod
+    def parse(cls, text: str) -> Script:
+        """A script from its text; lines that begin with ``#`` are comments.
+
+        :raises InvalidInputError: when it is none.
+        """
+        lines = [line for line in map(str.strip, text.splitlines())
+                 if line and not line.startswith('#')]
+        verb, *words = lines[0].split() if lines else ['nothing']
+        head = dict(word.partition('=')[::2] for word in words)
+        try:
+            if verb != 'fleet':
+                raise KeyError(verb)
+            return cls(int(head['hosts']), head['pmem'], int(head['seed']),
+                       tuple(map(Step.parse, lines[1:])))
+        except (KeyError, ValueError) as error:
+            if isinstance(error, InvalidInputError):
+                raise
+            raise InvalidInputError(
+                'script', expected='"fleet hosts=N pmem=SPEC seed=N" first', got=verb,
+                remedy='use what a failing run has written') from error

@@ -1,0 +1,99 @@
+"""``vpmem-harness chaos``: random operations and faults over a fleet."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+
+from vpmem_harness import conf
+from vpmem_harness.chaos import run as chaos
+from vpmem_harness.chaos.steps import Script
+from vpmem_harness.cli.commands import Command
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.randomness import Randomness
+
+#: Characters of the progress bar.
+_WIDTH = 40
+
+
+class Chaos(Command):
+    """Take random steps on a fleet of simulated hosts with the compute-service stub.
+
+    Servers are booted, moved and deleted, calls fail, hang and break, services are killed, machines
+    restart; after each step what must hold is looked at, and when the fleet has been calmed,
+    everything. A run that finds something is shortened to a script that --replay takes, on standard
+    output, and the command ends with status 1.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('--hosts', type=_positive, default=3, metavar='N',
+                            help='how many hosts (3)')
+        parser.add_argument('--steps', type=_positive, default=1000, metavar='N',
+                            help='how many steps (1000)')
+        parser.add_argument('--seed', metavar='N',
+                            help='the seed of what is random; a fresh one unless given')
+        parser.add_argument('--pmem', default=chaos.PMEM, metavar='SPEC',
+                            help=f'the namespaces of each host ({chaos.PMEM})')
+        parser.add_argument('--replay', metavar='FILE',
+                            help='take the steps of a script in place of random ones')
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        # What the services log of the faults that they meet is no news here.
+        logging.getLogger('vpmem_harness').setLevel(logging.CRITICAL)
+        begun = time.monotonic()
+        if parsed_args.replay is not None:
+            result = chaos.replay(_read(parsed_args.replay))
+        else:
+            seed = Randomness(conf.load(seed=parsed_args.seed).seed).seed
+            print(f'# seed {seed}', file=sys.stderr, flush=True)
+            result = chaos.run(parsed_args.hosts, parsed_args.steps, seed, pmem=parsed_args.pmem,
+                               progress=_Bar(parsed_args.steps).show)
+        steps, seconds = len(result.script.steps), time.monotonic() - begun
+        print(f'{steps} steps in {seconds:.1f} s, {steps / seconds:.0f} a second',
+              file=sys.stderr)
+        if not result.wrong:
+            return 0
+        if parsed_args.replay is None:
+            result = chaos.shrink(result)
+        sys.stdout.write(f'{result.script}')
+        for text in result.wrong:
+            print(f'# {text}')
+        return 1
+
+
+class _Bar:
+    """A progress bar, on a terminal alone."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._shown = -1
+
+    def show(self, done: int) -> None:
+        """Show how many steps have been taken."""
+        filled = done * _WIDTH // self._steps
+        if not sys.stderr.isatty() or (filled == self._shown and done % 100):
+            return
+        self._shown = filled
+        end = '\n' if done >= self._steps else ''
+        sys.stderr.write(f'\r[{"#" * filled:{_WIDTH}}] {done}/{self._steps}{end}')
+        sys.stderr.flush()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f'{text}: must be 1 or more')
+    return number
+
+
+def _read(path: str) -> Script:
+    try:
+        return Script.parse(Path(path).read_text('utf-8'))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError('--replay', expected='a script of a run', got=f'{path!r} ({error})',
+                                remedy='give the file that a failing run was written to') from error
