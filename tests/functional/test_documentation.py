@@ -8,6 +8,9 @@ import textwrap
 
 import testtools
 
+from vpmem_harness import fixtures
+from vpmem_harness.cli.commands import COMMANDS
+
 ROOT = pathlib.Path(__file__).parents[2]
 FIRST = ROOT / 'doc' / 'source' / 'tutorial' / 'test_first.py'
 
@@ -30,3 +33,20 @@ class TutorialTest(testtools.TestCase):
         readme = (ROOT / 'README.rst').read_text()
         first = FIRST.read_text().partition('    def test_exhaustion')[0].strip()
         self.assertIn(textwrap.indent(first, '    '), readme)
+
+
+class ReferenceTest(testtools.TestCase):
+
+    def test_every_fixture_has_its_entry(self):
+        """Each fixture that can be imported stands on the reference's page of fixtures."""
+        page = (ROOT / 'doc' / 'source' / 'reference' / 'fixtures.rst').read_text()
+        listed = [line.rpartition('.')[2] for line in page.splitlines()
+                  if line.startswith('.. autoclass:: vpmem_harness.fixtures.')]
+        self.assertEqual(sorted(fixtures.__all__), sorted(listed))
+
+    def test_every_command_has_its_entry(self):
+        """Each command stands on the reference's page of commands."""
+        page = (ROOT / 'doc' / 'source' / 'reference' / 'commands.rst').read_text()
+        listed = [line.rpartition(' ')[2] for line in page.splitlines()
+                  if line.startswith('.. command-help:: ')]
+        self.assertEqual(sorted(each.name for each in COMMANDS), sorted(listed))
