@@ -10,13 +10,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing import connection
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vpmem_harness.cloud import api, errors
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.nova import refusals
+from vpmem_harness.cloud.nova.desk_client import DeskClient
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.randomness import Randomness
@@ -25,7 +25,6 @@ T = TypeVar('T')
 
 #: How long a service may take to start, in seconds.
 _START = 60.0
-
 
 #: What Nova, and the tools in place of its own, run on a host besides ndctl and daxio.
 _SYSTEM_TOOLS = (
@@ -52,7 +51,7 @@ class NovaBackend:
         self._namespaces = {each.host.name: list(each.pmem_namespaces) for each in hosts}
         self._randomness = randomness.derive('nova')
         self._computes: dict[str, ForkedProcess] = {}
-        self._desks = _Desks()
+        self._desk = DeskClient()
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
         self._look = _Look()
@@ -84,9 +83,9 @@ class NovaBackend:
         for host in self._hosts:
             self._fork_compute(host)
         self._await_control(ours)
-        self._desks.open(str(self.directory / 'desk'))
-        self._stack.callback(self._desks.close)
-        self._image = self._desks.ask('image')
+        self._desk.open(str(self.directory / 'desk'))
+        self._stack.callback(self._desk.close)
+        self._image = self._desk.ask('image')
         for host in self._hosts:
             self._await_compute(host)
 
@@ -119,7 +118,7 @@ class NovaBackend:
 
     def start_compute(self, host: str) -> None:
         """Start the nova-compute of a host that has none running."""
-        self._desks.ask('expect_compute', host)
+        self._desk.ask('expect_compute', host)
         self._fork_compute(host)
         self._await_compute(host)
         self._force_down(host, False)
@@ -170,7 +169,7 @@ class NovaBackend:
         return directory
 
     def _await_compute(self, host: str) -> None:
-        reason = self._desks.ask('wait_compute', host, _START)
+        reason = self._desk.ask('wait_compute', host, _START)
         if reason is not None:
             self._computes.pop(host).kill()
             raise refusals.of_start(reason)
@@ -180,10 +179,10 @@ class NovaBackend:
         process = self._computes.pop(host, None)
         if process is not None:
             with contextlib.suppress(RuntimeError):
-                self._desks.ask('ask_compute', host, 'stop')
+                self._desk.ask('ask_compute', host, 'stop')
             process.wait(30)
             process.kill()
-            self._desks.ask('wait_compute_gone', host, 30.0)
+            self._desk.ask('wait_compute_gone', host, 30.0)
             self._force_down(host, True)
 
     def kill_compute(self, host: str) -> None:
@@ -191,7 +190,7 @@ class NovaBackend:
         process = self._computes.pop(host, None)
         if process is not None:
             process.kill()
-            self._desks.ask('wait_compute_gone', host, 30.0)
+            self._desk.ask('wait_compute_gone', host, 30.0)
             self._force_down(host, True)
 
     def compute_is_up(self, host: str) -> bool:
@@ -207,7 +206,7 @@ class NovaBackend:
     def run_periodic_tasks(self, host: str | None = None) -> None:
         """Run the periodic tasks that audit resources and power states."""
         for each in [host] if host else list(self._computes):
-            self._desks.ask('ask_compute', each, 'run_periodic_tasks')
+            self._desk.ask('ask_compute', each, 'run_periodic_tasks')
 
     def _host(self, name: str) -> api.ComputeHost:
         try:
@@ -220,7 +219,7 @@ class NovaBackend:
     def provider_uuid(self, host: str) -> str:
         """The resource provider of a host."""
         self._host(host)
-        answer = self._desks.ask('placement', f'/resource_providers?name={host}')
+        answer = self._desk.ask('placement', f'/resource_providers?name={host}')
         providers: list[dict[str, str]] = answer['resource_providers']
         if not providers:
             raise errors.ComputeHostNotFound(host=host)
@@ -229,24 +228,24 @@ class NovaBackend:
     def inventories(self, host: str) -> dict[str, api.Inventory]:
         """What a host has, by resource class."""
         path = f'/resource_providers/{self.provider_uuid(host)}/inventories'
-        inventories: dict[str, dict[str, Any]] = self._desks.ask('placement', path)['inventories']
+        inventories: dict[str, dict[str, Any]] = self._desk.ask('placement', path)['inventories']
         return {name: api.Inventory(**fields) for name, fields in inventories.items()}
 
     def usages(self, host: str) -> dict[str, int]:
         """How much of it is held."""
         path = f'/resource_providers/{self.provider_uuid(host)}/usages'
-        usages: dict[str, int] = self._desks.ask('placement', path)['usages']
+        usages: dict[str, int] = self._desk.ask('placement', path)['usages']
         return usages
 
     def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
         """What a server or a migration holds, by resource provider."""
-        answer = self._desks.ask('placement', f'/allocations/{consumer}')
+        answer = self._desk.ask('placement', f'/allocations/{consumer}')
         return {provider: held['resources'] for provider, held in answer['allocations'].items()}
 
     def assigned_namespaces(self, host: str) -> dict[str, str]:
         """Which server a nova-compute has claimed each namespace for, by its name."""
         self._host(host)
-        assigned: dict[str, str] = self._desks.ask('assigned', host)
+        assigned: dict[str, str] = self._desk.ask('assigned', host)
         return assigned
 
     # Requests
@@ -282,7 +281,7 @@ class NovaBackend:
         return self._request('POST', f'/servers/{server}/action', body)[1]
 
     def _request(self, method: str, path: str, body: Any = None) -> tuple[Any, str]:
-        status, content, request = self._desks.ask('request', method, path, body)
+        status, content, request = self._desk.ask('request', method, path, body)
         if status >= 400:
             raise refusals.of_request(status, content)
         return content, request
@@ -298,7 +297,7 @@ class NovaBackend:
 
     def servers(self) -> list[api.ServerRecord]:
         """The present states of all servers, oldest first."""
-        records: list[api.ServerRecord] = self._desks.ask('servers')
+        records: list[api.ServerRecord] = self._desk.ask('servers')
         return records
 
     def actions(self, server: str) -> list[api.InstanceAction]:
@@ -308,7 +307,7 @@ class NovaBackend:
 
     def migrations(self, server: str | None = None) -> list[api.MigrationRecord]:
         """The moves of one server or of all, oldest first."""
-        moves: list[api.MigrationRecord] = self._desks.ask('migrations', server)
+        moves: list[api.MigrationRecord] = self._desk.ask('migrations', server)
         return moves
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
@@ -321,13 +320,13 @@ class NovaBackend:
         look = self._look
         look.answers = {}
         try:
-            seen, _answers = self._desks.ask('wait_change', -1, 0, ())
+            seen, _answers = self._desk.ask('wait_change', -1, 0, ())
             while True:
                 value = self._find(found, deadline)
                 left = deadline - time.monotonic()
                 if value is not None or left <= 0:
                     return value
-                seen, look.answers = self._desks.ask('wait_change', seen, left, [*look.answers])
+                seen, look.answers = self._desk.ask('wait_change', seen, left, [*look.answers])
         finally:
             look.answers = None
 
@@ -336,7 +335,7 @@ class NovaBackend:
         if value is None:
             return None
         for server in {server for _method, server in self._look.answers or ()}:
-            self._desks.ask('settle', server, deadline - time.monotonic())
+            self._desk.ask('settle', server, deadline - time.monotonic())
         self._look.answers = {}
         return found()
 
@@ -344,10 +343,10 @@ class NovaBackend:
         """What the control process says of a server; within a wait, as of the last change."""
         answers = self._look.answers
         if answers is None:
-            return self._desks.ask(method, server)
+            return self._desk.ask(method, server)
         key = method, server
         if key not in answers:
-            answers[key] = self._desks.ask(method, server)
+            answers[key] = self._desk.ask(method, server)
         return answers[key]
 
 
@@ -381,41 +380,3 @@ _BODIES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     'evacuate': lambda given: {
         'evacuate': {'host': given['host']} if given.get('host') else {}},
 }
-
-
-class _Desks:
-    """The control process's desks: each thread of the test has one of its own."""
-
-    def __init__(self) -> None:
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._open: list[connection.Connection] = []
-        self._address = ''
-
-    def open(self, address: str) -> None:
-        """Where the control process listens."""
-        self._address = address
-
-    def close(self) -> None:
-        """Close every thread's."""
-        with self._lock:
-            for pipe in self._open:
-                pipe.close()
-            self._open.clear()
-            self._local = threading.local()
-
-    def ask(self, method: str, *arguments: Any) -> Any:
-        """Ask a question.
-
-        :raises RuntimeError: what went wrong in the control process.
-        """
-        pipe = getattr(self._local, 'pipe', None)
-        if pipe is None:
-            pipe = self._local.pipe = connection.Client(self._address, 'AF_UNIX')
-            with self._lock:
-                self._open.append(pipe)
-        pipe.send((method, arguments))
-        worked, answer = pipe.recv()
-        if not worked:
-            raise RuntimeError(f'{method}: {answer}')
-        return answer
