@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -85,7 +86,16 @@ class Run(Command):
         with hosts(parsed_args) as running:
             first = next(iter(running.values()))
             environment = {**first.env, processes.MARK: str(first.layout.root.parent)}
+            environment['PATH'] = with_harness(environment['PATH'])
             return run(words, environment)
+
+
+def with_harness(path: str) -> str:
+    """The PATH on which ``vpmem-harness`` is found, as it need not be where it was called."""
+    scripts = sysconfig.get_path('scripts')
+    if shutil.which('vpmem-harness', path=path) or not shutil.which('vpmem-harness', path=scripts):
+        return path
+    return f'{path}{os.pathsep}{scripts}'
 
 
 def refuse_beside_real_nvdimms(devices: Path) -> None:
