@@ -133,8 +133,8 @@ class Player:
                 fault.remove()
                 wrong += self._settle()
         if step.verb == 'calm':
-            return [*wrong, *(f'when calm: {text}' for text in self.fleet.at_rest()),
-                    *self._ends_disturbances()]
+            self._end_disturbances()
+            return [*wrong, *(f'when calm: {text}' for text in self.fleet.at_rest())]
         wrong += self.fleet.always()
         return [*wrong, *self._unexplained(step, before, refused, fault)]
 
@@ -282,10 +282,10 @@ class Player:
 
     # What the history explains
 
-    def _ends_disturbances(self) -> Sequence[str]:
+    def _end_disturbances(self) -> None:
+        # What a server needs in other states, such as the guest that is to be resumed, may be lost.
         self._disturbed = {number for number in self._disturbed
-                           if self.status(number) in ('ERROR', 'VERIFY_RESIZE')}
-        return []
+                           if self.status(number) not in ('ACTIVE', 'SHUTOFF', history.GONE)}
 
     def _unexplained(self, step: Step, before: dict[int, str], refused: bool,
                      fault: Fault | None) -> Sequence[str]:

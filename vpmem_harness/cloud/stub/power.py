@@ -196,7 +196,7 @@ class PowerOperations(BuildOperations):
             if instance.power_state != power_state:
                 changes['power_state'] = power_state
             down = power_state in (PowerState.SHUTDOWN, PowerState.CRASHED, PowerState.NOSTATE)
-            if instance.vm_state == VMState.ACTIVE and down:
+            if down and instance.vm_state in (VMState.ACTIVE, VMState.PAUSED):
                 changes['vm_state'] = VMState.STOPPED
             if changes:
                 self.save(instance, (None,), **changes)
