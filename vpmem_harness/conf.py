@@ -80,13 +80,17 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
 def load(
     files: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    *,
+    command_line: bool = True,
     **overrides: Any,
 ) -> Settings:
     """The settings in force.
 
     :param files: configuration files, read after those of ``VPMEM_HARNESS_CONFIG``.
     :param environ: the environment, ``os.environ`` unless given.
-    :param overrides: what the command line says, by option; None leaves an option alone.
+    :param command_line: whether the overrides are the command line's, or a caller's arguments: an
+        error names them so.
+    :param overrides: what counts more than all that, by option; None leaves an option alone.
     :raises InvalidInputError: for a value that cannot be, with the name of its option and where it
         came from.
     """
@@ -97,7 +101,7 @@ def load(
         if environ.get(variable):
             values[option.name] = _parsed(option, environ[variable], variable)
         if overrides.get(option.name) is not None:
-            source = '--' + option.name.replace('_', '-')
+            source = '--' + option.name.replace('_', '-') if command_line else option.name
             values[option.name] = _parsed(option, overrides[option.name], source)
     settings = Settings(**values)
     _check_runtime_dir(settings.runtime_dir)

@@ -72,6 +72,12 @@ class LoadTest(testtools.TestCase):
         error = self.assertRaises(InvalidInputError, conf.load, (), {}, unsafe_logs='perhaps')
         self.assertEqual('--unsafe-logs', error.what)
 
+    def test_an_argument_is_refused_by_name(self):
+        """What a caller gives is no option of a command line."""
+        error = self.assertRaises(InvalidInputError, conf.load, (), {}, command_line=False,
+                                  backend='novva')
+        self.assertEqual('backend', error.what)
+
     def test_missing_file_is_refused(self):
         """A file that is not there is no empty file."""
         error = self.assertRaises(InvalidInputError, conf.load, ['/nowhere/x.conf'], {})
