@@ -71,7 +71,7 @@ class PlacementHelperMixin:
 class InstanceHelperMixin(PlacementHelperMixin):
     """Servers by the names of Nova's InstanceHelperMixin; the test gives it ``self.cloud``."""
 
-    def fail(self, msg: str) -> NoReturn:
+    def fail(self, msg: str | None = None) -> NoReturn:
         raise AssertionError(msg)
 
     # Waiting

@@ -83,3 +83,7 @@ class HelpersTest(InstanceHelperMixin, VPMEMTestCase):
         error = self.assertRaises(
             AssertionError, self._wait_for_state_change, server, 'SHUTOFF')
         self.assertIn("expected_params={'status': 'SHUTOFF'}", str(error))
+
+    def test_fail_needs_no_reason(self):
+        """The test's own ``fail`` goes on working as in any test case."""
+        self.assertRaises(AssertionError, self.fail)
