@@ -150,13 +150,3 @@ class Definition:
         if found is None:
             raise KeyError(f'a complete definition has {path}')
         return found
-
-
-def parent_of(element: Element) -> Element:
-    """The element above; a device has one."""
-    above = element.getparent()
-    if above is None:
-        raise KeyError('the element is the root')
-    return above
-
-
