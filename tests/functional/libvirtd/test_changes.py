@@ -15,7 +15,7 @@ from vpmem_harness.libvirtd.server import Daemon
 _LIVE, _CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 _INACTIVE = libvirt.VIR_DOMAIN_XML_INACTIVE
 
-_DOMAIN = '''
+_DOMAIN = f'''
 <domain type='qemu'>
   <name>guest</name>
   <memory unit='MiB'>512</memory>
@@ -25,7 +25,9 @@ _DOMAIN = '''
   <devices>
     <disk type='file' device='disk'><source file='/images/disk'/>
       <target dev='vda' bus='virtio'/></disk>
-    <interface type='user'><model type='virtio'/></interface>
+    <interface type='user'><mac address='{hosts.MAC}'/><model type='virtio'/></interface>
+    <interface type='network'><source network='default'/><target dev='tap7'/>
+      <model type='virtio'/></interface>
     <graphics type='vnc' port='-1'/>
     <memballoon model='virtio'/>
   </devices>
@@ -82,13 +84,32 @@ _CHANGES = {
         "<disk type='file'><source file='/images/disk'/><target dev='vda' bus='virtio'/></disk>",
         _LIVE), lambda d: _found(d, 'devices/disk')),
     'an interface fewer': (lambda d: d.detachDeviceFlags(
-        "<interface type='user'><model type='virtio'/></interface>", _LIVE),
+        f"<interface type='user'><mac address='{hosts.MAC}'/></interface>", _LIVE),
         lambda d: _found(d, 'devices/interface')),
     'a password': (lambda d: d.updateDeviceFlags(
         "<graphics type='vnc' port='-1' passwd='word'/>", _LIVE),
         lambda d: _found(d, 'devices/graphics', libvirt.VIR_DOMAIN_XML_SECURE)),
     'downtime': (lambda d: d.migrateSetMaxDowntime(50), lambda d: d.migrateGetMaxDowntime()),
     'speed': (lambda d: d.migrateSetMaxSpeed(50), lambda d: d.migrateGetMaxSpeed()),
+    'limits of a disk': (lambda d: d.setBlockIoTune('vda', {'total_bytes_sec': 5000}, _LIVE),
+                         lambda d: d.blockIoTune('vda', _LIVE)['total_bytes_sec']),
+    'limits of a disk later': (lambda d: d.setBlockIoTune('vda', {'read_iops_sec': 7}, _CONFIG),
+                               lambda d: _found(d, 'devices/disk/iotune/*', _INACTIVE)),
+    'limits of an interface': (
+        lambda d: d.setInterfaceParameters('tap7', {'inbound.average': 100}, _LIVE),
+        lambda d: d.interfaceParameters('tap7', _LIVE)['inbound.average']),
+    'limits of an interface later': (
+        lambda d: d.setInterfaceParameters('tap7', {'outbound.average': 100}, _CONFIG),
+        lambda d: _found(d, 'devices/interface/bandwidth/*', _INACTIVE)),
+    'a lifecycle action': (lambda d: d.setLifecycleAction(
+        libvirt.VIR_DOMAIN_LIFECYCLE_REBOOT, libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY, _LIVE),
+        lambda d: _found(d, 'on_reboot')),
+    'a snapshot that halts': (lambda d: d.snapshotCreateXML(
+        '<domainsnapshot/>', libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
+        | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_HALT), lambda d: d.state()),
+    'the files of a snapshot': (lambda d: d.snapshotCreateXML(
+        '<domainsnapshot/>', libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY),
+        lambda d: _found(d, 'devices/disk/source')),
     'a snapshot': (lambda d: d.snapshotCreateXML(
         '<domainsnapshot><name>one</name></domainsnapshot>',
         libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY), lambda d: d.snapshotListNames()),

@@ -26,7 +26,10 @@ _DOMAIN = f'''
   <name>guest</name>
   <memory unit='MiB'>64</memory>
   <os><type arch='x86_64' machine='pc'>hvm</type></os>
-  <devices><graphics type='vnc' port='-1' passwd='{_PASSWORD}'/></devices>
+  <devices>
+    <disk type='file'><source file='/images/root'/><target dev='vda' bus='virtio'/></disk>
+    <graphics type='vnc' port='-1' passwd='{_PASSWORD}'/>
+  </devices>
 </domain>
 '''
 _SNAPSHOT = '<domainsnapshot><name>one</name></domainsnapshot>'
@@ -79,6 +82,7 @@ class MannersTest(testtools.TestCase):
             self.assertNotIn(_PASSWORD, domain.XMLDesc(flags))
             self.assertIn(_PASSWORD, domain.XMLDesc(flags | _SECURE))
         self.assertNotIn(_PASSWORD, snapshot.getXMLDesc())
+        self.assertIn(_PASSWORD, snapshot.getXMLDesc(libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE))
         domain.managedSave()
         self.assertNotIn(_PASSWORD, domain.managedSaveGetXMLDesc())
         self.assertIn(_PASSWORD, domain.managedSaveGetXMLDesc(

@@ -10,6 +10,7 @@ from vpmem_harness.libvirtd.hypervisor.domain_devices import DeviceProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_guest import GuestProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_jobs import JobProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_lifecycle import LifecycleProcedures
+from vpmem_harness.libvirtd.hypervisor.domain_limits import LimitProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_listing import ListingProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_queries import QueryProcedures
 from vpmem_harness.libvirtd.hypervisor.domain_snapshots import SnapshotProcedures
@@ -35,8 +36,8 @@ def _unheard(message: str, *fields: object) -> None:
 class Connection(HostProcedures, ListingProcedures, LifecycleProcedures, QueryProcedures,
                  ChangeProcedures, TuningProcedures, DeviceProcedures, StatisticsProcedures,
                  JobProcedures, GuestProcedures, EventProcedures, ObjectEventProcedures,
-                 BlockProcedures, SnapshotProcedures, NetworkProcedures, StorageProcedures,
-                 SecretProcedures, NodeProcedures):
+                 BlockProcedures, LimitProcedures, SnapshotProcedures, NetworkProcedures,
+                 StorageProcedures, SecretProcedures, NodeProcedures):
     """One client's connection to a hypervisor.
 
     Each method without an underscore, but for :meth:`close`, is a procedure of libvirt's remote

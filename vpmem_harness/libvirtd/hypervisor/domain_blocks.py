@@ -197,22 +197,3 @@ class BlockProcedures(Procedures):
                 self.hypervisor.resized[disks.source_path(disk)] = size
                 return
         raise bad_argument(f"disk '{path}' was not found in the domain config")
-
-    @procedure
-    def domain_get_block_io_tune(self, handle: DomainHandle, path: str | None, nparams: int,
-                                 flags: int) -> list[TypedParameter]:
-        """The limits of a disk's throughput."""
-        domain = self.domain(handle)
-        if path is None:
-            return [TypedParameter.ullong(name, 0) for name in _LIMITS]
-        for disk in domain.definition.devices.findall('disk'):
-            if path in (disks.target(disk)[0], disks.source_path(disk)):
-                return [TypedParameter.ullong(name, int(
-                    disk.findtext(f'iotune/{name}') or 0)) for name in _LIMITS]
-        raise bad_argument(f"disk '{path}' not found in domain" if domain.active
-                           else f"disk '{path}' was not found in the domain config")
-
-
-_LIMITS = ('total_bytes_sec', 'read_bytes_sec', 'write_bytes_sec', 'total_iops_sec',
-           'read_iops_sec', 'write_iops_sec')
-

@@ -24,7 +24,7 @@ from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact, one
 from vpmem_harness.libvirtd.hypervisor.machine import check_active
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
-from vpmem_harness.libvirtd.xml import etree, output
+from vpmem_harness.libvirtd.xml import etree, output, validate
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
 from vpmem_harness.libvirtd.xml.machines import MACHINES
@@ -35,6 +35,11 @@ _VCPU_MAXIMUM, _VCPU_GUEST = libvirt.VIR_DOMAIN_VCPU_MAXIMUM, libvirt.VIR_DOMAIN
 _VCPU_HOTPLUGGABLE = libvirt.VIR_DOMAIN_VCPU_HOTPLUGGABLE
 _TEXTS = {libvirt.VIR_DOMAIN_METADATA_DESCRIPTION: 'description',
           libvirt.VIR_DOMAIN_METADATA_TITLE: 'title'}
+
+#: A guest's ends and what can follow them, as VIR_DOMAIN_LIFECYCLE_* count them.
+_LIFECYCLE = ('poweroff', 'reboot', 'crash')
+_ACTIONS = ('destroy', 'restart', 'rename-restart', 'preserve', 'coredump-destroy',
+            'coredump-restart')
 
 
 class ChangeProcedures(Procedures):
@@ -119,6 +124,29 @@ class ChangeProcedures(Procedures):
         hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_DEFINED,
                                     libvirt.VIR_DOMAIN_EVENT_DEFINED_RENAMED)
         return 0
+
+    @procedure
+    def domain_set_lifecycle_action(self, handle: DomainHandle, event: int, action: int,
+                                    flags: int) -> None:
+        """Say what becomes of a domain whose guest powers off, reboots or crashes."""
+        check_flags('qemuDomainSetLifecycleAction', flags, LIVE | CONFIG)
+        if event not in range(len(_LIFECYCLE)) or action not in range(len(_ACTIONS)):
+            raise bad_argument(f'unknown lifecycle event {event} or action {action}',
+                               domain=libvirt.VIR_FROM_DOMAIN)
+        name, wanted = _LIFECYCLE[event], _ACTIONS[action]
+        if name != 'crash' and wanted.startswith('coredump'):
+            raise unsupported(f"Lifecycle event '{name}' doesn't support '{wanted}' action",
+                              domain=libvirt.VIR_FROM_DOMAIN)
+        definitions = [definition for definition in impact(self.domain(handle), flags)
+                       if definition is not None]
+        for definition in definitions:
+            actions = {each: definition.root.findtext(f'on_{each}') for each in _LIFECYCLE}
+            validate.lifecycle({**actions, name: wanted})
+        for definition in definitions:
+            found = definition.root.find(f'on_{name}')
+            if found is None:
+                found = add(definition.root, f'on_{name}')
+            found.text = wanted
 
     @procedure
     def domain_get_metadata(self, handle: DomainHandle, kind: int, uri: str | None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor import emulator
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact
@@ -59,8 +59,10 @@ class DeviceProcedures(Procedures):
         if changed is not None:
             domain.config = changed
 
-    def _parse(self, xml: str, definition: Definition, *, to_find: bool = False) -> Element:
-        return device_changes.parse(xml, definition, self.hypervisor.xml_host, to_find=to_find)
+    def _parse(self, xml: str, definition: Definition, *, to_find: bool = False,
+               to_detach: bool = False) -> Element:
+        return device_changes.parse(xml, definition, self.hypervisor.xml_host,
+                                    to_find=to_find or to_detach, checked=not to_detach)
 
     def _attach_live(self, domain: Domain, live: Definition, device: Element) -> None:
         device_changes.check_compatible(device, live)
@@ -158,9 +160,9 @@ class DeviceProcedures(Procedures):
         changed = None
         if config is not None:
             changed = config.copy()
-            device_changes.remove_persistent(changed, self._parse(xml, changed, to_find=True))
+            device_changes.remove_persistent(changed, self._parse(xml, changed, to_detach=True))
         if live is not None:
-            wanted = self._parse(xml, live, to_find=True)
+            wanted = self._parse(xml, live, to_detach=True)
             if wanted.tag == 'memory':
                 memory.set_size(wanted, -(-memory.size(wanted) // memory.MEMORY_ALIGNMENT)
                                 * memory.MEMORY_ALIGNMENT)
@@ -276,7 +278,14 @@ def _update(definition: Definition, device: Element, *, live: bool) -> None:
     if device.tag == 'memory':
         _update_memory(definition, device)
         return
-    found = device_changes.find(definition, device, live=live)
+    if device.tag == 'disk':
+        found = disks.by_target(definition.devices, disks.target(device)[0])
+        if found is None:
+            name = disks.target(device)[0]
+            raise (internal(f"disk '{name}' not found") if live
+                   else bad_argument(f"target {name} doesn't exist."))
+    else:
+        found = device_changes.find(definition, device, live=live)
     if device.tag == 'interface':
         _update_interface(found, device, live=live)
     elif live and device.get('device') not in ('cdrom', 'floppy') \

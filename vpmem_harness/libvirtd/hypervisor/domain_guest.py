@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.hypervisor import emulator
 from vpmem_harness.libvirtd.hypervisor.machine import check_active
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
-from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 
 
 class GuestProcedures(Procedures):
@@ -118,6 +119,38 @@ class GuestProcedures(Procedures):
                           libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP):
             raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
                                f'Unknown IP address data source {source}')
+        return []
+
+    @procedure
+    def domain_pm_suspend_for_duration(self, handle: DomainHandle, target: int, duration: int,
+                                       flags: int) -> None:
+        """Have the guest suspend itself to its memory or disk."""
+        check_flags('qemuDomainPMSuspendForDuration', flags, 0)
+        if duration:
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               'Duration not supported. Use 0 for now')
+        if target not in (libvirt.VIR_NODE_SUSPEND_TARGET_MEM,
+                          libvirt.VIR_NODE_SUSPEND_TARGET_DISK,
+                          libvirt.VIR_NODE_SUSPEND_TARGET_HYBRID):
+            raise bad_argument(f'Unknown suspend target: {target}')
+        self.hypervisor.check_agent(self.domain(handle))
+
+    @procedure
+    def domain_pm_wakeup(self, handle: DomainHandle, flags: int) -> None:
+        """Wake a guest that has suspended itself: none has, for none has an agent."""
+        check_flags('qemuDomainPMWakeup', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        raise emulator.command_failed(
+            'system_wakeup', 'Unable to wake up: guest is not in suspended state'
+            if domain.definition.has_acpi or not domain.definition.is_i440fx
+            else 'wake-up from suspend is not supported by this guest')
+
+    @procedure
+    def domain_get_launch_security_info(self, handle: DomainHandle,
+                                        flags: int) -> list[TypedParameter]:
+        """What a guest of encrypted memory was launched with: no guest here has any."""
+        self.domain(handle)
         return []
 
     @procedure

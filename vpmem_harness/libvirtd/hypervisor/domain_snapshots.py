@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid, unsupported, xml_detail
+from vpmem_harness.libvirtd.hypervisor import snapshot_disks
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.machine import check_active
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, SnapshotHandle
-from vpmem_harness.libvirtd.xml import disks, etree, output
-from vpmem_harness.libvirtd.xml.etree import Element, add, element
+from vpmem_harness.libvirtd.xml import etree, output
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element
 
 #: Every filter of listings: together they are the lowest bits.
 _LIST_FLAGS = (libvirt.VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL << 1) - 1
@@ -44,73 +44,59 @@ class SnapshotProcedures(Procedures):
     @procedure
     def domain_snapshot_create_xml(self, handle: DomainHandle, xml: str,
                                    flags: int) -> Snapshot:
-        """Let a running domain go on with new files over its disks' present ones."""
+        """Let a domain go on with new files over its disks' present ones."""
         check_flags('qemuDomainSnapshotCreateXML', flags, _FLAGS)
         domain = self.domain(handle)
-        if not flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY:
+        if flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE \
+                or not flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY:
             raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                                'only snapshots of disks (VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY) '
                                'are simulated')
-        check_active(domain)
-        if flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE:
-            self.hypervisor.check_agent(domain)
+        halt = flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_HALT
+        if halt and not domain.persistent:
+            raise invalid('cannot halt after transient domain snapshot')
         root = etree.parse(xml, root='domainsnapshot', document='domain_snapshot')
         name = root.findtext('name') or str(int(self.hypervisor.clock.now()))
-        if name in domain.snapshots:
+        kept = not flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
+        if kept:
+            _check_name(name)
+        if flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_LIVE:
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                               'live snapshot creation is supported only during full system '
+                               'snapshots')
+        listed = snapshot_disks.align(root, domain.definition, name, self.hypervisor.backing)
+        snapshot_disks.check(listed, domain)
+        if kept and name in domain.snapshots:
             raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
                                f'domain snapshot {name} already exists',
                                domain=libvirt.VIR_FROM_DOMAIN_SNAPSHOT)
-        before = output.domain(domain.definition)
-        for wanted in root.findall('disks/disk'):
-            self._switch(domain, wanted, name)
-        if not flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA:
-            domain.snapshots[name] = self._document(domain, name, root, before)
+        if domain.active and flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE:
+            self.hypervisor.check_agent(domain)
+        before = output.domain(domain.definition, inactive=True, secure=True)
+        snapshot_disks.switch(listed, domain)
+        if kept:
+            domain.snapshots[name] = self._document(domain, name, root, listed, before)
             domain.current_snapshot = name
+        if halt and domain.active:
+            self.hypervisor.machine.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT,
+                                         libvirt.VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT)
         return Snapshot(name, DomainHandle(domain.name, domain.uuid, domain.id))
 
-    def _switch(self, domain: Domain, wanted: Element, name: str) -> None:
-        target = wanted.get('name') or ''
-        if wanted.get('snapshot') in ('no',):
-            return
-        disk = disks.by_target(domain.definition.devices, target)
-        if disk is None:
-            raise unsupported(f"no disk named '{target}'",
-                              domain=libvirt.VIR_FROM_DOMAIN_SNAPSHOT)
-        if wanted.get('snapshot') == 'internal':
-            raise unsupported(f"active qemu domains require external disk snapshots; disk "
-                              f'{target} requested internal')
-        source = wanted.find('source')
-        old = disks.source_path(disk) or ''
-        path = old.rsplit('.', 1)[0] + '.' + name
-        new = etree.copy(source) if source is not None else element('source', file=path)
-        for definition in (domain.live, domain.config):
-            if definition is None:
-                continue
-            found = disks.by_target(definition.devices, target)
-            if found is None:
-                continue
-            etree.drop(found, 'source')
-            etree.drop(found, 'backingStore')
-            found.append(etree.copy(new))
-            driver = found.find('driver')
-            if driver is not None:
-                driver.set('type', 'qcow2')
-
-    def _document(self, domain: Domain, name: str, root: Element, before: str) -> Element:
+    def _document(self, domain: Domain, name: str, root: Element, listed: list[Element],
+                  before: str) -> Element:
         document = element('domainsnapshot')
         add(document, 'name', name)
         description = root.findtext('description')
         if description:
             add(document, 'description', description)
-        running = domain.state == libvirt.VIR_DOMAIN_RUNNING
-        add(document, 'state', 'disk-snapshot' if running else 'paused')
+        add(document, 'state', 'disk-snapshot' if domain.active else 'shutoff')
         if domain.current_snapshot is not None:
             add(add(document, 'parent'), 'name', domain.current_snapshot)
         add(document, 'creationTime', int(self.hypervisor.clock.now()))
         add(document, 'memory', snapshot='no')
-        listed = add(document, 'disks')
-        for wanted in root.findall('disks/disk'):
-            listed.append(etree.copy(wanted))
+        disks = add(document, 'disks')
+        for wanted in listed:
+            disks.append(wanted)
         document.append(etree.read(before, 'domain_definition'))
         return document
 
@@ -130,29 +116,66 @@ class SnapshotProcedures(Procedures):
         """A snapshot's XML."""
         check_flags('qemuDomainSnapshotGetXMLDesc', flags,
                     libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE)
-        return etree.serialize(self._snapshot(handle)[1])
+        document = etree.copy(self._snapshot(handle)[1])
+        if not flags & libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE:
+            for device in document.findall('domain/devices/graphics'):
+                etree.unset(device, 'passwd', 'passwdValidTo')
+        return etree.serialize(document)
+
+    def _listed(self, handle: DomainHandle, flags: int) -> list[Snapshot]:
+        domain = self.domain(handle)
+        named = DomainHandle(domain.name, domain.uuid, domain.id)
+        # From a domain the lowest flag asks for the roots, from a snapshot for all descendants.
+        names = (_children(domain, None) if flags & libvirt.VIR_DOMAIN_SNAPSHOT_LIST_ROOTS
+                 else list(domain.snapshots))
+        return [Snapshot(name, named) for name in names if _fits(domain, name, flags)]
+
+    def _below(self, handle: SnapshotHandle, flags: int) -> list[Snapshot]:
+        domain, _ = self._snapshot(handle)
+        find = (_descendants if flags & libvirt.VIR_DOMAIN_SNAPSHOT_LIST_DESCENDANTS
+                else _children)
+        return [Snapshot(name, handle.dom) for name in find(domain, handle.name)
+                if _fits(domain, name, flags)]
 
     @procedure
     def domain_snapshot_num(self, handle: DomainHandle, flags: int) -> int:
         """How many snapshots a domain has."""
         check_flags('qemuDomainSnapshotNum', flags, _LIST_FLAGS)
-        return len(self.domain(handle).snapshots)
+        return len(self._listed(handle, flags))
 
     @procedure
     def domain_snapshot_list_names(self, handle: DomainHandle, maximum: int,
                                    flags: int) -> list[str]:
         """The names of a domain's snapshots."""
         check_flags('qemuDomainSnapshotListNames', flags, _LIST_FLAGS)
-        return list(self.domain(handle).snapshots)
+        return [snapshot.name for snapshot in self._listed(handle, flags)]
 
     @procedure
     def domain_list_all_snapshots(self, handle: DomainHandle, need_results: int,
                                   flags: int) -> list[Snapshot]:
         """A domain's snapshots."""
         check_flags('qemuDomainListAllSnapshots', flags, _LIST_FLAGS)
-        domain = self.domain(handle)
-        named = DomainHandle(domain.name, domain.uuid, domain.id)
-        return [Snapshot(name, named) for name in domain.snapshots]
+        return self._listed(handle, flags)
+
+    @procedure
+    def domain_snapshot_num_children(self, handle: SnapshotHandle, flags: int) -> int:
+        """How many snapshots follow one."""
+        check_flags('qemuDomainSnapshotNumChildren', flags, _LIST_FLAGS)
+        return len(self._below(handle, flags))
+
+    @procedure
+    def domain_snapshot_list_children_names(self, handle: SnapshotHandle, maximum: int,
+                                            flags: int) -> list[str]:
+        """The names of the snapshots that follow one."""
+        check_flags('qemuDomainSnapshotListChildrenNames', flags, _LIST_FLAGS)
+        return [snapshot.name for snapshot in self._below(handle, flags)]
+
+    @procedure
+    def domain_snapshot_list_all_children(self, handle: SnapshotHandle, need_results: int,
+                                          flags: int) -> list[Snapshot]:
+        """The snapshots that follow one."""
+        check_flags('qemuDomainSnapshotListAllChildren', flags, _LIST_FLAGS)
+        return self._below(handle, flags)
 
     @procedure
     def domain_snapshot_lookup_by_name(self, handle: DomainHandle, name: str,
@@ -213,11 +236,71 @@ class SnapshotProcedures(Procedures):
                     | libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY
                     | libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY)
         domain, document = self._snapshot(handle)
-        if not flags & libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY:
-            raise unsupported('deletion of 1 external disk snapshots not supported yet')
-        del domain.snapshots[handle.name]
-        if domain.current_snapshot == handle.name:
-            parent = document.findtext('parent/name')
-            domain.current_snapshot = parent if parent in domain.snapshots else None
+        children = libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN
+        only = libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY
+        gone = [] if flags & only else [handle.name]
+        if flags & (children | only):
+            gone += _descendants(domain, handle.name)
+        if gone and not flags & libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY:
+            raise unsupported(f'deletion of {len(gone)} external disk snapshots not supported '
+                              'yet')
+        above = handle.name if flags & only else document.findtext('parent/name')
+        for name in _children(domain, handle.name):
+            if name not in gone:
+                _set_parent(domain.snapshots[name], above)
+        for name in gone:
+            del domain.snapshots[name]
+        if domain.current_snapshot in gone:
+            domain.current_snapshot = above
 
 
+def _check_name(name: str) -> None:
+    if '/' in name:
+        raise xml_detail(f"invalid snapshot name '{name}': name can't contain '/'",
+                         domain=libvirt.VIR_FROM_QEMU)
+    if name.startswith('.'):
+        raise xml_detail(f"invalid snapshot name '{name}': name can't start with '.'",
+                         domain=libvirt.VIR_FROM_QEMU)
+
+
+def _children(domain: Domain, parent: str | None) -> list[str]:
+    return [name for name, document in domain.snapshots.items()
+            if document.findtext('parent/name') == parent]
+
+
+def _descendants(domain: Domain, name: str) -> list[str]:
+    found = []
+    for child in _children(domain, name):
+        found += [child, *_descendants(domain, child)]
+    return found
+
+
+def _set_parent(document: Element, parent: str | None) -> None:
+    found = document.find('parent')
+    if found is None:
+        return
+    if parent is None:
+        document.remove(found)
+    else:
+        drop(found, 'name')
+        add(found, 'name', parent)
+
+
+def _fits(domain: Domain, name: str, flags: int) -> bool:
+    """Whether a snapshot passes the filters of a listing: none of a group's means all."""
+    document = domain.snapshots[name]
+    state = document.findtext('state')
+    leaf = not _children(domain, name)
+    external = document.find("disks/disk[@snapshot='external']") is not None
+    groups: tuple[dict[int, bool], ...] = (
+        {libvirt.VIR_DOMAIN_SNAPSHOT_LIST_METADATA: True,
+         libvirt.VIR_DOMAIN_SNAPSHOT_LIST_NO_METADATA: False},
+        {libvirt.VIR_DOMAIN_SNAPSHOT_LIST_LEAVES: leaf,
+         libvirt.VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES: not leaf},
+        {libvirt.VIR_DOMAIN_SNAPSHOT_LIST_INACTIVE: state == 'shutoff',
+         libvirt.VIR_DOMAIN_SNAPSHOT_LIST_DISK_ONLY: state == 'disk-snapshot',
+         libvirt.VIR_DOMAIN_SNAPSHOT_LIST_ACTIVE: state not in ('shutoff', 'disk-snapshot')},
+        {libvirt.VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL: not external,
+         libvirt.VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL: external})
+    return all(any(fits for flag, fits in group.items() if flags & flag)
+               for group in groups if any(flags & flag for flag in group))

@@ -10,7 +10,12 @@ import libvirt
 from vpmem_harness.libvirtd.errors import bad_argument, invalid, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact, one
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.procedures import (
+    Procedures,
+    check_flags,
+    check_parameters,
+    procedure,
+)
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -98,12 +103,10 @@ class TuningProcedures(Procedures):
                                      flags: int) -> None:
         """Set limits of a domain's memory, in KiB."""
         check_flags('qemuDomainSetMemoryParameters', flags, LIVE | CONFIG)
+        check_parameters(params, dict.fromkeys(_MEMTUNE, libvirt.VIR_TYPED_PARAM_ULLONG))
         for definition in impact(self.domain(handle), flags):
             if definition is not None:
                 for parameter in params:
-                    if parameter.name not in _MEMTUNE:
-                        raise bad_argument(f"parameter '{parameter.name}' not supported",
-                                           domain=libvirt.VIR_FROM_NONE)
                     _set(definition, 'memtune', parameter.name, parameter.value, unit='KiB')
 
     @procedure

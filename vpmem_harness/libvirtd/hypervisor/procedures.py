@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 import libvirt
@@ -13,7 +13,7 @@ from vpmem_harness.libvirtd import errors
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.domain import Domain
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
-    from vpmem_harness.libvirtd.values import DomainHandle
+    from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -58,6 +58,35 @@ def check_flags(function: str, flags: int, allowed: int, *,
         raise errors.misused(
             function, 'flags', f'unsupported flags (0x{unknown:x}) in function {function}',
             domain=domain)
+
+
+def check_parameters(params: Sequence[TypedParameter], types: Mapping[str, int]) -> None:
+    """Refuse typed parameters but for those of ``types``: name to VIR_TYPED_PARAM_*.
+
+    Source: libvirt 9.0.0, src/util/virtypedparam.c (virTypedParamsValidate).
+    """
+    seen: set[str] = set()
+    for parameter in sorted(params, key=lambda parameter: parameter.name):
+        if parameter.name not in types:
+            raise errors.LibvirtError(
+                libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                f"parameter '{parameter.name}' not supported", domain=libvirt.VIR_FROM_NONE)
+        if parameter.name in seen:
+            raise errors.bad_argument(f"parameter '{parameter.name}' occurs multiple times",
+                                      domain=libvirt.VIR_FROM_NONE)
+        if parameter.type != types[parameter.name]:
+            raise errors.bad_argument(
+                f"invalid type '{_TYPES.get(parameter.type, 'unknown')}' for parameter "
+                f"'{parameter.name}', expected '{_TYPES[types[parameter.name]]}'",
+                domain=libvirt.VIR_FROM_NONE)
+        seen.add(parameter.name)
+
+
+_TYPES: dict[int, str] = {
+    libvirt.VIR_TYPED_PARAM_INT: 'int', libvirt.VIR_TYPED_PARAM_UINT: 'uint',
+    libvirt.VIR_TYPED_PARAM_LLONG: 'llong', libvirt.VIR_TYPED_PARAM_ULLONG: 'ullong',
+    libvirt.VIR_TYPED_PARAM_DOUBLE: 'double', libvirt.VIR_TYPED_PARAM_BOOLEAN: 'boolean',
+    libvirt.VIR_TYPED_PARAM_STRING: 'string'}
 
 
 def exclusive(function: str, flags: int, one: str, other: str, *, argument: str = 'ctl',

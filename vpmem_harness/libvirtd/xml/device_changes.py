@@ -47,17 +47,19 @@ def kind(device: Element) -> str:
     return _KINDS.get(str(device.tag), str(device.tag))
 
 
-def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = False) -> Element:
+def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = False,
+          checked: bool = True) -> Element:
     """The device that a client's XML describes, complete.
 
     :param to_find: it names a device that is there: no MAC address is made up for it.
+    :param checked: it has to be a whole device; what is only to be detached need not be.
     :raises LibvirtError: no XML, no device, or none that libvirt reads.
     """
     root = etree.read(text, 'device_definition', libvirt.VIR_FROM_DOMAIN)
     layout = DEVICES.children.get(str(root.tag))
     if layout is None or root.tag == 'emulator':
         raise unsupported(f"unknown device type '{root.tag}'", domain=libvirt.VIR_FROM_DOMAIN)
-    device = layout.apply(devices.read_device(root))
+    device = layout.apply(devices.read_device(root, checked=checked))
     named = device.find('mac') is not None
     devices.complete_device(device, definition, host)
     if to_find and not named:
@@ -154,7 +156,7 @@ def find(definition: Definition, device: Element, *, live: bool) -> Element:
 
 
 def _disk(definition: Definition, device: Element, live: bool) -> Element:
-    name = disks.target(device)[0]
+    name = disks.target(device)[0] or '(null)'
     found = disks.by_target(definition.devices, name)
     if found is None:
         raise _missing(f'disk {name} not found' if live else f'no target device {name}')

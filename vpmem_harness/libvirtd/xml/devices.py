@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vpmem_harness.libvirtd.errors import unsupported
+import libvirt
+
+from vpmem_harness.libvirtd.errors import bad_xml, unsupported
 from vpmem_harness.libvirtd.xml import (
     character,
     controllers,
@@ -37,15 +39,17 @@ def read(source: Element) -> None:
     controllers.sort(devices)
 
 
-def read_device(device: Element) -> Element:
-    """One device as libvirt keeps it."""
+def read_device(device: Element, *, checked: bool = True) -> Element:
+    """One device as libvirt keeps it; ``checked``: a disk needs a target."""
     if device.tag == 'memory':
         return memory.read_device(device)
     device_address.read(device)
     if device.tag == 'disk':
-        disks.read(device)
+        disks.read(device, checked=checked)
     elif device.tag == 'interface':
         interfaces.read(device)
+    elif device.tag == 'rng':
+        _read_rng(device)
     return device
 
 
@@ -80,6 +84,25 @@ def _input(device: Element) -> None:
         if device.get('type') != 'evdev':
             device.set('bus', 'ps2' if plain else
                        'virtio' if device.get('type') == 'passthrough' else 'usb')
+
+
+def _read_rng(device: Element) -> None:
+    model = device.get('model')
+    if model is None:
+        raise bad_xml('missing RNG device model')
+    if model not in ('virtio', 'virtio-transitional', 'virtio-non-transitional'):
+        raise unsupported(f"unknown RNG model '{model}'", domain=libvirt.VIR_FROM_DOMAIN)
+    backends = device.findall('backend')
+    if len(backends) != 1:
+        raise bad_xml('only one RNG backend is supported')
+    backend = backends[0].get('model')
+    if backend is None:
+        raise bad_xml('missing RNG device backend model')
+    if backend not in ('random', 'egd', 'builtin'):
+        raise unsupported(f"unknown RNG backend model '{backend}'",
+                          domain=libvirt.VIR_FROM_DOMAIN)
+    if backend == 'egd' and backends[0].get('type') is None:
+        raise bad_xml('missing EGD backend type')
 
 
 def _rng(device: Element) -> None:

@@ -49,8 +49,8 @@ def by_target(devices: Element, name: str) -> Element | None:
     return None
 
 
-def read(disk: Element) -> None:
-    """Refuse a disk that cannot be read."""
+def read(disk: Element, *, checked: bool = True) -> None:
+    """Refuse a disk that cannot be read; ``checked``: also one without a target."""
     for attribute, allowed in (('type', TYPES), ('device', DEVICES)):
         value = disk.get(attribute)
         if value is not None and value not in allowed:
@@ -60,7 +60,7 @@ def read(disk: Element) -> None:
                 domain=libvirt.VIR_FROM_XML)
     found = disk.find('target')
     name = None if found is None else found.get('dev')
-    if not name:
+    if not name and checked:
         source = disk.find('source')
         file = None if source is None else source.get('file') or source.get('dev')
         raise LibvirtError(libvirt.VIR_ERR_NO_TARGET, file,
@@ -71,7 +71,7 @@ def read(disk: Element) -> None:
             libvirt.VIR_ERR_XML_ERROR,
             f"Invalid value for attribute 'bus' in element 'target': '{bus}'.",
             domain=libvirt.VIR_FROM_XML)
-    if index_of(name) < 0 and disk.find('address') is None and _needs_index(bus):
+    if name and index_of(name) < 0 and disk.find('address') is None and _needs_index(bus):
         raise bad_xml(f"Unknown disk name '{name}' and no address specified")
 
 

@@ -6,6 +6,8 @@ src/conf/domain_validate.c (virDomainDefValidate).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import libvirt
 
 from vpmem_harness.libvirtd.errors import bad_xml, unsupported
@@ -52,7 +54,8 @@ def _driver(definition: Definition) -> None:
                           f"'{definition.machine}'")
     if root.find('memtune/min_guarantee') is not None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
-    _lifecycle(definition)
+    lifecycle({event: root.findtext(f'on_{event}')
+               for event in ('poweroff', 'reboot', 'crash')})
     memory_checks.check_plugs(definition)
     _vcpus(definition)
     _memory_backing(definition)
@@ -64,14 +67,14 @@ def _driver(definition: Definition) -> None:
             raise bad_xml(f"Multiple panic devices with model '{model}'")
 
 
-def _lifecycle(definition: Definition) -> None:
-    root = definition.root
-    for tag in ('on_poweroff', 'on_reboot'):
-        action = root.findtext(tag)
+def lifecycle(actions: Mapping[str, str | None]) -> None:
+    """Refuse what QEMU cannot do when a guest ends: how it ends (``reboot``) to the action."""
+    for event in ('poweroff', 'reboot'):
+        action = actions.get(event)
         if action in ('preserve', 'rename-restart'):
             raise unsupported(f"qemu driver doesn't support the '{action}' action for "
                               "'on_reboot'/'on_poweroff'")
-    if root.findtext('on_crash') == 'rename-restart':
+    if actions.get('crash') == 'rename-restart':
         raise unsupported("qemu driver doesn't support the 'rename-restart' action for "
                           "'on_crash'")
 

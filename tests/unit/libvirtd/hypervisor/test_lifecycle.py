@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 import libvirt
 import testtools
+from lxml import etree
 
 from tests.unit.libvirtd.hypervisor import hosts
 from vpmem_harness.libvirtd.values import DomainHandle
@@ -38,9 +41,13 @@ class LifecycleCase(testtools.TestCase):
         """The lifecycle events so far: id, event, detail."""
         return [event[1:] for event in self.recorder.lifecycle()]
 
-    def assert_refused(self, message, call, *arguments, code=None, domain=None):
+    def xml(self, domain):
+        """The root of a domain's XML."""
+        return etree.fromstring(self.connection.domain_get_xml_desc(domain, 0))
+
+    def assert_refused(self, message, call, *arguments, code=None, domain=None, **keywords):
         """A call is refused with that message."""
-        error = hosts.refusal(call, *arguments)
+        error = hosts.refusal(functools.partial(call, *arguments, **keywords))
         self.assertIsNotNone(error, 'the call was not refused')
         self.assertEqual(message, error.message)
         if code is not None:
