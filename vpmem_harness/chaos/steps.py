@@ -53,7 +53,7 @@ class Step:
         """
         verb, *words = line.split()
         options = dict(word.partition('=')[::2] for word in words)
-        if verb not in (*ACTIONS, *EVENTS) or not all(options.values()):
+        if verb not in (*ACTIONS, *EVENTS) or not all('=' in word for word in words):
             raise InvalidInputError(
                 'step of a script', expected='a verb and options, as in "boot labels=SMALL"',
                 got=line, remedy=f'verbs are {", ".join((*EVENTS, *ACTIONS))}')

@@ -15,7 +15,7 @@ class ScriptTest(testtools.TestCase):
     def test_a_script_is_its_text(self):
         """What is written is what is read."""
         script = Script(3, 'SMALL:1x1GiB', 7, (
-            Step('boot', {'server': '0', 'labels': 'SMALL'}), Step('calm')))
+            Step('boot', {'server': '0', 'labels': ''}), Step('calm')))
         self.assertEqual(script, Script.parse(f'# found\n{script}# nothing\n'))
 
     def test_what_is_no_script(self):

@@ -38,6 +38,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         if self.superseded(instance, TaskState.MIGRATING):
             return
         try:
+            self.abandon_move(instance)
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
             self.save_migration(migration, dest_compute=self.host, status='preparing')

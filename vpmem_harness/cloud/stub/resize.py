@@ -54,6 +54,7 @@ class ResizeOperations(BuildOperations):
         source.cast(source.resize_instance, context, instance, flavor, migration)
 
     def _prep_resize(self, instance: Instance, flavor: Flavor, migration: Migration) -> None:
+        self.abandon_move(instance)
         self.save(instance, new_flavor=flavor, old_vm_state=instance.vm_state)
         resources, cell = self.tracker.claim(
             instance, flavor, self.allocated_here(instance.uuid), side='new')
@@ -64,6 +65,20 @@ class ResizeOperations(BuildOperations):
         except errors.InstanceNotFound:
             self.tracker.release(instance, resources, side='new')
             raise
+
+    def abandon_move(self, instance: Instance) -> None:
+        """Let a server go from where a move has left it that failed, and that it has survived.
+
+        Without that the next move would forget what is still held there.
+        """
+        move = instance.migration_context
+        if move is None:
+            return
+        source = self.services.compute(move.migration.source_compute)
+        source.leave_behind(instance, move.old_resources)
+        self.release_allocations(move.migration.uuid)
+        self.services.compute(self.require_destination(move.migration)).settle(instance, move)
+        source.cast(source.clean_up, instance)
 
     @step('compute_resize_instance')
     def resize_instance(
