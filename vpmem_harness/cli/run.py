@@ -159,7 +159,11 @@ def run_directory(wanted: str | None, parent: str | None) -> Iterator[Path]:
         return
     directory = Path(wanted).absolute()
     made = not directory.exists()
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError('--dir', expected='a directory, or room for one', got=repr(wanted),
+                                remedy=f'choose another ({error.strerror})') from error
     try:
         yield directory
     finally:

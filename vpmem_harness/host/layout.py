@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpmem_harness.exceptions import LimitError
+from vpmem_harness.exceptions import InvalidInputError, LimitError
 
 #: Bytes of a UNIX socket's path that the kernel takes, the final NUL aside (unix(7): sun_path).
 SOCKET_PATH_LIMIT = 107
@@ -51,6 +51,7 @@ class Layout:
         """Make ``root``, for its owner alone; what lies below it is made when it is needed.
 
         :raises LimitError: when a socket's path would be longer than the kernel takes.
+        :raises InvalidInputError: when it is there already.
         """
         longest = len(str(self.root / 'libvirt-sock-ro').encode())
         if longest > SOCKET_PATH_LIMIT:
@@ -58,7 +59,13 @@ class Layout:
                 f'the path of a socket in the directory of host {self.root.name!r} would have '
                 f'{longest} bytes, and the kernel takes {SOCKET_PATH_LIMIT}; choose a directory '
                 f'whose path is at least {longest - SOCKET_PATH_LIMIT} bytes shorter')
-        self.root.mkdir(mode=0o700)
+        try:
+            self.root.mkdir(mode=0o700)
+        except FileExistsError as error:
+            raise InvalidInputError(
+                f'directory of host {self.root.name!r}', expected='one that is not there yet',
+                got='what another run uses or has left', remedy='remove it, or choose another '
+                'directory for the hosts') from error
 
 
 def runtime_directory(parent: str | None = None) -> Path:

@@ -9,7 +9,8 @@ from pathlib import Path
 import fixtures
 import testtools
 
-from vpmem_harness.cli.run import with_harness
+from vpmem_harness.cli.run import run_directory, with_harness
+from vpmem_harness.exceptions import InvalidInputError
 
 
 class WithHarnessTest(testtools.TestCase):
@@ -42,3 +43,13 @@ class WithHarnessTest(testtools.TestCase):
         """Where the command is not installed, nothing is added."""
         elsewhere, self.scripts = self.directory(), self.directory()
         self.assertEqual(elsewhere, with_harness(elsewhere))
+
+
+class RunDirectoryTest(testtools.TestCase):
+
+    def test_what_cannot_be_a_directory_is_refused(self):
+        """The error names the option."""
+        file = Path(self.useFixture(fixtures.TempDir()).path) / 'file'
+        file.touch()
+        error = self.assertRaises(InvalidInputError, run_directory(str(file), None).__enter__)
+        self.assertEqual('--dir', error.what)

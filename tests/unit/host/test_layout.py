@@ -8,7 +8,7 @@ from pathlib import Path
 import fixtures
 import testtools
 
-from vpmem_harness.exceptions import LimitError
+from vpmem_harness.exceptions import InvalidInputError, LimitError
 from vpmem_harness.host.layout import Layout, runtime_directory
 
 
@@ -30,6 +30,15 @@ class LayoutTest(testtools.TestCase):
         error = self.assertRaises(LimitError, layout.make)
         self.assertIn('bytes shorter', str(error))
         self.assertFalse(layout.root.exists())
+
+    def test_what_another_run_left_is_refused(self):
+        """Nothing of it is touched, and the error says what to do."""
+        layout = Layout(self.directory / 'host1')
+        layout.root.mkdir()
+        (layout.root / 'mine').touch()
+        error = self.assertRaises(InvalidInputError, layout.make)
+        self.assertIn('another', error.remedy)
+        self.assertTrue((layout.root / 'mine').exists())
 
     def test_a_long_temporary_directory_is_not_used(self):
         """Sockets find room although TMPDIR has a long path."""
