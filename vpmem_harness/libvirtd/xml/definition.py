@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid as uuids
 from copy import deepcopy
 
-from vpmem_harness.libvirtd.xml.etree import Element, text_of
+from vpmem_harness.libvirtd.xml.etree import Element, first, text_of
 
 
 class Definition:
@@ -64,7 +64,8 @@ class Definition:
     @property
     def is_q35(self) -> bool:
         """Whether the machine is a Q35, which has PCI Express."""
-        return self.machine == 'q35' or self.machine.startswith('pc-q35-')
+        machine = self.machine
+        return machine == 'q35' or machine.startswith('pc-q35-')
 
     @property
     def is_i440fx(self) -> bool:
@@ -146,7 +147,7 @@ class Definition:
         return int(text_of(self.root, path) or 0)
 
     def _found(self, path: str) -> Element:
-        found = self.root.find(path)
+        found = first(self.root, path)
         if found is None:
             raise KeyError(f'a complete definition has {path}')
         return found

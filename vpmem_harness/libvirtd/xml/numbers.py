@@ -52,7 +52,7 @@ def kib(parent: Element, path: str, *, required: bool = False) -> int:
         unknown unit (VIR_ERR_INVALID_ARG), or is too large (VIR_ERR_OVERFLOW).
         Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainParseMemory).
     """
-    found = parent.find(path)
+    found = parent if path == '.' else parent.find(path)
     text = None if found is None else found.text
     return _kib(text, '' if found is None else found.get('unit') or '', path, required=required)
 

@@ -190,10 +190,13 @@ def assign(definition: Definition) -> None:
         if wanting(definition):
             raise bad_xml('No PCI buses available')
         return
-    _grow_buses(definition)
+    wanted = wanting(definition)
+    if _grow_buses(definition, wanted):
+        wanted = wanting(definition)
     buses = Buses(definition, growing=False)
     _reserve_chipset(definition, buses, write=True)
-    _assign_all(definition, buses, write=True)
+    _assign_all(definition, buses, [(device, slot) for device, slot in wanted if _wants(device)],
+                write=True)
     _mark_multifunction(definition)
     for controller in definition.devices.findall("controller[@type='pci']"):
         _complete_bus(controller)
@@ -214,8 +217,8 @@ def _wants(device: Element) -> bool:
     return address is None or (address.get('type') == 'pci' and not address.get('slot'))
 
 
-def _grow_buses(definition: Definition) -> None:
-    """Find out in a trial which buses are missing, and add them."""
+def _grow_buses(definition: Definition, wanted: list[tuple[Element, Slot]]) -> bool:
+    """Find out in a trial which buses are missing, and add them; True when there were any."""
     buses = Buses(definition, growing=True)
     before = len(buses.buses)
     _reserve_chipset(definition, buses, write=False)
@@ -223,32 +226,36 @@ def _grow_buses(definition: Definition) -> None:
             any(not bus.used.get(slot) for slot in range(bus.first, bus.last + 1))
             for bus in buses.buses):
         buses.next(Slot('pci'))
-    _assign_all(definition, buses, write=False)
+    chipset = [device for device, _ in chipset_places(definition)]
+    _assign_all(definition, buses,
+                [(device, slot) for device, slot in wanted
+                 if not any(placed is device for placed in chipset)], write=False)
     if definition.is_q35 and before <= 1 and len(buses.buses) > before:
         buses.next(Slot('pcie'))
+    grown = False
     number = 1
     while number < len(buses.buses):
         if definition.devices.find(f"controller[@type='pci'][@index='{number}']") is None:
             model = buses.buses[number].model
+            grown = True
             controller = add(definition.devices, 'controller', type='pci', index=number,
                              model=model)
             slot = slot_of(controller, definition)
             if slot is not None:
                 buses.next(slot)
         number += 1
+    return grown
 
 
-def _assign_all(definition: Definition, buses: Buses, *, write: bool) -> None:
+def _assign_all(definition: Definition, buses: Buses, wanted: list[tuple[Element, Slot]], *,
+                write: bool) -> None:
     usb2: dict[str, tuple[int, int]] = {}
     for controller in definition.devices.findall("controller[@type='usb']"):
         address = controller.find('address')
         if (controller.get('model') or '').startswith('ich9-') and address is not None \
                 and address.get('slot'):
             usb2.setdefault(controller.get('index', '0'), tuple_of(address)[:2])
-    trial = Trial(definition)
-    for device, slot in wanting(definition):
-        if trial.placed(device) and not write:
-            continue
+    for device, slot in wanted:
         function = _USB2.get(device.get('model') or '')
         if function is not None:
             _assign_usb2(device, slot, function, buses, usb2, write=write)
@@ -256,17 +263,6 @@ def _assign_all(definition: Definition, buses: Buses, *, write: bool) -> None:
         found = buses.next(slot)
         if write:
             give(device, found)
-
-
-class Trial:
-    """Which devices the chipset has placed already."""
-
-    def __init__(self, definition: Definition) -> None:
-        self._chipset = [device for device, _ in chipset_places(definition)]
-
-    def placed(self, device: Element) -> bool:
-        """Whether a device has its place on the chipset."""
-        return any(placed is device for placed in self._chipset)
 
 
 #: The function that each part of a USB 2 controller has.

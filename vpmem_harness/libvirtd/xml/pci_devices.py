@@ -26,7 +26,14 @@ _TRANSITIONAL = 'virtio-transitional'
 
 def slot_of(device: Element, definition: Definition) -> Slot | None:
     """The slot that a device takes, or None for one that is not on a PCI bus."""
-    express = Slot('pcie') if definition.is_q35 else _PCI
+    return _slot_of(device, _express(definition))
+
+
+def _express(definition: Definition) -> Slot:
+    return Slot('pcie') if definition.is_q35 else _PCI
+
+
+def _slot_of(device: Element, express: Slot) -> Slot | None:
     kind = _KINDS.get(str(device.tag))
     return None if kind is None else kind(device, express)
 
@@ -139,29 +146,29 @@ _ORDER = ('filesystem', 'interface', 'sound', 'controller', 'disk', 'hostdev', '
 
 def wanting(definition: Definition) -> list[tuple[Element, Slot]]:
     """The devices without an address that need one, in the order in which they are served."""
-    devices = definition.devices
+    devices, express = definition.devices, _express(definition)
     found = [(device, slot) for device in devices.findall("controller[@type='pci']")
-             if (slot := _wanted(device, definition)) is not None]
+             if (slot := _wanted(device, definition, express)) is not None]
     for tag in _ORDER:
         for device in devices.findall(tag):
             if tag == 'controller' and device.get('type') == 'pci':
                 continue
             if tag == 'interface' and device.get('type') == 'hostdev':
                 continue
-            slot = _wanted(device, definition)
+            slot = _wanted(device, definition, express)
             if slot is not None:
                 found.append((device, slot))
         if tag == 'disk':
             found += [(device, slot)
                       for device in devices.findall("interface[@type='hostdev']")
-                      if (slot := _wanted(device, definition)) is not None]
+                      if (slot := _wanted(device, definition, express)) is not None]
     return found
 
 
-def _wanted(device: Element, definition: Definition) -> Slot | None:
+def _wanted(device: Element, definition: Definition, express: Slot) -> Slot | None:
     address = device.find('address')
     if address is not None and not (address.get('type') == 'pci' and not address.get('slot')):
         return None
     if device.get('type') == 'ide' and device.get('index') == '0' and device.tag == 'controller':
         return None if definition.is_i440fx else _PCI
-    return slot_of(device, definition)
+    return _slot_of(device, express)
