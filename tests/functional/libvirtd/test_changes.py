@@ -86,6 +86,10 @@ _CHANGES = {
     'an interface fewer': (lambda d: d.detachDeviceFlags(
         f"<interface type='user'><mac address='{hosts.MAC}'/></interface>", _LIVE),
         lambda d: _found(d, 'devices/interface')),
+    'cache of a disk later': (lambda d: d.updateDeviceFlags(
+        "<disk type='file'><driver name='qemu' type='raw' cache='none'/>"
+        "<source file='/images/disk'/><target dev='vda' bus='virtio'/></disk>", _CONFIG),
+        lambda d: _found(d, 'devices/disk/driver', _INACTIVE)),
     'a password': (lambda d: d.updateDeviceFlags(
         "<graphics type='vnc' port='-1' passwd='word'/>", _LIVE),
         lambda d: _found(d, 'devices/graphics', libvirt.VIR_DOMAIN_XML_SECURE)),

@@ -15,6 +15,7 @@ from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml import (
+    addresses,
     aliases,
     device_changes,
     disks,
@@ -250,6 +251,7 @@ def _by_alias(definition: Definition, alias: str) -> Element:
 
 def _replace_source(old: Element, new: Element) -> None:
     etree.drop(old, 'source')
+    old.set('type', new.get('type', 'file'))
     for source in new.findall('source'):
         old.append(etree.copy(source))
 
@@ -292,8 +294,11 @@ def _update(definition: Definition, device: Element, *, live: bool) -> None:
             and disks.source_path(found) != disks.source_path(device):
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                            "cannot modify field 'source' of the disk")
-    else:
+    elif live:
         _replace_source(found, device)
+    else:
+        definition.devices.replace(found, device)
+        addresses.assign(definition)
 
 
 def _update_interface(found: Element, device: Element, *, live: bool) -> None:
