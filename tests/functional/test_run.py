@@ -102,6 +102,13 @@ class RunTest(testtools.TestCase):
         self.run_script('true', '--dir', str(directory))
         self.assertEqual(['mine'], os.listdir(directory))
 
+    def test_a_directory_that_others_can_write_to_is_refused(self):
+        """Another user could put another ndctl in a host's place."""
+        directory = Path(self.useFixture(fixtures.TempDir()).path)
+        directory.chmod(0o777)
+        self.run_script('true', '--dir', str(directory), status=1)
+        self.assertIn('nobody else may write', self.getDetails()['stderr'].as_text())
+
     def test_what_is_left_running_is_ended(self):
         """No program outlives its hosts, where it would find the real ndctl."""
         out = self.run_script('sleep 600 >/dev/null 2>&1 & echo $!')

@@ -164,6 +164,12 @@ def run_directory(wanted: str | None, parent: str | None) -> Iterator[Path]:
     except OSError as error:
         raise InvalidInputError('--dir', expected='a directory, or room for one', got=repr(wanted),
                                 remedy=f'choose another ({error.strerror})') from error
+    found = directory.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise InvalidInputError(
+            '--dir', expected='a directory of your own that nobody else may write to',
+            got=f'mode {found.st_mode & 0o777:o}', remedy='choose another, or chmod go-w it: who '
+            'can write to it can put another ndctl in its place')
     try:
         yield directory
     finally:
