@@ -127,6 +127,16 @@ class TestDisks(LimitCase):
                          [child.tag for child in disk.find('iotune')])
 
 
+    def test_driver(self):
+        """A running guest's disk keeps its cache mode."""
+        self.connection.domain_create(self.domain)
+        self.assert_refused(
+            "Operation not supported: cannot modify field 'cache' of the disk",
+            self.connection.domain_update_device_flags, self.domain,
+            "<disk type='file'><driver name='qemu' cache='none'/><source file='/images/root'/>"
+            "<target dev='vda' bus='virtio'/></disk>", LIVE)
+
+
 class TestInterfaces(LimitCase):
 
     def test_rates(self):
