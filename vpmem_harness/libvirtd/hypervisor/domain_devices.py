@@ -9,7 +9,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
-from vpmem_harness.libvirtd.hypervisor import emulator
+from vpmem_harness.libvirtd.hypervisor import disk_changes, emulator
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
@@ -295,25 +295,11 @@ def _update(definition: Definition, device: Element, *, live: bool) -> None:
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                            "cannot modify field 'source' of the disk")
     elif live:
-        _check_driver(found, device)
+        disk_changes.check(found, device)
         _replace_source(found, device)
     else:
         definition.devices.replace(found, device)
         addresses.assign(definition)
-
-
-#: What a running guest's disk keeps of its driver, under the names of libvirt's refusals.
-_DRIVER = ('cache', 'error_policy', 'rerror_policy', 'io', 'ioeventfd', 'event_idx',
-           'copy_on_read', 'discard', 'iothread')
-
-
-def _check_driver(found: Element, device: Element) -> None:
-    old, new = found.find('driver'), device.find('driver')
-    for name in _DRIVER:
-        wanted = None if new is None else new.get(name)
-        if wanted not in (None, 'default') and (old is None or old.get(name) != wanted):
-            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                               f"cannot modify field '{name}' of the disk")
 
 
 def _update_interface(found: Element, device: Element, *, live: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import libvirt
+from lxml import etree
 
 from tests.unit.libvirtd.hypervisor import hosts
 from tests.unit.libvirtd.hypervisor.test_hotplug import CONFIG, LIVE
@@ -135,6 +136,32 @@ class TestDisks(LimitCase):
             self.connection.domain_update_device_flags, self.domain,
             "<disk type='file'><driver name='qemu' cache='none'/><source file='/images/root'/>"
             "<target dev='vda' bus='virtio'/></disk>", LIVE)
+
+    def test_everything_but_the_medium(self):
+        """A running guest's disk keeps its serial, limits, address and the rest."""
+        self.connection.domain_create(self.domain)
+        for field, inner in (
+                ('serial', '<serial>s1</serial>'),
+                ('blkdeviotune total_bytes_sec',
+                 '<iotune><total_bytes_sec>9</total_bytes_sec></iotune>'),
+                ('boot order', "<boot order='1'/>"),
+                ('transient', '<transient/>'),
+                ('readonly', '<readonly/>'),
+                ('address', "<address type='pci' domain='0' bus='0' slot='9' function='0'/>")):
+            self.assert_refused(
+                f"Operation not supported: cannot modify field '{field}' of the disk",
+                self.connection.domain_update_device_flags, self.domain,
+                "<disk type='file'><source file='/images/root'/>"
+                f"<target dev='vda' bus='virtio'/>{inner}</disk>", LIVE)
+
+    def test_nothing_to_change(self):
+        """An update that asks for what there is goes through."""
+        self.connection.domain_create(self.domain)
+        disk = self.xml(self.domain).find('devices/disk')
+        self.connection.domain_update_device_flags(
+            self.domain, etree.tostring(disk).decode(), LIVE)
+        self.assertEqual('/images/root',
+                         self.xml(self.domain).find('devices/disk/source').get('file'))
 
 
 class TestInterfaces(LimitCase):

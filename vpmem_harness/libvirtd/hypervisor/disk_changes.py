@@ -1,0 +1,107 @@
+"""What of a running guest's disk can be changed: its medium, and nothing else.
+
+Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDiskChangeSupported).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.xml.etree import Element, attributes
+
+
+class _Field(NamedTuple):
+    """A field under libvirt's name for it; ``attribute`` is None for an element's text."""
+
+    name: str
+    path: str
+    attribute: str | None = None
+    #: Whether a document that does not give the field leaves it as it is.
+    optional: bool = True
+
+    def of(self, disk: Element) -> str | None:
+        found = disk if self.path == '.' else disk.find(self.path)
+        if found is None:
+            return None
+        value = (found.text or '') if self.attribute is None else found.get(self.attribute)
+        # What is not given is 0, where 0 is no value of its own.
+        return None if value == 'default' or (value == '0' and not self.optional) else value
+
+
+_TUNED = tuple(f'{direction}_{unit}_sec{limit}'
+               for limit in ('', '_max')
+               for unit in ('bytes', 'iops')
+               for direction in ('total', 'read', 'write'))
+
+#: In the order in which libvirt compares them: before the address, and after it.
+_FIRST: Final = (
+    _Field('device', '.', 'device', optional=False),
+    _Field('bus', 'target', 'bus', optional=False),
+    _Field('tray', 'target', 'tray'),
+    _Field('removable', 'target', 'removable'),
+    _Field('geometry cylinders', 'geometry', 'cyls'),
+    _Field('geometry heads', 'geometry', 'heads'),
+    _Field('geometry sectors', 'geometry', 'secs'),
+    _Field('BIOS-translation-modus', 'geometry', 'trans'),
+    _Field('blockio logical_block_size', 'blockio', 'logical_block_size', optional=False),
+    _Field('blockio physical_block_size', 'blockio', 'physical_block_size', optional=False),
+    *(_Field(f'blkdeviotune {name}', f'iotune/{name}', optional=False) for name in _TUNED),
+    _Field('blkdeviotune size_iops_sec', 'iotune/size_iops_sec', optional=False),
+    _Field('blkdeviotune group name', 'iotune/group_name'),
+    _Field('serial', 'serial'),
+    _Field('wwn', 'wwn'),
+    _Field('vendor', 'vendor'),
+    _Field('product', 'product'),
+    *(_Field(name, 'driver', name) for name in (
+        'cache', 'error_policy', 'rerror_policy', 'io', 'ioeventfd', 'event_idx',
+        'copy_on_read')),
+)
+_LAST: Final = (
+    _Field('boot order', 'boot', 'order'),
+    _Field('rawio', '.', 'rawio'),
+    _Field('sgio', '.', 'sgio'),
+    _Field('discard', 'driver', 'discard'),
+    _Field('iothread', 'driver', 'iothread'),
+    _Field('backenddomain', 'backenddomain', 'name'),
+)
+
+def check(found: Element, device: Element) -> None:
+    """Refuse an update of a running guest's disk that asks for more than another medium.
+
+    :param found: the disk as it is.
+    :param device: the disk as the client wants it.
+    :raises LibvirtError: VIR_ERR_OPERATION_UNSUPPORTED, with the name of the first field.
+    """
+    _compare(_FIRST, found, device)
+    _compare_presence('transient', 'transient', found, device)
+    address = device.find('address')
+    if address is not None and sorted(attributes(address)) != sorted(_address(found)):
+        raise _refusal('address')
+    _compare(_LAST, found, device)
+    _compare_presence('readonly', 'readonly', found, device)
+    _compare_presence('shareable', 'shared', found, device)
+
+
+def _compare(fields: tuple[_Field, ...], found: Element, device: Element) -> None:
+    for field in fields:
+        wanted = field.of(device)
+        if (wanted is not None or not field.optional) and wanted != field.of(found):
+            raise _refusal(field.name)
+
+
+def _compare_presence(tag: str, name: str, found: Element, device: Element) -> None:
+    if device.find(tag) is not None and found.find(tag) is None:
+        raise _refusal(name)
+
+
+def _address(disk: Element) -> list[tuple[str, str]]:
+    found = disk.find('address')
+    return [] if found is None else attributes(found)
+
+
+def _refusal(name: str) -> LibvirtError:
+    return LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                        f"cannot modify field '{name}' of the disk")
