@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from vpmem_harness import conf
@@ -43,8 +45,10 @@ class Chaos(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        # What the services log of the faults that they meet is no news here.
-        logging.getLogger('vpmem_harness').setLevel(logging.CRITICAL)
+        with _quiet():
+            return self._run(parsed_args)
+
+    def _run(self, parsed_args: argparse.Namespace) -> int:
         begun = time.monotonic()
         if parsed_args.replay is not None:
             result = chaos.replay(_read(parsed_args.replay))
@@ -64,6 +68,18 @@ class Chaos(Command):
         for text in result.wrong:
             print(f'# {text}')
         return 1
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What the services log of the faults that they meet is no news here."""
+    logger = logging.getLogger('vpmem_harness')
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Bar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 from unittest import mock
 
 import testtools
@@ -29,6 +30,14 @@ class ChaosTest(testtools.TestCase):
     def test_a_seed_replays_a_run(self):
         """Step by step."""
         self.assertEqual(chaos.run(2, 60, seed=2).script, chaos.run(2, 60, seed=2).script)
+
+    def test_the_command_leaves_logging_as_it_was(self):
+        """What runs after it in the same process logs as before."""
+        logger = logging.getLogger('vpmem_harness')
+        before = logger.level
+        with contextlib.redirect_stderr(io.StringIO()):
+            main(['chaos', '--hosts', '1', '--steps', '1', '--seed', '1'])
+        self.assertEqual(before, logger.level)
 
     def test_the_command_says_how_long_it_took(self):
         """And shows no bar where there is no terminal."""
