@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vpmem_harness.exceptions import InvalidInputError, LimitError
-
-#: Bytes of a UNIX socket's path that the kernel takes, the final NUL aside (unix(7): sun_path).
-SOCKET_PATH_LIMIT = 107
+from vpmem_harness.listener import PATH_MAX
 
 
 @dataclass(frozen=True)
 class Layout:
     """Where everything of a host lies, below ``root``.
 
-    ``libvirt-sock`` and ``libvirt-sock-ro`` are the daemon's sockets, ``bin`` holds the host's
-    ndctl, daxctl and daxio, ``instances`` is for the compute service.
+    ``libvirt-sock`` is the daemon's socket, ``bin`` holds the host's ndctl, daxctl and daxio,
+    ``instances`` is for the compute service. Its path leaves room for
+    ``libvirt-sock-ro`` as well.
     """
 
     root: Path
@@ -54,11 +53,11 @@ class Layout:
         :raises InvalidInputError: when it is there already.
         """
         longest = len(str(self.root / 'libvirt-sock-ro').encode())
-        if longest > SOCKET_PATH_LIMIT:
+        if longest > PATH_MAX:
             raise LimitError(
                 f'the path of a socket in the directory of host {self.root.name!r} would have '
-                f'{longest} bytes, and the kernel takes {SOCKET_PATH_LIMIT}; choose a directory '
-                f'whose path is at least {longest - SOCKET_PATH_LIMIT} bytes shorter')
+                f'{longest} bytes, and the kernel takes {PATH_MAX}; choose a directory '
+                f'whose path is at least {longest - PATH_MAX} bytes shorter')
         try:
             self.root.mkdir(mode=0o700)
         except FileExistsError as error:
@@ -76,6 +75,6 @@ def runtime_directory(parent: str | None = None) -> Path:
     """
     if parent is None:
         parent = tempfile.gettempdir()
-        if len(parent) > SOCKET_PATH_LIMIT // 2:
+        if len(parent) > PATH_MAX // 2:
             parent = '/tmp'  # noqa: S108 - mkdtemp makes a private directory in it
     return Path(tempfile.mkdtemp(prefix='vpmem-', dir=parent))

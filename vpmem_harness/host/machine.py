@@ -273,14 +273,11 @@ class Host:
 
     def _run(self, call: ToolCall) -> CommandResult:
         result = self.pmem.run(
-            call.words, as_root=not (self.as_user or call.as_user), in_use=self._in_use(),
+            call.words, as_root=not (self.as_user or call.as_user),
             stdin=call.stdin, files=self._files, terminal=call.terminal, directory=call.directory)
         if self._audit is not None:
             trail.record_tool(self._audit, self.name, call.words, result)
         return result
-
-    def _in_use(self) -> Collection[str]:
-        return ()
 
     def _answer(self, call: ToolCall) -> CommandResult | Later:
         if call.words[0] == 'reboot':

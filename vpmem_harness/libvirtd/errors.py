@@ -255,6 +255,20 @@ def bad_xml(detail: str, *, domain: int = libvirt.VIR_FROM_DOMAIN) -> LibvirtErr
     return LibvirtError(libvirt.VIR_ERR_XML_ERROR, detail, domain=domain)
 
 
+def bad_attribute(element: str, attribute: str, value: str, *,
+                  expected: str = '') -> LibvirtError:
+    """What libvirt says of an attribute's value that it does not know.
+
+    :param expected: what it should have been, where libvirt tells.
+
+    Source: libvirt 9.0.0, src/util/virxml.c (virXMLPropEnumInternal, virXMLPropUInt).
+    """
+    hint = f' Expected {expected}' if expected else ''
+    return bad_xml(
+        f"Invalid value for attribute '{attribute}' in element '{element}': '{value}'.{hint}",
+        domain=libvirt.VIR_FROM_XML)
+
+
 def xml_detail(detail: str, *, domain: int = libvirt.VIR_FROM_DOMAIN) -> LibvirtError:
     """An error of the XML whose detail is the whole message."""
     return LibvirtError(libvirt.VIR_ERR_XML_DETAIL, detail, domain=domain)

@@ -44,7 +44,6 @@ class BuildOperations(ComputeBase):
         except Exception as error:
             self.check_alive()
             LOG.warning('A build failed and is passed on: %s', error)
-            self.failed_builds += 1
             # What Nova records of a foreign error is what str() says of it.
             reason = error.message if isinstance(error, errors.NovaException) else str(error)
             self.release_allocations(instance.uuid)

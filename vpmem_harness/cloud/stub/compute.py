@@ -83,7 +83,6 @@ class ComputeBase:
         self.services = services
         self.pmem_namespaces = tuple(option)
         self.disabled = False
-        self.failed_builds = 0
         self._simulated = host
         self._lock = threading.Lock()
         self._life: Life | None = None

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from vpmem_harness.libvirtd.hypervisor.hardware import GIB
 from vpmem_harness.libvirtd.xml import aliases, memory
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element
 
-GIB = 1024**3
 PAGE = 4096
 #: QEMU: the alignment of anonymous memory on x86.
 RAM_ALIGNMENT = 2 * 1024**2
-
 
 #: AMD: the addresses from here to 1 TiB belong to HyperTransport.
 AMD_HYPERTRANSPORT = 0xfd00000000

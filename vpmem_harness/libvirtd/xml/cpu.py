@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal, unsupported
+from vpmem_harness.libvirtd.errors import (
+    LibvirtError,
+    bad_attribute,
+    bad_xml,
+    internal,
+    unsupported,
+)
 from vpmem_harness.libvirtd.xml import memory, numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, text_of, unset
@@ -44,10 +50,7 @@ def _check_cell(cell: Element, place: int, count: int, seen: dict[int, set[int]]
     text = cell.get('id')
     number = place if text is None else numbers.whole(text)
     if number is None:
-        raise LibvirtError(
-            libvirt.VIR_ERR_XML_ERROR,
-            f"Invalid value for attribute 'id' in element 'cell': '{text}'. Expected "
-            'non-negative integer value', domain=libvirt.VIR_FROM_XML)
+        raise bad_attribute('cell', 'id', text or '', expected='non-negative integer value')
     if number >= count:
         raise bad_xml("Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous "
                       'ranges or ranges not starting from 0 are not allowed')
@@ -68,10 +71,7 @@ def _check_cell(cell: Element, place: int, count: int, seen: dict[int, set[int]]
     cell.set('unit', 'KiB')
     access = cell.get('memAccess')
     if access is not None and access not in memory.ACCESS_MODES:
-        raise LibvirtError(
-            libvirt.VIR_ERR_XML_ERROR,
-            f"Invalid value for attribute 'memAccess' in element 'cell': '{access}'.",
-            domain=libvirt.VIR_FROM_XML)
+        raise bad_attribute('cell', 'memAccess', access)
 
 
 def complete(definition: Definition) -> None:

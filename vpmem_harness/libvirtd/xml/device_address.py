@@ -10,7 +10,13 @@ import re
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal, unsupported
+from vpmem_harness.libvirtd.errors import (
+    LibvirtError,
+    bad_attribute,
+    bad_xml,
+    internal,
+    unsupported,
+)
 from vpmem_harness.libvirtd.xml.etree import Element, drop, unset
 
 TYPES = ('pci', 'drive', 'virtio-serial', 'ccid', 'usb', 'spapr-vio', 'virtio-s390', 'ccw',
@@ -93,11 +99,7 @@ def number(element: Element, name: str, base: int = 10) -> int | None:
         return None
     value = _whole(text, base)
     if not 0 <= value < (2**64 if base == 16 else 2**32):
-        tag = element.tag
-        raise LibvirtError(
-            libvirt.VIR_ERR_XML_ERROR,
-            f"Invalid value for attribute '{name}' in element '{tag}': '{text}'. Expected "
-            'non-negative integer value', domain=libvirt.VIR_FROM_XML)
+        raise bad_attribute(str(element.tag), name, text, expected='non-negative integer value')
     return value
 
 

@@ -11,7 +11,7 @@ import re
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_attribute, bad_xml, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
 
@@ -54,10 +54,7 @@ def read(disk: Element, *, checked: bool = True) -> None:
     for attribute, allowed in (('type', TYPES), ('device', DEVICES)):
         value = disk.get(attribute)
         if value is not None and value not in allowed:
-            raise LibvirtError(
-                libvirt.VIR_ERR_XML_ERROR,
-                f"Invalid value for attribute '{attribute}' in element 'disk': '{value}'.",
-                domain=libvirt.VIR_FROM_XML)
+            raise bad_attribute('disk', attribute, value)
     found = disk.find('target')
     name = None if found is None else found.get('dev')
     if not name and checked:
@@ -67,10 +64,7 @@ def read(disk: Element, *, checked: bool = True) -> None:
                            domain=libvirt.VIR_FROM_DOMAIN)
     bus = None if found is None else found.get('bus')
     if bus is not None and bus not in BUSES:
-        raise LibvirtError(
-            libvirt.VIR_ERR_XML_ERROR,
-            f"Invalid value for attribute 'bus' in element 'target': '{bus}'.",
-            domain=libvirt.VIR_FROM_XML)
+        raise bad_attribute('target', 'bus', bus)
     if name and index_of(name) < 0 and disk.find('address') is None and _needs_index(bus):
         raise bad_xml(f"Unknown disk name '{name}' and no address specified")
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal, unsupported
+from vpmem_harness.libvirtd.errors import (
+    bad_attribute,
+    bad_xml,
+    internal,
+    unsupported,
+)
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, text_of
 
@@ -44,8 +49,7 @@ def check(source: Element) -> None:
     for graphics in source.findall('devices/graphics'):
         kind = graphics.get('type')
         if kind is not None and kind not in _GRAPHICS:
-            raise bad_xml(f"Invalid value for attribute 'type' in element 'graphics': '{kind}'.",
-                          domain=libvirt.VIR_FROM_XML)
+            raise bad_attribute('graphics', 'type', kind)
 
 
 def _check_cpu_mode(source: Element) -> None:
@@ -65,10 +69,7 @@ def _check_vcpus(source: Element) -> None:
     current = vcpu.get('current')
     count = numbers.whole(current)
     if current is not None and (count is None or count > _UINT_MAX):
-        raise LibvirtError(
-            libvirt.VIR_ERR_XML_ERROR,
-            f"Invalid value for attribute 'current' in element 'vcpu': '{current}'. Expected "
-            'non-negative integer value', domain=libvirt.VIR_FROM_XML)
+        raise bad_attribute('vcpu', 'current', current, expected='non-negative integer value')
     if count is not None and count > maximum:
         raise unsupported('maximum vCPU count must not be less than current vCPU count',
                           domain=_DOMAIN)

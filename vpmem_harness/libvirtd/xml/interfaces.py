@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 
-import libvirt
-
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml
+from vpmem_harness.libvirtd.errors import bad_attribute, bad_xml
 from vpmem_harness.libvirtd.xml import device_address
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
@@ -35,10 +33,7 @@ def read(device: Element) -> None:
     """Refuse an interface that cannot be read."""
     kind = device.get('type')
     if kind is not None and kind not in TYPES:
-        raise LibvirtError(
-            libvirt.VIR_ERR_XML_ERROR,
-            f"Invalid value for attribute 'type' in element 'interface': '{kind}'.",
-            domain=libvirt.VIR_FROM_XML)
+        raise bad_attribute('interface', 'type', kind)
     found = device.find('mac')
     address = None if found is None else found.get('address')
     if address is not None:

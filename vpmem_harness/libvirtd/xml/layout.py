@@ -52,10 +52,10 @@ class Layout:
         """
         target = deepcopy(source)
         if nsmap and 'any' not in self.marks:
-            target = etree.Element(self.tag, nsmap=dict(nsmap))
-            target.attrib.update(source.attrib)
-            target.text = source.text
-            target.extend(deepcopy(source))
+            copy, target = target, etree.Element(self.tag, nsmap=dict(nsmap))
+            target.attrib.update(copy.attrib)
+            target.text = copy.text
+            target.extend(copy)
         self._arrange(target)
         return target
 

@@ -13,6 +13,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import (
     LibvirtError,
+    bad_attribute,
     bad_xml,
     internal,
     unsupported,
@@ -73,13 +74,6 @@ def slot(device: Element) -> int | None:
     return int(address.get('slot', '0'), 0)
 
 
-def _bad_value(attribute: str, value: str) -> LibvirtError:
-    return LibvirtError(
-        libvirt.VIR_ERR_XML_ERROR,
-        f"Invalid value for attribute '{attribute}' in element 'memory': '{value}'.",
-        domain=_OUTSIDE)
-
-
 def read_device(source: Element) -> Element:
     """A ``<memory>`` device as libvirt keeps it.
 
@@ -91,14 +85,14 @@ def read_device(source: Element) -> Element:
                            "Missing required attribute 'model' in element 'memory'",
                            domain=_OUTSIDE)
     if model not in MODELS:
-        raise _bad_value('model', model)
+        raise bad_attribute('memory', 'model', model)
     device = element('memory', model=model)
     for attribute, allowed in (('access', ACCESS_MODES), ('discard', ('yes', 'no'))):
         value = source.get(attribute)
         if value is None:
             continue
         if value not in allowed:
-            raise _bad_value(attribute, value)
+            raise bad_attribute('memory', attribute, value)
         device.set(attribute, value)
     uuid = text_of(source, 'uuid')
     if model == 'nvdimm' and uuid:
