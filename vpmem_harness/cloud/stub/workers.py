@@ -27,7 +27,10 @@ class Workers:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        # Apart: a thread that goes idle must not wake those that are.
+        self._changed = threading.Condition(lock)
+        self._work_came = threading.Condition(lock)
         self._waiting: collections.deque[Callable[[], None]] = collections.deque()
         self._threads: set[threading.Thread] = set()
         self._idle = 0
@@ -40,7 +43,7 @@ class Workers:
                 return
             self._waiting.append(work)
             if self._idle >= len(self._waiting) or len(self._threads) >= MOST:
-                self._changed.notify()
+                self._work_came.notify()
                 return
             thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._threads.add(thread)
@@ -51,7 +54,7 @@ class Workers:
         with self._changed:
             self._closed = True
             self._waiting.clear()
-            self._changed.notify_all()
+            self._work_came.notify_all()
 
     def quiet(self, most: int, seconds: float) -> bool:
         """Wait until no more than ``most`` threads work; False when more do after ``seconds``."""
@@ -79,7 +82,7 @@ class Workers:
                         return
                     self._idle += 1
                     self._changed.notify_all()
-                    self._changed.wait()
+                    self._work_came.wait()
                     self._idle -= 1
                 work = self._waiting.popleft()
             try:

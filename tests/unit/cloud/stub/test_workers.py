@@ -58,6 +58,16 @@ class WorkersTest(testtools.TestCase):
             self.assertLess(time.monotonic(), deadline, 'threads stay')
             threading.Event().wait(0.001)
 
+    def test_threads_that_wait_for_work_do_nothing(self):
+        """They do not wake each other."""
+        self.hang(2)
+        self.release.set()
+        self.assertTrue(self.workers.quiet(0, SOON))
+        clocks = [time.pthread_getcpuclockid(thread.ident) for thread in self.threads()]
+        before = sum(map(time.clock_gettime, clocks))
+        threading.Event().wait(0.05)
+        self.assertLess(sum(map(time.clock_gettime, clocks)) - before, 0.01)
+
     def test_none_stay_after_the_end(self):
         """close and join leave nothing."""
         self.hang(2)
