@@ -246,6 +246,9 @@ class Backend(Protocol):
     def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
         """What a server or a migration holds, by resource provider."""
 
+    def consumers(self, host: str) -> dict[str, dict[str, int]]:
+        """What servers and migrations hold of a host, by consumer."""
+
     def assigned_namespaces(self, host: str) -> dict[str, str]:
         """Which server a compute service has claimed each namespace for, by its name."""
 

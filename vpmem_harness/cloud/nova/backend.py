@@ -242,6 +242,12 @@ class NovaBackend:
         answer = self._desk.ask('placement', f'/allocations/{consumer}')
         return {provider: held['resources'] for provider, held in answer['allocations'].items()}
 
+    def consumers(self, host: str) -> dict[str, dict[str, int]]:
+        """What servers and migrations hold of a host, by consumer."""
+        path = f'/resource_providers/{self.provider_uuid(host)}/allocations'
+        held: dict[str, dict[str, Any]] = self._desk.ask('placement', path)['allocations']
+        return {consumer: each['resources'] for consumer, each in held.items()}
+
     def assigned_namespaces(self, host: str) -> dict[str, str]:
         """Which server a nova-compute has claimed each namespace for, by its name."""
         self._host(host)

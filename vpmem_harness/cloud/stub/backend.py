@@ -165,6 +165,9 @@ class StubBackend:
     def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
         return self.ledger.allocations_for_consumer(consumer).allocations
 
+    def consumers(self, host: str) -> dict[str, dict[str, int]]:
+        return self.ledger.allocations_for_provider(self.provider_uuid(host))
+
     def assigned_namespaces(self, host: str) -> dict[str, str]:
         return self.services.compute(host).assigned_namespaces()
 

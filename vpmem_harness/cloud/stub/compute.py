@@ -22,7 +22,7 @@ from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
 from vpmem_harness.cloud.stub.driver import LibvirtDriver
 from vpmem_harness.cloud.stub.guest import Guest, domain_xml
 from vpmem_harness.cloud.stub.life import Life, ServiceKilled
-from vpmem_harness.cloud.stub.tracker import ResourceTracker
+from vpmem_harness.cloud.stub.tracker import Choose, ResourceTracker
 
 LOG = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class ComputeBase:
             devices = pmem_namespaces.discover(self.pmem_namespaces, driver.list_namespaces)
             tracker = ResourceTracker(
                 self.host, self.provider_uuid, devices, driver.numa_cells,
-                self.services.randomness.derive('claims', self.host))
+                self._chooser())
         except BaseException:
             driver.close()
             driver.give_back()
@@ -134,6 +134,10 @@ class ComputeBase:
             waiting, self._inbox = self._inbox, []
         for work in waiting:
             self.cast(work)
+
+    def _chooser(self) -> Choose:
+        draw = self.services.randomness.derive('claims', self.host).choice
+        return lambda free: (self.services.choose or draw)(free)
 
     def in_service(self, work: Callable[[], None]) -> None:
         """Do work in the service's name, in the caller's thread."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Fault
-from vpmem_harness.cloud.stub.database import Action, Database, Instance
+from vpmem_harness.cloud.stub.database import Action, Database, Instance, Resource
 from vpmem_harness.cloud.stub.guest import Owner
 from vpmem_harness.cloud.stub.ledger import Ledger
 from vpmem_harness.cloud.stub.scheduler import Selection
@@ -51,6 +51,8 @@ class Services:
     #: Nova's option: seconds after which a shelved server is offloaded, -1 for never.
     shelved_offload_time: int = 0
     allow_resize_to_same_host: bool = False
+    #: Takes one of some namespaces that are free and alike; drawn at random without it.
+    choose: Callable[[Sequence[Resource]], Resource] | None = None
     _conductor: Conductor | None = None
 
     @property

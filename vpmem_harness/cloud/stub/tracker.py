@@ -1,7 +1,7 @@
 """What a compute service has claimed on its host: namespaces, and room on its NUMA cells.
 
 Source: nova/compute/resource_tracker.py and nova/virt/hardware.py. Where Nova takes any free
-namespace of a label, as the order of a set has it, the tracker draws one from its randomness.
+namespace of a label, as the order of a set has it, the tracker takes the one it is told to.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from vpmem_harness.cloud.api import Inventory, Resources, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.stub.database import Instance, Resource
 from vpmem_harness.cloud.stub.guest import HostCell
-from vpmem_harness.randomness import Randomness
 
 LOG = logging.getLogger(__name__)
+
+Choose = Callable[[Sequence[Resource]], Resource]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class ResourceTracker:
 
     :param devices: what ``pmem_namespaces`` names, by resource class.
     :param cells: reads the NUMA cells of the host, once they are needed.
+    :param choose: takes one of some namespaces that are free and alike.
     """
 
     def __init__(
@@ -52,10 +54,10 @@ class ResourceTracker:
         provider_uuid: str,
         devices: Mapping[str, Iterable[VPMEMDevice]],
         cells: Callable[[], Sequence[NUMACell]],
-        randomness: Randomness,
+        choose: Choose,
     ) -> None:
         self._host = host
-        self._randomness = randomness
+        self._choose = choose
         self._read_cells = cells
         self._cells: Sequence[NUMACell] | None = None
         self._lock = threading.Lock()
@@ -114,7 +116,7 @@ class ResourceTracker:
                         f'Needed {amount} units of resource class {name}, but {len(free)} are '
                         'available.'))
                 for _ in range(amount):
-                    one = self._randomness.choice(free)
+                    one = self._choose(free)
                     free.remove(one)
                     claimed.append(one)
             self._assigned.update(dict.fromkeys(claimed, instance.uuid))

@@ -35,7 +35,7 @@ class TrackerTestCase(testtools.TestCase):
         return ResourceTracker(
             'host1', self.uuids.provider,
             {PMEM: devices or [device(number) for number in range(count)]}, lambda: CELLS,
-            Randomness(seed))
+            Randomness(seed).choice)
 
     def instance(self, name='server', **state):
         return Instance(
