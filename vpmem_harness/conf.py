@@ -8,6 +8,7 @@ test run does not depend on what lies around on a machine.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -105,6 +106,9 @@ def load(
             values[option.name] = _parsed(option, overrides[option.name], source)
     settings = Settings(**values)
     _check_runtime_dir(settings.runtime_dir)
+    if not math.isfinite(settings.timeout):
+        raise InvalidInputError('timeout', expected='a number of seconds',
+                                got=str(settings.timeout), remedy='name one, however large')
     return settings
 
 
@@ -125,6 +129,10 @@ def _from_files(files: Sequence[str]) -> dict[str, Any]:
         raise InvalidInputError(f'configuration file {error.config_file}',
                                 expected='an INI file', got=str(error.msg),
                                 remedy='correct the line') from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError('configuration file', expected='an INI file that can be read',
+                                got=f'{", ".join(named)} ({error})',
+                                remedy=f'correct {FILES_VARIABLE} or --config-file') from error
     values = {}
     for option in OPTIONS:
         try:
@@ -169,3 +177,7 @@ def _check_runtime_dir(path: str | None) -> None:
         raise InvalidInputError(
             'runtime_dir', expected=f'a path of at most {RUNTIME_DIR_LIMIT} bytes',
             got=f'one of {length}', remedy='name a shorter one: a UNIX socket takes 107 bytes')
+    if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK):
+        raise InvalidInputError(
+            'runtime_dir', expected='a directory that can be written to', got=repr(path),
+            remedy='make it, or name another')

@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import os
 import tempfile
+from pathlib import Path
 
 import testtools
 from oslo_config import cfg, generator
@@ -97,6 +98,27 @@ class LoadTest(testtools.TestCase):
         """A path that leaves no room for a socket's name is refused at the start."""
         error = self.assertRaises(InvalidInputError, conf.load, (), {}, runtime_dir='/' + 64 * 'x')
         self.assertIn('one of 65', error.got)
+
+    def test_runtime_directory_that_is_not_there_is_refused(self):
+        """Also one that is a file, or that cannot be written to."""
+        for path in ('/nowhere', self.file('')):
+            error = self.assertRaises(InvalidInputError, conf.load, (), {}, runtime_dir=path)
+            self.assertEqual('runtime_dir', error.what)
+
+    def test_timeout_without_an_end_is_refused(self):
+        """A wait has a deadline."""
+        for text in ('nan', 'inf', '1e400'):
+            error = self.assertRaises(
+                InvalidInputError, conf.load, (), {'VPMEM_HARNESS_TIMEOUT': text})
+            self.assertEqual('timeout', error.what)
+
+    def test_file_that_cannot_be_read_is_refused(self):
+        """A directory, and what is no text."""
+        binary = self.file('')
+        Path(binary).write_bytes(b'\xff\xfe')
+        for path in (os.path.dirname(binary), binary):
+            error = self.assertRaises(InvalidInputError, conf.load, [path], {})
+            self.assertIn(path, error.got)
 
     def test_process_configuration_is_left_alone(self):
         """The code under test has CONF to itself."""

@@ -13,6 +13,7 @@ import testtools
 
 from vpmem_harness import eventloop
 from vpmem_harness.exceptions import LimitError
+from vpmem_harness.listener import peer_uid
 
 _SECONDS = 10
 
@@ -95,6 +96,26 @@ class ListenTest(LoopTest):
             client.connect(self.path)
             self.assertTrue(arrived.wait(_SECONDS))
         self.assertEqual([(False, True)], came)
+
+    def test_a_client_of_another_user(self):
+        """It is hung up on, with a line in the log, whatever the socket is for."""
+        self.useFixture(fixtures.MonkeyPatch(
+            'vpmem_harness.listener.peer_uid', lambda sock: os.getuid() + 1))
+        came = []
+        listener = self.loop.listen(self.path, came.append)
+        self.addCleanup(listener.close)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(_SECONDS)
+            client.connect(self.path)
+            self.assertEqual(b'', client.recv(1))
+        self.assertEqual([], came)
+        self.assertIn('another user', self.log.output)
+
+    def test_the_peer_is_known(self):
+        """The kernel says who is at the other end."""
+        one, other = socket.socketpair()
+        with one, other:
+            self.assertEqual(os.getuid(), peer_uid(one))
 
     def test_the_socket_is_private(self):
         """Nobody but the user may connect, whatever the umask."""

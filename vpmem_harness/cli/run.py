@@ -18,6 +18,7 @@ from vpmem_harness import conf, safelog
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import processes
+from vpmem_harness.host.files import check_path
 from vpmem_harness.host.layout import runtime_directory
 from vpmem_harness.host.machine import Host
 from vpmem_harness.pmem import spec
@@ -183,13 +184,6 @@ def parse_file(text: str) -> tuple[str, int]:
     path, _, size = text.rpartition('=')
     check_path(path, '--file')
     return path, spec.parse_size(size, '--file')
-
-
-def check_path(path: str, option: str) -> None:
-    """Raise InvalidInputError unless ``path`` is one that only a simulated host has."""
-    if not os.path.isabs(path) or path.startswith('/dev/'):
-        raise InvalidInputError(option, expected='an absolute path outside /dev', got=repr(path),
-                                remedy='name one such as /srv/pmem/ns_0')
 
 
 def run(words: list[str], environment: dict[str, str]) -> int:

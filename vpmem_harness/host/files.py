@@ -6,8 +6,30 @@ import errno
 import os
 from collections.abc import Collection, Mapping
 
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import Contents
 from vpmem_harness.pmem.files import File, LocalFiles
+
+
+def check_files(files: Mapping[str, int], directories: Collection[str]) -> None:
+    """Raise InvalidInputError unless they can exist on a simulated host alone."""
+    if isinstance(directories, str):
+        raise InvalidInputError('directories', expected='a list of paths', got='a text',
+                                remedy=f'write [{directories!r}]')
+    for path in directories:
+        check_path(path, 'directories')
+    for path, size in files.items():
+        check_path(path, 'files')
+        if not isinstance(size, int) or size < 0:
+            raise InvalidInputError(f'size of {path}', expected='a number of bytes from 0 on',
+                                    got=repr(size), remedy='correct it')
+
+
+def check_path(path: str, what: str) -> None:
+    """Raise InvalidInputError unless ``path`` is one that only a simulated host has."""
+    if not os.path.isabs(path) or os.path.normpath(path).startswith('/dev/'):
+        raise InvalidInputError(what, expected='an absolute path outside /dev', got=repr(path),
+                                remedy='name one such as /srv/pmem/ns_0')
 
 
 class HostFiles(LocalFiles):

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from vpmem_harness.exceptions import InvalidInputError, LimitError
 from vpmem_harness.listener import PATH_MAX
+
+#: A host name, which is its directory's name as well.  Source: hostname(7), with the underscore
+#: that test machines have.
+_NAME = re.compile(r'[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?')
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidInputError unless a machine can be called so."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInputError(
+            'name of a host', expected='letters, digits, and within it dots and dashes',
+            got=repr(name), remedy='choose one such as compute-1')
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import resource
 import socket
-import struct
 import urllib.parse
 from typing import Final
 
 from oslo_log import log as logging
 
-from vpmem_harness import eventloop, exceptions, listener
+from vpmem_harness import eventloop, listener
 from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept
 from vpmem_harness.libvirtd.wire.frames import FrameError
 from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session
@@ -23,10 +19,11 @@ _READ_SIZE: Final = 8192            # enough for any usual call
 _READ_SIZE_MAX: Final = 1 << 20     # while a long frame arrives
 #: What a client may leave unread before it is cut off.
 _UNREAD_MAX: Final = 64 << 20
-#: Descriptors left to the rest of the process.
-_SPARE: Final = 64
-#: struct ucred: pid, uid, gid.
-_CREDENTIALS: Final = struct.Struct('iII')
+#: How many clients a daemon has at a time; those who come then wait until one leaves.  There is no
+#: limit of those who have not authenticated (max_anonymous_clients): nobody needs to.
+#: Source: max_clients in src/remote/remote_daemon_config.c, virNetServerCheckLimits in
+#: src/rpc/virnetserver.c of libvirt 9.0.0.
+CLIENTS_MAX: Final = 5000
 
 
 class Client:
@@ -181,7 +178,7 @@ class Client:
             self._timer.cancel()
         self._loop.forget(self._socket)
         self._socket.close()
-        self._daemon.clients.discard(self)
+        self._daemon.forget(self)
         self._dispatcher.close()
 
 
@@ -189,18 +186,19 @@ class Daemon:
     """A simulated libvirtd on a UNIX socket, and on a second one for readers if wanted.
 
     ``start`` makes the socket (0600; its directory should be 0700) and ``stop`` takes everything
-    down, also with clients connected or waiting for answers.  Clients of other users are refused,
-    root excepted.  ``intercept`` is for faults: see ``dispatch.Intercept``.
+    down, also with clients connected or waiting for answers.  ``intercept`` is for faults: see
+    ``dispatch.Intercept``.
     """
 
     def __init__(self, hypervisor: Hypervisor, path: str, *, readonly_path: str | None = None,
                  loop: eventloop.EventLoop | None = None, keepalive_interval: float = 5,
-                 keepalive_count: int = 5) -> None:
+                 keepalive_count: int = 5, clients_max: int = CLIENTS_MAX) -> None:
         self.hypervisor = hypervisor
         self.path = path
         self.readonly_path = readonly_path
         self.keepalive_interval = keepalive_interval
         self.keepalive_count = keepalive_count
+        self.clients_max = clients_max
         self.intercept: Intercept | None = None
         self.clients: set[Client] = set()
         self._given_loop = loop
@@ -263,41 +261,17 @@ class Daemon:
             client.close()
 
     def _listen(self, path: str, readonly: bool) -> listener.Listener:
-        make_room()
         return self.loop.listen(path, lambda sock: self._accept(sock, readonly))
 
     def _accept(self, sock: socket.socket, readonly: bool) -> None:
-        if peer_uid(sock) not in (0, os.getuid()):
-            LOG.warning('A client of %s is refused: it runs as another user', self.path)
-            sock.close()
-            return
-        make_room()
         self.clients.add(Client(self, sock, readonly))
+        if len(self.clients) >= self.clients_max:
+            for listening in self._listeners:
+                listening.pause()
 
-
-def peer_uid(sock: socket.socket) -> int:
-    """The user at the other end of a UNIX socket, as the kernel knows it."""
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    uid: int = _CREDENTIALS.unpack(credentials)[1]
-    return uid
-
-
-def make_room() -> None:
-    """Raises the soft limit of descriptors before it is in the way.
-
-    Raises ``LimitError`` when the hard limit leaves no room either.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return
-    with contextlib.suppress(OSError):
-        probe = os.dup(2)       # the lowest free number
-        os.close(probe)
-        if probe < soft - _SPARE:
-            return
-    wanted = soft * 2 if hard == resource.RLIM_INFINITY else min(soft * 2, hard)
-    if wanted <= soft:
-        raise exceptions.LimitError(
-            f'this process may open {soft} descriptors and has used them up: raise the hard '
-            'limit (ulimit -Hn), or serve fewer hosts or clients')
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    def forget(self, client: Client) -> None:
+        """Takes note that a client has gone: another one may come in its place."""
+        self.clients.discard(client)
+        if len(self.clients) < self.clients_max:
+            for listening in self._listeners:
+                listening.resume()

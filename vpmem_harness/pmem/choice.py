@@ -20,6 +20,9 @@ def choose(randomness: Randomness, *, profile: str = 'mixed', pmem: str | None =
     :raises InvalidInputError: when what is asked for cannot be, or contradicts itself
     """
     chosen = profile_named(profile)
+    if isinstance(dimms, str):
+        raise InvalidInputError('dimms', expected='a list of DIMMs', got='a text',
+                                remedy=f'write [{dimms!r}]')
     if listing is not None:
         if pmem is not None or dimms is not None:
             raise InvalidInputError(

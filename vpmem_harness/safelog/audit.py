@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.safelog import active
 
 #: So many entries are kept in memory; a file has them all.
@@ -39,7 +40,12 @@ class AuditLog:
         self._file = None
         if path is not None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._file = os.open(path, flags, 0o600)
+            try:
+                self._file = os.open(path, flags, 0o600)
+            except OSError as error:
+                raise InvalidInputError(
+                    'audit_log', expected='a file that can be written to, or room for one',
+                    got=f'{path!r} ({error.strerror})', remedy='name another') from error
 
     def record(self, who: str, what: str, *, host: str | None = None, outcome: str = 'ok',
                **details: Any) -> None:

@@ -15,7 +15,7 @@ import testtools
 
 from tests.unit.libvirtd import fake
 from tests.unit.libvirtd.wire import client
-from vpmem_harness import eventloop, exceptions
+from vpmem_harness import eventloop, exceptions, listener
 from vpmem_harness.libvirtd import server
 from vpmem_harness.libvirtd.dispatch import DropConnection
 from vpmem_harness.libvirtd.values import DomainHandle
@@ -187,15 +187,9 @@ class AccessTest(ServerTest):
     def test_another_user(self):
         """A client of another user is hung up on, with a line in the log."""
         self.useFixture(fixtures.MonkeyPatch(
-            'vpmem_harness.libvirtd.server.peer_uid', lambda sock: os.getuid() + 1))
+            'vpmem_harness.listener.peer_uid', lambda sock: os.getuid() + 1))
         self.assertIsNone(self.client().answer())
         self.assertIn('another user', self.log.output)
-
-    def test_the_peer_is_known(self):
-        """The kernel says who is at the other end."""
-        one, other = socket.socketpair()
-        with one, other:
-            self.assertEqual(os.getuid(), server.peer_uid(one))
 
     def test_the_socket_for_readers(self):
         """Who comes over the second socket can only read, whatever it asks for."""
@@ -257,6 +251,19 @@ class ManyTest(ServerTest):
         for raw in clients:
             raw.send(client.call('connect_get_hostname'))
         self.assertEqual([(fake.HOSTNAME,)] * 200, [raw.answer().results for raw in clients])
+
+    def test_more_clients_than_there_may_be(self):
+        """Who comes too many waits, as for the real daemon, and is served once one has left."""
+        self.daemon.clients_max = 2
+        first, second = self.opened(), self.opened()
+        third = self.client()
+        third.send(client.call('connect_open', 'qemu:///system', 0))
+        self.assertEqual((fake.HOSTNAME,), first.ask('connect_get_hostname').results)
+        third.socket.settimeout(0.05)     # seconds, in which nothing comes
+        self.assertRaises(TimeoutError, third.answer)
+        third.socket.settimeout(_SECONDS)
+        second.socket.close()
+        self.assertEqual(frames.OK, third.answer().status)
 
     def test_events_from_another_thread(self):
         """What the hypervisor emits in any thread arrives, in its order."""
@@ -326,5 +333,5 @@ class ThousandTest(testtools.TestCase):
         used = len(os.listdir('/proc/self/fd'))
         self.useFixture(fixtures.MonkeyPatch(
             'resource.getrlimit', lambda which: (used + 8, used + 8)))
-        error = self.assertRaises(exceptions.LimitError, server.make_room)
+        error = self.assertRaises(exceptions.LimitError, listener.make_room)
         self.assertIn('ulimit -Hn', str(error))

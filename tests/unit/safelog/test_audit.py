@@ -12,6 +12,7 @@ import fixtures
 import testtools
 
 from vpmem_harness import safelog
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.randomness import Randomness
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
@@ -26,6 +27,12 @@ class AuditLogTest(testtools.TestCase):
         run.__enter__()
         self.addCleanup(run.__exit__, None, None, None)
         self.path = self.useFixture(fixtures.TempDir()).join('audit')
+
+    def test_a_file_that_cannot_be_is_refused_by_name(self) -> None:
+        """The error names the option and what is in the way."""
+        for path in (os.path.dirname(self.path), '/nowhere/audit'):
+            error = self.assertRaises(InvalidInputError, safelog.AuditLog, path)
+            self.assertEqual('audit_log', error.what)
 
     def audit_log(self) -> safelog.AuditLog:
         audit = safelog.AuditLog(self.path, now=lambda: NOON)
