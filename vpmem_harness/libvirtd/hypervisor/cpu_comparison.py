@@ -11,19 +11,19 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused
 from vpmem_harness.libvirtd.hypervisor import cpu_models
 from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
-from vpmem_harness.libvirtd.xml import schema
-from vpmem_harness.libvirtd.xml.etree import Element, add, element, read, serialize
+from vpmem_harness.libvirtd.xml import reading, schema
+from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
 
 _CPU = libvirt.VIR_FROM_CPU
 
 
 def _read(text: str, flags: int = 0) -> Element:
-    cpu = read(text, 'CPU_definition', _CPU)
+    cpu = reading.read(text, 'CPU_definition', _CPU)
     if cpu.tag != 'cpu':
         raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
                            "XML does not contain expected 'cpu' element", domain=_CPU)
     if flags & libvirt.VIR_CONNECT_COMPARE_CPU_VALIDATE_XML:
-        schema.check(cpu, 'cpu.rng')
+        schema.check(text, 'cpu.rng')
     return cpu
 
 

@@ -16,7 +16,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.machine import check_active
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
-from vpmem_harness.libvirtd.xml import disks, etree
+from vpmem_harness.libvirtd.xml import disks, etree, reading
 from vpmem_harness.libvirtd.xml.etree import Element
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class BlockProcedures(Procedures):
         check_flags('qemuDomainBlockCopy', flags, _COPY_FLAGS)
         domain = self.domain(handle)
         disk, target = self._disk_of(domain, path)
-        destination = etree.parse(xml, root='disk', document='disk_definition')
+        destination = reading.parse(xml, root='disk', document='disk_definition')
         if destination.find('source') is None:
             raise LibvirtError(libvirt.VIR_ERR_NO_SOURCE, target, domain=libvirt.VIR_FROM_DOMAIN)
         self._begin(domain, disk, target, BlockJob(_COPY, destination=destination))

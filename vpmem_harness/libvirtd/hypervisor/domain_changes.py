@@ -6,10 +6,8 @@ Source: libvirt 9.0.0, src/qemu/qemu_driver.c, src/conf/domain_conf.c (virDomain
 from __future__ import annotations
 
 import errno
-from copy import deepcopy
 
 import libvirt
-from lxml import etree as lxml
 
 from vpmem_harness.libvirtd.errors import (
     LibvirtError,
@@ -24,9 +22,9 @@ from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact, one
 from vpmem_harness.libvirtd.hypervisor.machine import check_active
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
-from vpmem_harness.libvirtd.xml import etree, output, validate
+from vpmem_harness.libvirtd.xml import metadata, output, validate
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
+from vpmem_harness.libvirtd.xml.etree import add, drop, unset
 from vpmem_harness.libvirtd.xml.machines import MACHINES
 
 _SAVE_FLAGS = (libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE | libvirt.VIR_DOMAIN_SAVE_RUNNING
@@ -159,10 +157,7 @@ class ChangeProcedures(Procedures):
         if kind in _TEXTS:
             found = definition.root.findtext(_TEXTS[kind])
         elif kind == libvirt.VIR_DOMAIN_METADATA_ELEMENT:
-            element = _element(definition, uri or '')
-            found = None if element is None else lxml.tostring(
-                _out_of_namespace(element, uri or ''), encoding='unicode', with_tail=False,
-                pretty_print=True).strip()
+            found = metadata.get(definition, uri or '')
         else:
             raise bad_argument(f"unknown metadata type '{kind}'", domain=libvirt.VIR_FROM_DOMAIN)
         if not found:
@@ -215,70 +210,19 @@ class ChangeProcedures(Procedures):
         _set_vcpus(domain, count, flags)
 
 
-def _element(definition: Definition, uri: str) -> Element | None:
-    metadata = definition.root.find('metadata')
-    if metadata is None:
-        return None
-    return next((child for child in metadata if lxml.QName(child).namespace == uri), None)
-
-
-def _set_metadata(definition: Definition, kind: int, metadata: str | None, key: str | None,
+def _set_metadata(definition: Definition, kind: int, text: str | None, key: str | None,
                   uri: str | None) -> None:
     root = definition.root
     if kind in _TEXTS:
-        if kind == libvirt.VIR_DOMAIN_METADATA_TITLE and '\n' in (metadata or ''):
+        if kind == libvirt.VIR_DOMAIN_METADATA_TITLE and '\n' in (text or ''):
             raise bad_xml("Domain title can't contain newlines")
         drop(root, _TEXTS[kind])
-        if metadata:
-            add(root, _TEXTS[kind], metadata)
+        if text:
+            add(root, _TEXTS[kind], text)
         return
     if kind != libvirt.VIR_DOMAIN_METADATA_ELEMENT:
         raise bad_argument(f"unknown metadata type '{kind}'", domain=libvirt.VIR_FROM_DOMAIN)
-    old = _element(definition, uri or '')
-    parent = root.find('metadata')
-    if old is not None and parent is not None:
-        parent.remove(old)
-    if metadata:
-        if parent is None:
-            parent = add(root, 'metadata')
-        parent.append(_in_namespace(etree.read(metadata, 'metadata_xml'), key or '', uri or ''))
-    elif parent is not None and not len(parent):
-        root.remove(parent)
-
-
-def _in_namespace(element: Element, key: str, uri: str) -> Element:
-    """The element and what is in it, in the namespace, with its prefix."""
-    def rebuilt(source: Element, nsmap: dict[str, str] | None) -> Element:
-        name = lxml.QName(source)
-        tag = source.tag if name.namespace else f'{{{uri}}}{name.localname}'
-        target = lxml.Element(tag, nsmap=nsmap)
-        for attribute, value in etree.attributes(source):
-            target.set(attribute, value)
-        target.text, target.tail = source.text, source.tail
-        for child in source:
-            target.append(rebuilt(child, None) if not lxml.QName(child).namespace
-                          else deepcopy(child))
-        return target
-    return rebuilt(element, {key: uri})
-
-
-def _out_of_namespace(element: Element, uri: str) -> Element:
-    """A copy of the element, with what is in it, whose names no longer are in the namespace.
-
-    Source: libvirt 9.0.0, src/util/virxml.c (virXMLExtractNamespaceXML).
-    """
-    def rebuilt(source: Element, nsmap: dict[str, str]) -> Element:
-        name = lxml.QName(source)
-        target = lxml.Element(name.localname if name.namespace == uri else source.tag,
-                              nsmap=nsmap)
-        for attribute, value in etree.attributes(source):
-            target.set(attribute, value)
-        target.text, target.tail = source.text, source.tail
-        for child in source:
-            target.append(rebuilt(child, {}))
-        return target
-    return rebuilt(element, {prefix: value for prefix, value in element.nsmap.items()
-                             if prefix is not None and value != uri})
+    metadata.put(definition, text or None, key or '', uri or '')
 
 
 def _set_vcpus(domain: Domain, count: int, flags: int) -> None:

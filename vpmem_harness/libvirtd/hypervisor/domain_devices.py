@@ -298,7 +298,7 @@ def _update(definition: Definition, device: Element, *, live: bool) -> None:
         disk_changes.check(found, device)
         _replace_source(found, device)
     else:
-        definition.devices.replace(found, device)
+        etree.replace(definition.devices, found, device)
         addresses.assign(definition)
 
 

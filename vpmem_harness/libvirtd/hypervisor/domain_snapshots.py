@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.hypervisor import snapshot_disks
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, SnapshotHandle
-from vpmem_harness.libvirtd.xml import etree, output
+from vpmem_harness.libvirtd.xml import etree, output, reading
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element
 
 #: Every filter of listings: together they are the lowest bits.
@@ -55,7 +55,7 @@ class SnapshotProcedures(Procedures):
         halt = flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_HALT
         if halt and not domain.persistent:
             raise invalid('cannot halt after transient domain snapshot')
-        root = etree.parse(xml, root='domainsnapshot', document='domain_snapshot')
+        root = reading.parse(xml, root='domainsnapshot', document='domain_snapshot')
         name = root.findtext('name') or str(int(self.hypervisor.clock.now()))
         kept = not flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_NO_METADATA
         if kept:
@@ -97,7 +97,7 @@ class SnapshotProcedures(Procedures):
         disks = add(document, 'disks')
         for wanted in listed:
             disks.append(wanted)
-        document.append(etree.read(before, 'domain_definition'))
+        document.append(reading.read(before, 'domain_definition'))
         return document
 
     def _snapshot(self, handle: SnapshotHandle) -> tuple[Domain, Element]:

@@ -13,7 +13,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid
 from vpmem_harness.libvirtd.hypervisor import node_devices
 from vpmem_harness.libvirtd.hypervisor.node_devices import NodeDevice
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
-from vpmem_harness.libvirtd.xml import etree
+from vpmem_harness.libvirtd.xml import reading
 
 _FROM = libvirt.VIR_FROM_NODEDEV
 _CREATED, _DELETED = libvirt.VIR_NODE_DEVICE_EVENT_CREATED, libvirt.VIR_NODE_DEVICE_EVENT_DELETED
@@ -163,7 +163,7 @@ class NodeProcedures(Procedures):
         return device
 
     def _read_mdev(self, xml: str) -> NodeDevice:
-        root = etree.parse(xml, root='device', document='node_device_definition', domain=_FROM)
+        root = reading.parse(xml, root='device', document='node_device_definition', domain=_FROM)
         capability = root.find('capability')
         if capability is None or capability.get('type') != 'mdev':
             raise LibvirtError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, 'Unsupported device type',

@@ -14,7 +14,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import SecretHandle
-from vpmem_harness.libvirtd.xml import etree
+from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, text_of
 
 _FROM = libvirt.VIR_FROM_SECRET
@@ -148,7 +148,7 @@ class SecretProcedures(Procedures):
     def secret_define_xml(self, xml: str, flags: int) -> Secret:
         """Define a secret, or redefine one."""
         check_flags('secretDefineXML', flags, libvirt.VIR_SECRET_DEFINE_VALIDATE, domain=_FROM)
-        root = etree.parse(xml, root='secret', document='definition_of_secret', domain=_FROM)
+        root = reading.parse(xml, root='secret', document='definition_of_secret', domain=_FROM)
         secrets = self.hypervisor.secrets
         secret = _read(root, self.hypervisor.randomness.uuid())
         old = secrets.get(secret.uuid)

@@ -8,12 +8,11 @@ src/conf/domain_postparse.c (virDomainDefAddConsoleCompat), src/qemu/qemu_domain
 from __future__ import annotations
 
 import re
-from copy import deepcopy
 
 import libvirt
 
 from vpmem_harness.libvirtd.errors import internal, unsupported
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, unset
 
 #: How many serial ports a PC has.
 ISA_PORTS = 4
@@ -132,7 +131,7 @@ def pair_console(devices: Element) -> None:
             raise unsupported('Only the first console can be a serial port', domain=_DOMAIN)
     if consoles and _target(consoles[0]).get('type') == 'serial':
         if not serials:
-            serial = deepcopy(consoles[0])
+            serial = copy(consoles[0])
             serial.tag = 'serial'
             drop(serial, 'target')
             add(serial, 'target', type='isa-serial', port=0)
@@ -151,7 +150,7 @@ def pair_console(devices: Element) -> None:
 
 
 def _console_of(serial: Element) -> Element:
-    console = deepcopy(serial)
+    console = copy(serial)
     console.tag = 'console'
     drop(console, 'target')
     add(console, 'target', type='serial', port=0)

@@ -180,10 +180,7 @@ def complete_video(definition: Definition) -> None:
         if model is not None and model.get('primary') == 'yes':
             devices.remove(video)
             first = devices.find('video')
-            if first is None:
-                devices.append(video)
-            else:
-                first.addprevious(video)
+            devices.insert(len(devices) if first is None else list(devices).index(first), video)
             break
     for number, video in enumerate(devices.findall('video')):
         model = video.find('model')

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid as uuids
-from copy import deepcopy
 
-from vpmem_harness.libvirtd.xml.etree import Element, first, text_of
+from vpmem_harness.libvirtd.xml.etree import Element, copy, text_of
 
 
 class Definition:
@@ -20,7 +19,7 @@ class Definition:
 
     def copy(self) -> Definition:
         """A definition of its own with the same content."""
-        return Definition(deepcopy(self.root))
+        return Definition(copy(self.root))
 
     @property
     def name(self) -> str:
@@ -147,7 +146,7 @@ class Definition:
         return int(text_of(self.root, path) or 0)
 
     def _found(self, path: str) -> Element:
-        found = first(self.root, path)
+        found = self.root.find(path)
         if found is None:
             raise KeyError(f'a complete definition has {path}')
         return found

@@ -22,6 +22,7 @@ from vpmem_harness.libvirtd.xml import (
     etree,
     interfaces,
     memory,
+    reading,
     validate,
 )
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -55,7 +56,7 @@ def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = F
     :param checked: it has to be a whole device; what is only to be detached need not be.
     :raises LibvirtError: no XML, no device, or none that libvirt reads.
     """
-    root = etree.read(text, 'device_definition', libvirt.VIR_FROM_DOMAIN)
+    root = reading.read(text, 'device_definition', libvirt.VIR_FROM_DOMAIN)
     layout = DEVICES.children.get(str(root.tag))
     if layout is None or root.tag == 'emulator':
         raise unsupported(f"unknown device type '{root.tag}'", domain=libvirt.VIR_FROM_DOMAIN)

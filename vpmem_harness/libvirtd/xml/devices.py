@@ -22,7 +22,7 @@ from vpmem_harness.libvirtd.xml import (
     numbers,
 )
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, replace, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
 
@@ -34,7 +34,7 @@ def read(source: Element) -> None:
     for device in list(devices):
         replaced = read_device(device)
         if replaced is not device:
-            devices.replace(device, replaced)
+            replace(devices, device, replaced)
     disks.sort(devices)
     controllers.sort(devices)
 

@@ -76,8 +76,9 @@ def _needs_index(bus: str | None) -> bool:
 def complete(disk: Element, definition: Definition) -> None:
     """Settle what a disk leaves open: its type, driver, bus and address."""
     source = disk.find('source')
-    for found in disk.iter('source', 'backingStore'):
-        unset(found, 'index')
+    for tag in ('source', 'backingStore'):
+        for found in disk.iter(tag):
+            unset(found, 'index')
     empty = source is None or not source.attrib
     if disk.get('type') is None or (empty and disk.get('type') in ('network', 'volume')):
         disk.set('type', 'file')

@@ -22,6 +22,7 @@ from vpmem_harness.libvirtd.xml import (
     general,
     memory,
     numbers,
+    reading,
     schema,
     validate,
 )
@@ -48,9 +49,9 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     :raises LibvirtError: what libvirt refuses, in its order: the document, identity, sizes,
         devices, then what they add up to.
     """
-    source = etree.parse(text, root='domain', document='domain_definition')
+    source = reading.parse(text, root='domain', document='domain_definition')
     if validate_schema:
-        schema.check(source, 'domain.rng')
+        schema.check(text, 'domain.rng')
     _check_identity(source)
     _check_platform(source)
     _check_memory(source)

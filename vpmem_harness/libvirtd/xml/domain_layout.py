@@ -222,20 +222,22 @@ domain type id
     policy
     dhCert
     session
+  qemu:capabilities [any]
+  qemu:commandline [any]
+  qemu:override [any]
+  qemu:deprecation [any]
 """
 
 
-def _with_namespace(layout: Layout) -> Layout:
-    for name in ('capabilities', 'commandline', 'override', 'deprecation'):
-        tag = f'{{{QEMU_NAMESPACE}}}{name}'
-        layout.children[tag] = Layout(tag, marks=frozenset({'any'}))
+def _with_chains(layout: Layout) -> Layout:
+    """A disk's backing chain is as long as it likes."""
     behind = layout.children['devices'].children['disk'].children['backingStore']
     behind.children['backingStore'] = behind
     return layout
 
 
 #: The layout of ``<domain>``.
-DOMAIN: Final[Layout] = _with_namespace(read(_DOMAIN, device_layout.FRAGMENTS))
+DOMAIN: Final[Layout] = _with_chains(read(_DOMAIN, device_layout.FRAGMENTS))
 
 def arrange(definition: Definition) -> Definition:
     """A copy of a definition with everything in its place."""
@@ -244,8 +246,10 @@ def arrange(definition: Definition) -> Definition:
 
 def apply(root: Element) -> Element:
     """A copy of a document with everything in its place, QEMU's namespace declared on top."""
-    used = any(str(child.tag).startswith(f'{{{QEMU_NAMESPACE}}}') for child in root)
-    return DOMAIN.apply(root, {'qemu': QEMU_NAMESPACE} if used else None)
+    canonical = DOMAIN.apply(root)
+    if any(child.tag.startswith('qemu:') for child in canonical):
+        canonical.set('xmlns:qemu', QEMU_NAMESPACE)
+    return canonical
 
 
 #: The layout of ``<devices>``.

@@ -23,15 +23,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
-from lxml import etree
-
 from vpmem_harness.libvirtd.xml import numbers
-from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.xml.etree import Element, copy
 
 _CONTINUED = re.compile(r'\s*\\\n\s*')
 
@@ -45,17 +42,9 @@ class Layout:
     marks: frozenset[str] = frozenset()
     children: dict[str, Layout] = field(default_factory=dict)
 
-    def apply(self, source: Element, nsmap: Mapping[str, str] | None = None) -> Element:
-        """A copy of ``source`` in canonical form; what the layout does not name is dropped.
-
-        :param nsmap: namespaces that the copy's root declares, whether ``source`` does or not.
-        """
-        target = deepcopy(source)
-        if nsmap and 'any' not in self.marks:
-            copy, target = target, etree.Element(self.tag, nsmap=dict(nsmap))
-            target.attrib.update(copy.attrib)
-            target.text = copy.text
-            target.extend(copy)
+    def apply(self, source: Element) -> Element:
+        """A copy of ``source`` in canonical form; what the layout does not name is dropped."""
+        target = copy(source)
         self._arrange(target)
         return target
 

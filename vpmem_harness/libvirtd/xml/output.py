@@ -118,7 +118,7 @@ def _keep_cpu(root: Element, origin: Definition | None) -> None:
     model = kept.find('model')
     if model is not None and kept.get('mode') == 'custom':
         model.set('fallback', 'forbid')
-    root.replace(cpu, kept)
+    etree.replace(root, cpu, kept)
 
 
 def _drop_defaults(definition: Definition) -> None:

@@ -9,7 +9,7 @@ import libvirt
 from lxml import etree
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.xml import reading
 
 #: Where distributions install the schemas.
 DIRECTORIES = (Path('/usr/share/libvirt/schemas'), Path('/usr/local/share/libvirt/schemas'))
@@ -25,13 +25,14 @@ def load(name: str) -> etree.RelaxNG | None:
     return None
 
 
-def check(document: Element, name: str) -> None:
+def check(text: str, name: str) -> None:
     """Refuse a document that does not fit a schema; anything fits one that is not installed.
 
+    :param text: the document, which is known to be well formed.
     :raises LibvirtError: VIR_ERR_XML_INVALID_SCHEMA, as libvirt reports it.
     """
     schema = load(name)
-    if schema is None or schema.validate(document):
+    if schema is None or schema.validate(reading.tree(text, name)):
         return
     errors = '\n'.join(entry.message for entry in schema.error_log)
     raise LibvirtError(libvirt.VIR_ERR_XML_INVALID_SCHEMA,

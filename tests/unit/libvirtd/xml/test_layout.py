@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import testtools
-from lxml import etree
 
-from vpmem_harness.libvirtd.xml import etree as xml
-from vpmem_harness.libvirtd.xml import layout
+from vpmem_harness.libvirtd.xml import etree, layout, reading
 
 DISK = """
 disk type device
@@ -28,8 +26,7 @@ class TestLayout(testtools.TestCase):
     def apply(self, text):
         """The canonical form of ``text``."""
         read = layout.read(DISK, {'info': INFO})
-        parser = etree.XMLParser(remove_blank_text=True)
-        return xml.serialize(read.apply(etree.fromstring(text, parser)))
+        return etree.serialize(read.apply(reading.read(text, 'test')))
 
     def test_order(self):
         """Elements and attributes come in the layout's order."""

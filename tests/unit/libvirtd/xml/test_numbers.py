@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import testtools
-from lxml import etree
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.xml import numbers
+from vpmem_harness.libvirtd.xml import numbers, reading
 
 
 class TestSizes(testtools.TestCase):
 
     def read(self, text, required=True):
         """The size in KiB of the element in ``text``."""
-        return numbers.kib(etree.fromstring(f'<x>{text}</x>'), './size', required=required)
+        return numbers.kib(reading.read(f'<x>{text}</x>', 'test'), './size', required=required)
 
     def assert_refused(self, message, text):
         """The size is refused with that message."""
