@@ -14,27 +14,43 @@ COUNT = pathlib.Path(__file__).parents[3] / 'tools' / 'count_tests.py'
 
 
 def stream(**statuses: str) -> bytes:
-    """A run of one test for each keyword, which ended as its value says."""
+    """A run of one test for each keyword, which ended as its value says, or was skipped for it."""
     output = io.BytesIO()
     result = subunit.StreamResultToBytes(output)
     for test, status in statuses.items():
         result.status(test_id=test, test_status='inprogress')
-        if status != 'inprogress':
+        if status.startswith('no '):
+            result.status(test_id=test, test_status='skip', file_name='reason', eof=True,
+                          file_bytes=status.encode(), mime_type='text/plain; charset="utf8"')
+        elif status != 'inprogress':
             result.status(test_id=test, test_status=status)
     return output.getvalue()
 
 
 class CountTestsTest(testtools.TestCase):
 
-    def count(self, **statuses: str) -> tuple[str, int]:
-        run = subprocess.run([sys.executable, COUNT], input=stream(**statuses),
+    def count(self, *streams: bytes, **statuses: str) -> tuple[str, int]:
+        run = subprocess.run([sys.executable, COUNT], input=b''.join(streams) or stream(**statuses),
                              stdout=subprocess.PIPE, check=False)
         return run.stdout.decode(), run.returncode
 
     def test_skipped_tests_are_no_passes(self):
         """Passed, failed and skipped tests are counted apart."""
-        self.assertEqual(('2 passed, 0 failed, 1 skipped\n', 0),
-                         self.count(a='success', b='skip', c='success'))
+        self.assertEqual(('skipped, 1: no tool\n2 passed, 0 failed, 1 skipped\n', 0),
+                         self.count(a='success', b='no tool', c='success'))
+
+    def test_reasons_are_told(self):
+        """Each reason to skip stands once, with the number of its tests."""
+        told, _status = self.count(a='no tool', b='no kernel', c='no tool', d='success')
+        self.assertEqual(['skipped, 1: no kernel', 'skipped, 2: no tool'],
+                         told.splitlines()[:2])
+
+    def test_runs_are_added(self):
+        """The tests of several runs are added, and one that ran in any of them is not skipped."""
+        self.assertEqual(
+            ('skipped, 1: no kernel\n3 passed, 0 failed, 1 skipped\n', 0),
+            self.count(stream(a='success', b='no tool', c='no kernel'),
+                       stream(a='success', b='success')))
 
     def test_failure_fails_the_run(self):
         """One failed test makes the exit status 1."""
