@@ -2,7 +2,8 @@
 
 The loop runs in one daemon thread while anybody uses it: ``with shared() as loop``, or ``acquire``
 and ``release``.  The first user starts the thread, the last one ends and joins it, and nothing is
-left behind: no thread, no descriptor.
+left behind: no thread, no descriptor.  (A second thread comes and goes with it where clients of
+this very process are served: see ``stall``.)
 
 Callbacks run in that thread, one after the other, and must not block: everybody waits meanwhile.
 What has to wait hands its work to another thread, or comes back with ``call_later``; a call of a
@@ -33,6 +34,7 @@ from typing import Final
 from oslo_log import log as logging
 
 from vpmem_harness.listener import Listener
+from vpmem_harness.stall import StallWatch
 
 LOG = logging.getLogger(__name__)
 
@@ -84,6 +86,8 @@ class EventLoop:
         self._pid = os.getpid()
         #: The loop's clock, ``time.monotonic``, as of its last look.
         self.now = time.monotonic()
+        #: Who wants to be called while the loop is held up.
+        self.stalls = StallWatch(self)
         _LOOPS.add(self)
 
     # The thread
@@ -103,6 +107,7 @@ class EventLoop:
         self._wake()
         if self._thread is not None:
             self._thread.join()
+        self.stalls.end()
         with self._wake_lock:
             self._awake = True      # for good: there is nobody to wake
             _LOOPS.discard(self)
@@ -112,6 +117,11 @@ class EventLoop:
     @property
     def in_thread(self) -> bool:
         return threading.current_thread() is self._thread
+
+    @property
+    def turn(self) -> float | None:
+        """What tells the present turn from any other; None while the loop sleeps."""
+        return self.now if self._awake else None
 
     def _run(self) -> None:
         handlers, poll, soon, timers = self._handlers, self._epoll.poll, self._soon, self._timers
@@ -237,6 +247,7 @@ class EventLoop:
         self._awake = True
         self._wake_lock = threading.Lock()
         self._thread = None
+        self.stalls = StallWatch(self)
         self._epoll.close()
         os.close(self._wake_fd)
         for sock in self._watched.values():

@@ -10,7 +10,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oslo_log import log as logging
 
@@ -89,7 +89,7 @@ class Listener:
             self._admit(client)
 
     def _admit(self, client: socket.socket) -> None:
-        if peer_uid(client) not in (0, os.getuid()):
+        if peer(client).uid not in (0, os.getuid()):
             LOG.warning('A client of %s is refused: it runs as another user', self.path)
             client.close()
             return
@@ -121,11 +121,18 @@ class Listener:
                 os.unlink(self.path)
 
 
-def peer_uid(sock: socket.socket) -> int:
-    """The user at the other end of a UNIX socket, as the kernel knows it."""
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    uid: int = _CREDENTIALS.unpack(credentials)[1]
-    return uid
+class Peer(NamedTuple):
+    """Who is at the other end of a UNIX socket."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+def peer(sock: socket.socket) -> Peer:
+    """Who has connected to a UNIX socket, as the kernel knows it."""
+    return Peer._make(_CREDENTIALS.unpack(
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)))
 
 
 def make_room() -> None:

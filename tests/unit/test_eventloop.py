@@ -13,7 +13,7 @@ import testtools
 
 from vpmem_harness import eventloop
 from vpmem_harness.exceptions import LimitError
-from vpmem_harness.listener import peer_uid
+from vpmem_harness.listener import Peer, peer
 
 _SECONDS = 10
 
@@ -100,7 +100,7 @@ class ListenTest(LoopTest):
     def test_a_client_of_another_user(self):
         """It is hung up on, with a line in the log, whatever the socket is for."""
         self.useFixture(fixtures.MonkeyPatch(
-            'vpmem_harness.listener.peer_uid', lambda sock: os.getuid() + 1))
+            'vpmem_harness.listener.peer', lambda sock: Peer(1, os.getuid() + 1, 1)))
         came = []
         listener = self.loop.listen(self.path, came.append)
         self.addCleanup(listener.close)
@@ -115,7 +115,7 @@ class ListenTest(LoopTest):
         """The kernel says who is at the other end."""
         one, other = socket.socketpair()
         with one, other:
-            self.assertEqual(os.getuid(), peer_uid(one))
+            self.assertEqual((os.getpid(), os.getuid(), os.getgid()), peer(one))
 
     def test_the_socket_is_private(self):
         """Nobody but the user may connect, whatever the umask."""

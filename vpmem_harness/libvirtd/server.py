@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import urllib.parse
 from typing import Final
@@ -10,8 +12,8 @@ from oslo_log import log as logging
 
 from vpmem_harness import eventloop, listener
 from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept
-from vpmem_harness.libvirtd.wire.frames import FrameError
-from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session
+from vpmem_harness.libvirtd.wire.frames import HEADER, FrameError
+from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session, asks_to_close
 
 LOG = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class Client:
         self._flushing = False
         self._closed = False
         self._loop.watch(sock, self._events, self._ready)
+        if listener.peer(sock).pid == os.getpid():
+            self._loop.stalls.add(self._let_go)
 
     def _ready(self, mask: int) -> None:
         try:
@@ -169,6 +173,17 @@ class Client:
             self._timer = self._loop.call_later(max(0.0, deadline - self._loop.now),
                                                 self._keep_alive)
 
+    def _let_go(self) -> None:
+        """Hangs up on a client that wants to be closed while the loop cannot answer.
+
+        It waits in a thread for which the loop may be waiting itself, and would not look at the
+        answer. In another thread than the loop's.
+        """
+        with contextlib.suppress(OSError):
+            start = self._socket.recv(HEADER.size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            if asks_to_close(start):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Cuts the client off, at once and without a word; in the loop's thread."""
         if self._closed:
@@ -176,6 +191,7 @@ class Client:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+        self._loop.stalls.discard(self._let_go)
         self._loop.forget(self._socket)
         self._socket.close()
         self._daemon.forget(self)

@@ -40,7 +40,8 @@ _AUTH_OTHERS: Final = frozenset(
 _AUTH: Final = _AUTH_OTHERS | {_AUTH_LIST}
 _SUPPORTS_FEATURE: Final = BY_NAME['connect_supports_feature']
 _OWN: Final = _AUTH | {_SUPPORTS_FEATURE}
-_BEFORE_OPEN: Final = frozenset((BY_NAME['connect_open'], BY_NAME['connect_close']))
+_CLOSE: Final = BY_NAME['connect_close']
+_BEFORE_OPEN: Final = frozenset((BY_NAME['connect_open'], _CLOSE))
 #: What libvirtd hands to a driver of its own and not to the hypervisor's.
 #: Source: get_conn_method in src/rpc/gendispatch.pl.
 _SECONDARY: Final = re.compile(
@@ -227,6 +228,14 @@ class Session:
                 version: int = table.VERSION) -> None:
         self._output.append(frames.frame(program, number, frames.REPLY, serial, frames.ERROR,
                                          frames.encode_error(error), version))
+
+
+def asks_to_close(start: bytes) -> bool:
+    """Whether a frame that begins so is a call of connect_close."""
+    if len(start) < frames.HEADER.size:
+        return False
+    _, program, _, number, kind, _, _ = frames.HEADER.unpack_from(start)
+    return bool(program == _CLOSE.program and number == _CLOSE.number and kind == frames.CALL)
 
 
 def _rpc(detail: str) -> LibvirtError:

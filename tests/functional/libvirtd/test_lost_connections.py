@@ -1,0 +1,86 @@
+"""A connection that nobody closes is closed by the garbage collector, wherever that runs."""
+
+from __future__ import annotations
+
+import gc
+import io
+import logging
+import threading
+import weakref
+
+import libvirt
+import testtools
+
+from vpmem_harness import stall
+from vpmem_harness.fixtures import HostFixture
+
+_SECONDS = 20
+
+
+class LostConnectionTest(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
+        self.loop = self.host.host.loop
+        # It collects when the test says so.
+        gc.disable()
+        self.addCleanup(gc.enable)
+        connection = libvirt.open(self.host.uri)
+        connection.cycle = [connection]
+        self.lost = weakref.ref(connection)
+
+    def collect(self, collect=gc.collect) -> None:
+        """Collects in a thread of its own, which must come to an end."""
+        thread = threading.Thread(target=collect, daemon=True)
+        thread.start()
+        thread.join(_SECONDS)
+        self.assertFalse(thread.is_alive(), 'the collector waits for the daemon for ever')
+        self.assertIsNone(self.lost())
+        self.assertEqual(self.host.name, self.host.connection.getHostname())
+
+    def collect_with(self, lock, need) -> None:
+        """Collects while holding a lock that the daemon's thread waits for."""
+        def collect() -> None:
+            entered = threading.Event()
+
+            def wait_for_the_lock() -> None:
+                entered.set()
+                need()
+
+            with lock:
+                self.loop.call_soon(wait_for_the_lock)
+                entered.wait(_SECONDS)
+                gc.collect()
+
+        self.collect(collect)
+
+    def test_anywhere(self) -> None:
+        """As a rule the daemon answers, and that is it."""
+        self.collect()
+
+    def test_in_the_thread_of_the_daemon(self) -> None:
+        """The daemon would wait for its own answer."""
+        self.collect(lambda: self.loop.run_and_wait(gc.collect))
+
+    def test_with_the_lock_of_persistent_memory(self) -> None:
+        """The daemon waits for the lock, its holder for the daemon."""
+        self.collect_with(self.host.pmem.lock, lambda: self.host.pmem.namespaces)
+
+    def test_with_the_lock_of_the_hypervisor(self) -> None:
+        """So it is with the hypervisor's."""
+        self.collect_with(self.host.hypervisor.lock, lambda: self.host.hypervisor.connect(False))
+
+    def test_with_the_lock_of_a_log_handler(self) -> None:
+        """And with any that is not even ours."""
+        handler = logging.StreamHandler(io.StringIO())
+        logger = logging.getLogger(self.id())
+        logger.addHandler(handler)
+        self.addCleanup(logger.removeHandler, handler)
+        self.collect_with(handler.lock, lambda: logger.warning('from the daemon'))
+
+    def test_a_client_that_wants_something_else(self) -> None:
+        """Who waits for an answer while the daemon is held up gets it in the end."""
+        connection = self.host.connection
+        self.loop.call_soon(lambda: threading.Event().wait(3 * stall.PERIOD))
+        self.assertEqual(self.host.name, connection.getHostname())
