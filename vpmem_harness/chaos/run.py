@@ -127,6 +127,14 @@ def kind(wrong: Sequence[str]) -> str:
     return ' '.join(word for word in words if word.isalpha())[:40]
 
 
+def ending(steps: Sequence[Step], window: int) -> list[Step]:
+    """The last ``window`` steps, and before them the boots of the servers that they ask."""
+    last = list(steps[-window:])
+    asked = {step.options.get('server') for step in last}
+    return [*(step for step in steps[:-window]
+              if step.verb == 'boot' and step.options['server'] in asked), *last]
+
+
 def shrink(result: Result, seconds: float = 60.0, *,
            progress: Callable[[int], object] = lambda left: None) -> Result:
     """Leave out of a failing run's script what it fails in the same way without.
@@ -145,6 +153,11 @@ def shrink(result: Result, seconds: float = 60.0, *,
                 best = found
                 progress(len(best.script.steps))
 
+    # What has gone wrong has mostly begun a little before.
+    window = CALM_EVERY
+    while window < len(result.script.steps) and best is result and time.monotonic() < deadline:
+        fails_with(ending(result.script.steps, window))
+        window *= 2
     servers = sorted({step.options.get('server', '') for step in best.script.steps} - {''})
     size = len(servers)
     while size and time.monotonic() < deadline:

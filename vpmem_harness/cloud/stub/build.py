@@ -15,7 +15,7 @@ from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub import placement_errors
 from vpmem_harness.cloud.stub.compute import ComputeBase, step
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance, Resource
+from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
 
 LOG = logging.getLogger(__name__)
 
@@ -161,3 +161,26 @@ class BuildOperations(ComputeBase):
             rest = [one for one in resources if one not in removed]
             if host is not None and (rest or host != instance.host):
                 self.services.compute(host).leave_behind(instance, rest)
+
+    def abandon_move(self, instance: Instance) -> None:
+        """Let a server go from where a move has left it that failed, and that it has survived.
+
+        Without that the next move, or whatever else takes it from its host, would forget what is
+        still held there.
+        """
+        move = instance.migration_context
+        if move is None:
+            return
+        source = self.services.compute(move.migration.source_compute)
+        # A revert that failed at its end has left the server with what it had before.
+        source.leave_behind(
+            instance, [one for one in move.old_resources if one not in instance.resources])
+        self.release_allocations(move.migration.uuid)
+        self.services.compute(self.require_destination(move.migration)).settle(instance, move)
+        source.cast(source.clean_up, instance)
+
+    @staticmethod
+    def require_destination(migration: Migration) -> str:
+        if migration.dest_compute is None:
+            raise errors.MigrationError(reason='Migration has no destination')
+        return migration.dest_compute

@@ -287,7 +287,7 @@ class ComputeBase:
                 self.driver.undefine(instance.uuid)
                 self.driver.remove_image(instance.uuid)
             self.driver.remove_aside_image(instance.uuid)
-            self.tracker.release(instance, resources)
+            self.tracker.release(instance, resources, side=None if still_here else '')
             self.services.database.set_left_behind(instance, self.host, None)
 
     # The host

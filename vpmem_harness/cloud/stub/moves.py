@@ -100,7 +100,8 @@ class MoveOperations(ResizeOperations, ShelveOperations):
     ) -> None:
         """On the destination: the guest is here."""
         move = instance.migration_context
-        assert move is not None  # noqa: S101 - as above
+        if self.superseded(instance, TaskState.MIGRATING) or move is None:
+            return
         self.settle(instance, move)
         self.save_migration(migration, status='completed')
         self.save(
@@ -167,6 +168,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         source = self.services.compute(migration.source_compute)
         try:
             self.save_migration(migration, dest_compute=self.host, status='pre-migrating')
+            self.abandon_move(instance)
             source.leave_behind(instance, instance.resources)
             self.save(
                 instance, (TaskState.REBUILDING,), host=self.host, resources=resources,

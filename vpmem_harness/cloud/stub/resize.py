@@ -66,20 +66,6 @@ class ResizeOperations(BuildOperations):
             self.tracker.release(instance, resources, side='new')
             raise
 
-    def abandon_move(self, instance: Instance) -> None:
-        """Let a server go from where a move has left it that failed, and that it has survived.
-
-        Without that the next move would forget what is still held there.
-        """
-        move = instance.migration_context
-        if move is None:
-            return
-        source = self.services.compute(move.migration.source_compute)
-        source.leave_behind(instance, move.old_resources)
-        self.release_allocations(move.migration.uuid)
-        self.services.compute(self.require_destination(move.migration)).settle(instance, move)
-        source.cast(source.clean_up, instance)
-
     @step('compute_resize_instance')
     def resize_instance(
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
@@ -230,7 +216,8 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the destination: remove the server, and tell the source to take it back."""
-        if self.superseded(instance, TaskState.RESIZE_REVERTING):
+        if self.superseded(instance, TaskState.RESIZE_REVERTING) or (
+                migration.status != 'reverting'):
             return
         move = instance.migration_context
         assert move is not None  # noqa: S101 - an unconfirmed server has one
@@ -243,9 +230,7 @@ class ResizeOperations(BuildOperations):
             self.save(
                 instance, (TaskState.RESIZE_REVERTING,), resources=(),
                 migration_context=dataclasses.replace(move, new_resources=()))
-        except errors.UnexpectedTaskStateError as error:
-            LOG.info('A revert was done over while it was finished elsewhere: %s', error)
-            return
+            self.save_migration(migration, status='reverted')
         except Exception:
             self.check_alive()
             self.save_migration(migration, status='error')
@@ -265,7 +250,6 @@ class ResizeOperations(BuildOperations):
         assert move is not None  # noqa: S101 - the destination has left it
         try:
             power_on = instance.old_vm_state != VMState.STOPPED
-            self.save_migration(migration, status='reverted')
             self.save(
                 instance, flavor=instance.old_flavor, host=self.host,
                 resources=move.old_resources, cell=move.old_cell)
@@ -281,9 +265,3 @@ class ResizeOperations(BuildOperations):
             self.check_alive()
             self.error_out(instance)
             raise
-
-    @staticmethod
-    def require_destination(migration: Migration) -> str:
-        if migration.dest_compute is None:
-            raise errors.MigrationError(reason='Migration has no destination')
-        return migration.dest_compute

@@ -46,6 +46,7 @@ class ShelveOperations(PowerOperations):
 
     def _offload(self, instance: Instance) -> None:
         resources = instance.resources
+        self.abandon_move(instance)
         self.unspawn(instance, resources)
         self.tracker.release(instance, resources)
         self.release_allocations(instance.uuid)

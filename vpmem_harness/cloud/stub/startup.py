@@ -42,7 +42,7 @@ class ComputeService(MoveOperations):
         self.destroy_evacuated_instances()
         for instance in self.services.database.instances():
             self._refresh(instance)
-            if instance.host == self.host:
+            if instance.host == self.host or self._comes_back(instance):
                 try:
                     self._init_instance(instance)
                 except errors.NovaException as error:
@@ -89,14 +89,20 @@ class ComputeService(MoveOperations):
             self._again(instance, 'pause', self.pause_instance)
         elif task == TaskState.UNPAUSING:
             self._again(instance, 'unpause', self.unpause_instance)
+        elif task == TaskState.MIGRATING and self._has_arrived(instance):
+            self._again(
+                instance, 'live-migration', self.post_live_migration_at_destination,
+                self.services.database.migration(instance.uuid, 'running'))
         elif task in (TaskState.RESIZE_PREP, TaskState.RESIZE_MIGRATING, TaskState.MIGRATING):
             self._give_up_move(instance)
         elif task in _FINISHING:
             self._give_up_finish(instance)
         elif task == TaskState.RESIZE_REVERTING:
-            self._again(
-                instance, 'revertResize', self.revert_resize,
-                self.services.database.migration(instance.uuid, 'reverting', 'reverted'))
+            migration = self.services.database.migration(instance.uuid, 'reverting', 'reverted')
+            if migration.status == 'reverting':
+                self._again(instance, 'revertResize', self.revert_resize, migration)
+            elif migration.source_compute == self.host:
+                self._again(instance, 'revertResize', self.finish_revert_resize, migration)
         elif task is not None and task != TaskState.UNSHELVING:
             self.save(instance, task_state=None)
 
@@ -105,6 +111,18 @@ class ComputeService(MoveOperations):
         request_id = f'req-{self.services.new_uuid()}'
         record = self.services.database.start_action(instance, action, request_id)
         self.cast(work, RequestContext(request_id, record), instance, *args)  # type: ignore[arg-type]
+
+    def _comes_back(self, instance: Instance) -> bool:
+        """Whether a server is on its way back here: its move is reverted, and left there."""
+        move = instance.migration_context
+        return (instance.task_state == TaskState.RESIZE_REVERTING and move is not None
+                and move.migration.source_compute == self.host
+                and move.migration.status == 'reverted')
+
+    def _has_arrived(self, instance: Instance) -> bool:
+        """Whether a guest that moved while it ran has come, and only its records have not."""
+        move = instance.migration_context
+        return move is not None and move.migration.dest_compute == self.host
 
     def _give_up_move(self, instance: Instance) -> None:
         """The server has not left: it stays, and what it was to get is freed."""

@@ -125,13 +125,19 @@ class ResourceTracker:
                  ', '.join(one.identifier for one in claimed) or 'no namespace')
         return tuple(claimed), cell
 
-    def release(self, instance: Instance, resources: Iterable[Resource], side: str = '') -> None:
-        """Give back what was claimed; what is not claimed for the instance stays."""
+    def release(
+        self, instance: Instance, resources: Iterable[Resource], side: str | None = '',
+    ) -> None:
+        """Give back what was claimed; what is not claimed for the instance stays.
+
+        :param side: as in :meth:`claim`; None when the instance keeps its room on its cell.
+        """
         with self._lock:
             for resource in resources:
                 if self._assigned.get(resource) == instance.uuid:
                     del self._assigned[resource]
-            self._uses.pop((instance.uuid, side), None)
+            if side is not None:
+                self._uses.pop((instance.uuid, side), None)
 
     def settle(self, instance: Instance) -> None:
         """The instance of a move is here for good: what it took as ``new`` is its own."""
