@@ -23,7 +23,7 @@ class Domain:
     """One guest: its configuration, and while it runs its live definition.
 
     ``config`` is None for a transient domain, ``live`` is None while it is off; one of them is
-    always there. ``origin`` is what the domain was started from. ``uuid`` is 16 bytes.
+    always there. ``asked_cpu`` is the CPU of what it was started from. ``uuid`` is 16 bytes.
     ``started`` is the time of the last start.
     """
 
@@ -31,7 +31,7 @@ class Domain:
     uuid: bytes
     config: Definition | None = None
     live: Definition | None = None
-    origin: Definition | None = None
+    asked_cpu: Element | None = None
     id: int = OFF
     state: int = libvirt.VIR_DOMAIN_SHUTOFF
     reason: int = libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN

@@ -26,7 +26,7 @@ class QueryProcedures(Procedures):
         return output.domain(definition, inactive=inactive,
                              secure=bool(flags & libvirt.VIR_DOMAIN_XML_SECURE),
                              migratable=bool(flags & libvirt.VIR_DOMAIN_XML_MIGRATABLE),
-                             origin=domain.origin)
+                             asked_cpu=domain.asked_cpu)
 
     @procedure
     def domain_get_state(self, handle: DomainHandle, flags: int) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from vpmem_harness.libvirtd.hypervisor.guest_memory import GuestMemory, PlugRefu
 from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
 from vpmem_harness.libvirtd.xml import aliases, memory, numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.xml.etree import Element, every, first, having, text_of
 
 PROGRAM = 'qemu-system-x86_64'
 PAGE = 4096
@@ -49,40 +49,39 @@ def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
     _check_nodes(definition, len(hardware.cells))
     _check_huge_pages(definition, hardware)
     check_paths(definition.memory_devices, backing)
+    space = GuestMemory(definition)
     try:
         for cell in definition.numa_cells:
             if cell.get('memory') == '0':
                 raise Refused("property 'size' of memory-backend-ram doesn't take value '0'")
         for device in definition.memory_devices:
             check_backend(device, backing)
-        _check_machine(definition)
+        _check_machine(definition, space.top)
     except Refused as refused:
         raise _exited(str(refused)) from None
-    space = GuestMemory(definition)
     for device in definition.memory_devices:
-        text = _command_line(device)
         try:
             if not definition.has_acpi:
                 raise PlugRefused('memory hotplug is not enabled: missing acpi device or acpi '
                                   'disabled')
             space.plug(device)
         except PlugRefused as refused:
-            message = f'-device {text}: {refused}'
+            message = f'-device {_command_line(device)}: {refused}'
             raise (_closed(message) if refused.late else _exited(message)) from None
     if any(device.get('model') == 'virtio-pmem' for device in definition.memory_devices):
         raise internal('virtio-pmem memory device info is not handled yet')
 
 
 def _check_huge_pages(definition: Definition, hardware: Hardware) -> None:
-    asked = [*definition.root.findall('memoryBacking/hugepages'),
-             *(page for page in definition.root.findall('devices/memory/source/pagesize')
+    asked = [*every(definition.root, 'memoryBacking/hugepages'),
+             *(page for page in every(definition.root, 'devices/memory/source/pagesize')
                if int(page.text or 0) > 4)]
     if asked and not any(count for cell in hardware.cells for _, count in cell.huge_pages):
         raise internal('hugetlbfs filesystem is not mounted or disabled by administrator config')
 
 
 def _check_nodes(definition: Definition, cells: int) -> None:
-    for mask in definition.root.findall('devices/memory/source/nodemask'):
+    for mask in every(definition.root, 'devices/memory/source/nodemask'):
         for node in sorted(numbers.bitmap(mask.text or '') or ()):
             if node >= cells:
                 raise unsupported(f'NUMA node {node} is unavailable',
@@ -140,7 +139,7 @@ def check_backend(device: Element, backing: Backing) -> None:
     path = memory.path(device)
     file = None if path is None else backing.stat(memory.real_path(path))
     size = memory.size(device) * 1024
-    align = int(device.findtext('source/alignsize') or 0) * 1024
+    align = int(text_of(device, 'source/alignsize') or 0) * 1024
     if file is None:
         return
     if 0 < file.size < size:
@@ -161,9 +160,8 @@ def check_backend(device: Element, backing: Backing) -> None:
                       f'{os.strerror(errno.ENXIO)}')
 
 
-def _check_machine(definition: Definition) -> None:
+def _check_machine(definition: Definition, top: int) -> None:
     limit = (1 << _physical_bits(definition)) - 1
-    top = GuestMemory(definition).top
     if not definition.max_memory:
         return
     ram, most = definition.memory_initial * 1024, definition.max_memory * 1024
@@ -179,10 +177,10 @@ def _check_machine(definition: Definition) -> None:
 
 def _physical_bits(definition: Definition) -> int:
     """How wide the guest's physical addresses are."""
-    bits = definition.root.find("cpu/maxphysaddr[@mode='emulate']")
-    if bits is not None and bits.get('bits'):
-        return int(bits.get('bits', '40'))
     cpu = definition.root.find('cpu')
+    for emulated in [] if cpu is None else having(cpu, 'maxphysaddr', mode='emulate')[:1]:
+        if emulated.get('bits'):
+            return int(emulated.get('bits', '40'))
     passed = cpu is not None and cpu.get('mode') in ('host-passthrough', 'maximum')
     return HOST_PHYSICAL_BITS if passed else 40
 
@@ -197,10 +195,10 @@ def _command_line(device: Element) -> str:
     if label:
         properties['label-size'] = label * 1024
     for name, path in (('block-size', 'target/block'), ('requested-size', 'target/requested')):
-        size = int(device.findtext(path) or 0)
+        size = int(text_of(device, path) or 0)
         if size:
             properties[name] = size * 1024
-    if device.find('target/readonly') is not None:
+    if first(device, 'target/readonly') is not None:
         properties['unarmed'] = True
     alias = aliases.name(device)
     properties['memdev'] = f'mem{alias}'

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from vpmem_harness.libvirtd.hypervisor.hardware import GIB
 from vpmem_harness.libvirtd.xml import aliases, memory
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.xml.etree import Element, text_of
 
 PAGE = 4096
 #: QEMU: the alignment of anonymous memory on x86.
@@ -131,7 +131,7 @@ def _above_4g(definition: Definition, ram: int) -> int:
 
 def _is_amd(definition: Definition) -> bool:
     """Whether the guest sees an AMD CPU: by its model, and ``qemu64`` where it is emulated."""
-    model = definition.root.findtext('cpu/model') or ''
+    model = text_of(definition.root, 'cpu/model') or ''
     if model in ('qemu64', 'qemu32'):
         return definition.virt_type == 'qemu'
     return model.startswith(('EPYC', 'Opteron', 'athlon', 'phenom'))
@@ -141,7 +141,7 @@ def _alignment(device: Element) -> int:
     """The alignment that a device's memory asks for, in bytes."""
     if memory.path(device) is None:
         return RAM_ALIGNMENT
-    return max(int(device.findtext('source/alignsize') or 0) * 1024, PAGE)
+    return max(int(text_of(device, 'source/alignsize') or 0) * 1024, PAGE)
 
 
 def _usable(device: Element) -> int:

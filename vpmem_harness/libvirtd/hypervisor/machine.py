@@ -10,6 +10,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor import emulator
 from vpmem_harness.libvirtd.hypervisor.domain import OFF, Domain
 from vpmem_harness.libvirtd.xml import memory, running
+from vpmem_harness.libvirtd.xml.etree import copy
 
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
@@ -52,7 +53,8 @@ class Machine:
             domain.reason = libvirt.VIR_DOMAIN_SHUTOFF_FAILED
             raise
         domain.live = definition
-        domain.origin = source or domain.next_definition().copy()
+        asked_cpu = (source or domain.next_definition()).root.find('cpu')
+        domain.asked_cpu = None if asked_cpu is None else copy(asked_cpu)
         domain.id = number
         domain.started = hypervisor.clock.now()
         domain.paused_at = None

@@ -155,9 +155,9 @@ class Migration:
             return self.later
 
     def _definition(self) -> Definition:
-        origin = self._domain.origin
-        text = self._request.xml or output.domain(self._domain.definition, migratable=True,
-                                                  secure=True, origin=origin)
+        text = self._request.xml or output.domain(
+            self._domain.definition, migratable=True, secure=True,
+            asked_cpu=self._domain.asked_cpu)
         definition = domain_xml.parse(text, self._target.xml_host)
         check_same_guest(definition, self._domain.definition)
         if self._request.name:

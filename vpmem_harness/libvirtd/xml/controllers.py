@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add
+from vpmem_harness.libvirtd.xml.etree import Element, add, every, having
 
 
 def number(definition: Definition) -> None:
@@ -43,7 +43,8 @@ def _join(controller: Element, before: Element | None, controllers: list[Element
 
 def find(definition: Definition, kind: str, index: int) -> Element | None:
     """The controller of that type and index, or None."""
-    return definition.devices.find(f"controller[@type='{kind}'][@index='{index}']")
+    found = having(definition.devices, 'controller', type=kind, index=str(index))
+    return found[0] if found else None
 
 
 def ensure(definition: Definition, kind: str, index: int, model: str | None = None) -> None:
@@ -64,7 +65,7 @@ def add_implicit(definition: Definition) -> None:
                     and address is not None and address.get('type') == 'drive':
                 ensure(definition, bus, int(address.get('controller', '0')))
     if any(target.get('type') == 'virtio'
-           for target in devices.findall('channel/target') + devices.findall('console/target')):
+           for target in every(devices, 'channel/target') + every(devices, 'console/target')):
         ensure(definition, 'virtio-serial', 0)
     if devices.find('smartcard') is not None:
         ensure(definition, 'ccid', 0)

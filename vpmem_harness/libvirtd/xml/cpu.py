@@ -13,7 +13,7 @@ from vpmem_harness.libvirtd.errors import (
 )
 from vpmem_harness.libvirtd.xml import memory, numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, text_of, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, first, text_of, unset
 
 MODES = ('custom', 'host-model', 'host-passthrough', 'maximum')
 
@@ -24,7 +24,7 @@ def check(source: Element) -> None:
     Source: libvirt 9.0.0, src/conf/numa_conf.c (virDomainNumaDefParseXML).
     """
     count = _vcpus(source)
-    numa = source.find('cpu/numa')
+    numa = first(source, 'cpu/numa')
     if numa is None:
         return
     cells = numa.findall('cell')
@@ -124,7 +124,7 @@ def _complete_custom(cpu: Element, check: str) -> None:
 
 def _complete_cells(definition: Definition) -> None:
     """Order the cells by id, and give the first one the vCPUs that none has."""
-    numa = definition.root.find('cpu/numa')
+    numa = first(definition.root, 'cpu/numa')
     if numa is None:
         return
     cells = sorted(numa.findall('cell'), key=lambda cell: int(cell.get('id', '0')))
@@ -138,5 +138,5 @@ def _complete_cells(definition: Definition) -> None:
     used = {cpu for cell in cells for cpu in numbers.bitmap(cell.get('cpus', '')) or ()}
     missing = set(range(definition.max_vcpus)) - used
     if missing and cells:
-        first = (numbers.bitmap(cells[0].get('cpus', '')) or set()) | missing
-        cells[0].set('cpus', numbers.format_bitmap(first))
+        taken = (numbers.bitmap(cells[0].get('cpus', '')) or set()) | missing
+        cells[0].set('cpus', numbers.format_bitmap(taken))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import bad_xml, unsupported
-from vpmem_harness.libvirtd.xml import numbers
+from vpmem_harness.libvirtd.xml import controllers, numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import add, drop, unset
+from vpmem_harness.libvirtd.xml.etree import add, drop, every, first, having, unset
 from vpmem_harness.libvirtd.xml.host import MACHINE_ALIASES
 
 #: A graphics card's memory in KiB by model, unless the client says otherwise.
@@ -26,17 +26,17 @@ _VIDEO_MEMORY = {
 def complete_os(definition: Definition) -> None:
     """Settle what boots: the canonical machine, and the hard disk unless a device says more."""
     root = definition.root
-    kind = root.find('os/type')
+    kind = first(root, 'os/type')
     os = root.find('os')
     if kind is None or os is None:
         return
     machine = kind.get('machine') or 'pc'
     kind.set('machine', MACHINE_ALIASES.get(machine, machine))
     ordered = any(device.find('boot') is not None for device in definition.devices)
-    if root.findall('os/boot') and ordered:
+    if every(root, 'os/boot') and ordered:
         raise unsupported('per-device boot elements cannot be used together with os/boot '
                           'elements', domain=libvirt.VIR_FROM_DOMAIN)
-    if not root.findall('os/boot') and not ordered:
+    if not every(root, 'os/boot') and not ordered:
         add(os, 'boot', dev='hd')
     menu = os.find('bootmenu')
     if menu is not None and menu.get('enable') == 'no':
@@ -48,14 +48,15 @@ def complete_os(definition: Definition) -> None:
     if not (vcpu.text or '').strip():
         vcpu.text = '1'
     if vcpu.get('placement') is None:
-        automatic = root.find('numatune/memory[@placement="auto"]') is not None
+        automatic = any(tune.get('placement') == 'auto'
+                        for tune in every(root, 'numatune/memory'))
         vcpu.set('placement', 'auto' if automatic and not vcpu.get('cpuset') else 'static')
     if vcpu.get('current') == vcpu.text:
         del vcpu.attrib['current']
 
 
 def _complete_firmware(definition: Definition) -> None:
-    loader, nvram = definition.root.find('os/loader'), definition.root.find('os/nvram')
+    loader, nvram = first(definition.root, 'os/loader'), first(definition.root, 'os/nvram')
     os = definition.root.find('os')
     if loader is None or os is None or not loader.text:
         return
@@ -75,18 +76,18 @@ def complete_memory_placement(definition: Definition) -> None:
     """Write sets of CPUs and nodes, and sizes of pages, as libvirt does."""
     root = definition.root
     for path, name in _SETS:
-        for found in root.findall(path):
+        for found in every(root, path):
             numbered = numbers.bitmap(found.get(name) or '')
             if numbered:
                 found.set(name, numbers.format_bitmap(numbered))
-    tune, vcpu = root.find('numatune/memory'), root.find('vcpu')
+    tune, vcpu = first(root, 'numatune/memory'), root.find('vcpu')
     if tune is not None and tune.get('nodeset') is None and vcpu is not None \
             and vcpu.get('placement') == 'auto':
         tune.set('placement', 'auto')
-    for page in root.findall('memoryBacking/hugepages/page'):
+    for page in every(root, 'memoryBacking/hugepages/page'):
         page.set('size', str(numbers.kib_attribute(page, 'size', 'unit')))
         page.set('unit', 'KiB')
-    tseg = root.find('features/smm/tseg')
+    tseg = first(root, 'features/smm/tseg')
     if tseg is not None and tseg.get('unit') is None:
         tseg.set('unit', 'MiB')
 
@@ -100,10 +101,10 @@ _SETS = (('vcpu', 'cpuset'), ('cputune/vcpupin', 'cpuset'), ('cputune/emulatorpi
 def complete_lifecycle(definition: Definition) -> None:
     """Settle the clock and what follows the end of a guest."""
     root = definition.root
-    hyperv = root.find('features/hyperv')
+    hyperv = first(root, 'features/hyperv')
     if hyperv is not None and hyperv.get('mode') is None:
         hyperv.set('mode', 'custom')
-    coreinfo = root.find('features/vmcoreinfo')
+    coreinfo = first(root, 'features/vmcoreinfo')
     if coreinfo is not None and coreinfo.get('state') is None:
         coreinfo.set('state', 'on')
     clock = root.find('clock')
@@ -126,12 +127,12 @@ def add_devices(definition: Definition) -> None:
     devices = definition.devices
     if definition.has_pci or definition.machine == 'isapc':
         for kind in ('mouse', 'keyboard'):
-            if devices.find(f"input[@type='{kind}'][@bus='ps2']") is None:
+            if not having(devices, 'input', type=kind, bus='ps2'):
                 add(devices, 'input', type=kind, bus='ps2')
-    if definition.has_pci and devices.find("controller[@type='usb'][@index='0']") is None:
+    if definition.has_pci and controllers.find(definition, 'usb', 0) is None:
         model = 'qemu-xhci' if definition.is_q35 else None
         add(devices, 'controller', type='usb', index=0, model=model)
-    if definition.is_q35 and devices.find("controller[@type='sata'][@index='0']") is None:
+    if definition.is_q35 and controllers.find(definition, 'sata', 0) is None:
         add(devices, 'controller', type='sata', index=0)
     if definition.has_pci:
         _add_root_bus(definition)
@@ -143,7 +144,7 @@ def add_devices(definition: Definition) -> None:
 
 def _add_root_bus(definition: Definition) -> None:
     model = 'pcie-root' if definition.is_q35 else 'pci-root'
-    bus = definition.devices.find("controller[@type='pci'][@index='0']")
+    bus = controllers.find(definition, 'pci', 0)
     if bus is None:
         add(definition.devices, 'controller', type='pci', index=0, model=model)
     elif bus.get('model') != model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid as uuids
 
-from vpmem_harness.libvirtd.xml.etree import Element, copy, text_of
+from vpmem_harness.libvirtd.xml.etree import Element, copy, every, first, text_of
 
 
 class Definition:
@@ -80,7 +80,7 @@ class Definition:
     @property
     def has_acpi(self) -> bool:
         """Whether the guest has ACPI, without which no memory can be plugged in."""
-        return self.root.find('features/acpi') is not None
+        return first(self.root, 'features/acpi') is not None
 
     @property
     def devices(self) -> Element:
@@ -90,12 +90,12 @@ class Definition:
     @property
     def memory_devices(self) -> list[Element]:
         """The memory devices, in order."""
-        return self.root.findall('devices/memory')
+        return every(self.root, 'devices/memory')
 
     @property
     def numa_cells(self) -> list[Element]:
         """The guest's NUMA cells."""
-        return self.root.findall('cpu/numa/cell')
+        return every(self.root, 'cpu/numa/cell')
 
     @property
     def memory_total(self) -> int:
@@ -146,7 +146,7 @@ class Definition:
         return int(text_of(self.root, path) or 0)
 
     def _found(self, path: str) -> Element:
-        found = self.root.find(path)
+        found = first(self.root, path)
         if found is None:
             raise KeyError(f'a complete definition has {path}')
         return found

@@ -244,8 +244,8 @@ def _same_host_device(device: Element, definition: Definition) -> Element | None
     return None
 
 
-def _content(element: Element) -> str:
-    return etree.serialize(etree.copy(element))
+def _content(source: Element) -> str:
+    return DEVICES.children['hostdev'].children['source'].serialize(source)
 
 
 def _one(text: str) -> Callable[[Definition, Element, bool], Element]:
@@ -269,7 +269,7 @@ def _bare(device: Element) -> str:
     if target is not None:
         etree.unset(target, 'state', 'port')
     etree.unset(plain, 'tty')
-    return etree.serialize(plain)
+    return DEVICES.children[device.tag].serialize(plain)
 
 
 _FINDERS: dict[str, Callable[[Definition, Element, bool], Element]] = {

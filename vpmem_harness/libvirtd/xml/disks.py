@@ -13,7 +13,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_attribute, bad_xml, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, having, unset
 
 BUSES = ('ide', 'fdc', 'scsi', 'virtio', 'xen', 'usb', 'uml', 'sata', 'sd')
 DEVICES = ('disk', 'cdrom', 'floppy', 'lun')
@@ -144,7 +144,7 @@ def _place(disk: Element, definition: Definition) -> None:
     name, bus = target(disk)
     number = index_of(name)
     wide = any(_wide(controller)
-               for controller in definition.devices.findall("controller[@type='scsi']"))
+               for controller in having(definition.devices, 'controller', type='scsi'))
     places = {
         'ide': (number // 4, number % 4 // 2, number % 2),
         'sata': (number // 6, 0, number % 6),

@@ -27,8 +27,8 @@ from vpmem_harness.libvirtd.xml import (
     validate,
 )
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.domain_layout import apply, arrange
-from vpmem_harness.libvirtd.xml.etree import Element, text_of
+from vpmem_harness.libvirtd.xml.domain_layout import DEVICES, DOMAIN
+from vpmem_harness.libvirtd.xml.etree import Element, first, text_of
 from vpmem_harness.libvirtd.xml.host import EMULATORS, XmlHost
 
 #: What libvirt can call a hypervisor. Source: libvirt 9.0.0, src/conf/domain_conf.c.
@@ -59,10 +59,11 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     cpu.check(source)
     etree.unset(source, 'id')
     devices.read(source)
-    definition = Definition(apply(source))
+    definition = Definition(DOMAIN.apply(source))
     _complete(definition, host)
     validate.definition(definition)
-    return arrange(definition)
+    DEVICES.sort(definition.devices)
+    return definition
 
 
 def _check_identity(source: Element) -> None:
@@ -89,7 +90,7 @@ def _check_platform(source: Element) -> None:
         raise bad_xml('an os <type> must be specified')
     if os_type not in OS_TYPES:
         raise unsupported(f"unknown OS type '{os_type}'", domain=libvirt.VIR_FROM_DOMAIN)
-    found = source.find('os/type')
+    found = first(source, 'os/type')
     arch = None if found is None else found.get('arch')
     if arch and arch not in ARCHITECTURES:
         raise unsupported(f'Unknown architecture {arch}', domain=libvirt.VIR_FROM_DOMAIN)
@@ -109,7 +110,7 @@ def _check_memory(source: Element) -> None:
             ('source', 'type', ('file', 'anonymous', 'memfd')),
             ('access', 'mode', memory.ACCESS_MODES),
             ('allocation', 'mode', ('immediate', 'ondemand'))):
-        found = source.find(f'memoryBacking/{path}')
+        found = first(source, f'memoryBacking/{path}')
         value = None if found is None else found.get(attribute)
         if value is not None and value not in allowed:
             raise unsupported(f"unknown memoryBacking/{path}/{attribute} '{value}'",
@@ -129,7 +130,7 @@ def _complete(definition: Definition, host: XmlHost) -> None:
     genid = root.find('genid')
     if genid is not None and not genid.text:
         genid.text = randomness.uuid()
-    os_type = root.find('os/type')
+    os_type = first(root, 'os/type')
     if os_type is not None and not os_type.get('arch'):
         os_type.set('arch', host.hardware.arch)
     if definition.arch not in EMULATORS:

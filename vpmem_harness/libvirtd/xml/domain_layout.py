@@ -9,14 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from vpmem_harness.libvirtd.xml import device_layout
-from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.layout import Layout, read
 
-QEMU_NAMESPACE: Final = 'http://libvirt.org/schemas/domain/qemu/1.0'
-
 _DOMAIN: Final = """
-domain type id
+domain type id xmlns:qemu
   name
   uuid
   genid
@@ -238,19 +234,6 @@ def _with_chains(layout: Layout) -> Layout:
 
 #: The layout of ``<domain>``.
 DOMAIN: Final[Layout] = _with_chains(read(_DOMAIN, device_layout.FRAGMENTS))
-
-def arrange(definition: Definition) -> Definition:
-    """A copy of a definition with everything in its place."""
-    return Definition(apply(definition.root))
-
-
-def apply(root: Element) -> Element:
-    """A copy of a document with everything in its place, QEMU's namespace declared on top."""
-    canonical = DOMAIN.apply(root)
-    if any(child.tag.startswith('qemu:') for child in canonical):
-        canonical.set('xmlns:qemu', QEMU_NAMESPACE)
-    return canonical
-
 
 #: The layout of ``<devices>``.
 DEVICES: Final[Layout] = DOMAIN.children['devices']

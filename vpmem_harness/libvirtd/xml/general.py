@@ -15,7 +15,7 @@ from vpmem_harness.libvirtd.errors import (
     unsupported,
 )
 from vpmem_harness.libvirtd.xml import numbers
-from vpmem_harness.libvirtd.xml.etree import Element, text_of
+from vpmem_harness.libvirtd.xml.etree import Element, every, text_of
 
 _DOMAIN = libvirt.VIR_FROM_DOMAIN
 _UINT_MAX = 2**32 - 1
@@ -46,7 +46,7 @@ def check(source: Element) -> None:
     offset = None if clock is None else clock.get('offset')
     if offset and offset not in _CLOCKS:
         raise unsupported(f"unknown clock offset '{offset}'", domain=_DOMAIN)
-    for graphics in source.findall('devices/graphics'):
+    for graphics in every(source, 'devices/graphics'):
         kind = graphics.get('type')
         if kind is not None and kind not in _GRAPHICS:
             raise bad_attribute('graphics', 'type', kind)

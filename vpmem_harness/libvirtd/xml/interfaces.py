@@ -10,7 +10,7 @@ import re
 
 from vpmem_harness.libvirtd.errors import bad_attribute, bad_xml
 from vpmem_harness.libvirtd.xml import device_address
-from vpmem_harness.libvirtd.xml.etree import Element, add, element, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, element, first, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
 TYPES = ('user', 'ethernet', 'vhostuser', 'server', 'client', 'mcast', 'network', 'bridge',
@@ -78,7 +78,7 @@ def complete(device: Element, host: XmlHost) -> None:
     if kind == 'hostdev':
         if device.get('managed') == 'no':
             unset(device, 'managed')
-        address = device.find('source/address')
+        address = first(device, 'source/address')
         if address is not None and address.get('type') == 'pci':
             for name, form in (('domain', '0x{:04x}'), ('bus', '0x{:02x}'),
                                ('slot', '0x{:02x}'), ('function', '0x{:x}')):

@@ -25,10 +25,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 
 from vpmem_harness.libvirtd.xml import numbers
-from vpmem_harness.libvirtd.xml.etree import Element, copy
+from vpmem_harness.libvirtd.xml.etree import Element, copy, escaped, write
 
 _CONTINUED = re.compile(r'\s*\\\n\s*')
 
@@ -39,58 +38,99 @@ class Layout:
 
     tag: str
     attributes: tuple[str, ...] = ()
-    marks: frozenset[str] = frozenset()
+    optional: bool = False
+    any: bool = False
+    kib: bool = False
     children: dict[str, Layout] = field(default_factory=dict)
 
     def apply(self, source: Element) -> Element:
         """A copy of ``source`` in canonical form; what the layout does not name is dropped."""
-        target = copy(source)
-        self._arrange(target)
+        if self.any:
+            return copy(source)
+        given = source.attrib
+        target = Element(self.tag, {name: given[name] for name in self.attributes
+                                    if name in given} if given else {})
+        if self.kib:
+            target.text = str(numbers.kib(source, '.'))
+            target.set('unit', 'KiB')
+            return target
+        if source.text:
+            target.text = self._text(source)
+        if len(source):
+            for _, _, layout, child in self._children(source):
+                made = layout.apply(child)
+                if not layout.optional or len(made) or made.attrib or made.text:
+                    target.append(made)
         return target
 
-    def _arrange(self, element: Element) -> None:
-        # Most of a document is in its place already, and to look costs less than to move.
-        if 'any' in self.marks:
-            return
-        size = numbers.kib(element, '.') if 'kib' in self.marks else None
-        if element.attrib:
-            self._arrange_attributes(element)
-        if size is not None:
-            element.set('unit', 'KiB')
-            element.text = str(size)
-            return
-        if len(element):
-            self._arrange_children(element)
-        if self.children and element.text and not element.text.strip():
-            element.text = None
+    def sort(self, element: Element) -> None:
+        """Put the children of ``element``, all of which the layout names, into its order."""
+        element[:] = [child for _, _, _, child in self._children(element)]
 
-    def _arrange_attributes(self, element: Element) -> None:
-        wanted = [name for name in self.attributes if name in element.attrib]
-        if wanted != element.keys():
-            values = [(name, element.get(name, '')) for name in wanted]
-            element.attrib.clear()
-            for name, value in values:
-                element.set(name, value)
+    def serialize(self, source: Element) -> str:
+        """The text of ``source`` in canonical form, as libvirt writes it."""
+        lines: list[str] = []
+        self._write(source, '', lines)
+        lines.append('')
+        return '\n'.join(lines)
 
-    def _arrange_children(self, element: Element) -> None:
-        places = []
-        for child in list(element):
-            layout = self.children.get(child.tag)
-            if layout is None:
-                element.remove(child)
-                continue
-            layout._arrange(child)
-            if 'optional' in layout.marks and not (len(child) or child.attrib or child.text):
-                element.remove(child)
-                continue
-            child.tail = None
-            places.append(self._order[child.tag])
-        if any(before > after for before, after in pairwise(places)):
-            element[:] = sorted(element, key=lambda child: self._order[child.tag])
+    def _write(self, source: Element, indent: str, lines: list[str]) -> None:
+        if self.any:
+            write(source, indent, lines)
+            return
+        head = empty = f'{indent}<{self.tag}'
+        given = source.attrib
+        if given:
+            for name in self.attributes:
+                if name in given:
+                    head += f" {name}='{escaped(given[name])}'"
+        if self.kib:
+            lines.append(f"{head} unit='KiB'>{numbers.kib(source, '.')}</{self.tag}>")
+            return
+        text = escaped(self._text(source)) if source.text else ''
+        if len(source):
+            begun = len(lines)
+            lines.append(f'{head}>{text}')
+            deeper = indent + '  '
+            for _, _, layout, child in self._children(source):
+                layout._write(child, deeper, lines)
+            if len(lines) > begun + 1:
+                lines.append(f'{indent}</{self.tag}>')
+                return
+            lines.pop()
+        if text:
+            lines.append(f'{head}>{text}</{self.tag}>')
+        elif not self.optional or head is not empty:
+            lines.append(head + '/>')
+
+    def _text(self, source: Element) -> str:
+        """Blanks between children are no text."""
+        text = source.text or ''
+        return '' if self.children and text.isspace() else text
+
+    def _children(self, source: Element) -> list[tuple[int, int, Layout, Element]]:
+        """The children that the layout names, in its order, each with its own layout.
+
+        In front of them stand what they are sorted by: the place in the layout, and that in the
+        document.
+        """
+        found: list[tuple[int, int, Layout, Element]] = []
+        last, ordered = 0, True
+        for child in source:
+            named = self._places.get(child.tag)
+            if named is not None:
+                place, layout = named
+                found.append((place, len(found), layout, child))
+                ordered = ordered and last <= place
+                last = place
+        if not ordered:         # most are, and to look costs less than to sort
+            found.sort()
+        return found
 
     @cached_property
-    def _order(self) -> dict[str, int]:
-        return {tag: number for number, tag in enumerate(self.children)}
+    def _places(self) -> dict[str, tuple[int, Layout]]:
+        return {tag: (place, layout)
+                for place, (tag, layout) in enumerate(self.children.items())}
 
 
 def read(text: str, fragments: Mapping[str, str] | None = None) -> Layout:
@@ -120,7 +160,7 @@ def _depth(line: str) -> int:
 
 def _read_one(lines: list[str], at: int) -> tuple[Layout, int]:
     words = lines[at].split()
-    marks = frozenset(word.strip('[]') for word in words if word.startswith('['))
+    marks = [word.strip('[]') for word in words if word.startswith('[')]
     names = [word for word in words if not word.startswith('[')]
     children: dict[str, Layout] = {}
     depth = _depth(lines[at])
@@ -128,4 +168,5 @@ def _read_one(lines: list[str], at: int) -> tuple[Layout, int]:
     while at < len(lines) and _depth(lines[at]) > depth:
         child, at = _read_one(lines, at)
         children[child.tag] = child
-    return Layout(names[0], tuple(names[1:]), marks, children), at
+    return Layout(names[0], tuple(names[1:]), 'optional' in marks, 'any' in marks,
+                  'kib' in marks, children), at

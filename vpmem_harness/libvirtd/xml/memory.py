@@ -20,7 +20,7 @@ from vpmem_harness.libvirtd.errors import (
 )
 from vpmem_harness.libvirtd.xml import device_address, numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element, text_of
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element, first, text_of
 
 MODELS = ('dimm', 'nvdimm', 'virtio-pmem', 'virtio-mem', 'sgx-epc')
 ACCESS_MODES = ('shared', 'private')
@@ -276,7 +276,7 @@ def align(definition: Definition) -> None:
 
 def set_size(device: Element, whole: int) -> None:
     """Set a memory device's size, in KiB."""
-    found = device.find('target/size')
+    found = first(device, 'target/size')
     if found is not None:
         found.text = str(whole)
 

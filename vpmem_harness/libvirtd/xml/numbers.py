@@ -7,7 +7,7 @@ import re
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.xml.etree import Element, first
 
 #: Bytes in a unit. Source: libvirt 9.0.0, src/util/virutil.c (virScaleInteger).
 _POWERS = {'k': 1, 'm': 2, 'g': 3, 't': 4, 'p': 5, 'e': 6}
@@ -48,11 +48,13 @@ def unit_bytes(unit: str) -> int | None:
 def kib(parent: Element, path: str, *, required: bool = False) -> int:
     """The size at ``path`` below ``parent`` in KiB, rounded up; 0 where there is none.
 
+    :param path: as libvirt names it in its errors.
     :raises LibvirtError: it is missing and required, or no number (VIR_ERR_XML_ERROR), has an
         unknown unit (VIR_ERR_INVALID_ARG), or is too large (VIR_ERR_OVERFLOW).
         Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainParseMemory).
     """
-    found = parent if path == '.' else parent.find(path)
+    found = parent if path == '.' else first(
+        parent, path.removeprefix('./').removesuffix('[1]'))
     text = None if found is None else found.text
     return _kib(text, '' if found is None else found.get('unit') or '', path, required=required)
 

@@ -9,41 +9,40 @@ from __future__ import annotations
 from vpmem_harness.libvirtd.xml import controllers, defaults, etree, graphics
 from vpmem_harness.libvirtd.xml.aliases import USER_PREFIX
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.domain_layout import arrange
-from vpmem_harness.libvirtd.xml.etree import Element, drop, unset
+from vpmem_harness.libvirtd.xml.domain_layout import DOMAIN
+from vpmem_harness.libvirtd.xml.etree import Element, drop, every, having, unset
 
 
 def domain(definition: Definition, *, inactive: bool = False, secure: bool = False,
-           migratable: bool = False, origin: Definition | None = None) -> str:
+           migratable: bool = False, asked_cpu: Element | None = None) -> str:
     """The XML of a definition.
 
     :param inactive: leave out what only a running domain has.
     :param secure: with passwords.
     :param migratable: leave out what an older libvirt would not understand.
-    :param origin: with ``migratable``, what the domain was started from: its CPU.
+    :param asked_cpu: with ``migratable``, the CPU of what the domain was started from.
     """
-    shown = arrange(definition)
+    shown = definition.copy()
     root = shown.root
     if not secure and not migratable:
-        for device in root.findall('devices/graphics'):
+        for device in every(root, 'devices/graphics'):
             unset(device, 'passwd', 'passwdValidTo')
     if inactive or migratable:
         stop(shown, migratable=migratable)
     else:
-        for listen in root.findall('devices/graphics/listen'):
+        for listen in every(root, 'devices/graphics/listen'):
             unset(listen, 'fromConfig')
     if migratable:
-        _keep_cpu(root, origin)
+        _keep_cpu(root, asked_cpu)
         _drop_defaults(shown)
-        root = arrange(shown).root
-    return etree.serialize(root)
+    return DOMAIN.serialize(root)
 
 
 def stop(definition: Definition, *, migratable: bool = False) -> None:
     """Take out of a live definition what only a running domain has."""
     root = definition.root
     unset(root, 'id')
-    for label in root.findall("seclabel[@type='dynamic']"):
+    for label in having(root, 'seclabel', type='dynamic'):
         drop(label, 'label')
         drop(label, 'imagelabel')
         if label.get('model') == 'dac' and not len(label):
@@ -104,9 +103,8 @@ _STOP = {'disk': _disk, 'interface': _interface, 'serial': _character, 'parallel
          'console': _character, 'channel': _character, 'memory': _memory}
 
 
-def _keep_cpu(root: Element, origin: Definition | None) -> None:
+def _keep_cpu(root: Element, asked: Element | None) -> None:
     """Show the CPU that was asked for in place of the one that the guest sees."""
-    asked = None if origin is None else origin.root.find('cpu')
     cpu = root.find('cpu')
     if asked is None or cpu is None or asked.get('mode') == 'host-model':
         return
@@ -125,14 +123,14 @@ def _drop_defaults(definition: Definition) -> None:
     """Leave out the devices that every libvirt adds by itself."""
     devices = definition.devices
     controllers.sort(devices)
-    usb = devices.findall("controller[@type='usb']")
+    usb = having(devices, 'controller', type='usb')
     if definition.is_i440fx and len(usb) == 1 and not usb[0].get('ports') \
             and (usb[0].get('index'), usb[0].get('model')) == ('0', 'piix3-uhci'):
         devices.remove(usb[0])
-    root_bus = devices.find("controller[@type='pci'][@index='0'][@model='pci-root']")
-    if root_bus is not None and root_bus.find('target') is None:
-        devices.remove(root_bus)
-    for device in devices.findall("input[@type='keyboard'][@bus='ps2']"):
+    for bus in having(devices, 'controller', type='pci', index='0', model='pci-root')[:1]:
+        if bus.find('target') is None:
+            devices.remove(bus)
+    for device in having(devices, 'input', type='keyboard', bus='ps2'):
         devices.remove(device)
     audio = devices.findall('audio')
     if len(audio) == 1 and not len(audio[0]) and dict(etree.attributes(audio[0])) == {

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal
-from vpmem_harness.libvirtd.xml import device_address
+from vpmem_harness.libvirtd.xml import controllers, device_address
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, having
 from vpmem_harness.libvirtd.xml.pci_devices import Slot, slot_of, wanting
 
 #: What a bus takes, and its first and last slot.
@@ -75,7 +75,7 @@ class Buses:
         self._definition = definition
         self._growing = growing
         models: dict[int, str] = {}
-        for controller in definition.devices.findall("controller[@type='pci']"):
+        for controller in having(definition.devices, 'controller', type='pci'):
             models[int(controller.get('index', '0'))] = controller.get('model', '')
         count = max(models, default=-1) + 1
         other = 'pcie-root-port' if definition.is_q35 else 'pci-bridge'
@@ -185,8 +185,7 @@ def assign(definition: Definition) -> None:
 
     :raises LibvirtError: a machine without PCI has such a device, or an address is taken.
     """
-    first = definition.devices.find("controller[@type='pci']")
-    if first is None:
+    if not having(definition.devices, 'controller', type='pci'):
         if wanting(definition):
             raise bad_xml('No PCI buses available')
         return
@@ -198,7 +197,7 @@ def assign(definition: Definition) -> None:
     _assign_all(definition, buses, [(device, slot) for device, slot in wanted if _wants(device)],
                 write=True)
     _mark_multifunction(definition)
-    for controller in definition.devices.findall("controller[@type='pci']"):
+    for controller in having(definition.devices, 'controller', type='pci'):
         _complete_bus(controller)
 
 
@@ -235,7 +234,7 @@ def _grow_buses(definition: Definition, wanted: list[tuple[Element, Slot]]) -> b
     grown = False
     number = 1
     while number < len(buses.buses):
-        if definition.devices.find(f"controller[@type='pci'][@index='{number}']") is None:
+        if controllers.find(definition, 'pci', number) is None:
             model = buses.buses[number].model
             grown = True
             controller = add(definition.devices, 'controller', type='pci', index=number,
@@ -250,7 +249,7 @@ def _grow_buses(definition: Definition, wanted: list[tuple[Element, Slot]]) -> b
 def _assign_all(definition: Definition, buses: Buses, wanted: list[tuple[Element, Slot]], *,
                 write: bool) -> None:
     usb2: dict[str, tuple[int, int]] = {}
-    for controller in definition.devices.findall("controller[@type='usb']"):
+    for controller in having(definition.devices, 'controller', type='usb'):
         address = controller.find('address')
         if (controller.get('model') or '').startswith('ich9-') and address is not None \
                 and address.get('slot'):
@@ -291,17 +290,17 @@ def chipset_places(definition: Definition) -> list[tuple[Element, Address]]:
         if device is not None and _wants(device):
             places.append((device, address))
     if definition.is_q35:
-        place(devices.find("controller[@type='sata'][@index='0']"), (0, 0x1f, 2))
-        bridge = devices.find("controller[@type='pci'][@model='dmi-to-pci-bridge']")
-        place(bridge, (0, 0x1e, 0))
-        for sound in devices.findall("sound[@model='ich9']")[:1]:
+        place(controllers.find(definition, 'sata', 0), (0, 0x1f, 2))
+        for bridge in having(devices, 'controller', type='pci', model='dmi-to-pci-bridge')[:1]:
+            place(bridge, (0, 0x1e, 0))
+        for sound in having(devices, 'sound', model='ich9')[:1]:
             place(sound, (0, 0x1b, 0))
-        usb2 = devices.findall("controller[@type='usb'][@model='ich9-uhci1']")
+        usb2 = having(devices, 'controller', type='usb', model='ich9-uhci1')
         for companion, number in zip(usb2, (0x1d, 0x1a), strict=False):
             place(companion, (0, number, 0))
     else:
-        place(devices.find("controller[@type='ide'][@index='0']"), (0, 1, 1))
-        usb = devices.find("controller[@type='usb'][@index='0']")
+        place(controllers.find(definition, 'ide', 0), (0, 1, 1))
+        usb = controllers.find(definition, 'usb', 0)
         if usb is not None and usb.get('model') in (None, 'piix3-uhci'):
             place(usb, (0, 1, 2))
     video = devices.find('video')

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.xml.etree import Element, having
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ _ORDER = ('filesystem', 'interface', 'sound', 'controller', 'disk', 'hostdev', '
 def wanting(definition: Definition) -> list[tuple[Element, Slot]]:
     """The devices without an address that need one, in the order in which they are served."""
     devices, express = definition.devices, _express(definition)
-    found = [(device, slot) for device in devices.findall("controller[@type='pci']")
+    found = [(device, slot) for device in having(devices, 'controller', type='pci')
              if (slot := _wanted(device, definition, express)) is not None]
     for tag in _ORDER:
         for device in devices.findall(tag):
@@ -160,7 +160,7 @@ def wanting(definition: Definition) -> list[tuple[Element, Slot]]:
                 found.append((device, slot))
         if tag == 'disk':
             found += [(device, slot)
-                      for device in devices.findall("interface[@type='hostdev']")
+                      for device in having(devices, 'interface', type='hostdev')
                       if (slot := _wanted(device, definition, express)) is not None]
     return found
 

@@ -33,7 +33,11 @@ def read(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> Ele
     :param domain: the part of libvirt that reports that the text is not well formed.
     :raises LibvirtError: VIR_ERR_XML_DETAIL with the place and the cause.
     """
-    return _taken_over(tree(text, document, domain))
+    root = _taken_over(tree(text, document, domain))
+    for uri, prefix in PREFIXES.items():
+        if any(child.tag.startswith(f'{prefix}:') for child in root):
+            root.set(f'xmlns:{prefix}', uri)
+    return root
 
 
 def parse(text: str, *, root: str, document: str,
@@ -87,16 +91,17 @@ def _taken_over(source: Any) -> Element:
     tag = source.tag
     if tag == 'metadata':
         return metadata(source)
-    if tag[0] == '{':
-        uri, _, name = tag[1:].partition('}')
-        if uri in PREFIXES:
-            tag = f'{PREFIXES[uri]}:{name}'
-    element = Element(tag, dict(source.items()))
+    element = Element(_name(tag) if tag[0] == '{' else tag, dict(source.items()))
     element.text = source.text
     for child in source:
         if isinstance(child.tag, str):          # no reference to an entity
             element.append(_taken_over(child))
     return element
+
+
+def _name(tag: str) -> str:
+    uri, _, name = tag[1:].partition('}')
+    return f'{PREFIXES[uri]}:{name}' if uri in PREFIXES else tag
 
 
 def metadata(source: etree._Element) -> Element:

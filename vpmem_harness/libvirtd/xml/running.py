@@ -9,7 +9,7 @@ from __future__ import annotations
 from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml import aliases, graphics, memory
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, every, having, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
 #: The user and group that Debian's QEMU runs as.
@@ -43,8 +43,9 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
 
 def complete(definition: Definition) -> None:
     """Note how much memory QEMU tells the guest of: NVDIMMs are none."""
-    for target in definition.root.findall("devices/memory[@model='virtio-mem']/target"):
-        add(target, 'current', 0, unit='KiB')
+    for device in having(definition.devices, 'memory', model='virtio-mem'):
+        for target in device.findall('target'):
+            add(target, 'current', 0, unit='KiB')
     definition.current_memory = definition.memory_initial + sum(
         memory.size(device) for device in definition.memory_devices
         if device.get('model') == 'dimm')
@@ -55,9 +56,9 @@ def release(definition: Definition, host: XmlHost) -> None:
     for device in definition.devices.findall('graphics'):
         for name in ('port', 'tlsPort', 'websocket'):
             host.ports_in_use.discard(int(device.get(name, '-1')))
-    for device in definition.devices.findall('interface/target'):
+    for device in every(definition.devices, 'interface/target'):
         host.taps_in_use.discard(device.get('dev', ''))
-    for source in definition.devices.findall('serial/source'):
+    for source in every(definition.devices, 'serial/source'):
         host.terminals_in_use.discard(source.get('path', ''))
 
 

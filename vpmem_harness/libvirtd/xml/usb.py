@@ -6,7 +6,7 @@ Source: libvirt 9.0.0, src/conf/domain_addr.c (virDomainUSBAddressAssign).
 from __future__ import annotations
 
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, having
 
 #: How many ports a controller has by its model, unless it says otherwise.
 _PORTS = {'piix3-uhci': 2, 'piix4-uhci': 2, 'vt82c686b-uhci': 2, 'pci-ohci': 3, 'ehci': 6,
@@ -55,7 +55,7 @@ def _behind_hub(hubs: list[Element], taken: set[tuple[str, str]]) -> tuple[str, 
 
 def _ports(definition: Definition) -> dict[str, int]:
     ports: dict[str, int] = {}
-    for controller in definition.devices.findall("controller[@type='usb']"):
+    for controller in having(definition.devices, 'controller', type='usb'):
         model = controller.get('model', '')
         if model.startswith('ich9-uhci') or model == 'none':
             continue
@@ -66,14 +66,14 @@ def _ports(definition: Definition) -> dict[str, int]:
 
 def _devices(devices: Element) -> list[Element]:
     """USB devices, hubs first, as libvirt serves them."""
-    found = devices.findall("hub[@type='usb']")
+    found = having(devices, 'hub', type='usb')
     found += [disk for disk in devices.findall('disk')
               if (target := disk.find('target')) is not None and target.get('bus') == 'usb']
-    found += [device for device in devices.findall('hostdev') if device.get('type') == 'usb']
-    found += [device for device in devices.findall('sound') if device.get('model') == 'usb']
-    found += [device for device in devices.findall('input') if device.get('bus') == 'usb']
-    found += devices.findall("controller[@type='ccid']")
-    found += [device for device in devices.findall('redirdev') if device.get('bus') == 'usb']
+    found += having(devices, 'hostdev', type='usb')
+    found += having(devices, 'sound', model='usb')
+    found += having(devices, 'input', bus='usb')
+    found += having(devices, 'controller', type='ccid')
+    found += having(devices, 'redirdev', bus='usb')
     return found
 
 

@@ -13,7 +13,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import bad_xml, unsupported
 from vpmem_harness.libvirtd.xml import aliases, disks, memory_checks
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.xml.etree import Element, every, first, having
 from vpmem_harness.libvirtd.xml.machines import MACHINES
 
 
@@ -22,7 +22,7 @@ def definition(definition: Definition) -> None:
     _driver(definition)
     for each in definition.devices:
         device(each, definition)
-    for number, model in enumerate(definition.devices.findall('video/model')):
+    for number, model in enumerate(every(definition.devices, 'video/model')):
         if number and model.get('primary') != 'yes' and model.get('type') not in (
                 'qxl', 'virtio'):
             raise unsupported(f"video type '{model.get('type')}' is only valid as primary video "
@@ -52,7 +52,7 @@ def _driver(definition: Definition) -> None:
     if definition.machine not in MACHINES:
         raise unsupported(f"Emulator '{emulator}' does not support machine type "
                           f"'{definition.machine}'")
-    if root.find('memtune/min_guarantee') is not None:
+    if first(root, 'memtune/min_guarantee') is not None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
     lifecycle({event: root.findtext(f'on_{event}')
                for event in ('poweroff', 'reboot', 'crash')})
@@ -60,7 +60,7 @@ def _driver(definition: Definition) -> None:
     _vcpus(definition)
     _memory_backing(definition)
     panics = [panic.get('model', '') for panic in definition.devices.findall('panic')]
-    if root.find('launchSecurity[@type="sev"]') is not None:
+    if having(root, 'launchSecurity', type='sev'):
         raise unsupported('SEV launch security is not supported with this QEMU binary')
     for model in panics:
         if panics.count(model) > 1:
@@ -83,7 +83,7 @@ def _vcpus(definition: Definition) -> None:
     limit = MACHINES[definition.machine]
     if definition.max_vcpus > limit:
         raise unsupported(f'Maximum CPUs greater than specified machine type limit {limit}')
-    topology = definition.root.find('cpu/topology')
+    topology = first(definition.root, 'cpu/topology')
     if topology is None:
         return
     count = 1

@@ -6,9 +6,9 @@ Source: libvirt 9.0.0, src/conf/domain_addr.c (virDomainVirtioSerialAddrAutoAssi
 from __future__ import annotations
 
 from vpmem_harness.libvirtd.errors import bad_xml
-from vpmem_harness.libvirtd.xml import device_address
+from vpmem_harness.libvirtd.xml import controllers, device_address
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, having
 
 #: A controller's ports, unless it says otherwise.
 PORTS = 31
@@ -37,12 +37,12 @@ def assign(definition: Definition) -> None:
 
 def _check_others(definition: Definition) -> None:
     for device in definition.memory_devices:
-        place = _place(device.find('address[@type="virtio-serial"]'))
+        found = having(device, 'address', type='virtio-serial')
+        place = _place(found[0]) if found else None
         if place is None:
             continue
         number, port = place
-        controller = definition.devices.find(
-            f"controller[@type='virtio-serial'][@index='{number}']")
+        controller = controllers.find(definition, 'virtio-serial', number)
         if controller is None:
             raise bad_xml(f'virtio serial controller {number} is missing')
         if port >= int(controller.get('ports', PORTS)):
@@ -64,8 +64,7 @@ def _free(definition: Definition, taken: set[tuple[int, int] | None],
           first: int) -> tuple[int, int]:
     number = 0
     while True:
-        controller = definition.devices.find(
-            f"controller[@type='virtio-serial'][@index='{number}']")
+        controller = controllers.find(definition, 'virtio-serial', number)
         if controller is None:
             add(definition.devices, 'controller', type='virtio-serial', index=number)
             ports = PORTS
