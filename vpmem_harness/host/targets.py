@@ -74,7 +74,7 @@ def _named(call: Call) -> set[str]:
 def _described(xml: str) -> set[str]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        root = etree.fromstring(xml.encode(), parser)
+        root = etree.fromstring(xml.encode('utf-8', 'surrogateescape'), parser)
     except etree.XMLSyntaxError:
         return set()
     return {text.strip() for name in ('name', 'uuid') if (text := root.findtext(name))}

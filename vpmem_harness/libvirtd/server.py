@@ -98,17 +98,17 @@ class Client:
         if self._closed:
             return
         session = self._session
+        executed = 0
         while (call := session.next_call()) is not None:
             self._dispatcher.execute(call, self._daemon.intercept)
             if self._closed:
                 return
-            if not session.waiting:
+            executed += 1
+            if not session.waiting or executed == CALLS_MAX:
                 break
-            if session.unsent >= CALLS_MAX:
-                self._write()
-                if self._backlog:
-                    return      # the client has to take these first
         self._write()
+        if session.ready and not self._backlog:
+            self._flush()       # once the others have had their turn
         if self._timer is None and session.keepalive.started:
             self._keep_alive()
 
@@ -143,7 +143,9 @@ class Client:
             self.close()
             return
         else:
-            events = eventloop.READABLE if self._session.running < CALLS_MAX else 0
+            # Nothing new either while there is enough to do.
+            busy = self._session.waiting or self._session.running >= CALLS_MAX
+            events = 0 if busy else eventloop.READABLE
         if events != self._events:
             self._events = events
             self._loop.modify(self._socket, events)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 from collections.abc import Callable
 
 from vpmem_harness.pmem import sizes
@@ -133,7 +134,7 @@ class Provisioner:
             raise Refused(errno.EINVAL)
         uuid = request.uuid or self.memory.randomness.uuid()
         name = request.name if request.name is not None else device.name if device else ''
-        if len(name.encode()) >= _NAME_LIMIT:
+        if len(os.fsencode(name)) >= _NAME_LIMIT:
             transcript.failed(COMMAND, 'validate_namespace_options: alt name overflow')
             raise Refused(errno.EINVAL)
         mode = mode_of(request.mode) or (device.mode if device else 'fsdax')

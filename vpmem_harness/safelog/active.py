@@ -114,10 +114,13 @@ def activated(*, unsafe: bool | None = None) -> Iterator[Redactor]:
 def _format(handler: logging.Handler, record: logging.LogRecord) -> str:
     formatted: Any = _plain_format(handler, record)
     if isinstance(formatted, str):
-        return current().redact(formatted)
+        redacted = current().redact(formatted)
+        # What a client sends need not be UTF-8; a handler that writes it is not to fail for that.
+        return (redacted if redacted.isascii()
+                else redacted.encode('utf-8', 'backslashreplace').decode())
     # oslo.log's format for Fluentd is a dictionary.
-    redacted: str = json.loads(current().redact(json.dumps(formatted, default=str)))
-    return redacted
+    record_as_dict: str = json.loads(current().redact(json.dumps(formatted, default=str)))
+    return record_as_dict
 
 
 def _handle_error(handler: logging.Handler, record: logging.LogRecord) -> None:

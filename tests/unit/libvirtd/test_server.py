@@ -19,7 +19,7 @@ from vpmem_harness import eventloop, exceptions, listener
 from vpmem_harness.libvirtd import server
 from vpmem_harness.libvirtd.dispatch import DropConnection
 from vpmem_harness.libvirtd.values import DomainHandle
-from vpmem_harness.libvirtd.wire import frames
+from vpmem_harness.libvirtd.wire import frames, table
 
 _SECONDS = 20
 _DOMAIN = DomainHandle('domain-1', bytes(15) + b'\1', 1)
@@ -220,6 +220,24 @@ class ManyTest(ServerTest):
             self.assertEqual((fake.HOSTNAME,), worker.ask('connect_get_hostname').results)
         self.assertIn('is cut off: a frame of', self.log.output)
         self.assertNotIn('Traceback', self.log.output)
+
+    def test_one_that_has_much_to_ask(self):
+        """Others have their turn before all that one client has sent is answered."""
+        greedy, modest = self.opened(), self.opened()
+        for noise in (client.call('connect_get_type'),
+                      frames.frame(table.REMOTE_PROGRAM, 9999, frames.CALL, 1, frames.OK)):
+            asked = []
+            self.daemon.intercept = lambda call, execute, asked=asked: (
+                asked.append(call.procedure.name), execute())[1]
+            held = threading.Event()
+            self.daemon.loop.call_soon(lambda held=held: held.wait(_SECONDS))
+            greedy.send(noise * 100)
+            modest.send(client.call('connect_get_hostname'))
+            held.set()
+            modest.answer()
+            self.assertLess(asked.index('connect_get_hostname'), 50)
+            for _ in range(100):
+                greedy.answer()
 
     def test_a_frame_in_small_pieces(self):
         """A call may arrive byte by byte."""

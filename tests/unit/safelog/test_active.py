@@ -67,6 +67,18 @@ class ActiveTest(LoggingTest):
         self.assertNotIn(self.canary, self.written)
         self.assertNotIn(self.uuid, self.written)
 
+    def test_text_that_is_no_utf_8(self):
+        """What a client has sent is written to a file, whatever it was, and masked all the same."""
+        self.activate()
+        path = self.useFixture(fixtures.TempDir()).join('log')
+        handler = logging.FileHandler(path, encoding='utf-8')
+        self.addCleanup(handler.close)
+        self.logger.addHandler(handler)
+        self.addCleanup(self.logger.removeHandler, handler)
+        self.logger.info('name \udcff\xe9, password=%s', self.canary)
+        with open(path, encoding='utf-8') as stream:
+            self.assertEqual('name \\udcff\xe9, password=***\n', stream.read())
+
     def test_handler_that_was_there_before_and_one_that_comes_later(self):
         """Both are safe: no handler has to know."""
         self.activate()

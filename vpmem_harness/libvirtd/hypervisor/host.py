@@ -5,7 +5,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused, unsupported
-from vpmem_harness.libvirtd.hypervisor import capabilities, cpu_comparison, domain_capabilities
+from vpmem_harness.libvirtd.hypervisor import cpu_comparison, domain_capabilities
 from vpmem_harness.libvirtd.hypervisor.cpu_models import MODELS
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.xml.domain import ARCHITECTURES
@@ -79,7 +79,7 @@ class HostProcedures(Procedures):
     @procedure
     def connect_get_capabilities(self) -> str:
         """The host's capabilities as XML."""
-        return capabilities.host(self.hypervisor)
+        return self.hypervisor.capabilities
 
     @procedure
     def connect_get_domain_capabilities(self, emulator: str | None, arch: str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 import uuid as uuids
@@ -12,6 +13,7 @@ import libvirt
 
 from vpmem_harness.clock import Clock, SystemClock
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
+from vpmem_harness.libvirtd.hypervisor import capabilities
 from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
@@ -104,6 +106,11 @@ class Hypervisor:
         self.pools = (_default_pool(self.randomness.derive('pool')),)
         self.machine = Machine(self)
         self.jobs = Jobs(self)
+
+    @functools.cached_property
+    def capabilities(self) -> str:
+        """The host's capabilities as XML: the hardware stays as it is."""
+        return capabilities.host(self)
 
     def connect(self, readonly: bool = False) -> Connection:
         """A new client's connection."""

@@ -27,6 +27,9 @@ from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, Procedure
 #: src/remote/remote_daemon_config.c.
 CALLS_MAX: Final = 5
 
+#: How many frames of one client are looked at before others have their turn.
+FRAMES_AT_ONCE: Final = 16
+
 #: VIR_DRV_FEATURE_PROGRAM_KEEPALIVE: asking for it starts the daemon's keepalive.
 #: Source: src/libvirt_internal.h, which libvirt-python does not export.
 FEATURE_KEEPALIVE: Final = 10
@@ -105,14 +108,19 @@ class Session:
         return self._splitter.within
 
     @property
-    def unsent(self) -> int:
-        """How many frames wait to be written."""
-        return len(self._output)
+    def ready(self) -> bool:
+        """Whether there is a frame to look at, and nothing to wait for before."""
+        return bool(self.waiting) and self.running < CALLS_MAX and not self.closing
 
     def next_call(self) -> Call | None:
-        """Returns the next call to execute, or None while there is none."""
+        """Returns the next call to execute, or None where there is none among the next frames.
+
+        Of many frames that are no calls only some are looked at: see ``ready`` for the rest.
+        """
         waiting = self.waiting
-        while waiting and self.running < CALLS_MAX and not self.closing:
+        for _ in range(FRAMES_AT_ONCE):
+            if not waiting or self.running >= CALLS_MAX or self.closing:
+                break
             call = self._route(waiting.popleft())
             if call is not None:
                 self.running += 1

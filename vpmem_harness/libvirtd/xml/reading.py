@@ -62,7 +62,7 @@ def tree(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> etr
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True,
                              remove_pis=True, remove_blank_text=True, load_dtd=False)
     try:
-        return etree.fromstring(text.encode(), parser)
+        return etree.fromstring(text.encode('utf-8', 'surrogateescape'), parser)
     except etree.XMLSyntaxError:
         raise _syntax_error(text, document, parser.error_log, domain) from None
 

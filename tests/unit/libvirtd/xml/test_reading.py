@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import libvirt
 import testtools
 
+from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.xml import etree, reading
 
 QEMU = 'http://libvirt.org/schemas/domain/qemu/1.0'
@@ -38,6 +40,14 @@ class TestMetadata(testtools.TestCase):
         self.assertEqual(
             '<metadata>\n  <a:b xmlns:a="urn:a"/>\n</metadata>\n',
             self.read('text<plain/><a:b xmlns:a="urn:a"/> more <a:c xmlns:a="urn:a"/>'))
+
+
+class TestErrors(testtools.TestCase):
+
+    def test_text_that_is_no_utf_8(self):
+        """It is not well formed, and said to be so."""
+        error = self.assertRaises(LibvirtError, reading.read, '<a>\udcff</a>', 'test')
+        self.assertEqual(libvirt.VIR_ERR_XML_DETAIL, error.code)
 
 
 class TestNames(testtools.TestCase):
