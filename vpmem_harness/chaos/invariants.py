@@ -91,10 +91,7 @@ class Fleet:
         for one in instances:
             held = {host: dict(amounts)
                     for host, amounts in self.cloud.allocations(one.uuid).items()}
-            wanted = {} if one.host is None else {one.host: one.flavor.resources}
-            if one.vm_state == VMState.ERROR:
-                # After a resize that failed Nova books the one flavor and shows the other.
-                held, wanted = {key: {} for key in held}, {key: {} for key in wanted}
+            wanted = {} if one.host is None else {one.host: self._wanted(one)}
             if held != wanted:
                 yield (f'{one.display_name} ({one.vm_state}) holds {held} in Placement in place '
                        f'of {wanted}')
@@ -106,6 +103,20 @@ class Fleet:
             for consumer in self.backend.ledger.allocations_for_provider(provider):
                 if consumer not in consumers:
                     yield f'Placement has {name} hold something for {consumer}, which is gone'
+
+    def _wanted(self, instance: Instance) -> dict[str, int]:
+        """What an instance shall hold of its host: what its flavor asks for.
+
+        After a resize that failed at its end Nova shows the old flavor, and books the new one: then
+        the namespaces that it has count.
+        """
+        wanted = dict(instance.flavor.resources)
+        if any(move.migration_type == 'resize' and move.status == 'error'
+               for move in self.backend.services.database.migrations(instance.uuid)):
+            classes = collections.Counter(one.resource_class for one in instance.resources)
+            wanted = {name: amount for name, amount in wanted.items()
+                      if not name.startswith(PMEM_CLASS)} | classes
+        return wanted
 
     def _held(self, host: str) -> dict[str, tuple[Instance, Resource]]:
         """The namespaces of a host that are held: for whom, and as what."""

@@ -253,7 +253,7 @@ class Player:
         host.faults.bad(host.namespaces[0].dev)
 
     def _look(self, number: int) -> None:
-        self.compute(number).run_periodic_tasks()
+        self.cloud.backend.run_periodic_tasks(self.hosts[number].name)
 
     def _release_all(self, number: int) -> None:
         self.release_hangs()
@@ -279,6 +279,7 @@ class Player:
                 self.compute(at).restart()
                 self._settle()
         self.cloud.backend.run_periodic_tasks()
+        self._settle()
 
     # What the history explains
 

@@ -232,7 +232,11 @@ class Backend(Protocol):
         """Change a host's nova.conf; its compute service reads it when it starts."""
 
     def run_periodic_tasks(self, host: str | None = None) -> None:
-        """Run what a compute service does from time to time, now: audit and power states."""
+        """Have a compute service do now what it does from time to time.
+
+        It audits its resources, removes what deleted servers have left, and synchronizes power
+        states; the stops that it asks for thereby go on by themselves.
+        """
 
     def provider_uuid(self, host: str) -> str:
         """The resource provider of a host."""
@@ -292,11 +296,15 @@ class Backend(Protocol):
     def migrations(self, server: str | None = None) -> list[MigrationRecord]:
         """The moves of one server or of all, oldest first."""
 
-    def settled(self) -> bool:
-        """Whether no service has work under way.
+    def at_rest(self, server: str | None = None) -> bool:
+        """Whether no service has work under way about a server, or at all.
 
-        What a service that is down was asked to do waits for it, and does not count.
+        What a service that is down was asked to do waits for it, and does not count. Asked from
+        within :meth:`wait_for` it may take until the end of the work, or of the wait.
         """
+
+    def log(self) -> str:
+        """What its services have complained of, where they do not log to this program."""
 
     def wait_for(
         self, found: Callable[[], T | None], seconds: float,

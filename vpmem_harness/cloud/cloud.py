@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -56,9 +57,22 @@ class Compute:
             self._backend.set_pmem_namespaces(self.name, list(pmem_namespaces))
         self.start()
 
-    def run_periodic_tasks(self) -> None:
-        """Have it look at its resources and at its guests' power states now."""
-        self._backend.run_periodic_tasks(self.name)
+    def run_periodic_tasks(self, timeout: float = TIMEOUT) -> None:
+        """Have it do now what it does from time to time, and wait until servers are at rest again.
+
+        It audits its resources, cleans up, and synchronizes power states: a server whose guest
+        has gone off by itself, as all have after a reboot of the host, is ACTIVE until then.
+        Servers at which something is being done already are not waited for.
+
+        :raises WaitTimeoutError: when a server is not at rest after ``timeout`` seconds.
+        """
+        backend = self._backend
+        idle = [record for record in backend.servers()
+                if record.host == self.name and record.task_state is None]
+        backend.run_periodic_tasks(self.name)
+        for record in idle:
+            if not backend.wait_for(functools.partial(_at_rest, backend, record.id), timeout):
+                raise WaitTimeoutError(f'server {record.name!r} to be at rest', timeout, [])
 
     @property
     def inventories(self) -> dict[str, Inventory]:
@@ -74,6 +88,10 @@ class Compute:
     def assigned_namespaces(self) -> dict[str, str]:
         """The id of the server that each namespace is claimed for, by the namespace's name."""
         return self._backend.assigned_namespaces(self.name)
+
+
+def _at_rest(backend: Backend, server: str) -> bool | None:
+    return backend.at_rest(server) or None
 
 
 class Cloud:
@@ -153,7 +171,7 @@ class Cloud:
         :raises WaitTimeoutError: when that has not come; it names the servers.
         """
         seconds = self.timeout if timeout is None else timeout
-        if not self.backend.wait_for(lambda: self.backend.settled() or None, seconds):
+        if not self.backend.wait_for(lambda: self.backend.at_rest() or None, seconds):
             raise WaitTimeoutError('the cloud to settle', seconds, [
                 f'{record.name} is {record.status} ({record.task_state})'
                 for record in self.backend.servers() if record.task_state is not None])

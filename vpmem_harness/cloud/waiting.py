@@ -43,7 +43,8 @@ class Wait:
 
     :param request_id: the request that shall be done by then; None to look at the state alone.
     :param success: whether the request must not have failed, for one that ends where it began.
-    :param fault: to wait for ERROR is to wait for its fault, too, which Nova records later.
+    :param fault: to see ERROR is to wait for its fault, too, which Nova records later, or until
+        nothing is done to the server any more: some failures leave no fault.
     """
 
     backend: Backend
@@ -79,10 +80,15 @@ class Wait:
         if not self.seen or self.seen[-1] != state:
             self.seen.append(state)
         action = self._action()
-        if record.task_state is not None or (action is not None and not action.finished):
+        if record.task_state is not None:
             return None
-        if record.status == ERROR and record.fault is None and self.fault:
-            return None
+        ended = action is None or action.finished
+        told = record.status != ERROR or record.fault is not None or not self.fault
+        if not (ended and told):
+            # Some failures leave no fault, and what a service died at has no end.
+            if record.status != ERROR or not self.backend.at_rest(self.server):
+                return None
+            record, action = self.backend.server(self.server), self._action()
         failed = self.success and action is not None and action.failed
         if record.status == self.status and not failed:
             return record

@@ -67,7 +67,10 @@ class ComputeTest(VPMEMTestCase):
         self.assertConsistent(cloud)
 
     def test_a_reboot_renumbers_and_the_claim_stays(self):
-        """The namespace is the same by its name; its guest finds it under its new number."""
+        """The namespace is the same by its name; its guest finds it under its new number.
+
+        That the guests are off is noticed by the first look at power states.
+        """
         host = self.useFixture(HostFixture(pmem='SMALL:3x4GiB'))
         cloud = self.useFixture(CloudFixture(hosts=[host]))
         server = cloud.boot(pmem='SMALL')
@@ -76,7 +79,9 @@ class ComputeTest(VPMEMTestCase):
         compute.stop()
         host.reboot()
         compute.start()
-        server.wait_for('SHUTOFF')
+        self.assertEqual('ACTIVE', server.status)
+        compute.run_periodic_tasks()
+        self.assertEqual('SHUTOFF', server.status)
         server.start()
         self.assertEqual(names, [one.name for one in server.namespaces])
         self.assertGuestHas(server)
@@ -127,7 +132,7 @@ class ComputeTest(VPMEMTestCase):
         self.assertFault(server, 'There are not enough hosts available.')
 
     def test_a_server_is_deleted_while_its_host_is_down(self):
-        """Its host cleans up when it returns, before anybody else gets the namespace."""
+        """Its host cleans up when it has returned."""
         cloud = self.start_cloud(pmem='SMALL:1x4GiB')
         [host] = cloud.hosts
         server = cloud.boot(pmem='SMALL')
@@ -135,6 +140,7 @@ class ComputeTest(VPMEMTestCase):
         cloud.compute(host).stop()
         server.delete()
         cloud.compute(host).start()
+        cloud.compute(host).run_periodic_tasks()
         self.assertWiped(host, namespaces)
         cloud.boot(pmem='SMALL')
         self.assertConsistent(cloud)

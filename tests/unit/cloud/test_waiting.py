@@ -28,6 +28,12 @@ class OneServer:
             'id', 'server1', 'instance-00000001', VMState.BUILDING, TaskState.SCHEDULING,
             PowerState.NOSTATE, None, Flavor('f', '1'))
         self.events = ()
+        self.resting = False
+
+    def rest(self):
+        with self.database.lock:
+            self.resting = True
+            self.database.changed()
 
     def become(self, *, events=None, **changes):
         with self.database.lock:
@@ -51,6 +57,9 @@ class OneServer:
 
     def actions(self, server):
         return [InstanceAction('create', 'req', None, self.events)]
+
+    def at_rest(self, server):
+        return self.resting
 
     def wait_for(self, found, seconds):
         return self.database.wait_for(found, seconds)
@@ -114,8 +123,24 @@ class WaitTest(testtools.TestCase):
         self.backend.become(fault=FAULT)
         self.assertIs(FAULT, self.wait('ERROR', 0).fault)
 
+    def test_an_error_without_fault_ends_the_wait_once_nothing_is_done(self):
+        """Nova records none when a live migration fails, or when it finds a build interrupted."""
+        self.backend.become(
+            vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', 'no: why')])
+        self.later(self.backend.rest)
+        self.assertIsNone(self.wait('ERROR').fault)
+        error = self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE')
+        self.assertEqual(('ERROR', 'no: why'), (error.status, error.reason))
+
+    def test_a_request_that_its_service_has_died_at_ends_the_wait_for_an_error(self):
+        """Its step has no end; the next run of the service has found the server."""
+        self.backend.become(
+            vm_state=VMState.ERROR, task_state=None, events=[('build', None, None)])
+        self.backend.rest()
+        self.assertEqual('ERROR', self.wait('ERROR', 0).status)
+
     def test_an_error_without_fault_can_be_waited_for(self):
-        """For the few cases in which Nova records none."""
+        """By those who know that it has none."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', None)])
         self.assertIsNone(self.wait('ERROR', 0, fault=False).fault)

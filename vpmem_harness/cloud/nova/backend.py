@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -22,6 +23,12 @@ from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.randomness import Randomness
 
 T = TypeVar('T')
+
+#: A line of a log that tells of a warning, of an error, or of its traceback.
+_COMPLAINT = re.compile(r'\S+ \S+ \d+ (WARNING|ERROR|CRITICAL) ')
+
+#: How many such lines of each process's log are told.
+_LOGGED = 200
 
 #: How long a service may take to start, in seconds.
 _START = 60.0
@@ -316,6 +323,14 @@ class NovaBackend:
         moves: list[api.MigrationRecord] = self._desk.ask('migrations', server)
         return moves
 
+    def log(self) -> str:
+        """The last warnings and errors in the log of each process."""
+        parts = []
+        for file in sorted(self.directory.glob('*.log')):
+            found = [line for line in file.read_text().splitlines() if _COMPLAINT.match(line)]
+            parts += [f'{file.stem}:', *found[-_LOGGED:]] if found else []
+        return '\n'.join(parts)
+
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         """Wait until ``found`` gives something, and what it asked about is at rest.
 
@@ -324,26 +339,37 @@ class NovaBackend:
         """
         deadline = time.monotonic() + seconds
         look = self._look
-        look.answers = {}
+        look.answers, look.deadline = {}, deadline
         try:
             seen, _answers = self._desk.ask('wait_change', -1, 0, ())
             while True:
-                value = self._find(found, deadline)
+                value = self._find(found)
                 left = deadline - time.monotonic()
                 if value is not None or left <= 0:
                     return value
                 seen, look.answers = self._desk.ask('wait_change', seen, left, [*look.answers])
         finally:
-            look.answers = None
+            look.answers, look.deadline = None, 0.0
 
-    def _find(self, found: Callable[[], T | None], deadline: float) -> T | None:
+    def _find(self, found: Callable[[], T | None]) -> T | None:
         value = found()
         if value is None:
             return None
         for server in {server for _method, server in self._look.answers or ()}:
-            self._desk.ask('settle', server, deadline - time.monotonic())
-        self._look.answers = {}
+            self.at_rest(server)
         return found()
+
+    def at_rest(self, server: str | None = None) -> bool:
+        """Whether no service works on a server, or at all; within a wait, as soon as it is so.
+
+        What Nova has told of servers within a wait is out of date then, and is asked for anew.
+        """
+        look = self._look
+        left = max(0.0, look.deadline - time.monotonic())
+        at_rest: bool = self._desk.ask('settle', server, left)
+        if look.answers is not None:
+            look.answers = {}
+        return at_rest
 
     def _answer(self, method: str, server: str) -> Any:
         """What the control process says of a server; within a wait, as of the last change."""
@@ -357,9 +383,13 @@ class NovaBackend:
 
 
 class _Look(threading.local):
-    """What a thread that waits has been told of servers, by question; None outside of a wait."""
+    """What a thread that waits has been told of servers, by question; None outside of a wait.
+
+    The deadline of its wait is by ``time.monotonic``.
+    """
 
     answers: dict[tuple[str, str], Any] | None = None
+    deadline = 0.0
 
 
 _BODIES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

@@ -14,6 +14,7 @@ _WATCHED: dict[str, tuple[str, ...] | None] = {
     'instances': ('vm_state', 'task_state', 'power_state', 'host', 'deleted'),
     'instance_faults': None,
     'instance_actions_events': None,
+    'migrations': ('status',),
 }
 _MARK = 'vpmem-harness-changed'
 

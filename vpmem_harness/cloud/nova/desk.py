@@ -122,15 +122,20 @@ class Desk:
         return count, {(method, server): getattr(self, method)(server)
                        for method, server in questions}
 
-    def settle(self, server: str, seconds: float) -> bool:
-        """Wait until no service works on a server: no message about it, no task of a compute's."""
+    def settle(self, server: str | None, seconds: float) -> bool:
+        """Wait until no service works on a server, or at all: no message, no compute's task.
+
+        False when that has not come after some seconds.
+        """
         deadline = time.monotonic() + seconds
         while True:
             before = self._control.exchange.published
             for host in list(self._control.fleet.links):
                 with contextlib.suppress(EOFError):
-                    self.ask_compute(host, 'settle', server, deadline - time.monotonic())
-            if not self._control.exchange.wait_idle(server, deadline - time.monotonic()):
+                    if self.ask_compute(
+                            host, 'settle', server, deadline - time.monotonic()) is False:
+                        return False
+            if not self._control.exchange.wait_idle(server or '', deadline - time.monotonic()):
                 return False
             if self._control.exchange.published == before:
                 return True

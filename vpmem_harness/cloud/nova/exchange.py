@@ -114,7 +114,10 @@ class Exchange:
             self._changed.notify_all()
 
     def wait_idle(self, about: str, timeout: float) -> bool:
-        """Wait until no message that names ``about`` is worked on; False when the time is over."""
+        """Wait until no message that names ``about`` is worked on; False when the time is over.
+
+        Every message names the empty string.
+        """
         with self._lock:
             return self._changed.wait_for(
                 lambda: not any(about in message.body for _end, message

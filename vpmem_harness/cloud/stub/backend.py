@@ -198,9 +198,12 @@ class StubBackend:
     def migrations(self, server: str | None = None) -> list[MigrationRecord]:
         return [one.record() for one in self.services.database.migrations(server)]
 
-    def settled(self) -> bool:
-        return not self.services.conductor.is_busy and not any(
-            compute.is_busy for compute in self.services.computes.values())
+    def at_rest(self, server: str | None = None) -> bool:
+        return self.services.conductor.under_way.empty(server) and all(
+            compute.at_rest(server) for compute in self.services.computes.values())
+
+    def log(self) -> str:
+        return ''
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         return self.services.database.wait_for(found, seconds)

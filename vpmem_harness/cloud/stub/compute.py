@@ -18,7 +18,7 @@ from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub import placement_errors, pmem_namespaces
 from vpmem_harness.cloud.stub.context import RequestContext, Services
-from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
+from vpmem_harness.cloud.stub.database import Instance, Migration, Resource, about
 from vpmem_harness.cloud.stub.driver import LibvirtDriver
 from vpmem_harness.cloud.stub.guest import Guest, domain_xml
 from vpmem_harness.cloud.stub.life import Life, ServiceKilled
@@ -87,7 +87,7 @@ class ComputeBase:
         self._lock = threading.Lock()
         self._life: Life | None = None
         self._current = threading.local()
-        self._inbox: list[Callable[[], None]] = []
+        self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
 
     # Its life
 
@@ -132,8 +132,8 @@ class ComputeBase:
         with self._lock:
             life.accepting = True
             waiting, self._inbox = self._inbox, []
-        for work in waiting:
-            self.cast(work)
+        for work, args in waiting:
+            self.cast(work, *args)
 
     def _chooser(self) -> Choose:
         draw = self.services.randomness.derive('claims', self.host).choice
@@ -144,12 +144,12 @@ class ComputeBase:
         life = self._running()
         before = getattr(self._current, 'life', None)
         self._current.life = life
-        life.begin()
+        life.under_way.begin(None)
         try:
             work()
         finally:
             self._current.life = before
-            life.done()
+            life.done(None)
 
     def init_host(self) -> None:
         """What a service does before it takes work; the operations add to it."""
@@ -164,7 +164,7 @@ class ComputeBase:
             return True
         with self._lock:
             life.accepting = False
-        done = life.rest(seconds)
+        done = life.under_way.rest(seconds)
         self.kill()
         return done
 
@@ -180,10 +180,18 @@ class ComputeBase:
         with self._lock:
             life = self._life
             if life is None or not life.accepting:
-                self._inbox.append(functools.partial(work, *args))
+                self._inbox.append((work, args))
                 return
-            life.begin()
+            life.under_way.begin(about(args))
         self.services.workers.submit(functools.partial(self._do, life, work, *args))
+
+    def again(
+        self, instance: Instance, action: str, work: Callable[..., None], *args: object,
+    ) -> None:
+        """Have a step done under a request of the service's own."""
+        request_id = f'req-{self.services.new_uuid()}'
+        record = self.services.database.start_action(instance, action, request_id)
+        self.cast(work, RequestContext(request_id, record), instance, *args)
 
     def _do(self, life: Life, work: Callable[..., None], *args: Any) -> None:
         self._current.life = life
@@ -193,14 +201,13 @@ class ComputeBase:
             LOG.debug('A compute service was killed at its work')
         finally:
             self._current.life = None
-            life.done()
+            life.done(about(args))
             self.services.database.look()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether the run of the service that there is has work under way."""
+    def at_rest(self, server: str | None) -> bool:
+        """Whether the run of the service that there is has no work under way: see ``Tally``."""
         life = self._life
-        return life is not None and not life.rest(0)
+        return life is None or life.under_way.empty(server)
 
     def _running(self) -> Life:
         """The run of the service that this is done in the name of.

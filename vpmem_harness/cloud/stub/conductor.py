@@ -6,7 +6,6 @@ Source: nova/conductor/manager.py and nova/conductor/tasks/migrate.py.
 from __future__ import annotations
 
 import functools
-import threading
 import traceback
 from collections.abc import Callable, Collection
 
@@ -17,9 +16,10 @@ from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub import placement_errors
 from vpmem_harness.cloud.stub.context import RequestContext, Services
-from vpmem_harness.cloud.stub.database import Instance, Migration
+from vpmem_harness.cloud.stub.database import Instance, Migration, about
 from vpmem_harness.cloud.stub.ledger import AllocationRequest
 from vpmem_harness.cloud.stub.scheduler import MAX_ATTEMPTS, RequestSpec, Scheduler, Selection
+from vpmem_harness.cloud.stub.workers import Tally
 
 LOG = logging.getLogger(__name__)
 
@@ -30,26 +30,18 @@ class Conductor:
     def __init__(self, services: Services, scheduler: Scheduler) -> None:
         self.services = services
         self.scheduler = scheduler
-        self._lock = threading.Lock()
-        self._tasks = 0
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it has work under way."""
-        return self._tasks > 0
+        self.under_way = Tally()
 
     def cast(self, work: Callable[..., None], *args: object) -> None:
         """Have work done soon."""
-        with self._lock:
-            self._tasks += 1
+        self.under_way.begin(about(args))
         self.services.workers.submit(functools.partial(self._do, work, *args))
 
     def _do(self, work: Callable[..., None], *args: object) -> None:
         try:
             work(*args)
         finally:
-            with self._lock:
-                self._tasks -= 1
+            self.under_way.done(about(args))
             self.services.database.look()
 
     def spec(

@@ -156,6 +156,11 @@ class Instance:
         )
 
 
+def about(arguments: Iterable[object]) -> str | None:
+    """The server that work with these arguments is about; None when it is about none."""
+    return next((one.uuid for one in arguments if isinstance(one, Instance)), None)
+
+
 class _Watch:
     """Somebody waiting for ``found`` to give something."""
 

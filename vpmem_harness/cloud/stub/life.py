@@ -7,6 +7,7 @@ import threading
 
 from vpmem_harness.cloud.stub.driver import LibvirtDriver
 from vpmem_harness.cloud.stub.tracker import ResourceTracker
+from vpmem_harness.cloud.stub.workers import Tally
 
 
 class ServiceKilled(BaseException):
@@ -27,25 +28,12 @@ class Life:
             threading.RLock)
         #: Whether it takes work: it does not before it has looked after its host, nor at its end.
         self.accepting = False
-        self._changed = threading.Condition()
-        self._tasks = 0
+        self.under_way = Tally()
 
-    def begin(self) -> None:
-        """A piece of work begins."""
-        with self._changed:
-            self._tasks += 1
-
-    def done(self) -> None:
+    def done(self, server: str | None) -> None:
         """A piece of work has ended, in the calling thread."""
         self.driver.give_back()
-        with self._changed:
-            self._tasks -= 1
-            self._changed.notify_all()
-
-    def rest(self, seconds: float) -> bool:
-        """Wait until no work is under way; False when there still is after ``seconds``."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._tasks, seconds)
+        self.under_way.done(server)
 
     def end(self) -> None:
         """Cut off what is under way: commands are killed, and calls to libvirt lead nowhere."""

@@ -75,9 +75,10 @@ class PowerOperations(BuildOperations):
             power_state=power_state)
 
     def _soft_reboot(self, instance: Instance) -> PowerState | None:
-        """Shut the guest down and start it; None when it did not follow."""
+        """Shut the guest down and start it; None when it did not follow, or was off already."""
         domain = self.driver.require(instance.uuid)
-        if not self.driver.shut_down(domain):
+        off = self.driver.power_state_of(domain) == PowerState.SHUTDOWN
+        if off or not self.driver.shut_down(domain):
             LOG.warning('A guest did not shut down for a soft reboot: it is rebooted hard')
             return None
         domain.createWithFlags(0)
@@ -184,19 +185,39 @@ class PowerOperations(BuildOperations):
             launched_at=self.services.now())
 
     def sync_power_states(self) -> None:
-        """See what has become of the guests without Nova's doing, and take it for the state.
+        """See what has become of the guests without Nova's doing, and stop servers accordingly.
 
-        Source: nova/compute/manager.py, _sync_instance_power_state.
+        Source: nova/compute/manager.py, _sync_power_states and _sync_instance_power_state.
         """
         for instance in self.services.database.instances():
-            if instance.host != self.host or instance.task_state is not None:
-                continue
-            power_state = self.observe(instance)
-            changes: dict[str, object] = {}
+            if instance.host == self.host and instance.task_state is None:
+                try:
+                    self._sync_power_state(instance)
+                except (libvirt.libvirtError, errors.NovaException) as error:
+                    LOG.warning('A power state could not be synchronized: %s', error)
+
+    def _sync_power_state(self, instance: Instance) -> None:
+        power_state = self.driver.power_state(instance.uuid)
+        with self.services.database.lock:
+            if instance.host != self.host:
+                return
             if instance.power_state != power_state:
-                changes['power_state'] = power_state
-            down = power_state in (PowerState.SHUTDOWN, PowerState.CRASHED, PowerState.NOSTATE)
-            if down and instance.vm_state in (VMState.ACTIVE, VMState.PAUSED):
-                changes['vm_state'] = VMState.STOPPED
-            if changes:
-                self.save(instance, (None,), **changes)
+                self.save(instance, (None,), power_state=power_state)
+            stop = _is_to_be_stopped(instance.vm_state, power_state)
+            if stop:
+                self.save(instance, (None,), task_state=TaskState.POWERING_OFF)
+        if stop:
+            self.again(instance, 'stop', self.stop_instance)
+
+
+def _is_to_be_stopped(vm_state: VMState, power_state: PowerState) -> bool:
+    """Whether a server's guest has gone off by itself, or has gone on though it was stopped.
+
+    A guest that is paused, or that the hypervisor does not know, is left to whoever did that.
+    """
+    off = power_state in (PowerState.SHUTDOWN, PowerState.CRASHED)
+    if vm_state == VMState.ACTIVE:
+        return off or power_state == PowerState.SUSPENDED
+    if vm_state == VMState.STOPPED:
+        return not off and power_state != PowerState.NOSTATE
+    return vm_state == VMState.PAUSED and off

@@ -10,7 +10,6 @@ from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import TaskState, VMState
-from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, Resource
 from vpmem_harness.cloud.stub.moves import MoveOperations
 from vpmem_harness.cloud.stub.power import HARD_REBOOT, SOFT_REBOOT
@@ -31,11 +30,7 @@ class ComputeService(MoveOperations):
     def init_host(self) -> None:
         """Take up claims, clean up, report the inventory, and look after interrupted work."""
         self.audit()
-        for instance, _resources in self.services.database.left_behind(self.host):
-            try:
-                self.clean_up(instance)
-            except Exception as error:
-                LOG.error('What a server has left behind could not be cleaned up: %s', error)
+        self.clean_up_all()
         for migration in self.services.database.migrations():
             if migration.source_compute == self.host and migration.status == 'completed':
                 self.release_allocations(migration.uuid)
@@ -47,14 +42,23 @@ class ComputeService(MoveOperations):
                     self._init_instance(instance)
                 except errors.NovaException as error:
                     LOG.warning('A server could not be brought in order: %s', error)
-        self.sync_power_states()
 
     def run_periodic_tasks(self) -> None:
-        """The audit of resources and the look at power states, in the service's name."""
+        """The audit of resources, and looks at what is left behind and at power states."""
         if not self.is_up:
             return
         self.in_service(self.audit)
+        self.in_service(self.clean_up_all)
         self.in_service(self.sync_power_states)
+
+    def clean_up_all(self) -> None:
+        """Remove what servers that have gone have left behind; what cannot be removed stays."""
+        for instance, _resources in self.services.database.left_behind(self.host):
+            try:
+                self.clean_up(instance)
+            except Exception as error:
+                self.check_alive()
+                LOG.error('What a server has left behind could not be cleaned up: %s', error)
 
     def _refresh(self, instance: Instance) -> None:
         """Note the devices that a reboot has given the claimed namespaces."""
@@ -75,22 +79,22 @@ class ComputeService(MoveOperations):
         if instance.vm_state == VMState.BUILDING or task in _BUILDING or task in _REBUILDING:
             self.save(instance, vm_state=VMState.ERROR, task_state=None)
         elif task == TaskState.DELETING:
-            self._again(instance, 'delete', self.terminate_instance)
+            self.again(instance, 'delete', self.terminate_instance)
         elif task == TaskState.POWERING_OFF:
-            self._again(instance, 'stop', self.stop_instance)
+            self.again(instance, 'stop', self.stop_instance)
         elif task == TaskState.POWERING_ON:
-            self._again(instance, 'start', self.start_instance)
+            self.again(instance, 'start', self.start_instance)
         elif task in SOFT_REBOOT or task in HARD_REBOOT:
             kind = 'HARD' if task in HARD_REBOOT else 'SOFT'
             first = TaskState.REBOOTING_HARD if kind == 'HARD' else TaskState.REBOOTING
             self.save(instance, task_state=first)
-            self._again(instance, 'reboot', self.reboot_instance, kind)
+            self.again(instance, 'reboot', self.reboot_instance, kind)
         elif task == TaskState.PAUSING:
-            self._again(instance, 'pause', self.pause_instance)
+            self.again(instance, 'pause', self.pause_instance)
         elif task == TaskState.UNPAUSING:
-            self._again(instance, 'unpause', self.unpause_instance)
+            self.again(instance, 'unpause', self.unpause_instance)
         elif task == TaskState.MIGRATING and self._has_arrived(instance):
-            self._again(
+            self.again(
                 instance, 'live-migration', self.post_live_migration_at_destination,
                 self.services.database.migration(instance.uuid, 'running'))
         elif task in (TaskState.RESIZE_PREP, TaskState.RESIZE_MIGRATING, TaskState.MIGRATING):
@@ -100,17 +104,11 @@ class ComputeService(MoveOperations):
         elif task == TaskState.RESIZE_REVERTING:
             migration = self.services.database.migration(instance.uuid, 'reverting', 'reverted')
             if migration.status == 'reverting':
-                self._again(instance, 'revertResize', self.revert_resize, migration)
+                self.again(instance, 'revertResize', self.revert_resize, migration)
             elif migration.source_compute == self.host:
-                self._again(instance, 'revertResize', self.finish_revert_resize, migration)
+                self.again(instance, 'revertResize', self.finish_revert_resize, migration)
         elif task is not None and task != TaskState.UNSHELVING:
             self.save(instance, task_state=None)
-
-    def _again(self, instance: Instance, action: str, work: object, *args: object) -> None:
-        """Do a step over, under a request of the service's own."""
-        request_id = f'req-{self.services.new_uuid()}'
-        record = self.services.database.start_action(instance, action, request_id)
-        self.cast(work, RequestContext(request_id, record), instance, *args)  # type: ignore[arg-type]
 
     def _comes_back(self, instance: Instance) -> bool:
         """Whether a server is on its way back here: its move is reverted, and left there."""

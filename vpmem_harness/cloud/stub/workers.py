@@ -19,6 +19,37 @@ MOST = 64
 MOST_IDLE = 2
 
 
+class Tally:
+    """What is under way, by the server that it is about; thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._pieces: collections.Counter[str | None] = collections.Counter()
+
+    def begin(self, server: str | None) -> None:
+        """A piece of work begins, about a server or about none."""
+        with self._changed:
+            self._pieces[server] += 1
+
+    def done(self, server: str | None) -> None:
+        """A piece of work has ended."""
+        with self._changed:
+            self._pieces[server] -= 1
+            if not self._pieces[server]:
+                del self._pieces[server]
+            self._changed.notify_all()
+
+    def empty(self, server: str | None = None) -> bool:
+        """Whether nothing is under way about a server, or at all."""
+        with self._changed:
+            return not self._pieces if server is None else server not in self._pieces
+
+    def rest(self, seconds: float) -> bool:
+        """Wait until nothing is under way; False when something is after ``seconds``."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._pieces, seconds)
+
+
 class Workers:
     """Runs what it is given, each piece in the first thread that is free.
 
