@@ -14,6 +14,7 @@ from cliff import app
 from vpmem_harness import safelog
 from vpmem_harness.cli.commands import COMMANDS, Commands
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.safelog.pseudonyms import check_place
 
 NAME = 'vpmem-harness'
 DESCRIPTION = 'Simulated libvirt hosts with persistent memory, for tests'
@@ -53,6 +54,9 @@ class App(app.App):
         parser.add_argument('--log-file', metavar='FILE', help='write the log to a file, too')
         parser.add_argument('--unsafe-logs', action='store_true', default=None,
                             help='leave UUIDs, names, addresses and secrets in the log in clear')
+        parser.add_argument('--save-pseudonyms', metavar='FILE',
+                            help='write what is behind the pseudonyms of the log to a file for '
+                                 'you alone, which the command resolve reads')
         parser.add_argument('--debug', action='store_true', help='show tracebacks of errors')
         return parser
 
@@ -70,7 +74,11 @@ class App(app.App):
             stack.enter_context(_logging_restored())
             self.configure_logging()
             try:
-                stack.enter_context(safelog.activated(unsafe=self.options.unsafe_logs))
+                redactor = stack.enter_context(
+                    safelog.activated(unsafe=self.options.unsafe_logs))
+                if self.options.save_pseudonyms is not None:
+                    check_place(self.options.save_pseudonyms)
+                    stack.callback(redactor.pseudonyms.save, self.options.save_pseudonyms)
             except InvalidInputError as error:
                 self.LOG.error(error)
                 return 1
@@ -102,7 +110,7 @@ def _options_before_command(argv: Sequence[str]) -> int:
     """How many words of ``argv`` stand before the command's name."""
     words = iter(enumerate(argv))
     for number, word in words:
-        if word == '--log-file':
+        if word in ('--log-file', '--save-pseudonyms'):
             next(words, None)
         elif not word.startswith('-'):
             return number

@@ -51,6 +51,8 @@ COMMANDS = (
                 'Restart a simulated machine, within run'),
     LazyCommand('inventory', 'vpmem_harness.cli.inventory:Inventory',
                 'Print what persistent memory a host holds'),
+    LazyCommand('resolve', 'vpmem_harness.cli.resolve:Resolve',
+                'Show a log with what is behind its pseudonyms'),
     LazyCommand('chaos', 'vpmem_harness.cli.chaos:Chaos',
                 'Take random steps on a fleet, with faults, and look at it after each'),
     LazyCommand('findings', 'vpmem_harness.cli.findings:Findings',

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 import threading
+import uuid
+from collections.abc import Callable, Mapping
+
+from vpmem_harness.exceptions import InvalidInputError
 
 #: A pseudonym as it stands in a text.
 PSEUDONYM = re.compile(r'<(?:uuid|host|ip|mac|path|id|user):[0-9a-z]+>')
@@ -48,15 +53,78 @@ class Pseudonyms:
 
     def resolve(self, text: str) -> str:
         """The text with the values in place of this run's pseudonyms."""
-        return PSEUDONYM.sub(lambda found: self._values.get(found[0], found[0]), text)
+        return resolve(text, self.spelled())
+
+    def spelled(self) -> dict[str, str]:
+        """The value behind each pseudonym, as people write it. Never to be logged."""
+        return {name: _SPELLINGS.get(name[1:].partition(':')[0], str)(value)
+                for name, value in self.values().items()}
 
     def save(self, path: str) -> None:
-        """Write the values behind the pseudonyms as JSON, to a file that only its owner reads."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, 'w') as stream:
-            # A file that was there already keeps its mode otherwise.
-            os.fchmod(descriptor, 0o600)
-            json.dump(self.values(), stream, indent=1)
+        """Write the values behind the pseudonyms as JSON, to a file that only its owner reads.
+
+        :raises InvalidInputError: see :func:`check_place`.
+        """
+        check_place(path)
+        descriptor, unnamed = tempfile.mkstemp(dir=os.path.dirname(path) or '.')    # of mode 0600
+        try:
+            with open(descriptor, 'w') as stream:
+                json.dump(self.spelled(), stream, indent=1)
+            os.replace(unnamed, path)
+        except BaseException:
+            os.unlink(unnamed)
+            raise
+
+
+def check_place(path: str) -> None:
+    """Make the file's directory for its owner alone, unless it is there.
+
+    :raises InvalidInputError: when others could put a file of theirs in its place.
+    """
+    directory = os.path.dirname(path) or '.'
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(
+            'file for pseudonyms', expected='a directory for it, or room for one',
+            got=f'{path!r} ({error.strerror})', remedy='name another') from error
+    found = os.stat(directory)
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise InvalidInputError(
+            'file for pseudonyms', got=f'mode {found.st_mode & 0o7777:o} of {directory!r}',
+            expected='a directory of your own that nobody else may write to',
+            remedy='name one that is not there yet: it is made for you alone')
+    if os.path.isdir(path):
+        raise InvalidInputError('file for pseudonyms', expected='a file', got='a directory',
+                                remedy=f'name a file in {path!r}')
+
+
+def load(path: str) -> dict[str, str]:
+    """What :meth:`Pseudonyms.save` has written.
+
+    :raises InvalidInputError: when it has not.
+    """
+    try:
+        with open(path) as stream:
+            values = json.load(stream)
+        if not isinstance(values, dict) or not all(map(PSEUDONYM.fullmatch, values)):
+            raise ValueError('no pseudonyms')
+    except (OSError, ValueError) as error:
+        raise InvalidInputError('file of pseudonyms', expected='one that a run has saved',
+                                got=f'{path!r} ({error})', remedy='name another') from error
+    return values
+
+
+def resolve(text: str, values: Mapping[str, str]) -> str:
+    """The text with the values in place of their pseudonyms."""
+    return PSEUDONYM.sub(lambda found: values.get(found[0], found[0]), text)
+
+
+#: How a value is written that is kept in another form.
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    'uuid': lambda value: str(uuid.UUID(value)),
+    'mac': lambda value: ':'.join(re.findall('..', value)),
+}
 
 
 def letters(count: int) -> str:

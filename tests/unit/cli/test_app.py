@@ -15,6 +15,7 @@ from testtools.matchers import Contains
 
 from vpmem_harness import cli
 from vpmem_harness.cli.commands import COMMANDS
+from vpmem_harness.randomness import Randomness
 
 
 def run(*argv: str) -> tuple[int, str, str]:
@@ -81,6 +82,28 @@ class AppTest(testtools.TestCase):
         self.assertEqual(1, run('--log-file', path, 'inventory', '--pmem', 'X')[0])
         with open(path) as stream:
             self.assertThat(stream.read(), Contains('SMALL:2x4GiB'))
+
+    def test_pseudonyms_are_resolved_for_their_owner(self):
+        """What stands in the log as a pseudonym is shown with the file that the run has saved."""
+        directory = self.useFixture(TempDir()).path
+        log, values = os.path.join(directory, 'log'), os.path.join(directory, 'own', 'values')
+        path = f'/home/{Randomness().bytes(5).hex()}/x'
+        self.assertEqual(1, run('--log-file', log, '--save-pseudonyms', values,
+                                'chaos', '--replay', path)[0])
+        with open(log) as stream:
+            self.assertNotIn(path, stream.read())
+        self.assertEqual(0o600, os.stat(values).st_mode & 0o777)
+        status, out, _ = run('resolve', values, log)
+        self.assertEqual(0, status)
+        self.assertThat(out, Contains(path))
+
+    def test_pseudonyms_where_others_can_write(self):
+        """It is refused before the command runs."""
+        directory = self.useFixture(TempDir()).path
+        os.chmod(directory, 0o777)  # noqa: S103 - that is what is refused
+        status, out, err = run('--save-pseudonyms', f'{directory}/values', 'inventory')
+        self.assertEqual((1, ''), (status, out))
+        self.assertThat(err, Contains('a directory of your own'))
 
     def test_leaves_logging_as_it_was(self):
         """A program that calls main keeps its own logging."""

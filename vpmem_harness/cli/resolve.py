@@ -1,0 +1,32 @@
+"""``vpmem-harness resolve``: a log in clear, for the eyes of who has its pseudonyms."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from vpmem_harness.cli.commands import Command
+from vpmem_harness.safelog import pseudonyms
+
+
+class Resolve(Command):
+    """Show a log with what is behind its pseudonyms.
+
+    FILE is what `vpmem-harness --save-pseudonyms FILE COMMAND` has written. What comes out is not
+    safe to publish.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('pseudonyms', metavar='FILE', help='the pseudonyms of the run')
+        parser.add_argument('log', nargs='?', metavar='LOG', default='-',
+                            type=argparse.FileType(errors='replace'),
+                            help='the log; standard input unless given')
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        values = pseudonyms.load(parsed_args.pseudonyms)
+        with parsed_args.log as log:
+            for line in log:
+                sys.stdout.write(pseudonyms.resolve(line, values))
+        return 0
