@@ -161,6 +161,14 @@ class DeleteTest(ServersTestCase):
         cloud.boot(pmem='HUGE', expect='ERROR').delete()
         self.assertEqual([], cloud.servers)
 
+    def test_to_delete_an_unconfirmed_server_is_to_confirm_it_first(self):
+        """The deletion of a server that waits for its resize to be confirmed is two actions."""
+        cloud = self.useFixture(CloudFixture())
+        server = cloud.boot(pmem='SMALL').resize(pmem='LARGE')
+        server.delete()
+        self.assertEqual(['create', 'resize', 'confirmResize', 'delete'],
+                         [action.action for action in server.actions])
+
     def test_a_deleted_server_is_not_found(self):
         """Its handle knows that."""
         server = self.start_cloud().boot()

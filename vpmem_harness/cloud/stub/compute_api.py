@@ -12,7 +12,7 @@ from vpmem_harness.cloud.flavors import Flavor, validate_extra_specs
 from vpmem_harness.cloud.states import VMState
 from vpmem_harness.cloud.stub import requests
 from vpmem_harness.cloud.stub.context import RequestContext, Services
-from vpmem_harness.cloud.stub.database import Instance
+from vpmem_harness.cloud.stub.database import Instance, Migration
 
 #: What sends a request on its way, once it has been recorded.
 Send = Callable[[RequestContext], None]
@@ -63,7 +63,10 @@ class API:
                 send = self._special[action](self, instance, **arguments)
             if rule.task is not None:
                 database.save(instance, task_state=rule.task)
-            context = self._begin(instance, rule.action or action)
+            # To delete a server whose move is not confirmed is to confirm that first.
+            first = 'confirmResize' if action == 'delete' and self._unconfirmed(instance) else (
+                rule.action or action)
+            context = self._begin(instance, first)
         send(context)
         return context.request_id
 
@@ -90,13 +93,21 @@ class API:
     def _delete(self, instance: Instance) -> Send:
         if instance.host is None or not self.services.compute(instance.host).is_up:
             return lambda context: self.delete_local(instance)
-        move = instance.migration_context
-        if move is not None and instance.vm_state == VMState.RESIZED:
-            source, migration = self.services.compute(move.migration.source_compute), move.migration
-            if source.is_up:
-                return lambda context: source.cast(
-                    source.confirm_for_deleting, context, instance, migration)
+        migration = self._unconfirmed(instance)
+        if migration is not None:
+            source = self.services.compute(migration.source_compute)
+            return lambda context: source.cast(
+                source.confirm_for_deleting, context, instance, migration)
         return self._on_host(instance, 'terminate_instance')
+
+    def _unconfirmed(self, instance: Instance) -> Migration | None:
+        """The move of an instance that is to be confirmed before it can be deleted."""
+        move = instance.migration_context
+        if move is None or instance.vm_state != VMState.RESIZED or instance.host is None:
+            return None
+        both = (instance.host, move.migration.source_compute)
+        up = all(self.services.compute(host).is_up for host in both)
+        return move.migration if up else None
 
     def delete_local(self, instance: Instance) -> None:
         """Delete a server that no service can be asked about; its host cleans up on return."""

@@ -207,7 +207,11 @@ class ResizeOperations(BuildOperations):
             if instance.host is not None:
                 self.check_alive()
                 destination = self.services.compute(instance.host)
-                destination.cast(destination.terminate_instance, context, instance)
+                deletion = self.services.database.start_action(
+                    instance, 'delete', context.request_id)
+                destination.cast(
+                    destination.terminate_instance,
+                    RequestContext(context.request_id, deletion), instance)
 
     # Revert
 
