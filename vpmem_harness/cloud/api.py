@@ -82,13 +82,15 @@ class Fault:
 class InstanceActionEvent:
     """One step of a request, such as ``compute_finish_resize``.
 
-    ``result`` is None while it goes on, then ``'Success'`` or ``'Error'``.
+    ``result`` is None while it goes on, then ``'Success'`` or ``'Error'``; ``details`` says what
+    the error was, as the message of a fault does, and ``traceback`` where it came from.
     """
 
     event: str
     host: str | None
     result: str | None = None
     traceback: str | None = None
+    details: str | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,19 @@ class NovaException(HarnessError):
         super().__init__(self.message)
 
 
+#: The most characters that the message of a fault has in Nova's database.
+MESSAGE_LIMIT = 255
+
+
+def message_of(error: Exception) -> str:
+    """What Nova records of an error: its message, or the name of a class that is not its own.
+
+    Source: nova/compute/utils.py, exception_to_dict.
+    """
+    message = error.message if isinstance(error, NovaException) else type(error).__name__
+    return message[:MESSAGE_LIMIT]
+
+
 class Invalid(NovaException):
     msg_fmt = 'Bad Request - Invalid Parameters'
     code = 400

@@ -18,8 +18,8 @@ class UnexpectedStateError(HarnessError):
     """A server came to rest in another state than the one waited for.
 
     ``expected`` and ``status`` name the two, ``fault`` says why, if the cloud said so; for a
-    request that was refused on its way and left the server as it was, ``reason`` holds the last
-    line of its traceback.
+    request that was refused on its way and left the server as it was, ``reason`` holds the
+    details of the step that failed.
     """
 
     def __init__(
@@ -108,10 +108,6 @@ class Wait:
 
 
 def _reason(action: InstanceAction | None) -> str:
-    """The last line of what a step of a request failed with."""
-    if action is None:
-        return ''
-    for event in reversed(action.events):
-        if event.traceback:
-            return event.traceback.strip().splitlines()[-1]
-    return ''
+    """What the last step of a request that failed has failed with."""
+    events = () if action is None else reversed(action.events)
+    return next((event.details for event in events if event.details), '')

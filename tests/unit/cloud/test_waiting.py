@@ -41,8 +41,8 @@ class OneServer:
                 self.record = dataclasses.replace(self.record, **changes)
             if events is not None:
                 self.events = tuple(
-                    InstanceActionEvent(event, 'host1', result, traceback)
-                    for event, result, traceback in events)
+                    InstanceActionEvent(event, 'host1', result, details=details)
+                    for event, result, details in events)
             self.database.changed()
 
     def vanish(self):
@@ -149,9 +149,9 @@ class WaitTest(testtools.TestCase):
         """A refused resize leaves the server as it was."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None,
-            events=[('resize', 'Error', 'Traceback:\n  ...\nNoValidHost: no room\n')])
+            events=[('resize', 'Error', 'No valid host was found. no room')])
         error = self.assertRaises(UnexpectedStateError, self.wait, 'VERIFY_RESIZE')
-        self.assertEqual('NoValidHost: no room', error.reason)
+        self.assertEqual('No valid host was found. no room', error.reason)
 
     def test_a_request_that_fails_where_it_began_is_told_if_asked(self):
         """A live migration leaves an active server active, wherever it is."""

@@ -58,6 +58,8 @@ class NovaBackend:
         self._namespaces = {each.host.name: list(each.pmem_namespaces) for each in hosts}
         self._randomness = randomness.derive('nova')
         self._computes: dict[str, ForkedProcess] = {}
+        #: The resource provider of each host, once it has been asked for: it stays.
+        self._providers: dict[str, str] = {}
         self._desk = DeskClient()
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
@@ -226,11 +228,13 @@ class NovaBackend:
     def provider_uuid(self, host: str) -> str:
         """The resource provider of a host."""
         self._host(host)
-        answer = self._desk.ask('placement', f'/resource_providers?name={host}')
-        providers: list[dict[str, str]] = answer['resource_providers']
-        if not providers:
-            raise errors.ComputeHostNotFound(host=host)
-        return providers[0]['uuid']
+        if host not in self._providers:
+            answer = self._desk.ask('placement', f'/resource_providers?name={host}')
+            providers: list[dict[str, str]] = answer['resource_providers']
+            if not providers:
+                raise errors.ComputeHostNotFound(host=host)
+            self._providers[host] = providers[0]['uuid']
+        return self._providers[host]
 
     def inventories(self, host: str) -> dict[str, api.Inventory]:
         """What a host has, by resource class."""

@@ -69,7 +69,10 @@ class Records:
             vm_state=VMState(row['vm_state'] or 'building'),
             task_state=TaskState(row['task_state']) if row['task_state'] else None,
             power_state=PowerState(row['power_state'] or 0),
-            host=row['host'], flavor=chosen, fault=self._fault(cell, row['uuid']),
+            host=row['host'], flavor=chosen,
+            # The API shows a fault with these states alone.
+            fault=self._fault(cell, row['uuid'])
+            if row['vm_state'] in (VMState.ERROR, VMState.DELETED) else None,
             namespaces=_in_order(_devices(_data(row['resources'])), chosen.pmem),
             old_namespaces=tuple(_devices(_field(context, 'old_resources'))),
             created=_moment(row['created_at']),
@@ -97,7 +100,8 @@ class Records:
                 action=row['action'], request_id=row['request_id'], message=row['message'],
                 events=tuple(api.InstanceActionEvent(
                     event=event['event'], host=event['host'], result=event['result'],
-                    traceback=event['traceback']) for event in events)))
+                    traceback=event['traceback'], details=event['details'])
+                    for event in events)))
         return found
 
     def migrations(self, uuid: str | None) -> list[api.MigrationRecord]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -55,12 +54,12 @@ def step(event: str) -> Callable[[Step[S, P]], Step[S, P]]:
             database = self.services.database
             with self.instance_lock(instance):
                 begun = database.start_event(context.action, event, self.host)
-                failure = None
+                failure: Exception | None = None
                 try:
                     method(self, context, instance, *args, **kwargs)
                 except Exception as error:
                     self.check_alive()
-                    failure = ''.join(traceback.format_exception(error))
+                    failure = error
                     LOG.warning('%s failed: %s', event, error)
                     self.services.add_fault(instance, error)
                     self.revert_task_state(instance, error)

@@ -6,7 +6,6 @@ Source: nova/conductor/manager.py and nova/conductor/tasks/migrate.py.
 from __future__ import annotations
 
 import functools
-import traceback
 from collections.abc import Callable, Collection
 
 from oslo_log import log as logging
@@ -66,7 +65,7 @@ class Conductor:
                 self.spec(instance, instance.flavor, host))
         except errors.NoValidHost as error:
             self._bury(instance, error)
-            database.finish_event(context.action, begun, _traceback(error))
+            database.finish_event(context.action, begun, error)
             return
         self._cast_build(context, instance, selected)
         database.finish_event(context.action, begun)
@@ -145,7 +144,7 @@ class Conductor:
         migration = Migration(
             self.services.new_uuid(), instance.uuid, kind, source_compute=instance.host)
         database.add_migration(migration)
-        failure = None
+        failure: Exception | None = None
         try:
             self.move_allocations(instance.uuid, migration.uuid)
             try:
@@ -156,20 +155,20 @@ class Conductor:
                 raise
             self._cast_prep_resize(context, instance, flavor, migration, selected)
         except errors.NovaException as error:
-            failure = self.give_up_move(instance, migration, error)
+            self.give_up_move(instance, migration, error)
+            failure = error
         database.finish_event(context.action, begun, failure)
 
     def give_up_move(
         self, instance: Instance, migration: Migration, error: errors.NovaException,
-    ) -> str:
-        """Leave a server as it is after its move has failed early; returns the traceback."""
+    ) -> None:
+        """Leave a server as it is after its move has failed early."""
         database = self.services.database
         database.save_migration(migration, status='error')
         with database.lock:
             if not instance.deleted:
                 self.services.add_fault(instance, error)
                 database.save(instance, task_state=None)
-        return _traceback(error)
 
     def reschedule_resize(
         self, context: RequestContext, instance: Instance, flavor: Flavor,
@@ -235,7 +234,7 @@ class Conductor:
         migration = self._migration(instance, 'live-migration', instance.host)
         begun = self.services.database.start_event(
             context.action, 'conductor_live_migrate_instance', None)
-        failure = None
+        failure: Exception | None = None
         try:
             self.move_allocations(instance.uuid, migration.uuid)
             try:
@@ -247,7 +246,8 @@ class Conductor:
             compute = self.services.compute(selected[0].service_host)
             compute.cast(compute.pre_live_migration, context, instance, migration)
         except errors.NovaException as error:
-            failure = self.give_up_move(instance, migration, error)
+            self.give_up_move(instance, migration, error)
+            failure = error
         self.services.database.finish_event(context.action, begun, failure)
 
     def evacuate_instance(
@@ -258,7 +258,7 @@ class Conductor:
         migration = self._migration(instance, 'evacuation', instance.host)
         begun = self.services.database.start_event(
             context.action, 'conductor_rebuild_server', None)
-        failure = None
+        failure: Exception | None = None
         try:
             selected = self.scheduler.select_destinations(
                 self.spec(instance, instance.flavor, host, [instance.host]))
@@ -267,7 +267,7 @@ class Conductor:
         except errors.NoValidHost as error:
             self.services.database.save_migration(migration, status='error')
             self._bury(instance, error)
-            failure = _traceback(error)
+            failure = error
         self.services.database.finish_event(context.action, begun, failure)
 
     def _migration(self, instance: Instance, kind: str, source: str) -> Migration:
@@ -312,7 +312,3 @@ class Conductor:
         except placement_errors.ConcurrentUpdate as error:
             raise errors.AllocationMoveFailed(
                 source_consumer=source, target_consumer=target, error=error) from error
-
-
-def _traceback(error: Exception) -> str:
-    return ''.join(traceback.format_exception(error))

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from vpmem_harness.cloud.stub.conductor import Conductor
     from vpmem_harness.cloud.stub.startup import ComputeService
 
-#: The most characters that the message of a fault has in Nova's database.
-FAULT_MESSAGE_LIMIT = 255
-
 
 @dataclass
 class RequestContext:
@@ -80,11 +77,9 @@ class Services:
         Source: nova/compute/utils.py, exception_to_dict and _get_fault_details.
         """
         code = error.code if isinstance(error, errors.NovaException) else 500
-        if message is None:
-            message = (error.message if isinstance(error, errors.NovaException)
-                       else type(error).__name__)
         details = ''.join(traceback.format_exception(error)) if code == 500 else ''
-        return Fault(message[:FAULT_MESSAGE_LIMIT], code, details, self.now())
+        shown = errors.message_of(error) if message is None else message[:errors.MESSAGE_LIMIT]
+        return Fault(shown, code, details, self.now())
 
     def add_fault(self, instance: Instance, error: Exception, message: str | None = None) -> None:
         """Record why something failed; the latest fault is the one that the API shows."""

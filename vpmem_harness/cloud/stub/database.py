@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -324,12 +325,16 @@ class Database:
             action.events.append(InstanceActionEvent(event, host))
             return len(action.events) - 1
 
-    def finish_event(self, action: Action, index: int, traceback: str | None = None) -> None:
+    def finish_event(self, action: Action, index: int, error: Exception | None = None) -> None:
+        """Note that a step has ended, and what it failed with."""
+        begun = action.events[index]
+        ended = InstanceActionEvent(begun.event, begun.host, 'Success')
+        if error is not None:
+            ended = InstanceActionEvent(
+                begun.event, begun.host, 'Error', ''.join(traceback.format_exception(error)),
+                errors.message_of(error))
         with self.lock:
-            begun = action.events[index]
-            result = 'Success' if traceback is None else 'Error'
-            action.events[index] = InstanceActionEvent(
-                begun.event, begun.host, result, traceback)
+            action.events[index] = ended
             self.changed()
 
     # Waiting

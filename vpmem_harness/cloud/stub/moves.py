@@ -6,8 +6,6 @@ rebuild_instance and _destroy_evacuated_instances; nova/virt/libvirt/migration.p
 
 from __future__ import annotations
 
-import traceback
-
 import libvirt
 from lxml import etree
 from oslo_log import log as logging
@@ -129,12 +127,12 @@ class MoveOperations(ResizeOperations, ShelveOperations):
     def _clean_up_at_destination(
         self, context: RequestContext, instance: Instance, begun: int,
     ) -> None:
-        failure = None
+        failure: Exception | None = None
         try:
             self.clean_up(instance)
         except Exception as error:
             self.check_alive()
-            failure = ''.join(traceback.format_exception(error))
+            failure = error
         self.services.database.finish_event(context.action, begun, failure)
 
     def drop_new_context(self, instance: Instance) -> None:
