@@ -1,0 +1,175 @@
+"""Random sequences of steps: what is asked next depends on the states that the servers are in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from tests.functional.nova.agreement.pair import Pair
+from tests.functional.nova.agreement.steps import (
+    ACTIONS,
+    CONFIGURATIONS,
+    FITS,
+    FITS_DOWN,
+    HOSTS,
+    LABELS,
+    SERVICE,
+    Configuration,
+    Script,
+    Step,
+)
+
+#: Operations in a sequence, and the most servers.
+LENGTH = 10
+SERVERS = 4
+
+_MOVES = ('resize', 'migrate', 'confirm', 'revert', 'live-migrate', 'evacuate', 'unshelve')
+_LABELS = st.sampled_from(LABELS)
+_HOSTS = st.integers(0, HOSTS - 1)
+_WHERE = st.none() | _HOSTS
+
+
+class Pairs:
+    """The pairs of clouds that sequences run on, one for each configuration.
+
+    A pair serves many sequences, for it is empty after each, which is part of what they agree on;
+    after a disagreement the next sequence has a fresh one.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._pairs: dict[Configuration, Pair] = {}
+
+    def take(self, configuration: Configuration) -> Pair:
+        """A pair with nothing on it."""
+        pair = self._pairs.pop(configuration, None)
+        return pair or Pair(configuration, self._seed)
+
+    def give_back(self, pair: Pair) -> None:
+        """Keep a pair that is empty again."""
+        self._pairs[pair.configuration] = pair
+
+    def close(self) -> None:
+        """End every pair."""
+        while self._pairs:
+            self._pairs.popitem()[1].close()
+
+
+class Agreement(RuleBasedStateMachine):
+    """Two clouds that are asked for the same; ``pairs`` is to be set for a run.
+
+    What happened in the last sequence is in ``steps``, its last disagreement among them.
+    """
+
+    pairs: ClassVar[Pairs]
+    steps: ClassVar[list[Step]] = []
+    seconds: ClassVar[list[tuple[float, str]]] = []
+    finished: ClassVar[set[str]] = set()
+    explained: ClassVar[list[str]] = []
+    configuration: ClassVar[Configuration]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pair: Pair | None = None
+        type(self).steps = []
+
+    @initialize(configuration=st.sampled_from(CONFIGURATIONS), labels=_LABELS)
+    def start(self, configuration: Configuration, labels: str) -> None:
+        """Boot the first server."""
+        Agreement.configuration = configuration
+        self._pair = self.pairs.take(configuration)
+        self._take('boot', labels=labels, host=0)
+
+    @property
+    def pair(self) -> Pair:
+        assert self._pair is not None
+        return self._pair
+
+    def _take(self, verb: str, **options: object) -> None:
+        step = Step(verb, {name: str(value) for name, value in options.items()
+                           if value is not None})
+        self.steps.append(step)
+        begun = time.monotonic()
+        try:
+            self.pair.take(step)
+        except BaseException:
+            self.pair.close()
+            self._pair = None
+            raise
+        finally:
+            self.seconds.append((time.monotonic() - begun, str(step)))
+
+    def _servers(self, *verbs: str) -> Iterator[tuple[int, str]]:
+        """The servers that something can be asked of now, and what."""
+        for number, status in self.pair.statuses().items():
+            fits = FITS.get(status, ('delete',))
+            if self.pair.down:
+                if status == 'VERIFY_RESIZE':
+                    continue    # either side could be on the host that is down
+                if self.pair.host_of(number) in self.pair.down:
+                    fits = FITS_DOWN
+            for verb in fits:
+                if not verbs or verb in verbs:
+                    yield number, verb
+
+    def _kinds(self) -> list[str]:
+        """The kinds of steps that there can be now, each as often as it is to be drawn."""
+        kinds = ['ask'] * 6 * any(self._servers()) + ['move'] * 6 * any(self._servers(*_MOVES))
+        if self.pair.booted < SERVERS:
+            kinds += ['boot'] * 4
+        if self.pair.statuses() and not self.pair.down:
+            kinds += ['ask anything'] * 2
+        return [*kinds, *(['serve'] * (5 if self.pair.down else 2))]
+
+    @precondition(lambda self: self._pair is not None)
+    @rule(data=st.data())
+    def step(self, data: Any) -> None:
+        """Take one more step."""
+        if len(self.steps) == LENGTH:
+            return
+        kind = data.draw(st.sampled_from(self._kinds()), label='kind')
+        if kind == 'boot':
+            self._take('boot', labels=data.draw(_LABELS), host=data.draw(_WHERE))
+        elif kind == 'serve':
+            self._serve(data.draw(_HOSTS), data.draw(st.sampled_from(SERVICE)))
+        elif kind == 'ask anything':
+            # What the server's state may not allow.
+            number = data.draw(st.sampled_from(sorted(self.pair.statuses())))
+            self._ask(data, number, data.draw(st.sampled_from(ACTIONS)))
+        else:
+            verbs = _MOVES if kind == 'move' else ()
+            self._ask(data, *data.draw(st.sampled_from([*self._servers(*verbs)])))
+
+    def _ask(self, data: Any, number: int, verb: str) -> None:
+        options: dict[str, object] = {'server': number}
+        if verb == 'resize':
+            options['labels'] = data.draw(_LABELS)
+        elif verb in ('migrate', 'unshelve', 'live-migrate', 'evacuate'):
+            options['host'] = data.draw(_WHERE)
+        self._take(verb, **options)
+
+    def _serve(self, host: int, verb: str) -> None:
+        """Do something to a compute service; one that is down is started first."""
+        if self.pair.down:
+            [host], verb = self.pair.down, 'start-service'
+        self._take(verb, host=host)
+
+    def teardown(self) -> None:
+        """Delete every server, and see that nothing is left."""
+        pair, self._pair = self._pair, None
+        if pair is None:
+            return
+        try:
+            pair.clear()
+        except BaseException:
+            pair.close()
+            raise
+        self.explained.extend(pair.explained)
+        pair.explained.clear()
+        if len(self.steps) == LENGTH:
+            self.finished.add(str(Script(self.configuration, tuple(self.steps))))
+        self.pairs.give_back(pair)

@@ -1,0 +1,154 @@
+"""Two clouds that are asked for the same: Nova goes first, and the stub follows its choices.
+
+Where there is a choice Nova's is as good as any other: a host among equals, a free namespace of
+the label. The stub is told which it was, so that what comes of it can be compared to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.functional.nova.agreement import known
+from tests.functional.nova.agreement.side import Look, Side
+from tests.functional.nova.agreement.steps import HOSTS, Configuration, Step
+from vpmem_harness.cloud.stub.backend import StubBackend
+from vpmem_harness.cloud.stub.database import Resource
+
+
+class Disagreement(AssertionError):
+    """The two sides differ, and nothing that is known explains it."""
+
+    def __init__(self, step: Step, differences: Sequence[str]) -> None:
+        super().__init__('\n'.join((f'after {step}', *differences)))
+
+
+class Pair:
+    """Two clouds.
+
+    :param seed: of both.
+    :param leader: the backend that goes first; with ``'stub'`` two stubs are held together.
+    """
+
+    def __init__(self, configuration: Configuration, seed: int, leader: str = 'nova') -> None:
+        self.configuration = configuration
+        self.nova = Side(leader, configuration, seed)
+        try:
+            self.stub = Side('stub', configuration, seed)
+        except BaseException:
+            self.nova.close()
+            raise
+        backend = self.stub.cloud.backend
+        assert isinstance(backend, StubBackend)
+        self._providers = [backend.provider_uuid(name) for name in self.stub.names]
+        self._chosen: list[list[str]] = [[] for _host in self._providers]
+        backend.services.choose = self._choose
+        self.seen = self.nova.look()
+        self.stub.look()
+        self.explained: list[str] = []
+
+    def close(self) -> None:
+        """End both."""
+        self.nova.close()
+        self.stub.close()
+
+    @property
+    def booted(self) -> int:
+        """How many servers were booted."""
+        return len(self.nova.servers)
+
+    @property
+    def down(self) -> frozenset[int]:
+        """The hosts whose compute service does not run."""
+        return frozenset(number for number in range(HOSTS)
+                         if not self.seen[f'host {number}: service is up'])
+
+    def statuses(self) -> dict[int, str]:
+        """The statuses of the servers that there are."""
+        return {number: str(self.seen[f'server {number}: status'])
+                for number in range(self.booted)
+                if self.seen[f'server {number}: status'] != 'gone'}
+
+    def host_of(self, server: int) -> object:
+        """The number of a server's host."""
+        return self.seen[f'server {server}: host']
+
+    def take(self, step: Step) -> None:
+        """Take a step on both sides.
+
+        :raises Disagreement: when they differ then, but for what is known.
+        """
+        before = self.seen
+        outcome = self.nova.take(step)
+        nova = self.nova.look()
+        other = self.stub.take(self._followed(step, before, nova))
+        stub = self.stub.look()
+        nova['outcome'], stub['outcome'] = outcome, other
+        explained = known.explain(self.nova, step, before, nova, stub)
+        self.explained += explained
+        self.seen = nova
+        differences = compare(stub, nova)
+        if differences:
+            raise Disagreement(step, differences)
+
+    def _followed(self, step: Step, before: Look, nova: Look) -> Step:
+        for host, chosen in enumerate(self._chosen):
+            chosen[:] = _new_claims(host, before, nova)
+        number = self.booted - 1 if step.verb == 'boot' else step.number('server')
+        if number is None or 'host' in step.options or step.verb not in (
+                'boot', 'resize', 'unshelve', 'evacuate', 'live-migrate'):
+            return step
+        host = nova.get(f'server {number}: host')
+        moved = step.verb == 'resize' or host != before.get(f'server {number}: host')
+        return step.but(host=host) if isinstance(host, int) and moved and (
+            nova[f'server {number}: status'] != before.get(f'server {number}: status')
+            or step.verb == 'live-migrate') else step
+
+    def _choose(self, free: Sequence[Resource]) -> Resource:
+        chosen = self._chosen[self._providers.index(free[0].provider_uuid)]
+        by_name = {one.identifier: one for one in free}
+        name = next((name for name in chosen if name in by_name), free[0].identifier)
+        return by_name[name]
+
+    def clear(self) -> None:
+        """Bring every service up and delete every server; nothing is left then on either side.
+
+        :raises Disagreement: when something is.
+        """
+        for host in sorted(self.down):
+            self.take(Step('start-service', {'host': str(host)}))
+        for number in self.statuses():
+            self.take(Step('delete', {'server': str(number)}))
+        for host in range(HOSTS):
+            self.take(Step('audit', {'host': str(host)}))
+        left = [f'{fact}: {value}' for fact, value in self.seen.items() if _is_left(fact, value)]
+        if left:
+            raise Disagreement(Step('everything is deleted'), left)
+        self.nova.forget()
+        self.stub.forget()
+        self.seen = {fact: value for fact, value in self.seen.items() if fact.startswith('host')}
+
+
+def _new_claims(host: int, before: Look, now: Look) -> Sequence[str]:
+    """What was claimed on a host meanwhile, in the order of the guest's devices."""
+    claimed = [fact.split()[2] for fact, value in now.items()
+               if fact.startswith(f'host {host}: ') and fact.endswith(' is claimed for')
+               and value is not None and before.get(fact) != value]
+    ordered: list[str] = []
+    for fact, value in now.items():
+        if fact.endswith(': namespaces') and isinstance(value, list) and (
+                now[fact.replace('namespaces', 'host')] == host):
+            ordered += [name for name in value if name in claimed]
+    return [*ordered, *(name for name in claimed if name not in ordered)]
+
+
+def _is_left(fact: str, value: object) -> bool:
+    if not fact.startswith('host') or 'inventory' in fact or fact.endswith(' is up'):
+        return False
+    return bool(value) if not fact.endswith('is claimed for') else value is not None
+
+
+def compare(stub: Look, nova: Look) -> list[str]:
+    """What two sides do not have in common, a fact each."""
+    return [f'{fact}:\n    stub {stub.get(fact, "nothing")}\n    nova {nova.get(fact, "nothing")}'
+            for fact in sorted(stub.keys() | nova.keys())
+            if stub.get(fact) != nova.get(fact)]

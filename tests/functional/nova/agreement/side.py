@@ -1,0 +1,278 @@
+"""One of the two clouds: steps are taken on it, and all that can be seen of it is put in words.
+
+What is seen holds on both sides: servers are known by the number of their boot, hosts by theirs, a
+namespace by its place under its label, which is the one-to-one renaming.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import libvirt
+from lxml import etree
+
+from tests.functional.nova.agreement.steps import HOSTS, PMEM, Configuration, Step
+from vpmem_harness import safelog
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.server import Server
+from vpmem_harness.cloud.waiting import UnexpectedStateError
+from vpmem_harness.exceptions import WaitTimeoutError
+from vpmem_harness.fixtures.cloud import CloudFixture
+from vpmem_harness.fixtures.host import HostFixture
+from vpmem_harness.host.machine import Host
+from vpmem_harness.randomness import SEED_LIMIT, Randomness
+
+#: All that can be seen: one fact each, by what it is about.
+Look = dict[str, object]
+
+#: Seconds in which a request has come to its end, or else it is taken for one that hangs.
+TIMEOUT = 40.0
+
+_PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'
+_ASK: Mapping[str, Callable[[Server, str | None, str], object]] = {
+    'delete': lambda server, host, labels: server.delete(),
+    'stop': lambda server, host, labels: server.stop(),
+    'start': lambda server, host, labels: server.start(),
+    'reboot': lambda server, host, labels: server.reboot(),
+    'hard-reboot': lambda server, host, labels: server.reboot(hard=True),
+    'pause': lambda server, host, labels: server.pause(),
+    'unpause': lambda server, host, labels: server.unpause(),
+    'suspend': lambda server, host, labels: server.suspend(),
+    'resume': lambda server, host, labels: server.resume(),
+    'rescue': lambda server, host, labels: server.rescue(),
+    'unrescue': lambda server, host, labels: server.unrescue(),
+    'rebuild': lambda server, host, labels: server.rebuild(),
+    'resize': lambda server, host, labels: server.resize(pmem=labels, host=host),
+    'migrate': lambda server, host, labels: server.migrate(host),
+    'confirm': lambda server, host, labels: server.confirm_resize(),
+    'revert': lambda server, host, labels: server.revert_resize(),
+    'shelve': lambda server, host, labels: server.shelve(expect=None),
+    'shelve-offload': lambda server, host, labels: server.shelve_offload(),
+    'unshelve': lambda server, host, labels: server.unshelve(host),
+    'live-migrate': lambda server, host, labels: server.live_migrate(host),
+    'evacuate': lambda server, host, labels: server.evacuate(host),
+}
+
+
+class _Deeds:
+    """What is done to a host, in place of its audit log: the devices that daxio wipes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wiped: list[str] = []
+
+    def record(self, who: str, what: str, **details: Any) -> None:
+        """Note a deed."""
+        words = details['arguments']
+        if what == 'daxio' and '-z' in words and details['outcome'] == 'ok':
+            with self._lock:
+                self._wiped.append(words[-1])
+
+    def take(self) -> Sequence[str]:
+        """The devices wiped since this was last asked."""
+        with self._lock:
+            wiped, self._wiped = self._wiped, []
+        return wiped
+
+
+class _WatchedHost(HostFixture):
+    """A host that notes what is done to it."""
+
+    def _setUp(self) -> None:
+        self.deeds = _Deeds()
+        super()._setUp()
+
+    def _audit_log(self) -> safelog.AuditLog:
+        return cast(safelog.AuditLog, self.deeds)
+
+
+class Side:
+    """One of the two clouds.
+
+    :param backend: ``'stub'`` or ``'nova'``.
+    """
+
+    def __init__(self, backend: str, configuration: Configuration, seed: int) -> None:
+        self.backend = backend
+        self._stack = contextlib.ExitStack()
+        random = Randomness(seed)
+        self._fixtures = [
+            self._stack.enter_context(
+                _WatchedHost(pmem=PMEM, seed=random.derive('host', number).below(SEED_LIMIT)))
+            for number in range(HOSTS)]
+        try:
+            self.cloud = self._stack.enter_context(CloudFixture(
+                self._fixtures, backend=backend, seed=seed, timeout=TIMEOUT,
+                allow_resize_to_same_host=configuration.allow_resize_to_same_host,
+                shelved_offload_time=configuration.shelved_offload_time))
+        except BaseException:
+            self._stack.close()
+            raise
+        self.hosts: list[Host] = [fixture.host for fixture in self._fixtures]
+        self.names = [host.name for host in self.hosts]
+        self.servers: list[Server] = []
+
+    def close(self) -> None:
+        """End it."""
+        self._stack.close()
+
+    # Steps
+
+    def take(self, step: Step) -> str:
+        """Take a step and wait for its end: how it went, in words that hold on both sides."""
+        try:
+            self._take(step)
+            outcome = 'done'
+        except errors.NovaException as error:
+            outcome = f'{type(error).__name__} ({error.status}): {self._neutral(error.message)}'
+        except UnexpectedStateError as error:
+            why = error.fault.message if error.fault else error.reason
+            outcome = f'{error.expected} was due, {error.status} came: {self._neutral(why)}'
+        except WaitTimeoutError as error:
+            outcome = self._neutral(f'no end in sight: {" -> ".join(error.seen)}')
+        self.cloud.settle()
+        return outcome
+
+    def _take(self, step: Step) -> None:
+        host = step.number('host')
+        where = None if host is None else self.names[host]
+        labels = step.options.get('labels', '')
+        number = step.number('server')
+        if step.verb == 'boot':
+            server = self.cloud.boot(labels, host=where, expect=None)
+            self.servers.append(server)
+            server.wait_for('ACTIVE')
+        elif number is not None:
+            _ASK[step.verb](self.servers[number], where, labels)
+        else:
+            assert where is not None
+            self._serve(step.verb, where)
+
+    def _serve(self, verb: str, host: str) -> None:
+        compute = self.cloud.compute(host)
+        if verb == 'audit':
+            compute.run_periodic_tasks()
+        elif verb == 'restart-service':
+            compute.restart()
+        elif verb == 'stop-service':
+            compute.stop()
+        else:
+            compute.start()
+
+    # What can be seen
+
+    def look(self) -> Look:
+        """All that can be seen at rest, and what was wiped since the last look."""
+        seen: Look = {}
+        for number, server in enumerate(self.servers):
+            seen |= {f'server {number}: {name}': fact
+                     for name, fact in self._server(server).items()}
+        for number in range(len(self.hosts)):
+            seen |= {f'host {number}: {name}': fact for name, fact in self._host(number).items()}
+        return seen
+
+    def _server(self, server: Server) -> Look:
+        moves = self.cloud.backend.migrations(server.id)
+        facts: Look = {
+            'moves': [(move.migration_type, move.status, self._number(move.source_compute),
+                       self._number(move.dest_compute)) for move in moves],
+            'actions': [(action.action, action.message, action.finished,
+                         [self._neutral(event.details) for event in action.events
+                          if event.details]) for action in self.cloud.backend.actions(server.id)],
+        }
+        try:
+            record = server.record
+        except errors.InstanceNotFound:
+            return {**facts, 'status': 'gone'}
+        fault = record.fault
+        host = self._number(record.host)
+        return {
+            **facts, 'status': record.status, 'vm_state': str(record.vm_state),
+            'task_state': record.task_state and str(record.task_state),
+            'power_state': record.power_state.name, 'host': host,
+            'fault': fault and (fault.code, self._neutral(fault.message)),
+            'labels': record.flavor.pmem,
+            'namespaces': [device.name for device in record.namespaces],
+            'old namespaces': sorted(device.name for device in record.old_namespaces),
+        }
+
+    def _host(self, number: int) -> Look:
+        host, compute = self.hosts[number], self.cloud.compute(self.names[number])
+        facts: Look = {'service is up': compute.is_up}
+        for name, inventory in compute.inventories.items():
+            if name.startswith(_PMEM_CLASS):
+                facts[f'inventory of {name}'] = inventory
+        facts |= {f'usage of {name}': amount for name, amount in compute.usages.items()}
+        consumers = self._consumers()
+        for consumer, held in self.cloud.backend.consumers(host.name).items():
+            facts[f'held by {consumers.get(consumer, "nobody that is known")}'] = dict(
+                sorted(held.items()))
+        wiped = self._fixtures[number].deeds.take()
+        # A service that is down has nobody who could be asked for its claims.
+        claims = compute.assigned_namespaces if compute.is_up else {}
+        for namespace in host.namespaces:
+            assert namespace.name is not None
+            assert namespace.path is not None
+            of = namespace.name
+            facts[f'{of} is claimed for'] = self._whose(claims.get(of))
+            facts[f'{of} was written by'] = sorted(
+                map(self._whose, host.pmem.contents(namespace.path).writers), key=str)
+            facts[f'{of} was wiped'] = namespace.path in wiped
+        return facts | self._domains(host)
+
+    def _domains(self, host: Host) -> Look:
+        names = {namespace.path: namespace.name for namespace in host.namespaces}
+        connection = libvirt.open(host.uri)
+        try:
+            return {f'domain of {self._whose(domain.UUIDString())}': (
+                domain.state()[0], bool(domain.isPersistent()),
+                bool(domain.hasManagedSaveImage()),
+                [names.get(path.text, path.text) for path in etree.fromstring(
+                    domain.XMLDesc()).iterfind('./devices/memory/source/path')],
+            ) for domain in connection.listAllDomains()}
+        finally:
+            connection.close()
+
+    def _consumers(self) -> dict[str, str]:
+        found = {server.id: f'server {number}' for number, server in enumerate(self.servers)}
+        for server, name in list(found.items()):
+            for number, move in enumerate(self.cloud.backend.migrations(server)):
+                found[move.uuid] = f'move {number} of {name}'
+        return found
+
+    def _number(self, host: str | None) -> int | None:
+        return None if host is None else self.names.index(host)
+
+    def _whose(self, server: str | None) -> object:
+        ids = [server.id for server in self.servers]
+        return ids.index(server) if server in ids else server
+
+    def _neutral(self, text: str) -> str:
+        """A text without the names that the two sides do not share."""
+        for number, server in enumerate(self.servers):
+            text = text.replace(server.id, f'<server {number}>')
+        for number, host in enumerate(self.hosts):
+            text = re.sub(rf'\b{re.escape(host.name)}\b', f'<host {number}>', text)
+            for namespace in host.namespaces:
+                text = re.sub(rf'{namespace.path}\b', f'<{namespace.name}>', text)
+        return re.sub(r'\b(?:\w+\.)+(\w+?)(?:_Remote)?(?=: )', r'\1', text)
+
+    # For the other side to follow
+
+    def statuses(self) -> dict[int, str]:
+        """The statuses of the servers that there are."""
+        return {number: server.status for number, server in enumerate(self.servers)
+                if server.exists}
+
+    def host_of(self, number: int) -> int | None:
+        """The number of a server's host."""
+        server = self.servers[number]
+        return self._number(server.host) if server.exists else None
+
+    def forget(self) -> None:
+        """Forget the servers that were: the next one is number 0 again."""
+        self.servers.clear()
