@@ -78,14 +78,13 @@ def _small(cloud: Cloud) -> Server:
 
 
 def _resized(cloud: Cloud) -> Server:
-    return _small(cloud).resize(pmem='LARGE', host=cloud.hosts[1].name)
+    return _small(cloud).resize(pmem='LARGE')
 
 
 OPERATIONS = (
     Operation('boot', _nobody, lambda cloud, server: cloud.boot(pmem='SMALL', expect=None)),
     Operation('resize to another host', _small,
-              lambda cloud, server: server.resize(
-                  pmem='LARGE', host=cloud.hosts[1].name, expect=None)),
+              lambda cloud, server: server.resize(pmem='LARGE', expect=None)),
     Operation('confirm', _resized, lambda cloud, server: server.confirm_resize(wait=False)),
     Operation('revert', _resized, lambda cloud, server: server.revert_resize(wait=False)),
     Operation('delete', _small, lambda cloud, server: _delete(server)),

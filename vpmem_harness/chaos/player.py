@@ -163,7 +163,7 @@ class Player:
     def _ask(self, step: Step, server: Server) -> None:
         verb, where = step.verb, self._where(step)
         if verb == 'resize':
-            server.resize(pmem=step.options.get('labels', ''), host=where, expect=None)
+            server.resize(pmem=step.options.get('labels', ''), expect=None)
         elif verb in ('migrate', 'evacuate', 'unshelve'):
             getattr(server, verb)(where, expect=None)
         elif verb == 'live-migrate':

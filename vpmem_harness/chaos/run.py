@@ -64,7 +64,7 @@ class Planner:
         verb = random.choice(fitting if random.chance(0.9) else ACTIONS)
         options = {'server': str(number)}
         if verb == 'resize':
-            options |= {'labels': random.choice(LABELS), **self._where()}
+            options |= {'labels': random.choice(LABELS)}
         elif verb in ('migrate', 'live-migrate', 'unshelve', 'evacuate'):
             options |= self._where()
         return self._with_fault(Step(verb, options))

@@ -275,7 +275,7 @@ class Backend(Protocol):
     def request(self, server: str, action: str, **arguments: object) -> str:
         """Ask for an action on a server; returns the id of the request.
 
-        ``action`` is Nova's name: delete, resize (flavor, host), migrate (host), confirmResize,
+        ``action`` is Nova's name: delete, resize (flavor), migrate (host), confirmResize,
         revertResize, stop, start, reboot (type), pause, unpause, suspend, resume, rebuild,
         shelve, shelveOffload, unshelve (host), rescue, unrescue, live-migration (host),
         evacuate (host).

@@ -177,18 +177,17 @@ class Server:
         self._request('delete', expect)
 
     def resize(
-        self, pmem: str | None = None, *, flavor: Flavor | None = None, host: str | None = None,
+        self, pmem: str | None = None, *, flavor: Flavor | None = None,
         extra_specs: Mapping[str, str] | None = None, expect: str | None = 'VERIFY_RESIZE',
     ) -> Server:
-        """Give it another flavor, on whatever host has the room, or on ``host``.
+        """Give it another flavor, on whatever host the scheduler chooses.
 
         The labels in ``pmem`` replace those of its flavor, and all else stays, unless ``flavor``
-        is given.
+        is given. Nova's API has no way to name a host for a resize, as it has for a migration.
         """
         new = flavor or self._cloud.flavor_like(self.flavor, pmem, extra_specs or {})
         self._cloud.know_flavor(new)
-        where = {} if host is None else {'host': host}
-        return self._request('resize', expect, flavor=new, **where)
+        return self._request('resize', expect, flavor=new)
 
     def migrate(
         self, host: str | None = None, *, expect: str | None = 'VERIFY_RESIZE',

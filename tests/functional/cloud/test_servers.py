@@ -296,11 +296,17 @@ class ResizeTest(ServersTestCase):
         error = self.assertRaises(UnexpectedStateError, server.resize, pmem='LARGE')
         self.assertIn('There are not enough hosts available.', error.reason)
 
-    def test_a_resize_can_be_asked_to_stay(self):
-        """By naming the server's own host."""
+    def test_a_cold_migration_goes_where_it_is_told(self):
+        """To the named host, and to no other."""
+        cloud = self.start_cloud(hosts=3)
+        server = cloud.boot(pmem='SMALL', host=cloud.hosts[0])
+        wanted = cloud.hosts[2].name
+        self.assertEqual(wanted, server.migrate(wanted).host)
+
+    def test_a_cold_migration_to_its_own_host_is_refused(self):
+        """That would be none."""
         server = self.start_cloud(hosts=2).boot(pmem='SMALL')
-        host = server.host
-        self.assertEqual(host, server.resize(pmem='LARGE', host=host).host)
+        self.assertRaises(errors.CannotMigrateToSameHost, server.migrate, server.host)
 
     def test_the_same_flavor_is_refused(self):
         """That would be a migration."""

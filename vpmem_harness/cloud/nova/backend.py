@@ -290,10 +290,6 @@ class NovaBackend:
             return self._request('DELETE', f'/servers/{server}')[1]
         if action == 'rebuild':
             arguments['image'] = self._image
-        if action == 'resize' and arguments.get('host') is not None:
-            raise InvalidInputError(
-                'host of a resize', expected="none: Nova's scheduler chooses it",
-                got=str(arguments['host']), remedy='use a cloud with no other host that would do')
         body = _BODIES[action](arguments)
         return self._request('POST', f'/servers/{server}/action', body)[1]
 

@@ -73,7 +73,9 @@ class Records:
             # The API shows a fault with these states alone.
             fault=self._fault(cell, row['uuid'])
             if row['vm_state'] in (VMState.ERROR, VMState.DELETED) else None,
-            namespaces=_in_order(_devices(_data(row['resources'])), chosen.pmem),
+            # What an instance that has left its host had there stays in its record.
+            namespaces=_in_order(
+                _devices(_data(row['resources'])) if row['host'] else [], chosen.pmem),
             old_namespaces=tuple(_devices(_field(context, 'old_resources'))),
             created=_moment(row['created_at']),
             launched=_moment(row['launched_at']) if row['launched_at'] else None)

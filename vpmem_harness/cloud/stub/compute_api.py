@@ -127,14 +127,14 @@ class API:
             compute = services.compute(host)
             compute.cast(compute.clean_up, instance)
 
-    def _resize(self, instance: Instance, flavor: Flavor, host: str | None = None) -> Send:
+    def _resize(self, instance: Instance, flavor: Flavor) -> Send:
         self._check_flavor(flavor)
         if flavor == instance.flavor:
             raise errors.CannotResizeToSameFlavor()
         if flavor.disk == 0 and instance.flavor.disk != 0:
             raise errors.CannotResizeDisk(reason='Resize to zero disk flavor is not allowed.')
         same_host = self.services.allow_resize_to_same_host
-        return self._move(instance, flavor, host, [] if same_host or host else [instance.host])
+        return self._move(instance, flavor, None, [] if same_host else [instance.host])
 
     def _migrate(self, instance: Instance, host: str | None = None) -> Send:
         if host is not None and host == instance.host:

@@ -57,18 +57,18 @@ class Conductor:
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
         """Find a host for a new server, and have it built there."""
-        database = self.services.database
-        begun = database.start_event(
-            context.action, 'conductor_schedule_and_build_instances', None)
         try:
             selected = self.scheduler.select_destinations(
                 self.spec(instance, instance.flavor, host))
         except errors.NoValidHost as error:
+            # Nova records this step for a server that it buries in cell0 alone.
+            database = self.services.database
+            begun = database.start_event(
+                context.action, 'conductor_schedule_and_build_instances', None)
             self._bury(instance, error)
             database.finish_event(context.action, begun, error)
             return
         self._cast_build(context, instance, selected)
-        database.finish_event(context.action, begun)
 
     def reschedule_build(
         self, context: RequestContext, instance: Instance, reason: str,
@@ -138,7 +138,8 @@ class Conductor:
         What the server holds passes to the migration first, so that both sides are held.
         """
         database = self.services.database
-        begun = database.start_event(context.action, 'conductor_migrate_server', None)
+        begun = [database.start_event(context.action, event, None)
+                 for event in ('conductor_migrate_server', 'cold_migrate')]
         kind = 'resize' if flavor != instance.flavor else 'migration'
         assert instance.host is not None  # noqa: S101 - the API has seen to it
         migration = Migration(
@@ -157,7 +158,8 @@ class Conductor:
         except errors.NovaException as error:
             self.give_up_move(instance, migration, error)
             failure = error
-        database.finish_event(context.action, begun, failure)
+        for event in reversed(begun):
+            database.finish_event(context.action, event, failure)
 
     def give_up_move(
         self, instance: Instance, migration: Migration, error: errors.NovaException,
@@ -206,23 +208,27 @@ class Conductor:
     ) -> None:
         """Start a shelved server where it is, or find a host for one that is on none."""
         database = self.services.database
-        begun = database.start_event(context.action, 'conductor_unshelve_instances', None)
         if instance.vm_state == VMState.SHELVED and instance.host is not None:
             database.save(
                 instance, (TaskState.UNSHELVING,), task_state=TaskState.POWERING_ON)
             compute = self.services.compute(instance.host)
             compute.cast(compute.start_instance, context, instance)
+            return
+        database.finish_event(
+            context.action, database.start_event(context.action, 'get_image_info', None))
+        begun = database.start_event(context.action, 'schedule_instances', None)
+        failure: Exception | None = None
+        try:
+            selected = self.scheduler.select_destinations(
+                self.spec(instance, instance.flavor, host))
+        except errors.NoValidHost as error:
+            LOG.warning('No valid host found for unshelve instance')
+            database.save(instance, task_state=None)
+            failure = error
         else:
-            try:
-                selected = self.scheduler.select_destinations(
-                    self.spec(instance, instance.flavor, host))
-            except errors.NoValidHost:
-                LOG.warning('No valid host found for unshelve instance')
-                database.save(instance, task_state=None)
-            else:
-                compute = self.services.compute(selected[0].service_host)
-                compute.cast(compute.unshelve_instance, context, instance)
-        database.finish_event(context.action, begun)
+            compute = self.services.compute(selected[0].service_host)
+            compute.cast(compute.unshelve_instance, context, instance)
+        database.finish_event(context.action, begun, failure)
 
     # Live migration and evacuation
 
@@ -256,8 +262,7 @@ class Conductor:
         """Find a host for a server whose own is down; it holds what it had there, too."""
         assert instance.host is not None  # noqa: S101 - the API has seen to it
         migration = self._migration(instance, 'evacuation', instance.host)
-        begun = self.services.database.start_event(
-            context.action, 'conductor_rebuild_server', None)
+        begun = self.services.database.start_event(context.action, 'rebuild_server', None)
         failure: Exception | None = None
         try:
             selected = self.scheduler.select_destinations(
