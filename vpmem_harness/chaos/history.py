@@ -1,8 +1,8 @@
-"""Which states a request explains."""
+"""Which states of a server the requests and the faults that it has met explain."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 GONE = 'gone'
 
@@ -23,6 +23,20 @@ LEADS_TO: Mapping[str, frozenset[str]] = {
 
 #: Requests that need room on some host.
 MAY_STAY = frozenset(('resize', 'migrate', 'unshelve', 'live-migrate'))
+
+#: What else a request may lead to when something goes wrong on its way: those that turn the guest
+#: off first may leave it off.
+MAY_FAIL_AS: Mapping[str, frozenset[str]] = {
+    'shelve': frozenset(('SHELVED', 'SHUTOFF')),
+    **dict.fromkeys(('suspend', 'resize', 'migrate', 'live-migrate', 'rescue', 'reboot',
+                     'hard-reboot'),
+                    frozenset(('SHUTOFF',))),
+}
+
+#: Requests after which a server has the data that it had.
+KEEPS_DATA = frozenset((
+    'stop', 'start', 'reboot', 'hard-reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue',
+    'unrescue'))
 
 #: The states in which each request makes sense: most of those that are drawn do.
 FITS: Mapping[str, tuple[str, ...]] = {
@@ -48,3 +62,76 @@ def explained(verb: str, before: str, after: str, refused: bool) -> bool:
         if refused:
             return False
     return after in LEADS_TO[verb]
+
+
+class History:
+    """What has happened to each server, and which states that explains.
+
+    A server that nothing has gone wrong with is held to what it was asked for, step by step. One
+    that a fault has met, or whose host something has happened to, is on its way until the fleet is
+    calmed; then it must be what it was, what it has been asked to be since, in ERROR, or off where
+    its guest was lost.
+    """
+
+    def __init__(self) -> None:
+        self._may_be: dict[int, set[str]] = {}
+        self._asked: dict[int, set[str]] = {}
+
+    def disturbed(self, server: int) -> bool:
+        """Whether something has gone wrong with a server since the fleet was calm."""
+        return server in self._may_be
+
+    def asked(self, server: int, verb: str) -> None:
+        """Note a request, whatever becomes of it."""
+        self._asked.setdefault(server, set()).add(verb)
+        if server in self._may_be:
+            self._may_be[server] |= self._leads_to(verb)
+
+    def disturb(self, servers: Mapping[int, str], lost: bool = False) -> None:
+        """Note that something has gone wrong with servers, by the status that they had.
+
+        :param lost: their guests may have been lost.
+        """
+        for server, status in servers.items():
+            if server not in self._may_be:
+                self._may_be[server] = {status, 'ERROR'}
+                for verb in self._asked.get(server, ()):
+                    self._may_be[server] |= self._leads_to(verb)
+            if lost:
+                self._may_be[server].add('SHUTOFF')
+
+    @staticmethod
+    def _leads_to(verb: str) -> frozenset[str]:
+        return LEADS_TO[verb] | MAY_FAIL_AS.get(verb, frozenset())
+
+    def step(self, before: Mapping[int, str], now: Mapping[int, str], asked: int | None,
+             verb: str, refused: bool) -> Iterator[str]:
+        """What a step does not explain of the servers that nothing has gone wrong with."""
+        for server, status in before.items():
+            after = now.get(server, GONE)
+            if server in self._may_be:
+                continue
+            if server != asked:
+                if after != status:
+                    yield f'server {server} was {status}, and is {after} unasked'
+            elif not explained(verb, status, after, refused):
+                yield f'server {server} was {status}, and is {after} after {verb}'
+
+    def calm(self, now: Mapping[int, str]) -> Iterator[str]:
+        """What nothing explains once the fleet has been calmed; then a new history begins.
+
+        What a server in another state than these needs, such as the guest that is to be resumed,
+        may have been lost unseen.
+        """
+        for server, may_be in self._may_be.items():
+            after = now.get(server, GONE)
+            if after not in may_be:
+                yield (f'server {server} is {after}, and what has happened to it explains '
+                       f'{", ".join(sorted(may_be))}')
+        self._may_be = {server: {now[server], 'ERROR', 'SHUTOFF'} for server in self._may_be
+                        if now.get(server, GONE) not in ('ACTIVE', 'SHUTOFF', GONE)}
+        self._asked.clear()
+
+    def may_have_lost_data(self, server: int) -> bool:
+        """Whether a server has been asked for what loses data since the fleet was calm."""
+        return not self._asked.get(server, set()) <= KEEPS_DATA

@@ -158,7 +158,7 @@ class Fleet:
                     if resource in one.left_behind.get(name, ())}
             if booked != len(held) - len(left):
                 yield (f'Placement has {booked} namespaces of {name} held, '
-                       f'{len(held) - len(left)} are')
+                       f'{len(held) - len(left)} are, by {", ".join(sorted({*wanted.values()}))}')
 
     def _guests(self, instances: Sequence[Instance]) -> Iterator[str]:
         """A domain is a server's that is here, and runs on what that server holds, if it runs."""
@@ -201,6 +201,17 @@ class Fleet:
                     whose = f'held by {owner.display_name}' if owner else 'free'
                     yield (f'{namespace.name} of {name}, {whose}, has the data of '
                            f'{", ".join(sorted(writers))}')
+
+    def written(self) -> dict[str, frozenset[tuple[str, str]]]:
+        """The namespaces that hold each server's data, as host and name, by its UUID."""
+        found: dict[str, set[tuple[str, str]]] = {}
+        for name, host in self.hosts.items():
+            for namespace in host.namespaces:
+                if namespace.path is not None and namespace.name is not None:
+                    for writer in host.pmem.contents(namespace.path).writers:
+                        if writer is not None:
+                            found.setdefault(writer, set()).add((name, namespace.name))
+        return {writer: frozenset(names) for writer, names in found.items()}
 
     def _files(self) -> Iterator[str]:
         for name, host in self.hosts.items():

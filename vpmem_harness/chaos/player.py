@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -14,17 +15,19 @@ import libvirt
 from vpmem_harness import conf
 from vpmem_harness.chaos import history
 from vpmem_harness.chaos.direct import DirectHost
+from vpmem_harness.chaos.hands import Hands, Stuck, where_threads_are
 from vpmem_harness.chaos.invariants import Fleet
-from vpmem_harness.chaos.steps import CALL_FAULTS, Script, Step
+from vpmem_harness.chaos.mishaps import arm
+from vpmem_harness.chaos.steps import COMMAND_FAULTS, HANGS, Script, Step
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import ComputeHost
 from vpmem_harness.cloud.cloud import Cloud, Compute
 from vpmem_harness.cloud.server import Server
+from vpmem_harness.cloud.states import status_from_state
 from vpmem_harness.cloud.stub.backend import StubBackend
 from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import HarnessError, InvalidInputError
 from vpmem_harness.host.fault import Fault
-from vpmem_harness.host.faults import ANY
 from vpmem_harness.host.layout import runtime_directory
 from vpmem_harness.host.machine import Host
 from vpmem_harness.pmem.choice import choose
@@ -33,8 +36,25 @@ from vpmem_harness.randomness import Randomness
 #: Seconds in which a fleet comes to rest after a step; it takes milliseconds.
 PATIENCE = 20.0
 
+#: Seconds in which a step ends, whatever hangs.
+LIMIT = 60.0
+
 #: Seconds after which it is looked again whether what still works is held up by a fault.
 _LOOK = 0.002
+
+#: Requests that may come to any host, and events that may end guests.
+_ANYWHERE = ('boot', 'resize', 'migrate', 'unshelve', 'live-migrate', 'evacuate')
+_LOSING = ('restart-machine', 'lose-domains')
+
+
+@dataclass(frozen=True)
+class Hang:
+    """What a fault holds up: a call to libvirt or a command of a host, for one server."""
+
+    fault: Fault
+    host: int
+    command: bool
+    server: int | None
 
 
 class Player:
@@ -42,11 +62,14 @@ class Player:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._release = contextlib.ExitStack()
+        self._acquired = contextlib.ExitStack()
         self.servers: dict[int, Server] = {}
-        self._hangs: list[Fault] = []
-        self._hung: set[int] = set()            # servers that a fault holds up
-        self._disturbed: set[int] = set()       # servers whose history has a fault in it
+        self._booted: set[int] = set()
+        self._hangs: list[Hang] = []
+        self._history = history.History()
+        self._written: dict[str, frozenset[tuple[str, str]]] = {}
+        self._hands: Hands
+        self._stuck = False
         self.hosts: list[Host] = []
         self.cloud: Cloud
         self.fleet: Fleet
@@ -54,14 +77,18 @@ class Player:
     def __enter__(self) -> Player:
         with contextlib.ExitStack() as acquired:
             self._start(acquired)
-            self._release = acquired.pop_all()
+            self._acquired = acquired.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  traceback: TracebackType | None) -> None:
-        self._release.close()
+        # What is stuck has been told of: nothing more can be done about it here.
+        with contextlib.suppress(*((HarnessError,) if self._stuck else ())):
+            self._acquired.close()
 
     def _start(self, acquired: contextlib.ExitStack) -> None:
+        self._hands = Hands()
+        acquired.callback(lambda: self._hands.close(0 if self._stuck else LIMIT))
         randomness = Randomness(self._script.seed)
         directory = Path(runtime_directory(conf.load().runtime_dir))
         acquired.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -101,13 +128,22 @@ class Player:
 
     def statuses(self) -> dict[int, str]:
         """The statuses of the servers that there are."""
-        there = {server.id: number for number, server in self.servers.items()}
-        return {there[record.id]: record.status for record in self.cloud.backend.servers()}
+        numbers = self._numbers()
+        return {numbers[one.uuid]: status_from_state(one.vm_state, one.task_state)
+                for one in self._database.instances()}
+
+    def _numbers(self) -> dict[str, int]:
+        return {server.id: number for number, server in self.servers.items()}
 
     @property
-    def hung(self) -> frozenset[int]:
+    def booted(self) -> int:
+        """How many servers have been booted."""
+        return len(self._booted)
+
+    @property
+    def hung(self) -> Collection[int]:
         """The servers that a fault holds up."""
-        return frozenset(self._hung)
+        return {hang.server for hang in self._hangs if hang.server is not None}
 
     def compute(self, number: int) -> Compute:
         """The compute service of a host."""
@@ -117,48 +153,66 @@ class Player:
 
     def play(self, step: Step) -> Sequence[str]:
         """Do a step and wait for the fleet to come to rest; returns what is wrong then."""
-        before = self.statuses()
-        refused = False
+        try:
+            return self._hands.do(lambda: self._play(step), LIMIT)
+        except Stuck as error:
+            self._stuck = True
+            return [f'{step.verb} {error}']
+
+    def _play(self, step: Step) -> Sequence[str]:
+        before, involved = self.statuses(), self._involved()
         fault = self._arm(step)
         asked = step.number('server')
+        if asked in self.hung:
+            asked = None
         try:
-            self._do(step, asked)
+            refused = not self._do(step, asked)
         except (errors.NovaException, libvirt.libvirtError):
             refused = True
-        wrong = self._settle()
-        if fault is not None:
-            if fault.struck and fault in self._hangs:
-                self._hung |= set() if asked is None else {asked}
-            else:
-                fault.remove()
-                wrong += self._settle()
+        if asked is not None and not refused:
+            self._history.asked(asked, step.verb)
+        wrong = self._settle(fault)
+        if fault is not None and fault.struck and step.options['fault'] in HANGS:
+            self._hangs.append(Hang(fault, self._number(step.number('on')),
+                                    step.options['fault'] in COMMAND_FAULTS, asked))
+        elif fault is not None:
+            fault.remove()
+            if fault.struck and step.options['fault'] == 'die':
+                self._release(self._number(step.number('on')), command=True)
+            wrong += self._settle()
+        if step.verb == 'boot' and asked is not None:
+            before[asked] = 'nothing'
+        now = self.statuses()
+        self._disturb(step, asked, before, involved, fault)
+        wrong += self._history.step(before, now, asked, step.verb, refused)
         if step.verb == 'calm':
-            self._end_disturbances()
-            return [*wrong, *(f'when calm: {text}' for text in self.fleet.at_rest())]
-        wrong += self.fleet.always()
-        return [*wrong, *self._unexplained(step, before, refused, fault)]
+            return [*wrong, *(f'when calm: {text}' for text in self._when_calm(now))]
+        return [*wrong, *self.fleet.always()]
 
-    def _do(self, step: Step, asked: int | None) -> None:
+    def _do(self, step: Step, asked: int | None) -> bool:
+        """Do a step; False when there is nobody to ask."""
         if step.verb == 'boot':
             self._boot(step)
         elif asked is not None:
-            if asked in self.servers and asked not in self._hung:
-                self._ask(step, self.servers[asked])
-        else:
-            number = (step.number('host') or 0) % len(self.hosts)
-            _EVENTS[step.verb](self, number)
+            if asked not in self.servers:
+                return False
+            self._ask(step, self.servers[asked])
+        elif 'server' not in step.options:
+            _EVENTS[step.verb](self, self._number(step.number('host')))
+        return True
 
     def _boot(self, step: Step) -> None:
         number = step.number('server')
-        if number is None or number in self.servers:
+        if number is None or number in self._booted:
             raise InvalidInputError('boot', expected='the number of a new server', got=str(step),
                                     remedy='number each one differently, as in server=3')
+        self._booted.add(number)
         self.servers[number] = self.cloud.boot(
             pmem=step.options.get('labels', ''), expect=None, host=self._where(step))
 
     def _where(self, step: Step) -> str | None:
         number = step.number('host')
-        return None if number is None else self.hosts[number % len(self.hosts)].name
+        return None if number is None else self._host(number).name
 
     def _ask(self, step: Step, server: Server) -> None:
         verb, where = step.verb, self._where(step)
@@ -183,45 +237,25 @@ class Player:
         kind = step.options.get('fault')
         if kind is None:
             return None
-        number = (step.number('on') or 0) % len(self.hosts)
-        faults, skip = self.hosts[number].faults, step.number('at') or 0
-        if kind not in CALL_FAULTS:
-            skip %= 2
-        make: dict[str, Callable[[], Fault]] = {
-            'error': lambda: faults.failing(
-                ANY, libvirt.VIR_ERR_INTERNAL_ERROR, 'by chaos', times=1, skip=skip),
-            'drop-before': lambda: faults.dropping(ANY, times=1, skip=skip),
-            'drop-after': lambda: faults.dropping(ANY, times=1, skip=skip, when='after'),
-            'hang': lambda: faults.hanging(ANY, times=1, skip=skip),
-            'die': lambda: faults.at(ANY, self.compute(number).kill, times=1, skip=skip),
-            'tool-fails': lambda: faults.tool_failing('daxio', times=1, skip=skip),
-            'tool-fails-after': lambda: faults.tool_failing(
-                'daxio', times=1, skip=skip, when='after'),
-            'tool-cut-short': lambda: faults.tool_cut_short(
-                'daxio', status=1, times=1, skip=skip),
-            'tool-hangs': lambda: faults.tool_hanging('daxio', times=1, skip=skip),
-        }
-        if kind not in make:
-            raise InvalidInputError('fault of a step', expected=f'one of {", ".join(make)}',
-                                    got=kind, remedy='name one of these')
-        fault = make[kind]()
-        if kind in ('hang', 'tool-hangs'):
-            self._hangs.append(fault)
-        return fault
+        number = self._number(step.number('on'))
+        return arm(kind, self.hosts[number], step.number('at') or 0, self.compute(number).kill)
 
-    def _settle(self) -> list[str]:
-        """Wait until nobody works but what a fault holds up."""
+    def _settle(self, fault: Fault | None = None) -> list[str]:
+        """Wait until nobody works but what is held up, be it by the fault of this step."""
         deadline = time.monotonic() + PATIENCE
         while not self._workers.quiet(
-                sum(fault.struck for fault in self._hangs), _LOOK if self._hangs else PATIENCE):
+                len(self._hangs) + (fault is not None and fault.holding),
+                _LOOK if fault is not None else PATIENCE):
             if time.monotonic() >= deadline:
-                return [f'the cloud does not come to rest: {self.cloud.transcript()}']
+                return [f'the cloud does not come to rest: {where_threads_are()}; '
+                        f'{self.cloud.transcript()}']
         return []
 
     # Events
 
     def _kill(self, number: int) -> None:
         self.compute(number).kill()
+        self._release(number, command=True)
 
     def _stop_service(self, number: int) -> None:
         if not self._hangs:
@@ -236,17 +270,21 @@ class Player:
 
     def _restart_machine(self, number: int) -> None:
         self.compute(number).kill()
-        self.release_hangs(number)
+        self.release_hangs()
         self.hosts[number].reboot()
         self.compute(number).start()
 
     def _restart_daemon(self, number: int) -> None:
-        self.hosts[number].faults.kill_daemon()
+        self._kill_daemon(number)
         self.hosts[number].faults.start_daemon()
 
     def _lose_domains(self, number: int) -> None:
-        self.hosts[number].faults.kill_daemon()
+        self._kill_daemon(number)
         self.hosts[number].faults.start_daemon(domains=False)
+
+    def _kill_daemon(self, number: int) -> None:
+        self.hosts[number].faults.kill_daemon()
+        self._release(number, command=False)
 
     def _bad(self, number: int) -> None:
         host = self.hosts[number]
@@ -258,12 +296,17 @@ class Player:
     def _release_all(self, number: int) -> None:
         self.release_hangs()
 
-    def release_hangs(self, number: int | None = None) -> None:
-        """Let what hangs go on, on one host or on all."""
-        for fault in list(self._hangs):
-            fault.release()
-        self._hangs.clear()
-        self._hung.clear()
+    def release_hangs(self) -> None:
+        """Let go on what hangs, on all hosts."""
+        for number in range(len(self.hosts)):
+            self._release(number, command=False)
+            self._release(number, command=True)
+
+    def _release(self, host: int, *, command: bool) -> None:
+        """Let calls or commands of a host go on, those that are not dead by now."""
+        for hang in [one for one in self._hangs if (one.host, one.command) == (host, command)]:
+            hang.fault.release()
+            self._hangs.remove(hang)
 
     def _calm(self, number: int) -> None:
         """Take back everything that is wrong, and let every service look after its host."""
@@ -283,35 +326,67 @@ class Player:
 
     # What the history explains
 
-    def _end_disturbances(self) -> None:
-        # What a server needs in other states, such as the guest that is to be resumed, may be lost.
-        self._disturbed = {number for number in self._disturbed
-                           if self.status(number) not in ('ACTIVE', 'SHUTOFF', history.GONE)}
+    def _involved(self) -> dict[int, set[str]]:
+        """The hosts that have to do with each server."""
+        numbers = self._numbers()
+        involved = {}
+        for one in self._database.instances():
+            hosts = {one.host, *one.left_behind}
+            if one.migration_context is not None:
+                move = one.migration_context.migration
+                hosts |= {move.source_compute, move.dest_compute}
+            involved[numbers[one.uuid]] = {host for host in hosts if host is not None}
+        return involved
 
-    def _unexplained(self, step: Step, before: dict[int, str], refused: bool,
-                     fault: Fault | None) -> Sequence[str]:
-        """A server changes only when it is asked to, and then as it is asked."""
-        now = self.statuses()
-        asked = step.number('server')
-        if step.verb == 'boot' and asked is not None:
-            before[asked] = 'nothing'
-        everything = (asked is None and step.verb not in ('boot', 'look')) or self._hangs or any(
-            host.faults.in_force or
-            not self.compute(at).is_up or self._database.left_behind(host.name)
-            for at, host in enumerate(self.hosts))
-        if everything or (fault is not None and fault.struck):
-            self._disturbed |= {*now} if everything else {asked} if asked is not None else set()
-        wrong = []
-        for number, status in before.items():
-            after = now.get(number, history.GONE)
-            if number in self._disturbed or step.verb == 'look':
-                continue
-            if number != asked:
-                if after != status:
-                    wrong.append(f'server {number} was {status}, and is {after} unasked')
-            elif not history.explained(step.verb, status, after, refused):
-                wrong.append(f'server {number} was {status}, and is {after} after {step.verb}')
-        return wrong
+    def _troubled(self) -> set[str]:
+        """The hosts that cannot do all that they are asked for."""
+        troubled = {host.name for at, host in enumerate(self.hosts)
+                    if host.faults.in_force or not self.compute(at).is_up}
+        for one in self._database.all_instances():
+            troubled |= {*one.left_behind}
+        return troubled
+
+    def _disturb(self, step: Step, asked: int | None, before: dict[int, str],
+                 involved: dict[int, set[str]], fault: Fault | None) -> None:
+        """Note which servers a step has met in other ways than by asking them."""
+        struck = fault is not None and fault.struck
+        touched: set[str] = set()
+        if struck and step.options['fault'] == 'die':
+            touched.add(self._host(step.number('on')).name)
+        if 'server' not in step.options and step.verb not in ('look', 'release', 'calm'):
+            touched.add(self._host(step.number('host')).name)
+        after = self._involved()
+        met = {number for hosts in (involved, after) for number, names in hosts.items()
+               if names & touched}
+        if asked is not None:
+            troubled = self._troubled()
+            anywhere = step.verb in _ANYWHERE and bool(troubled or self._hangs)
+            if struck or anywhere or troubled & (
+                    involved.get(asked, set()) | after.get(asked, set())):
+                met.add(asked)
+        self._history.disturb({number: before[number] for number in met if number in before},
+                              lost=step.verb in _LOSING)
+
+    def _number(self, number: int | None) -> int:
+        return (number or 0) % len(self.hosts)
+
+    def _host(self, number: int | None) -> Host:
+        return self.hosts[self._number(number)]
+
+    def _when_calm(self, now: dict[int, str]) -> Iterable[str]:
+        """What is wrong with a fleet that has been calmed; what has gone is forgotten then."""
+        written = self.fleet.written()
+        for number, server in list(self.servers.items()):
+            lost = self._written.get(server.id, frozenset()) - written.get(server.id, frozenset())
+            if lost and number in now and not self._history.may_have_lost_data(number):
+                yield (f'server {number} has lost its data on '
+                       f'{", ".join(" of ".join(reversed(one)) for one in sorted(lost))}')
+            if number not in now:
+                del self.servers[number]
+        self._written = written
+        yield from self._history.calm(now)
+        yield from self.fleet.at_rest()
+        self._database.archive()
 
 
 _EVENTS: dict[str, Callable[[Player, int], None]] = {

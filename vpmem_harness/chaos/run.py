@@ -57,7 +57,7 @@ class Planner:
         room = len(player.hosts) * SERVERS_PER_HOST
         if not there or (len(there) < room and random.chance(0.3)):
             return self._with_fault(Step('boot', {
-                'server': str(len(player.servers)), 'labels': random.choice(LABELS),
+                'server': str(player.booted), 'labels': random.choice(LABELS),
                 **self._where()}))
         number = random.choice(sorted(there))
         fitting = history.FITS.get(there[number], ACTIONS)

@@ -21,6 +21,9 @@ EVENTS = ('boot', 'kill', 'stop-service', 'start-service', 'restart-service', 'r
 CALL_FAULTS = ('error', 'drop-before', 'drop-after', 'hang', 'die')
 COMMAND_FAULTS = ('tool-fails', 'tool-fails-after', 'tool-cut-short', 'tool-hangs')
 
+#: Those that hold something up until they are released.
+HANGS = ('hang', 'tool-hangs')
+
 
 def _none() -> Mapping[str, str]:
     return MappingProxyType({})

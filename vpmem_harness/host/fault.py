@@ -133,6 +133,15 @@ class Fault:
         if not self._in_force:
             self._let_go()
 
+    @property
+    def holding(self) -> int:
+        """How many calls it holds up now."""
+        return len(self._held)
+
+    def lose(self) -> None:
+        """Forget what it holds up: who was to answer has gone, and it never goes on."""
+        self._held.clear()
+
     def _let_go(self) -> None:
         while self._held:
             try:

@@ -270,8 +270,19 @@ class Faults:
     # The daemon
 
     def kill_daemon(self) -> None:
-        """Kill libvirtd: its clients lose their connections, its guests run on."""
+        """Kill libvirtd: its clients lose their connections, its guests run on.
+
+        A call that a fault holds up is lost with it, and never takes effect.
+        """
         self._host.daemon.kill()
+        self.lose_calls()
+
+    def lose_calls(self) -> None:
+        """Forget the calls to libvirt that faults hold up."""
+        with self._lock:
+            faults = [armed.fault for of_one in self._of_procedures.values() for armed in of_one]
+        for fault in faults:
+            fault.lose()
 
     def start_daemon(self, *, domains: bool = True) -> None:
         """Start libvirtd again, if it does not run.

@@ -172,6 +172,7 @@ class Host:
             self.daemon.drop_clients()
         else:
             self.daemon.start()
+        self.faults.lose_calls()
         self.hypervisor.crash()
         self.pmem.reboot()
         self.hypervisor.reboot()

@@ -127,7 +127,11 @@ class ComputeBase:
             driver.give_back()
             raise
         life = self._life = Life(driver, tracker)
-        self.in_service(self.init_host)
+        try:
+            self.in_service(self.init_host)
+        except Exception:
+            self.kill()
+            raise
         with self._lock:
             life.accepting = True
             waiting, self._inbox = self._inbox, []

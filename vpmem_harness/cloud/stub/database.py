@@ -191,6 +191,7 @@ class Database:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self._instances: dict[str, Instance] = {}
+        self._numbered = 0
         self._migrations: list[Migration] = []
         self._watches: list[_Watch] = []
 
@@ -204,7 +205,8 @@ class Database:
     def next_number(self) -> int:
         """The number of the next instance, which its domain is named for."""
         with self.lock:
-            return len(self._instances) + 1
+            self._numbered += 1
+            return self._numbered
 
     def instance(self, uuid: str) -> Instance:
         """A live instance.
@@ -281,6 +283,18 @@ class Database:
             else:
                 instance.left_behind[host] = resources
             self.changed()
+
+    def archive(self) -> None:
+        """Forget the instances that are deleted and have left nothing behind.
+
+        What ``nova-manage db archive_deleted_rows`` is for: records of what has gone would grow
+        with every server that there ever was.
+        """
+        with self.lock:
+            self._instances = {uuid: one for uuid, one in self._instances.items()
+                               if not one.deleted or one.left_behind}
+            self._migrations = [one for one in self._migrations
+                                if one.instance_uuid in self._instances]
 
     # Migrations
 

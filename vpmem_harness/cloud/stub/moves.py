@@ -72,11 +72,12 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             self.check_alive()
             destination.rollback_live_migration(context, instance, migration)
             raise
+        with self.services.database.lock:
+            self.leave_behind(instance, move.old_resources)
+            self.save(instance, host=migration.dest_compute, resources=move.new_resources,
+                      cell=move.new_cell)
         destination.cast(
             destination.post_live_migration_at_destination, context, instance, migration)
-        self.leave_behind(instance, move.old_resources)
-        with self.services.database.lock:
-            self.save(instance, host=migration.dest_compute)
         try:
             self.clean_up(instance)
         finally:
@@ -98,13 +99,16 @@ class MoveOperations(ResizeOperations, ShelveOperations):
     ) -> None:
         """On the destination: the guest is here."""
         move = instance.migration_context
-        if self.superseded(instance, TaskState.MIGRATING) or move is None:
-            return
+        if move is None or move.migration is not migration:
+            return      # this is done over after a restart, and was done already
+        power_state = self.observe(instance)
         self.settle(instance, move)
         self.save_migration(migration, status='completed')
-        self.save(
-            instance, host=self.host, resources=move.new_resources, cell=move.new_cell,
-            task_state=None, power_state=self.observe(instance))
+        with self.services.database.lock:
+            # A source that could not clean up has ended the task, and another may have begun.
+            task = instance.task_state
+            self.save(instance, power_state=power_state,
+                      task_state=None if task == TaskState.MIGRATING else task)
 
     def rollback_live_migration(
         self, context: RequestContext, instance: Instance, migration: Migration,

@@ -179,9 +179,10 @@ class ResizeOperations(BuildOperations):
             LOG.warning('Unexpected status %s of a migration to confirm', migration.status)
             return
         move = instance.migration_context
-        assert move is not None  # noqa: S101 - an unconfirmed server has one
         try:
-            self.leave_source(instance, move)
+            if move is not None:
+                self.leave_source(instance, move)
+            # Otherwise it had begun before a restart, and what was left has been cleaned up.
             stopped = instance.power_state == PowerState.SHUTDOWN
             self.save_migration(migration, status='confirmed')
             self.save(

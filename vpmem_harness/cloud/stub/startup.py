@@ -6,11 +6,12 @@ task for ever, the stub ends the task as a failure of it would.
 
 from __future__ import annotations
 
+import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import TaskState, VMState
-from vpmem_harness.cloud.stub.database import Instance, Resource
+from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
 from vpmem_harness.cloud.stub.moves import MoveOperations
 from vpmem_harness.cloud.stub.power import HARD_REBOOT, SOFT_REBOOT
 
@@ -37,11 +38,14 @@ class ComputeService(MoveOperations):
         self.destroy_evacuated_instances()
         for instance in self.services.database.instances():
             self._refresh(instance)
-            if instance.host == self.host or self._comes_back(instance):
-                try:
+            try:
+                self._confirm_again(instance)
+                if instance.host == self.host or self._comes_back(instance):
                     self._init_instance(instance)
-                except errors.NovaException as error:
-                    LOG.warning('A server could not be brought in order: %s', error)
+                elif instance.host is None:
+                    self._give_up_claim(instance)
+            except (errors.NovaException, libvirt.libvirtError) as error:
+                LOG.warning('A server could not be brought in order: %s', error)
 
     def run_periodic_tasks(self) -> None:
         """The audit of resources, and looks at what is left behind and at power states."""
@@ -76,6 +80,10 @@ class ComputeService(MoveOperations):
 
     def _init_instance(self, instance: Instance) -> None:
         task = instance.task_state
+        arrived = self._arrived(instance)
+        if arrived is not None:
+            self.again(
+                instance, 'live-migration', self.post_live_migration_at_destination, arrived)
         if instance.vm_state == VMState.BUILDING or task in _BUILDING or task in _REBUILDING:
             self.save(instance, vm_state=VMState.ERROR, task_state=None)
         elif task == TaskState.DELETING:
@@ -93,12 +101,9 @@ class ComputeService(MoveOperations):
             self.again(instance, 'pause', self.pause_instance)
         elif task == TaskState.UNPAUSING:
             self.again(instance, 'unpause', self.unpause_instance)
-        elif task == TaskState.MIGRATING and self._has_arrived(instance):
-            self.again(
-                instance, 'live-migration', self.post_live_migration_at_destination,
-                self.services.database.migration(instance.uuid, 'running'))
         elif task in (TaskState.RESIZE_PREP, TaskState.RESIZE_MIGRATING, TaskState.MIGRATING):
-            self._give_up_move(instance)
+            if arrived is None:
+                self._give_up_move(instance)
         elif task in _FINISHING:
             self._give_up_finish(instance)
         elif task == TaskState.RESIZE_REVERTING:
@@ -110,6 +115,27 @@ class ComputeService(MoveOperations):
         elif task is not None and task != TaskState.UNSHELVING:
             self.save(instance, task_state=None)
 
+    def _confirm_again(self, instance: Instance) -> None:
+        """A move from here was being confirmed, be it for its server to be deleted."""
+        deleting = instance.task_state == TaskState.DELETING
+        work = self.confirm_for_deleting if deleting else self.confirm_resize
+        for migration in self.services.database.migrations(instance.uuid):
+            if migration.source_compute == self.host and (
+                    migration.status == 'confirming'
+                    or (deleting and migration.status == 'finished')):
+                self.again(instance, 'confirmResize', work, migration)
+
+    def _give_up_claim(self, instance: Instance) -> None:
+        """A server was on its way here, and had got no further than its booking."""
+        if not self.allocated_here(instance.uuid):
+            return
+        if instance.vm_state == VMState.BUILDING and instance.task_state is None:
+            self.release_allocations(instance.uuid)
+            self.save(instance, vm_state=VMState.ERROR)
+        elif instance.task_state == TaskState.SPAWNING:
+            self.release_allocations(instance.uuid)
+            self.save(instance, task_state=None)
+
     def _comes_back(self, instance: Instance) -> bool:
         """Whether a server is on its way back here: its move is reverted, and left there."""
         move = instance.migration_context
@@ -117,10 +143,13 @@ class ComputeService(MoveOperations):
                 and move.migration.source_compute == self.host
                 and move.migration.status == 'reverted')
 
-    def _has_arrived(self, instance: Instance) -> bool:
-        """Whether a guest that moved while it ran has come, and only its records have not."""
+    def _arrived(self, instance: Instance) -> Migration | None:
+        """The move of a guest that has come while it ran, and of which that is not noted yet."""
         move = instance.migration_context
-        return move is not None and move.migration.dest_compute == self.host
+        if (move is not None and move.migration.status == 'running'
+                and move.migration.dest_compute == self.host == instance.host):
+            return move.migration
+        return None
 
     def _give_up_move(self, instance: Instance) -> None:
         """The server has not left: it stays, and what it was to get is freed."""
