@@ -52,3 +52,69 @@ class InterruptionsTest(VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual([{}, {}], [self.cloud.compute(host).assigned_namespaces
                                     for host in self.cloud.hosts])
+
+    def test_a_source_that_dies_when_a_guest_has_gone(self):
+        """The server is where its guest is, when the service is back."""
+        compute = self.cloud.compute(self.source)
+        with self.source.faults.at(
+                'domainMigratePerform3Params', compute.kill, when='after') as fault:
+            self.server.live_migrate(wait=False)
+            fault.wait_until_reached()
+            self.cloud.settle()
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual((self.target.name, 'ACTIVE'), (self.server.host, self.server.status))
+
+    def test_a_connection_that_breaks_when_a_guest_has_gone(self):
+        """Whoever sent it does not believe the error."""
+        with self.source.faults.dropping('domainMigratePerform3Params', when='after'):
+            self.server.live_migrate()
+        self.assertNothingWrong()
+        self.assertEqual(self.target.name, self.server.host)
+
+    def test_a_source_that_dies_while_a_move_is_confirmed(self):
+        """The move is confirmed when the service is back."""
+        self.server.migrate()
+        compute = self.cloud.compute(self.source)
+        with self.source.faults.at('domainUndefineFlags', compute.kill) as fault:
+            self.server.confirm_resize(wait=False)
+            fault.wait_until_reached()
+            self.cloud.settle()
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual((self.target.name, 'ACTIVE'), (self.server.host, self.server.status))
+
+    def test_a_source_that_dies_while_an_unconfirmed_server_is_deleted(self):
+        """The server is deleted when the service is back."""
+        self.server.migrate()
+        compute = self.cloud.compute(self.source)
+        with self.source.faults.at('domainUndefineFlags', compute.kill) as fault:
+            self.server.delete(expect=None)
+            fault.wait_until_reached()
+            self.cloud.settle()
+        compute.start()
+        self.assertNothingWrong()
+        self.assertFalse(self.server.exists)
+
+    def test_a_host_that_dies_before_it_claims(self):
+        """A server that was to be built is in ERROR, and books nothing."""
+        compute = self.cloud.compute(self.target)
+        compute.restart()
+        with self.target.faults.at('connectGetCapabilities', compute.kill) as fault:
+            server = self.cloud.boot(pmem='SMALL', host=self.target, expect=None)
+            fault.wait_until_reached()
+            self.cloud.settle()
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual('ERROR', server.status)
+
+    def test_a_call_that_hangs_is_lost_with_the_daemon(self):
+        """It does not take effect when it would go on."""
+        with self.source.faults.hanging('domainShutdown') as hang:
+            self.server.stop(expect=None)
+            hang.wait_until_reached()
+            self.source.faults.kill_daemon()
+            self.source.faults.start_daemon()
+        self.cloud.settle()
+        [domain] = self.source.hypervisor.domains
+        self.assertTrue(domain.active)

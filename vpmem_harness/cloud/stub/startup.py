@@ -103,7 +103,7 @@ class ComputeService(MoveOperations):
             self.again(instance, 'unpause', self.unpause_instance)
         elif task in (TaskState.RESIZE_PREP, TaskState.RESIZE_MIGRATING, TaskState.MIGRATING):
             if arrived is None:
-                self._give_up_move(instance)
+                self._end_move(instance)
         elif task in _FINISHING:
             self._give_up_finish(instance)
         elif task == TaskState.RESIZE_REVERTING:
@@ -150,6 +150,14 @@ class ComputeService(MoveOperations):
                 and move.migration.dest_compute == self.host == instance.host):
             return move.migration
         return None
+
+    def _end_move(self, instance: Instance) -> None:
+        """Go on with a move if the guest has left, and otherwise give it up."""
+        move = instance.migration_context
+        if move is not None and move.migration.status == 'running' and self.has_left(instance):
+            self.again(instance, 'live-migration', self.post_live_migration, move.migration)
+        else:
+            self._give_up_move(instance)
 
     def _give_up_move(self, instance: Instance) -> None:
         """The server has not left: it stays, and what it was to get is freed."""

@@ -1,0 +1,42 @@
+"""The records of a cloud."""
+
+from __future__ import annotations
+
+import datetime
+
+import testtools
+
+from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.stub.database import Database, Instance, Migration
+
+
+class ArchiveTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.database = Database()
+
+    def add(self, name, **fields):
+        now = datetime.datetime.now(datetime.UTC)
+        instance = Instance(name, self.database.next_number(), name, Flavor('tiny', '1'), now, '',
+                            **fields)
+        self.database.add_instance(instance)
+        self.database.add_migration(Migration(f'{name} moves', name, 'resize', 'host0'))
+        return instance
+
+    def test_what_is_gone_is_forgotten(self):
+        """With its migrations; what is there or has left something stays."""
+        self.add('gone', deleted=True)
+        self.add('left', deleted=True, left_behind={'host0': ()})
+        self.add('there')
+        self.database.archive()
+        self.assertEqual(['left', 'there'],
+                         [one.uuid for one in self.database.all_instances()])
+        self.assertEqual(['left moves', 'there moves'],
+                         [one.uuid for one in self.database.migrations()])
+
+    def test_numbers_are_given_once(self):
+        """Domains are named for them."""
+        first = self.add('gone', deleted=True).number
+        self.database.archive()
+        self.assertEqual(first + 1, self.add('there').number)
