@@ -5,16 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import libvirt
+
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.findings.finding import Finding
 from vpmem_harness.fixtures.audit import DataSafetyAudit
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.host.audit import Kind, Report
+from vpmem_harness.host.machine import Host
 
 
 def _told(reports: Iterable[Report]) -> str | None:
     return '; '.join(dict.fromkeys(map(str, reports))) or None
+
+
+def _hosts(cloud: CloudFixture) -> list[Host]:
+    return [host for host in cloud.hosts if isinstance(host, Host)]
 
 
 def _confirm(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
@@ -92,6 +99,96 @@ def _return_after_evacuation(cloud: CloudFixture, audit: DataSafetyAudit) -> str
     return None
 
 
+def _wipes_another(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    first, second = cloud.hosts
+    server, neighbour = (cloud.boot(pmem='SMALL', host=first) for _ in range(2))
+    [namespace] = neighbour.namespaces
+    cloud.compute(second).restart(pmem_namespaces=[f'SMALL:{namespace.name}'])
+    cloud.compute(first).kill()
+    server.evacuate()
+    cloud.compute(first).start()
+    return _told(audit.of(Kind.TAKEN, Kind.LEFT))
+
+
+def _allocation_of_a_lost_host(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    first, second = cloud.hosts
+    server = cloud.boot(pmem='SMALL', host=first)
+    cloud.compute(first).kill()
+    server.evacuate()
+    server.resize(pmem='LARGE')
+    cloud.compute(first).start()
+    server.revert_resize()
+    for host in cloud.hosts:
+        cloud.compute(host).run_periodic_tasks()
+    if first.name not in server.allocations:
+        return None
+    return f'the server is on {second.name}, and for good holds {server.allocations[first.name]}'
+
+
+def _deleted_while_down(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = cloud.hosts
+    server = cloud.boot(pmem='SMALL')
+    compute = cloud.compute(host)
+    compute.stop()
+    server.delete()
+    compute.start()
+    cloud.boot(pmem='SMALL')
+    compute.run_periodic_tasks()
+    return _told(audit.of(Kind.SHARED, Kind.TAKEN, Kind.LEAKED))
+
+
+def _label_in_use(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = cloud.hosts
+    cloud.boot(pmem='SMALL')
+    try:
+        cloud.compute(host).restart(pmem_namespaces=[])
+    except errors.NovaException as error:
+        return f'nova-compute of {host.name} does not start: {" ".join(str(error).split())}'
+    return None
+
+
+def _relabelled(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = cloud.hosts
+    [claimed] = cloud.boot(pmem='SMALL').namespaces
+    [other] = {'ns_0', 'ns_1'} - {claimed.name}
+    cloud.compute(host).restart(pmem_namespaces=[f'LARGE:{claimed.name}', f'SMALL:{other}'])
+    return _given_away(cloud, audit, 'LARGE')
+
+
+def _renumbered(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = _hosts(cloud)
+    half = ','.join(['SMALL'] * 6)
+    server = cloud.boot(pmem=half)
+    compute = cloud.compute(host)
+    compute.stop()
+    host.reboot()
+    compute.start()
+    compute.run_periodic_tasks()
+    server.wait_for('SHUTOFF')
+    server.start()
+    return _given_away(cloud, audit, half)
+
+
+def _given_away(cloud: CloudFixture, audit: DataSafetyAudit, pmem: str) -> str | None:
+    server = cloud.boot(pmem=pmem, expect=None)
+    try:
+        server.wait_for('ACTIVE')
+    except UnexpectedStateError:
+        return None
+    return _told(audit.of(Kind.SHARED, Kind.TAKEN))
+
+
+def _failed_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    source, destination = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL', host=source)
+    with destination.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
+        server.resize(pmem='LARGE', expect='ERROR')
+    cloud.settle()
+    cloud.compute(source).run_periodic_tasks()
+    cloud.boot(pmem='SMALL', host=source)
+    return _told(audit.of(Kind.LEAKED))
+
+
 FINDINGS = (
     Finding(
         'confirm-keeps-data', 'confirming a resize leaves the data in the old namespaces',
@@ -132,4 +229,52 @@ FINDINGS = (
         suffering='An operator has a host that is repaired and cannot be brought back.',
         cause="The source cleans up with the destination's namespaces, which it may not have.",
         scenario=_return_after_evacuation, hosts=2, pmem='SMALL:2x4GiB'),
+    Finding(
+        'evacuated-host-wipes',
+        'a host that returns after an evacuation wipes the wrong namespaces',
+        suffering="A neighbour's guest loses its persistent memory while it runs, and what the "
+                  'evacuated server had stays for the next tenant.',
+        cause="The source cleans up with the destination's namespaces, and finds its own of the "
+              'same names.',
+        scenario=_wipes_another, hosts=2, pmem='SMALL:2x4GiB'),
+    Finding(
+        'evacuated-allocation', 'a server that was evacuated and moved again keeps what it held '
+        'of the lost host',
+        suffering='An operator has a repaired host with a namespace that nobody can be given.',
+        cause='The lost host frees what the server holds when it returns, and does not look at '
+              'what an unfinished resize holds for the server.',
+        scenario=_allocation_of_a_lost_host, hosts=2, allow_resize_to_same_host=True),
+    Finding(
+        'deleted-while-down', 'a server deleted while its compute was down shares its namespace '
+        'with the next one',
+        suffering="A tenant's guest runs on memory that another guest reads and writes, and then "
+                  'has it wiped under its feet.',
+        cause='The guest of a server that is gone runs on until the first periodic tasks, up to a '
+              'minute after the start, and the claims are read from the servers that there are.',
+        scenario=_deleted_while_down, pmem='SMALL:1x4GiB'),
+    Finding(
+        'label-in-use', 'a nova-compute whose configuration lost a label in use does not start',
+        suffering='An operator has a host without a nova-compute, and an error about PCI devices.',
+        cause='Placement does not let the inventory of a class in use be taken away, and at its '
+              'start nova-compute takes any conflict for one about PCI devices.',
+        scenario=_label_in_use, pmem='SMALL:1x4GiB'),
+    Finding(
+        'relabelled-namespace', 'a namespace in use that gets another label is given away',
+        suffering='Two tenants have one namespace after an operator has edited nova.conf.',
+        cause='What is free is what equals no claim, and claims are compared with their labels.',
+        scenario=_relabelled, pmem='SMALL:2x4GiB'),
+    Finding(
+        'renumbered-namespace', 'a namespace in use that a reboot has renumbered is given away',
+        suffering='Two tenants have one namespace after a host was rebooted.',
+        cause='What is free is what equals no claim, and claims are compared with the numbers of '
+              'their devices, which a reboot assigns anew.',
+        # Nova takes any that it holds for free: with these, one in 924 times six that are.
+        scenario=_renumbered, pmem='SMALL:12x256MiB'),
+    Finding(
+        'failed-resize', 'a resize that fails on the destination leaves the data on the source',
+        suffering="The next tenant's guest boots on memory that holds this one's data; the shut "
+                  'off guest and its disk stay on the source, too.',
+        cause='Nothing asks the source to clean up: the server counts as moved, and what it had '
+              'there is free.',
+        scenario=_failed_resize, hosts=2, pmem='SMALL:1x4GiB,LARGE:1x16GiB'),
 )

@@ -114,6 +114,17 @@ class ComputeTest(VPMEMTestCase):
             1, cloud.inventories(first.host)['CUSTOM_PMEM_NAMESPACE_SMALL'].total)
         self.assertClaimed(cloud, first.host, {first.name: 1, second.name: 1})
 
+    @defect_of_nova('relabelled-namespace')
+    def test_a_namespace_in_use_that_gets_another_label_is_not_given_away(self):
+        """Placement would give it, the compute service knows better."""
+        cloud = self.start_cloud(pmem='SMALL:2x4GiB')
+        server = cloud.boot(pmem='SMALL')
+        claimed = server.namespaces[0].name
+        [other] = {'ns_0', 'ns_1'} - {claimed}
+        cloud.compute(server.host).restart([f'LARGE:{claimed}', f'SMALL:{other}'])
+        refused = cloud.boot(pmem='LARGE', expect='ERROR')
+        self.assertFault(refused, 'Exhausted all hosts available')
+
     @defect_of_nova('removed-namespace')
     def test_a_server_on_a_removed_namespace_can_be_deleted(self):
         """And what it wrote is wiped."""

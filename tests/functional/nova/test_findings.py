@@ -64,6 +64,34 @@ class NovaFindingsTest(testtools.TestCase):
         """A host that was evacuated cannot come back."""
         self.assertAffected('evacuated-host')
 
+    def test_a_host_after_its_evacuation_and_its_neighbours(self) -> None:
+        """A host that was evacuated wipes what it has of the names that the server has now."""
+        self.assertAffected('evacuated-host-wipes')
+
+    def test_what_a_server_held_of_a_lost_host(self) -> None:
+        """A server that moved on after an evacuation holds its first host's namespace for good."""
+        self.assertAffected('evacuated-allocation')
+
+    def test_a_server_that_is_deleted_while_its_compute_is_down(self) -> None:
+        """The next server is on the namespace of the guest that still runs."""
+        self.assertAffected('deleted-while-down')
+
+    def test_a_label_out_of_the_configuration(self) -> None:
+        """A nova-compute whose label in use is gone does not start."""
+        self.assertAffected('label-in-use')
+
+    def test_a_namespace_that_gets_another_label(self) -> None:
+        """A namespace in use is given away under its new label."""
+        self.assertAffected('relabelled-namespace')
+
+    def test_a_namespace_that_gets_another_number(self) -> None:
+        """A namespace in use is given away after a reboot has renumbered it."""
+        self.assertAffected('renumbered-namespace')
+
+    def test_a_resize_that_fails_on_the_destination(self) -> None:
+        """Data stay on the source, and the next server meets them."""
+        self.assertAffected('failed-resize')
+
     def test_each_has_its_test(self) -> None:
         """No finding is told that is not looked for here."""
-        self.assertEqual(7, len(findings.FINDINGS))
+        self.assertEqual(14, len(findings.FINDINGS))

@@ -107,10 +107,12 @@ class ResourceTracker:
         with self._lock:
             cell = self._fit(self._cells, flavor) if flavor.pmem and self._cells else None
             claimed: list[Resource] = []
+            # By its name: a claimed namespace may have got another label since.
+            held = {one.identifier for one in self._assigned}
             for name, amount in allocated.items():
                 if name not in self._resources:
                     continue
-                free = [one for one in self._resources[name] if one not in self._assigned]
+                free = [one for one in self._resources[name] if one.identifier not in held]
                 if amount > len(free):
                     raise errors.ComputeResourcesUnavailable(reason=(
                         f'Needed {amount} units of resource class {name}, but {len(free)} are '

@@ -9,7 +9,7 @@ import testtools
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
-from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext
+from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext, Resource
 from vpmem_harness.cloud.stub.tracker import NUMACell, ResourceTracker
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.uuids import UUIDs
@@ -59,6 +59,15 @@ class ClaimsTest(TrackerTestCase):
         names = {self.claim(tracker, self.instance(f's{number}'))[0].identifier
                  for number in range(3)}
         self.assertEqual({'ns_0', 'ns_1', 'ns_2'}, names)
+
+    def test_another_label_frees_nothing(self):
+        """A namespace that is claimed under its old label is not given away under the new one."""
+        tracker = self.tracker(1)
+        held = Resource('host1', 'CUSTOM_PMEM_NAMESPACE_LARGE', device(0), 'ns_0')
+        self.assertRaises(errors.AssignedResourceNotFound, tracker.restore,
+                          [self.instance(resources=(held,))], [])
+        self.assertRaises(
+            errors.ComputeResourcesUnavailable, self.claim, tracker, self.instance('other'))
 
     def test_too_few_are_refused_in_novas_words(self):
         """With the number that there is."""
