@@ -31,6 +31,27 @@ class Fleet:
             raise TypeError('the invariants look into the stub')
         self.backend = backend
 
+    # Who has to do with whom
+
+    def involved(self) -> dict[str, set[str]]:
+        """The hosts that have to do with each instance, by its UUID."""
+        involved = {}
+        for one in self.backend.services.database.instances():
+            hosts = {one.host, *one.left_behind}
+            if one.migration_context is not None:
+                move = one.migration_context.migration
+                hosts |= {move.source_compute, move.dest_compute}
+            involved[one.uuid] = {host for host in hosts if host is not None}
+        return involved
+
+    def troubled(self) -> set[str]:
+        """The hosts that cannot do all that they are asked for."""
+        troubled = {name for name, host in self.hosts.items()
+                    if host.faults.in_force or not self.cloud.compute(name).is_up}
+        for one in self.backend.services.database.all_instances():
+            troubled |= {*one.left_behind}
+        return troubled
+
     # At every moment
 
     def always(self) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import libvirt
 
@@ -14,6 +15,16 @@ from vpmem_harness.host.machine import Host
 
 #: The most calls of a program that a step makes before the one that is struck.
 _COMMANDS = 2
+
+
+@dataclass(frozen=True)
+class Hang:
+    """What a fault holds up: a call to libvirt or a command of a host, for one server."""
+
+    fault: Fault
+    host: int
+    command: bool
+    server: int | None
 
 
 def arm(kind: str, host: Host, at: int, kill: Callable[[], object]) -> Fault:

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -17,7 +16,7 @@ from vpmem_harness.chaos import history
 from vpmem_harness.chaos.direct import DirectHost
 from vpmem_harness.chaos.hands import Hands, Stuck, where_threads_are
 from vpmem_harness.chaos.invariants import Fleet
-from vpmem_harness.chaos.mishaps import arm
+from vpmem_harness.chaos.mishaps import Hang, arm
 from vpmem_harness.chaos.steps import COMMAND_FAULTS, HANGS, Script, Step
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import ComputeHost
@@ -47,16 +46,6 @@ _ANYWHERE = ('boot', 'resize', 'migrate', 'unshelve', 'live-migrate', 'evacuate'
 _LOSING = ('restart-machine', 'lose-domains')
 
 
-@dataclass(frozen=True)
-class Hang:
-    """What a fault holds up: a call to libvirt or a command of a host, for one server."""
-
-    fault: Fault
-    host: int
-    command: bool
-    server: int | None
-
-
 class Player:
     """A fleet for one run: its hosts, its cloud, and the servers by the number of their boot."""
 
@@ -66,6 +55,7 @@ class Player:
         self.servers: dict[int, Server] = {}
         self._booted: set[int] = set()
         self._hangs: list[Hang] = []
+        self._in_flight: set[int] = set()       # servers that have been asked for something at once
         self._history = history.History()
         self._written: dict[str, frozenset[tuple[str, str]]] = {}
         self._hands: Hands
@@ -141,8 +131,11 @@ class Player:
         return len(self._booted)
 
     @property
-    def hung(self) -> Collection[int]:
-        """The servers that a fault holds up."""
+    def busy(self) -> Collection[int]:
+        """The servers that a fault holds up, or that something is being done with."""
+        return self._hung() | self._in_flight
+
+    def _hung(self) -> set[int]:
         return {hang.server for hang in self._hangs if hang.server is not None}
 
     def compute(self, number: int) -> Compute:
@@ -160,34 +153,47 @@ class Player:
             return [f'{step.verb} {error}']
 
     def _play(self, step: Step) -> Sequence[str]:
+        wrong = self._settle() if 'fault' in step.options else []
         before, involved = self.statuses(), self._involved()
         fault = self._arm(step)
         asked = step.number('server')
-        if asked in self.hung:
+        if asked in self._hung():
             asked = None
         try:
             refused = not self._do(step, asked)
         except (errors.NovaException, libvirt.libvirtError):
             refused = True
-        if asked is not None and not refused:
-            self._history.asked(asked, step.verb)
-        wrong = self._settle(fault)
-        if fault is not None and fault.struck and step.options['fault'] in HANGS:
-            self._hangs.append(Hang(fault, self._number(step.number('on')),
-                                    step.options['fault'] in COMMAND_FAULTS, asked))
-        elif fault is not None:
-            fault.remove()
-            if fault.struck and step.options['fault'] == 'die':
-                self._release(self._number(step.number('on')), command=True)
-            wrong += self._settle()
-        if step.verb == 'boot' and asked is not None:
-            before[asked] = 'nothing'
+        if asked is not None:
+            if step.verb == 'boot':
+                before[asked] = 'nothing'
+            if not refused:
+                self._history.asked(asked, step.verb)
+            if 'at-once' in step.options and fault is None:
+                self._history.disturb({asked: before.get(asked, history.GONE)})
+                self._in_flight.add(asked)
+                return wrong
+        wrong += self._come_to_rest(step, asked, fault)
         now = self.statuses()
         self._disturb(step, asked, before, involved, fault)
+        self._in_flight.clear()
         wrong += self._history.step(before, now, asked, step.verb, refused)
         if step.verb == 'calm':
             return [*wrong, *(f'when calm: {text}' for text in self._when_calm(now))]
         return [*wrong, *self.fleet.always()]
+
+    def _come_to_rest(self, step: Step, asked: int | None, fault: Fault | None) -> list[str]:
+        """Wait for what a step has begun, and take its fault back unless it holds something up."""
+        wrong = self._settle(fault)
+        if fault is None:
+            return wrong
+        kind, on = step.options['fault'], self._number(step.number('on'))
+        if fault.struck and kind in HANGS:
+            self._hangs.append(Hang(fault, on, kind in COMMAND_FAULTS, asked))
+            return wrong
+        fault.remove()
+        if fault.struck and kind == 'die':
+            self._release(on, command=True)
+        return wrong + self._settle()
 
     def _do(self, step: Step, asked: int | None) -> bool:
         """Do a step; False when there is nobody to ask."""
@@ -329,22 +335,7 @@ class Player:
     def _involved(self) -> dict[int, set[str]]:
         """The hosts that have to do with each server."""
         numbers = self._numbers()
-        involved = {}
-        for one in self._database.instances():
-            hosts = {one.host, *one.left_behind}
-            if one.migration_context is not None:
-                move = one.migration_context.migration
-                hosts |= {move.source_compute, move.dest_compute}
-            involved[numbers[one.uuid]] = {host for host in hosts if host is not None}
-        return involved
-
-    def _troubled(self) -> set[str]:
-        """The hosts that cannot do all that they are asked for."""
-        troubled = {host.name for at, host in enumerate(self.hosts)
-                    if host.faults.in_force or not self.compute(at).is_up}
-        for one in self._database.all_instances():
-            troubled |= {*one.left_behind}
-        return troubled
+        return {numbers[uuid]: hosts for uuid, hosts in self.fleet.involved().items()}
 
     def _disturb(self, step: Step, asked: int | None, before: dict[int, str],
                  involved: dict[int, set[str]], fault: Fault | None) -> None:
@@ -359,8 +350,9 @@ class Player:
         met = {number for hosts in (involved, after) for number, names in hosts.items()
                if names & touched}
         if asked is not None:
-            troubled = self._troubled()
-            anywhere = step.verb in _ANYWHERE and bool(troubled or self._hangs)
+            troubled = self.fleet.troubled()
+            anywhere = step.verb in _ANYWHERE and bool(
+                troubled or self._hangs or self._in_flight)
             if struck or anywhere or troubled & (
                     involved.get(asked, set()) | after.get(asked, set())):
                 met.add(asked)

@@ -23,6 +23,9 @@ CALM_EVERY = 25
 #: The most servers that a host has on average, and how often a step meets a fault.
 SERVERS_PER_HOST, FAULTS = 3, 0.2
 
+#: How often a request is not waited for before the next step.
+AT_ONCE = 0.1
+
 _EVENTS = {'kill': 6, 'stop-service': 2, 'start-service': 12, 'restart-service': 4,
            'restart-machine': 3, 'restart-daemon': 4, 'lose-domains': 2, 'bad': 2, 'look': 6,
            'release': 6}
@@ -39,8 +42,11 @@ class Result:
 class Planner:
     """Draws the next step: most that make sense in the state of the fleet, some that do not."""
 
-    def __init__(self, randomness: Randomness, player: Player) -> None:
+    def __init__(
+        self, randomness: Randomness, player: Player, at_once: float = AT_ONCE,
+    ) -> None:
         self._randomness = randomness
+        self._at_once = at_once
         self._player = player
         self._drawn = 0
 
@@ -51,7 +57,7 @@ class Planner:
         if self._drawn % CALM_EVERY == 0:
             return Step('calm')
         there = {number: status for number, status in player.statuses().items()
-                 if number not in player.hung}
+                 if number not in player.busy}
         if random.chance(0.12):
             return Step(random.weighted(_EVENTS), {'host': self._host()})
         room = len(player.hosts) * SERVERS_PER_HOST
@@ -77,6 +83,8 @@ class Planner:
 
     def _with_fault(self, step: Step) -> Step:
         random = self._randomness
+        if random.chance(self._at_once):
+            return Step(step.verb, {**step.options, 'at-once': 'yes'})
         if not random.chance(FAULTS):
             return step
         number = step.number('server')
@@ -90,16 +98,18 @@ class Planner:
                                 'at': str(random.below(12))})
 
 
-def run(hosts: int, steps: int, seed: int, *, pmem: str = PMEM,
+def run(hosts: int, steps: int, seed: int, *, pmem: str = PMEM, at_once: float = AT_ONCE,
         progress: Callable[[int], object] = lambda done: None) -> Result:
     """Take random steps until something is wrong, or there have been enough.
 
+    :param at_once: how often a request is not waited for. With none a seed draws the same steps
+        each time; otherwise it does as long as threads take the same turns.
     :param progress: called with the number of steps after each.
     """
     script = Script(hosts, pmem, seed, ())
     taken: list[Step] = []
     with Player(script) as player:
-        planner = Planner(Randomness(seed).derive('steps'), player)
+        planner = Planner(Randomness(seed).derive('steps'), player, at_once)
         for done in range(1, steps + 1):
             taken.append(planner.next() if done < steps else Step('calm'))
             wrong = player.play(taken[-1])

@@ -34,7 +34,8 @@ class Step:
     """One step, such as ``resize server=3 labels=LARGE host=1 fault=error on=0 at=4``.
 
     Hosts are numbered from 0; servers have the number that they are booted with. What is not
-    possible when its turn comes is passed over, so that every part of a script is a script.
+    possible when its turn comes is passed over, so that every part of a script is a script. What is
+    asked with ``at-once=yes`` is not waited for: the next step comes while it is being done.
     """
 
     verb: str

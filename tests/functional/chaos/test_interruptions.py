@@ -118,3 +118,20 @@ class InterruptionsTest(VPMEMTestCase):
         self.cloud.settle()
         [domain] = self.source.hypervisor.domains
         self.assertTrue(domain.active)
+
+    def test_a_guest_that_is_resumed_after_a_reboot_of_its_host(self):
+        """Runs on its own namespaces, whatever their devices are numbered by then."""
+        others = [self.cloud.boot(pmem='SMALL', host=self.source) for _ in range(2)]
+        servers = [self.server, *others]
+        for server in servers:
+            server.suspend()
+        before = [server.namespaces for server in servers]
+        for _ in range(10):
+            self.source.reboot()
+            self.cloud.compute(self.source).restart()
+            if [server.namespaces for server in servers] != before:
+                break
+        self.assertNotEqual(before, [server.namespaces for server in servers])
+        for server in servers:
+            server.resume()
+        self.assertNothingWrong()

@@ -141,6 +141,19 @@ class ChangesTest(testtools.TestCase):
         change(self.domain)
         self.assertNotEqual(before, read(self.domain))
 
+    def test_a_saved_guest_can_get_another_device(self):
+        """But it cannot become another guest."""
+        domain = self.domain
+        self.assertRaises(libvirt.libvirtError, domain.managedSaveDefineXML, domain.XMLDesc())
+        domain.managedSave()
+        saved = domain.managedSaveGetXMLDesc()
+        domain.managedSaveDefineXML(saved.replace('/images/disk', '/images/rescue'))
+        self.assertRaises(libvirt.libvirtError, domain.managedSaveDefineXML,
+                          saved.replace("<memory unit='KiB'>524288", "<memory unit='KiB'>262144"))
+        domain.create()
+        [source] = _found(domain, 'devices/disk/source')
+        self.assertEqual('/images/rescue', source['file'])
+
 
 def _add_tests() -> None:
     for name, (change, read) in _CHANGES.items():

@@ -368,6 +368,11 @@ class ComputeBase:
         """Claimed resources as this host has them now."""
         return [(self.tracker.present(one) or one).device for one in resources]
 
+    def paths(self, instance: Instance, resources: tuple[Resource, ...]) -> list[str]:
+        """The device paths of claimed namespaces here, in the order of the guest's devices."""
+        ordered = instance.ordered(resources, instance.flavor)
+        return [device.devpath for device in self.devices(ordered)]
+
     def wipe(self, resources: Iterable[Resource]) -> None:
         """Write zeroes over claimed namespaces."""
         self.driver.wipe(self.devices(resources))

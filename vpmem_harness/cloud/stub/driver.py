@@ -21,6 +21,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState
+from vpmem_harness.cloud.stub.guest import with_paths
 from vpmem_harness.cloud.stub.processes import Commands, Executables, HasCommands
 from vpmem_harness.cloud.stub.tracker import NUMACell
 
@@ -224,6 +225,12 @@ class LibvirtDriver:
         if domain is not None:
             domain.undefineFlags(
                 libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+
+    def move_saved(self, domain: libvirt.virDomain, paths: list[str]) -> None:
+        """Have a guest whose state was saved go on with its NVDIMMs on these devices."""
+        if domain.hasManagedSaveImage():
+            xml = domain.managedSaveGetXMLDesc(libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
+            domain.managedSaveDefineXML(with_paths(xml, paths))
 
     def migrate(self, domain: libvirt.virDomain, destination: str, xml: str) -> None:
         """Send a running domain to another hypervisor, where it becomes what ``xml`` says.

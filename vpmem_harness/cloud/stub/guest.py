@@ -220,3 +220,12 @@ def _vpmem(devices: etree._Element, vpmem: VPMEMDevice) -> None:
     _text(target, 'size', vpmem.size // KIB)
     _text(target, 'node', 0)
     _text(etree.SubElement(target, 'label'), 'size', LABEL_SIZE)
+
+
+def with_paths(xml: str, paths: list[str]) -> str:
+    """Domain XML whose NVDIMMs, in their order, lie on other devices; nothing else changes."""
+    domain = etree.fromstring(xml)
+    sources = domain.findall("./devices/memory[@model='nvdimm']/source/path")
+    for source, path in zip(sources, paths, strict=True):
+        source.text = path
+    return etree.tostring(domain, encoding='unicode')

@@ -7,7 +7,6 @@ rebuild_instance and _destroy_evacuated_instances; nova/virt/libvirt/migration.p
 from __future__ import annotations
 
 import libvirt
-from lxml import etree
 from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
@@ -15,7 +14,8 @@ from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub.build import GONE
 from vpmem_harness.cloud.stub.compute import step
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext, Resource
+from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext
+from vpmem_harness.cloud.stub.guest import with_paths
 from vpmem_harness.cloud.stub.ledger import AllocationRequest
 from vpmem_harness.cloud.stub.resize import ResizeOperations
 from vpmem_harness.cloud.stub.shelve import ShelveOperations
@@ -116,11 +116,6 @@ class MoveOperations(ResizeOperations, ShelveOperations):
     @property
     def uri(self) -> str:
         return self._simulated.uri
-
-    def paths(self, instance: Instance, resources: tuple[Resource, ...]) -> list[str]:
-        """The device paths of claimed namespaces here, in the order of the guest's devices."""
-        ordered = instance.ordered(resources, instance.flavor)
-        return [device.devpath for device in self.devices(ordered)]
 
     @step('compute_post_live_migration_at_destination')
     def post_live_migration_at_destination(
@@ -249,12 +244,3 @@ class MoveOperations(ResizeOperations, ShelveOperations):
                 for consumer in (uuid, *(move.uuid for move in moves)):
                     self.drop_provider(consumer, self.provider_uuid)
                 self.save_migration(migration, status='completed')
-
-
-def with_paths(xml: str, paths: list[str]) -> str:
-    """Domain XML whose NVDIMMs, in their order, lie on other devices; nothing else changes."""
-    domain = etree.fromstring(xml)
-    sources = domain.findall("./devices/memory[@model='nvdimm']/source/path")
-    for source, path in zip(sources, paths, strict=True):
-        source.text = path
-    return etree.tostring(domain, encoding='unicode')

@@ -112,9 +112,14 @@ class PowerOperations(BuildOperations):
 
     @step('compute_resume_instance')
     def resume_instance(self, context: RequestContext, instance: Instance) -> None:
-        """Start the guest where it was when it was suspended."""
+        """Start the guest where it was when it was suspended.
+
+        Nova starts it on the devices of that time, which after a reboot of the host may be another
+        server's.
+        """
         try:
             domain = self.driver.require(instance.uuid)
+            self.driver.move_saved(domain, self.paths(instance, instance.resources))
             domain.createWithFlags(0)
         except (libvirt.libvirtError, errors.InstanceNotFound):
             self.error_out(instance)

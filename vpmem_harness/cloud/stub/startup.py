@@ -176,7 +176,7 @@ class ComputeService(MoveOperations):
         if instance.vm_state == VMState.ACTIVE and self.driver.domain(instance.uuid) is not None:
             domain = self.driver.require(instance.uuid)
             if not domain.isActive():
-                domain.createWithFlags(0)
+                self.restart_domain(instance)
         self.save(instance, task_state=None, power_state=self.observe(instance))
 
     def _give_up_finish(self, instance: Instance) -> None:

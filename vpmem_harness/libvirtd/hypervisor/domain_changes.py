@@ -20,8 +20,10 @@ from vpmem_harness.libvirtd.errors import (
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact, one
 from vpmem_harness.libvirtd.hypervisor.machine import check_active
+from vpmem_harness.libvirtd.hypervisor.migration import check_same_guest
 from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.xml import domain as domain_xml
 from vpmem_harness.libvirtd.xml import metadata, output, validate
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import add, drop, unset
@@ -93,6 +95,27 @@ class ChangeProcedures(Procedures):
             raise invalid('domain does not have managed save image')
         secure = bool(flags & libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
         return output.domain(domain.managed_save, inactive=True, secure=secure)
+
+    @procedure
+    def domain_managed_save_define_xml(
+        self, handle: DomainHandle, xml: str | None, flags: int,
+    ) -> None:
+        """Change what the saved state's guest does not see, such as the paths of its devices.
+
+        Source: libvirt's qemuDomainSaveImageDefineXML.
+        """
+        domain = self.domain(handle)
+        if domain.managed_save is None:
+            raise invalid('domain does not have managed save image')
+        check_flags('qemuDomainSaveImageDefineXML', flags,
+                    libvirt.VIR_DOMAIN_SAVE_RUNNING | libvirt.VIR_DOMAIN_SAVE_PAUSED)
+        definition = domain_xml.parse(xml or '', self.hypervisor.xml_host)
+        check_same_guest(definition, domain.managed_save)
+        domain.managed_save = definition
+        if flags & libvirt.VIR_DOMAIN_SAVE_RUNNING:
+            domain.managed_save_paused = False
+        elif flags & libvirt.VIR_DOMAIN_SAVE_PAUSED:
+            domain.managed_save_paused = True
 
     @procedure
     def domain_rename(self, handle: DomainHandle, name: str | None, flags: int) -> int:
