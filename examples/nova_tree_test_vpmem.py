@@ -27,7 +27,6 @@ import nova.conf
 import os_vif
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional import integrated_helpers
-from nova.virt import node
 
 from vpmem_harness.cloud.nova import workarounds
 from vpmem_harness.fixtures import HostFixture
@@ -45,15 +44,13 @@ class SimulatedHosts:
         self.useFixture(fixtures.NestedTempfile())
         # A wheel has its api-paste.ini where Nova's ConfFixture does not look for it.
         CONF.set_override('api_paste_config', workarounds.paste_configuration(), 'wsgi')
+        workarounds.allow_events(self)
         super().setUp()
         os_vif.initialize()
         # What Nova's tests forbid, and a driver that is not mocked does.
         self.useFixture(nova_fixtures.PrivsepFixture())
         self.useFixture(fixtures.MonkeyPatch('os.uname', os_uname))
         self.useFixture(fixtures.MonkeyPatch('psutil.net_if_addrs', dict))
-        # As Nova's own LibvirtFixture: no thread that never ends.
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova.virt.libvirt.host.Host._init_events', lambda host: None))
         self.flags(instances_path=tempfile.mkdtemp(), use_cow_images=False,
                    force_raw_images=False, initial_disk_allocation_ratio=16.0)
         self.flags(virt_type='qemu', images_type='raw', group='libvirt')
@@ -66,8 +63,9 @@ class SimulatedHosts:
         self.flags(state_path=tempfile.mkdtemp())
         self.flags(connection_uri=host.uri, pmem_namespaces=host.pmem_namespaces.split(','),
                    group='libvirt')
-        node.LOCAL_NODE_UUID = None
+        workarounds.forget_local_node()
         compute = self._start_compute(host=host.name)
+        self.addCleanup(workarounds.end_events, compute.manager.driver)
         compute.simulated_host = host
         return compute
 

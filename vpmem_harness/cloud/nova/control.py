@@ -44,16 +44,14 @@ class Control:
         self.admin = nova_context.get_admin_context()
         self._make_databases(use)
         use(nova_fixtures.OpenStackSDKFixture())
-        self.placement = use(functional_fixtures.PlacementFixture())
+        use(functional_fixtures.PlacementFixture())
         workarounds.pool_connections(placement_db_api.get_placement_engine())
-        self.neutron = use(nova_fixtures.NeutronFixture(process.test))
+        use(nova_fixtures.NeutronFixture(process.test))
         self.glance = use(nova_fixtures.GlanceFixture(process.test))
         for binary in ('conductor', 'scheduler'):
             service.Service.create(host=self._order['options']['host'], binary='nova-' + binary,
                                    topic=binary).start()
-        # Nova's fixture would make contexts of its own, which lose the id of the request.
-        use(fixtures.MockPatch('keystonemiddleware.auth_token.filter_factory',
-                               return_value=lambda application: application))
+        workarounds.use_no_keystone(process)
         self.api = use(nova_fixtures.OSAPIFixture(stub_keystone=False)).admin_api
         self._ready.set()
 
@@ -108,18 +106,13 @@ class Control:
             return getattr(self.fleet, method)(*args, **kwargs)
         self._ready.wait()
         if name == 'placement':
-            response = self.request_placement(method, *args, **kwargs)
+            response = workarounds.request_placement(method, *args, **kwargs)
             response.request = response.connection = response.raw = None
             return response
         if name == 'neutron':
             admin, *rest = args
-            client = nova_fixtures.neutron._FakeNeutronClient(self.neutron, admin)
-            return getattr(client, method)(*rest, **kwargs)
+            return getattr(workarounds.neutron_client(admin), method)(*rest, **kwargs)
         return getattr(self.glance, method)(*args, **kwargs)
-
-    def request_placement(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """A request to Placement, by Nova's fixture."""
-        return getattr(self.placement, '_fake_' + method)(None, *args, **kwargs)
 
     def request_api(self, method: str, path: str, body: Any) -> Any:
         """A request to Nova's API as an administrator, at its latest microversion."""

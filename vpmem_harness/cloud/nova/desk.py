@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nova import exception, objects
 
 from vpmem_harness.cloud import api
+from vpmem_harness.cloud.nova import workarounds
 from vpmem_harness.cloud.nova.records import Records, flavor_of
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 
@@ -45,7 +46,7 @@ class Desk:
 
     def placement(self, path: str) -> Any:
         """What Placement answers to a GET."""
-        response = self._control.request_placement('get', path, version='1.39')
+        response = workarounds.request_placement('get', path, version='1.39')
         return response.json() if response.status_code == 200 else None
 
     def image(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import fixtures
 import nova.conf
 import oslo_messaging
-import oslo_messaging.conffixture
 from nova import rpc
 from nova.tests import fixtures as nova_fixtures
 from oslo_log import log as logging
@@ -43,16 +42,9 @@ class NovaProcess(fixtures.Fixture):
             group, _, option = name.rpartition('.')
             CONF.set_override(option, value, group or None)
         logging.setup(CONF, 'nova')
-        self._connect()
+        workarounds.use_broker(self, self._transport)
         self.test = workarounds.TestCase(self, CONF)
 
-    def _connect(self) -> None:
-        def create_transport(url: object) -> Any:
-            return oslo_messaging.transport.RPCTransport(
-                messaging.Driver(CONF, self._port, rpc.get_allowed_exmods()))
-
-        configuration = oslo_messaging.conffixture.ConfFixture(CONF)
-        configuration.transport_url = 'fake:/'
-        self.useFixture(configuration)
-        self.useFixture(fixtures.MonkeyPatch('nova.rpc.create_transport', create_transport))
-        rpc.init(CONF)
+    def _transport(self) -> Any:
+        return oslo_messaging.transport.RPCTransport(
+            messaging.Driver(CONF, self._port, rpc.get_allowed_exmods()))

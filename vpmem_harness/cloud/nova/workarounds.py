@@ -1,19 +1,30 @@
 """Everything that stands between an installed Nova and a process of ours, each with its reason.
 
-Allowed here: configuration, resets of module state, and the seams that Nova's own fixtures use for
-the services around it. Nothing replaces a line of the driver, the compute manager, the resource
-tracker or privsep.
+There are four kinds. What a process is made ready with: environment, interpreter, libraries below
+Nova. What nova-compute's own main function sets. The seams at which Nova's own fixtures put
+something in place of the services around it: message broker, Placement, Neutron, Glance, Keystone.
+And what Nova knows and has no public word for, which is read, or put back to where it began.
+
+Nothing replaces a line of the driver, the compute manager, the resource tracker or privsep, and
+nothing outside of this module reaches into Nova: tests/unit/cloud/nova/test_seams.py looks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.metadata
 import os
 import sys
 import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
+# Nova is imported where it is needed: before_import comes first.
+
+
+# What a process is made ready with
 
 def before_import() -> None:
     """Choose native threading before anything of Nova is imported.
@@ -86,6 +97,98 @@ def run_privileged_calls_in_process() -> None:
     nova.privsep.sys_admin_pctxt.set_client_mode(False)
 
 
+# What nova-compute's own main function sets
+
+def become_nova_compute() -> None:
+    """Take no way to a database: what a compute wants of one it asks the conductor for.
+
+    Source: nova/cmd/compute.py, main, whose assignments these are, under the same names.
+    """
+    import nova.conf
+    import nova.db.main.api
+    import nova.objects
+    from nova.conductor import rpcapi
+    from nova.objects import base
+
+    # A compute's nova.conf names no API database, and Nova takes another path for it.
+    nova.conf.CONF.set_override('connection', None, 'api_database')
+    nova.db.main.api.DISABLE_DB_ACCESS = True
+    base.NovaObject.indirection_api = rpcapi.ConductorAPI()
+    nova.objects.Service.enable_min_version_cache()
+
+
+# The services around Nova, at the seams of Nova's own fixtures
+
+def use_broker(fixture: Any, transport: Callable[[], Any]) -> None:
+    """Let Nova's messages go by a transport of ours, whatever the URL of their broker says.
+
+    Source: nova_fixtures.RPCFixture, which replaces the same name to put every URL on one broker
+    in memory. The replacement is in force until ``fixture`` is cleaned up.
+    """
+    import fixtures
+    import nova.conf
+    import oslo_messaging.conffixture
+    from nova import rpc
+
+    configuration = oslo_messaging.conffixture.ConfFixture(nova.conf.CONF)
+    configuration.transport_url = 'fake:/'
+    fixture.useFixture(configuration)
+    fixture.useFixture(fixtures.MonkeyPatch('nova.rpc.create_transport', lambda url: transport()))
+    rpc.init(nova.conf.CONF)
+
+
+def use_services(fixture: Any, placement: Callable[[str], Any], neutron: Callable[[bool], Any],
+                 images: Any) -> None:
+    """Let a nova-compute reach Placement, Neutron and Glance in another process than its own.
+
+    Source: functional_fixtures.PlacementFixture, nova_fixtures.NeutronFixture and GlanceFixture,
+    which replace the same names by what runs in their process.
+
+    :param placement: gives what makes a request to Placement, by its verb.
+    :param neutron: gives Neutron's client, for an administrator or not.
+    :param images: Glance, as its fixture is.
+    """
+    import fixtures
+
+    def replace(name: str, replacement: Any) -> None:
+        fixture.useFixture(fixtures.MonkeyPatch(name, replacement))
+
+    def client(context: Any, admin: bool = False) -> Any:
+        return neutron(admin or (context.is_admin and not context.auth_token))
+
+    for verb in ('get', 'put', 'post', 'delete'):
+        replace(f'nova.scheduler.client.report.SchedulerReportClient.{verb}', placement(verb))
+    replace('nova.network.neutron.get_client', client)
+    replace('nova.image.glance.API.get_remote_image_service',
+            lambda _context, image: (images, image))
+    replace('nova.image.glance.get_default_image_service', lambda: images)
+
+
+def use_no_keystone(fixture: Any) -> None:
+    """Let requests to the API come without a token; their headers say who asks.
+
+    Source: nova_fixtures.OSAPIFixture, whose own way would also make contexts of its own, which
+    lose the id of the request.
+    """
+    import fixtures
+    fixture.useFixture(fixtures.MockPatch(
+        'keystonemiddleware.auth_token.filter_factory',
+        return_value=lambda application: application))
+
+
+def request_placement(verb: str, *args: Any, **kwargs: Any) -> Any:
+    """A request to Placement where its fixture runs, which is no client's in particular."""
+    from nova.scheduler.client import report
+    return getattr(report.SchedulerReportClient, verb)(None, *args, **kwargs)
+
+
+def neutron_client(admin: bool) -> Any:
+    """Neutron's client where its fixture runs."""
+    from nova import context
+    from nova.network import neutron
+    return neutron.get_client(context.RequestContext(is_admin=False), admin)
+
+
 class TestCase:
     """What Nova's fixtures expect of the test that they are given."""
 
@@ -102,3 +205,64 @@ class TestCase:
         """Put something else in place of a name (the services around Nova)."""
         import fixtures
         self.useFixture(fixtures.MonkeyPatch(old, new))
+
+
+# What Nova has no public word for
+
+@contextlib.contextmanager
+def tally_of_tasks(manager: Any) -> Iterator[tuple[threading.Condition, Callable[[Any], bool]]]:
+    """The tasks that a compute manager counts for its graceful shutdown.
+
+    Gives the condition that is notified when the last task ends, held within the block, and what
+    says whether there is a task for a server, or for any (None). A synchronization of power states
+    is one.
+    """
+    def is_busy(server: str | None) -> bool:
+        with manager.syncs_in_progress() as syncs:
+            if syncs if server is None else server in syncs:
+                return True
+        return any(server in (None, task['instance_uuid'])
+                   for task in manager._in_progress_tasks.values())
+
+    with manager._in_progress_task_cond:
+        yield manager._in_progress_task_cond, is_busy
+
+
+def assigned_namespaces(manager: Any) -> list[str]:
+    """The names of the namespaces that a compute manager's resource tracker holds as assigned."""
+    return [resource.identifier
+            for classes in manager.rt.assigned_resources.values()
+            for resources in classes.values() for resource in resources]
+
+
+def make_periodic_tasks_due(manager: Any) -> None:
+    """Forget when each periodic task has run last, as if its interval had passed."""
+    manager._periodic_last_run = dict.fromkeys(manager._periodic_last_run)
+
+
+# For tests that stay with Nova's own base classes, whose computes share one process
+
+def forget_local_node() -> None:
+    """Reset whose node this process is: read from ``state_path`` once, and kept in a module."""
+    from nova.virt import node
+    node.LOCAL_NODE_UUID = None
+
+
+def allow_events(fixture: Any) -> None:
+    """Let libvirt's events reach the driver, by the driver's own threads.
+
+    ``nova.test.TestCase`` puts a function in place of ``Host._init_events`` that ends the process;
+    this keeps it from doing so. To be called before its ``setUp``.
+    """
+    import fixtures
+    fixture.useFixture(fixtures.MonkeyPatch(
+        'nova.tests.fixtures.PoisonFunctions._poison_libvirt_driver', lambda poison: None))
+
+
+def end_events(driver: Any) -> None:
+    """End the thread in which a driver handles lost connections, which Nova never ends.
+
+    An executor's shutdown would wait for it, and ``nova.test.TestCase`` waits for every executor's.
+    The thread runs what it finds in its queue, and SystemExit is no Exception that it would log.
+    """
+    driver._host._conn_event_handler_queue.put(sys.exit)
