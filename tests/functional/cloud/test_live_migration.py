@@ -46,6 +46,17 @@ class LiveMigrationTest(VPMEMTestCase):
         self.assertEqual('ACTIVE', server.status)
         self.assertConsistent(cloud)
 
+    def test_it_stays_on_a_host_whose_service_is_down(self):
+        """The request fails before anything is claimed on the other host."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL')
+        cloud.compute(server.host).stop()
+        error = self.assertRaises(UnexpectedStateError, server.live_migrate)
+        self.assertEqual(
+            f'Compute service of {server.host} is unavailable at this time.', error.reason)
+        self.assertEqual(('ACTIVE', 'error'), (server.status, server.migrations[0].status))
+        self.assertEqual([server.host], list(server.allocations))
+
     def test_when_the_source_fails_it_stays(self):
         """What it was to have on the destination is wiped and freed."""
         cloud = self.start_cloud()

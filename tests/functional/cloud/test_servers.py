@@ -294,7 +294,7 @@ class ResizeTest(ServersTestCase):
         """Nova's default is that it may not."""
         server = self.start_cloud(hosts=1).boot(pmem='SMALL')
         error = self.assertRaises(UnexpectedStateError, server.resize, pmem='LARGE')
-        self.assertIn('There are not enough hosts available.', error.reason)
+        self.assertIn('No valid host found for resize', error.reason)
 
     def test_a_cold_migration_goes_where_it_is_told(self):
         """To the named host, and to no other."""

@@ -155,6 +155,11 @@ class Conductor:
                 self.return_allocations(migration, instance)
                 raise
             self._cast_prep_resize(context, instance, flavor, migration, selected)
+        except errors.NoValidHost as error:
+            self.give_up_move(instance, migration, error)
+            # The fault says what the scheduler did, the request what it was about.
+            what = 'resize' if kind == 'resize' else 'cold migrate'
+            failure = errors.NoValidHost(reason=f'No valid host found for {what}')
         except errors.NovaException as error:
             self.give_up_move(instance, migration, error)
             failure = error
@@ -242,6 +247,8 @@ class Conductor:
             context.action, 'conductor_live_migrate_instance', None)
         failure: Exception | None = None
         try:
+            if not self.services.compute(instance.host).is_up:
+                raise errors.ComputeServiceUnavailable(host=instance.host)
             self.move_allocations(instance.uuid, migration.uuid)
             try:
                 selected = self.scheduler.select_destinations(

@@ -25,6 +25,7 @@ _REBOOTABLE: frozenset[TaskState | None] = frozenset({
 class Rule:
     """What a request needs, and the task that it begins.
 
+    :param host: whether it needs a server that is on a host, which is looked at first.
     :param vm_states: None for any.
     :param tasks: the tasks that it may find; None for any.
     :param step: what the compute service of the server's host is told to do; none where there
@@ -38,19 +39,22 @@ class Rule:
     must_have_launched: bool = True
     step: str = ''
     action: str = ''
+    host: bool = False
 
 
 def _rule(
     task: TaskState | None, *vm_states: VMState, step: str = '', action: str = '',
+    host: bool = False,
 ) -> Rule:
-    return Rule(frozenset(vm_states), task, step=step, action=action)
+    return Rule(frozenset(vm_states), task, step=step, action=action, host=host)
 
 
 #: By the name of the request. A reboot's kind belongs to its name here.
 RULES: Mapping[str, Rule] = {
     'delete': Rule(None, TaskState.DELETING, tasks=None, must_have_launched=False),
-    'stop': _rule(TaskState.POWERING_OFF, VMState.ACTIVE, VMState.ERROR, step='stop_instance'),
-    'start': _rule(TaskState.POWERING_ON, VMState.STOPPED, step='start_instance'),
+    'stop': _rule(
+        TaskState.POWERING_OFF, VMState.ACTIVE, VMState.ERROR, step='stop_instance', host=True),
+    'start': _rule(TaskState.POWERING_ON, VMState.STOPPED, step='start_instance', host=True),
     'reboot:SOFT': _rule(
         TaskState.REBOOTING, VMState.ACTIVE, step='reboot_instance', action='reboot'),
     'reboot:HARD': Rule(
@@ -91,8 +95,11 @@ def check(instance: Instance, request: str) -> Rule:
     """The rule of a request that ``instance`` allows now.
 
     :raises InstanceInvalidState: when it does not.
+    :raises InstanceNotReady: when it has to be on a host, and is on none.
     """
     rule = RULES[request]
+    if rule.host and instance.host is None:
+        raise errors.InstanceNotReady(instance_id=instance.uuid)
     attr: str | None = None
     state: object = None
     if rule.vm_states is not None and instance.vm_state not in rule.vm_states:

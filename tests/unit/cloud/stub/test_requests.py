@@ -16,11 +16,12 @@ from vpmem_harness.randomness import Randomness
 
 class RequestsTest(testtools.TestCase):
 
-    def instance(self, vm_state=VMState.ACTIVE, task_state=None, launched=True):
+    def instance(self, vm_state=VMState.ACTIVE, task_state=None, launched=True, host='host1'):
         now = datetime.datetime.now(datetime.UTC)
         return Instance(
             Randomness(1).uuid(), 1, 'server', Flavor('f', '1'), now, 'image',
-            vm_state=vm_state, task_state=task_state, launched_at=now if launched else None)
+            vm_state=vm_state, task_state=task_state, launched_at=now if launched else None,
+            host=host)
 
     def refusal(self, request, **state):
         instance = self.instance(**state)
@@ -51,6 +52,14 @@ class RequestsTest(testtools.TestCase):
         self.assertEqual(
             "Instance ID is in an invalid state for 'stop'",
             self.refusal('stop', vm_state=VMState.ERROR, launched=False)[0])
+
+    def test_a_server_on_no_host_is_not_ready(self):
+        """To be stopped or started, whatever its state is."""
+        for request in ('stop', 'start'):
+            error = self.assertRaises(
+                errors.InstanceNotReady, requests.check,
+                self.instance(VMState.SHELVED_OFFLOADED, host=None), request)
+            self.assertEqual(409, error.status)
 
     def test_a_delete_is_always_taken(self):
         """Whatever goes on."""
