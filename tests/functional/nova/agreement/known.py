@@ -6,7 +6,7 @@ Nova's side, as an operator would who knew of it: nothing else can hide behind i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.functional.nova.agreement.side import Look, Side
@@ -22,6 +22,14 @@ class Case:
     before: Look
     nova: Look
     stub: Look
+    #: The namespaces that each server had last, when it still was.
+    held: Mapping[int, Sequence[str]]
+
+    def moves(self, server: int) -> Sequence[tuple[object, ...]]:
+        """The moves of a server before the step: type, status, source, destination."""
+        moves = self.before[f'server {server}: moves']
+        assert isinstance(moves, list)
+        return moves
 
     @property
     def server(self) -> str:
@@ -58,19 +66,18 @@ def _power_on_wipes(case: Case) -> bool:
 def _confirm_keeps_data(case: Case) -> bool:
     if case.was('status') != 'VERIFY_RESIZE' or case.step.verb not in ('confirm', 'delete'):
         return False
-    moves = case.was('moves')
-    assert isinstance(moves, list)
-    source = moves[-1][2]
+    number = int(case.step.options['server'])
+    source = case.moves(number)[-1][2]
+    assert isinstance(source, int)
+    host = case.side.hosts[source]
+    paths = {namespace.name: namespace.path for namespace in host.namespaces}
     found = False
     for name in case.names('old namespaces'):
         fact = f'host {source}: {name} was '
         if case.take_out(fact + 'wiped', False, True):
             found = True
             case.take_out(fact + 'written by', case.before[fact + 'written by'], [])
-            host = case.side.hosts[source]
-            for namespace in host.namespaces:
-                if namespace.name == name and namespace.path is not None:
-                    host.pmem.zero(namespace.path)
+            host.pmem.zero(paths[name])
     return found
 
 
@@ -87,6 +94,37 @@ def _claims_outlive_server(case: Case) -> bool:
         for name in outlived:
             case.nova[f'host {host}: {name} is claimed for'] = claims.get(name)
     return bool(outlived)
+
+
+def _evacuated_host_wipes(case: Case) -> bool:
+    if case.step.verb != 'start-service':
+        return False
+    number = case.step.number('host')
+    assert number is not None
+    host = case.side.hosts[number]
+    paths = {namespace.name: namespace.path for namespace in host.namespaces}
+    evacuated = [server for server in range(len(case.side.servers))
+                 if any(move[0] == 'evacuation' and move[1] == 'done' and move[2] == number
+                        for move in case.moves(server))]
+    found = False
+    for name in {name for server in evacuated for name in case.held[server]}:
+        fact = f'host {number}: {name} was '
+        if case.take_out(fact + 'wiped', True, False):
+            found = True
+            data = case.stub[fact + 'written by']
+            assert isinstance(data, list)
+            case.take_out(fact + 'written by', [], data)
+            for writer in data:
+                host.pmem.write(paths[name], case.side.servers[writer].id)
+    for server in evacuated:
+        for name in paths:
+            fact = f'host {number}: {name} was '
+            if case.before[fact + 'written by'] == [server] and (
+                    case.take_out(fact + 'wiped', False, True)):
+                found = True
+                case.take_out(fact + 'written by', [server], [])
+                host.pmem.zero(paths[name])
+    return found
 
 
 @dataclass(frozen=True)
@@ -108,10 +146,15 @@ KNOWN = (
     Known('claims-outlive-server',
           'the tracker frees only what it tracks as its own; until the next audit, made here',
           _claims_outlive_server),
+    Known('evacuated-host-wipes',
+          "a host that returns wipes what has the name of an evacuated server's new namespaces, "
+          'whoever has it, and not what that server had there; put right here',
+          _evacuated_host_wipes),
 )
 
 
-def explain(side: Side, step: Step, before: Look, nova: Look, stub: Look) -> list[str]:
+def explain(side: Side, step: Step, before: Look, nova: Look, stub: Look,
+            held: Mapping[int, Sequence[str]]) -> list[str]:
     """Take what is known out of the differences; the names of what was met."""
-    case = Case(side, step, before, nova, stub)
+    case = Case(side, step, before, nova, stub, held)
     return [known.name for known in KNOWN if known.explains(case)]

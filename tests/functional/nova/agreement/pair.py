@@ -7,6 +7,7 @@ the label. The stub is told which it was, so that what comes of it can be compar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from tests.functional.nova.agreement import known
 from tests.functional.nova.agreement.side import Look, Side
@@ -45,6 +46,7 @@ class Pair:
         self.seen = self.nova.look()
         self.stub.look()
         self.explained: list[str] = []
+        self._held: dict[int, Any] = {}
 
     def close(self) -> None:
         """End both."""
@@ -83,9 +85,10 @@ class Pair:
         other = self.stub.take(self._followed(step, before, nova))
         stub = self.stub.look()
         nova['outcome'], stub['outcome'] = outcome, other
-        explained = known.explain(self.nova, step, before, nova, stub)
-        self.explained += explained
+        self.explained += known.explain(self.nova, step, before, nova, stub, self._held)
         self.seen = nova
+        for server in self.statuses():
+            self._held[server] = nova[f'server {server}: namespaces']
         differences = compare(stub, nova)
         if differences:
             raise Disagreement(step, differences)
@@ -123,6 +126,7 @@ class Pair:
         left = [f'{fact}: {value}' for fact, value in self.seen.items() if _is_left(fact, value)]
         if left:
             raise Disagreement(Step('everything is deleted'), left)
+        self._held.clear()
         self.nova.forget()
         self.stub.forget()
         self.seen = {fact: value for fact, value in self.seen.items() if fact.startswith('host')}

@@ -154,14 +154,13 @@ class Side:
 
     def _serve(self, verb: str, host: str) -> None:
         compute = self.cloud.compute(host)
-        if verb == 'audit':
-            compute.run_periodic_tasks()
-        elif verb == 'restart-service':
-            compute.restart()
-        elif verb == 'stop-service':
+        if verb in ('stop-service', 'restart-service'):
             compute.stop()
-        else:
+        if verb in ('start-service', 'restart-service'):
             compute.start()
+        if verb != 'stop-service':
+            # They come by themselves soon after a start, and from time to time.
+            compute.run_periodic_tasks()
 
     # What can be seen
 
