@@ -399,3 +399,9 @@ class EvacuateTest(ServersTestCase):
         server = self.start_cloud(hosts=2).boot(pmem='SMALL')
         error = self.assertRaises(errors.ComputeServiceInUse, server.evacuate)
         self.assertEqual(f'Compute service of {server.host} is still in use.', str(error))
+
+    def test_its_own_host_is_no_place_to_go(self):
+        """That is said before it is asked whether the host is down."""
+        server = self.start_cloud(hosts=2).boot(pmem='SMALL')
+        error = self.assertRaises(errors.Invalid, server.evacuate, server.host)
+        self.assertEqual("The target host can't be the same one.", str(error))

@@ -56,6 +56,10 @@ class API:
         database = self.services.database
         with database.lock:
             instance = database.instance(server)
+            if action == 'evacuate' and instance.host is not None and (
+                    arguments.get('host') == instance.host):
+                # Nova's API looks at this before it looks at the state.
+                raise errors.Invalid("The target host can't be the same one.")
             rule = requests.check(instance, request)
             if rule.step:
                 send = self._on_host(instance, rule.step, *arguments.values())

@@ -6,6 +6,7 @@ the label. The stub is told which it was, so that what comes of it can be compar
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.functional.nova.agreement.side import Look, Side
 from tests.functional.nova.agreement.steps import HOSTS, Configuration, Step
 from vpmem_harness.cloud.stub.backend import StubBackend
 from vpmem_harness.cloud.stub.database import Resource
+from vpmem_harness.cloud.stub.scheduler import RequestSpec
 
 
 class Disagreement(AssertionError):
@@ -21,6 +23,23 @@ class Disagreement(AssertionError):
 
     def __init__(self, step: Step, differences: Sequence[str]) -> None:
         super().__init__('\n'.join((f'after {step}', *differences)))
+
+
+class _Scheduler:
+    """The stub's scheduler, which takes the host that Nova's has taken where it has a choice."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+        self.host: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scheduler, name)
+
+    def select_destinations(self, spec: RequestSpec) -> Any:
+        """The host for a request."""
+        if spec.host is None:
+            spec = dataclasses.replace(spec, host=self.host)
+        return self._scheduler.select_destinations(spec)
 
 
 class Pair:
@@ -43,6 +62,8 @@ class Pair:
         self._providers = [backend.provider_uuid(name) for name in self.stub.names]
         self._chosen: list[list[str]] = [[] for _host in self._providers]
         backend.services.choose = self._choose
+        conductor: Any = backend.services.conductor
+        self._scheduler = conductor.scheduler = _Scheduler(conductor.scheduler)
         self.seen = self.nova.look()
         self.stub.look()
         self.explained: list[str] = []
@@ -82,7 +103,8 @@ class Pair:
         before = self.seen
         outcome = self.nova.take(step)
         nova = self.nova.look()
-        other = self.stub.take(self._followed(step, before, nova))
+        self._follow(step, before, nova)
+        other = self.stub.take(step)
         stub = self.stub.look()
         nova['outcome'], stub['outcome'] = outcome, other
         self.explained += known.explain(self.nova, step, before, nova, stub, self._held)
@@ -93,18 +115,17 @@ class Pair:
         if differences:
             raise Disagreement(step, differences)
 
-    def _followed(self, step: Step, before: Look, nova: Look) -> Step:
+    def _follow(self, step: Step, before: Look, nova: Look) -> None:
         for host, chosen in enumerate(self._chosen):
             chosen[:] = _new_claims(host, before, nova)
         number = self.booted - 1 if step.verb == 'boot' else step.number('server')
-        if number is None or 'host' in step.options or step.verb not in (
-                'boot', 'resize', 'unshelve', 'evacuate', 'live-migrate'):
-            return step
-        host = nova.get(f'server {number}: host')
-        moved = step.verb == 'resize' or host != before.get(f'server {number}: host')
-        return step.but(host=host) if isinstance(host, int) and moved and (
-            nova[f'server {number}: status'] != before.get(f'server {number}: status')
-            or step.verb == 'live-migrate') else step
+        moves, host = f'server {number}: moves', nova.get(f'server {number}: host')
+        made: Any = nova.get(moves)
+        if made and made != before.get(moves):
+            host = made[-1][-1]
+        elif host == before.get(f'server {number}: host'):
+            host = None
+        self._scheduler.host = self.stub.names[host] if isinstance(host, int) else None
 
     def _choose(self, free: Sequence[Resource]) -> Resource:
         chosen = self._chosen[self._providers.index(free[0].provider_uuid)]

@@ -46,7 +46,7 @@ _ASK: Mapping[str, Callable[[Server, str | None, str], object]] = {
     'rescue': lambda server, host, labels: server.rescue(),
     'unrescue': lambda server, host, labels: server.unrescue(),
     'rebuild': lambda server, host, labels: server.rebuild(),
-    'resize': lambda server, host, labels: server.resize(pmem=labels, host=host),
+    'resize': lambda server, host, labels: server.resize(pmem=labels),
     'migrate': lambda server, host, labels: server.migrate(host),
     'confirm': lambda server, host, labels: server.confirm_resize(),
     'revert': lambda server, host, labels: server.revert_resize(),

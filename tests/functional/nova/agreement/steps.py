@@ -54,11 +54,6 @@ class Step:
         value = self.options.get(name)
         return None if value is None else int(value)
 
-    def but(self, **options: int) -> Step:
-        """The same step with other options."""
-        return Step(self.verb, {**self.options,
-                                **{name: str(value) for name, value in options.items()}})
-
     @classmethod
     def parse(cls, line: str) -> Step:
         """A step from its line."""
