@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fixtures
 import libvirt
-import testtools
 from testtools.content import text_content
 
+from tests import base
 from tests.conformance import calls, differences, libvirtd
 from tests.conformance.calls import recorded, simulated
 
@@ -19,7 +19,7 @@ def _comparable(outcome):
     return outcome
 
 
-class CallsTest(testtools.TestCase):
+class CallsTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

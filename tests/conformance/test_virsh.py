@@ -8,10 +8,10 @@ import re
 
 import fixtures
 import libvirt
-import testtools
 from testtools import matchers
 from testtools.content import text_content
 
+from tests import base
 from tests.conformance import commands, differences, libvirtd
 from tests.conformance.calls import simulated
 
@@ -19,7 +19,7 @@ RECORDED = json.loads((pathlib.Path(__file__).parents[1]
                        / 'golden/libvirt/virsh-qemu.json').read_text())
 
 
-class VirshTest(testtools.TestCase):
+class VirshTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

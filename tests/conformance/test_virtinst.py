@@ -8,10 +8,10 @@ import subprocess
 
 import fixtures
 import libvirt
-import testtools
 from lxml import etree
 from testtools.content import text_content
 
+from tests import base
 from vpmem_harness.fixtures import HostFixture
 from vpmem_harness.libvirtd.xml import schema
 
@@ -19,7 +19,7 @@ _SECONDS = 120
 _MIB = 1024**2
 
 
-class VirtInstallTest(testtools.TestCase):
+class VirtInstallTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

@@ -10,9 +10,9 @@ import socket
 import struct
 
 import fixtures
-import testtools
 from testtools import matchers
 
+from tests import base
 from tests.conformance import libvirtd
 from tests.unit.libvirtd import fake
 from tests.unit.libvirtd.wire import client
@@ -111,7 +111,7 @@ _KNOWN: dict[str, tuple[bytes, str]] = {
 }
 
 
-class WireTest(testtools.TestCase):
+class WireTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

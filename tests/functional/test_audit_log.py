@@ -6,8 +6,8 @@ import json
 
 import fixtures
 import libvirt
-import testtools
 
+from tests import base
 from vpmem_harness.fixtures import HostFixture
 from vpmem_harness.randomness import Randomness
 
@@ -15,7 +15,7 @@ DOMAIN = """<domain type='qemu'><name>one</name><uuid>{uuid}</uuid><memory unit=
 <os><type arch='x86_64'>hvm</type></os></domain>"""
 
 
-class AuditLogTest(testtools.TestCase):
+class AuditLogTest(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import testtools
 
+from tests import base
 from tests.unit.cli.test_app import run
 
 
-class DemoTest(testtools.TestCase):
+class DemoTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

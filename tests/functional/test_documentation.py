@@ -8,6 +8,7 @@ import textwrap
 
 import testtools
 
+from tests import base
 from vpmem_harness import fixtures
 from vpmem_harness.cli.commands import COMMANDS
 
@@ -15,7 +16,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 FIRST = ROOT / 'doc' / 'source' / 'tutorial' / 'test_first.py'
 
 
-class TutorialTest(testtools.TestCase):
+class TutorialTest(base.TestCase):
 
     def test_first_tests_pass(self):
         """The tests of the tutorial run as they stand there."""
@@ -35,7 +36,7 @@ class TutorialTest(testtools.TestCase):
         self.assertIn(textwrap.indent(first, '    '), readme)
 
 
-class ReferenceTest(testtools.TestCase):
+class ReferenceTest(base.TestCase):
 
     def test_every_fixture_has_its_entry(self):
         """Each fixture that can be imported stands on the reference's page of fixtures."""

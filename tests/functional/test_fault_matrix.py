@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-import testtools
+from tests import base
 
 TOOL = Path(__file__).parent.parent.parent / 'tools' / 'fault_matrix.py'
 
 
-class FaultMatrixTest(testtools.TestCase):
+class FaultMatrixTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

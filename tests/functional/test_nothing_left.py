@@ -9,8 +9,8 @@ import sys
 
 import fixtures
 import libvirt
-import testtools
 
+from tests import base
 from vpmem_harness.fixtures import CloudFixture, HostFixture, NothingLeftFixture
 from vpmem_harness.randomness import Randomness
 
@@ -18,7 +18,7 @@ DOMAIN = """<domain type='qemu'><name>one</name><uuid>{uuid}</uuid><memory unit=
 <os><type arch='x86_64'>hvm</type></os></domain>"""
 
 
-class NothingLeftTest(testtools.TestCase):
+class NothingLeftTest(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()

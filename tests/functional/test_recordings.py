@@ -10,8 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 import fixtures
-import testtools
 
+from tests import base
 from tests.unit.pmem import replay
 from tests.unit.pmem.test_recordings import KNOWN_DIFFERENCES
 from vpmem_harness.pmem import CommandResult
@@ -56,7 +56,7 @@ class Shell(replay.Session):
         """The file that the script removed is out of a shell's reach, and nothing shows it."""
 
 
-class SessionTest(testtools.TestCase):
+class SessionTest(base.TestCase):
     """Byte for byte, UUIDs mapped one to one."""
 
     def start(self, name: str) -> tuple[Shell, list[replay.Row]]:

@@ -12,10 +12,12 @@ from pathlib import Path
 import fixtures
 import testtools
 
+from tests import base
+
 HARNESS = [sys.executable, '-m', 'vpmem_harness.cli']
 
 
-class RunTest(testtools.TestCase):
+class RunTest(base.TestCase):
 
     def harness(self, *words, status=0):
         """The standard output of ``vpmem-harness`` with these words, run to its end."""

@@ -12,10 +12,10 @@ import libvirt
 import testtools
 from testtools import content
 
+from tests import base
 from vpmem_harness import safelog
 from vpmem_harness.fixtures import CloudFixture, HostFixture, LogLeakCheck, SafeLoggingFixture
 from vpmem_harness.randomness import Randomness
-from vpmem_harness.testcase import VPMEMTestCase
 
 LOG = logging.getLogger('code.under.test')
 
@@ -41,7 +41,7 @@ DOMAIN = """
 """
 
 
-class CanaryTest(VPMEMTestCase):
+class CanaryTest(base.VPMEMTestCase):
 
     def setUp(self) -> None:
         super().setUp()
@@ -117,13 +117,13 @@ class CanaryTest(VPMEMTestCase):
         self.assertRaises(AssertionError, check.cleanUp)
 
 
-class FailingTest(testtools.TestCase):
+class FailingTest(base.TestCase):
 
     def test_details_of_a_failed_test(self):
         """The traceback of a test on a host names neither the host nor a UUID."""
         uuid = Randomness().uuid()
 
-        class Failing(VPMEMTestCase):
+        class Failing(base.VPMEMTestCase):
             def test(self) -> None:
                 host = self.useFixture(HostFixture(name='secret-host', pmem='A:1x1GiB'))
                 logging.getLogger('nova').debug('on %s', host.name)

@@ -7,15 +7,15 @@ import subprocess
 from pathlib import Path
 
 import fixtures
-import testtools
 
+from tests import base
 from vpmem_harness.fixtures import HostFixture
 from vpmem_harness.pmem.sizes import GIB, MIB
 
 SIZE = GIB - 18 * MIB
 
 
-class ToolsTest(testtools.TestCase):
+class ToolsTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

@@ -9,8 +9,8 @@ import tempfile
 import threading
 
 import fixtures
-import testtools
 
+from tests import base
 from vpmem_harness import eventloop
 from vpmem_harness.exceptions import LimitError
 from vpmem_harness.listener import Peer, peer
@@ -18,7 +18,7 @@ from vpmem_harness.listener import Peer, peer
 _SECONDS = 10
 
 
-class LoopTest(testtools.TestCase):
+class LoopTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -147,7 +147,7 @@ class ListenTest(LoopTest):
         self.assertIn('shorter directory', str(error))
 
 
-class SharedTest(testtools.TestCase):
+class SharedTest(base.TestCase):
 
     def test_the_last_user_ends_the_thread(self):
         """Users share one loop; after the last one no thread and no descriptor is left."""
@@ -169,7 +169,7 @@ class SharedTest(testtools.TestCase):
         loop.call_soon(lambda: None)
 
 
-class ForkTest(testtools.TestCase):
+class ForkTest(base.TestCase):
 
     def in_child(self, function):
         """Runs the function in the child of a fork; returns what it returns, as text."""

@@ -7,8 +7,7 @@ import shlex
 import shutil
 import subprocess
 
-import testtools
-
+from tests import base
 from vpmem_harness.pmem import CommandResult, PersistentMemory
 from vpmem_harness.pmem.commands.context import VERSION
 from vpmem_harness.pmem.commands.daxio import VERSION as DAXIO_VERSION
@@ -23,7 +22,7 @@ def real(argv: list[str]) -> CommandResult:
     return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
-class CommandLineTest(testtools.TestCase):
+class CommandLineTest(base.TestCase):
     """Options, usage and error texts of each command line in ``commands.txt``."""
 
     def _compare(self, tool: str, version: str, option: str) -> None:

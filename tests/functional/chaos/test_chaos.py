@@ -7,8 +7,7 @@ import io
 import logging
 from unittest import mock
 
-import testtools
-
+from tests import base
 from vpmem_harness.chaos import run as chaos
 from vpmem_harness.cli import main
 from vpmem_harness.cloud.stub.driver import LibvirtDriver
@@ -19,7 +18,7 @@ from vpmem_harness.cloud.stub.tracker import ResourceTracker
 STEPS = 400
 
 
-class ChaosTest(testtools.TestCase):
+class ChaosTest(base.TestCase):
 
     def test_nothing_is_wrong(self):
         """After any of the steps."""
@@ -50,7 +49,7 @@ class ChaosTest(testtools.TestCase):
         self.assertNotIn('[#', err.getvalue())
 
 
-class PlantedTest(testtools.TestCase):
+class PlantedTest(base.TestCase):
 
     def find(self, text):
         result = chaos.run(2, STEPS, seed=3)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from tests import base
 from vpmem_harness.chaos.invariants import Fleet
 from vpmem_harness.fixtures.cloud import CloudFixture
-from vpmem_harness.testcase import VPMEMTestCase
 
 
-class InterruptionsTest(VPMEMTestCase):
+class InterruptionsTest(base.VPMEMTestCase):
 
     def setUp(self):
         super().setUp()

@@ -6,18 +6,18 @@ import threading
 
 import libvirt
 
+from tests import base
 from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness import conf
 from vpmem_harness.cloud import errors
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.fixtures.inventory import InventoryFixture
-from vpmem_harness.testcase import VPMEMTestCase
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x16GiB'
 
 
-class ComputeTest(VPMEMTestCase):
+class ComputeTest(base.VPMEMTestCase):
 
     def start_cloud(self, hosts=1, pmem=PMEM, **options):
         self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=pmem, **options))
@@ -174,7 +174,7 @@ class ComputeTest(VPMEMTestCase):
         self.assertEqual('ACTIVE', cloud.boot(pmem='SMALL').status)
 
 
-class FixtureTest(VPMEMTestCase):
+class FixtureTest(base.VPMEMTestCase):
 
     def test_no_thread_is_left(self):
         """After its clean-up a cloud is as if it had never been."""

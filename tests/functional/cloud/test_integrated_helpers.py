@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from tests import base
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.integrated_helpers import InstanceHelperMixin
-from vpmem_harness.testcase import VPMEMTestCase
 
 SMALL = {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 
 
-class HelpersTest(InstanceHelperMixin, VPMEMTestCase):
+class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
 
     def start_cloud(self, **options):
         self.cloud = self.useFixture(CloudFixture(pmem='4GB:1x4GiB,SMALL:2x4GiB', **options))

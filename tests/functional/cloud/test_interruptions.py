@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 import time
 
+from tests import base
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.libvirtd.dispatch import DropConnection
 from vpmem_harness.libvirtd.later import Later
-from vpmem_harness.testcase import VPMEMTestCase
 
 #: Seconds in which a call reaches the host.
 SOON = 30
 
 
-class InterruptionsTest(VPMEMTestCase):
+class InterruptionsTest(base.VPMEMTestCase):
 
     def start_cloud(self, hosts=1):
         self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem='SMALL:2x4GiB'))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from tests import base
 from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.libvirtd.dispatch import DropConnection
-from vpmem_harness.testcase import VPMEMTestCase
 
 
-class LiveMigrationTest(VPMEMTestCase):
+class LiveMigrationTest(base.VPMEMTestCase):
 
     def start_cloud(self, hosts=2):
         self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem='SMALL:2x4GiB'))

@@ -6,16 +6,16 @@ import libvirt
 from lxml import etree
 from testtools.matchers import StartsWith
 
+from tests import base
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState, VMState
 from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.fixtures.cloud import CloudFixture
-from vpmem_harness.testcase import VPMEMTestCase
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x16GiB'
 
 
-class ServersTestCase(VPMEMTestCase):
+class ServersTestCase(base.VPMEMTestCase):
 
     def start_cloud(self, hosts=1, pmem=PMEM, **options):
         self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=pmem, **options))

@@ -5,8 +5,8 @@ The originals are nova/tests/functional/libvirt/test_vpmem.py.
 
 from __future__ import annotations
 
+from tests import base
 from vpmem_harness.fixtures.cloud import CloudFixture
-from vpmem_harness.testcase import VPMEMTestCase
 
 SMALL = {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
@@ -14,7 +14,7 @@ BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 PMEM = '4GB:1x4GiB,SMALL:2x4GiB'
 
 
-class VPMEMTest(VPMEMTestCase):
+class VPMEMTest(base.VPMEMTestCase):
 
     def test_create_servers_until_the_namespaces_are_used_up(self):
         """The third server of two namespaces fails, until one of the first two is deleted."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import libvirt
 
+from tests import base
 from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness.fixtures.cloud import CloudFixture
-from vpmem_harness.testcase import VPMEMTestCase
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
 
 
-class WipesTest(VPMEMTestCase):
+class WipesTest(base.VPMEMTestCase):
 
     def start_cloud(self, hosts=1, **options):
         self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=PMEM, **options))

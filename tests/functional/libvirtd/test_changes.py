@@ -6,9 +6,9 @@ import os
 
 import fixtures
 import libvirt
-import testtools
 from lxml import etree
 
+from tests import base
 from tests.unit.libvirtd.hypervisor import hosts
 from vpmem_harness.libvirtd.server import Daemon
 
@@ -120,7 +120,7 @@ _CHANGES = {
 }
 
 
-class ChangesTest(testtools.TestCase):
+class ChangesTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -134,6 +134,8 @@ class ChangesTest(testtools.TestCase):
         connection = libvirt.open(daemon.uri)
         self.addCleanup(connection.close)
         self.domain = connection.defineXML(_DOMAIN)
+        # A domain keeps its connection open, whoever closes that.
+        self.addCleanup(delattr, self, 'domain')
         self.domain.create()
 
     def check(self, change, read):

@@ -11,15 +11,15 @@ import time
 
 import fixtures
 import libvirt
-import testtools
 
+from tests import base
 from tests.unit.libvirtd import fake
 from vpmem_harness.libvirtd.server import Daemon
 
 _SECONDS = 30
 
 
-class ClientTest(testtools.TestCase):
+class ClientTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import libvirt
-import testtools
 
+from tests import base
 from vpmem_harness.fixtures import HostFixture
 
 MiB = 2**20
@@ -28,7 +28,7 @@ def verdict(call):
     return 'ok'
 
 
-class DefinitionsTest(testtools.TestCase):
+class DefinitionsTest(base.TestCase):
 
     def test_every_recorded_definition_has_its_verdict(self):
         """Define and start end as they did on the recorded host, with the same error."""

@@ -9,15 +9,15 @@ import threading
 import weakref
 
 import libvirt
-import testtools
 
+from tests import base
 from vpmem_harness import stall
 from vpmem_harness.fixtures import HostFixture
 
 _SECONDS = 20
 
 
-class LostConnectionTest(testtools.TestCase):
+class LostConnectionTest(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()

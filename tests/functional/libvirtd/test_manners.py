@@ -10,8 +10,8 @@ import threading
 
 import fixtures
 import libvirt
-import testtools
 
+from tests import base
 from tests.unit.libvirtd.test_server import RawClient
 from vpmem_harness.fixtures import HostFixture
 from vpmem_harness.libvirtd.wire import frames, table
@@ -41,7 +41,7 @@ def _resident():
         return int(stream.read().split()[1]) * resource.getpagesize()
 
 
-class MannersTest(testtools.TestCase):
+class MannersTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

@@ -7,9 +7,9 @@ import logging
 import os
 import threading
 
-import testtools
 from testtools.content import text_content
 
+from tests import base
 from tests.functional.libvirtd.noise import Noise
 from tests.functional.libvirtd.noisy_clients import (
     WORDS,
@@ -28,7 +28,7 @@ FRAMES = 3000
 SESSIONS = 100
 
 
-class NoiseTest(testtools.TestCase):
+class NoiseTest(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
@@ -39,6 +39,8 @@ class NoiseTest(testtools.TestCase):
         self.daemon = host.host.daemon
         self.path = str(host.host.socket_path)
         self.kept = host.connection.defineXML(DOMAIN)
+        # A domain keeps its connection open, whoever closes that.
+        self.addCleanup(delattr, self, 'kept')
         self.kept.create()
         self.working()
         self.before = self.descriptors()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import fixtures
 import libvirt
-import testtools
 from testtools import matchers
 
+from tests import base
 from tests.conformance import calls, differences
 from tests.conformance.calls import recorded, simulated
 
 
-class RecordedCallsTest(testtools.TestCase):
+class RecordedCallsTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

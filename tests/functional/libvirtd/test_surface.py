@@ -11,6 +11,7 @@ import fixtures
 import libvirt
 import testtools
 
+from tests import base
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.libvirtd.values import StorageVolHandle
@@ -41,7 +42,7 @@ _BY_NAME = {'params': {'cpu_shares': 512}, 'pages': [4], 'allocPages.pages': {4:
             'cpumap': (True,)}
 
 
-class SurfaceTest(testtools.TestCase):
+class SurfaceTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

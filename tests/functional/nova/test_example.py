@@ -10,11 +10,13 @@ import sys
 
 import testtools
 
+from tests import base
+
 ROOT = pathlib.Path(__file__).parents[3]
 
 
 @testtools.skipUnless(importlib.util.find_spec('nova'), 'nova is not installed')
-class ExampleTest(testtools.TestCase):
+class ExampleTest(base.TestCase):
 
     def test_novas_tests_on_simulated_hosts(self) -> None:
         """Nova's three tests pass with the mixin in place of their patches."""

@@ -7,6 +7,7 @@ import importlib.util
 
 import testtools
 
+from tests import base
 from vpmem_harness import findings
 
 
@@ -15,7 +16,7 @@ def by_name(name: str) -> findings.Finding:
     return found
 
 
-class StubFindingsTest(testtools.TestCase):
+class StubFindingsTest(base.TestCase):
 
     def test_the_stub_has_none(self) -> None:
         """The stub does what Nova means to do."""
@@ -25,7 +26,7 @@ class StubFindingsTest(testtools.TestCase):
 
 
 @testtools.skipUnless(importlib.util.find_spec('nova'), 'nova is not installed')
-class NovaFindingsTest(testtools.TestCase):
+class NovaFindingsTest(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()

@@ -9,10 +9,10 @@ import os
 import subprocess
 import sys
 
-import testtools
 from fixtures import TempDir
 from testtools.matchers import Contains
 
+from tests import base
 from vpmem_harness import cli
 from vpmem_harness.cli.commands import COMMANDS
 from vpmem_harness.randomness import Randomness
@@ -29,7 +29,7 @@ def run(*argv: str) -> tuple[int, str, str]:
     return status, out.getvalue(), err.getvalue()
 
 
-class AppTest(testtools.TestCase):
+class AppTest(base.TestCase):
 
     def test_help_lists_the_commands(self):
         """Each command is there with its summary."""
@@ -124,7 +124,7 @@ class AppTest(testtools.TestCase):
         self.assertEqual('[]', printed.splitlines()[-1])
 
 
-class FootprintTest(testtools.TestCase):
+class FootprintTest(base.TestCase):
 
     def test_home_directory_is_left_alone(self):
         """A command leaves nothing in the home of its user."""

@@ -7,9 +7,9 @@ import io
 import json
 from unittest import mock
 
-import testtools
 from fixtures import TempDir
 
+from tests import base
 from tests.unit.cli.test_app import run
 from tests.unit.pmem import nova
 from vpmem_harness import fixtures
@@ -23,7 +23,7 @@ def line(text: str) -> str:
     return parser['libvirt']['pmem_namespaces']
 
 
-class InventoryTest(testtools.TestCase):
+class InventoryTest(base.TestCase):
 
     def test_listing_and_line_fit(self):
         """Standard output is the listing, standard error has the line that fits it."""

@@ -7,13 +7,13 @@ import sysconfig
 from pathlib import Path
 
 import fixtures
-import testtools
 
+from tests import base
 from vpmem_harness.cli.run import run_directory, with_harness
 from vpmem_harness.exceptions import InvalidInputError
 
 
-class WithHarnessTest(testtools.TestCase):
+class WithHarnessTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -45,7 +45,7 @@ class WithHarnessTest(testtools.TestCase):
         self.assertEqual(elsewhere, with_harness(elsewhere))
 
 
-class RunDirectoryTest(testtools.TestCase):
+class RunDirectoryTest(base.TestCase):
 
     def test_what_cannot_be_a_directory_is_refused(self):
         """The error names the option."""

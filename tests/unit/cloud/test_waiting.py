@@ -6,8 +6,7 @@ import dataclasses
 import datetime
 import threading
 
-import testtools
-
+from tests import base
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Fault, InstanceAction, InstanceActionEvent, ServerRecord
 from vpmem_harness.cloud.flavors import Flavor
@@ -65,7 +64,7 @@ class OneServer:
         return self.database.wait_for(found, seconds)
 
 
-class WaitTest(testtools.TestCase):
+class WaitTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

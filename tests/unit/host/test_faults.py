@@ -7,8 +7,8 @@ import subprocess
 import threading
 
 import libvirt
-import testtools
 
+from tests import base
 from vpmem_harness.clock import SteppedClock
 from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
 from vpmem_harness.fixtures import HostFixture
@@ -37,7 +37,7 @@ NVDIMM = """
 """
 
 
-class FaultsTest(testtools.TestCase):
+class FaultsTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -252,7 +252,7 @@ class DroppingTest(FaultsTest):
         self.assertTrue(domain.isActive())
 
 
-class SlowTest(testtools.TestCase):
+class SlowTest(base.TestCase):
 
     def test_it_takes_its_time_on_the_hosts_clock(self):
         """A stepped clock decides."""

@@ -6,14 +6,13 @@ import json
 import shutil
 import subprocess
 
-import testtools
-
+from tests import base
 from vpmem_harness.clock import SteppedClock
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fixtures import HostFixture
 
 
-class ToolFaultsTest(testtools.TestCase):
+class ToolFaultsTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

@@ -6,13 +6,13 @@ import stat
 from pathlib import Path
 
 import fixtures
-import testtools
 
+from tests import base
 from vpmem_harness.exceptions import InvalidInputError, LimitError
 from vpmem_harness.host.layout import Layout, runtime_directory
 
 
-class LayoutTest(testtools.TestCase):
+class LayoutTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

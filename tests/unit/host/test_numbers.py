@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import testtools
-
+from tests import base
 from vpmem_harness.host.numbers import Numbers
 
 
-class NumbersTest(testtools.TestCase):
+class NumbersTest(base.TestCase):
 
     def test_the_first_block_begins_at_0(self):
         """A process with one host has region0."""

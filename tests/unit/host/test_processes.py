@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 
-import testtools
-
+from tests import base
 from vpmem_harness.host import processes
 from vpmem_harness.randomness import Randomness
 
 
-class EndMarkedTest(testtools.TestCase):
+class EndMarkedTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 import fixtures
-import testtools
 
+from tests import base
 from vpmem_harness import eventloop
 from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.host.layout import Layout
@@ -21,7 +21,7 @@ from vpmem_harness.pmem import CommandResult, Contents, Segment
 from vpmem_harness.pmem.results import InputWanted
 
 
-class ToolsTest(testtools.TestCase):
+class ToolsTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -187,7 +187,7 @@ class ToolsTest(testtools.TestCase):
         self.assertEqual([], self.calls)
 
 
-class WithoutHostTest(testtools.TestCase):
+class WithoutHostTest(base.TestCase):
 
     def test_a_stand_in_fails_without_its_host(self):
         """It says so, and does not fall through to the system's ndctl."""

@@ -19,6 +19,7 @@ from vpmem_harness.randomness import Randomness
 from vpmem_harness.safelog import active
 
 
+# These begin and end runs of safe logging themselves: the check would begin one before.
 class LoggingTest(testtools.TestCase):
 
     def setUp(self) -> None:

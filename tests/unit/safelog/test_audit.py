@@ -18,6 +18,7 @@ from vpmem_harness.randomness import Randomness
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
 
 
+# These begin a run of safe logging themselves: the check would begin one before.
 class AuditLogTest(testtools.TestCase):
 
     def setUp(self) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-import testtools
-
+from tests import base
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
@@ -24,7 +23,7 @@ def device(number, chardev=None):
         4 << 30, 2 << 20)
 
 
-class TrackerTestCase(testtools.TestCase):
+class TrackerTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()

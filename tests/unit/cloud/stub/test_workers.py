@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 import time
 
-import testtools
-
+from tests import base
 from vpmem_harness.cloud.stub.workers import MOST_IDLE, Workers
 
 #: Seconds in which a thread does what it is waited for.
 SOON = 30
 
 
-class WorkersTest(testtools.TestCase):
+class WorkersTest(base.TestCase):
 
     def setUp(self):
         super().setUp()

@@ -1,0 +1,60 @@
+"""The base of the tests that start something, log something or write something.
+
+Each of them runs under the two proofs that users are offered: nothing of it is left behind, and
+nothing that identifies anybody stands in its log or its details. Tests of functions that do neither
+have ``testtools.TestCase`` as their base, and so have those that leak on purpose or that test
+the proofs themselves; each says why.
+"""
+
+from __future__ import annotations
+
+import gc
+
+import testtools
+
+from vpmem_harness import conf, safelog, testcase
+from vpmem_harness.fixtures import LogLeakCheck, NothingLeftFixture
+
+#: What a process keeps once it has had it: Python's own source of randomness.
+LASTING = ('/dev/urandom',)
+
+_settled = False
+
+
+def settle() -> None:
+    """Make what a process makes once and keeps, before the first test looks what is there.
+
+    That is the parent of the Nova processes, where tests run on Nova. What has been loaded is
+    taken out of the collector's sight: the proofs collect garbage before and after each test, and
+    a hundred thousand objects of modules would take longer than the tests.
+    """
+    global _settled
+    if _settled:
+        return
+    _settled = True
+    if conf.load().backend == 'nova':
+        # Only here: it needs Nova.
+        from vpmem_harness.cloud.nova.processes import Zygote
+
+        Zygote.shared()
+    gc.collect()
+    gc.freeze()
+
+
+class TestCase(safelog.SafeDetails, testtools.TestCase):
+    """A test that leaves nothing behind and gives nothing away.
+
+    What it adds as a detail is redacted. ``self.leaks`` takes what else is to be looked at: see
+    LogLeakCheck.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        settle()
+        # First, so that they look last.
+        self.leaks = self.useFixture(LogLeakCheck(self))
+        self.useFixture(NothingLeftFixture(ignore=LASTING))
+
+
+class VPMEMTestCase(testcase.VPMEMTestCase, TestCase):
+    """The base class that users have, under the same proofs."""
