@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from vpmem_harness.chaos.invariants import Fleet
 from vpmem_harness.chaos.matrix import KINDS, OPERATIONS, Matrix, Outcome
-from vpmem_harness.fixtures import CloudFixture
+from vpmem_harness.chaos.player import Player
+from vpmem_harness.chaos.steps import Script
 
 PAGE = Path(__file__).parent.parent / 'doc' / 'source' / 'reference' / 'fault-matrix.rst'
 
@@ -42,9 +42,9 @@ left.
 
 def run(operations: Iterable[str]) -> list[Outcome]:
     """The outcomes of some of the operations."""
-    with CloudFixture(hosts=2, pmem='SMALL:2x4GiB,LARGE:1x16GiB', seed=1, backend='stub') as cloud:
-        fleet = Fleet(cloud, {host.name: host for host in cloud.hosts})
-        return list(Matrix(fleet).run(operations))
+    script = Script(2, 'SMALL:2x4GiB,LARGE:1x16GiB', 1, ())
+    with Player(script, resize_to_same_host=False) as player:
+        return list(Matrix(player.fleet).run(operations))
 
 
 def section(name: str, outcomes: Iterable[Outcome]) -> str:

@@ -91,7 +91,7 @@ class Fleet:
         """
         instances = self.backend.services.database.instances()
         return [*self.always(), *self._unsettled(instances), *self._books(instances),
-                *self._claims(), *self._guests(instances), *self._data(),
+                *self.claims(), *self._guests(instances), *self._data(),
                 *self._files(), *(self._left_behind() if cleaned_up else ())]
 
     @staticmethod
@@ -163,7 +163,7 @@ class Fleet:
                         one.migration_context.migration.source_compute,
                         one.migration_context.migration.dest_compute))))}
 
-    def _claims(self) -> Iterator[str]:
+    def claims(self) -> Iterator[str]:
         """What a service has claimed is what its servers hold, and what is booked for them."""
         for name in self.hosts:
             held = self._held(name)

@@ -34,7 +34,6 @@ from vpmem_harness.randomness import Randomness
 
 #: Seconds in which a fleet comes to rest after a step; it takes milliseconds.
 PATIENCE = 20.0
-
 #: Seconds in which a step ends, whatever hangs.
 LIMIT = 60.0
 
@@ -49,13 +48,15 @@ _LOSING = ('restart-machine', 'lose-domains')
 class Player:
     """A fleet for one run: its hosts, its cloud, and the servers by the number of their boot."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, resize_to_same_host: bool = True) -> None:
         self._script = script
+        self._resize_to_same_host = resize_to_same_host
         self._acquired = contextlib.ExitStack()
         self.servers: dict[int, Server] = {}
         self._booted: set[int] = set()
         self._hangs: list[Hang] = []
-        self._in_flight: set[int] = set()       # servers that have been asked for something at once
+        self._claims: Sequence[str] = ()
+        self._in_flight: set[int] = set()       # servers that nobody waits for
         self._history = history.History()
         self._written: dict[str, frozenset[tuple[str, str]]] = {}
         self._hands: Hands
@@ -92,7 +93,7 @@ class Player:
         computes = [ComputeHost(DirectHost(host), parse_option(host.pmem_namespaces))
                     for host in self.hosts]
         backend = StubBackend(computes, randomness, disconnect=self._disconnect,
-                              allow_resize_to_same_host=True)
+                              allow_resize_to_same_host=self._resize_to_same_host)
         self._workers = backend.services.workers
         self._database = backend.services.database
         self.cloud = Cloud(backend, computes, randomness)
@@ -321,14 +322,16 @@ class Player:
             host.faults.clear()
             host.faults.start_daemon()
         self._settle()
-        for at, host in enumerate(self.hosts):
+        for at in range(len(self.hosts)):
             self.compute(at).start()
             self._settle()
+        # Before the services look, and set right what they have claimed.
+        self._claims = list(self.fleet.claims())
+        for at, host in enumerate(self.hosts):
             if self._database.left_behind(host.name):
                 self.compute(at).restart()
                 self._settle()
         self.cloud.backend.run_periodic_tasks()
-        self._settle()
 
     # What the history explains
 
@@ -376,6 +379,7 @@ class Player:
             if number not in now:
                 del self.servers[number]
         self._written = written
+        yield from self._claims
         yield from self._history.calm(now)
         yield from self.fleet.at_rest()
         self._database.archive()

@@ -6,6 +6,9 @@ from tests import base
 from vpmem_harness.chaos.invariants import Fleet
 from vpmem_harness.fixtures.cloud import CloudFixture
 
+#: Seconds in which a host is cleaned up.
+SOON = 30
+
 
 class InterruptionsTest(base.VPMEMTestCase):
 
@@ -31,6 +34,20 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.cloud.compute(self.target).start()
         self.assertNothingWrong()
         self.assertEqual((self.target.name, 'ACTIVE'), (self.server.host, self.server.status))
+
+    def test_a_destination_that_hangs_when_a_guest_has_come(self):
+        """What the guest has left is free for others meanwhile."""
+        others = [self.cloud.boot(pmem='SMALL', host=self.source) for _ in range(2)]
+        with self.target.faults.hanging('domainGetInfo') as hang:
+            self.server.live_migrate(wait=False)
+            hang.wait_until_reached()
+            source = self.cloud.compute(self.source)
+            self.cloud.backend.wait_for(
+                lambda: source.usages['CUSTOM_PMEM_NAMESPACE_SMALL'] == len(others) or None,
+                SOON)
+            self.cloud.boot(pmem='SMALL', host=self.source)
+            self.assertEqual([], list(self.fleet.always()))
+        self.assertNothingWrong()
 
     def test_a_destination_that_is_down_when_a_move_is_reverted(self):
         """The server is back once, when the service is."""

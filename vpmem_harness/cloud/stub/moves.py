@@ -6,6 +6,8 @@ rebuild_instance and _destroy_evacuated_instances; nova/virt/libvirt/migration.p
 
 from __future__ import annotations
 
+import dataclasses
+
 import libvirt
 from oslo_log import log as logging
 
@@ -102,7 +104,8 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         assert move is not None  # noqa: S101 - pre_live_migration has made it
         with self.services.database.lock:
             self.save(instance, host=migration.dest_compute, resources=move.new_resources,
-                      cell=move.new_cell)
+                      cell=move.new_cell,
+                      migration_context=dataclasses.replace(move, old_resources=()))
             self.leave_behind(instance, move.old_resources)
         destination = self.services.compute(self.require_destination(migration))
         destination.cast(
