@@ -1,0 +1,40 @@
+"""The page of the fault matrix is what becomes of servers now."""
+
+from __future__ import annotations
+
+import logging
+
+import fixtures
+import testtools
+
+from tools import fault_matrix
+from vpmem_harness.chaos.matrix import OPERATIONS
+
+
+class FaultMatrixTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        # What the services log of faults is no news here.
+        self.useFixture(fixtures.FakeLogger('vpmem_harness', level=logging.CRITICAL))
+
+    def check(self, operation):
+        """Run an operation with every fault, and look for its section of the page."""
+        outcomes = fault_matrix.run([operation])
+        self.assertEqual([], [outcome for outcome in outcomes if outcome.wrong])
+        section = fault_matrix.section(operation, outcomes)
+        title = section.partition('\n')[0]
+        page = fault_matrix.PAGE.read_text()
+        begin = page.index(f'\n{title}\n') + 1
+        self.assertEqual(section, page[begin:begin + len(section)])
+
+
+def _add_tests() -> None:
+    for operation in OPERATIONS:
+        def test(self, name=operation.name):
+            self.check(name)
+        test.__doc__ = f'{operation.name.capitalize()}: nothing wrong, and the states as told.'
+        setattr(FaultMatrixTest, f'test_{operation.name.replace(" ", "_")}', test)
+
+
+_add_tests()
