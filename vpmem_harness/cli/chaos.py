@@ -55,15 +55,19 @@ class Chaos(Command):
         else:
             seed = Randomness(conf.load(seed=parsed_args.seed).seed).seed
             print(f'# seed {seed}', file=sys.stderr, flush=True)
+            bar = _Bar(parsed_args.steps)
             result = chaos.run(parsed_args.hosts, parsed_args.steps, seed, pmem=parsed_args.pmem,
-                               progress=_Bar(parsed_args.steps).show)
+                               progress=bar.show)
+            bar.end()
         steps, seconds = len(result.script.steps), time.monotonic() - begun
         print(f'{steps} steps in {seconds:.1f} s, {steps / seconds:.0f} a second',
               file=sys.stderr)
         if not result.wrong:
             return 0
         if parsed_args.replay is None:
-            result = chaos.shrink(result)
+            bar = _Bar(len(result.script.steps))
+            result = chaos.shrink(result, progress=bar.tell)
+            bar.end()
         sys.stdout.write(f'{result.script}')
         for text in result.wrong:
             print(f'# {text}')
@@ -88,6 +92,7 @@ class _Bar:
     def __init__(self, steps: int) -> None:
         self._steps = steps
         self._shown = -1
+        self._written = False
 
     def show(self, done: int) -> None:
         """Show how many steps have been taken."""
@@ -95,8 +100,21 @@ class _Bar:
         if not sys.stderr.isatty() or (filled == self._shown and done % 100):
             return
         self._shown = filled
-        end = '\n' if done >= self._steps else ''
-        sys.stderr.write(f'\r[{"#" * filled:{_WIDTH}}] {done}/{self._steps}{end}')
+        self._write(f'[{"#" * filled:{_WIDTH}}] {done}/{self._steps}')
+
+    def tell(self, left: int) -> None:
+        """Tell how many steps of a run that failed are left."""
+        if sys.stderr.isatty():
+            self._write(f'shortened from {self._steps} steps to {left} ')
+
+    def end(self) -> None:
+        """What follows stands on a line of its own."""
+        if self._written:
+            sys.stderr.write('\n')
+
+    def _write(self, text: str) -> None:
+        self._written = True
+        sys.stderr.write(f'\r{text}')
         sys.stderr.flush()
 
 
