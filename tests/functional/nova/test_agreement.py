@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 
 import testtools
-from hypothesis import HealthCheck, settings
 
-from tests.functional.nova.agreement.machine import LENGTH, Agreement, Pairs
+from tests.functional.nova.agreement.machine import Agreement, Pairs, run_part
 from tests.functional.nova.agreement.pair import Disagreement, Pair
+from tests.functional.nova.agreement.shortening import without
 from tests.functional.nova.agreement.steps import CONFIGURATIONS, Script, Step
 
 #: Random sequences with every run of the suite, the same ones; ``agreement`` says how to run more.
@@ -16,17 +16,13 @@ SEQUENCES = 20
 
 
 @testtools.skipUnless(importlib.util.find_spec('nova'), 'nova is not installed')
-class AgreementTest(Agreement.TestCase):
-    """Random sequences of operations leave both in the same state, after each step."""
+class AgreementTest(testtools.TestCase):
 
-    settings = settings(
-        max_examples=SEQUENCES, stateful_step_count=LENGTH + 2, deadline=None, derandomize=True,
-        database=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
-
-    def setUp(self) -> None:
-        super().setUp()
+    def test_random_sequences(self) -> None:
+        """Random sequences of operations leave both in the same state, after each step."""
         Agreement.pairs = Pairs(1)
         self.addCleanup(Agreement.pairs.close)
+        self.assertEqual('', run_part(1, SEQUENCES))
 
 
 class PairTest(testtools.TestCase):
@@ -74,6 +70,29 @@ class PairTest(testtools.TestCase):
             side.hosts[1].pmem.write(namespace.path, 'somebody')
         error = self.assertRaises(Disagreement, pair.clear)
         self.assertIn('was written by', str(error))
+
+    def test_the_shortest_sequence(self) -> None:
+        """A disagreement is told with no step that it does not need."""
+        class Planted(Pair):
+            def take(self, step: Step) -> None:
+                super().take(step)
+                if step.verb == 'pause':
+                    raise Disagreement(step, ['a guest that is paused'])
+
+        Agreement.pairs = Pairs(1, lambda configuration, seed: Planted(
+            configuration, seed, leader='stub'))
+        self.addCleanup(Agreement.pairs.close)
+        _configuration, boot, *rest = run_part(1, 25).splitlines()
+        self.assertEqual('boot', boot.split()[0])
+        self.assertEqual(
+            ['pause server=0', 'after pause server=0', 'a guest that is paused'], rest)
+
+    def test_a_sequence_without_a_boot(self) -> None:
+        """What was asked of its server goes with it, and the servers after it move up."""
+        steps = [Step.parse(line) for line in (
+            'boot labels=SMALL', 'boot labels=LARGE', 'pause server=0', 'stop server=1')]
+        self.assertEqual(['boot labels=LARGE', 'stop server=0'],
+                         [str(step) for step in without(steps, 0)])
 
     def test_a_script(self) -> None:
         """A sequence is read back from what is printed of it."""

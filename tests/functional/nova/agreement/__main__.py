@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import argparse
 import collections
-import contextlib
-import io
 import sys
 import time
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
-
-from tests.functional.nova.agreement.machine import LENGTH, Agreement, Pairs
+from tests.functional.nova.agreement.machine import LENGTH, Agreement, Pairs, run_part
 from tests.functional.nova.agreement.pair import Pair
 from tests.functional.nova.agreement.steps import Script
 
@@ -31,12 +26,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument('--sequences', type=int, default=20, help='how many; 20 unless given')
     parser.add_argument('--seed', type=int, default=1, help='of the first part; 1 unless given')
     parser.add_argument('--replay', type=Path, metavar='FILE', help='a sequence, a step a line')
-    parser.add_argument('--as-it-came', action='store_true',
-                        help='do not look for the shortest sequence of a disagreement')
     given = parser.parse_args(arguments)
     if given.replay is not None:
         return _replay(Script.parse(given.replay.read_text()))
-    return _run(given.sequences, given.seed, shorten=not given.as_it_came)
+    return _run(given.sequences, given.seed)
 
 
 def _replay(script: Script) -> int:
@@ -52,46 +45,27 @@ def _replay(script: Script) -> int:
     return 0
 
 
-def _run(wanted: int, first: int, shorten: bool) -> int:
+def _run(wanted: int, first: int) -> int:
+    disagreed, part, begun = 0, first, time.monotonic()
     Agreement.pairs = Pairs(first)
     try:
-        return _run_parts(wanted, first, shorten)
+        while len(Agreement.finished) + disagreed < wanted:
+            left = wanted - len(Agreement.finished) - disagreed
+            told = run_part(part, min(PART, left))
+            if told:
+                disagreed += 1
+                print(f'seed {part}: a disagreement\n{told}\n', flush=True)
+            print(f'{len(Agreement.finished)} different sequences agreed, {disagreed} disagreed, '
+                  f'{time.monotonic() - begun:.0f} s', flush=True)
+            part += 1
     finally:
         Agreement.pairs.close()
-
-
-def _run_parts(wanted: int, first: int, shorten: bool) -> int:
-    disagreed, part, begun = 0, first, time.monotonic()
-    while len(Agreement.finished) + disagreed < wanted:
-        told = _part(part, min(PART, wanted - len(Agreement.finished) - disagreed), shorten)
-        if told:
-            disagreed += 1
-            print(f'seed {part}: a disagreement\n{told}\n', flush=True)
-        print(f'{len(Agreement.finished)} different sequences agreed, {disagreed} disagreed, '
-              f'{time.monotonic() - begun:.0f} s', flush=True)
-        part += 1
     for name, times in collections.Counter(Agreement.explained).most_common():
         print(f'explained {times} times: {name}')
     agreed = len(Agreement.finished)
     print(f'{agreed + disagreed} sequences of {LENGTH} operations (seeds {first} to {part - 1}): '
           f'{agreed} agreed, {disagreed} disagreed')
     return 1 if disagreed else 0
-
-
-def _part(number: int, sequences: int, shorten: bool) -> str:
-    """Run a part: the first disagreement, with its sequence, or nothing."""
-    phases = (Phase.generate, Phase.shrink) if shorten else (Phase.generate,)
-    output = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(output):
-            run_state_machine_as_test(seed(number)(Agreement), settings=settings(
-                max_examples=sequences, stateful_step_count=LENGTH + 2, deadline=None,
-                database=None, phases=phases, report_multiple_bugs=False,
-                suppress_health_check=list(HealthCheck)))
-    except Exception as error:
-        script = Script(Agreement.configuration, tuple(Agreement.steps))
-        return f'{script}\n{type(error).__name__}: {error}'
-    return ''
 
 
 if __name__ == '__main__':

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from tests.functional.nova.agreement.pair import Pair
+from tests.functional.nova.agreement.pair import Disagreement, Pair
+from tests.functional.nova.agreement.shortening import shortest
 from tests.functional.nova.agreement.steps import (
     ACTIONS,
     CONFIGURATIONS,
@@ -38,16 +48,23 @@ class Pairs:
 
     A pair serves many sequences, for it is empty after each, which is part of what they agree on;
     after a disagreement the next sequence has a fresh one.
+
+    :param make: makes a pair from a configuration and the seed.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, make: Callable[[Configuration, int], Pair] = Pair) -> None:
         self._seed = seed
+        self._make = make
         self._pairs: dict[Configuration, Pair] = {}
 
     def take(self, configuration: Configuration) -> Pair:
         """A pair with nothing on it."""
         pair = self._pairs.pop(configuration, None)
-        return pair or Pair(configuration, self._seed)
+        return pair or self.make(configuration)
+
+    def make(self, configuration: Configuration) -> Pair:
+        """A fresh pair."""
+        return self._make(configuration, self._seed)
 
     def give_back(self, pair: Pair) -> None:
         """Keep a pair that is empty again."""
@@ -173,3 +190,24 @@ class Agreement(RuleBasedStateMachine):
         if len(self.steps) == LENGTH:
             self.finished.add(str(Script(self.configuration, tuple(self.steps))))
         self.pairs.give_back(pair)
+
+
+def run_part(number: int, sequences: int) -> str:
+    """Run sequences that are drawn from a seed: the first disagreement in them, or nothing.
+
+    It is told with the shortest sequence that shows it.
+    """
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output):
+            run_state_machine_as_test(seed(number)(Agreement), settings=settings(
+                max_examples=sequences, stateful_step_count=LENGTH + 2, deadline=None,
+                database=None, phases=(Phase.generate,), report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck)))
+    except Disagreement as error:
+        script = Script(Agreement.configuration, tuple(Agreement.steps))
+        found = shortest(script, Agreement.pairs.make)
+        if found is None:
+            return f'not shown again by\n{script}\n{error}'
+        return '{}\n{}'.format(*found)
+    return ''
