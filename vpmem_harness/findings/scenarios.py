@@ -189,6 +189,18 @@ def _failed_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     return _told(audit.of(Kind.LEAKED))
 
 
+def _failed_resume(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL').suspend()
+    [namespace] = server.namespaces
+    with host.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
+        server.resume(expect=None)
+        cloud.settle()
+    if server.id in host.pmem.contents(namespace.devpath).writers:
+        return None
+    return f'{namespace.name}, which is still of the server, has been wiped on {host.name}'
+
+
 FINDINGS = (
     Finding(
         'confirm-keeps-data', 'confirming a resize leaves the data in the old namespaces',
@@ -205,6 +217,14 @@ FINDINGS = (
         suffering='What is in persistent memory does not outlive a power cycle.',
         cause='To start is a hard reboot for the driver.',
         scenario=_stop_and_start),
+    Finding(
+        'failed-resume-wipes', 'resuming a server wipes its persistent memory if its guest does '
+        'not start',
+        suffering='A user whose suspended server could not be resumed has lost what was in its '
+                  'persistent memory.',
+        cause='A guest that does not start is cleaned up as one that never was, whichever '
+              'operation was to start it.',
+        scenario=_failed_resume),
     Finding(
         'label-case', 'a label in another case boots a server without its memory',
         suffering='A tenant pays for persistent memory that the guest does not have.',

@@ -49,6 +49,10 @@ class NovaFindingsTest(base.TestCase):
         """A start wipes."""
         self.assertAffected('start-wipes')
 
+    def test_a_resume_that_fails(self) -> None:
+        """A resume that fails wipes."""
+        self.assertAffected('failed-resume-wipes')
+
     def test_a_label_in_another_case(self) -> None:
         """A label in another case gives no memory."""
         self.assertAffected('label-case')
@@ -95,4 +99,4 @@ class NovaFindingsTest(base.TestCase):
 
     def test_each_has_its_test(self) -> None:
         """No finding is told that is not looked for here."""
-        self.assertEqual(14, len(findings.FINDINGS))
+        self.assertEqual(15, len(findings.FINDINGS))
