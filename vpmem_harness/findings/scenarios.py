@@ -169,6 +169,18 @@ def _renumbered(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     return _given_away(cloud, audit, half)
 
 
+def _resumed(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = _hosts(cloud)
+    servers = [cloud.boot(pmem=','.join(['SMALL'] * 6)).suspend() for _ in range(2)]
+    compute = cloud.compute(host)
+    compute.stop()
+    host.reboot()
+    compute.start()
+    for server in servers:
+        server.resume()
+    return _told(audit.of(Kind.LEAKED, Kind.SHARED, Kind.TAKEN))
+
+
 def _given_away(cloud: CloudFixture, audit: DataSafetyAudit, pmem: str) -> str | None:
     server = cloud.boot(pmem=pmem, expect=None)
     try:
@@ -290,6 +302,13 @@ FINDINGS = (
               'their devices, which a reboot assigns anew.',
         # Nova takes any that it holds for free: with these, one in 924 times six that are.
         scenario=_renumbered, pmem='SMALL:12x256MiB'),
+    Finding(
+        'resumed-after-reboot', 'a server resumed after a reboot of its host gets the memory of '
+        'others',
+        suffering="A guest goes on in the middle of its work, on memory that holds another's data.",
+        cause='A suspended guest is started from its old document, which names the devices by the '
+              'numbers that they had then.',
+        scenario=_resumed, pmem='SMALL:12x256MiB'),
     Finding(
         'failed-resize', 'a resize that fails on the destination leaves the data on the source',
         suffering="The next tenant's guest boots on memory that holds this one's data; the shut "

@@ -93,6 +93,10 @@ class NovaFindingsTest(base.TestCase):
         """A namespace in use is given away after a reboot has renumbered it."""
         self.assertAffected('renumbered-namespace')
 
+    def test_a_guest_that_is_resumed_after_a_reboot(self) -> None:
+        """It goes on with the namespaces of others."""
+        self.assertAffected('resumed-after-reboot')
+
     def test_a_resize_that_fails_on_the_destination(self) -> None:
         """Data stay on the source, and the next server meets them."""
         self.assertAffected('failed-resize')
