@@ -47,16 +47,19 @@ def _replay(script: Script) -> int:
 
 def _run(wanted: int, first: int) -> int:
     disagreed, part, begun = 0, first, time.monotonic()
+
+    def progress() -> None:
+        print(f'{len(Agreement.finished)} different sequences agreed, {disagreed} disagreed, '
+              f'{time.monotonic() - begun:.0f} s', flush=True, file=sys.stderr)
+
     Agreement.pairs = Pairs(first)
     try:
         while len(Agreement.finished) + disagreed < wanted:
             left = wanted - len(Agreement.finished) - disagreed
-            told = run_part(part, min(PART, left))
+            told = run_part(part, min(PART, left), progress)
             if told:
                 disagreed += 1
                 print(f'seed {part}: a disagreement\n{told}\n', flush=True)
-            print(f'{len(Agreement.finished)} different sequences agreed, {disagreed} disagreed, '
-                  f'{time.monotonic() - begun:.0f} s', flush=True)
             part += 1
     finally:
         Agreement.pairs.close()

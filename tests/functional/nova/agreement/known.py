@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.functional.nova.agreement.side import Look, Side
+from tests.functional.nova.agreement.side import Look, Side, host_paths
 from tests.functional.nova.agreement.steps import Step
 
 
@@ -70,7 +70,7 @@ def _confirm_keeps_data(case: Case) -> bool:
     source = case.moves(number)[-1][2]
     assert isinstance(source, int)
     host = case.side.hosts[source]
-    paths = {namespace.name: namespace.path for namespace in host.namespaces}
+    paths = host_paths(host)
     found = False
     for name in case.names('old namespaces'):
         fact = f'host {source}: {name} was '
@@ -102,7 +102,7 @@ def _evacuated_host_wipes(case: Case) -> bool:
     number = case.step.number('host')
     assert number is not None
     host = case.side.hosts[number]
-    paths = {namespace.name: namespace.path for namespace in host.namespaces}
+    paths = host_paths(host)
     evacuated = [server for server in range(len(case.side.servers))
                  if any(move[0] == 'evacuation' and move[1] == 'done' and move[2] == number
                         for move in case.moves(server))]
@@ -117,13 +117,13 @@ def _evacuated_host_wipes(case: Case) -> bool:
             for writer in data:
                 host.pmem.write(paths[name], case.side.servers[writer].id)
     for server in evacuated:
-        for name in paths:
+        for name, path in paths.items():
             fact = f'host {number}: {name} was '
             if case.before[fact + 'written by'] == [server] and (
                     case.take_out(fact + 'wiped', False, True)):
                 found = True
                 case.take_out(fact + 'written by', [server], [])
-                host.pmem.zero(paths[name])
+                host.pmem.zero(path)
     return found
 
 

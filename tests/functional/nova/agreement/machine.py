@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -84,10 +83,11 @@ class Agreement(RuleBasedStateMachine):
 
     pairs: ClassVar[Pairs]
     steps: ClassVar[list[Step]] = []
-    seconds: ClassVar[list[tuple[float, str]]] = []
     finished: ClassVar[set[str]] = set()
     explained: ClassVar[list[str]] = []
     configuration: ClassVar[Configuration]
+    #: Called after each sequence that has agreed.
+    progress: ClassVar[Callable[[], object]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,15 +110,12 @@ class Agreement(RuleBasedStateMachine):
         step = Step(verb, {name: str(value) for name, value in options.items()
                            if value is not None})
         self.steps.append(step)
-        begun = time.monotonic()
         try:
             self.pair.take(step)
         except BaseException:
             self.pair.close()
             self._pair = None
             raise
-        finally:
-            self.seconds.append((time.monotonic() - begun, str(step)))
 
     def _servers(self, *verbs: str) -> Iterator[tuple[int, str]]:
         """The servers that something can be asked of now, and what."""
@@ -189,15 +186,19 @@ class Agreement(RuleBasedStateMachine):
         pair.explained.clear()
         if len(self.steps) == LENGTH:
             self.finished.add(str(Script(self.configuration, tuple(self.steps))))
+        type(self).progress()
         self.pairs.give_back(pair)
 
 
-def run_part(number: int, sequences: int) -> str:
+def run_part(
+    number: int, sequences: int, progress: Callable[[], object] = lambda: None,
+) -> str:
     """Run sequences that are drawn from a seed: the first disagreement in them, or nothing.
 
     It is told with the shortest sequence that shows it.
     """
     output = io.StringIO()
+    Agreement.progress = staticmethod(progress)
     try:
         with contextlib.redirect_stdout(output):
             run_state_machine_as_test(seed(number)(Agreement), settings=settings(

@@ -116,14 +116,14 @@ class Pair:
             raise Disagreement(step, differences)
 
     def _follow(self, step: Step, before: Look, nova: Look) -> None:
-        for host, chosen in enumerate(self._chosen):
-            chosen[:] = _new_claims(host, before, nova)
+        for index, chosen in enumerate(self._chosen):
+            chosen[:] = _new_claims(index, before, nova)
         number = self.booted - 1 if step.verb == 'boot' else step.number('server')
-        moves, host = f'server {number}: moves', nova.get(f'server {number}: host')
-        made: Any = nova.get(moves)
-        if made and made != before.get(moves):
+        moves, place = f'server {number}: moves', f'server {number}: host'
+        made, host = nova.get(moves), nova.get(place)
+        if isinstance(made, list) and made and made != before.get(moves):
             host = made[-1][-1]
-        elif host == before.get(f'server {number}: host'):
+        elif host == before.get(place):
             host = None
         self._scheduler.host = self.stub.names[host] if isinstance(host, int) else None
 

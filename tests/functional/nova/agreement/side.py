@@ -58,6 +58,11 @@ _ASK: Mapping[str, Callable[[Server, str | None, str], object]] = {
 }
 
 
+def host_paths(host: Host) -> dict[str, str]:
+    """The device of each namespace of a host, by its name; all have both here."""
+    return {str(namespace.name): str(namespace.path) for namespace in host.namespaces}
+
+
 class _Deeds:
     """What is done to a host, in place of its audit log: the devices that daxio wipes."""
 
@@ -213,24 +218,21 @@ class Side:
         wiped = self._fixtures[number].deeds.take()
         # A service that is down has nobody who could be asked for its claims.
         claims = compute.assigned_namespaces if compute.is_up else {}
-        for namespace in host.namespaces:
-            assert namespace.name is not None
-            assert namespace.path is not None
-            of = namespace.name
-            facts[f'{of} is claimed for'] = self._whose(claims.get(of))
-            facts[f'{of} was written by'] = sorted(
-                map(self._whose, host.pmem.contents(namespace.path).writers), key=str)
-            facts[f'{of} was wiped'] = namespace.path in wiped
+        for name, path in host_paths(host).items():
+            facts[f'{name} is claimed for'] = self._whose(claims.get(name))
+            facts[f'{name} was written by'] = sorted(
+                map(self._whose, host.pmem.contents(path).writers), key=str)
+            facts[f'{name} was wiped'] = path in wiped
         return facts | self._domains(host)
 
     def _domains(self, host: Host) -> Look:
-        names = {namespace.path: namespace.name for namespace in host.namespaces}
+        names = {path: name for name, path in host_paths(host).items()}
         connection = libvirt.open(host.uri)
         try:
             return {f'domain of {self._whose(domain.UUIDString())}': (
                 domain.state()[0], bool(domain.isPersistent()),
                 bool(domain.hasManagedSaveImage()),
-                [names.get(path.text, path.text) for path in etree.fromstring(
+                [names.get(str(path.text), path.text) for path in etree.fromstring(
                     domain.XMLDesc()).iterfind('./devices/memory/source/path')],
             ) for domain in connection.listAllDomains()}
         finally:
@@ -256,8 +258,8 @@ class Side:
             text = text.replace(server.id, f'<server {number}>')
         for number, host in enumerate(self.hosts):
             text = re.sub(rf'\b{re.escape(host.name)}\b', f'<host {number}>', text)
-            for namespace in host.namespaces:
-                text = re.sub(rf'{namespace.path}\b', f'<{namespace.name}>', text)
+            for name, path in host_paths(host).items():
+                text = re.sub(rf'{path}\b', f'<{name}>', text)
         return re.sub(r'\b(?:\w+\.)+(\w+?)(?:_Remote)?(?=: )', r'\1', text)
 
     # For the other side to follow
