@@ -63,6 +63,9 @@ def _run(wanted: int, first: int) -> int:
             part += 1
     finally:
         Agreement.pairs.close()
+    for verb in sorted(Agreement.done | Agreement.failed):
+        print(f'{verb}: done {Agreement.done[verb]} times, refused or failed '
+              f'{Agreement.failed[verb]} times')
     for name, times in collections.Counter(Agreement.explained).most_common():
         print(f'explained {times} times: {name}')
     agreed = len(Agreement.finished)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import io
 from collections.abc import Callable, Iterator
@@ -85,6 +86,9 @@ class Agreement(RuleBasedStateMachine):
     steps: ClassVar[list[Step]] = []
     finished: ClassVar[set[str]] = set()
     explained: ClassVar[list[str]] = []
+    #: How often each operation was done, and how often it was refused or failed, on both.
+    done: ClassVar[collections.Counter[str]] = collections.Counter()
+    failed: ClassVar[collections.Counter[str]] = collections.Counter()
     configuration: ClassVar[Configuration]
     #: Called after each sequence that has agreed.
     progress: ClassVar[Callable[[], object]]
@@ -116,6 +120,7 @@ class Agreement(RuleBasedStateMachine):
             self.pair.close()
             self._pair = None
             raise
+        (self.done if self.pair.seen['outcome'] == 'done' else self.failed)[verb] += 1
 
     def _servers(self, *verbs: str) -> Iterator[tuple[int, str]]:
         """The servers that something can be asked of now, and what."""
