@@ -107,16 +107,18 @@ def run(hosts: int, steps: int, seed: int, *, pmem: str = PMEM, at_once: float =
     :param progress: called with the number of steps after each.
     """
     script = Script(hosts, pmem, seed, ())
-    taken: list[Step] = []
+    taken: list[str] = []       # as lines, which take a quarter of the room of steps
+    wrong: Sequence[str] = ()
     with Player(script) as player:
         planner = Planner(Randomness(seed).derive('steps'), player, at_once)
         for done in range(1, steps + 1):
-            taken.append(planner.next() if done < steps else Step('calm'))
-            wrong = player.play(taken[-1])
+            step = planner.next() if done < steps else Step('calm')
+            taken.append(str(step))
+            wrong = player.play(step)
             if wrong:
-                return Result(script.with_steps(taken), wrong)
+                break
             progress(done)
-    return Result(script.with_steps(taken), [])
+    return Result(script.with_steps(map(Step.parse, taken)), wrong)
 
 
 def replay(script: Script) -> Result:
