@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import libvirt
 
 from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.findings.finding import Finding
 from vpmem_harness.fixtures.audit import DataSafetyAudit
@@ -213,6 +214,53 @@ def _failed_resume(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     return f'{namespace.name}, which is still of the server, has been wiped on {host.name}'
 
 
+def _refused_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    source, _destination = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL', host=source)
+    with source.faults.failing('domainMigratePerform3Params', libvirt.VIR_ERR_OPERATION_FAILED):
+        server.live_migrate(wait=False)
+        cloud.settle()
+    if server.status == 'ACTIVE':
+        return None
+    return (f'the guest of {server.name} runs on {server.host} as before, and the server is '
+            f'{server.status} with {"a" if server.fault else "no"} fault')
+
+
+def _lost_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    source, _destination = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL', host=source)
+    with source.faults.dropping('domainMigratePerform3Params'):
+        server.live_migrate(wait=False)
+        cloud.settle()
+    return _booked_for_nobody(cloud, server)
+
+
+def _interrupted_move(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    source, _destination = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL', host=source)
+    with source.faults.hanging('domainShutdown') as hang:
+        server.migrate(expect=None)
+        hang.wait_until_reached()
+        cloud.compute(source).kill()
+    cloud.compute(source).start()
+    cloud.settle()
+    return _booked_for_nobody(cloud, server)
+
+
+def _booked_for_nobody(cloud: CloudFixture, server: Server) -> str | None:
+    """What Placement has of the hosts of a cloud once its only server is deleted."""
+    server.delete()
+    booked: set[str] = set()
+    for host in cloud.hosts:
+        compute = cloud.compute(host)
+        compute.run_periodic_tasks()
+        booked |= {f'{amount} {name} of {host.name}' for name, amount in compute.usages.items()
+                   if amount and name.startswith('CUSTOM_PMEM')}
+    if not booked:
+        return None
+    return f'the server is gone, and {", ".join(sorted(booked))} is held for good'
+
+
 FINDINGS = (
     Finding(
         'confirm-keeps-data', 'confirming a resize leaves the data in the old namespaces',
@@ -316,4 +364,26 @@ FINDINGS = (
         cause='Nothing asks the source to clean up: the server counts as moved, and what it had '
               'there is free.',
         scenario=_failed_resize, hosts=2, pmem='SMALL:1x4GiB,LARGE:1x16GiB'),
+    Finding(
+        'refused-live-migration', 'a live migration that libvirt refuses leaves its server in '
+        'ERROR',
+        suffering='A guest that runs as before is shown in ERROR without a reason, and its user '
+                  'can only delete it or reboot it hard, which wipes its persistent memory.',
+        cause='When everything has been rolled back the error of the migration is raised once '
+              'more, and taken for one that comes too late for that.',
+        scenario=_refused_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
+    Finding(
+        'lost-live-migration', 'a live migration whose libvirtd is lost holds its source for good',
+        suffering='An operator has a namespace that is free on the host and that nobody can be '
+                  'given.',
+        cause='Nothing is rolled back then, and what the migration holds of the source is not '
+              "given back with what is the server's.",
+        scenario=_lost_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
+    Finding(
+        'interrupted-move', 'a move whose source dies on the way holds the source for good',
+        suffering='An operator has a namespace that is free on the host and that nobody can be '
+                  'given; the guest is off, and its server ACTIVE.',
+        cause='A nova-compute that finds a server on its way when it starts forgets the '
+              'migration, and with it what it holds.',
+        scenario=_interrupted_move, hosts=2, pmem='SMALL:1x4GiB'),
 )

@@ -10,6 +10,7 @@ from tests import base
 from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness import conf
 from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.fixtures.inventory import InventoryFixture
@@ -114,7 +115,9 @@ class ComputeTest(base.VPMEMTestCase):
             1, cloud.inventories(first.host)['CUSTOM_PMEM_NAMESPACE_SMALL'].total)
         self.assertClaimed(cloud, first.host, {first.name: 1, second.name: 1})
 
-    @defect_of_nova('relabelled-namespace')
+    @defect_of_nova(
+        'relabelled-namespace', UnexpectedStateError,
+        "server 'server2' should have become ERROR, and is ACTIVE; seen: .*")
     def test_a_namespace_in_use_that_gets_another_label_is_not_given_away(self):
         """Placement would give it, the compute service knows better."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')
@@ -125,7 +128,9 @@ class ComputeTest(base.VPMEMTestCase):
         refused = cloud.boot(pmem='LARGE', expect='ERROR')
         self.assertFault(refused, 'Exhausted all hosts available')
 
-    @defect_of_nova('removed-namespace')
+    @defect_of_nova(
+        'removed-namespace', UnexpectedStateError,
+        r"server 'server2' should have become DELETED, and is ERROR: 'ns_\d'; seen: .*")
     def test_a_server_on_a_removed_namespace_can_be_deleted(self):
         """And what it wrote is wiped."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')

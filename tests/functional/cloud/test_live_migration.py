@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import libvirt
+from testtools.matchers import MismatchError
+
 from tests import base
+from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.fixtures.cloud import CloudFixture
-from vpmem_harness.libvirtd.dispatch import DropConnection
 
 
 class LiveMigrationTest(base.VPMEMTestCase):
@@ -13,14 +16,6 @@ class LiveMigrationTest(base.VPMEMTestCase):
     def start_cloud(self, hosts=2):
         self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem='SMALL:2x4GiB'))
         return self.cloud
-
-    def refuse(self, host):
-        """Have a host hang up when it is to send a guest."""
-        def intercept(call, execute):
-            if call.procedure.name == 'domain_migrate_perform3_params':
-                raise DropConnection
-            return execute()
-        host.daemon.intercept = intercept
 
     def test_a_guest_moves_while_it_runs(self):
         """To namespaces of the other host, with what it holds; the old ones are wiped."""
@@ -57,17 +52,36 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertEqual(('ACTIVE', 'error'), (server.status, server.migrations[0].status))
         self.assertEqual([server.host], list(server.allocations))
 
-    def test_when_the_source_fails_it_stays(self):
-        """What it was to have on the destination is wiped and freed."""
+    def migrate_in_vain(self, fault):
+        """Migrate a server of two hosts live under a fault of its host, in vain."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL')
         source, namespaces = cloud.host(server.host), server.namespaces
         [destination] = [host for host in cloud.hosts if host is not source]
-        self.refuse(source)
-        self.assertRaises(UnexpectedStateError, server.live_migrate)
+        with fault(source.faults):
+            self.assertRaises(UnexpectedStateError, server.live_migrate)
+            cloud.settle()
         self.assertEqual((source.name, namespaces), (server.host, server.namespaces))
         self.assertHoldsDataOf(server, source, namespaces)
-        self.assertNamespacesFree(cloud, destination)
-        self.assertNotAllocated(server, destination)
+        self.assertGuestHas(server)
         self.assertEqual('error', server.migrations[0].status)
+        self.assertNotAllocated(server, destination)
+        self.assertNamespacesFree(cloud, destination)
         self.assertConsistent(cloud)
+        return server
+
+    @defect_of_nova('refused-live-migration', MismatchError, "'ACTIVE' != 'ERROR'")
+    def test_when_libvirt_refuses_it_stays(self):
+        """What it was to have on the destination is wiped and freed."""
+        server = self.migrate_in_vain(lambda faults: faults.failing(
+            'domainMigratePerform3Params', libvirt.VIR_ERR_OPERATION_FAILED))
+        self.assertEqual('ACTIVE', server.status)
+
+    @defect_of_nova(
+        'lost-live-migration', MismatchError,
+        r"!=:\nreference = \{\}\nactual    = \{'CUSTOM_PMEM_NAMESPACE_SMALL': 1, .*\}\n"
+        ': what server1 holds of .* in Placement')
+    def test_when_the_connection_is_lost_it_stays(self):
+        """As when it is refused: the guest never left."""
+        server = self.migrate_in_vain(lambda faults: faults.dropping('domainMigratePerform3Params'))
+        self.assertEqual('ACTIVE', server.status)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import libvirt
 from lxml import etree
-from testtools.matchers import StartsWith
+from testtools.matchers import MismatchError, StartsWith
 
 from tests import base
+from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState, VMState
 from vpmem_harness.cloud.waiting import UnexpectedStateError
@@ -47,6 +48,8 @@ class BootTest(ServersTestCase):
         self.assertEqual((), server.namespaces)
         self.assertAllocated(server, {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1})
 
+    @defect_of_nova(
+        'label-case', MismatchError, r"\['/dev/dax\d+\.0'\] != \[\]: the NVDIMMs of server1")
     def test_a_label_in_another_case_is_the_same(self):
         """What the scheduler counts as one class, the guest gets, whatever the spelling."""
         server = self.start_cloud(pmem='Small:1x4GiB').boot(pmem='SMALL')

@@ -101,6 +101,18 @@ class NovaFindingsTest(base.TestCase):
         """Data stay on the source, and the next server meets them."""
         self.assertAffected('failed-resize')
 
+    def test_a_live_migration_that_is_refused(self) -> None:
+        """A server that stays where it was is in ERROR."""
+        self.assertAffected('refused-live-migration')
+
+    def test_a_live_migration_whose_connection_is_lost(self) -> None:
+        """What it holds of the source is held for good."""
+        self.assertAffected('lost-live-migration')
+
+    def test_a_move_whose_source_dies(self) -> None:
+        """What it holds of the source is held for good."""
+        self.assertAffected('interrupted-move')
+
     def test_each_has_its_test(self) -> None:
         """No finding is told that is not looked for here."""
-        self.assertEqual(15, len(findings.FINDINGS))
+        self.assertEqual(18, len(findings.FINDINGS))

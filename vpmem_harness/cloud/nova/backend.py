@@ -158,6 +158,8 @@ class NovaBackend:
                 'use_cow_images': False, 'force_raw_images': False,
                 'glance.api_servers': ['http://glance.invalid'],
                 'initial_disk_allocation_ratio': 16.0,
+                # Seconds: a simulated guest follows at once, or never.
+                'shutdown_timeout': 1, 'libvirt.wait_soft_reboot_seconds': 1,
                 'libvirt.connection_uri': simulated.uri, 'libvirt.virt_type': 'qemu',
                 'libvirt.images_type': 'raw',
                 'libvirt.pmem_namespaces': self._namespaces[host],

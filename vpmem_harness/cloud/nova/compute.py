@@ -69,9 +69,12 @@ class Compute:
                 binary='nova-compute', topic=compute_rpcapi.RPC_TOPIC,
                 topic_alt=compute_rpcapi.RPC_TOPIC_ALT)
             self._service.start()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # Nova exits when its driver cannot be made; why is what it was handling then.
+            exits = isinstance(error, SystemExit) and error.__context__ is not None
+            reason = error.__context__ if exits else error
             self._link.call('fleet', 'failed', self._order['options']['host'],
-                            f'{type(error).__name__}: {error}')
+                            f'{type(reason).__name__}: {reason}')
             raise
         self._link.call('fleet', 'started', self._order['options']['host'])
         self._ended.wait()

@@ -22,7 +22,7 @@ class End(Protocol):
         """Hand a message to a listener, which reports its end with the token."""
 
     def answer(self, call: int, body: str | None) -> None:
-        """Hand a reply to the call that waits for it."""
+        """Hand a reply to the call that waits for it; None when there will be none."""
 
 
 class _Message:
@@ -105,13 +105,21 @@ class Exchange:
             message.sender.answer(message.call, body)
 
     def detach(self, end: End) -> None:
-        """Forget an end whose process is gone: what it worked on stays unanswered."""
+        """Forget an end whose process is gone: what it worked on stays unanswered.
+
+        Who waits for an answer is told so at once. Through a broker it would find out when its
+        timeout is over, or when the heartbeats stop that a long call has.
+        """
         with self._lock:
+            lost = [message for each, message in self._in_work.values() if each is end]
             for consumers in self._consumers.values():
                 consumers[:] = [each for each in consumers if each[0] is not end]
             self._in_work = {token: work for token, work in self._in_work.items()
                              if work[0] is not end}
             self._changed.notify_all()
+        for message in lost:
+            if message.call is not None and message.sender is not end:
+                message.sender.answer(message.call, None)
 
     def wait_idle(self, about: str, timeout: float) -> bool:
         """Wait until no message that names ``about`` is worked on; False when the time is over.

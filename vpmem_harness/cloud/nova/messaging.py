@@ -169,11 +169,12 @@ class Driver(base.BaseDriver):  # type: ignore[misc]
             self._port.publish(target.topic, target.server, False, body, call)
             answer = answers.get(timeout=timeout)
         except queue.Empty:
-            raise oslo_messaging.MessagingTimeout(
-                f'No reply on topic {target.topic}') from None
+            answer = None
         finally:
             self._port.forget(call)
-        content = json.loads(answer or '{}')
+        if answer is None:
+            raise oslo_messaging.MessagingTimeout(f'No reply on topic {target.topic}')
+        content = json.loads(answer)
         if 'failure' in content:
             raise common.deserialize_remote_exception(
                 content['failure'], self._allowed_remote_exmods)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import libvirt
 from oslo_log import log as logging
 
+from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import (
     ComputeHost,
     InstanceAction,
@@ -102,8 +103,8 @@ class StubBackend:
         """Start every compute service; one that cannot start stops those that have."""
         libvirt.registerErrorHandler(quiet, None)
         try:
-            for compute in self.services.computes.values():
-                compute.start()
+            for host in self.services.computes:
+                self.start_compute(host)
         except BaseException:
             self.stop()
             raise
@@ -133,7 +134,13 @@ class StubBackend:
     # Hosts
 
     def start_compute(self, host: str) -> None:
-        self.services.compute(host).start()
+        try:
+            self.services.compute(host).start()
+        except errors.NovaException:
+            raise
+        except Exception as error:
+            # What nova-compute ends with, such as a listing that cannot be read.
+            raise errors.NovaException(f'{type(error).__name__}: {error}') from error
 
     def stop_compute(self, host: str) -> None:
         self.services.compute(host).stop(HANG)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
@@ -127,10 +126,7 @@ class BuildOperations(ComputeBase):
 
     def _terminate_instance(self, instance: Instance) -> None:
         resources = instance.resources
-        try:
-            self.unspawn(instance, resources)
-        except libvirt.libvirtError as error:
-            raise errors.InstancePowerOffFailure(reason=str(error)) from error
+        self.unspawn(instance, resources)
         self.tracker.release(instance, resources)
         with self.services.database.lock:
             # Read only now: a move may have come on its way while the guest was removed.

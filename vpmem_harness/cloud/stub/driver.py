@@ -211,13 +211,18 @@ class LibvirtDriver:
             self._destroy(domain)
 
     def _destroy(self, domain: libvirt.virDomain) -> None:
+        """Source: nova/virt/libvirt/driver.py, _destroy: one that is off is as good as stopped."""
         try:
             domain.destroy()
         except libvirt.libvirtError as error:
-            # Nova: one that is not running is as good as stopped.
-            if error.get_error_code() not in (
-                    libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN):
-                raise errors.InstancePowerOffFailure(reason=str(error)) from error
+            code = error.get_error_code()
+            if code == libvirt.VIR_ERR_OPERATION_TIMEOUT:
+                raise errors.InstancePowerOffFailure(reason='operation time out') from error
+            off = code == libvirt.VIR_ERR_NO_DOMAIN or (
+                code == libvirt.VIR_ERR_OPERATION_INVALID
+                and self.power_state_of(domain) == PowerState.SHUTDOWN)
+            if not off:
+                raise
 
     def undefine(self, uuid: str) -> None:
         """Forget a domain's configuration, with what was saved of it."""
