@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 import os_resource_classes as orc
@@ -66,10 +67,16 @@ def vpmem_labels(extra_specs: Mapping[str, str]) -> tuple[str, ...]:
 
     Source: nova/virt/hardware.py, get_vpmems.
     """
-    stripped = (label.strip() for label in extra_specs.get(PMEM_EXTRA_SPEC, '').split(','))
-    return tuple(label for label in stripped if label)
+    return _labels(extra_specs.get(PMEM_EXTRA_SPEC, ''))
 
 
+# Each look at a server asks for its flavor's labels, and a cloud has few flavors.
+@lru_cache(maxsize=256)
+def _labels(value: str) -> tuple[str, ...]:
+    return tuple(label for part in value.split(',') if (label := part.strip()))
+
+
+@lru_cache(maxsize=256)
 def pmem_resource_class(label: str) -> str:
     """Nova's resource class for a label: ``SMALL`` is ``CUSTOM_PMEM_NAMESPACE_SMALL``.
 

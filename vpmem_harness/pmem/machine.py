@@ -14,7 +14,7 @@ from vpmem_harness.pmem.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.errors import NdctlError
 from vpmem_harness.pmem.files import Files, LocalFiles
 from vpmem_harness.pmem.media import NOTHING, Contents
-from vpmem_harness.pmem.namespaces import Namespace, NamespaceDevice, snapshot
+from vpmem_harness.pmem.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.numbering import Numbers
 from vpmem_harness.pmem.regions import Region
 from vpmem_harness.pmem.results import CommandResult
@@ -117,10 +117,14 @@ class PersistentMemory:
 
     def _at(self, path: str) -> tuple[Region, NamespaceDevice] | None:
         path = os.path.normpath(path)
-        if path not in self._leftovers:
-            for region in self.regions:
+        numbered = DEVICE.fullmatch(path)
+        if numbered is None or path in self._leftovers:
+            return None
+        region_number, number = int(numbered[1]), int(numbered[2] or 0)
+        for region in self.regions:
+            if region.number == region_number:
                 for device in region.namespaces:
-                    if device.path == path:
+                    if device.number == number and device.path == path:
                         return region, device
         return None
 

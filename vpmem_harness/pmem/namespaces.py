@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from vpmem_harness.pmem.media import InfoBlock
 
 NO_UUID = '-'.join('0' * length for length in (8, 4, 4, 4, 12))
+
+#: Where the device of a namespace is in /dev: the number of its region, and its own.
+DEVICE = re.compile(r'/dev/(?:dax|pmem)(\d+)(?:\.(\d+))?s?')
 
 #: What a claim is called by the tools.
 MODES = {'btt': 'sector', 'pfn': 'fsdax', 'dax': 'devdax'}

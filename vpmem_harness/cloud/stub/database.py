@@ -45,6 +45,9 @@ class Resource:
     device: VPMEMDevice = field(compare=False)
     identifier: str
 
+    def __hash__(self) -> int:
+        return hash(self.identifier)
+
 
 @dataclass
 class MigrationContext:
