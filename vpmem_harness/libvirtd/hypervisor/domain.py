@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid as uuids
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libvirt
@@ -51,7 +52,7 @@ class Domain:
     block_jobs: dict[str, BlockJob] = field(default_factory=dict)
     open_paths: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def uuid_text(self) -> str:
         """The UUID in its canonical form."""
         return str(uuids.UUID(bytes=self.uuid))

@@ -8,7 +8,7 @@ from vpmem_harness.libvirtd.xml.etree import Element, copy, every, first, text_o
 
 
 class Definition:
-    """A domain's document in canonical form.
+    """A domain's document in canonical form, with its devices.
 
     The document is the state: what a property says is read from it, what a method changes is
     changed in it. Sizes are in KiB.
@@ -16,6 +16,7 @@ class Definition:
 
     def __init__(self, root: Element) -> None:
         self.root = root
+        self.devices = self._found('devices')
 
     def copy(self) -> Definition:
         """A definition of its own with the same content."""
@@ -83,14 +84,9 @@ class Definition:
         return first(self.root, 'features/acpi') is not None
 
     @property
-    def devices(self) -> Element:
-        """The devices."""
-        return self._found('devices')
-
-    @property
     def memory_devices(self) -> list[Element]:
         """The memory devices, in order."""
-        return every(self.root, 'devices/memory')
+        return self.devices.findall('memory')
 
     @property
     def numa_cells(self) -> list[Element]:

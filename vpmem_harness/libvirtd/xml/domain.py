@@ -59,7 +59,9 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     cpu.check(source)
     etree.unset(source, 'id')
     devices.read(source)
-    definition = Definition(DOMAIN.apply(source))
+    root = DOMAIN.apply(source)
+    _gather_devices(root)
+    definition = Definition(root)
     _complete(definition, host)
     validate.definition(definition)
     DEVICES.sort(definition.devices)
@@ -117,6 +119,14 @@ def _check_memory(source: Element) -> None:
                               domain=libvirt.VIR_FROM_DOMAIN)
 
 
+def _gather_devices(root: Element) -> None:
+    """Have one list of devices, as libvirt does, however many the client has written."""
+    first, *others = root.findall('devices') or [etree.add(root, 'devices')]
+    for other in others:
+        first.extend(other)
+        root.remove(other)
+
+
 def _complete(definition: Definition, host: XmlHost) -> None:
     root = definition.root
     randomness = host.randomness
@@ -138,8 +148,6 @@ def _complete(definition: Definition, host: XmlHost) -> None:
     for tag in ('memory', 'currentMemory'):
         if root.find(tag) is None:
             etree.add(root, tag, 0, unit='KiB')
-    if root.find('devices') is None:
-        etree.add(root, 'devices')
     if not text_of(root, 'devices/emulator'):
         etree.drop(root, 'devices/emulator')
         etree.add(definition.devices, 'emulator', EMULATORS[definition.arch])

@@ -103,8 +103,8 @@ def replace(parent: Element, old: Element, new: Element) -> None:
 
 def drop(parent: Element, path: str) -> None:
     """Remove every element at ``path`` below ``parent``."""
-    above, _, tag = path.rpartition('/')
-    for place in every(parent, above) if above else [parent]:
+    above, below, tag = path.rpartition('/')
+    for place in every(parent, above) if below else [parent]:
         for found in place.findall(tag):
             place.remove(found)
 
@@ -122,9 +122,9 @@ def unset(element: Element, *names: str) -> None:
 
 def first(parent: Element, path: str) -> Element | None:
     """The first element at ``path``, plain tags: as ``find`` does, in a third of the time."""
-    tag, below, rest = path.partition('/')
-    if not below:
-        return parent.find(tag)
+    if '/' not in path:
+        return parent.find(path)
+    tag, _, rest = path.partition('/')
     for child in parent.findall(tag):
         found = first(child, rest)
         if found is not None:
