@@ -217,11 +217,14 @@ class EventLoop:
     # Sockets
 
     def watch(self, sock: socket.socket, events: int, handler: Callable[[int], object]) -> None:
-        """Calls ``handler(events)`` while the socket is ready, broken or hung up."""
+        """Calls ``handler(events)`` while the socket is ready, broken or hung up.
+
+        Any thread may ask for a new socket to be watched; the rest is the loop's thread's.
+        """
         fd = sock.fileno()
-        self._epoll.register(fd, events)
         self._handlers[fd] = handler
         self._watched[fd] = sock
+        self._epoll.register(fd, events)
 
     def modify(self, sock: socket.socket, events: int) -> None:
         self._epoll.modify(sock.fileno(), events)

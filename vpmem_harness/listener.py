@@ -56,10 +56,10 @@ class Listener:
         self._accepting = False
         self._pid = os.getpid()
         self._socket = _bind(path)
-        loop.run_and_wait(self.resume)
+        self.resume()
 
     def resume(self) -> None:
-        """Accepts clients again; in the loop's thread, as ``pause``."""
+        """Accepts clients, from now on or again; once it has, in the loop's thread as ``pause``."""
         if not self._accepting and self._socket.fileno() >= 0:
             self._accepting = True
             self._loop.watch(self._socket, select.EPOLLIN, self._ready)

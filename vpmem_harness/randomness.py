@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import random
 import secrets
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -28,11 +27,25 @@ class Randomness:
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
-        self._path: tuple[str, ...] = ()
-        self._bits = random.Random(self.seed)  # noqa: S311 - replayable, and guards nothing
+        self._path: tuple[str, ...] | None = None
+        self._stream: dict[str, random.Random] = {}
+
+    @property
+    def _bits(self) -> random.Random:
+        """Seeded when the first value is drawn: most of what a host derives draws none."""
+        stream = self._stream.get('bits')
+        if stream is None:
+            state = self.seed
+            if self._path is not None:
+                digest = hashlib.sha256(repr((self.seed, self._path)).encode()).digest()
+                state = int.from_bytes(digest, 'big')
+            # Of two threads that come first, both go on with one stream.
+            stream = self._stream.setdefault(
+                'bits', random.Random(state))  # noqa: S311 - replayable, guards nothing
+        return stream
 
     def __repr__(self) -> str:
-        return f'<Randomness seed={self.seed} {"/".join(self._path)}>'
+        return f'<Randomness seed={self.seed} {"/".join(self._path or ())}>'
 
     def derive(self, *names: object) -> Randomness:
         """A stream of its own for what ``names`` name.
@@ -41,9 +54,7 @@ class Randomness:
         other's values as they were. The same names give the same stream.
         """
         child = Randomness(self.seed)
-        child._path = (*self._path, *(str(name) for name in names))
-        digest = hashlib.sha256(repr((self.seed, child._path)).encode()).digest()
-        child._bits = random.Random(int.from_bytes(digest, 'big'))  # noqa: S311 - as above
+        child._path = (*(self._path or ()), *(str(name) for name in names))
         return child
 
     def below(self, limit: int) -> int:
@@ -89,7 +100,11 @@ class Randomness:
 
     def uuid(self) -> str:
         """A random (version 4) UUID in its canonical form."""
-        return str(uuid.UUID(bytes=self.bytes(16), version=4))
+        bits = self._bits.getrandbits(128)
+        bits = bits & ~(0xf000 << 64) | 4 << 76         # the version
+        bits = bits & ~(0xc000 << 48) | 0x8000 << 48    # the variant of RFC 4122
+        text = f'{bits:032x}'
+        return f'{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}'
 
     def mac(self) -> str:
         """A locally administered unicast MAC address, with the prefix that QEMU's guests use."""

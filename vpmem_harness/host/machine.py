@@ -103,7 +103,7 @@ class Host:
         with contextlib.ExitStack() as acquired:
             self._start(acquired)
             self._release = acquired.pop_all()
-        LOG.info('host %s is up, with %d namespaces', self.name, len(self.namespaces))
+        LOG.info('host %s is up, with %d namespaces', self.name, self.pmem.namespace_count)
 
     def _start(self, acquired: contextlib.ExitStack) -> None:
         self.pmem = self.inventory.build(

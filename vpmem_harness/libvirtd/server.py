@@ -266,7 +266,8 @@ class Daemon:
         listeners, self._listeners = self._listeners, []
         for listening in listeners:
             listening.close(unlink=unlink)
-        loop.run_and_wait(self._cut_off)
+        if self.clients:        # nobody is let in any more
+            loop.run_and_wait(self._cut_off)
         if self._given_loop is None:
             eventloop.release(loop)
 

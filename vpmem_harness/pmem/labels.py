@@ -38,7 +38,6 @@ class Label(NamedTuple):
     size: int
     claim: str = ''
     flags: int = 0
-    slot: int = 0
 
 
 class Index(NamedTuple):
@@ -139,10 +138,12 @@ class LabelArea:
         current = self._written_index()
         gone = {label.uuid, *replaces}
         victims = {slot for slot in current.used if self.slots[slot].uuid in gone}
-        slot = next((slot for slot in range(current.slots) if slot not in current.used), None)
-        if slot is None:
+        slot = 0
+        while slot in current.used:
+            slot += 1
+        if slot >= current.slots:
             raise KernelError(errno.ENXIO)
-        self.slots[slot] = label._replace(slot=slot)
+        self.slots[slot] = label
         self._write_index(current, (current.used | {slot}) - victims)
 
     def remove(self, uuid: str) -> None:
@@ -158,9 +159,9 @@ class LabelArea:
         return self.current or self._written_index()
 
     def _write_index(self, current: Index, used: frozenset[int]) -> None:
-        other = 1 - self.indexes.index(current)
-        self.indexes[other] = current._replace(
-            sequence=_NEXT_SEQUENCE[current.sequence], used=used)
+        other = 1 if self.indexes[0] is current else 0
+        self.indexes[other] = Index(
+            _NEXT_SEQUENCE[current.sequence], current.version, current.slots, used)
 
 
 @cache

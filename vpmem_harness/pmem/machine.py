@@ -91,6 +91,13 @@ class PersistentMemory:
             return [self.snapshot(region, device) for region in self.listed_regions
                     for device in self.listed_devices(region) if device.size]
 
+    @property
+    def namespace_count(self) -> int:
+        """How many those are."""
+        with self.lock:
+            return sum(bool(device.size) for region in self.regions
+                       for device in region.namespaces)
+
     def namespace(self, dev: str) -> Namespace:
         """The namespace that ndctl calls ``dev``, such as ``namespace0.1``.
 

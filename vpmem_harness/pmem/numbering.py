@@ -8,13 +8,15 @@ class Numbers:
 
     def __init__(self) -> None:
         self._taken: set[int] = set()
+        self._begin = 0         # none below it is free
 
     def take(self) -> int:
         """The lowest free number, which is taken from now on."""
-        number = 0
+        number = self._begin
         while number in self._taken:
             number += 1
         self._taken.add(number)
+        self._begin = number + 1
         return number
 
     def reserve(self, number: int) -> int:
@@ -25,6 +27,7 @@ class Numbers:
     def release(self, number: int) -> None:
         """``number`` is free again."""
         self._taken.discard(number)
+        self._begin = min(self._begin, number)
 
 
 class Holders:

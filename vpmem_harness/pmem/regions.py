@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 
 from vpmem_harness.pmem import labels, sizes
 from vpmem_harness.pmem.dimms import Dimm
@@ -83,11 +82,14 @@ class Region:
             return []
         used = [(device.offset, device.size) for device in self.namespaces] if self.enabled else [
             (label.dpa * self.ways, label.size * self.ways) for label in area.active()]
-        taken = sorted((offset, offset + size) for offset, size in used if size)
-        edges = [0, *itertools.chain.from_iterable(taken), self.size]
-        aligned = ((sizes.align_up(begin, self.align), sizes.align_down(end, self.align))
-                   for begin, end in zip(edges[::2], edges[1::2], strict=True) if end > begin)
-        return [(begin, end - begin) for begin, end in aligned if end > begin]
+        extents, free_from = [], 0
+        for offset, size in [*sorted(extent for extent in used if extent[1]), (self.size, 0)]:
+            begin = sizes.align_up(free_from, self.align)
+            end = sizes.align_down(offset, self.align)
+            if end > begin:
+                extents.append((begin, end - begin))
+            free_from = offset + size
+        return extents
 
     @property
     def available_size(self) -> int:
@@ -314,9 +316,10 @@ class Region:
                 area.initialize_by_kernel()
         written = [(area, self._label(device, area, position))
                    for position, area in enumerate(areas)]
-        for flags in (labels.UPDATING, 0):
-            for area, label in written:
-                area.put(label._replace(flags=flags), replaces or ())
+        for area, label in written:
+            area.put(label._replace(flags=labels.UPDATING), replaces or ())
+        for area, label in written:
+            area.put(label)
 
     def _label(self, device: NamespaceDevice, area: labels.LabelArea,
                position: int) -> labels.Label:

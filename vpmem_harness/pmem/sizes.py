@@ -7,6 +7,8 @@ recorded creation in ``tests/golden/ndctl/sizes.tsv``.
 
 from __future__ import annotations
 
+import re
+
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
@@ -114,20 +116,15 @@ def parse_size(text: str) -> tuple[int, int] | None:
     return value * unit, unit
 
 
+_NUMBER = re.compile('[ \\t\\n\\v\\f\\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)')
+
+
 def scan_number(text: str) -> tuple[int, str]:
     """The number at the start of ``text`` and what follows it, as C's strtoull with base 0."""
-    stripped = text.lstrip(' \t\n\v\f\r')
-    negative = stripped.startswith('-')
-    digits = stripped[1:] if stripped[:1] in ('+', '-') else stripped
-    prefix, base, allowed = 0, 10, '0123456789'
-    if digits[:2].lower() == '0x' and digits[2:3].lower() in tuple('0123456789abcdef'):
-        prefix, base, allowed = 2, 16, '0123456789abcdef'
-    elif digits[:1] == '0':
-        base, allowed = 8, '01234567'
-    end = prefix
-    while end < len(digits) and digits[end].lower() in allowed:
-        end += 1
-    if end == prefix:
+    found = _NUMBER.match(text)
+    if found is None:
         return 0, text
-    value = min(int(digits[prefix:end], base), 2**64 - 1)
-    return ((-value) % 2**64 if negative else value), digits[end:]
+    sign, digits = found.groups()
+    base = 16 if digits[1:2] in ('x', 'X') else 8 if digits[0] == '0' else 10
+    value = min(int(digits, base), 2**64 - 1)
+    return ((-value) % 2**64 if sign == '-' else value), text[found.end():]

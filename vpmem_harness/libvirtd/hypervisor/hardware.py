@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from vpmem_harness.libvirtd.hypervisor.node_devices import PciDevice
@@ -55,6 +56,7 @@ class Hardware:
     pci: tuple[PciDevice, ...] = ()
 
     @classmethod
+    @functools.lru_cache(maxsize=16)    # hosts are alike
     def uniform(cls, *, cells: int = 2, cores: int = 8, threads: int = 2,
                 memory: int = 64 * GIB) -> Hardware:
         """A host of equal NUMA nodes, each one socket with ``cores`` cores.

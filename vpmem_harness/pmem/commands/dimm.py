@@ -153,17 +153,17 @@ def _labels(area: LabelArea, human: bool) -> list[Json]:
     # A slot that was never written reads as a label for slot 0, so the first one always shows.
     empty = Label(NO_UUID, '', 0, 0, 0, 0, 0, 0)
     shown = {0: empty, **area.slots}
-    return [_label(shown[slot], slot in area.slots, area, human) for slot in sorted(shown)]
+    return [_label(slot, label, area, human) for slot, label in sorted(shown.items())]
 
 
-def _label(label: Label, written: bool, area: LabelArea, human: bool) -> Json:
+def _label(slot: int, label: Label, area: LabelArea, human: bool) -> Json:
     found: Object = {
-        'uuid': label.uuid, 'name': label.name, 'slot': label.slot, 'position': label.position,
+        'uuid': label.uuid, 'name': label.name, 'slot': slot, 'position': label.position,
         'nlabel': label.ways, 'flags': jsontext.number(label.flags, human),
         'isetcookie': jsontext.number(label.cookie, human), 'lbasize': label.sector_size,
         'dpa': jsontext.number(label.dpa, human), 'rawsize': jsontext.size(label.size, human)}
     if area.label_size == 256:
-        found['type_guid'] = _guid(_PMEM_TYPE if written else None)
+        found['type_guid'] = _guid(_PMEM_TYPE if slot in area.slots else None)
         found['abstraction_guid'] = _guid(_CLAIM_TYPES.get(label.claim))
     return found
 
