@@ -298,7 +298,8 @@ class Player:
         host.faults.bad(host.namespaces[0].dev)
 
     def _look(self, number: int) -> None:
-        self.cloud.backend.run_periodic_tasks(self.hosts[number].name)
+        if not self._hangs:     # a periodic task waits for who is busy with the same server
+            self.cloud.backend.run_periodic_tasks(self.hosts[number].name)
 
     def _release_all(self, number: int) -> None:
         self.release_hangs()

@@ -23,8 +23,9 @@ CALM_EVERY = 25
 #: The most servers that a host has on average, and how often a step meets a fault.
 SERVERS_PER_HOST, FAULTS = 3, 0.2
 
-#: How often a request is not waited for before the next step.
-AT_ONCE = 0.1
+#: How often a request is not waited for before the next step, and how many boots come together
+#: when the first of them is not: to one host, for the same namespaces.
+AT_ONCE, TOGETHER = 0.1, 3
 
 _EVENTS = {'kill': 6, 'stop-service': 2, 'start-service': 12, 'restart-service': 4,
            'restart-machine': 3, 'restart-daemon': 4, 'lose-domains': 2, 'bad': 2, 'look': 6,
@@ -49,6 +50,7 @@ class Planner:
         self._at_once = at_once
         self._player = player
         self._drawn = 0
+        self._together: list[dict[str, str]] = []
 
     def next(self) -> Step:
         """The next step."""
@@ -56,15 +58,15 @@ class Planner:
         self._drawn += 1
         if self._drawn % CALM_EVERY == 0:
             return Step('calm')
+        if self._together:
+            return self._numbered(self._together.pop())
         there = {number: status for number, status in player.statuses().items()
                  if number not in player.busy}
         if random.chance(0.12):
             return Step(random.weighted(_EVENTS), {'host': self._host()})
         room = len(player.hosts) * SERVERS_PER_HOST
         if not there or (len(there) < room and random.chance(0.3)):
-            return self._with_fault(Step('boot', {
-                'server': str(player.booted), 'labels': random.choice(LABELS),
-                **self._where()}))
+            return self._boot()
         number = random.choice(sorted(there))
         fitting = history.FITS.get(there[number], ACTIONS)
         verb = random.choice(fitting if random.chance(0.9) else ACTIONS)
@@ -73,7 +75,21 @@ class Planner:
             options |= {'labels': random.choice(LABELS)}
         elif verb in ('migrate', 'live-migrate', 'unshelve', 'evacuate'):
             options |= self._where()
+        if random.chance(self._at_once):
+            return Step(verb, {**options, 'at-once': 'yes'})
         return self._with_fault(Step(verb, options))
+
+    def _boot(self) -> Step:
+        random = self._randomness
+        options = {'labels': random.choice(LABELS), **self._where()}
+        if not random.chance(self._at_once):
+            return self._with_fault(self._numbered(options))
+        options |= {'host': self._host(), 'at-once': 'yes'}
+        self._together = [options] * (TOGETHER - 1)
+        return self._numbered(options)
+
+    def _numbered(self, options: dict[str, str]) -> Step:
+        return Step('boot', {'server': str(self._player.booted), **options})
 
     def _host(self) -> str:
         return str(self._randomness.below(len(self._player.hosts)))
@@ -83,8 +99,6 @@ class Planner:
 
     def _with_fault(self, step: Step) -> Step:
         random = self._randomness
-        if random.chance(self._at_once):
-            return Step(step.verb, {**step.options, 'at-once': 'yes'})
         if not random.chance(FAULTS):
             return step
         number = step.number('server')

@@ -125,6 +125,21 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual('ERROR', server.status)
 
+    def test_a_destination_that_dies_before_it_claims(self):
+        """The server stays, and nothing is held for it there."""
+        for request in (lambda: self.server.live_migrate(wait=False),
+                        lambda: self.server.migrate(expect=None)):
+            compute = self.cloud.compute(self.target)
+            compute.restart()
+            with self.target.faults.at('connectGetCapabilities', compute.kill) as fault:
+                request()
+                fault.wait_until_reached()
+                self.cloud.settle()
+            compute.start()
+            self.assertNothingWrong()
+            self.assertEqual((self.source.name, 'ACTIVE'),
+                             (self.server.host, self.server.status))
+
     def test_a_call_that_hangs_is_lost_with_the_daemon(self):
         """It does not take effect when it would go on."""
         with self.source.faults.hanging('domainShutdown') as hang:

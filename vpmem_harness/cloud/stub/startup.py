@@ -44,6 +44,8 @@ class ComputeService(MoveOperations):
                     self._init_instance(instance)
                 elif instance.host is None:
                     self._give_up_claim(instance)
+                elif instance.task_state in (TaskState.RESIZE_PREP, TaskState.MIGRATING):
+                    self._give_up_coming(instance)
             except (errors.NovaException, libvirt.libvirtError) as error:
                 LOG.warning('A server could not be brought in order: %s', error)
 
@@ -159,8 +161,16 @@ class ComputeService(MoveOperations):
         else:
             self._give_up_move(instance)
 
-    def _give_up_move(self, instance: Instance) -> None:
-        """The server has not left: it stays, and what it was to get is freed."""
+    def _give_up_coming(self, instance: Instance) -> None:
+        """A server was to come here, and its own host had not begun to send it: it stays."""
+        begun = any(migration.status in ('accepted', 'preparing', 'pre-migrating')
+                    for migration in self.services.database.migrations(instance.uuid))
+        if begun and self.allocated_here(instance.uuid):
+            self._give_up_records(instance)
+            self.save(instance, task_state=None)
+
+    def _give_up_records(self, instance: Instance) -> None:
+        """Free what a server was to get."""
         move = instance.migration_context
         for migration in self.services.database.migrations(instance.uuid):
             if migration.status in ('accepted', 'preparing', 'pre-migrating', 'migrating',
@@ -172,6 +182,10 @@ class ComputeService(MoveOperations):
             destination.leave_behind(instance, move.new_resources)
             self.save(instance, migration_context=None)
             destination.cast(destination.clean_up, instance)
+
+    def _give_up_move(self, instance: Instance) -> None:
+        """The server has not left: it stays, and what it was to get is freed."""
+        self._give_up_records(instance)
         self.driver.bring_back_image(instance.uuid)
         if instance.vm_state == VMState.ACTIVE and self.driver.domain(instance.uuid) is not None:
             domain = self.driver.require(instance.uuid)

@@ -57,6 +57,7 @@ class ResourceTracker:
         choose: Choose,
     ) -> None:
         self._host = host
+        self._provider_uuid = provider_uuid
         self._choose = choose
         self._read_cells = cells
         self._cells: Sequence[NUMACell] | None = None
@@ -191,7 +192,9 @@ class ResourceTracker:
                 'restore your configuration if necessary'))
 
     def _assign(self, instance: Instance, resources: Iterable[Resource]) -> None:
-        self._assigned.update(dict.fromkeys(resources, instance.uuid))
+        # A server that has just come still has the resources of where it was.
+        own = [one for one in resources if one.provider_uuid == self._provider_uuid]
+        self._assigned.update(dict.fromkeys(own, instance.uuid))
 
     def _fit(self, cells: Sequence[NUMACell], flavor: Flavor) -> HostCell:
         """The NUMA cell for a guest: the one with fewest CPUs in use, then most memory free.

@@ -62,7 +62,7 @@ class ClaimsTest(TrackerTestCase):
     def test_another_label_frees_nothing(self):
         """A namespace that is claimed under its old label is not given away under the new one."""
         tracker = self.tracker(1)
-        held = Resource('host1', 'CUSTOM_PMEM_NAMESPACE_LARGE', device(0), 'ns_0')
+        held = Resource(self.uuids.provider, 'CUSTOM_PMEM_NAMESPACE_LARGE', device(0), 'ns_0')
         self.assertRaises(errors.AssignedResourceNotFound, tracker.restore,
                           [self.instance(resources=(held,))], [])
         self.assertRaises(
