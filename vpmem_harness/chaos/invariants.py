@@ -44,6 +44,13 @@ class Fleet:
             involved[one.uuid] = {host for host in hosts if host is not None}
         return involved
 
+    def holds(self, uuid: str) -> set[tuple[str, str]]:
+        """The hosts and namespaces that an instance has; none when it has gone."""
+        for one in self.backend.services.database.instances():
+            if one.uuid == uuid and one.host is not None:
+                return {(one.host, resource.identifier) for resource in one.resources}
+        return set()
+
     def troubled(self) -> set[str]:
         """The hosts that cannot do all that they are asked for."""
         troubled = {name for name, host in self.hosts.items()
@@ -222,17 +229,6 @@ class Fleet:
                     whose = f'held by {owner.display_name}' if owner else 'free'
                     yield (f'{namespace.name} of {name}, {whose}, has the data of '
                            f'{", ".join(sorted(writers))}')
-
-    def written(self) -> dict[str, frozenset[tuple[str, str]]]:
-        """The namespaces that hold each server's data, as host and name, by its UUID."""
-        found: dict[str, set[tuple[str, str]]] = {}
-        for name, host in self.hosts.items():
-            for namespace in host.namespaces:
-                if namespace.path is not None and namespace.name is not None:
-                    for writer in host.pmem.contents(namespace.path).writers:
-                        if writer is not None:
-                            found.setdefault(writer, set()).add((name, namespace.name))
-        return {writer: frozenset(names) for writer, names in found.items()}
 
     def _files(self) -> Iterator[str]:
         for name, host in self.hosts.items():

@@ -13,7 +13,7 @@ import libvirt
 
 from vpmem_harness import conf
 from vpmem_harness.chaos import history
-from vpmem_harness.chaos.direct import DirectHost
+from vpmem_harness.chaos.direct import DirectHost, Wipes
 from vpmem_harness.chaos.hands import Hands, Stuck, where_threads_are
 from vpmem_harness.chaos.invariants import Fleet
 from vpmem_harness.chaos.mishaps import Hang, arm
@@ -58,7 +58,7 @@ class Player:
         self._claims: Sequence[str] = ()
         self._in_flight: set[int] = set()       # servers that nobody waits for
         self._history = history.History()
-        self._written: dict[str, frozenset[tuple[str, str]]] = {}
+        self._wipes = Wipes()
         self._hands: Hands
         self._stuck = False
         self.hosts: list[Host] = []
@@ -90,7 +90,8 @@ class Player:
             host.start()
             acquired.callback(host.stop)
             self.hosts.append(host)
-        computes = [ComputeHost(DirectHost(host), parse_option(host.pmem_namespaces))
+        computes = [ComputeHost(DirectHost(host, self._wipes),
+                                parse_option(host.pmem_namespaces))
                     for host in self.hosts]
         backend = StubBackend(computes, randomness, disconnect=self._disconnect,
                               allow_resize_to_same_host=self._resize_to_same_host)
@@ -229,10 +230,8 @@ class Player:
             getattr(server, verb)(where, expect=None)
         elif verb == 'live-migrate':
             self.cloud.backend.request(server.id, 'live-migration', host=where)
-        elif verb in ('confirm', 'revert'):
-            getattr(server, f'{verb}_resize')(wait=False)
-        elif verb == 'rebuild':
-            server.rebuild(wait=False)
+        elif verb in ('confirm', 'revert', 'rebuild'):
+            getattr(server, verb if verb == 'rebuild' else f'{verb}_resize')(wait=False)
         elif verb == 'hard-reboot':
             server.reboot(hard=True, expect=None)
         else:
@@ -371,15 +370,14 @@ class Player:
 
     def _when_calm(self, now: dict[int, str]) -> Iterable[str]:
         """What is wrong with a fleet that has been calmed; what has gone is forgotten then."""
-        written = self.fleet.written()
         for number, server in list(self.servers.items()):
-            lost = self._written.get(server.id, frozenset()) - written.get(server.id, frozenset())
-            if lost and number in now and not self._history.may_have_lost_data(number):
+            lost = self.fleet.holds(server.id) & self._wipes.of(server.id)
+            if lost and not self._history.may_have_lost_data(number):
                 yield (f'server {number} has lost its data on '
-                       f'{", ".join(" of ".join(reversed(one)) for one in sorted(lost))}')
+                       f'{", ".join(f"{name} of {host}" for host, name in sorted(lost))}')
             if number not in now:
                 del self.servers[number]
-        self._written = written
+        self._wipes.forget()
         yield from self._claims
         yield from self._history.calm(now)
         yield from self.fleet.at_rest()

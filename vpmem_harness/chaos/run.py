@@ -69,6 +69,8 @@ class Planner:
             return self._boot()
         number = random.choice(sorted(there))
         fitting = history.FITS.get(there[number], ACTIONS)
+        if self._is_lost(number) and random.chance(0.5):
+            fitting = ('evacuate',)
         verb = random.choice(fitting if random.chance(0.9) else ACTIONS)
         options = {'server': str(number)}
         if verb == 'resize':
@@ -78,6 +80,12 @@ class Planner:
         if random.chance(self._at_once):
             return Step(verb, {**options, 'at-once': 'yes'})
         return self._with_fault(Step(verb, options))
+
+    def _is_lost(self, number: int) -> bool:
+        """Whether the service of a server's host is down."""
+        player = self._player
+        host = player.servers[number].host
+        return host is not None and not player.cloud.compute(host).is_up
 
     def _boot(self) -> Step:
         random = self._randomness
@@ -150,7 +158,7 @@ def replay(script: Script) -> Result:
 def kind(wrong: Sequence[str]) -> str:
     """What kind of thing is wrong: the first sentence, without what differs from run to run."""
     words = wrong[0].removeprefix('when calm: ').split() if wrong else []
-    return ' '.join(word for word in words if word.isalpha())[:40]
+    return ' '.join([word for word in words if word.isalpha()][:5])
 
 
 def ending(steps: Sequence[Step], window: int) -> list[Step]:

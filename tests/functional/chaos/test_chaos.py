@@ -11,6 +11,7 @@ from tests import base
 from vpmem_harness.chaos import run as chaos
 from vpmem_harness.cli import main
 from vpmem_harness.cloud.stub.driver import LibvirtDriver
+from vpmem_harness.cloud.stub.power import PowerOperations
 from vpmem_harness.cloud.stub.resize import ResizeOperations
 from vpmem_harness.cloud.stub.tracker import ResourceTracker
 
@@ -71,6 +72,15 @@ class PlantedTest(base.TestCase):
         original = ResourceTracker.claim
         with mock.patch.object(ResourceTracker, 'claim', claim):
             self.find('is held by')
+
+    def test_data_that_nobody_asked_to_lose(self):
+        """A start wipes, and the guest writes again: nothing but the wipe shows it."""
+        def restart(self, instance):
+            self.wipe(instance.resources)
+            return original(self, instance)
+        original = PowerOperations.restart_domain
+        with mock.patch.object(PowerOperations, 'restart_domain', restart):
+            self.find('has lost its data')
 
     def test_a_booking_that_is_not_given_back(self):
         """A confirmed resize keeps what its source was booked for."""
