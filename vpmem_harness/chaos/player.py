@@ -111,13 +111,6 @@ class Player:
 
     # What there is
 
-    def status(self, number: int) -> str:
-        """The status of a server, or that it is gone."""
-        try:
-            return self.servers[number].status
-        except errors.InstanceNotFound:
-            return history.GONE
-
     def statuses(self) -> dict[int, str]:
         """The statuses of the servers that there are."""
         numbers = self._numbers()
@@ -139,6 +132,14 @@ class Player:
 
     def _hung(self) -> set[int]:
         return {hang.server for hang in self._hangs if hang.server is not None}
+
+    def down(self) -> list[int]:
+        """The hosts whose compute service is down."""
+        return [number for number in range(len(self.hosts)) if not self.compute(number).is_up]
+
+    def hanging(self) -> list[int]:
+        """The hosts on which something hangs."""
+        return sorted({hang.host for hang in self._hangs})
 
     def compute(self, number: int) -> Compute:
         """The compute service of a host."""

@@ -63,7 +63,7 @@ class Planner:
         there = {number: status for number, status in player.statuses().items()
                  if number not in player.busy}
         if random.chance(0.12):
-            return Step(random.weighted(_EVENTS), {'host': self._host()})
+            return self._event()
         room = len(player.hosts) * SERVERS_PER_HOST
         if not there or (len(there) < room and random.chance(0.3)):
             return self._boot()
@@ -80,6 +80,15 @@ class Planner:
         if random.chance(self._at_once):
             return Step(verb, {**options, 'at-once': 'yes'})
         return self._with_fault(Step(verb, options))
+
+    def _event(self) -> Step:
+        """Mostly where it matters: a start where a service is down, the rest where calls hang."""
+        random, player = self._randomness, self._player
+        verb = random.weighted(_EVENTS)
+        likely = player.down() if verb == 'start-service' else player.hanging()
+        if likely and random.chance(0.7):
+            return Step(verb, {'host': str(random.choice(likely))})
+        return Step(verb, {'host': self._host()})
 
     def _is_lost(self, number: int) -> bool:
         """Whether the service of a server's host is down."""
