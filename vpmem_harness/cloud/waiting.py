@@ -79,9 +79,9 @@ class Wait:
             f'{record.status} ({record.task_state})')
         if not self.seen or self.seen[-1] != state:
             self.seen.append(state)
-        action = self._action()
         if record.task_state is not None:
             return None
+        action = self._action()
         ended = action is None or action.finished
         told = record.status != ERROR or record.fault is not None or not self.fault
         if not (ended and told):
