@@ -88,7 +88,12 @@ class Control:
         def accept() -> None:
             while True:
                 pipe = listener.accept()
-                threading.Thread(target=attach, args=(pipe,), daemon=True).start()
+                threading.Thread(target=serve, args=(pipe,), daemon=True).start()
+
+        def serve(pipe: connection.Connection) -> None:
+            # Whatever goes wrong: who waits at the other end is to know.
+            with pipe:
+                attach(pipe)
 
         threading.Thread(target=accept, daemon=True).start()
 
