@@ -180,54 +180,6 @@ class DeleteTest(ServersTestCase):
         self.assertRaises(errors.InstanceNotFound, getattr, server, 'status')
 
 
-class PowerTest(ServersTestCase):
-
-    def test_stop_and_start(self):
-        """The power state follows the guest."""
-        server = self.start_cloud().boot(pmem='SMALL').stop()
-        self.assertEqual(('SHUTOFF', PowerState.SHUTDOWN), (server.status, server.power_state))
-        server.start()
-        self.assertEqual(('ACTIVE', PowerState.RUNNING), (server.status, server.power_state))
-        self.assertGuestHas(server)
-
-    def test_pause_and_unpause(self):
-        """A paused guest keeps its memory."""
-        server = self.start_cloud().boot(pmem='SMALL').pause()
-        self.assertEqual(('PAUSED', PowerState.PAUSED), (server.status, server.power_state))
-        self.assertEqual('ACTIVE', server.unpause().status)
-
-    def test_rescue_and_unrescue(self):
-        """The guest has its namespaces in both."""
-        server = self.start_cloud().boot(pmem='SMALL').rescue()
-        self.assertEqual('RESCUE', server.status)
-        self.assertGuestHas(server)
-        self.assertGuestHas(server.unrescue())
-
-    def test_rebuild_of_a_stopped_server_leaves_it_stopped(self):
-        """On the same namespaces."""
-        server = self.start_cloud().boot(pmem='SMALL').stop()
-        namespaces = server.namespaces
-        self.assertEqual('SHUTOFF', server.rebuild().status)
-        self.assertEqual(namespaces, server.namespaces)
-
-    def test_what_the_state_does_not_allow_is_refused(self):
-        """With Nova's message."""
-        server = self.start_cloud().boot()
-        error = self.assertRaises(errors.InstanceInvalidState, server.start)
-        self.assertEqual(
-            f"Cannot 'start' instance {server.id} while it is in vm_state active", str(error))
-
-    def test_a_guest_that_goes_off_by_itself_is_noticed(self):
-        """By the look at power states that a compute service takes from time to time."""
-        cloud = self.start_cloud()
-        server = cloud.boot()
-        connection = libvirt.open(cloud.hosts[0].uri)
-        self.addCleanup(connection.close)
-        connection.lookupByUUIDString(server.id).destroy()
-        cloud.compute(server.host).run_periodic_tasks()
-        self.assertEqual('SHUTOFF', server.status)
-
-
 class ResizeTest(ServersTestCase):
 
     def test_a_migration_holds_what_the_server_had(self):

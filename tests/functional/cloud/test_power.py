@@ -1,0 +1,109 @@
+"""Servers stay where they are: stop, start, reboot, pause, suspend, rescue, rebuild."""
+
+from __future__ import annotations
+
+import libvirt
+
+from tests import base
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.states import PowerState
+from vpmem_harness.fixtures.cloud import CloudFixture
+
+PMEM = 'SMALL:2x4GiB,LARGE:1x16GiB'
+
+
+class PowerTestCase(base.VPMEMTestCase):
+
+    def start_cloud(self):
+        self.cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
+        return self.cloud
+
+
+class PowerTest(PowerTestCase):
+
+    def test_stop_and_start(self):
+        """The power state follows the guest."""
+        server = self.start_cloud().boot(pmem='SMALL').stop()
+        self.assertEqual(('SHUTOFF', PowerState.SHUTDOWN), (server.status, server.power_state))
+        server.start()
+        self.assertEqual(('ACTIVE', PowerState.RUNNING), (server.status, server.power_state))
+        self.assertGuestHas(server)
+
+    def test_pause_and_unpause(self):
+        """A paused guest keeps its memory."""
+        server = self.start_cloud().boot(pmem='SMALL').pause()
+        self.assertEqual(('PAUSED', PowerState.PAUSED), (server.status, server.power_state))
+        self.assertEqual('ACTIVE', server.unpause().status)
+
+    def test_rescue_and_unrescue(self):
+        """The guest has its namespaces in both."""
+        server = self.start_cloud().boot(pmem='SMALL').rescue()
+        self.assertEqual('RESCUE', server.status)
+        self.assertGuestHas(server)
+        self.assertGuestHas(server.unrescue())
+
+    def test_rebuild_of_a_stopped_server_leaves_it_stopped(self):
+        """On the same namespaces."""
+        server = self.start_cloud().boot(pmem='SMALL').stop()
+        namespaces = server.namespaces
+        self.assertEqual('SHUTOFF', server.rebuild().status)
+        self.assertEqual(namespaces, server.namespaces)
+
+    def test_what_the_state_does_not_allow_is_refused(self):
+        """With Nova's message."""
+        server = self.start_cloud().boot()
+        error = self.assertRaises(errors.InstanceInvalidState, server.start)
+        self.assertEqual(
+            f"Cannot 'start' instance {server.id} while it is in vm_state active", str(error))
+
+    def test_reboot(self):
+        """By the guest's own means or by its power, on the same namespaces."""
+        server = self.start_cloud().boot(pmem='SMALL')
+        namespaces = server.namespaces
+        for hard in (False, True):
+            self.assertEqual('ACTIVE', server.reboot(hard=hard).status)
+            self.assertEqual(namespaces, server.namespaces)
+            self.assertGuestHas(server)
+
+    def test_suspend_and_resume(self):
+        """The guest's memory is saved, and its namespaces stay its own."""
+        server = self.start_cloud().boot(pmem='SMALL').suspend()
+        self.assertEqual(('SUSPENDED', PowerState.SHUTDOWN), (server.status, server.power_state))
+        self.assertEqual('ACTIVE', server.resume().status)
+        self.assertGuestHas(server)
+
+
+class PowerStateTest(PowerTestCase):
+    """What a compute service makes of guests when it looks at them, which it does now and then."""
+
+    def boot(self):
+        """A server, and its domain behind Nova's back."""
+        self.start_cloud()
+        server = self.cloud.boot()
+        connection = libvirt.open(self.cloud.hosts[0].uri)
+        self.addCleanup(connection.close)
+        return server, server.domain(connection)
+
+    def test_a_guest_that_goes_off_by_itself_is_noticed(self):
+        """Its server is stopped."""
+        server, domain = self.boot()
+        domain.destroy()
+        self.assertEqual('ACTIVE', server.status)
+        self.cloud.compute(server.host).run_periodic_tasks()
+        self.assertEqual('SHUTOFF', server.status)
+
+    def test_a_guest_that_goes_on_by_itself_is_turned_off(self):
+        """Its server is stopped, and stays so."""
+        server, domain = self.boot()
+        server.stop()
+        domain.create()
+        self.cloud.compute(server.host).run_periodic_tasks()
+        self.assertEqual('SHUTOFF', server.status)
+        self.assertFalse(domain.isActive())
+
+    def test_a_guest_that_is_paused_is_left_alone(self):
+        """Whoever has paused it will know why; its power state is shown."""
+        server, domain = self.boot()
+        domain.suspend()
+        self.cloud.compute(server.host).run_periodic_tasks()
+        self.assertEqual(('ACTIVE', PowerState.PAUSED), (server.status, server.power_state))
