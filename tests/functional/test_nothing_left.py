@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 
 import fixtures
 import libvirt
@@ -55,6 +57,50 @@ class NothingLeftTest(base.TestCase):
             connection = libvirt.open(host.uri)
         self.assertRaises(libvirt.libvirtError, connection.getHostname)
         connection.close()
+
+    def test_a_client_that_hangs_on_a_call(self):
+        """The call comes to an end with its host, in an error."""
+        errors = []
+
+        def call():
+            try:
+                connection.getHostname()
+            except libvirt.libvirtError as error:
+                errors.append(error)
+
+        with HostFixture(pmem='A:1x1GiB') as host:
+            connection = libvirt.open(host.uri)
+            fault = host.faults.hanging('connectGetHostname')
+            client = threading.Thread(target=call)
+            client.start()
+            fault.wait_until_reached()
+        client.join(60)
+        self.assertEqual((False, 1), (client.is_alive(), len(errors)))
+        connection.close()
+
+    def test_a_command_that_hangs_on_its_host(self):
+        """ndctl ends when its host does."""
+        with HostFixture(pmem='A:1x1GiB') as host:
+            fault = host.faults.tool_hanging('ndctl')
+            process = subprocess.Popen(['ndctl', 'list'], env=host.env,
+                                       stdout=subprocess.DEVNULL)
+            fault.wait_until_reached()
+            self.assertIsNone(process.poll())
+        process.wait(timeout=60)
+
+    def test_commands_that_are_interrupted(self):
+        """Ctrl-C, SIGTERM or a terminal that closes, in the middle: hosts and clouds go."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = subprocess.Popen(
+                [sys.executable, '-m', 'vpmem_harness.cli', 'chaos', '--steps', '100000'],
+                stderr=subprocess.PIPE, text=True)
+            with process:
+                self.assertIn('seed', process.stderr.readline())
+                while not os.listdir(tempfile.gettempdir()):
+                    threading.Event().wait(0.01)    # until it has a host
+                process.send_signal(number)
+                self.assertEqual(128 + number, process.wait(timeout=60))
+            self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
     def test_set_up_that_fails_half_way(self):
         """The host that was up already goes again when the second one cannot come up."""

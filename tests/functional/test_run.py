@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import fixtures
@@ -93,9 +94,10 @@ class RunTest(base.TestCase):
 
     def test_the_directory_can_be_chosen_and_goes(self):
         """``--dir`` is made when it is missing, and removed again."""
-        directory = Path(self.useFixture(fixtures.TempDir()).path) / 'fleet'
+        above = Path(self.useFixture(fixtures.TempDir()).path)
+        directory = above / 'a' / 'fleet'
         self.run_script(f'test -S {directory}/host1/libvirt-sock', '--dir', str(directory))
-        self.assertFalse(directory.exists())
+        self.assertEqual([], os.listdir(above))
 
     def test_what_was_in_the_directory_stays(self):
         """A directory that was there keeps what is not the hosts'."""
@@ -133,6 +135,22 @@ class RunTest(base.TestCase):
         process.stdin.write('\n')
         process.stdin.flush()
         self.assertEqual(('ended\n', 3), (process.stdout.readline(), process.wait(timeout=30)))
+
+    def test_the_next_run_cleans_up_after_one_that_was_killed(self):
+        """What SIGKILL has left is removed, the command included, and the log says so."""
+        process = subprocess.Popen(
+            [*HARNESS, 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c', 'echo $0; exec sleep 600'],
+            stdout=subprocess.PIPE, text=True)
+        with process:
+            self.assertEqual('sh\n', process.stdout.readline())
+            process.kill()
+            process.wait(timeout=30)
+            (left,) = os.listdir(tempfile.gettempdir())
+            self.run_script('true')
+            # Its end of the pipe is closed: it has ended.
+            self.assertEqual('', process.stdout.read())
+        self.assertNotIn(left, os.listdir(tempfile.gettempdir()))
+        self.assertIn('is removed', self.getDetails()['stderr'].as_text())
 
     def test_no_command_is_an_error_that_shows_how(self):
         """The message has an example."""

@@ -6,8 +6,11 @@ import argparse
 import contextlib
 import importlib.metadata
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from cliff import app
 
@@ -83,15 +86,43 @@ class App(app.App):
                 self.LOG.error(error)
                 return 1
             self.interactive_mode = False
+            stack.enter_context(_orderly_end())
             try:
                 status = self.run_subcommand(argv[words:])
+            except _Ended as end:
+                return 128 + end.number
             except KeyboardInterrupt:
-                return 130
+                return 128 + signal.SIGINT
             except BrokenPipeError:
                 # Nobody reads on; without this the interpreter would complain at its end.
                 sys.stdout = None
                 return 141
             return int(status or 0)
+
+
+class _Ended(KeyboardInterrupt):
+    """The command is to end: whatever is running cleans up, as it does for Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Has SIGTERM and SIGHUP end the command as Ctrl-C does, so that its hosts go with it."""
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Ended(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield       # signals are not this thread's
+        return
+    kept = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 class _VersionAction(argparse.Action):

@@ -159,7 +159,7 @@ def run_directory(wanted: str | None, parent: str | None) -> Iterator[Path]:
             shutil.rmtree(directory, ignore_errors=True)
         return
     directory = Path(wanted).absolute()
-    made = not directory.exists()
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -174,9 +174,9 @@ def run_directory(wanted: str | None, parent: str | None) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        if made:
-            with contextlib.suppress(OSError):
-                directory.rmdir()  # unless the command has put something in it
+        with contextlib.suppress(OSError):
+            for path in made:
+                path.rmdir()  # unless the command has put something in it
 
 
 def parse_file(text: str) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vpmem_harness.exceptions import InvalidInputError, LimitError
+from vpmem_harness.host import directories
 from vpmem_harness.listener import PATH_MAX
 
 #: A host name, which is its directory's name as well.  Source: hostname(7), with the underscore
@@ -89,5 +90,5 @@ def runtime_directory(parent: str | None = None) -> Path:
     if parent is None:
         parent = tempfile.gettempdir()
         if len(parent) > PATH_MAX // 2:
-            parent = '/tmp'  # noqa: S108 - mkdtemp makes a private directory in it
-    return Path(tempfile.mkdtemp(prefix='vpmem-', dir=parent))
+            parent = '/tmp'  # noqa: S108 - the directory in it is private
+    return directories.make('vpmem', parent)

@@ -25,7 +25,11 @@ def redacted(content: Content, redactor: Redactor | None = None) -> Content:
 
     def chunks() -> Iterator[bytes]:
         # As a whole: what is looked for may stand across two chunks.
-        whole = b''.join(content.iter_bytes()).decode(charset, 'replace')
+        try:
+            whole = b''.join(content.iter_bytes()).decode(charset, 'replace')
+        except Exception as error:
+            # A detail tells of a failure: it must not stand in its place, and in the others'.
+            whole = f'cannot be had: {type(error).__name__}: {error}'
         yield redactor.redact(whole).encode(charset, 'replace')
 
     return Content(kind, chunks)

@@ -27,6 +27,17 @@ class DetailsTest(testtools.TestCase):
         redacted = b''.join(safelog.redacted(detail, safelog.Redactor({})).iter_bytes())
         self.assertEqual(b'{"id": "<uuid:a>"}', redacted)
 
+    def test_detail_that_fails(self):
+        """It says so, and hides neither the failure nor the other details."""
+        uuid = self.uuid
+
+        def fail():
+            raise ConnectionError(f'no answer from {uuid}')
+
+        detail = content.Content(content_type.UTF8_TEXT, fail)
+        self.assertEqual('cannot be had: ConnectionError: no answer from <uuid:a>',
+                         safelog.redacted(detail, safelog.Redactor({})).as_text())
+
     def test_what_is_no_text_stays(self):
         """An image or an archive is left alone."""
         detail = content.Content(content_type.ContentType('application', 'gzip'), lambda: [b'\xff'])

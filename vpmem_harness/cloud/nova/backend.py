@@ -20,6 +20,7 @@ from vpmem_harness.cloud.nova import refusals
 from vpmem_harness.cloud.nova.desk_client import DeskClient
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.host import directories
 from vpmem_harness.randomness import Randomness
 
 T = TypeVar('T')
@@ -45,14 +46,18 @@ class NovaBackend:
     :param disconnect: not needed: a process that hangs in a call to a host is ended like others.
     :param allow_resize_to_same_host: Nova's option of the name.
     :param shelved_offload_time: Nova's option of the name.
+    :param options: other options of Nova's, ``debug`` or ``group.name``; what the cloud needs for
+        itself counts more.
     """
 
     name = 'nova'
 
     def __init__(self, hosts: Sequence[api.ComputeHost], randomness: Randomness, *,
                  disconnect: Callable[[], None] | None = None,
-                 allow_resize_to_same_host: bool = False, shelved_offload_time: int = 0) -> None:
-        self._options = {'allow_resize_to_same_host': allow_resize_to_same_host,
+                 allow_resize_to_same_host: bool = False, shelved_offload_time: int = 0,
+                 options: Mapping[str, object] | None = None) -> None:
+        self._options = {**(options or {}),
+                         'allow_resize_to_same_host': allow_resize_to_same_host,
                          'shelved_offload_time': shelved_offload_time}
         self._hosts = {each.host.name: each for each in hosts}
         self._namespaces = {each.host.name: list(each.pmem_namespaces) for each in hosts}
@@ -69,7 +74,7 @@ class NovaBackend:
 
     def start(self) -> None:
         """Start the services, and a nova-compute for each host."""
-        self.directory = Path(tempfile.mkdtemp(prefix='vpmem-nova-'))
+        self.directory = directories.make('nova', tempfile.gettempdir())
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self._zygote = Zygote.shared()
         for one in self._hosts.values():

@@ -33,8 +33,9 @@ def of_request(status: int, content: Any) -> errors.NovaException:
     """What the API answered with an error: the class whose message and status it is."""
     message = str(content)
     if isinstance(content, dict):
-        for fault in content.values():
-            message = fault.get('message', message)
+        for fault in (content, *content.values()):
+            if isinstance(fault, dict):     # where no controller is asked there is no class
+                message = fault.get('message', message)
     if status == 400 and message.startswith(_VALIDATION):
         return errors.ValidationError(detail=message)
     found = _INVALID_STATE.fullmatch(message)

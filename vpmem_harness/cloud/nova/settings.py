@@ -42,6 +42,9 @@ class NovaProcess(fixtures.Fixture):
             group, _, option = name.rpartition('.')
             CONF.set_override(option, value, group or None)
         logging.setup(CONF, 'nova')
+        if CONF.debug:
+            # As oslo.service does where it starts the services.
+            CONF.log_opt_values(logging.getLogger('nova'), logging.DEBUG)
         workarounds.use_broker(self, self._transport)
         self.test = workarounds.TestCase(self, CONF)
 

@@ -24,6 +24,11 @@ class RefusalsTest(testtools.TestCase):
         error = refusals.of_request(400, {'badRequest': {'code': 400, 'message': 'No, thanks.'}})
         self.assertEqual((errors.Invalid, 'No, thanks.'), (type(error), str(error)))
 
+    def test_a_path_that_is_not_there(self) -> None:
+        """What is refused before a controller is asked is told as well."""
+        error = refusals.of_request(404, {'message': 'Not found.', 'code': 404})
+        self.assertEqual('Not found.', str(error))
+
     def test_why_a_compute_does_not_start(self) -> None:
         """The reason of a service that does not start keeps its class and its words."""
         error = refusals.of_start('PMEMNamespaceConfigInvalid: The PMEM namespace is not there')

@@ -1,0 +1,124 @@
+"""Canaries in all that a user or an operator gives a cloud: its logs give none of them away."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from pathlib import Path
+from typing import Any
+
+import fixtures
+import libvirt
+from testtools import matchers
+
+from tests import base
+from vpmem_harness import safelog
+from vpmem_harness.cloud.server import Server
+from vpmem_harness.exceptions import HarnessError
+from vpmem_harness.fixtures import CloudFixture
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.randomness import Randomness
+from vpmem_harness.safelog import Secret
+
+LOG = logging.getLogger('code.under.test')
+
+
+class CanariesTest(base.VPMEMTestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.randomness = Randomness()
+        word = {name: f'Cn{self.randomness.bytes(6).hex()}' for name in (
+            'password', 'token', 'uri', 'pem', 'environment', 'node', 'path', 'bare', 'admin',
+            'neutron')}
+        self.canaries = {
+            **word, 'uuid': self.randomness.uuid(), 'mac': self.randomness.mac(),
+            'ip': f'198.51.100.{self.randomness.between(100, 255)}',
+            'host': f'{word.pop("node").lower()}.example.net',
+            'path': f'/home/{word["path"]}/instances',
+            'access key': f'AKIA{self.randomness.bytes(8).hex().upper()}',
+        }
+        for name, value in self.canaries.items():
+            self.leaks.watch(value, f'the canary {name}')
+        self.useFixture(fixtures.EnvironmentVariable(
+            'CANARY_PASSWORD', self.canaries['environment']))
+        # What no form tells: a host's name, and a secret that stands alone.
+        self.log.protect(self.canaries['host'], 'host')
+        self.log.protect(Secret(self.canaries['bare']))
+        audit = self.useFixture(fixtures.TempDir()).join('audit')
+        self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_AUDIT_LOG', audit))
+        self.audit = Path(audit)
+
+    @property
+    def texts(self) -> list[str]:
+        """What people write, with a canary of each kind."""
+        values = self.canaries
+        return [
+            values['uuid'], values['mac'], values['ip'], values['host'], values['bare'],
+            f'{values["path"]}/disk', f'password={values["password"]}',
+            f'X-Auth-Token: {values["token"]}', f'mysql+pymysql://nova:{values["uri"]}@db/nova',
+            f'key {values["access key"]}',
+            f'-----BEGIN X KEY-----\n{values["pem"]}\n-----END X KEY-----']
+
+    def test_a_cloud(self) -> None:
+        """Boots that succeed and fail, errors of libvirt and of the API, at debug level."""
+        options = {'debug': True,
+                   'neutron.metadata_proxy_shared_secret': self.canaries['neutron'],
+                   'vnc.server_listen': self.canaries['ip'],
+                   'glance.api_servers': [f'http://{self.canaries["host"]}']}
+        cloud = self.useFixture(
+            CloudFixture(hosts=1, pmem='SMALL:3x1GiB', nova_options=options))
+        server = cloud.boot(pmem='SMALL', name=' '.join(self.texts[:5]))
+        faults = cloud.hosts[0].faults
+        error = LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, '; '.join(self.texts))
+        with faults.failing('domainCreateWithFlags', error):
+            refused = cloud.boot(pmem='SMALL', name=self.canaries['bare'], expect='ERROR')
+        LOG.debug('%r: %s', refused, refused.fault)
+        server.stop()
+        server.start()
+        if cloud.backend.name == 'nova':
+            self.ask_nova(cloud)
+        server.delete()
+        for name, detail in cloud.getDetails().items():
+            self.leaks.look_at(f'the detail {name} of the cloud', detail.as_text())
+        self.leaks.look_at('the audit log', self.audit.read_text())
+
+    def ask_nova(self, cloud: Any) -> None:
+        """What Nova's API takes besides, and what its processes log of it."""
+        path, *others = self.texts[5:]
+        data = base64.b64encode('\n'.join(self.texts).encode()).decode()
+        # Anybody can decode them.
+        self.leaks.watch(data, 'the user data')
+        flavor = cloud.flavor('SMALL')
+        body = {'name': self.texts[0], 'flavorRef': flavor.flavorid, 'networks': 'none',
+                'imageRef': cloud.backend._image, 'adminPass': self.canaries['admin'],
+                'description': self.canaries['host'], 'user_data': data,
+                'tags': [self.canaries['bare'], self.canaries['uuid']],
+                'metadata': {f'note{number}': text for number, text in enumerate(self.texts)}
+                            | {'admin_password': self.canaries['password'], 'path': path}}
+        answer, _ = cloud.backend._request('POST', '/servers', {'server': body})
+        server = Server(cloud, answer['server']['id'], self.texts[0])
+        server.wait_for('ACTIVE')
+        for method, where, what in (
+                ('POST', f'/servers/{server.id}/action',
+                 {'changePassword': {'adminPass': self.canaries['password']}}),
+                ('POST', f'/servers/{server.id}/remote-consoles',
+                 {'remote_console': {'protocol': 'vnc', 'type': 'novnc'}}),
+                ('GET', f'/servers/{server.id}/{others[0]}', None),
+                ('PUT', f'/servers/{server.id}/metadata/password',
+                 {'meta': {'password': self.canaries['password']}})):
+            try:
+                cloud.backend._request(method, where, what)
+            except HarnessError as error:
+                LOG.warning('refused', exc_info=error)
+        logs = sorted(cloud.backend.directory.glob('*.log'))
+        self.assertThat(logs, matchers.HasLength(2))
+        seen = ''
+        for log in logs:
+            text = log.read_text()
+            seen += text
+            self.assertIn(' DEBUG ', text)
+            self.leaks.look_at(f'the log {log.stem} of Nova', safelog.redact(text))
+        # They are no ornament: in clear they stand there.
+        for name in ('uuid', 'host', 'bare', 'uri', 'token'):
+            self.assertIn(self.canaries[name], seen, f'the canary {name} is not in what Nova logs')

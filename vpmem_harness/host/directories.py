@@ -1,0 +1,97 @@
+"""Temporary directories that are removed even when the process that made them was killed.
+
+A directory is named for its process, by its number and the time of its start. Whoever makes one
+looks for those of processes that are gone, ends what still runs with the hosts in them, and
+removes them: the next run cleans up after one that had no chance to do so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import re
+import shutil
+import socket
+import stat
+import string
+from pathlib import Path
+
+from oslo_log import log as logging
+
+from vpmem_harness.host import processes
+
+LOG = logging.getLogger(__name__)
+
+_DIGITS = string.digits + string.ascii_lowercase
+_NAME = re.compile(r'(?:vpmem|nova|left)-([0-9a-z]+)\.([0-9a-z]+)-[0-9a-z]+')
+
+_count = itertools.count()
+_swept: set[tuple[int, str]] = set()
+
+
+def make(kind: str, parent: str) -> Path:
+    """Make a fresh directory in ``parent``, for its owner alone, and clean up after the killed.
+
+    :param kind: what its name begins with: ``vpmem``, ``nova`` or ``left``.
+    """
+    if (os.getpid(), parent) not in _swept:
+        _swept.add((os.getpid(), parent))
+        sweep(parent)
+    pid = os.getpid()
+    owner = f'{kind}-{_in_letters(pid)}.{_in_letters(_started(pid) or 0)}'
+    while True:
+        path = Path(parent, f'{owner}-{_in_letters(next(_count))}')
+        # Whatever is there already is somebody else's.
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+            return path
+
+
+def sweep(parent: str) -> list[str]:
+    """Remove the directories in ``parent`` that processes have left which are gone."""
+    removed = []
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(parent)):
+            named = _NAME.fullmatch(entry.name)
+            if named is None or not entry.is_dir(follow_symlinks=False):
+                continue
+            pid, started = (int(part, 36) for part in named.groups())
+            if (entry.stat(follow_symlinks=False).st_uid != os.getuid()
+                    or _started(pid) == started or _answers(Path(entry.path))):
+                continue
+            processes.end_marked(entry.path)
+            shutil.rmtree(entry.path, ignore_errors=True)
+            LOG.warning('%s was left by a process that was killed, and is removed', entry.path)
+            removed.append(entry.path)
+    return removed
+
+
+def _answers(directory: Path) -> bool:
+    """Whether somebody listens within: a process that cannot be seen from here, perhaps."""
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(parent, name)
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                if stat.S_ISSOCK(os.lstat(path).st_mode):
+                    probe.connect(path)
+                    return True
+    return False
+
+
+def _started(pid: int) -> int | None:
+    """When a process was started, in ticks since the machine was; None when it is gone."""
+    try:
+        with open(f'/proc/{pid}/stat', 'rb') as stream:
+            # What its program is called, in brackets, may hold anything.
+            state, *fields = stream.read().rpartition(b')')[2].split()
+    except OSError:
+        return None
+    return None if state == b'Z' else int(fields[18])
+
+
+@functools.lru_cache(maxsize=64)
+def _in_letters(number: int) -> str:
+    text = _DIGITS[number % 36]
+    return text if number < 36 else _in_letters(number // 36) + text
