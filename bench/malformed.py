@@ -7,13 +7,12 @@ asks for the host's name and for a domain's XML, and now and then defines, start
 undefines a domain. Its latencies and errors are taken first alone; then while malformed frames of
 every kind come, from clients that read their answers or not and that end in every way; then while
 sessions connect and say nothing, or half of something, and stay; then alone again. The ratio is to
-the latencies at the beginning. The host's memory and descriptors are looked at after the first
-tenth of the frames and the first round of sessions, when what is made once has been made, and at
-the end.
+the latencies at the beginning. The host's memory and descriptors are looked at after each tenth of
+the frames and each round of sessions.
 
 It fails when the client that works meets an error, when the daemon fails to answer something (its
-log has an error then), when memory has grown by more than the allocator's slack, or when
-descriptors are left. The full run: --frames 1000000 --sessions 10000.
+log has an error then), when memory grows by more than the allocator's slack in the second half of
+either, or when descriptors are left. The full run: --frames 1000000 --sessions 10000.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from tests.functional.libvirtd.noisy_clients import PATIENCE, noisy_session, sil
 from vpmem_harness.fixtures import HostFixture
 from vpmem_harness.randomness import Randomness
 
-#: KiB by which resident memory may grow from the first tenth to the end.
+#: KiB by which resident memory may grow in the second half of the frames, or of the sessions.
 SLACK = 8192
 #: The sessions come in so many rounds; a daemon takes 5,000 clients at a time.
 ROUNDS = 6
@@ -149,26 +148,25 @@ def percentile(values: list[float], of: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * of / 100))]
 
 
-def make_noise(path: str, randomness: Randomness, frames: int, look: Callable[[], None]) -> None:
-    """Sends so many malformed frames; has somebody look after a tenth of them."""
+def make_noise(path: str, randomness: Randomness, frames: int,
+               look: Callable[[str], None]) -> None:
+    """Sends so many malformed frames; has somebody look after each tenth of them."""
     noise = Noise(randomness.derive('frames'))
     kinds: collections.Counter[str] = collections.Counter()
     sent = clients = 0
     begin = time.perf_counter()
-    looked = False
-    while sent < frames:
-        sent += noisy_session(path, noise, randomness, kinds)
-        clients += 1
-        if not looked and sent >= frames // 10:
-            looked = True
-            look()
+    for tenth in range(1, 11):
+        while sent < frames * tenth // 10:
+            sent += noisy_session(path, noise, randomness, kinds)
+            clients += 1
+        look(f'after {sent} frames')
     took = time.perf_counter() - begin
     print(f'{sent} malformed frames and {sum(kinds.values()) - sent} of nonsense from {clients} '
           f'clients in {took:.0f} s')
     print('   ', ', '.join(f'{kind} {count}' for kind, count in kinds.most_common()))
 
 
-def stall(path: str, randomness: Randomness, sessions: int, look: Callable[[int], None]) -> None:
+def stall(path: str, randomness: Randomness, sessions: int, look: Callable[[str], None]) -> None:
     """Has so many sessions come, and fall silent or die; in rounds, each of which goes at once."""
     kinds: collections.Counter[str] = collections.Counter()
     most = 0
@@ -183,8 +181,7 @@ def stall(path: str, randomness: Randomness, sessions: int, look: Callable[[int]
         time.sleep(1.0)
         for sock in staying:
             sock.close()
-        if number in (0, ROUNDS // 2):
-            look(number)
+        look(f'after round {number + 1} of sessions')
     took = time.perf_counter() - begin
     print(f'{sum(kinds.values())} sessions that stall or die in {took:.0f} s, up to {most} at a '
           'time')
@@ -226,14 +223,10 @@ def main() -> int:
             now = scene.held()
         looks.append((when, now))
 
-    make_noise(path, randomness.derive('noise'), arguments.frames,
-               lambda: look('after a tenth of the frames'))
+    make_noise(path, randomness.derive('noise'), arguments.frames, look)
     scene.latencies('with malformed frames')
-    look('after the frames')
-    stall(path, randomness.derive('silence'), arguments.sessions,
-          lambda number: look(f'after round {number + 1} of sessions'))
+    stall(path, randomness.derive('silence'), arguments.sessions, look)
     scene.latencies('with stalled sessions')
-    look('after the sessions')
     time.sleep(ALONE)
     scene.latencies('alone again')
     for when, things in looks:
@@ -247,9 +240,9 @@ def main() -> int:
 
 def verdict(scene: Scene, looks: list[dict[str, int]]) -> int:
     """Whether somebody has noticed anything."""
-    _, early_frames, frames, _, early_sessions, sessions = looks
+    sessions = looks[-1]
     wrong = [f'errors: {error}' for error in sorted(set(scene.errors))]
-    for before, after in ((early_frames, frames), (early_sessions, sessions)):
+    for before, after in ((looks[5], looks[10]), (looks[10 + ROUNDS // 2], sessions)):
         if after['KiB of memory'] > before['KiB of memory'] + SLACK:
             wrong.append(f'memory has grown: {before} -> {after}')
     if sessions['failures in the log']:

@@ -21,13 +21,14 @@ _KEY = ('private', 'api', 'access', 'secret', 'encryption', 'encrypted', 'ssl', 
 _WORD = '(?:' + '|'.join((
     'password', 'passwd', 'passphrase', 'passcode', 'pswd', 'pwd', 'secret', 'token', 'credential',
     'kek', 'rabbitcookie', 'configdrive', 'swifthashsuffix',
+    'user_?data',       # what a server runs when it first boots: passwords, in base64
     *(f'{owner}_?pass' for owner in _PASS),
     *(f'{use}[_-]?key' for use in _KEY),
 )) + r')(?:[_-]?hash)?\d*'
 
 #: Of these one is in a text with a keyed secret.
 SECRET_STEMS = ('pass', 'pswd', 'pwd', 'secret', 'token', 'credential', 'key', 'kek', 'cookie',
-                'configdrive', 'swifthash')
+                'configdrive', 'swifthash', 'user_data', 'userdata')
 
 #: A bare value ends where a list, a call or a query goes on, not at every comma or bracket.
 _BARE = r'''(?:\{sha\d+\})?

@@ -59,6 +59,13 @@ class SecretsTest(RedactionTest):
             with self.subTest(form):
                 self.assertMasked(form)
 
+    def test_user_data(self):
+        """What a server runs when it first boots holds passwords, and anybody decodes base64."""
+        data = base64.b64encode(f'chpasswd: {self.canary}'.encode()).decode()
+        for form in ('{"user_data": "%s", "name": 1}', "user_data='%s'", 'userdata: %s'):
+            self.assertNotIn(data, self.redactor.redact(form % data))
+        self.assertEqual('user_data=None', self.redactor.redact('user_data=None'))
+
     def test_json_within_json(self):
         """Escaped quotes are quotes."""
         body = json.dumps({'body': json.dumps({'adminPass': self.canary, 'name': 'a b'})})
