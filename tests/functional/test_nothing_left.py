@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from pathlib import Path
 
 import fixtures
 import libvirt
@@ -93,7 +94,8 @@ class NothingLeftTest(base.TestCase):
                 stderr=subprocess.PIPE, text=True)
             with process:
                 self.assertIn('seed', process.stderr.readline())
-                while not os.listdir(tempfile.gettempdir()):
+                while not [*Path(tempfile.gettempdir()).glob('*/*/libvirt-sock')]:
+                    self.assertIsNone(process.poll())
                     threading.Event().wait(0.01)    # until it has a host
                 process.send_signal(number)
                 self.assertEqual(128 + number, process.wait(timeout=60))
