@@ -140,6 +140,41 @@ class InterruptionsTest(base.VPMEMTestCase):
             self.assertEqual((self.source.name, 'ACTIVE'),
                              (self.server.host, self.server.status))
 
+    def test_a_destination_that_dies_before_a_guest_is_sent(self):
+        """The guest goes all the same, and is noted when the service is back."""
+        compute = self.cloud.compute(self.target)
+        with self.source.faults.at('domainGetXMLDesc', compute.kill) as fault:
+            self.server.live_migrate(wait=False)
+            fault.wait_until_reached()
+            self.cloud.settle()
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual(self.target.name, self.server.host)
+
+    def test_an_evacuation_that_fails(self):
+        """The lost host lets go of the server when it returns."""
+        self.cloud.compute(self.source).kill()
+        with self.target.faults.failing('domainCreateWithFlags'):
+            self.server.evacuate(expect='ERROR')
+            self.cloud.settle()
+        self.cloud.compute(self.source).start()
+        self.assertNothingWrong()
+
+    def test_an_evacuation_whose_destination_dies(self):
+        """The server is in ERROR where it was, whichever host returns first."""
+        for first, second in ((self.source, self.target), (self.target, self.source)):
+            self.cloud.compute(self.target).restart()
+            self.cloud.compute(self.source).kill()
+            kill = self.cloud.compute(self.target).kill
+            with self.target.faults.at('connectGetCapabilities', kill) as fault:
+                self.server.evacuate(expect=None)
+                fault.wait_until_reached()
+                self.cloud.settle()
+            self.cloud.compute(first).start()
+            self.cloud.compute(second).start()
+            self.assertNothingWrong()
+            self.assertEqual((self.source.name, 'ERROR'), (self.server.host, self.server.status))
+
     def test_a_call_that_hangs_is_lost_with_the_daemon(self):
         """It does not take effect when it would go on."""
         with self.source.faults.hanging('domainShutdown') as hang:

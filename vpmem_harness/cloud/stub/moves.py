@@ -67,7 +67,8 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             domain = self.driver.require(instance.uuid)
             flags = libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_SECURE
             xml = with_paths(
-                domain.XMLDesc(flags), destination.paths(instance, move.new_resources))
+                domain.XMLDesc(flags), [one.device.devpath for one in instance.ordered(
+                    move.new_resources, instance.flavor)])
             self._simulated.introduce(destination._simulated)
             try:
                 self.driver.migrate(domain, destination.uri, xml)
@@ -198,10 +199,12 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         try:
             self.save_migration(migration, dest_compute=self.host, status='pre-migrating')
             self.abandon_move(instance)
-            source.leave_behind(instance, instance.resources)
-            self.save(
-                instance, (TaskState.REBUILDING,), host=self.host, resources=resources,
-                cell=cell, task_state=TaskState.REBUILD_SPAWNING)
+            left = instance.resources
+            with self.services.database.lock:
+                self.save(
+                    instance, (TaskState.REBUILDING,), host=self.host, resources=resources,
+                    cell=cell, task_state=TaskState.REBUILD_SPAWNING)
+                source.leave_behind(instance, left)
             self.tracker.settle(instance)
             self.spawn(instance, resources)
             self.driver.power_off(instance.uuid)
@@ -209,16 +212,27 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             self.tracker.release(instance, resources, side='new')
             self.release_allocations(instance.uuid)
             raise
+        except errors.UnexpectedTaskStateError:
+            # Its host has returned meanwhile, and has given the request up.
+            self.tracker.release(instance, resources, side='new')
+            self.save_migration(migration, status='failed')
+            self.drop_provider(instance.uuid, self.provider_uuid)
+            raise
         except Exception:
             self.check_alive()
-            self.save_migration(migration, status='failed')
+            self.end_evacuation(migration, 'failed')
             self.error_out(instance)
             raise
-        self.save_migration(migration, status='done')
+        self.end_evacuation(migration, 'done')
         self.save(
             instance, (TaskState.REBUILD_SPAWNING,), vm_state=VMState.STOPPED,
             task_state=None, power_state=self.observe(instance),
             launched_at=self.services.now())
+
+    def end_evacuation(self, migration: Migration, status: str) -> None:
+        """Note how it ended, unless the lost host has returned and has given up its side."""
+        if migration.status != 'completed':
+            self.save_migration(migration, status=status)
 
     def give_up_evacuation(self, instance: Instance, migration: Migration) -> None:
         """Leave the server where it was, in ERROR, with what it held there."""
@@ -238,12 +252,18 @@ class MoveOperations(ResizeOperations, ShelveOperations):
 
     def destroy_evacuated_instances(self) -> None:
         """On a host that returns: remove the servers that were built elsewhere meanwhile."""
-        for migration in self.services.database.migrations():
-            if (migration.migration_type == 'evacuation'
-                    and migration.source_compute == self.host and migration.status == 'done'):
+        database = self.services.database
+        for migration in database.migrations():
+            if (migration.migration_type != 'evacuation' or migration.source_compute != self.host
+                    or migration.status in ('completed', 'error')):
+                continue
+            instance = database.any_instance(migration.instance_uuid)
+            if instance.host != self.host:
                 # What the server held here may be its migration's by now, if it has moved on.
                 uuid = migration.instance_uuid
                 moves = self.services.database.migrations(uuid)
                 for consumer in (uuid, *(move.uuid for move in moves)):
                     self.drop_provider(consumer, self.provider_uuid)
                 self.save_migration(migration, status='completed')
+            elif migration.status == 'failed':
+                self.save_migration(migration, status='error')

@@ -44,7 +44,7 @@ class ComputeService(MoveOperations):
                     self._init_instance(instance)
                 elif instance.host is None:
                     self._give_up_claim(instance)
-                elif instance.task_state in (TaskState.RESIZE_PREP, TaskState.MIGRATING):
+                elif self.allocated_here(instance.uuid):
                     self._give_up_coming(instance)
             except (errors.NovaException, libvirt.libvirtError) as error:
                 LOG.warning('A server could not be brought in order: %s', error)
@@ -163,9 +163,18 @@ class ComputeService(MoveOperations):
 
     def _give_up_coming(self, instance: Instance) -> None:
         """A server was to come here, and its own host had not begun to send it: it stays."""
-        begun = any(migration.status in ('accepted', 'preparing', 'pre-migrating')
-                    for migration in self.services.database.migrations(instance.uuid))
-        if begun and self.allocated_here(instance.uuid):
+        begun = [migration for migration in self.services.database.migrations(instance.uuid)
+                 if migration.status in ('accepted', 'preparing', 'pre-migrating')]
+        evacuation = next((one for one in begun if one.migration_type == 'evacuation'), None)
+        if evacuation is not None:
+            task = instance.task_state
+            if task == TaskState.REBUILDING:
+                self.give_up_evacuation(instance, evacuation)
+                self.save(instance, task_state=None)
+            else:       # its host has returned
+                self.save_migration(evacuation, status='error')
+                self.drop_provider(instance.uuid, self.provider_uuid)
+        elif begun and instance.task_state in (TaskState.RESIZE_PREP, TaskState.MIGRATING):
             self._give_up_records(instance)
             self.save(instance, task_state=None)
 
