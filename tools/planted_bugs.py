@@ -56,7 +56,7 @@ BUGS = (
     Bug('restart-loses-a-claim', 'tracker.py',
         'self._assign(instance, move.old_resources)', 'pass'),
     Bug('evacuation-leaves-the-domain', 'moves.py',
-        'source.leave_behind(instance, instance.resources)', 'pass'),
+        'source.leave_behind(instance, left)', 'pass'),
     Bug('start-wipes', 'power.py',
         'self.driver.undefine(instance.uuid)\n        self.driver.create_image',
         'self.wipe(instance.resources)\n        self.driver.create_image'),
