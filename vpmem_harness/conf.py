@@ -23,9 +23,9 @@ PREFIX = 'VPMEM_HARNESS_'
 #: Names the configuration files, separated as in PATH; the later one wins.
 FILES_VARIABLE = PREFIX + 'CONFIG'
 
-#: A runtime directory longer than this leaves no room for a host's name and its sockets in the 107
-#: bytes of a UNIX socket's path.
-RUNTIME_DIR_LIMIT = 64
+#: A runtime directory longer than this leaves no room for the hosts' directory, a host's name and
+#: its sockets in the 107 bytes of a UNIX socket's path.
+RUNTIME_DIR_LIMIT = 56
 
 OPTIONS = (
     cfg.StrOpt(

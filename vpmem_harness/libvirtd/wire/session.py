@@ -1,6 +1,6 @@
 """A client's session as a state machine without I/O: bytes in, calls and bytes out.
 
-The owner feeds ``receive`` with what came, takes calls from ``next_call`` until there are no more,
+The owner feeds ``receive`` with what came, takes calls from ``next_call`` while it is ``ready``,
 answers each with ``reply`` or ``fail`` (in any order), and writes what ``take_output`` gives.  The
 session itself keeps the frames, authenticates, keeps alive, and refuses what comes before the
 connection is open; errors in a single message are answered as libvirtd answers them, and only
