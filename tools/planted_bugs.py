@@ -62,9 +62,9 @@ BUGS = (
         'self.wipe(instance.resources)\n        self.driver.create_image'),
     Bug('delete-forgets-the-other-side', 'build.py',
         'self.leave_sides(instance, resources)', 'pass'),
-    Bug('killed-service-works-on', 'compute.py',
-        'if life is not None and life is not self._life:\n            raise ServiceKilled',
-        'if life is not None and life is not self._life:\n            return'),
+    Bug('failed-build-keeps-its-claim', 'build.py',
+        'self.tracker.release(instance, [one for one in resources if one not in left])',
+        'pass'),
     Bug('revert-is-done-twice', 'resize.py',
         "migration.status != 'reverting'", 'instance.deleted'),
 )
