@@ -343,6 +343,13 @@ class InstanceHelperMixin(PlacementHelperMixin):
         self._ask(server, 'stop')
         return self._wait_for_state_change(server, 'SHUTOFF') if wait_for_stop else server
 
+    def _run_periodics(self) -> None:
+        """Have each compute service that is up do what it does from time to time, in turn."""
+        for host in self.cloud.hosts:
+            compute = self.cloud.compute(host)
+            if compute.is_up:
+                compute.run_periodic_tasks()
+
     def _rescue_server(self, server: ServerDict) -> ServerDict:
         self._ask(server, 'rescue')
         return self._wait_for_state_change(server, 'RESCUE')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import libvirt
+
 from tests import base
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.integrated_helpers import InstanceHelperMixin
@@ -83,6 +85,16 @@ class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
         error = self.assertRaises(
             AssertionError, self._wait_for_state_change, server, 'SHUTOFF')
         self.assertIn("expected_params={'status': 'SHUTOFF'}", str(error))
+
+    def test_periodics(self):
+        """What has become of a guest is noticed, and its server waited for."""
+        self.start_cloud(hosts=2)
+        server = self.boot()
+        connection = libvirt.open(self.cloud.hosts[0].uri)
+        self.addCleanup(connection.close)
+        connection.lookupByUUIDString(server['id']).destroy()
+        self._run_periodics()
+        self.assertEqual('SHUTOFF', self._show_server(server)['status'])
 
     def test_fail_needs_no_reason(self):
         """The test's own ``fail`` goes on working as in any test case."""

@@ -72,6 +72,14 @@ class ExchangeTest(testtools.TestCase):
         self.exchange.done(self.one.delivered[0][1], 'answer')
         self.assertEqual([(7, 'answer')], self.sender.answers)
 
+    def test_who_calls_a_process_that_is_lost_is_told_that_no_answer_will_come(self) -> None:
+        """It need not wait for its timeout; a process that is lost itself is told nothing."""
+        self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
+        self.send('question', server='h1', call=7)
+        self.exchange.publish(self.one, 'compute', 'h1', False, 'to itself', 8)
+        self.exchange.detach(self.one)
+        self.assertEqual(([(7, None)], []), (self.sender.answers, self.one.answers))
+
     def test_a_cast_has_no_answer(self) -> None:
         """The end of a cast's message answers nobody."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)

@@ -6,10 +6,36 @@ import threading
 import time
 
 from tests import base
-from vpmem_harness.cloud.stub.workers import MOST_IDLE, Workers
+from vpmem_harness.cloud.stub.workers import MOST_IDLE, Tally, Workers
 
 #: Seconds in which a thread does what it is waited for.
 SOON = 30
+
+
+class TallyTest(base.TestCase):
+
+    def test_it_knows_what_is_under_way_about_a_server(self):
+        """And whether anything is, about whatever."""
+        tally = Tally()
+        tally.begin('one')
+        tally.begin('one')
+        tally.begin(None)
+        tally.done('one')
+        self.assertEqual((False, True), (tally.empty('one'), tally.empty('other')))
+        tally.done('one')
+        self.assertEqual((True, False), (tally.empty('one'), tally.empty()))
+        tally.done(None)
+        self.assertTrue(tally.empty())
+
+    def test_rest_is_waited_for(self):
+        """Until the last piece of work has ended, or for so long."""
+        tally = Tally()
+        tally.begin('one')
+        self.assertFalse(tally.rest(0))
+        ended = threading.Thread(target=tally.done, args=['one'])
+        ended.start()
+        self.assertTrue(tally.rest(SOON))
+        ended.join()
 
 
 class WorkersTest(base.TestCase):
