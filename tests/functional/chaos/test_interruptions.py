@@ -160,6 +160,16 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.cloud.compute(self.source).start()
         self.assertNothingWrong()
 
+    def test_an_evacuation_that_fails_and_leaves_something(self):
+        """The server stays with it, and nobody gets it."""
+        self.cloud.compute(self.source).kill()
+        with (self.target.faults.failing('domainCreateWithFlags'),
+              self.target.faults.tool_failing('daxio')):
+            self.server.evacuate(expect='ERROR')
+            self.cloud.settle()
+        self.cloud.compute(self.source).start()
+        self.assertNothingWrong()
+
     def test_an_evacuation_whose_destination_dies(self):
         """The server is in ERROR where it was, whichever host returns first."""
         for first, second in ((self.source, self.target), (self.target, self.source)):

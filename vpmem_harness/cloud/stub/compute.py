@@ -280,6 +280,14 @@ class ComputeBase:
             more = tuple(one for one in resources if one not in before)
             self.services.database.set_left_behind(instance, self.host, before + more)
 
+    def keep(self, instance: Instance, resources: Iterable[Resource]) -> None:
+        """Note that a server stays with what could not be cleaned up: that is its own."""
+        database = self.services.database
+        with database.lock:
+            left = instance.left_behind.get(self.host, ())
+            rest = tuple(one for one in left if one not in resources)
+            database.set_left_behind(instance, self.host, rest or None)
+
     def clean_up(self, instance: Instance) -> None:
         """Remove what a server has left behind on this host, its data first.
 

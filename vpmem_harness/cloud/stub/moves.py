@@ -221,6 +221,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         except Exception:
             self.check_alive()
             self.end_evacuation(migration, 'failed')
+            self.keep(instance, resources)
             self.error_out(instance)
             raise
         self.end_evacuation(migration, 'done')
