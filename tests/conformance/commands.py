@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 
 from tests.conformance.calls.world import World
+from tests.conformance.libvirtd import PLACE
 
 _SECONDS = 60
 _MIB = 1024**2
@@ -229,7 +230,7 @@ class Commands:
 
     def run(self, script: str) -> tuple[int, str]:
         """The exit status and the output of a script on a fresh pair of domains."""
-        directory = tempfile.mkdtemp(prefix='virsh-')
+        directory = tempfile.mkdtemp(prefix='virsh-', dir=PLACE)
         world = World(self._uri, self._kind)
         try:
             os.chmod(directory, 0o777)      # noqa: S103 - a libvirtd of another user reads it

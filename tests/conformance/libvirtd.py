@@ -15,6 +15,10 @@ LIBVIRTD = '/usr/sbin/libvirtd'
 _SECONDS = 20
 _NOBODY = 65534
 
+#: Not where the test keeps its files: nobody may enter that, a socket's path has a limit, and
+#: virsh makes its columns as wide as the paths in them.
+PLACE = '/tmp'  # noqa: S108 - mkdtemp makes a private directory in it
+
 _CONFIGURATION = '''\
 unix_sock_dir = "{directory}"
 auth_unix_rw = "none"
@@ -36,7 +40,7 @@ class RealLibvirtd(fixtures.Fixture):
     """
 
     def _setUp(self) -> None:
-        self.directory = tempfile.mkdtemp(prefix='libvirtd-')
+        self.directory = tempfile.mkdtemp(prefix='libvirtd-', dir=PLACE)
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
         self.path = os.path.join(self.directory, 'libvirt-sock')
         self.uri = f'test+unix:///default?socket={self.path}'
