@@ -10,7 +10,7 @@ from types import MappingProxyType
 PMEM = 'SMALL:3x4GiB,LARGE:2x6GiB'
 HOSTS = 2
 
-#: The labels of servers, the simplest first; none of the last two fits together twice on a host.
+#: The labels of servers, the simplest first; a host has not the room for two of the last two.
 LABELS = ('SMALL', 'LARGE', 'SMALL,SMALL', 'LARGE,SMALL', '', 'SMALL,LARGE,SMALL', 'LARGE,LARGE')
 
 #: What is asked of a server at rest, by its status; what is there more often is asked more often.
@@ -30,7 +30,7 @@ FITS: Mapping[str, tuple[str, ...]] = {
     'SHELVED_OFFLOADED': ('unshelve', 'unshelve', 'unshelve', 'delete'),
     'ERROR': ('delete', 'delete', 'hard-reboot', 'rebuild', 'stop', 'rescue'),
 }
-ACTIONS = tuple(dict.fromkeys(verb for verbs in FITS.values() for verb in verbs))
+ACTIONS = (*dict.fromkeys(verb for verbs in FITS.values() for verb in verbs), 'evacuate')
 
 #: What is asked of a server whose compute service is down. Anything else would wait for it.
 FITS_DOWN = ('evacuate', 'evacuate', 'evacuate', 'delete', 'live-migrate', 'resize')
