@@ -130,17 +130,21 @@ class Side:
     def take(self, step: Step) -> str:
         """Take a step and wait for its end: how it went, in words that hold on both sides."""
         try:
+            outcome = self._outcome(step)
+            self.cloud.settle()
+        except WaitTimeoutError as error:
+            return self._neutral(f'no end in sight: {" -> ".join(error.seen)}')
+        return outcome
+
+    def _outcome(self, step: Step) -> str:
+        try:
             self._take(step)
-            outcome = 'done'
         except errors.NovaException as error:
-            outcome = f'{type(error).__name__} ({error.status}): {self._neutral(error.message)}'
+            return f'{type(error).__name__} ({error.status}): {self._neutral(error.message)}'
         except UnexpectedStateError as error:
             why = error.fault.message if error.fault else error.reason
-            outcome = f'{error.expected} was due, {error.status} came: {self._neutral(why)}'
-        except WaitTimeoutError as error:
-            outcome = self._neutral(f'no end in sight: {" -> ".join(error.seen)}')
-        self.cloud.settle()
-        return outcome
+            return f'{error.expected} was due, {error.status} came: {self._neutral(why)}'
+        return 'done'
 
     def _take(self, step: Step) -> None:
         host = step.number('host')
