@@ -11,7 +11,7 @@ from tests.functional.nova.agreement.pair import Disagreement, Pair
 from tests.functional.nova.agreement.shortening import without
 from tests.functional.nova.agreement.steps import CONFIGURATIONS, Script, Step
 
-#: Random sequences with every run of the suite, the same ones; ``agreement`` says how to run more.
+#: Random sequences with every run of the suite: the first part of ``./dev agreement --seed 1``.
 SEQUENCES = 20
 
 

@@ -17,7 +17,7 @@ from tests.functional.nova.agreement.pair import Pair
 from tests.functional.nova.agreement.steps import Script
 
 #: Sequences that are drawn from one seed.
-PART = 25
+PART = 20
 
 
 def main(arguments: list[str]) -> int:
