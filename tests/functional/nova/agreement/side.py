@@ -1,7 +1,7 @@
 """One of the two clouds: steps are taken on it, and all that can be seen of it is put in words.
 
 What is seen holds on both sides: servers are known by the number of their boot, hosts by theirs, a
-namespace by its place under its label, which is the one-to-one renaming.
+namespace by its name, which hosts of one description have in common.
 """
 
 from __future__ import annotations
