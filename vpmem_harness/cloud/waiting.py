@@ -85,11 +85,13 @@ class Wait:
         ended = action is None or action.finished
         told = record.status != ERROR or record.fault is not None or not self.fault
         if not (ended and told):
-            # Some failures leave no fault, and what a service died at has no end.
-            if record.status != ERROR or not self.backend.at_rest(self.server):
+            # Some failures leave no fault, what a service died at has no end, and of two steps of
+            # one name, as of a build that is tried on two hosts at once, Nova may end only one.
+            reached = record.status in (ERROR, self.status)
+            if not reached or not self.backend.at_rest(self.server):
                 return None
             record, action = self.backend.server(self.server), self._action()
-        failed = self.success and action is not None and action.failed
+        failed = self.success and action is not None and (action.failed or not action.finished)
         if record.status == self.status and not failed:
             return record
         if self.request_id is not None or record.status == ERROR:

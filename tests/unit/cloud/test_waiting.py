@@ -138,6 +138,14 @@ class WaitTest(base.TestCase):
         self.backend.rest()
         self.assertEqual('ERROR', self.wait('ERROR', 0).status)
 
+    def test_a_step_without_an_end_does_not_hold_up_a_server_that_is_there(self):
+        """Once nothing is done to it; but such a request has not gone well."""
+        self.backend.become(
+            vm_state=VMState.ACTIVE, task_state=None, events=[('build', None, None)])
+        self.backend.rest()
+        self.assertEqual('ACTIVE', self.wait('ACTIVE', 0).status)
+        self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE', 0, success=True)
+
     def test_an_error_without_fault_can_be_waited_for(self):
         """By those who know that it has none."""
         self.backend.become(
