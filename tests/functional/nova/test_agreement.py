@@ -87,6 +87,24 @@ class PairTest(testtools.TestCase):
         self.assertEqual(
             ['pause server=0', 'after pause server=0', 'a guest that is paused'], rest)
 
+    def test_a_disagreement_that_is_not_shown_again(self) -> None:
+        """It is told, too."""
+        shown: list[Step] = []
+
+        class Once(Pair):
+            def take(self, step: Step) -> None:
+                super().take(step)
+                if not shown:
+                    shown.append(step)
+                    raise Disagreement(step, ['only once'])
+
+        Agreement.pairs = Pairs(1, lambda configuration, seed: Once(
+            configuration, seed, leader='stub'))
+        self.addCleanup(Agreement.pairs.close)
+        told = run_part(1, 1)
+        self.assertIn('not shown again', told)
+        self.assertIn('only once', told)
+
     def test_a_sequence_without_a_boot(self) -> None:
         """What was asked of its server goes with it, and the servers after it move up."""
         steps = [Step.parse(line) for line in (

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -219,4 +220,11 @@ def run_part(
         if found is None:
             return f'not shown again by\n{script}\n{error}'
         return '{}\n{}'.format(*found)
+    except FlakyFailure as error:
+        # Hypothesis takes a failing sequence once more, and it did not fail again.
+        for each in error.exceptions:
+            if isinstance(each, Disagreement):
+                script = Script(Agreement.configuration, tuple(Agreement.steps))
+                return f'not shown again by\n{script}\n{each}'
+        raise
     return ''
