@@ -69,12 +69,9 @@ class Wait:
         return outcome if isinstance(outcome, ServerRecord) else None
 
     def _look(self) -> ServerRecord | str | None:
-        try:
-            record = self.backend.server(self.server)
-        except errors.InstanceNotFound:
-            if self.status == DELETED:
-                return DELETED
-            raise
+        record = self._record()
+        if record is None:
+            return DELETED
         state = record.status if record.task_state is None else (
             f'{record.status} ({record.task_state})')
         if not self.seen or self.seen[-1] != state:
@@ -90,7 +87,12 @@ class Wait:
             reached = record.status in (ERROR, self.status)
             if not reached or not self.backend.at_rest(self.server):
                 return None
-            record, action = self.backend.server(self.server), self._action()
+            # What has come to rest since the first look may have changed it.
+            record, action = self._record(), self._action()
+            if record is None:
+                return DELETED
+            if record.task_state is not None:
+                return None
         failed = self.success and action is not None and (action.failed or not action.finished)
         if record.status == self.status and not failed:
             return record
@@ -98,6 +100,15 @@ class Wait:
             raise UnexpectedStateError(
                 self.name, self.status, record.status, record.fault, _reason(action), self.seen)
         return None
+
+    def _record(self) -> ServerRecord | None:
+        """The server as it is; None when it is gone, as it should be."""
+        try:
+            return self.backend.server(self.server)
+        except errors.InstanceNotFound:
+            if self.status != DELETED:
+                raise
+            return None
 
     def _action(self) -> InstanceAction | None:
         if self.request_id is None:

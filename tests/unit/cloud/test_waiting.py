@@ -172,6 +172,13 @@ class WaitTest(base.TestCase):
         self.later(self.backend.vanish)
         self.assertIsNone(self.wait(DELETED))
 
+    def test_gone_between_two_looks_is_gone(self):
+        """A server that goes while it is asked whether anything is done to it has gone."""
+        self.backend.become(vm_state=VMState.DELETED, task_state=None,
+                            events=[('compute_terminate_instance', None, '')])
+        self.backend.at_rest = lambda server: self.backend.vanish() or True
+        self.assertIsNone(self.wait(DELETED))
+
     def test_a_server_that_vanishes_is_not_waited_for(self):
         """Another state than that will not come."""
         self.backend.vanish()
