@@ -269,7 +269,13 @@ class Player:
             self.compute(number).stop()
 
     def _start_service(self, number: int) -> None:
-        self.compute(number).start()
+        compute = self.compute(number)
+        if not compute.is_up:
+            # What its last run asked libvirtd for goes on first: a guest that left later, when the
+            # new one has given up the move, would be nobody's.
+            self._release(number, command=False)
+            self._settle()
+        compute.start()
 
     def _restart_service(self, number: int) -> None:
         if not self._hangs:
