@@ -242,7 +242,8 @@ class Redactor:
         bare = path.rstrip('.')
         for root, name in (*self._roots, *self._code):
             if bare == root or bare.startswith(root + '/'):
-                return name + path[len(root):]
+                # In quotes this can be a command line, with more paths behind.
+                return name + self._path.sub(self._path_name, path[len(root):])
         return self.pseudonyms.of('path', bare) + path[len(bare):]
 
 

@@ -287,6 +287,12 @@ class IdentifiersTest(RedactionTest):
         self.assertRedacted('<path:1>/a/socket <path:1> <path:2>',
                             '/home/alice/run/a/socket /home/alice/run /home/alice/running')
 
+    def test_a_quoted_command_keeps_no_path_behind_its_first(self):
+        """What begins with a path that keeps its end can be a whole command line."""
+        self.redactor.protect('/home/alice/run', 'path')
+        self.assertRedacted('CMD "<path:1>/bin/tool info <path:2>" returned',
+                            'CMD "/home/alice/run/bin/tool info /tmp/b/disk" returned')
+
     def test_code_keeps_its_names(self):
         """A traceback is of use: the files of Python and of the harness keep their ends."""
         redacted = self.redact(f'File "{json.__file__}", line 1')
