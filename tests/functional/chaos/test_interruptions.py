@@ -196,6 +196,19 @@ class InterruptionsTest(base.VPMEMTestCase):
         [domain] = self.source.hypervisor.domains
         self.assertTrue(domain.active)
 
+    def test_a_service_that_dies_in_the_reboot_of_a_guest_that_is_off(self):
+        """The guest runs when the service is back, although its domain had been forgotten."""
+        compute = self.cloud.compute(self.source)
+        compute.kill()
+        self.source.reboot()
+        compute.start()
+        self.source.faults.at('domainUndefineFlags', compute.kill, times=1)
+        self.server.reboot(expect=None)
+        self.cloud.settle()
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual('ACTIVE', self.server.status)
+
     def test_a_guest_that_is_resumed_after_a_reboot_of_its_host(self):
         """Runs on its own namespaces, whatever their devices are numbered by then."""
         others = [self.cloud.boot(pmem='SMALL', host=self.source) for _ in range(2)]

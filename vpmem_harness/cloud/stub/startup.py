@@ -10,7 +10,7 @@ import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.states import TaskState, VMState
+from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
 from vpmem_harness.cloud.stub.moves import MoveOperations
 from vpmem_harness.cloud.stub.power import HARD_REBOOT, SOFT_REBOOT
@@ -95,10 +95,7 @@ class ComputeService(MoveOperations):
         elif task == TaskState.POWERING_ON:
             self.again(instance, 'start', self.start_instance)
         elif task in SOFT_REBOOT or task in HARD_REBOOT:
-            kind = 'HARD' if task in HARD_REBOOT else 'SOFT'
-            first = TaskState.REBOOTING_HARD if kind == 'HARD' else TaskState.REBOOTING
-            self.save(instance, task_state=first)
-            self.again(instance, 'reboot', self.reboot_instance, kind)
+            self._reboot_again(instance)
         elif task == TaskState.PAUSING:
             self.again(instance, 'pause', self.pause_instance)
         elif task == TaskState.UNPAUSING:
@@ -116,6 +113,17 @@ class ComputeService(MoveOperations):
                 self.again(instance, 'revertResize', self.finish_revert_resize, migration)
         elif task is not None and task != TaskState.UNSHELVING:
             self.save(instance, task_state=None)
+
+    def _reboot_again(self, instance: Instance) -> None:
+        """Reboot a guest that does not run by its power; one that runs has been rebooted."""
+        running = self.observe(instance) == PowerState.RUNNING
+        task = instance.task_state
+        if running and task not in (TaskState.REBOOT_PENDING, TaskState.REBOOT_PENDING_HARD):
+            self.save(instance, vm_state=VMState.ACTIVE, task_state=None)
+            return
+        hard = not running or task in HARD_REBOOT
+        self.save(instance, task_state=TaskState.REBOOTING_HARD if hard else TaskState.REBOOTING)
+        self.again(instance, 'reboot', self.reboot_instance, 'HARD' if hard else 'SOFT')
 
     def _confirm_again(self, instance: Instance) -> None:
         """A move from here was being confirmed, be it for its server to be deleted."""
