@@ -32,6 +32,19 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertEqual('completed', server.migrations[0].status)
         self.assertConsistent(cloud)
 
+    def test_earlier_moves_claim_nothing(self):
+        """What a server keeps on one host until it is confirmed is not its own on another."""
+        cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x4GiB,LARGE:1x6GiB'))
+        first = cloud.boot(pmem='LARGE', host=cloud.hosts[0])
+        for _ in range(2):
+            first.live_migrate()
+        first.resize(pmem='SMALL')
+        second = cloud.boot(pmem='LARGE', host=cloud.hosts[1])
+        [large] = second.namespaces
+        second.resize(pmem='SMALL')
+        self.assertEqual(
+            second.id, cloud.compute(cloud.hosts[1]).assigned_namespaces[large.name])
+
     def test_without_another_host_it_stays(self):
         """Active, with what it had; and the request says why."""
         cloud = self.start_cloud(hosts=1)

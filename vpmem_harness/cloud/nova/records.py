@@ -124,10 +124,13 @@ class Records:
             for device in _devices(_data(row['resources'])):
                 found[device.name] = row['uuid']
         for _cell, row in self._rows(
-                'SELECT e.instance_uuid, e.migration_context, m.source_compute, m.dest_compute'
+                'SELECT e.instance_uuid, e.migration_context, m.id, m.source_compute,'
+                ' m.dest_compute'
                 ' FROM instance_extra e JOIN migrations m ON m.instance_uuid = e.instance_uuid'
                 ' WHERE e.migration_context IS NOT NULL AND e.deleted = 0 ORDER BY m.id'):
             context = _data(row['migration_context'])
+            if context is None or context['migration_id'] != row['id']:
+                continue    # another move of this server's
             for side, field in (('source_compute', 'old_resources'),
                                 ('dest_compute', 'new_resources')):
                 if row[side] == host:
