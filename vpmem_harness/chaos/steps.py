@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import ClassVar, Self
 
 from vpmem_harness.exceptions import InvalidInputError
 
@@ -38,6 +39,9 @@ class Step:
     asked with ``at-once=yes`` is not waited for: the next step comes while it is being done.
     """
 
+    #: What a step can be.
+    VERBS: ClassVar[Sequence[str]] = (*EVENTS, *ACTIONS)
+
     verb: str
     options: Mapping[str, str] = field(default_factory=_none)
 
@@ -50,17 +54,17 @@ class Step:
         return None if value is None else int(value)
 
     @classmethod
-    def parse(cls, line: str) -> Step:
+    def parse(cls, line: str) -> Self:
         """A step from its line.
 
         :raises InvalidInputError: when it is none.
         """
         verb, *words = line.split()
         options = dict(word.partition('=')[::2] for word in words)
-        if verb not in (*ACTIONS, *EVENTS) or not all('=' in word for word in words):
+        if verb not in cls.VERBS or not all('=' in word for word in words):
             raise InvalidInputError(
                 'step of a script', expected='a verb and options, as in "boot labels=SMALL"',
-                got=line, remedy=f'verbs are {", ".join((*EVENTS, *ACTIONS))}')
+                got=line, remedy=f'verbs are {", ".join(cls.VERBS)}')
         return cls(verb, options)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
+
+from vpmem_harness.chaos import steps
 
 #: What a cloud has, and how its services are configured.
 PMEM = 'SMALL:3x4GiB,LARGE:2x6GiB'
@@ -39,26 +40,10 @@ FITS_DOWN = ('evacuate', 'evacuate', 'evacuate', 'delete', 'live-migrate', 'resi
 SERVICE = ('audit', 'restart-service', 'stop-service')
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step; hosts and servers are numbered from 0, a server has the number of its boot."""
+class Step(steps.Step):
+    """One step, as chaos has them; a server has the number of its boot."""
 
-    verb: str
-    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-
-    def __str__(self) -> str:
-        return ' '.join((self.verb, *(f'{name}={value}' for name, value in self.options.items())))
-
-    def number(self, name: str) -> int | None:
-        """An option that is a number; None without it."""
-        value = self.options.get(name)
-        return None if value is None else int(value)
-
-    @classmethod
-    def parse(cls, line: str) -> Step:
-        """A step from its line."""
-        verb, *words = line.split()
-        return cls(verb, dict(word.split('=', 1) for word in words))
+    VERBS = ('boot', *ACTIONS, *SERVICE, 'start-service')
 
 
 @dataclass(frozen=True)
@@ -75,7 +60,7 @@ class Configuration:
     @classmethod
     def parse(cls, line: str) -> Configuration:
         """A configuration from its line."""
-        options = Step.parse(line).options
+        options = dict(word.split('=', 1) for word in line.split()[1:])
         return cls(options['same_host'] == '1', int(options['offload']))
 
 
