@@ -35,14 +35,7 @@ class Fleet:
 
     def involved(self) -> dict[str, set[str]]:
         """The hosts that have to do with each instance, by its UUID."""
-        involved = {}
-        for one in self.backend.services.database.instances():
-            hosts = {one.host, *one.left_behind}
-            if one.migration_context is not None:
-                move = one.migration_context.migration
-                hosts |= {move.source_compute, move.dest_compute}
-            involved[one.uuid] = {host for host in hosts if host is not None}
-        return involved
+        return {one.uuid: _hosts_of(one) for one in self.backend.services.database.instances()}
 
     def holds(self, uuid: str) -> set[tuple[str, str]]:
         """The hosts and namespaces that an instance has; none when it has gone."""
@@ -165,10 +158,7 @@ class Fleet:
     def _here(self, host: str) -> set[str]:
         """The instances that may have a domain and files on a host."""
         return {one.uuid for one in self.backend.services.database.all_instances()
-                if host in one.left_behind or (not one.deleted and (
-                    one.host == host or (one.migration_context is not None and host in (
-                        one.migration_context.migration.source_compute,
-                        one.migration_context.migration.dest_compute))))}
+                if host in _hosts_of(one)}
 
     def claims(self) -> Iterator[str]:
         """What a service has claimed is what its servers hold, and what is booked for them."""
@@ -236,3 +226,14 @@ class Fleet:
             for path in host.instances_path.iterdir():
                 if path.name.removesuffix('_resize') not in here:
                     yield f'{name} has left the files {path.name}'
+
+
+def _hosts_of(instance: Instance) -> set[str]:
+    """The hosts that have to do with an instance; once it is deleted, those that it is left on."""
+    hosts = {*instance.left_behind}
+    if not instance.deleted:
+        move = instance.migration_context
+        hosts |= {host for host in (
+            instance.host, *((move.migration.source_compute, move.migration.dest_compute)
+                             if move is not None else ())) if host is not None}
+    return hosts
