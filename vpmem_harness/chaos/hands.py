@@ -7,7 +7,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from concurrent import futures
+from typing import TypeVar
 
 T = TypeVar('T')
 
@@ -22,33 +23,14 @@ class Stuck(Exception):
     """A step did not end; the text says where each thread is."""
 
 
-class _Task(Generic[T]):
-    def __init__(self, work: Callable[[], T]) -> None:
-        self._work = work
-        self._done = threading.Event()
-        self._error: BaseException | None = None
-        self._result: T
-
-    def do(self) -> None:
-        try:
-            self._result = self._work()
-        except BaseException as error:
-            self._error = error
-        self._done.set()
-
-    def result(self, seconds: float) -> T:
-        if not self._done.wait(seconds):
-            raise Stuck(f'does not end within {seconds:g} s: {where_threads_are()}')
-        if self._error is not None:
-            raise self._error
-        return self._result
-
-
 class Hands:
-    """Does one thing after the other in a thread of its own: none is waited for without end."""
+    """Does one thing after the other in a thread of its own: none is waited for without end.
+
+    The thread is a daemon, as an executor's is not: what is stuck does not keep the process.
+    """
 
     def __init__(self) -> None:
-        self._tasks: queue.SimpleQueue[_Task[object] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name='vpmem-chaos', daemon=True)
         self._thread.start()
 
@@ -57,9 +39,18 @@ class Hands:
 
         :raises Stuck: when it has not ended after ``seconds``; it goes on by itself, if it does.
         """
-        task = _Task(work)
-        self._tasks.put(task)  # type: ignore[arg-type]
-        return task.result(seconds)
+        outcome: futures.Future[T] = futures.Future()
+
+        def run() -> None:
+            try:
+                outcome.set_result(work())
+            except BaseException as error:
+                outcome.set_exception(error)
+        self._tasks.put(run)
+        futures.wait([outcome], seconds)
+        if not outcome.done():
+            raise Stuck(f'does not end within {seconds:g} s: {where_threads_are()}')
+        return outcome.result()
 
     def close(self, seconds: float) -> bool:
         """End once what has been begun is done; False when that is not after ``seconds``."""
@@ -68,11 +59,8 @@ class Hands:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while True:
-            task = self._tasks.get()
-            if task is None:
-                return
-            task.do()
+        while (task := self._tasks.get()) is not None:
+            task()
 
 
 def where_threads_are() -> str:
