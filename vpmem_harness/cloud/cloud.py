@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -71,7 +70,7 @@ class Compute:
                 if record.host == self.name and record.task_state is None]
         backend.run_periodic_tasks(self.name)
         for record in idle:
-            if not backend.wait_for(functools.partial(_at_rest, backend, record.id), timeout):
+            if not _comes_to_rest(backend, timeout, record.id):
                 raise WaitTimeoutError(f'server {record.name!r} to be at rest', timeout, [])
 
     @property
@@ -90,8 +89,9 @@ class Compute:
         return self._backend.assigned_namespaces(self.name)
 
 
-def _at_rest(backend: Backend, server: str) -> bool | None:
-    return backend.at_rest(server) or None
+def _comes_to_rest(backend: Backend, seconds: float, server: str | None = None) -> bool:
+    """Wait until nothing is done to a server, or at all; False when it still is after that."""
+    return bool(backend.wait_for(lambda: backend.at_rest(server) or None, seconds))
 
 
 class Cloud:
@@ -171,7 +171,7 @@ class Cloud:
         :raises WaitTimeoutError: when that has not come; it names the servers.
         """
         seconds = self.timeout if timeout is None else timeout
-        if not self.backend.wait_for(lambda: self.backend.at_rest() or None, seconds):
+        if not _comes_to_rest(self.backend, seconds):
             raise WaitTimeoutError('the cloud to settle', seconds, [
                 f'{record.name} is {record.status} ({record.task_state})'
                 for record in self.backend.servers() if record.task_state is not None])
