@@ -261,9 +261,8 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             instance = database.any_instance(migration.instance_uuid)
             if instance.host != self.host:
                 # What the server held here may be its migration's by now, if it has moved on.
-                uuid = migration.instance_uuid
-                moves = self.services.database.migrations(uuid)
-                for consumer in (uuid, *(move.uuid for move in moves)):
+                moves = database.migrations(instance.uuid)
+                for consumer in (instance.uuid, *(move.uuid for move in moves)):
                     self.drop_provider(consumer, self.provider_uuid)
                 self.save_migration(migration, status='completed')
             elif migration.status == 'failed':
