@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.xml.etree import Element, attributes
+from vpmem_harness.libvirtd.xml.etree import Element
 
 
 class _Field(NamedTuple):
@@ -78,7 +78,7 @@ def check(found: Element, device: Element) -> None:
     _compare(_FIRST, found, device)
     _compare_presence('transient', 'transient', found, device)
     address = device.find('address')
-    if address is not None and sorted(attributes(address)) != sorted(_address(found)):
+    if address is not None and address.attrib != _address(found):
         raise _refusal('address')
     _compare(_LAST, found, device)
     _compare_presence('readonly', 'readonly', found, device)
@@ -97,9 +97,9 @@ def _compare_presence(tag: str, name: str, found: Element, device: Element) -> N
         raise _refusal(name)
 
 
-def _address(disk: Element) -> list[tuple[str, str]]:
+def _address(disk: Element) -> dict[str, str]:
     found = disk.find('address')
-    return [] if found is None else attributes(found)
+    return {} if found is None else found.attrib
 
 
 def _refusal(name: str) -> LibvirtError:

@@ -118,8 +118,8 @@ class SnapshotProcedures(Procedures):
                     libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE)
         document = etree.copy(self._snapshot(handle)[1])
         if not flags & libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE:
-            for device in document.findall('domain/devices/graphics'):
-                etree.unset(device, 'passwd', 'passwdValidTo')
+            for domain in document.findall('domain'):
+                output.hide_passwords(domain)
         return etree.serialize(document)
 
     def _listed(self, handle: DomainHandle, flags: int) -> list[Snapshot]:

@@ -109,11 +109,6 @@ def drop(parent: Element, path: str) -> None:
             place.remove(found)
 
 
-def attributes(element: Element) -> list[tuple[str, str]]:
-    """The attributes of an element, in order."""
-    return list(element.items())
-
-
 def unset(element: Element, *names: str) -> None:
     """Remove attributes, where they are."""
     for name in names:

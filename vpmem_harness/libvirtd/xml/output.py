@@ -25,8 +25,7 @@ def domain(definition: Definition, *, inactive: bool = False, secure: bool = Fal
     shown = definition.copy()
     root = shown.root
     if not secure and not migratable:
-        for device in every(root, 'devices/graphics'):
-            unset(device, 'passwd', 'passwdValidTo')
+        hide_passwords(root)
     if inactive or migratable:
         stop(shown, migratable=migratable)
     else:
@@ -36,6 +35,12 @@ def domain(definition: Definition, *, inactive: bool = False, secure: bool = Fal
         _keep_cpu(root, asked_cpu)
         _drop_defaults(shown)
     return DOMAIN.serialize(root)
+
+
+def hide_passwords(root: Element) -> None:
+    """Take the passwords out of a domain's document."""
+    for device in every(root, 'devices/graphics'):
+        unset(device, 'passwd', 'passwdValidTo')
 
 
 def stop(definition: Definition, *, migratable: bool = False) -> None:
@@ -133,6 +138,6 @@ def _drop_defaults(definition: Definition) -> None:
     for device in having(devices, 'input', type='keyboard', bus='ps2'):
         devices.remove(device)
     audio = devices.findall('audio')
-    if len(audio) == 1 and not len(audio[0]) and dict(etree.attributes(audio[0])) == {
+    if len(audio) == 1 and not len(audio[0]) and audio[0].attrib == {
             'id': '1', 'type': defaults.default_audio(definition)}:
         devices.remove(audio[0])
