@@ -11,7 +11,7 @@ from __future__ import annotations
 from vpmem_harness.safelog.active import acquire, activated, current, protect, redact, release
 from vpmem_harness.safelog.audit import AuditLog
 from vpmem_harness.safelog.audit import shared as shared_audit_log
-from vpmem_harness.safelog.details import SafeDetails, redacted
+from vpmem_harness.safelog.details import SafeDetails, redacted, text_detail
 from vpmem_harness.safelog.pseudonyms import Pseudonyms
 from vpmem_harness.safelog.redaction import Redactor
 from vpmem_harness.safelog.secret import MASK, Secret
@@ -31,4 +31,5 @@ __all__ = [
     'redacted',
     'release',
     'shared_audit_log',
+    'text_detail',
 ]

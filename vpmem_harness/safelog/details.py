@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from vpmem_harness.safelog import active
@@ -33,6 +33,14 @@ def redacted(content: Content, redactor: Redactor | None = None) -> Content:
         yield redactor.redact(whole).encode(charset, 'replace')
 
     return Content(kind, chunks)
+
+
+def text_detail(text: Callable[[], str]) -> Content:
+    """A detail that is a text as of when it is read; what cannot be UTF-8 in it is escaped."""
+    from testtools.content import Content
+    from testtools.content_type import UTF8_TEXT
+
+    return Content(UTF8_TEXT, lambda: [text().encode('utf-8', 'backslashreplace')])
 
 
 class SafeDetails:
