@@ -86,6 +86,17 @@ class InstanceInvalidState(Invalid):
         super().__init__(message, action=action, server_id=server_id, attr=attr, state=state)
 
 
+class UnshelveInstanceInvalidState(InstanceInvalidState):
+    """A host was named for a server that still is on one."""
+
+    msg_fmt = (
+        'Specifying an availability zone or a host when unshelving server "%(instance_uuid)s" with '
+        'status "%(state)s" is not supported. The server status must be SHELVED_OFFLOADED.')
+
+    def __init__(self, *, instance_uuid: str, state: object) -> None:
+        NovaException.__init__(self, instance_uuid=instance_uuid, state=state)
+
+
 class CannotResizeToSameFlavor(NovaException):
     msg_fmt = 'When resizing, instances must change flavor!'
     status = 400

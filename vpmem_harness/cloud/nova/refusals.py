@@ -45,7 +45,9 @@ def of_request(status: int, content: Any) -> errors.NovaException:
         found = _pattern(kind.msg_fmt).fullmatch(message) if kind.status == status else None
         if found is not None and found.group() != ''.join(found.groups()):
             return kind(**found.groupdict())
-    return _BY_STATUS.get(status, errors.NovaException)(message)
+    error = _BY_STATUS.get(status, errors.NovaException)(message)
+    error.status = status
+    return error
 
 
 def _subclasses(kind: type[errors.NovaException]) -> Iterator[type[errors.NovaException]]:

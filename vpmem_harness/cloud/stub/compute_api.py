@@ -171,6 +171,9 @@ class API:
     def _unshelve(self, instance: Instance, host: str | None = None) -> Send:
         conductor = self.services.conductor
         if host is not None:
+            if instance.vm_state != VMState.SHELVED_OFFLOADED:
+                raise errors.UnshelveInstanceInvalidState(
+                    instance_uuid=instance.uuid, state=instance.vm_state)
             self.services.compute(host)
         return lambda context: conductor.cast(
             conductor.unshelve_instance, context, instance, host)

@@ -24,6 +24,10 @@ class RefusalsTest(testtools.TestCase):
         error = refusals.of_request(400, {'badRequest': {'code': 400, 'message': 'No, thanks.'}})
         self.assertEqual((errors.Invalid, 'No, thanks.'), (type(error), str(error)))
 
+    def test_a_status_that_is_not_known(self) -> None:
+        """A refusal without a class of its own keeps its status."""
+        self.assertEqual(413, refusals.of_request(413, {'overLimit': {'message': 'No.'}}).status)
+
     def test_a_path_that_is_not_there(self) -> None:
         """What is refused before a controller is asked is told as well."""
         error = refusals.of_request(404, {'message': 'Not found.', 'code': 404})
