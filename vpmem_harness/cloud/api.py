@@ -181,6 +181,11 @@ class SimulatedHost(Protocol):
         """Let its guests migrate to another host."""
 
 
+def host_name(host: str | SimulatedHost) -> str:
+    """The name of a host, which may be given by it."""
+    return host if isinstance(host, str) else host.name
+
+
 @dataclass(frozen=True)
 class ComputeHost:
     """A host of a cloud, with the value of its ``pmem_namespaces`` option.

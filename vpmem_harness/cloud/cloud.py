@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import libvirt
 
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHost
+from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHost, host_name
 from vpmem_harness.cloud.flavors import PMEM_EXTRA_SPEC, Flavor
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
@@ -125,7 +125,7 @@ class Cloud:
 
     def compute(self, host: str | SimulatedHost) -> Compute:
         """The compute service of a host."""
-        name = host if isinstance(host, str) else host.name
+        name = host_name(host)
         try:
             return self._computes[name]
         except KeyError:
@@ -251,8 +251,8 @@ class Cloud:
             self.know_flavor(flavor)
         self._booted += 1
         name = name or f'server{self._booted}'
-        where = host if host is None or isinstance(host, str) else host.name
-        server_id, request_id = self.backend.create_server(name, flavor, where)
+        server_id, request_id = self.backend.create_server(
+            name, flavor, None if host is None else host_name(host))
         server = Server(self, server_id, name)
         if expect is not None:
             server._wait(expect, request_id)

@@ -13,7 +13,9 @@ from vpmem_harness.cloud.api import (
     InstanceAction,
     MigrationRecord,
     ServerRecord,
+    SimulatedHost,
     VPMEMDevice,
+    host_name,
 )
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
@@ -190,10 +192,10 @@ class Server:
         return self._request('resize', expect, flavor=new)
 
     def migrate(
-        self, host: str | None = None, *, expect: str | None = 'VERIFY_RESIZE',
+        self, host: str | SimulatedHost | None = None, *, expect: str | None = 'VERIFY_RESIZE',
     ) -> Server:
         """Move it to another host with its power off (a cold migration)."""
-        return self._request('migrate', expect, host=host)
+        return self._request('migrate', expect, host=_name(host))
 
     def confirm_resize(self, *, expect: str | None = None, wait: bool = True) -> Server:
         """Keep what a resize or migration has made of it: ACTIVE, or SHUTOFF if it was so."""
@@ -258,23 +260,32 @@ class Server:
         """Take it off its host, when it is shelved there."""
         return self._request('shelveOffload', expect)
 
-    def unshelve(self, host: str | None = None, *, expect: str | None = 'ACTIVE') -> Server:
+    def unshelve(
+        self, host: str | SimulatedHost | None = None, *, expect: str | None = 'ACTIVE',
+    ) -> Server:
         """Build it from its image, on whatever host has the room, or on ``host``."""
-        return self._request('unshelve', expect, host=host)
+        return self._request('unshelve', expect, host=_name(host))
 
     def live_migrate(
-        self, host: str | None = None, *, expect: str | None = None, wait: bool = True,
+        self, host: str | SimulatedHost | None = None, *, expect: str | None = None,
+        wait: bool = True,
     ) -> Server:
         """Move it while it runs, to whatever host has the room, or to ``host``.
 
         :raises UnexpectedStateError: when it stays, unless ``expect`` says what it is to be.
         """
         status = self.status
-        request_id = self._cloud.backend.request(self.id, 'live-migration', host=host)
+        request_id = self._cloud.backend.request(self.id, 'live-migration', host=_name(host))
         if wait:
             self._wait(expect or status, request_id, success=expect is None)
         return self
 
-    def evacuate(self, host: str | None = None, *, expect: str | None = 'SHUTOFF') -> Server:
+    def evacuate(
+        self, host: str | SimulatedHost | None = None, *, expect: str | None = 'SHUTOFF',
+    ) -> Server:
         """Build it anew on another host, when the service of its own is down."""
-        return self._request('evacuate', expect, host=host)
+        return self._request('evacuate', expect, host=_name(host))
+
+
+def _name(host: str | SimulatedHost | None) -> str | None:
+    return None if host is None else host_name(host)

@@ -322,6 +322,15 @@ class ShelveTest(ServersTestCase):
         server.shelve(expect='SHELVED').shelve_offload()
         self.assertIsNone(server.host)
 
+    def test_one_that_is_on_its_host_goes_to_no_other(self):
+        """To name a host for it is refused, and leaves it as it was."""
+        cloud = self.start_cloud(shelved_offload_time=-1)
+        server = cloud.boot(pmem='SMALL').shelve(expect='SHELVED')
+        error = self.assertRaises(
+            errors.UnshelveInstanceInvalidState, server.unshelve, cloud.hosts[0])
+        self.assertEqual(409, error.status)
+        self.assertEqual('SHELVED', server.status)
+
 
 class EvacuateTest(ServersTestCase):
 
