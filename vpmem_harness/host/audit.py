@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libvirt
 
@@ -54,6 +54,16 @@ class _State:
     writers: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Loss:
+    """What a server had written is gone; ``excused`` when there is nothing more to tell of it."""
+
+    kind: Kind
+    server: str
+    operation: str
+    excused: bool
+
+
 class HostAudit:
     """Watches one host, from now until :meth:`close`.
 
@@ -72,8 +82,8 @@ class HostAudit:
         self._lock = threading.RLock()
         self._open = True
         self._states = self._look()
-        #: Who lost what was in a namespace, by the namespace: told if it starts on it again.
-        self._wiped: dict[str, str] = {}
+        #: By the namespace; told if the server still owns it at rest, or starts on it again.
+        self._losses: dict[str, _Loss] = {}
         host.pmem.on_change(self._on_change)
         host.hypervisor.on_event(self._on_event)
 
@@ -103,16 +113,19 @@ class HostAudit:
 
     def _compare(self, key: str, then: _State, now: _State) -> None:
         gone, come = then.writers - now.writers, now.writers - then.writers
+        loss = self._losses.pop(key, None) if come else None
+        if loss is not None and loss.server in come and not (
+                loss.excused or self._loses_data(loss.server)):
+            self._tell(Kind.LOST, now, loss.server)
         for server in sorted(gone):
-            if self._runs_on(server, now.path):
+            running = self._runs_on(server, now.path)
+            if running:
                 self._tell(Kind.TAKEN, now, server, *sorted(come))
             if come:
                 self._tell(Kind.LEAKED, now, server, *sorted(come))
-            else:
-                self._wiped[key] = server
-        for server in sorted(come):
-            if self._wiped.pop(key, None) == server and not self._loses_data(server):
-                self._tell(Kind.LOST, now, server)
+            self._losses[key] = _Loss(
+                Kind.TAKEN if come else Kind.LOST, server, self._operation((server,)),
+                running or self._loses_data(server))
 
     def _on_event(self, event: int, *_fields: object) -> None:
         if not self._open or event != libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE:
@@ -130,24 +143,40 @@ class HostAudit:
         return any(domain.uuid_text == server and domain.active and path in domain.open_paths
                    for domain in self._host.hypervisor.domains)
 
-    def look_for_leftovers(self, owns: Callable[[str, str, str], bool]) -> None:
-        """Report what servers have left behind; to be asked for when nothing is going on.
+    def look(self, owns: Callable[[str, str, str], bool | None]) -> None:
+        """Report what servers have left behind, and what was taken from those that live.
 
         A server whose domain is still there has not gone yet, whatever its user sees.
 
-        :param owns: whether a server (UUID) still owns a namespace (name) of a host (name).
+        :param owns: whether a server (UUID) still owns a namespace (name) of a host (name); None
+            when that cannot be said, as while something is being done to the server.
         """
         with self._lock:
-            states = list(self._states.values())
-        for state in states:
+            states, losses = dict(self._states), dict(self._losses)
+        for state in states.values():
             for server in sorted(state.writers):
-                if not owns(server, self._host.name, state.name) and not self.has_domain(server):
+                if owns(server, self._host.name, state.name) is False and (
+                        not self.has_domain(server)):
                     self._tell(Kind.LEFT, state, server)
+        for key, loss in losses.items():
+            if loss.excused or key not in states:
+                continue
+            owned = owns(loss.server, self._host.name, states[key].name)
+            if owned:
+                self._tell(loss.kind, states[key], loss.server, operation=loss.operation)
+            if owned is not None:
+                self._excuse(key, loss)
+
+    def _excuse(self, key: str, loss: _Loss) -> None:
+        with self._lock:
+            if self._losses.get(key) is loss:
+                self._losses[key] = replace(loss, excused=True)
 
     def has_domain(self, server: str) -> bool:
         """Whether the host knows a domain with the server's UUID, running or not."""
         return any(domain.uuid_text == server for domain in self._host.hypervisor.domains)
 
-    def _tell(self, kind: Kind, state: _State, *servers: str) -> None:
-        self._report(Report(kind, self._operation(servers), self._host.name, state.name,
-                            state.path, servers))
+    def _tell(self, kind: Kind, state: _State, *servers: str,
+              operation: str | None = None) -> None:
+        self._report(Report(kind, operation or self._operation(servers), self._host.name,
+                            state.name, state.path, servers))

@@ -1,0 +1,114 @@
+"""The audit of servers' data on a cloud: what it is not told it sees on the hosts."""
+
+from __future__ import annotations
+
+import re
+
+from testtools.matchers import MismatchError
+
+from tests import base
+from tests.functional.nova_defects import defect_of_nova
+from vpmem_harness.cloud import errors
+from vpmem_harness.fixtures.audit import DataSafetyAudit
+from vpmem_harness.fixtures.cloud import CloudFixture
+
+PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
+
+#: The unsafe steps of a server's life on Nova, in place of none.
+UNSAFE_STEPS = re.escape("""!=:
+reference = []
+actual    = ['start of server1: LOST',
+ 'reboot of server1: LOST',
+ 'confirmResize of server1: LEFT',
+ 'create of server2: LEAKED']
+""")
+
+
+class DataSafetyTest(base.VPMEMTestCase):
+
+    def start_cloud(self, hosts=1):
+        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=PMEM))
+        self.audit = self.useFixture(DataSafetyAudit(self.cloud))
+        return self.cloud
+
+    def boot_and_stop(self):
+        """A server that is off, and whose data are in its namespace."""
+        server = self.start_cloud().boot(pmem='SMALL').stop()
+        return server, self.cloud.host(server.host)
+
+    def wipe(self, host, server):
+        [namespace] = server.namespaces
+        host.run('daxio', '-z', '-o', namespace.devpath)
+
+    @property
+    def unsafe(self):
+        return [f'{report.operation}: {report.kind.name}' for report in self.audit.reports]
+
+    @defect_of_nova('confirm-keeps-data', MismatchError, UNSAFE_STEPS)
+    def test_a_whole_life(self):
+        """Each unsafe step of it is named, and no other."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL', host=cloud.hosts[0])
+        server.stop().start()
+        server.reboot()
+        server.reboot(hard=True)
+        server.pause().unpause()
+        server.suspend().resume()
+        server.rescue().unrescue()
+        server.rebuild()
+        server.shelve().unshelve(cloud.hosts[0])
+        server.live_migrate(cloud.hosts[1]).live_migrate(cloud.hosts[0])
+        server.resize(pmem='LARGE').revert_resize()
+        server.resize(pmem='LARGE').confirm_resize()
+        # Both namespaces of the label, whichever the first server had.
+        cloud.boot(pmem='SMALL,SMALL', host=cloud.hosts[0]).delete()
+        server.delete()
+        self.assertEqual([], self.unsafe)
+
+    def test_a_wipe_of_a_server_that_is_off(self):
+        """It is told at once, not when the server starts again."""
+        server, host = self.boot_and_stop()
+        with self.audit.during('an error of an operator'):
+            self.wipe(host, server)
+        self.assertEqual(['an error of an operator: LOST'], self.unsafe)
+
+    def test_a_wipe_is_told_once(self):
+        """And not again with the start of the server that has lost its data."""
+        server, host = self.boot_and_stop()
+        self.wipe(host, server)
+        told = self.unsafe
+        server.start()
+        self.assertEqual(told, self.unsafe)
+
+    def test_a_namespace_of_a_server_that_is_off_is_given_away(self):
+        """Who writes there meets one server's data, and takes the namespace from it."""
+        server, host = self.boot_and_stop()
+        [namespace] = server.namespaces
+        host.pmem.write(namespace.devpath, 'somebody')
+        self.assertEqual(
+            ['stop of server1: LEAKED', 'stop of server1: TAKEN'],
+            [line for line in self.unsafe if not line.endswith('LEFT')])
+
+    def test_what_was_asked_for_excuses_until_it_is_done(self):
+        """A server that was rebuilt has data again that nobody may wipe."""
+        server, host = self.boot_and_stop()
+        server.rebuild()
+        self.assertEqual([], self.unsafe)
+        self.wipe(host, server)
+        self.assertEqual(['rebuild of server1: LOST'], self.unsafe)
+
+    def test_what_is_refused_excuses_nothing(self):
+        """A request that was refused does not give up the server's data."""
+        server, host = self.boot_and_stop()
+        self.assertRaises(errors.NovaException, server.confirm_resize)
+        self.wipe(host, server)
+        self.assertEqual(['confirmResize of server1: LOST'], self.unsafe)
+
+    def test_a_rebuild_that_fails(self):
+        """Its user has given up the data: they are not lost."""
+        self.start_cloud()
+        server = self.cloud.boot(pmem='SMALL')
+        host = self.cloud.host(server.host)
+        with host.faults.failing('domainCreateWithFlags'):
+            server.rebuild(expect='ERROR')
+        self.assertEqual([], self.unsafe)
