@@ -56,7 +56,8 @@ def _run(wanted: int, first: int) -> int:
     try:
         while len(Agreement.finished) + disagreed < wanted:
             left = wanted - len(Agreement.finished) - disagreed
-            told = run_part(part, min(PART, left), progress)
+            # The first that is drawn from any seed is the simplest that there is.
+            told = run_part(part, min(PART, left + 1), progress)
             if told:
                 disagreed += 1
                 print(f'seed {part}: a disagreement\n{told}\n', flush=True)
