@@ -6,7 +6,7 @@ defect: nothing is looked up by version.
 
 from __future__ import annotations
 
+from vpmem_harness.findings.catalogue import FINDINGS
 from vpmem_harness.findings.finding import Finding, Outcome, run
-from vpmem_harness.findings.scenarios import FINDINGS
 
 __all__ = ['FINDINGS', 'Finding', 'Outcome', 'run']

@@ -150,3 +150,49 @@ class DeathTest(InterruptionsTestCase):
         self.assertEqual((source.name, 'ACTIVE'), (server.host, server.status))
         self.assertAllocated(server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=source)
         self.assertConsistent(cloud)
+
+
+class LiveMigrationTest(InterruptionsTestCase):
+
+    def migrate(self, **which):
+        """A server whose live migration to another host hangs in libvirt."""
+        cloud = self.start_cloud(hosts=2)
+        self.source, self.destination = cloud.hosts
+        server = cloud.boot(pmem='SMALL', host=self.source)
+        self.hang = self.source.faults.hanging('domainMigratePerform3Params', **which)
+        server.live_migrate(wait=False)
+        self.hang.wait_until_reached(SOON)
+        return server
+
+    def assert_arrives(self, server):
+        self.cloud.settle()
+        self.assertEqual((self.destination.name, 'ACTIVE'), (server.host, server.status))
+        self.assertGuestHas(server)
+        self.assertConsistent(self.cloud)
+
+    def test_others_boot_on_the_destination_meanwhile(self):
+        """And the server arrives when libvirt goes on."""
+        server = self.migrate()
+        other = self.cloud.boot(pmem='SMALL', host=self.destination)
+        self.assertEqual(('MIGRATING', 'ACTIVE'), (server.status, other.status))
+        self.hang.release()
+        self.assert_arrives(server)
+
+    def test_the_destination_dies(self):
+        """The server has arrived when the service there is back."""
+        server = self.migrate()
+        self.cloud.compute(self.destination).kill()
+        self.hang.release()
+        self.cloud.compute(self.destination).start()
+        self.assert_arrives(server)
+
+    @defect_of_nova(
+        'abandoned-live-migration', MismatchError,
+        r"\('(?P<other>\S+)', 'ACTIVE'\) != \('(?!(?P=other)')\S+', 'ACTIVE'\)")
+    def test_the_source_dies_when_the_guest_has_left(self):
+        """The server is where its guest is when the service is back."""
+        server = self.migrate(when='after')
+        self.cloud.compute(self.source).kill()
+        self.hang.release()
+        self.cloud.compute(self.source).start()
+        self.assert_arrives(server)

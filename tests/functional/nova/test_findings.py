@@ -119,3 +119,7 @@ class NovaFindingsTest(base.TestCase):
     def test_a_move_whose_source_dies(self) -> None:
         """What it holds of the source is held for good."""
         self.assertAffected('interrupted-move')
+
+    def test_a_live_migration_that_ends_without_its_source(self) -> None:
+        """Its guest is lost sight of, and its namespace given away."""
+        self.assertAffected('abandoned-live-migration')

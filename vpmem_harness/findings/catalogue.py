@@ -1,0 +1,139 @@
+"""The findings, each with what it makes people suffer, where it comes from, and its scenario."""
+
+from __future__ import annotations
+
+from vpmem_harness.findings import scenarios
+from vpmem_harness.findings.finding import Finding
+
+FINDINGS = (
+    Finding(
+        'confirm-keeps-data', 'confirming a resize leaves the data in the old namespaces',
+        suffering="The next tenant's guest boots on memory that holds this one's data.",
+        cause="The namespaces to wipe are looked up under a name that nothing is stored under.",
+        scenario=scenarios.confirm, hosts=2, pmem='SMALL:1x4GiB,LARGE:1x16GiB'),
+    Finding(
+        'hard-reboot-wipes', 'a hard reboot wipes the persistent memory of its server',
+        suffering='A user who reboots a server that hangs loses what was meant to persist.',
+        cause='A hard reboot destroys and cleans up the guest as a deletion does.',
+        scenario=scenarios.hard_reboot),
+    Finding(
+        'start-wipes', 'starting a stopped server wipes its persistent memory',
+        suffering='What is in persistent memory does not outlive a power cycle.',
+        cause='To start is a hard reboot for the driver.',
+        scenario=scenarios.stop_and_start),
+    Finding(
+        'failed-resume-wipes', 'resuming a server wipes its persistent memory if its guest does '
+        'not start',
+        suffering='A user whose suspended server could not be resumed has lost what was in its '
+                  'persistent memory.',
+        cause='A guest that does not start is cleaned up as one that never was, whichever '
+              'operation was to start it.',
+        scenario=scenarios.failed_resume),
+    Finding(
+        'label-case', 'a label in another case boots a server without its memory',
+        suffering='A tenant pays for persistent memory that the guest does not have.',
+        cause='Resource classes ignore case and punctuation of a label; the search for the '
+              'device does not.',
+        scenario=scenarios.label_case, pmem='Small:1x4GiB'),
+    Finding(
+        'removed-namespace', 'a server whose namespace left the configuration cannot be deleted',
+        suffering='An operator who takes a namespace out of nova.conf has a server in ERROR that '
+                  'nobody can delete.',
+        cause='To wipe it the driver looks the namespace up among those configured now.',
+        scenario=scenarios.removed_from_configuration, pmem='SMALL:3x4GiB'),
+    Finding(
+        'claims-outlive-server', 'deleting a server after its resize does not free its namespaces',
+        suffering='Placement offers the namespace and the compute refuses it, until its next '
+                  'audit: boots and unshelves fail for no visible reason.',
+        cause='The resource tracker frees the claims only of servers that it tracks as its own, '
+              'and the destination of a resize tracks a migration.',
+        scenario=scenarios.claims_outlive_the_server, hosts=2, pmem='SMALL:1x4GiB,LARGE:1x16GiB'),
+    Finding(
+        'evacuated-host', 'a host that returns after an evacuation does not start its nova-compute',
+        suffering='An operator has a host that is repaired and cannot be brought back.',
+        cause="The source cleans up with the destination's namespaces, which it may not have.",
+        scenario=scenarios.return_after_evacuation, hosts=2, pmem='SMALL:2x4GiB'),
+    Finding(
+        'evacuated-host-wipes',
+        'a host that returns after an evacuation wipes the wrong namespaces',
+        suffering="A neighbour's guest loses its persistent memory while it runs, and what the "
+                  'evacuated server had stays for the next tenant.',
+        cause="The source cleans up with the destination's namespaces, and finds its own of the "
+              'same names.',
+        scenario=scenarios.wipes_another, hosts=2, pmem='SMALL:2x4GiB'),
+    Finding(
+        'evacuated-allocation', 'a server that was evacuated and moved again keeps what it held '
+        'of the lost host',
+        suffering='An operator has a repaired host with a namespace that nobody can be given.',
+        cause='The lost host frees what the server holds when it returns, and does not look at '
+              'what an unfinished resize holds for the server.',
+        scenario=scenarios.allocation_of_a_lost_host, hosts=2, allow_resize_to_same_host=True),
+    Finding(
+        'deleted-while-down', 'a server deleted while its compute was down shares its namespace '
+        'with the next one',
+        suffering="A tenant's guest runs on memory that another guest reads and writes, and then "
+                  'has it wiped under its feet.',
+        cause='The guest of a server that is gone runs on until the first periodic tasks, up to a '
+              'minute after the start, and the claims are read from the servers that there are.',
+        scenario=scenarios.deleted_while_down, pmem='SMALL:1x4GiB'),
+    Finding(
+        'label-in-use', 'a nova-compute whose configuration lost a label in use does not start',
+        suffering='An operator has a host without a nova-compute, and an error about PCI devices.',
+        cause='Placement does not let the inventory of a class in use be taken away, and at its '
+              'start nova-compute takes any conflict for one about PCI devices.',
+        scenario=scenarios.label_in_use, pmem='SMALL:1x4GiB'),
+    Finding(
+        'relabelled-namespace', 'a namespace in use that gets another label is given away',
+        suffering='Two tenants have one namespace after an operator has edited nova.conf.',
+        cause='What is free is what equals no claim, and claims are compared with their labels.',
+        scenario=scenarios.relabelled, pmem='SMALL:2x4GiB'),
+    Finding(
+        'renumbered-namespace', 'a namespace in use that a reboot has renumbered is given away',
+        suffering='Two tenants have one namespace after a host was rebooted.',
+        cause='What is free is what equals no claim, and claims are compared with the numbers of '
+              'their devices, which a reboot assigns anew.',
+        scenario=scenarios.renumbered, pmem='SMALL:12x256MiB'),
+    Finding(
+        'resumed-after-reboot', 'a server resumed after a reboot of its host gets the memory of '
+        'others',
+        suffering="A guest goes on in the middle of its work, on memory that holds another's data.",
+        cause='A suspended guest is started from its old document, which names the devices by the '
+              'numbers that they had then.',
+        scenario=scenarios.resumed, pmem='SMALL:12x256MiB'),
+    Finding(
+        'failed-resize', 'a resize that fails on the destination leaves the data on the source',
+        suffering="The next tenant's guest boots on memory that holds this one's data; the shut "
+                  'off guest and its disk stay on the source, too.',
+        cause='Nothing asks the source to clean up: the server counts as moved, and what it had '
+              'there is free.',
+        scenario=scenarios.failed_resize, hosts=2, pmem='SMALL:1x4GiB,LARGE:1x16GiB'),
+    Finding(
+        'refused-live-migration', 'a live migration that libvirt refuses leaves its server in '
+        'ERROR',
+        suffering='A guest that runs as before is shown in ERROR without a reason, and its user '
+                  'can only delete it or reboot it hard, which wipes its persistent memory.',
+        cause='When everything has been rolled back the error of the migration is raised once '
+              'more, and taken for one that comes too late for that.',
+        scenario=scenarios.refused_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
+    Finding(
+        'lost-live-migration', 'a live migration whose libvirtd is lost holds its source for good',
+        suffering='An operator has a namespace that is free on the host and that nobody can be '
+                  'given.',
+        cause='Nothing is rolled back then, and what the migration holds of the source is not '
+              "given back with what is the server's.",
+        scenario=scenarios.lost_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
+    Finding(
+        'interrupted-move', 'a move whose source dies on the way holds the source for good',
+        suffering='An operator has a namespace that is free on the host and that nobody can be '
+                  'given; the guest is off, and its server ACTIVE.',
+        cause='A nova-compute that finds a server on its way when it starts forgets the '
+              'migration, and with it what it holds.',
+        scenario=scenarios.interrupted_move, hosts=2, pmem='SMALL:1x4GiB'),
+    Finding(
+        'abandoned-live-migration', 'a live migration that ends while its nova-compute is down is '
+        'lost sight of',
+        suffering='A guest runs where nobody looks for it, and others are given its namespaces.',
+        cause='A nova-compute that finds a live migration under way when it starts gives it up '
+              'for failed, and does not ask whether its guest has left.',
+        scenario=scenarios.abandoned_live_migration, hosts=2, pmem='SMALL:12x256MiB'),
+)
