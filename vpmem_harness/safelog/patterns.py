@@ -83,8 +83,9 @@ KEYED_HOST = re.compile(
         (?:[ub]?\\*["'])?(?P<value>[a-z0-9][\w.-]*)''', re.VERBOSE)
 KEYED_HOST_ELEMENT = re.compile(rf'<host(?:\s{_TAG}\bname=["\']|name>)(?P<value>[^<>"\']+)')
 
-#: Secrets that are known by their own form, and what a text with one of them holds.
-TOKEN_STEMS = ('AKIA', 'ASIA', 'eyJ', 'gAAAA', 'gh', 'xox', 'AQ')
+#: Secrets that are known by their own form, and what a text with one of them holds. An SSH key
+#: that is public is none, but it has one owner.
+TOKEN_STEMS = ('AKIA', 'ASIA', 'eyJ', 'AAAA', 'gh', 'xox', 'AQ', 'SHA256:')
 TOKEN = re.compile(
     r'''(?<![A-Za-z0-9])(?:
         (?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])            # AWS access keys
@@ -92,7 +93,12 @@ TOKEN = re.compile(
       | gAAAA[\w-]{20,}=*                                   # Fernet, Keystone's tokens
       | gh[oprsu]_\w{30,} | xox[abprs]-[\w-]{10,}           # GitHub, Slack
       | AQ[A-Za-z0-9+/]{36,40}={0,2}                        # cephx keys
+      | AAAA[BCEIG][A-Za-z0-9+/]{40,}={0,2}                 # SSH keys
+      | SHA256:[A-Za-z0-9+/]{43}(?![A-Za-z0-9+/])           # their fingerprints
     )''', re.VERBOSE)
+
+#: The fingerprint that Nova has of a key, in MD5.
+FINGERPRINT = re.compile(r'(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){15}(?![\w:])')
 
 PEM = re.compile(r'(-----BEGIN ([A-Z0-9 ]+)-----)(?:(?!-----BEGIN ).)*?(-----END \2-----|\Z)',
                  re.DOTALL)

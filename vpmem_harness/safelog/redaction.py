@@ -298,6 +298,8 @@ def _mask_secrets(text: str) -> str:
         text = _replace(patterns.KEYED_LIBVIRT_CALL, text, _mask)
     if any(stem in text for stem in patterns.TOKEN_STEMS):
         text = patterns.TOKEN.sub(MASK, text)
+    if text.count(':') >= 15:
+        text = patterns.FINGERPRINT.sub(MASK, text)
     if '-----BEGIN' in text:
         text = patterns.PEM.sub(rf'\1{MASK}\3', text)
     return text

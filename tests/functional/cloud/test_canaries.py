@@ -83,6 +83,15 @@ class CanariesTest(base.VPMEMTestCase):
             self.leaks.look_at(f'the detail {name} of the cloud', detail.as_text())
         self.leaks.look_at('the audit log', self.audit.read_text())
 
+    def public_key(self) -> str:
+        """One of a user's own, with a comment as ssh-keygen makes it; Nova looks at the form."""
+        kind = b'ssh-ed25519'
+        key = b''.join(len(part).to_bytes(4, 'big') + part
+                       for part in (kind, self.randomness.bytes(32)))
+        data = base64.b64encode(key).decode()
+        self.leaks.watch(data, 'the public key')
+        return f'{kind.decode()} {data} root@{self.canaries["host"]}'
+
     def ask_nova(self, cloud: Any) -> None:
         """What Nova's API takes besides, and what its processes log of it."""
         path, *others = self.texts[5:]
@@ -90,10 +99,12 @@ class CanariesTest(base.VPMEMTestCase):
         # Anybody can decode them.
         self.leaks.watch(data, 'the user data')
         flavor = cloud.flavor('SMALL')
+        key = {'name': self.canaries['bare'], 'type': 'ssh', 'public_key': self.public_key()}
+        cloud.backend._request('POST', '/os-keypairs', {'keypair': key})
         body = {'name': self.texts[0], 'flavorRef': flavor.flavorid, 'networks': 'none',
                 'imageRef': cloud.backend._image, 'adminPass': self.canaries['admin'],
                 'description': self.canaries['host'], 'user_data': data,
-                'tags': [self.canaries['bare'], self.canaries['uuid']],
+                'key_name': key['name'], 'tags': [self.canaries['bare'], self.canaries['uuid']],
                 'metadata': {f'note{number}': text for number, text in enumerate(self.texts)}
                             | {'admin_password': self.canaries['password'], 'path': path}}
         answer, _ = cloud.backend._request('POST', '/servers', {'server': body})

@@ -145,6 +145,17 @@ class SecretsTest(RedactionTest):
             with self.subTest(token[:4]):
                 self.assertRedacted(f'got {MASK} here', f'got {token} here')
 
+    def test_ssh_keys(self):
+        """A key is its owner's alone, also a public one, and so are its fingerprints."""
+        kind = b'ssh-ed25519'
+        raw = b''.join(len(part).to_bytes(4, 'big') + part
+                       for part in (kind, self.randomness.bytes(32)))
+        for key in (base64.b64encode(raw).decode(),
+                    'SHA256:' + base64.b64encode(self.randomness.bytes(32)).decode().rstrip('='),
+                    self.randomness.bytes(16).hex(':')):
+            with self.subTest(key):
+                self.assertRedacted(f'ssh-ed25519 {MASK} a', f'ssh-ed25519 {key} a')
+
     def test_libvirt_secret_bodies(self):
         """virsh's command and the call of the API."""
         uuid = self.randomness.uuid()
