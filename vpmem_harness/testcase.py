@@ -14,6 +14,8 @@ from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.flavors import pmem_resource_class
 from vpmem_harness.cloud.server import Server
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
 from vpmem_harness.host.machine import Host
 from vpmem_harness.randomness import Randomness
@@ -51,7 +53,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
             is not looked at.
         :param host: the server's own, unless another is named.
         """
-        name = _name(host) or server.host
+        name = server.host if host is None else server._cloud.compute(host).name
         held = server.allocations.get(name or '', {})
         of_interest = {
             resource: amount for resource, amount in held.items()
@@ -63,9 +65,10 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
         self, server: Server, host: str | SimulatedHost,
     ) -> None:
         """A server holds nothing of a host in Placement."""
+        name = server._cloud.compute(host).name
         self.assertEqual(
-            {}, server.allocations.get(_name(host) or '', {}),
-            f'what {server.name} holds of {_name(host)} in Placement')
+            {}, server.allocations.get(name, {}),
+            f'what {server.name} holds of {name} in Placement')
 
     def assertClaimed(  # noqa: N802 - as above
         self, cloud: Cloud, host: str | SimulatedHost, namespaces: Mapping[str, int],
@@ -74,22 +77,27 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
 
         :param namespaces: how many, by the server's name.
         """
+        compute = cloud.compute(host)
         names = {server.id: server.name for server in cloud.servers}
         claimed = Counter(
-            names.get(owner, owner)
-            for owner in cloud.compute(host).assigned_namespaces.values())
-        self.assertEqual(dict(namespaces), dict(claimed), f'the claims on {_name(host)}')
+            names.get(owner, owner) for owner in compute.assigned_namespaces.values())
+        self.assertEqual(dict(namespaces), dict(claimed), f'the claims on {compute.name}')
 
     def assertNamespacesFree(  # noqa: N802 - as above
-        self, cloud: Cloud, host: str | SimulatedHost, names: Iterable[str] | None = None,
+        self, cloud: Cloud, host: str | SimulatedHost,
+        names: Iterable[str | VPMEMDevice] | None = None,
     ) -> None:
-        """Nobody has claimed these namespaces of a host, or any of it."""
-        assigned = cloud.compute(host).assigned_namespaces
-        wanted = set(assigned if names is None else names)
-        self.assertEqual(set(), wanted & set(assigned), f'claimed namespaces of {_name(host)}')
+        """Nobody has claimed these namespaces of a host, or any of it.
+
+        :param names: namespaces, as a server has them or by their names.
+        """
+        compute = cloud.compute(host)
+        assigned = set(compute.assigned_namespaces)
+        wanted = assigned if names is None else _named(_simulated(compute.host), names)
+        self.assertEqual(set(), wanted & assigned, f'claimed namespaces of {compute.name}')
 
     def assertWiped(  # noqa: N802 - as above
-        self, host: SimulatedHost, devices: Iterable[VPMEMDevice],
+        self, host: SimulatedHost | HostFixture, devices: Iterable[VPMEMDevice],
     ) -> None:
         """Namespaces of a host hold nothing but zeroes."""
         for device in devices:
@@ -97,7 +105,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
                 frozenset(), _writers(host, device), f'who has left data on {device.name}')
 
     def assertHoldsDataOf(  # noqa: N802 - as above
-        self, server: Server, host: SimulatedHost, devices: Iterable[VPMEMDevice],
+        self, server: Server, host: SimulatedHost | HostFixture, devices: Iterable[VPMEMDevice],
     ) -> None:
         """Namespaces of a host hold what the guest of a server wrote, and nothing else."""
         for device in devices:
@@ -153,10 +161,36 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
             self.assertEqual([], twice, f'namespaces of {host.name} in two domains')
 
 
-def _name(host: str | SimulatedHost | None) -> str | None:
-    return host if host is None or isinstance(host, str) else host.name
+def _simulated(host: SimulatedHost | HostFixture) -> Host:
+    """The host itself, of a fixture too."""
+    simulated = host.host if isinstance(host, HostFixture) else host
+    if not isinstance(simulated, Host):
+        raise InvalidInputError(
+            'host', expected='a simulated host or a HostFixture', got=repr(host),
+            remedy='take it from cloud.hosts, or by its name with cloud.host(name)')
+    return simulated
 
 
-def _writers(host: SimulatedHost, device: VPMEMDevice) -> frozenset[str]:
-    assert isinstance(host, Host), f'{host.name} is not simulated'  # noqa: S101 - a test's mistake
-    return frozenset(host.pmem.contents(device.devpath).writers)
+def _named(host: Host, namespaces: Iterable[str | VPMEMDevice]) -> set[str]:
+    """The names of namespaces that a host has."""
+    if isinstance(namespaces, str):
+        raise InvalidInputError(
+            'names of namespaces', expected='a list of them', got=f'the text {namespaces!r}',
+            remedy=f'write [{namespaces!r}]')
+    names = {one.name if isinstance(one, VPMEMDevice) else one for one in namespaces}
+    known = {one.name for one in host.namespaces if one.name is not None}
+    if not names <= known:
+        raise InvalidInputError(
+            'names of namespaces', expected=f'some of {", ".join(sorted(known))}',
+            got=', '.join(sorted(map(str, names - known))),
+            remedy=f'name namespaces of {host.name}')
+    return names
+
+
+def _writers(host: SimulatedHost | HostFixture, device: VPMEMDevice) -> frozenset[str]:
+    simulated = _simulated(host)
+    if simulated.pmem.device(device.devpath) is None:
+        raise InvalidInputError(
+            'namespace', expected=f'one that {simulated.name} has a device for now',
+            got=device.devpath, remedy='give the host that the namespace is on')
+    return frozenset(simulated.pmem.contents(device.devpath).writers)

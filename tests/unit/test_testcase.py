@@ -1,0 +1,59 @@
+"""What the assertions on a cloud say, and what they refuse to be asked."""
+
+from __future__ import annotations
+
+from testtools.matchers import MatchesRegex
+
+from tests import base
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fixtures import CloudFixture, HostFixture
+
+
+class AssertionsTest(base.VPMEMTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.fixture = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))
+        self.cloud = self.useFixture(CloudFixture(hosts=[self.fixture], backend='stub'))
+        self.host = self.fixture.host
+        self.server = self.cloud.boot(pmem='SMALL')
+
+    def assertRefused(self, pattern, function, *arguments, **named):
+        error = self.assertRaises(InvalidInputError, function, *arguments, **named)
+        self.assertThat(str(error), MatchesRegex(pattern))
+
+    def test_claimed_namespaces_are_not_free(self):
+        """Named as the server has them, or by their names."""
+        for names in (self.server.namespaces, ['ns_0']):
+            self.assertRaises(
+                AssertionError, self.assertNamespacesFree, self.cloud, self.host, names)
+
+    def test_namespaces_that_a_host_lacks_are_not_free(self):
+        """Nor is a text a list of names."""
+        self.assertRefused(
+            "names of namespaces: expected some of ns_0, got nsx;",
+            self.assertNamespacesFree, self.cloud, self.host, ['nsx'])
+        self.assertRefused(
+            r"names of namespaces: .*write \['ns_0'\]",
+            self.assertNamespacesFree, self.cloud, self.host, 'ns_0')
+
+    def test_nothing_is_said_of_allocations_on_an_unknown_host(self):
+        """It holds nothing there whatever it holds."""
+        for name in ('hostx', ''):
+            self.assertRefused('name of a host: ', self.assertNotAllocated, self.server, name)
+            self.assertRefused('name of a host: ', self.assertAllocated, self.server, {}, name)
+
+    def test_a_fixture_is_its_host(self):
+        """Wherever a host is asked for."""
+        self.assertHoldsDataOf(self.server, self.fixture, self.server.namespaces)
+        self.assertAllocated(
+            self.server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=self.fixture)
+
+    def test_contents_are_those_of_a_host(self):
+        """A name alone is none, and another host does not have the device."""
+        namespaces = self.server.namespaces
+        self.assertRefused('host: .*cloud.host', self.assertWiped, self.host.name, namespaces)
+        other = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))
+        self.assertRefused(
+            'namespace: expected one that .* has a device for', self.assertWiped, other,
+            namespaces)
