@@ -21,13 +21,17 @@ TIMEOUT = 60.0
 class Compute:
     """The compute service of one host."""
 
-    def __init__(self, backend: Backend, host: SimulatedHost) -> None:
-        self._backend = backend
+    def __init__(self, cloud: Cloud, host: SimulatedHost) -> None:
+        self._cloud = cloud
         self.host = host
         self.name = host.name
 
     def __repr__(self) -> str:
         return f'<Compute {self.name} {"up" if self.is_up else "down"}>'
+
+    @property
+    def _backend(self) -> Backend:
+        return self._cloud.backend
 
     @property
     def is_up(self) -> bool:
@@ -107,7 +111,7 @@ class Cloud:
         self.backend = backend
         self.timeout = timeout
         self._randomness = randomness
-        self._computes = {one.host.name: Compute(backend, one.host) for one in hosts}
+        self._computes = {one.host.name: Compute(self, one.host) for one in hosts}
         self._flavors: dict[str, Flavor] = {}
         self._made: dict[tuple[object, ...], Flavor] = {}
         self._booted = 0
@@ -193,9 +197,8 @@ class Cloud:
             number = next(
                 number for number in map(str, itertools.count(len(self._flavors) + 1))
                 if number not in self._flavors)
-            self._made[key] = Flavor(
-                name or f'flavor{number}', number, vcpus, ram, disk, ephemeral, swap, specs)
-            self.know_flavor(self._made[key])
+            self._made[key] = self.know_flavor(Flavor(
+                name or f'flavor{number}', number, vcpus, ram, disk, ephemeral, swap, specs))
         return self._made[key]
 
     def flavor_like(

@@ -73,6 +73,25 @@ class BootTest(ServersTestCase):
         """They do not get as far as a server."""
         self.assertRaises(errors.ValidationError, self.start_cloud().boot, pmem='a-b')
 
+    def test_labels_that_were_refused_are_refused_again(self):
+        """No flavor of that name is left, with or without them."""
+        cloud = self.start_cloud()
+        for _ in range(2):
+            self.assertRaises(errors.ValidationError, cloud.boot, pmem='a-b')
+
+    def test_a_flavor_after_one_that_was_refused(self):
+        """It is made as if there had been none."""
+        cloud = self.start_cloud()
+        self.assertRaises(errors.ValidationError, cloud.boot, pmem='a-b')
+        self.assertGuestHas(cloud.boot(pmem='SMALL'))
+
+    def test_there_are_as_many_servers_as_the_hosts_take(self):
+        """Nova's quota, of ten servers, is not that of a cloud that does not ask for one."""
+        cloud = self.start_cloud()
+        for _ in range(11):
+            server = cloud.boot()
+        self.assertEqual('ACTIVE', server.status)
+
     def test_an_unknown_label_finds_no_host(self):
         """Nova does not say that the label is the reason."""
         server = self.start_cloud().boot(pmem='HUGE', expect='ERROR')

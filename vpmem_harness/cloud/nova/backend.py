@@ -34,6 +34,9 @@ _LOGGED = 200
 #: How long a service may take to start, in seconds.
 _START = 60.0
 
+#: A cloud is as large as its hosts: Nova's defaults let a project have ten servers.
+_NO_QUOTA = {'quota.instances': -1, 'quota.cores': -1, 'quota.ram': -1}
+
 #: What Nova, and the tools in place of its own, run on a host besides ndctl and daxio.
 _SYSTEM_TOOLS = (
     'cat', 'cp', 'env', 'mkdir', 'mv', 'rm', 'sh', 'stat', 'touch', 'truncate', 'uptime')
@@ -65,7 +68,7 @@ class NovaBackend:
         self._computes: dict[str, ForkedProcess] = {}
         #: The resource provider of each host, once it has been asked for: it stays.
         self._providers: dict[str, str] = {}
-        self._desk = DeskClient()
+        self._desk = DeskClient(lambda: self._tail('control'))
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
         self._look = _Look()
@@ -88,7 +91,8 @@ class NovaBackend:
                 **self._order('control'), 'role': 'control',
                 'desk': str(self.directory / 'desk'), 'cell': self._randomness.uuid(),
                 'options': {
-                    **self._options, 'host': 'control', 'api.response_validation': 'ignore',
+                    **_NO_QUOTA, **self._options, 'host': 'control',
+                    'api.response_validation': 'ignore',
                     'log_file': str(self.directory / 'control.log'),
                     'filter_scheduler.build_failure_weight_multiplier': 0.0,
                 }}, [theirs.fileno()])
@@ -281,8 +285,13 @@ class NovaBackend:
             'disk': flavor.disk, 'OS-FLV-EXT-DATA:ephemeral': flavor.ephemeral,
             'swap': flavor.swap}})
         if flavor.extra_specs:
-            self._request('POST', f'/flavors/{flavor.flavorid}/os-extra_specs',
-                          {'extra_specs': dict(flavor.extra_specs)})
+            path = f'/flavors/{flavor.flavorid}'
+            try:
+                self._request('POST', f'{path}/os-extra_specs',
+                              {'extra_specs': dict(flavor.extra_specs)})
+            except errors.NovaException:
+                self._request('DELETE', path)
+                raise
 
     def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
         """Ask for a server; returns its id and the id of the request."""
