@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from multiprocessing import connection
 from typing import Any
 
 
 class DeskClient:
-    """Asks the control process; each thread has a connection of its own, and so a desk."""
+    """Asks the control process; each thread has a connection of its own, and so a desk.
 
-    def __init__(self) -> None:
+    :param last_words: what the control process has said last, for when it is gone.
+    """
+
+    def __init__(self, last_words: Callable[[], str]) -> None:
+        self._last_words = last_words
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[connection.Connection] = []
@@ -31,15 +36,23 @@ class DeskClient:
     def ask(self, method: str, *arguments: Any) -> Any:
         """Ask a question.
 
-        :raises RuntimeError: what went wrong in the control process.
+        :raises RuntimeError: what went wrong in the control process, or that it is gone.
         """
-        pipe = getattr(self._local, 'pipe', None)
+        try:
+            pipe = self._pipe()
+            pipe.send((method, arguments))
+            worked, answer = pipe.recv()
+        except (EOFError, OSError) as error:
+            raise RuntimeError(
+                f'{method}: the control process of Nova is gone: {self._last_words()}') from error
+        if not worked:
+            raise RuntimeError(f'{method}: {answer}')
+        return answer
+
+    def _pipe(self) -> connection.Connection:
+        pipe: connection.Connection | None = getattr(self._local, 'pipe', None)
         if pipe is None:
             pipe = self._local.pipe = connection.Client(self._address, 'AF_UNIX')
             with self._lock:
                 self._open.append(pipe)
-        pipe.send((method, arguments))
-        worked, answer = pipe.recv()
-        if not worked:
-            raise RuntimeError(f'{method}: {answer}')
-        return answer
+        return pipe

@@ -18,6 +18,8 @@ from vpmem_harness.cloud.nova.exchange import Address, Exchange
 Serve = Callable[[str, str, tuple[Any, ...], dict[str, Any]], Any]
 """Calls a method of a named service of the other process: name, method, arguments."""
 
+_GONE = 'the other process has ended'
+
 
 class Link:
     """A connection that carries calls both ways, each side's answered in threads of its own."""
@@ -37,10 +39,17 @@ class Link:
             self._pipe.send(frame)
 
     def call(self, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method of the other process's service; its result, or its exception raised."""
+        """Call a method of the other process's service; its result, or its exception raised.
+
+        :raises EOFError: when the other process has ended, or ends before it has answered.
+        """
         number = next(self._numbers)
         future = self._waiting[number] = concurrent.futures.Future()
-        self.send('call', number, service, method, args, kwargs)
+        try:
+            self.send('call', number, service, method, args, kwargs)
+        except OSError as error:
+            self._waiting.pop(number, None)
+            raise EOFError(_GONE) from error
         return future.result()
 
     def run(self) -> None:
@@ -58,7 +67,7 @@ class Link:
         """The other side is gone: calls to it fail."""
         for future in list(self._waiting.values()):
             if not future.done():
-                future.set_exception(EOFError('the other process has ended'))
+                future.set_exception(EOFError(_GONE))
         self._workers.shutdown(wait=False)
         self._pipe.close()
 

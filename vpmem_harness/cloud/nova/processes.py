@@ -44,8 +44,12 @@ class Zygote:
 
     @classmethod
     def shared(cls) -> Zygote:
-        """The one of this process."""
+        """The one of this process; another one when that has ended."""
         with cls._lock:
+            if cls._instance is not None and cls._instance._process.poll() is not None:
+                atexit.unregister(cls._instance.close)
+                cls._instance.close()
+                cls._instance = None
             if cls._instance is None:
                 cls._instance = cls()
                 atexit.register(cls._instance.close)
