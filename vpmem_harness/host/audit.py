@@ -69,27 +69,28 @@ class HostAudit:
 
     :param report: called with each report, in whatever thread it happens.
     :param operation: names what was asked for last for any of some servers.
-    :param loses_data: whether what was asked for last for a server loses its data rightly.
+    :param loses_data: whether what is being done to a server (UUID) loses rightly what it has in
+        a namespace (name) of a host (name).
     """
 
     def __init__(self, host: Host, report: Callable[[Report], None], *,
                  operation: Callable[[Iterable[str]], str],
-                 loses_data: Callable[[str], bool]) -> None:
+                 loses_data: Callable[[str, str, str], bool]) -> None:
         self._host = host
         self._report = report
         self._operation = operation
         self._loses_data = loses_data
         self._lock = threading.RLock()
-        self._open = True
         self._states = self._look()
         #: By the namespace; told if the server still owns it at rest, or starts on it again.
         self._losses: dict[str, _Loss] = {}
-        host.pmem.on_change(self._on_change)
-        host.hypervisor.on_event(self._on_event)
+        self._stop = (host.pmem.on_change(self._on_change),
+                      host.hypervisor.on_event(self._on_event))
 
     def close(self) -> None:
         """Watch no more."""
-        self._open = False
+        for stop in self._stop:
+            stop()
 
     def _look(self) -> dict[str, _State]:
         states = {}
@@ -102,8 +103,6 @@ class HostAudit:
         return states
 
     def _on_change(self) -> None:
-        if not self._open:
-            return
         with self._lock:
             before, self._states = self._states, self._look()
             for key, now in self._states.items():
@@ -115,8 +114,8 @@ class HostAudit:
         gone, come = then.writers - now.writers, now.writers - then.writers
         loss = self._losses.pop(key, None) if come else None
         if loss is not None and loss.server in come and not (
-                loss.excused or self._loses_data(loss.server)):
-            self._tell(Kind.LOST, now, loss.server)
+                loss.excused or self._loses_data(loss.server, self._host.name, now.name)):
+            self._tell(Kind.LOST, now, loss.server, operation=loss.operation)
         for server in sorted(gone):
             running = self._runs_on(server, now.path)
             if running:
@@ -125,10 +124,10 @@ class HostAudit:
                 self._tell(Kind.LEAKED, now, server, *sorted(come))
             self._losses[key] = _Loss(
                 Kind.TAKEN if come else Kind.LOST, server, self._operation((server,)),
-                running or self._loses_data(server))
+                running or self._loses_data(server, self._host.name, now.name))
 
     def _on_event(self, event: int, *_fields: object) -> None:
-        if not self._open or event != libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE:
+        if event != libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE:
             return
         users: dict[str, list[str]] = {}
         for domain in self._host.hypervisor.domains:

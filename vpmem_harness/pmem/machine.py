@@ -239,9 +239,13 @@ class PersistentMemory:
             for region in self.regions:
                 region.enable()
 
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """``callback`` is called after each change, one of contents too, with the lock held."""
+    def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """``callback`` is called after each change, one of contents too, with the lock held.
+
+        Returns what ends that.
+        """
         self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
 
     def on_listing_change(self, callback: Callable[[], None]) -> None:
         """``callback`` is called after each change that a listing can show.

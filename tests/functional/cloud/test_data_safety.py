@@ -102,7 +102,43 @@ class DataSafetyTest(base.VPMEMTestCase):
         server, host = self.boot_and_stop()
         self.assertRaises(errors.NovaException, server.confirm_resize)
         self.wipe(host, server)
-        self.assertEqual(['confirmResize of server1: LOST'], self.unsafe)
+        self.assertEqual(['stop of server1: LOST'], self.unsafe)
+
+    def test_a_refusal_leaves_what_was_asked_for_before(self):
+        """A rebuild goes on, and may lose data, although another request was refused meanwhile."""
+        server, host = self.boot_and_stop()
+        with host.faults.tool_hanging('daxio') as hang:
+            server.rebuild(wait=False)
+            hang.wait_until_reached()
+            self.assertRaises(errors.NovaException, server.pause)
+        server.wait_for('SHUTOFF')
+        self.assertEqual([], self.unsafe)
+
+    def test_a_move_keeps_what_the_server_may_go_back_to(self):
+        """What it had is nobody's to wipe until the move is confirmed."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        source, old = cloud.host(server.host), server.namespaces[0]
+        server.resize(pmem='LARGE')
+        source.run('daxio', '-z', '-o', old.devpath)
+        server.revert_resize()
+        self.assertEqual(['resize of server1: LOST'], self.unsafe)
+
+    def test_each_loss_is_told(self):
+        """Also of the same namespace, by the same server, at the same request."""
+        server, host = self.boot_and_stop()
+        for _ in range(2):
+            with self.audit.during('an error of an operator'):
+                self.wipe(host, server)
+            host.pmem.write(server.namespaces[0].devpath, server.id)
+        self.assertEqual(2 * ['an error of an operator: LOST'], self.unsafe)
+
+    def test_a_service_that_starts_is_named(self):
+        """What comes after it is not laid to the request before."""
+        server, host = self.boot_and_stop()
+        self.cloud.compute(host).restart()
+        self.wipe(host, server)
+        self.assertEqual([f'start of the service on {host.name}: LOST'], self.unsafe)
 
     def test_a_rebuild_that_fails(self):
         """Its user has given up the data: they are not lost."""

@@ -116,9 +116,13 @@ class Hypervisor:
         """A new client's connection."""
         return Connection(self, readonly=readonly)
 
-    def on_event(self, observer: Callable[..., None]) -> None:
-        """Call ``observer(event, domain, *fields)`` with every event of a domain from now on."""
+    def on_event(self, observer: Callable[..., None]) -> Callable[[], None]:
+        """Call ``observer(event, domain, *fields)`` with every event of a domain from now on.
+
+        Returns what ends that.
+        """
         self.events.observers.append(observer)
+        return lambda: self.events.observers.remove(observer)
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Call ``action`` after ``seconds`` on the clock, at once when that is none."""
