@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
+import signal
 import threading
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from vpmem_harness.clock import Clock
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host.fault import Fault
 from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.pmem import CommandResult, Contents, Segment
 from vpmem_harness.pmem.results import InputWanted
-
-#: Whether a fault strikes before a call takes effect or after it.
-When = Literal['before', 'after']
 
 GoOn = Callable[[], Any]
 Effect = Callable[[Fault, GoOn], Any]
@@ -54,6 +54,14 @@ def holding(stage: Stage) -> Effect:
     return effect
 
 
+def in_words(seconds: float) -> str:
+    """What is said of a fault that takes so long; raises InvalidInputError."""
+    if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0):
+        raise InvalidInputError('seconds of a fault', expected='a number from 0 on',
+                                got=repr(seconds), remedy='use hanging() for one without an end')
+    return f'takes {seconds:g} s'
+
+
 def delaying(stage: Stage, seconds: float) -> Effect:
     """Hold up for so long on the host's clock, or until the fault is removed."""
     def effect(fault: Fault, go_on: GoOn) -> Any:
@@ -68,11 +76,12 @@ def delaying(stage: Stage, seconds: float) -> Effect:
     return effect
 
 
-def doing(stage: Stage, action: Callable[[], object], threads: list[threading.Thread]) -> Effect:
+def doing(stage: Stage, action: Callable[[], object],
+          acts: list[tuple[Fault, threading.Thread]]) -> Effect:
     """Do something in a thread of its own, and go on when that is done.
 
     In a thread, since what is done may itself wait for the one that answers calls: a compute
-    service that is killed closes its connection.
+    service that is killed closes its connection. What it raises is the fault's to tell.
     """
     def effect(fault: Fault, go_on: GoOn) -> Any:
         later, resume = _resumable(stage, go_on)
@@ -80,13 +89,25 @@ def doing(stage: Stage, action: Callable[[], object], threads: list[threading.Th
         def act() -> None:
             try:
                 action()
+            except Exception as error:
+                fault.fail(error)
             finally:
                 resume()
         thread = threading.Thread(target=act, name='vpmem-fault', daemon=True)
-        threads.append(thread)
+        acts.append((fault, thread))
         thread.start()
         return later
     return effect
+
+
+def check_status(status: int, lowest: int) -> int:
+    """An exit status that a program can end with, or a signal; raises InvalidInputError."""
+    if not (isinstance(status, int)
+            and (lowest <= status <= 255 or -status in signal.valid_signals())):
+        raise InvalidInputError(
+            'status of a program', expected=f'{lowest} to 255, or the negative number of a signal',
+            got=repr(status), remedy='give 1 for a failure, -9 for SIGKILL')
+    return status
 
 
 def answering(change: Callable[[CommandResult], CommandResult]) -> Effect:

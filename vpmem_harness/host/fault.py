@@ -51,12 +51,15 @@ class Fault:
 
     def __init__(self, what: str, randomness: Randomness, removed: Callable[[Fault], None], *,
                  times: int | None = None, probability: float = 1.0, skip: int = 0) -> None:
-        if times is not None and times < 1:
+        if times is not None and not (isinstance(times, int) and times >= 1):
             raise InvalidInputError('times of a fault', expected='1 or more, or None for always',
-                                    got=str(times), remedy='leave the fault out for none')
-        if not 0 <= probability <= 1:
+                                    got=repr(times), remedy='leave the fault out for none')
+        if not (isinstance(probability, int | float) and 0 <= probability <= 1):
             raise InvalidInputError('probability of a fault', expected='a number from 0 to 1',
-                                    got=str(probability), remedy='give 0.1 for one call in ten')
+                                    got=repr(probability), remedy='give 0.1 for one call in ten')
+        if not (isinstance(skip, int) and skip >= 0):
+            raise InvalidInputError('skip of a fault', expected='how many calls, from 0 on',
+                                    got=repr(skip), remedy='leave it out to skip none')
         self.what = what
         self.struck = 0
         self._times = times
@@ -70,6 +73,7 @@ class Fault:
         self._removals = itertools.count()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._held: collections.deque[Callable[[], None]] = collections.deque()
+        self._failures: collections.deque[Exception] = collections.deque()
 
     def __repr__(self) -> str:
         state = 'in force' if self._in_force else 'removed'
@@ -108,11 +112,26 @@ class Fault:
         self.remove()
 
     def remove(self) -> None:
-        """End it: it strikes no more, and what it holds up goes on."""
+        """End it: it strikes no more, and what it holds up goes on.
+
+        :raises Exception: what was to be done when it struck has raised this.
+        """
         self._in_force = False
         self._let_go()
         if next(self._removals) == 0:
             self._removed(self)
+        self.raise_failure()
+
+    def fail(self, failure: Exception) -> None:
+        """Keep what an action at a stroke has raised, for the thread of the test."""
+        self._failures.append(failure)
+
+    def raise_failure(self) -> None:
+        """Raise what the first action that failed has raised, once."""
+        if self._failures:
+            failure = self._failures.popleft()
+            self._failures.clear()
+            raise failure
 
     def strikes(self) -> bool:
         """Whether it strikes this time; if so, that is counted."""

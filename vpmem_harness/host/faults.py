@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import collections
-import difflib
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import libvirt
 
 from vpmem_harness.clock import Clock
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import effects, targets
-from vpmem_harness.host.effects import CallSoon, Effect, When
-from vpmem_harness.host.fault import TIMEOUT, Fault, Often
-from vpmem_harness.host.targets import Armed, HostCall
+from vpmem_harness.host.effects import CallSoon, Effect
+from vpmem_harness.host.fault import TIMEOUT, Fault
+from vpmem_harness.host.targets import Armed, HostCall, Limits, Which, WhichCommand
 from vpmem_harness.libvirtd.dispatch import DropConnection
 from vpmem_harness.libvirtd.errors import MESSAGES, LibvirtError
 from vpmem_harness.libvirtd.later import Later
@@ -34,29 +34,6 @@ REMEMBERED = 500
 ANY = '*'
 
 
-class Which(Often, total=False):
-    """Which calls of a procedure a fault strikes.
-
-    ``domain``: those that name this domain, by its name or UUID, or that define it; all when None.
-    ``when``: ``'before'`` the call takes effect, which is so unless said otherwise, or ``'after'``.
-    """
-
-    domain: str | None
-    when: When
-
-
-class WhichCommand(Often, total=False):
-    """Which calls of a program a fault strikes: ``when`` is as in :class:`Which`."""
-
-    when: When
-
-
-class _Limits(TypedDict, total=False):
-    times: int | None
-    probability: float
-    skip: int
-
-
 class Faults:
     """What goes wrong on one host. Each method begins a fault and returns it.
 
@@ -67,7 +44,8 @@ class Faults:
     A procedure may be named as the protocol does (``domain_create_with_flags``), as libvirt's
     function (``virDomainCreateWithFlags``, ``domainCreateWithFlags``) or as libvirt-python's method
     (``createWithFlags``); :data:`ANY` (``'*'``) is every one. What else a fault of a procedure may
-    be given stands in :class:`Which`, and for a program's in :class:`WhichCommand`.
+    be given stands in :class:`~vpmem_harness.host.targets.Which`, and for a program's in
+    :class:`~vpmem_harness.host.targets.WhichCommand`.
 
     :raises InvalidInputError: from every method, when something named is not there.
     """
@@ -80,7 +58,7 @@ class Faults:
         self._of_procedures: dict[str, tuple[Armed, ...]] = {}
         self._of_commands: tuple[Armed, ...] = ()
         self._all: list[Fault] = []
-        self._threads: list[threading.Thread] = []
+        self._acts: list[tuple[Fault, threading.Thread]] = []
         self._calls: collections.deque[HostCall] = collections.deque(maxlen=REMEMBERED)
 
     # Procedures of libvirt
@@ -126,28 +104,32 @@ class Faults:
     def slow(self, procedure: str, seconds: float, **which: Unpack[Which]) -> Fault:
         """Have a procedure take its time, on the host's clock."""
         return self._arm(
-            procedure, f'takes {seconds:g} s', effects.delaying(self, seconds), which)
+            procedure, effects.in_words(seconds), effects.delaying(self, seconds), which)
 
     def at(self, procedure: str, action: Callable[[], object], **which: Unpack[Which]) -> Fault:
         """Do something when a procedure is called; the call goes on when that is done.
 
         What is done uses no connection of its own caller: libvirt's client may hold a second call
-        back until the first is answered.
+        back until the first is answered. What it raises the fault raises when it is removed.
 
         ::
 
             host.faults.at('domainCreateWithFlags', cloud.compute(host).kill, times=1)
         """
-        return self._arm(procedure, 'is watched',
-                         effects.doing(self, action, self._threads), which)
+        if not callable(action):
+            raise InvalidInputError(
+                'action of a fault', expected='something to call', got=repr(action),
+                remedy='leave out the parentheses, or write a lambda')
+        return self._arm(procedure, 'is watched', effects.doing(self, action, self._acts), which)
 
     def _arm(self, procedure: str, what: str, effect: Effect, which: Which) -> Fault:
+        targets.check(which, Which)
         method = ANY if procedure == ANY else lookup(procedure).method
-        domain, when = which.get('domain'), which.get('when', 'before')
-        fault = self._begin(f'{method} {what}{_when(when)}', _limits(which), self._disarm)
+        concerns, when = targets.about(which.get('domain')), which.get('when', 'before')
+        fault = self._begin(f'{method} {what}{_when(when)}', targets.limits(which), self._disarm)
         if when == 'after':
             effect = effects.afterwards(self, effect)
-        armed = Armed(fault, targets.about(domain), effect)
+        armed = Armed(fault, concerns, effect)
         with self._lock:
             self._of_procedures = {
                 **self._of_procedures, method: (armed, *self._of_procedures.get(method, ()))}
@@ -171,7 +153,8 @@ class Faults:
         :param subcommand: such as ``'list'``; any when None.
         :param status: 1 to 255, or the negative number of the signal that ends it.
         """
-        result = CommandResult(status, '', f'{text.rstrip()}\n' if text else '')
+        result = CommandResult(
+            effects.check_status(status, 1), '', f'{text.rstrip()}\n' if text else '')
         return self._arm_tool(program, subcommand, f'fails with status {status}',
                               effects.answering(lambda _: result), which, executes=False)
 
@@ -180,15 +163,16 @@ class Faults:
         """Have a program not end until the fault is released; one that is killed does nothing."""
         return self._arm_tool(program, subcommand, 'hangs', effects.holding(self), which)
 
-    def tool_slow(self, program: str, seconds: float, subcommand: str | None = None,
+    def tool_slow(self, program: str, seconds: float, *, subcommand: str | None = None,
                   **which: Unpack[WhichCommand]) -> Fault:
         """Have a program take its time, on the host's clock."""
-        return self._arm_tool(program, subcommand, f'takes {seconds:g} s',
+        return self._arm_tool(program, subcommand, effects.in_words(seconds),
                               effects.delaying(self, seconds), which)
 
     def tool_cut_short(self, program: str, subcommand: str | None = None, *, status: int = 0,
                        **which: Unpack[WhichCommand]) -> Fault:
         """Have a program print the first half of what it has to say, and end with a status."""
+        effects.check_status(status, 0)
         return self._arm_tool(
             program, subcommand, 'prints half of its output',
             effects.answering(lambda result: effects.half(result, status)), which)
@@ -216,6 +200,7 @@ class Faults:
 
     def _arm_tool(self, program: str, subcommand: str | None, what: str, effect: Effect,
                   which: WhichCommand, executes: bool = True) -> Fault:
+        targets.check(which, WhichCommand)
         concerns = targets.command(program, subcommand)
         when = which.get('when', 'before')
         if when == 'after':
@@ -223,7 +208,8 @@ class Faults:
         elif not executes:
             effect = _without_executing(effect)
         named = f'{program} {subcommand}' if subcommand else program
-        fault = self._begin(f'{named} {what}{_when(when)}', _limits(which), self._disarm_tool)
+        fault = self._begin(
+            f'{named} {what}{_when(when)}', targets.limits(which), self._disarm_tool)
         with self._lock:
             self._of_commands = (Armed(fault, concerns, effect), *self._of_commands)
         self._host.tools.forget()
@@ -319,17 +305,22 @@ class Faults:
             return [fault for fault in self._all if fault.in_force]
 
     def clear(self) -> None:
-        """Remove every fault; what they hold up goes on."""
-        with self._lock:
-            faults, threads = list(self._all), list(self._threads)
-            self._threads.clear()
-        for fault in reversed(faults):
-            fault.remove()
-        for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join(TIMEOUT)
+        """Remove every fault, the newest first; what they hold up goes on.
 
-    def _begin(self, what: str, limits: _Limits, removed: Callable[[Fault], None]) -> Fault:
+        :raises Exception: what was to be done when one of them struck has raised this.
+        """
+        with self._lock:
+            faults, acts = list(self._all), list(self._acts)
+            self._acts.clear()
+        with contextlib.ExitStack() as ending:
+            for fault, thread in acts:
+                ending.callback(fault.raise_failure)
+                if thread is not threading.current_thread():
+                    ending.callback(thread.join, TIMEOUT)
+            for fault in faults:
+                ending.callback(fault.remove)
+
+    def _begin(self, what: str, limits: Limits, removed: Callable[[Fault], None]) -> Fault:
         def ended(fault: Fault) -> None:
             with self._lock:
                 self._all.remove(fault)
@@ -386,17 +377,7 @@ class Faults:
         return next((one for one in armed if one.concerns(call) and one.fault.strikes()), None)
 
 
-def _limits(which: Which | WhichCommand) -> _Limits:
-    return {'times': which.get('times'), 'probability': which.get('probability', 1.0),
-            'skip': which.get('skip', 0)}
-
-
 def _when(when: str) -> str:
-    if when not in ('before', 'after'):
-        close = difflib.get_close_matches(when, ('before', 'after'))
-        raise InvalidInputError(
-            'when of a fault', expected="'before' or 'after' the call takes effect", got=when,
-            remedy=f'did you mean {close[0]!r}?' if close else "leave it out for 'before'")
     return ' after it took effect' if when == 'after' else ''
 
 

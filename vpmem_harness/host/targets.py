@@ -2,18 +2,71 @@
 
 from __future__ import annotations
 
+import difflib
 import uuid
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 from lxml import etree
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.host.fault import Fault
+from vpmem_harness.host.fault import Fault, Often
 from vpmem_harness.host.tools import PROGRAMS
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.wire.session import Call
-from vpmem_harness.pmem import Namespace
+from vpmem_harness.pmem import Namespace, commands
+
+#: Whether a fault strikes before a call takes effect or after it.
+When = Literal['before', 'after']
+
+
+class Which(Often, total=False):
+    """Which calls of a procedure a fault strikes.
+
+    ``domain``: those that name this domain, by its name or UUID, or that define it; all when None.
+    ``when``: ``'before'`` the call takes effect, which is so unless said otherwise, or ``'after'``.
+    """
+
+    domain: str | None
+    when: When
+
+
+class WhichCommand(Often, total=False):
+    """Which calls of a program a fault strikes: ``when`` is as in :class:`Which`."""
+
+    when: When
+
+
+class Limits(TypedDict, total=False):
+    """How often a fault strikes, as :class:`~vpmem_harness.host.fault.Fault` takes it."""
+
+    times: int | None
+    probability: float
+    skip: int
+
+
+def limits(which: Which | WhichCommand) -> Limits:
+    """What is said of how often a fault strikes."""
+    return {'times': which.get('times'), 'probability': which.get('probability', 1.0),
+            'skip': which.get('skip', 0)}
+
+
+def check(which: Which | WhichCommand, known: type[Which] | type[WhichCommand]) -> None:
+    """Refuse what a fault cannot be told.
+
+    :raises InvalidInputError: for a keyword that ``known`` lacks, and an unknown ``when``.
+    """
+    for word in which:
+        _check_word('argument of a fault', word, sorted(known.__annotations__))
+    _check_word('when of a fault', which.get('when', 'before'), ('before', 'after'))
+
+
+def _check_word(what: str, word: str, known: Sequence[str]) -> None:
+    if word not in known:
+        close = difflib.get_close_matches(str(word), known, n=1)
+        raise InvalidInputError(
+            what, expected=f'one of {", ".join(known) or "none"}', got=repr(word),
+            remedy=f'did you mean {close[0]!r}?' if close else 'leave it out')
 
 
 class HostCall(NamedTuple):
@@ -46,9 +99,15 @@ class Armed(NamedTuple):
 
 
 def about(domain: str | None) -> ConcernsCall:
-    """The calls that name a domain: by a handle of it, by its UUID or name, or in its XML."""
+    """The calls that name a domain: by a handle of it, by its UUID or name, or in its XML.
+
+    :raises InvalidInputError: when it is given by something else than its name or UUID.
+    """
     if domain is None:
         return lambda call: True
+    if not isinstance(domain, str) or not domain:
+        raise InvalidInputError('domain of a fault', expected='the name or the UUID of a domain',
+                                got=repr(domain), remedy='give the id of a server')
 
     def concerns(call: Call) -> bool:
         return domain in _named(call)
@@ -83,11 +142,11 @@ def _described(xml: str) -> set[str]:
 def command(program: str, subcommand: str | None) -> ConcernsCommand:
     """The command lines of a program, or those with one sub-command of it.
 
-    :raises InvalidInputError: for a program that hosts do not have.
+    :raises InvalidInputError: for a program that hosts do not have, or that lacks the sub-command.
     """
-    if program not in PROGRAMS:
-        raise InvalidInputError('program of a host', expected=f'one of {", ".join(PROGRAMS)}',
-                                got=program, remedy='name one of these')
+    _check_word('program of a host', program, PROGRAMS)
+    if subcommand is not None:
+        _check_word(f'sub-command of {program}', subcommand, commands.subcommands(program))
 
     def concerns(words: Sequence[str]) -> bool:
         rest = [word for word in words[1:] if not word.startswith('-')]
@@ -100,6 +159,10 @@ def namespace(namespaces: Sequence[Namespace], name: str) -> Namespace:
 
     :raises InvalidInputError: when there is none, or when several have it.
     """
+    if not isinstance(name, str):
+        raise InvalidInputError(
+            'namespace', expected='the name or the device of one of this host',
+            got=f'a {type(name).__name__}', remedy='give its name')
     found = [one for one in namespaces
              if name in (one.name, one.dev, one.path, one.chardev, one.blockdev)]
     if len(found) != 1:

@@ -295,6 +295,26 @@ class AtTest(FaultsTest):
         self.assertEqual([0], seen)
         self.assertTrue(domain.isActive())
 
+    def test_what_it_raises_fails_the_test(self):
+        """It is raised where the fault ends, not lost in the thread that answers."""
+        domain = self.define()
+
+        def end():
+            with self.faults.at('createWithFlags', lambda: self.assertEqual(1, 2)):
+                domain.createWithFlags(0)
+        self.assertRaises(AssertionError, end)
+        self.assertEqual([], list(self.faults.in_force))
+
+    def test_what_it_raises_when_all_faults_end(self):
+        """Once, and the others have ended, too."""
+        domain = self.define()
+        self.faults.at('createWithFlags', lambda: 1 / 0, times=1)
+        hang = self.faults.hanging('getInfo')
+        domain.createWithFlags(0)
+        self.assertRaises(ZeroDivisionError, self.faults.clear)
+        self.assertFalse(hang.in_force)
+        self.faults.clear()
+
 
 class TranscriptTest(FaultsTest):
 

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 TOOLS = ('ndctl', 'daxctl', 'daxio')
 
 
+def subcommands(tool: str) -> Sequence[str]:
+    """The commands that a tool has, those included that are not simulated; daxio has none."""
+    from vpmem_harness.pmem.commands import daxctl, ndctl
+
+    programs = {'ndctl': ndctl.PROGRAM, 'daxctl': daxctl.PROGRAM}
+    return programs[tool].known if tool in programs else ()
+
+
 def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
         in_use: Collection[str] = (), stdin: Contents | None, files: Files,
         terminal: bool = False, directory: str) -> CommandResult:
