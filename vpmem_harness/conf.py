@@ -34,9 +34,9 @@ OPTIONS = (
             ('nova', 'real Nova with real Placement: the extra ``nova`` must be installed')],
         help='What serves the clouds of the tests.'),
     cfg.IntOpt(
-        'seed', min=0, max=SEED_LIMIT - 1, sample_default='drawn anew for each fixture',
-        help='The seed of everything random. A failed test states the one it used: set it here to '
-             'replay the test.'),
+        'seed', min=0, max=SEED_LIMIT - 1, sample_default='drawn anew for each test',
+        help='The seed of everything random. A failed test states, under "replay", the one it '
+             'used: set it here to replay the test.'),
     cfg.StrOpt(
         'profile', default='mixed', choices=[
             ('plain', 'devdax namespaces with names, as a handbook has them'),

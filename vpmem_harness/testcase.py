@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import testtools
 from lxml import etree
-from testtools.content import text_content
 
-from vpmem_harness import conf, safelog
+from vpmem_harness import safelog
 from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.flavors import pmem_resource_class
@@ -17,8 +16,8 @@ from vpmem_harness.cloud.server import Server
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
+from vpmem_harness.fixtures.seeds import TestSeed
 from vpmem_harness.host.machine import Host
-from vpmem_harness.randomness import Randomness
 from vpmem_harness.uuids import UUIDs
 
 #: What the resource classes of persistent memory begin with.
@@ -28,7 +27,7 @@ _PMEM_CLASS = pmem_resource_class('')
 class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
     """A test on simulated hosts.
 
-    When it fails, its details hold the seed of every fixture, what was asked of its clouds, and
+    When it fails, its details hold the seed that replays it, what was asked of its clouds, and
     the log, with nothing in it that identifies anybody. ``self.log`` has that, too.
 
     ``self.uuids`` makes UUIDs by name, the same one for a name within a test::
@@ -39,9 +38,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(SafeLoggingFixture())
-        randomness = Randomness(conf.load().seed)
-        self.uuids = UUIDs(randomness)
-        self.addDetail('uuids-seed', text_content(str(randomness.seed)))
+        self.uuids = UUIDs(self.useFixture(TestSeed()).randomness)
 
     def assertAllocated(  # noqa: N802 - assertions are named as unittest's
         self, server: Server, resources: Mapping[str, int],
