@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import socket
 import tempfile
@@ -16,7 +15,8 @@ from typing import Any, TypeVar
 
 from vpmem_harness.cloud import api, errors
 from vpmem_harness.cloud.flavors import Flavor
-from vpmem_harness.cloud.nova import refusals
+from vpmem_harness.cloud.nova import logs, refusals
+from vpmem_harness.cloud.nova.bodies import BODIES
 from vpmem_harness.cloud.nova.desk_client import DeskClient
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
 from vpmem_harness.exceptions import InvalidInputError
@@ -24,12 +24,6 @@ from vpmem_harness.host import directories
 from vpmem_harness.randomness import Randomness
 
 T = TypeVar('T')
-
-#: A line of a log that tells of a warning, of an error, or of its traceback.
-_COMPLAINT = re.compile(r'\S+ \S+ \d+ (WARNING|ERROR|CRITICAL) ')
-
-#: How many such lines of each process's log are told.
-_LOGGED = 200
 
 #: How long a service may take to start, in seconds.
 _START = 60.0
@@ -68,7 +62,7 @@ class NovaBackend:
         self._computes: dict[str, ForkedProcess] = {}
         #: The resource provider of each host, once it has been asked for: it stays.
         self._providers: dict[str, str] = {}
-        self._desk = DeskClient(lambda: self._tail('control'))
+        self._desk = DeskClient(lambda: logs.last_words(self.directory, 'control'))
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
         self._look = _Look()
@@ -114,7 +108,7 @@ class NovaBackend:
         except TimeoutError:
             word = b''
         if not word:
-            raise RuntimeError('Nova does not start: ' + self._tail('control'))
+            raise RuntimeError('Nova does not start: ' + logs.last_words(self.directory, 'control'))
 
     def stop(self) -> None:
         """End every process; nothing of them is left."""
@@ -127,12 +121,6 @@ class NovaBackend:
         return {'directory': str(self.directory), 'state_path': str(self.directory / name),
                 'log': str(self.directory / f'{name}.out'),
                 'exchange': str(self.directory / 'exchange')}
-
-    def _tail(self, name: str) -> str:
-        with contextlib.suppress(OSError):
-            text = (self.directory / f'{name}.out').read_text()
-            return text[-4000:] or (self.directory / f'{name}.log').read_text()[-4000:]
-        return 'it left no word'
 
     def start_compute(self, host: str) -> None:
         """Start the nova-compute of a host that has none running."""
@@ -306,7 +294,7 @@ class NovaBackend:
             return self._request('DELETE', f'/servers/{server}')[1]
         if action == 'rebuild':
             arguments['image'] = self._image
-        body = _BODIES[action](arguments)
+        body = BODIES[action](arguments)
         return self._request('POST', f'/servers/{server}/action', body)[1]
 
     def _request(self, method: str, path: str, body: Any = None) -> tuple[Any, str]:
@@ -341,11 +329,7 @@ class NovaBackend:
 
     def log(self) -> str:
         """The last warnings and errors in the log of each process."""
-        parts = []
-        for file in sorted(self.directory.glob('*.log')):
-            found = [line for line in file.read_text().splitlines() if _COMPLAINT.match(line)]
-            parts += [f'{file.stem}:', *found[-_LOGGED:]] if found else []
-        return '\n'.join(parts)
+        return logs.complaints(self.directory)
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         """Wait until ``found`` gives something, and what it asked about is at rest.
@@ -406,29 +390,3 @@ class _Look(threading.local):
 
     answers: dict[tuple[str, str], Any] | None = None
     deadline = 0.0
-
-
-_BODIES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    'resize': lambda given: {'resize': {'flavorRef': given['flavor'].flavorid}},
-    'migrate': lambda given: {'migrate': {'host': given.get('host')}},
-    'confirmResize': lambda given: {'confirmResize': None},
-    'revertResize': lambda given: {'revertResize': None},
-    'stop': lambda given: {'os-stop': None},
-    'start': lambda given: {'os-start': None},
-    'reboot': lambda given: {'reboot': {'type': given.get('type', 'SOFT')}},
-    'pause': lambda given: {'pause': None},
-    'unpause': lambda given: {'unpause': None},
-    'suspend': lambda given: {'suspend': None},
-    'resume': lambda given: {'resume': None},
-    'rebuild': lambda given: {'rebuild': {'imageRef': given['image']}},
-    'shelve': lambda given: {'shelve': None},
-    'shelveOffload': lambda given: {'shelveOffload': None},
-    'unshelve': lambda given: {
-        'unshelve': {'host': given['host']} if given.get('host') else None},
-    'rescue': lambda given: {'rescue': None},
-    'unrescue': lambda given: {'unrescue': None},
-    'live-migration': lambda given: {
-        'os-migrateLive': {'host': given.get('host'), 'block_migration': 'auto'}},
-    'evacuate': lambda given: {
-        'evacuate': {'host': given['host']} if given.get('host') else {}},
-}

@@ -1,0 +1,33 @@
+"""What Nova's processes have written: their logs, and what else they have said."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+
+#: A line of a log that tells of a warning, of an error, or of its traceback.
+_COMPLAINT = re.compile(r'\S+ \S+ \d+ (WARNING|ERROR|CRITICAL) ')
+
+#: How many such lines of each process's log are told.
+_LOGGED = 200
+
+#: How many characters of what a process has said last are told.
+_LAST = 4000
+
+
+def complaints(directory: Path) -> str:
+    """What the logs in a directory complain of, each under its process's name."""
+    parts = []
+    for file in sorted(directory.glob('*.log')):
+        found = [line for line in file.read_text().splitlines() if _COMPLAINT.match(line)]
+        parts += [f'{file.stem}:', *found[-_LOGGED:]] if found else []
+    return '\n'.join(parts)
+
+
+def last_words(directory: Path, name: str) -> str:
+    """What a process has said last, on its outputs or else in its log."""
+    with contextlib.suppress(OSError):
+        text = (directory / f'{name}.out').read_text()
+        return text[-_LAST:] or (directory / f'{name}.log').read_text()[-_LAST:]
+    return 'it left no word'
