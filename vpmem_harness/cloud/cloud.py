@@ -9,9 +9,9 @@ import libvirt
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHost, host_name
-from vpmem_harness.cloud.flavors import PMEM_EXTRA_SPEC, Flavor
+from vpmem_harness.cloud.flavors import PMEM_EXTRA_SPEC, Flavor, pmem_resource_class
 from vpmem_harness.cloud.server import Server
-from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
+from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
 from vpmem_harness.randomness import Randomness
 
 #: Seconds in which a server reaches the state that is waited for.
@@ -91,6 +91,19 @@ class Compute:
     def assigned_namespaces(self) -> dict[str, str]:
         """The id of the server that each namespace is claimed for, by the namespace's name."""
         return self._backend.assigned_namespaces(self.name)
+
+
+def _in_words(compute: Compute) -> str:
+    """A compute service, and what of its host's persistent memory is free."""
+    prefix = pmem_resource_class('')
+    try:
+        inventories, usages = compute.inventories, compute.usages
+    except HarnessError:
+        inventories, usages = {}, {}        # it has never come up
+    offers = [f'{name.removeprefix(prefix)} {one.total - usages[name]} of {one.total} free'
+              for name, one in sorted(inventories.items()) if name.startswith(prefix)]
+    return ', '.join([f'{compute.name} {"up" if compute.is_up else "down"}',
+                      *(offers or ['no persistent memory'])])
 
 
 def _comes_to_rest(backend: Backend, seconds: float, server: str | None = None) -> bool:
@@ -262,17 +275,22 @@ class Cloud:
         return server
 
     def transcript(self) -> str:
-        """What was asked of the servers there are and what came of it, one line a request."""
-        lines = []
+        """The hosts, and what was asked of the servers there are and what came of it.
+
+        One line a host, with what is free, one a request and one a server.
+        """
+        lines = [_in_words(compute) for compute in self._computes.values()]
         for server in self.servers:
             for action in server.actions:
                 steps = ', '.join(
                     f'{event.event} {event.result or "goes on"}' for event in action.events)
                 lines.append(f'{server.name}: {action.action}: {steps}')
             record = server.record
+            labels = ', '.join(record.flavor.pmem)
             lines.append(
                 f'{server.name} is {record.status}'
                 f'{f" ({record.task_state})" if record.task_state else ""} on {record.host} with '
                 f'{", ".join(device.name for device in record.namespaces) or "no namespace"}'
+                f'{f" for {labels}" if labels else ""}'
                 f'{f": {record.fault.message}" if record.fault else ""}')
         return '\n'.join(lines)

@@ -96,6 +96,9 @@ class Host:
         self.hypervisor: Hypervisor
         self.daemon: Daemon
 
+    def __repr__(self) -> str:
+        return f'<Host {self.name}>'
+
     # Its life
 
     def start(self) -> None:
