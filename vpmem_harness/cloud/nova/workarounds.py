@@ -23,6 +23,8 @@ from typing import Any
 
 # Nova is imported where it is needed: before_import comes first.
 
+_uname = os.uname
+
 
 # What a process is made ready with
 
@@ -247,27 +249,77 @@ def make_periodic_tasks_due(manager: Any) -> None:
 
 # For tests that stay with Nova's own base classes, whose computes share one process
 
-def forget_local_node() -> None:
-    """Reset whose node this process is: read from ``state_path`` once, and kept in a module."""
+def set_local_node(uuid: str | None = None) -> None:
+    """Reset whose node this process is: the one of this UUID again, or a new one.
+
+    Nova keeps it in a module; the file in ``state_path`` is mocked by ``nova.test.TestCase``.
+    """
     from nova.virt import node
-    node.LOCAL_NODE_UUID = None
+    node.LOCAL_NODE_UUID = uuid
 
 
-def allow_events(fixture: Any) -> None:
-    """Let libvirt's events reach the driver, by the driver's own threads.
+def use_installed_paste_configuration() -> None:
+    """Let Nova's API find its api-paste.ini where a wheel puts it, and not where ConfFixture looks.
 
-    ``nova.test.TestCase`` puts a function in place of ``Host._init_events`` that ends the process;
-    this keeps it from doing so. To be called before its ``setUp``.
+    In a checkout of Nova it is where that looks, and stays.
+    """
+    import nova.conf
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError, FileNotFoundError):
+        nova.conf.CONF.set_override('api_paste_config', paste_configuration(), 'wsgi')
+
+
+def remember_driver() -> Callable[[], None]:
+    """What the libvirt driver is made of, before a base class of Nova's tests is set up.
+
+    Gives what puts it back: every name of the driver's modules and classes that was replaced in
+    between. Of Nova's own test cases these are ``libvirt`` itself, ``Host._init_events``, which
+    would end the process, and what ``nova/tests/functional/libvirt`` mocks of spawning, connecting,
+    disks and sizes; what would plug interfaces stays as it is. Their clean-up sets the same once
+    more.
+    """
+    from nova.virt.libvirt import driver
+
+    package = driver.__package__
+    modules = [module for name, module in sys.modules.items()
+               if name.startswith(f'{package}.') and name != f'{package}.vif']
+    owners = [*modules, *(value for module in modules for value in vars(module).values()
+                          if isinstance(value, type) and value.__module__ == module.__name__)]
+    remembered = [(owner, dict(vars(owner))) for owner in owners]
+
+    def put_back() -> None:
+        for owner, names in remembered:
+            now = vars(owner)
+            for name in [name for name in names if now.get(name) is not names[name]]:
+                setattr(owner, name, names[name])
+
+    return put_back
+
+
+def use_this_machine(fixture: Any) -> None:
+    """Allow what ``nova.test.TestCase`` forbids and a driver that is not mocked does.
+
+    It asks what machine this is and which addresses it has, and runs tools by privsep.
     """
     import fixtures
-    fixture.useFixture(fixtures.MonkeyPatch(
-        'nova.tests.fixtures.PoisonFunctions._poison_libvirt_driver', lambda poison: None))
+    import os_vif
+    from nova.tests import fixtures as nova_fixtures
+
+    os_vif.initialize()
+    fixture.useFixture(nova_fixtures.PrivsepFixture())
+    fixture.useFixture(fixtures.MonkeyPatch('os.uname', lambda: _uname()))
+    fixture.useFixture(fixtures.MonkeyPatch('psutil.net_if_addrs', dict))
 
 
-def end_events(driver: Any) -> None:
-    """End the thread in which a driver handles lost connections, which Nova never ends.
+def end_events() -> None:
+    """End the threads in which drivers handle lost connections, which Nova never ends.
 
-    An executor's shutdown would wait for it, and ``nova.test.TestCase`` waits for every executor's.
-    The thread runs what it finds in its queue, and SystemExit is no Exception that it would log.
+    An executor's shutdown would wait for them, and ``nova.test.TestCase`` waits for every
+    executor's. Such a thread runs what it finds in its queue, and SystemExit is no Exception that
+    it would log. A driver that failed to start has one as well, and nobody holds it: what the
+    interpreter knows of is looked through.
     """
-    driver._host._conn_event_handler_queue.put(sys.exit)
+    from nova.virt.libvirt import host
+
+    for each in gc.get_objects():
+        if type(each) is host.Host:
+            each._conn_event_handler_queue.put(sys.exit)

@@ -19,8 +19,8 @@ PATCHES = {'MonkeyPatch', 'MockPatch', 'MockPatchObject', 'MockPatchMultiple', '
 #: What a compute service does, which is what is under test.
 UNTOUCHED = ('nova.virt', 'nova.compute', 'nova.privsep')
 
-#: Module state that is put back to where an import leaves it, in so many words.
-RESETS = {'nova.virt.node.LOCAL_NODE_UUID = None'}
+#: Module state that is put back to where an import or a service's first start leaves it.
+RESETS = {'nova.virt.node.LOCAL_NODE_UUID = uuid'}
 
 
 class Reaches(ast.NodeVisitor):
