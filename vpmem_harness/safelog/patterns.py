@@ -72,7 +72,7 @@ _TAG = r'(?:[^<>]|<\w+:\w+>)*?'
 OWNER_STEMS = ('user', 'project', 'tenant', 'owner', 'account')
 KEYED_OWNER = re.compile(
     r'''(?:user|project|tenant|account|owner)(?:_?id|_?name)?(?:\\*["'])?\s*[:=]\s*
-        (?:[ub]?\\*["'])?(?P<value>\w[\w.@-]*)''', re.VERBOSE)
+        (?:[bfru]{0,2}\\*["'])?(?P<value>\w[\w.@-]*)''', re.VERBOSE)
 #: Who asked, in oslo.log's formats: ``[None req-<uuid:a> USER PROJECT - - -]``, ``user_identity``.
 KEYED_IDENTITY = re.compile(
     r'''(?:req-\S+\s | user_identity(?:\\*["'])?\s*[:=]\s*\\*["'])
@@ -80,7 +80,7 @@ KEYED_IDENTITY = re.compile(
 KEYED_OWNER_ELEMENT = re.compile(rf'<nova:(?:user|project)\b{_TAG}>(?P<value>[^<]+)(?=<)')
 KEYED_HOST = re.compile(
     r'''host(?<![a-z]host)(?:_?name)?(?:\\*["'])?\s*[:=]\s*
-        (?:[ub]?\\*["'])?(?P<value>[a-z0-9][\w.-]*)''', re.VERBOSE)
+        (?:[bfru]{0,2}\\*["'])?(?P<value>[a-z0-9][\w.-]*)''', re.VERBOSE)
 KEYED_HOST_ELEMENT = re.compile(rf'<host(?:\s{_TAG}\bname=["\']|name>)(?P<value>[^<>"\']+)')
 
 #: Secrets that are known by their own form, and what a text with one of them holds. An SSH key

@@ -11,16 +11,15 @@ import os
 import re
 import socket
 import string
-import sys
 import tempfile
 import threading
 import urllib.parse
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.safelog import patterns
+from vpmem_harness.safelog import patterns, tracebacks
 from vpmem_harness.safelog.pseudonyms import PSEUDONYM, Pseudonyms
 from vpmem_harness.safelog.secret import MASK, Secret
 
@@ -56,7 +55,8 @@ class Redactor:
         self._known: dict[str, dict[str, str]] = {}
         self._roots: tuple[tuple[str, str], ...] = ()
         self._path_guards, self._path = _path_pattern()
-        self._code = _code_roots()
+        self._code = tracebacks.code_roots()
+        self._project = tracebacks.project()
         self._protect_machine()
         self.protect_environment(os.environ if environ is None else environ)
 
@@ -163,10 +163,12 @@ class Redactor:
             text = patterns.IPV4.sub(self._ip, text)
         if colons >= 7 or '::' in text:
             text = patterns.IPV6.sub(self._ip, text)
-        text = self._redact_names(text)
-        return self._redact_words(text)
+        if tracebacks.GUARD not in text:
+            return self._redact_words(self._redact_names(text, False), False)
+        return ''.join(self._redact_words(self._redact_names(piece, source), source)
+                       for piece, source in tracebacks.pieces(text))
 
-    def _redact_words(self, text: str) -> str:
+    def _redact_words(self, text: str, source: bool) -> str:
         known = self._known
         if len(known) <= FEW_WORDS:
             parts = [part for part in known if part in text]
@@ -178,32 +180,36 @@ class Redactor:
         words = {word: kind for part in parts for word, kind in known[part].items()}
         for word in sorted(words, key=len, reverse=True):
             if word in text:
-                text = word_pattern(word).sub(partial(self._word, words[word]), text)
+                text = word_pattern(word).sub(partial(self._word, words[word], source), text)
         return text
 
-    def _redact_names(self, text: str) -> str:
+    def _redact_names(self, text: str, source: bool) -> str:
         lower = _lower(text)
         if 'host' in lower:
-            text = _replace(patterns.KEYED_HOST, text, partial(self._named, 'host'))
-            text = _replace(patterns.KEYED_HOST_ELEMENT, text, partial(self._named, 'host'))
+            host = partial(self._named, 'host', source)
+            text = _replace(patterns.KEYED_HOST, text, host)
+            text = _replace(patterns.KEYED_HOST_ELEMENT, text, host)
         if 'req-' in lower or 'user_identity' in lower:
             text = _replace(patterns.KEYED_IDENTITY, text, self._identity)
         if any(stem in lower for stem in patterns.OWNER_STEMS):
-            text = _replace(patterns.KEYED_OWNER, text, partial(self._named, 'id'))
-            text = _replace(patterns.KEYED_OWNER_ELEMENT, text, partial(self._named, 'id'))
+            owner = partial(self._named, 'id', source)
+            text = _replace(patterns.KEYED_OWNER, text, owner)
+            text = _replace(patterns.KEYED_OWNER_ELEMENT, text, owner)
         return text
 
-    def _named(self, kind: str, value: str, found: re.Match[str]) -> str:
+    def _named(self, kind: str, source: bool, value: str, found: re.Match[str]) -> str:
         if value.lower() in patterns.HARMLESS or value.isdigit() or value.startswith('<'):
+            return value
+        if source and tracebacks.is_name(found.string, *found.span('value')):
             return value
         return self.pseudonyms.of(kind, value)
 
     def _identity(self, value: str, found: re.Match[str]) -> str:
-        return ' '.join(name if name == 'default' else self._named('id', name, found)
+        return ' '.join(name if name == 'default' else self._named('id', False, name, found)
                         for name in value.split(' '))
 
-    def _word(self, kind: str, found: re.Match[str]) -> str:
-        return self.pseudonyms.of(kind, found[1]) if found[1] else found[0]
+    def _word(self, kind: str, source: bool, found: re.Match[str]) -> str:
+        return self.pseudonyms.of(kind, found[1]) if _stands_there(source, found) else found[0]
 
     def _uri(self, found: re.Match[str]) -> str:
         credentials, host = found['credentials'], found['host']
@@ -244,13 +250,28 @@ class Redactor:
             if bare == root or bare.startswith(root + '/'):
                 # In quotes this can be a command line, with more paths behind.
                 return name + self._path.sub(self._path_name, path[len(root):])
-        return self.pseudonyms.of('path', bare) + path[len(bare):]
+        before = found.string[max(0, found.start() - 8):found.start()]
+        name = tracebacks.place(bare, self._project, before) or self.pseudonyms.of('path', bare)
+        return name + path[len(bare):]
 
 
 @lru_cache(maxsize=4096)
 def word_pattern(word: str) -> re.Pattern[str]:
     """The word on its own, or a pseudonym, in which it is not looked for."""
     return re.compile(rf'{PSEUDONYM.pattern}|(?<![A-Za-z0-9])({re.escape(word)})(?![A-Za-z0-9])')
+
+
+def places_of(text: str, word: str) -> Iterator[int]:
+    """Where in a text what is protected as a word stands as one, and not as a name in source."""
+    offset = 0
+    for piece, source in tracebacks.pieces(text):
+        yield from (offset + found.start() for found in word_pattern(word).finditer(piece)
+                    if _stands_there(source, found))
+        offset += len(piece)
+
+
+def _stands_there(source: bool, found: re.Match[str]) -> bool:
+    return bool(found[1]) and not (source and tracebacks.is_name(found.string, *found.span(1)))
 
 
 def _lower(text: str) -> str:
@@ -347,11 +368,3 @@ def _path_pattern() -> tuple[tuple[str, ...], re.Pattern[str]]:
           | (?<![\w.~-])(?:{either})/[^\s'"<>:,;()\[\]{{}}|\\&?\#*]+
           | (?:{quoted})%2F[\w.%~+-]+''', re.VERBOSE)
     return (*(root + '/' for root in roots), '%2F'), pattern
-
-
-def _code_roots() -> tuple[tuple[str, str], ...]:
-    """Where code lies whose paths are public, and keep their ends: tracebacks stay of use."""
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    roots = {package: '<vpmem_harness>', sys.prefix: '<python>', sys.base_prefix: '<python>',
-             os.path.dirname(os.__file__): '<python>/lib'}
-    return tuple(sorted(roots.items(), key=lambda item: len(item[0]), reverse=True))
