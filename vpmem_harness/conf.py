@@ -144,6 +144,8 @@ def _from_files(files: Sequence[str]) -> dict[str, Any]:
 
 def _parsed(option: cfg.Opt, value: Any, source: str) -> Any:
     try:
+        if isinstance(value, float) and isinstance(option.type, types.Integer):
+            raise TypeError     # it would be cut off to a whole number
         return option.type(value)
     except (TypeError, ValueError) as error:
         raise _refusal(option, repr(value), source) from error

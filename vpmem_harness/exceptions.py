@@ -33,6 +33,16 @@ class InvalidInputError(HarnessError, ValueError):
         self.remedy = remedy
 
 
+class NotSetUpError(InvalidInputError, AttributeError):
+    """A fixture is used before its setUp, or after its cleanUp."""
+
+    def __init__(self, fixture: str, attribute: str) -> None:
+        super().__init__(
+            f'{attribute} of a {fixture}', expected='a fixture that is set up',
+            got='one that is not, or not any more',
+            remedy=f'write self.useFixture({fixture}(...)), and use it within the test')
+
+
 class WaitTimeoutError(HarnessError, TimeoutError):
     """A state did not come before its deadline.
 

@@ -79,6 +79,11 @@ class LoadTest(testtools.TestCase):
                                   backend='novva')
         self.assertEqual('backend', error.what)
 
+    def test_a_fraction_is_no_whole_number(self):
+        """It is not cut off."""
+        error = self.assertRaises(InvalidInputError, conf.load, seed=1.5)
+        self.assertEqual('1.5', error.got)
+
     def test_missing_file_is_refused(self):
         """A file that is not there is no empty file."""
         error = self.assertRaises(InvalidInputError, conf.load, ['/nowhere/x.conf'], {})

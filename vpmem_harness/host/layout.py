@@ -18,7 +18,7 @@ _NAME = re.compile(r'[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?')
 
 def check_name(name: str) -> None:
     """Raise InvalidInputError unless a machine can be called so."""
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidInputError(
             'name of a host', expected='letters, digits, and within it dots and dashes',
             got=repr(name), remedy='choose one such as compute-1')

@@ -205,7 +205,7 @@ class Daemon:
 
     ``start`` makes the socket (0600; its directory should be 0700) and ``stop`` takes everything
     down, also with clients connected or waiting for answers.  ``intercept`` is for faults: see
-    ``dispatch.Intercept``.
+    ``dispatch.Intercept``.  ``cut_offs`` counts how often it has left all of its clients.
     """
 
     def __init__(self, hypervisor: Hypervisor, path: str, *, readonly_path: str | None = None,
@@ -219,6 +219,7 @@ class Daemon:
         self.clients_max = clients_max
         self.intercept: Intercept | None = None
         self.clients: set[Client] = set()
+        self.cut_offs = 0
         self._given_loop = loop
         self._loop: eventloop.EventLoop | None = None
         self._listeners: list[listener.Listener] = []
@@ -276,6 +277,7 @@ class Daemon:
         self.loop.run_and_wait(self._cut_off)
 
     def _cut_off(self) -> None:
+        self.cut_offs += 1
         for client in list(self.clients):
             client.close()
 

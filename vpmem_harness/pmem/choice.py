@@ -20,8 +20,8 @@ def choose(randomness: Randomness, *, profile: str = 'mixed', pmem: str | None =
     :raises InvalidInputError: when what is asked for cannot be, or contradicts itself
     """
     chosen = profile_named(profile)
-    if isinstance(dimms, str):
-        raise InvalidInputError('dimms', expected='a list of DIMMs', got='a text',
+    if isinstance(dimms, str) or not (dimms is None or isinstance(dimms, Iterable)):
+        raise InvalidInputError('dimms', expected='a list of DIMMs', got=repr(dimms),
                                 remedy=f'write [{dimms!r}]')
     if listing is not None:
         if pmem is not None or dimms is not None:

@@ -77,9 +77,16 @@ def of_dimms(dimms: Iterable[str | DimmSpec], *,
     A DIMM is a DimmSpec or what :func:`vpmem_harness.pmem.spec.parse_dimm` reads. Their regions
     are numbered as on the recorded machines unless told otherwise.
     """
-    return Inventory(tuple(
-        spec.parse_dimm(dimm) if isinstance(dimm, str) else dimm for dimm in dimms),
-        region_order=region_order)
+    return Inventory(tuple(map(_dimm, dimms)), region_order=region_order)
+
+
+def _dimm(dimm: str | DimmSpec) -> DimmSpec:
+    if isinstance(dimm, str):
+        return spec.parse_dimm(dimm)
+    if not isinstance(dimm, DimmSpec):
+        raise InvalidInputError('DIMM', expected='a text or a DimmSpec', got=repr(dimm),
+                                remedy="write it as in '32GiB,numa=1'")
+    return dimm
 
 
 def of_labels(pmem: str, dimms: Iterable[str | DimmSpec] | None = None) -> Inventory:

@@ -144,6 +144,8 @@ def _capacity(one: _Listed, start: int) -> int | None:
 
 def _read(text: str) -> list[_Listed]:
     """The namespaces of a listing, each as it could be by itself."""
+    if not isinstance(text, str):
+        _refuse('text', 'a text', f'a {type(text).__name__}')
     if not text.strip():
         return []   # ndctl prints nothing when there is nothing to list
     try:

@@ -57,7 +57,8 @@ def _size_remedy(text: str) -> str:
     if match := re.fullmatch(r'([1-9][0-9]{0,17})([kmgt])(?:b|ib)?', text, re.ASCII | re.I):
         return f'write {match[1]}{match[2].upper()}iB'
     if re.fullmatch(r'[1-9][0-9]{0,17}', text, re.ASCII):
-        return f'write {format_size(int(text))}'
+        # Nothing has so few bytes: the unit was left out.
+        return f'write {text}GiB' if int(text) < 1024 else f'write {format_size(int(text))}'
     return 'write it as in 4GiB'
 
 
@@ -119,6 +120,9 @@ def parse_pmem(text: str) -> list[LabelSpec]:
     what a guest sees is smaller by the namespace's own metadata, on a real host as here. A label
     may stand more than once, with other sizes. Raises InvalidInputError.
     """
+    if not isinstance(text, str):
+        raise InvalidInputError('persistent memory', expected='LABEL:COUNTxSIZE, a text',
+                                got=repr(text), remedy="write it as in 'SMALL:2x4GiB'")
     specs = []
     for item in text.split(','):
         match = re.fullmatch(r'([^:]*):\s*([0-9]{1,9})\s*x([^:]*)', item.strip(), re.ASCII)

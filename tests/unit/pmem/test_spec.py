@@ -22,7 +22,8 @@ class SizeTest(testtools.TestCase):
     def test_size_refuses_what_is_ambiguous(self):
         """A size without a unit, with ndctl's or with a decimal one is refused with a remedy."""
         for text, remedy in (('4G', '4GiB'), ('4GB', '4GiB'), ('4gib', '4GiB'),
-                             ('4096', '4KiB'), ('1.5GiB', 'as in 4GiB'), ('', '4GiB')):
+                             ('4096', '4KiB'), ('4', '4GiB'), ('1.5GiB', 'as in 4GiB'),
+                             ('', '4GiB')):
             error = self.assertRaises(InvalidInputError, spec.parse_size, text)
             self.assertIn(remedy, error.remedy, text)
 
