@@ -38,7 +38,7 @@ FINDINGS = (
     Finding(
         'removed-namespace', 'a server whose namespace left the configuration cannot be deleted',
         suffering='An operator who takes a namespace out of nova.conf has a server in ERROR that '
-                  'nobody can delete.',
+                  'nobody can delete until it is back there.',
         cause='To wipe it the driver looks the namespace up among those configured now.',
         scenario=scenarios.removed_from_configuration, pmem='SMALL:3x4GiB'),
     Finding(
@@ -110,8 +110,8 @@ FINDINGS = (
     Finding(
         'refused-live-migration', 'a live migration that libvirt refuses leaves its server in '
         'ERROR',
-        suffering='A guest that runs as before is shown in ERROR without a reason, and its user '
-                  'can only delete it or reboot it hard, which wipes its persistent memory.',
+        suffering='A guest that runs as before is shown in ERROR without a reason, and most of '
+                  'what its user can do then, as to reboot it hard, wipes its persistent memory.',
         cause='When everything has been rolled back the error of the migration is raised once '
               'more, and taken for one that comes too late for that.',
         scenario=scenarios.refused_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
