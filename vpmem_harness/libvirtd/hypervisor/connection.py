@@ -19,7 +19,7 @@ from vpmem_harness.libvirtd.hypervisor.domain_tuning import TuningProcedures
 from vpmem_harness.libvirtd.hypervisor.events import EventProcedures
 from vpmem_harness.libvirtd.hypervisor.host import HostProcedures
 from vpmem_harness.libvirtd.hypervisor.networks import NetworkProcedures
-from vpmem_harness.libvirtd.hypervisor.nodes import NodeProcedures
+from vpmem_harness.libvirtd.hypervisor.node_device_procedures import NodeDeviceProcedures
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEventProcedures
 from vpmem_harness.libvirtd.hypervisor.secrets import SecretProcedures
 from vpmem_harness.libvirtd.hypervisor.storage import StorageProcedures
@@ -37,7 +37,7 @@ class Connection(HostProcedures, ListingProcedures, LifecycleProcedures, QueryPr
                  ChangeProcedures, TuningProcedures, DeviceProcedures, StatisticsProcedures,
                  JobProcedures, GuestProcedures, EventProcedures, ObjectEventProcedures,
                  BlockProcedures, LimitProcedures, SnapshotProcedures, NetworkProcedures,
-                 StorageProcedures, SecretProcedures, NodeProcedures):
+                 StorageProcedures, SecretProcedures, NodeDeviceProcedures):
     """One client's connection to a hypervisor.
 
     Each method without an underscore, but for :meth:`close`, is a procedure of libvirt's remote

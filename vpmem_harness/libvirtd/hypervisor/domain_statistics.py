@@ -8,7 +8,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
-from vpmem_harness.libvirtd.hypervisor import domain_stats
+from vpmem_harness.libvirtd.hypervisor import domain_usage
 from vpmem_harness.libvirtd.hypervisor.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain_listing import ALL_FILTERS, matches
 from vpmem_harness.libvirtd.hypervisor.impact import CONFIG, LIVE, impact, one
@@ -35,7 +35,7 @@ class StatisticsProcedures(Procedures):
         """Statistics of the domains that are named, or else of all that fit the filters."""
         check_flags('qemuConnectGetAllDomainStats', flags, _STATS_FLAGS | ALL_FILTERS)
         known = 0
-        for group, _ in domain_stats.GROUPS:
+        for group, _ in domain_usage.GROUPS:
             known |= group
         enforced = flags & libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS
         if enforced and stats & ~known and len(self.hypervisor.domains):
@@ -47,7 +47,7 @@ class StatisticsProcedures(Procedures):
             wanted = {handle.uuid for handle in handles}
             domains = [domain for domain in domains if domain.uuid in wanted]
         filters = flags & ALL_FILTERS
-        return [(domain, domain_stats.collect(self.hypervisor, domain, stats))
+        return [(domain, domain_usage.collect(self.hypervisor, domain, stats))
                 for domain in domains if matches(domain, filters)]
 
     @procedure
@@ -60,7 +60,7 @@ class StatisticsProcedures(Procedures):
         return [(libvirt.VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON,
                  domain.definition.current_memory),
                 (libvirt.VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE, 0),
-                (libvirt.VIR_DOMAIN_MEMORY_STAT_RSS, domain_stats.rss(domain))]
+                (libvirt.VIR_DOMAIN_MEMORY_STAT_RSS, domain_usage.rss(domain))]
 
     @procedure
     def domain_block_stats(self, handle: DomainHandle,
@@ -90,7 +90,7 @@ class StatisticsProcedures(Procedures):
         check_active(domain)
         for found in domain.definition.devices.findall('interface'):
             mac = found.find('mac')
-            if domain_stats.target(found) == device \
+            if domain_usage.target(found) == device \
                     or (mac is not None and mac.get('address') == device):
                 return (0,) * 8
         raise bad_argument(f"'{device}' is not a known interface",

@@ -45,7 +45,7 @@ _ACTIVE = libvirt.VIR_CONNECT_LIST_NODE_DEVICES_ACTIVE
 _INACTIVE = libvirt.VIR_CONNECT_LIST_NODE_DEVICES_INACTIVE
 
 
-class NodeProcedures(Procedures):
+class NodeDeviceProcedures(Procedures):
     """Procedures about the host's devices."""
 
     def _devices(self) -> list[NodeDevice]:
