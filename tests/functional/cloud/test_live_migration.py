@@ -13,8 +13,8 @@ from vpmem_harness.fixtures.cloud import CloudFixture
 
 class LiveMigrationTest(base.VPMEMTestCase):
 
-    def start_cloud(self, hosts=2):
-        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem='SMALL:2x4GiB'))
+    def start_cloud(self, hosts=2, pmem='SMALL:2x4GiB'):
+        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=pmem))
         return self.cloud
 
     def test_a_guest_moves_while_it_runs(self):
@@ -66,11 +66,16 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertEqual([server.host], list(server.allocations))
 
     def migrate_in_vain(self, fault):
-        """Migrate a server of two hosts live under a fault of its host, in vain."""
-        cloud = self.start_cloud()
+        """Migrate a server of two hosts live under a fault of its host, in vain.
+
+        What it was to have on the other host holds data, and is wiped.
+        """
+        cloud = self.start_cloud(pmem='SMALL:1x4GiB')
         server = cloud.boot(pmem='SMALL')
         source, namespaces = cloud.host(server.host), server.namespaces
         [destination] = [host for host in cloud.hosts if host is not source]
+        [wanted] = destination.namespaces
+        destination.pmem.write(wanted.path, 'somebody')
         with fault(source.faults):
             self.assertRaises(UnexpectedStateError, server.live_migrate)
             cloud.settle()
@@ -79,6 +84,7 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertGuestHas(server)
         self.assertEqual('error', server.migrations[0].status)
         self.assertNotAllocated(server, destination)
+        self.assertEqual(frozenset(), destination.pmem.contents(wanted.path).writers)
         self.assertNamespacesFree(cloud, destination)
         self.assertConsistent(cloud)
         return server
