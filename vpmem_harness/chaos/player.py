@@ -270,11 +270,12 @@ class Player:
 
     def _start_service(self, number: int) -> None:
         compute = self.compute(number)
-        if not compute.is_up:
-            # What its last run asked libvirtd for goes on first: a guest that left later, when the
-            # new one has given up the move, would be nobody's.
-            self._release(number, command=False)
-            self._settle()
+        if compute.is_up:
+            return
+        # What its last run asked libvirtd for goes on first: a guest that left later, when the new
+        # one has given up the move, would be nobody's.
+        self._release(number, command=False)
+        self._settle()
         compute.start()
 
     def _restart_service(self, number: int) -> None:
@@ -330,7 +331,8 @@ class Player:
             host.faults.start_daemon()
         self._settle()
         for at in range(len(self.hosts)):
-            self.compute(at).start()
+            if not self.compute(at).is_up:
+                self.compute(at).start()
             self._settle()
         # Before the services look, and set right what they have claimed.
         self._claims = list(self.fleet.claims())

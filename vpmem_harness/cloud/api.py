@@ -222,6 +222,7 @@ class Backend(Protocol):
     def start_compute(self, host: str) -> None:
         """Start the compute service of a host that has none running.
 
+        :raises InvalidInputError: when it has.
         :raises NovaException: what keeps the service from starting, such as
             :class:`~vpmem_harness.cloud.errors.PMEMNamespaceConfigInvalid`.
         """

@@ -29,7 +29,7 @@ from vpmem_harness.cloud.stub.ledger import Ledger
 from vpmem_harness.cloud.stub.scheduler import Scheduler
 from vpmem_harness.cloud.stub.startup import ComputeService
 from vpmem_harness.cloud.stub.workers import Workers
-from vpmem_harness.exceptions import HarnessError
+from vpmem_harness.exceptions import HarnessError, InvalidInputError
 from vpmem_harness.randomness import Randomness
 
 LOG = logging.getLogger(__name__)
@@ -134,8 +134,13 @@ class StubBackend:
     # Hosts
 
     def start_compute(self, host: str) -> None:
+        compute = self.services.compute(host)
+        if compute.runs:
+            raise InvalidInputError(
+                'compute service', expected='a host whose compute service does not run',
+                got=host, remedy='stop it first')
         try:
-            self.services.compute(host).start()
+            compute.start()
         except errors.NovaException:
             raise
         except Exception as error:
