@@ -63,6 +63,12 @@ class FlavorNotFound(NotFound):
     status = 400
 
 
+class FlavorDiskSmallerThanMinDisk(Invalid):
+    msg_fmt = (
+        "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk "
+        'is %(flavor_size)s bytes, minimum size is %(image_min_disk)s bytes.')
+
+
 class ComputeHostNotFound(NotFound):
     msg_fmt = 'Compute host %(host)s could not be found.'
     status = 400
@@ -110,6 +116,10 @@ class CannotMigrateToSameHost(NovaException):
 class CannotResizeDisk(NovaException):
     msg_fmt = 'Server disk was unable to be resized because: %(reason)s'
     status = 400
+
+
+class ResizeError(NovaException):
+    msg_fmt = 'Resize error: %(reason)s'
 
 
 class UnableToMigrateToSelf(Invalid):

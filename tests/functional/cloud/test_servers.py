@@ -287,6 +287,31 @@ class ResizeTest(ServersTestCase):
         server = self.start_cloud(hosts=2).boot(pmem='SMALL')
         self.assertRaises(errors.CannotResizeToSameFlavor, server.resize, pmem='SMALL')
 
+    def shrink(self):
+        """A server whose disk has grown and was to shrink a little, and what became of that."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        server.resize(flavor=cloud.flavor('SMALL', disk=3)).confirm_resize()
+        return server, self.assertRaises(
+            UnexpectedStateError, server.resize, flavor=cloud.flavor('SMALL', disk=2))
+
+    def test_a_disk_does_not_shrink(self):
+        """The request fails, and says why."""
+        _server, error = self.shrink()
+        self.assertEqual('Resize error: Unable to resize disk down.', error.reason)
+
+    def test_a_server_whose_disk_does_not_shrink_runs_on(self):
+        """Its guest has not been touched."""
+        server, _error = self.shrink()
+        self.assertEqual(
+            ('ACTIVE', PowerState.RUNNING, 'error'),
+            (server.status, server.power_state, server.migrations[-1].status))
+
+    def test_a_server_whose_disk_does_not_shrink_holds_nothing_elsewhere(self):
+        """The room that was kept for it has been given back."""
+        server, _error = self.shrink()
+        self.assertEqual([server.host], list(server.allocations))
+
     def test_a_same_host_resize_needs_room_for_both(self):
         """Old and new namespaces are held at once."""
         cloud = self.start_cloud(pmem='SMALL:1x4GiB', allow_resize_to_same_host=True)
@@ -337,9 +362,16 @@ class ShelveTest(ServersTestCase):
         cloud = self.start_cloud(shelved_offload_time=-1)
         server = cloud.boot(pmem='SMALL').shelve(expect='SHELVED')
         self.assertEqual(cloud.hosts[0].name, server.host)
-        self.assertEqual('ACTIVE', server.unshelve().status)
-        server.shelve(expect='SHELVED').shelve_offload()
-        self.assertIsNone(server.host)
+
+    def test_one_that_is_on_its_host_is_started_there(self):
+        """To unshelve it is to turn it on."""
+        server = self.start_cloud(shelved_offload_time=-1).boot(pmem='SMALL')
+        self.assertEqual('ACTIVE', server.shelve(expect='SHELVED').unshelve().status)
+
+    def test_one_that_is_on_its_host_can_be_taken_off_it(self):
+        """When somebody asks for it."""
+        server = self.start_cloud(shelved_offload_time=-1).boot(pmem='SMALL')
+        self.assertIsNone(server.shelve(expect='SHELVED').shelve_offload().host)
 
     def test_one_that_is_on_its_host_goes_to_no_other(self):
         """To name a host for it is refused, and leaves it as it was."""
@@ -349,42 +381,3 @@ class ShelveTest(ServersTestCase):
             errors.UnshelveInstanceInvalidState, server.unshelve, cloud.hosts[0])
         self.assertEqual(409, error.status)
         self.assertEqual('SHELVED', server.status)
-
-
-class EvacuateTest(ServersTestCase):
-
-    def test_a_server_is_built_anew_elsewhere(self):
-        """Stopped, on namespaces of the other host."""
-        cloud = self.start_cloud(hosts=2)
-        server = cloud.boot(pmem='SMALL')
-        lost = server.host
-        cloud.compute(lost).stop()
-        server.evacuate()
-        self.assertNotEqual(lost, server.host)
-        self.assertEqual('SHUTOFF', server.status)
-        self.assertGuestHas(server)
-
-    def test_it_holds_both_sides_until_its_host_returns(self):
-        """As Nova has it in Placement."""
-        cloud = self.start_cloud(hosts=2)
-        server = cloud.boot(pmem='SMALL')
-        lost = server.host
-        cloud.compute(lost).stop()
-        server.evacuate()
-        self.assertEqual({lost, server.host}, set(server.allocations))
-        cloud.compute(lost).start()
-        self.assertEqual({server.host}, set(server.allocations))
-        self.assertEqual('completed', server.migrations[0].status)
-        self.assertNamespacesFree(cloud, lost)
-
-    def test_a_host_that_is_up_is_not_evacuated(self):
-        """Its service would still run the guest."""
-        server = self.start_cloud(hosts=2).boot(pmem='SMALL')
-        error = self.assertRaises(errors.ComputeServiceInUse, server.evacuate)
-        self.assertEqual(f'Compute service of {server.host} is still in use.', str(error))
-
-    def test_its_own_host_is_no_place_to_go(self):
-        """That is said before it is asked whether the host is down."""
-        server = self.start_cloud(hosts=2).boot(pmem='SMALL')
-        error = self.assertRaises(errors.Invalid, server.evacuate, server.host)
-        self.assertEqual("The target host can't be the same one.", str(error))

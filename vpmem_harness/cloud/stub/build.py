@@ -12,9 +12,10 @@ from oslo_log import log as logging
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub import placement_errors
-from vpmem_harness.cloud.stub.compute import ComputeBase, step
+from vpmem_harness.cloud.stub.compute import ComputeBase
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
+from vpmem_harness.cloud.stub.steps import step
 
 LOG = logging.getLogger(__name__)
 
@@ -114,7 +115,13 @@ class BuildOperations(ComputeBase):
 
     @step('compute_terminate_instance')
     def terminate_instance(self, context: RequestContext, instance: Instance) -> None:
-        """Delete a server and everything of it on this host."""
+        """Delete a server and everything of it on this host; one that has moved, on its own."""
+        host = instance.host
+        if host is not None and host != self.host:
+            if instance.task_state == TaskState.DELETING:
+                elsewhere = self.services.compute(host)
+                elsewhere.cast(elsewhere.terminate_instance, context, instance)
+            return
         try:
             self._terminate_instance(instance)
         except errors.InstanceNotFound as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import libvirt
 import os_resource_classes as orc
@@ -32,45 +32,6 @@ LOCAL_GB = 4096
 CPU_ALLOCATION_RATIO = 4.0
 RESERVED_HOST_MEMORY_MB = 512
 
-P = ParamSpec('P')
-S = TypeVar('S', bound='ComputeBase')
-
-
-Step = Callable[Concatenate[S, RequestContext, Instance, P], None]
-
-
-def step(event: str) -> Callable[[Step[S, P]], Step[S, P]]:
-    """Make a method one step of a request, with the event that Nova records for it.
-
-    Steps on one instance exclude each other. A step that fails leaves a fault and an event with
-    its traceback, and a server without a task, as Nova's decorators wrap_instance_event,
-    wrap_instance_fault and reverts_task_state do.
-    """
-    def decorate(method: Step[S, P]) -> Step[S, P]:
-        def run(
-            self: S, context: RequestContext, instance: Instance, /,
-            *args: P.args, **kwargs: P.kwargs,
-        ) -> None:
-            database = self.services.database
-            with self.instance_lock(instance):
-                begun = database.start_event(context.action, event, self.host)
-                failure: Exception | None = None
-                try:
-                    method(self, context, instance, *args, **kwargs)
-                except Exception as error:
-                    self.check_alive()
-                    failure = error
-                    LOG.warning('%s failed: %s', event, error)
-                    self.services.add_fault(instance, error)
-                    self.revert_task_state(instance, error)
-                self.check_alive()
-                database.finish_event(context.action, begun, failure)
-                LOG.info('%s of server %s on %s: %s', event, instance.uuid, self.host,
-                         'Error' if failure else 'Success')
-        functools.update_wrapper(run, method)
-        return run
-    return decorate
-
 
 class ComputeBase:
     """The life of a compute service, and what its operations share."""
@@ -96,6 +57,11 @@ class ComputeBase:
         return life is not None and life.accepting
 
     @property
+    def runs(self) -> bool:
+        """Whether there is a run of it, if only one that comes up or goes down."""
+        return self._life is not None
+
+    @property
     def driver(self) -> LibvirtDriver:
         return self._running().driver
 
@@ -114,8 +80,6 @@ class ComputeBase:
         :raises GetPMEMNamespacesFailed: when ndctl fails.
         :raises HypervisorUnavailable: when libvirt does not answer.
         """
-        if self._life is not None:
-            return
         driver = LibvirtDriver(self._simulated)
         try:
             devices = pmem_namespaces.discover(self.pmem_namespaces, driver.list_namespaces)

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.flavors import Flavor, validate_extra_specs
-from vpmem_harness.cloud.states import VMState
+from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub import requests
 from vpmem_harness.cloud.stub.context import RequestContext, Services
 from vpmem_harness.cloud.stub.database import Instance, Migration
+from vpmem_harness.cloud.stub.driver import GIB
 
 #: What sends a request on its way, once it has been recorded.
 Send = Callable[[RequestContext], None]
@@ -43,7 +44,7 @@ class API:
         with database.lock:
             instance = Instance(
                 self.services.new_uuid(), database.next_number(), name, flavor,
-                self.services.now(), self._image_id)
+                self.services.now(), self._image_id, min_disk=flavor.disk)
             context = self._begin(instance, 'create')
             database.add_instance(instance)
         conductor = self.services.conductor
@@ -56,32 +57,49 @@ class API:
         database = self.services.database
         with database.lock:
             instance = database.instance(server)
-            if action == 'evacuate' and instance.host is not None and (
-                    arguments.get('host') == instance.host):
-                # Nova's API looks at this before it looks at the state.
-                raise errors.Invalid("The target host can't be the same one.")
+            if action == 'evacuate':
+                self._check_target(instance, **arguments)
             rule = requests.check(instance, request)
+            send: Send | None
             if rule.step:
                 send = self._on_host(instance, rule.step, *arguments.values())
             else:
                 send = self._special[action](self, instance, **arguments)
-            if rule.task is not None:
-                database.save(instance, task_state=rule.task)
+            if send is None:
+                return self._new_request()
             # To delete a server whose move is not confirmed is to confirm that first.
             first = 'confirmResize' if action == 'delete' and self._unconfirmed(instance) else (
                 rule.action or action)
+            if rule.task is not None:
+                database.save(instance, task_state=rule.task)
+            if action == 'rebuild':     # its image is copied anew
+                instance.min_disk = instance.flavor.disk
             context = self._begin(instance, first)
         send(context)
         return context.request_id
 
+    def _new_request(self) -> str:
+        return f'req-{self.services.new_uuid()}'
+
     def _begin(self, instance: Instance, action: str) -> RequestContext:
-        request_id = f'req-{self.services.new_uuid()}'
+        request_id = self._new_request()
         record = self.services.database.start_action(instance, action, request_id)
         return RequestContext(request_id, record)
 
     def _check_flavor(self, flavor: Flavor) -> None:
         if flavor.flavorid not in self._flavors:
             raise errors.FlavorNotFound(flavor_id=flavor.flavorid)
+
+    def _check_target(self, instance: Instance, host: object = None) -> None:
+        """What Nova's API looks at before it looks at the state of a server to be evacuated.
+
+        Source: nova/api/openstack/compute/evacuate.py. A server on no host that goes to no host in
+        particular would stay where it is, too.
+        """
+        if host is not None and host not in self.services.computes:
+            raise errors.NotFound(f'Compute host {host} not found.')
+        if host == instance.host:
+            raise errors.Invalid("The target host can't be the same one.")
 
     def _on_host(self, instance: Instance, step: str, *arguments: object) -> Send:
         if instance.host is None:
@@ -92,81 +110,88 @@ class API:
             getattr(compute, step), context, instance, *arguments)
 
     # Requests that one host's service does not do alone. Each is called under the lock of the
-    # records, and returns what sends it.
+    # records, and returns what sends it; None when there is nothing to send.
 
-    def _delete(self, instance: Instance) -> Send:
-        if instance.host is None or not self.services.compute(instance.host).is_up:
-            return lambda context: self.delete_local(instance)
+    def _delete(self, instance: Instance) -> Send | None:
+        conductor = self.services.conductor
+        again = instance.task_state == TaskState.DELETING
         migration = self._unconfirmed(instance)
         if migration is not None:
             source = self.services.compute(migration.source_compute)
-            return lambda context: source.cast(
-                source.confirm_for_deleting, context, instance, migration)
-        return self._on_host(instance, 'terminate_instance')
+            confirm = source.confirm_resize if again else source.confirm_for_deleting
+            return lambda context: source.cast(confirm, context, instance, migration)
+        if instance.host is None or not self.services.compute(instance.host).is_up:
+            return lambda context: conductor.delete_local(instance)
+        return None if again else self._on_host(instance, 'terminate_instance')
 
     def _unconfirmed(self, instance: Instance) -> Migration | None:
-        """The move of an instance that is to be confirmed before it can be deleted."""
+        """The move of an instance that is to be confirmed before it can be deleted.
+
+        Nova waits for a source that is down until the request fails; here the server is deleted
+        without it, and the source cleans up when it returns.
+        """
         move = instance.migration_context
-        if move is None or instance.vm_state != VMState.RESIZED or instance.host is None:
+        if (move is None or instance.vm_state != VMState.RESIZED
+                or move.migration.status not in ('finished', 'confirming')):
             return None
-        both = (instance.host, move.migration.source_compute)
-        up = all(self.services.compute(host).is_up for host in both)
+        up = self.services.compute(move.migration.source_compute).is_up
         return move.migration if up else None
 
-    def delete_local(self, instance: Instance) -> None:
-        """Delete a server that no service can be asked about; its host cleans up on return."""
-        services = self.services
-        with services.database.lock:
-            if instance.host is not None:
-                compute = services.compute(instance.host)
-                compute.leave_behind(instance, instance.resources)
-                compute.leave_sides(instance, instance.resources)
-            for migration in services.database.migrations(instance.uuid):
-                services.conductor.release_allocations(migration.uuid)
-            services.conductor.release_allocations(instance.uuid)
-            services.database.save(
-                instance, vm_state=VMState.DELETED, task_state=None, resources=(),
-                migration_context=None, deleted=True)
-        for host in list(instance.left_behind):
-            compute = services.compute(host)
-            compute.cast(compute.clean_up, instance)
-
     def _resize(self, instance: Instance, flavor: Flavor) -> Send:
+        self._check_host_is_up(instance)
         self._check_flavor(flavor)
         if flavor == instance.flavor:
             raise errors.CannotResizeToSameFlavor()
         if flavor.disk == 0 and instance.flavor.disk != 0:
             raise errors.CannotResizeDisk(reason='Resize to zero disk flavor is not allowed.')
+        if 0 < flavor.disk < instance.min_disk:
+            raise errors.FlavorDiskSmallerThanMinDisk(
+                flavor_size=flavor.disk * GIB, image_min_disk=instance.min_disk * GIB)
         same_host = self.services.allow_resize_to_same_host
         return self._move(instance, flavor, None, [] if same_host else [instance.host])
 
     def _migrate(self, instance: Instance, host: str | None = None) -> Send:
-        if host is not None and host == instance.host:
-            raise errors.CannotMigrateToSameHost()
+        self._check_host_is_up(instance)
+        if host is not None:
+            if host == instance.host:
+                raise errors.CannotMigrateToSameHost()
+            self.services.compute(host)
         return self._move(instance, instance.flavor, host, [instance.host])
+
+    def _check_host_is_up(self, instance: Instance) -> None:
+        """Nova's check_instance_host(check_is_up=True)."""
+        if instance.host is None:
+            raise errors.InstanceNotReady(instance_id=instance.uuid)
+        if not self.services.compute(instance.host).is_up:
+            raise errors.ServiceUnavailable()
 
     def _move(
         self, instance: Instance, flavor: Flavor, host: str | None, ignored: list[str | None],
     ) -> Send:
-        if instance.host is None or not self.services.compute(instance.host).is_up:
-            raise errors.ServiceUnavailable()
-        if host is not None:
-            self.services.compute(host)
         conductor = self.services.conductor
         ignore = [name for name in ignored if name is not None]
         return lambda context: conductor.cast(
             conductor.migrate_server, context, instance, flavor, host, ignore)
 
     def _confirm_resize(self, instance: Instance) -> Send:
-        migration = self.services.database.migration(instance.uuid, 'finished')
-        self.services.database.save_migration(migration, status='confirming')
+        migration = self._finished(instance)
         source = self.services.compute(migration.source_compute)
+        if not source.is_up:
+            raise errors.ServiceUnavailable()
+        self.services.database.save_migration(migration, status='confirming')
         return lambda context: source.cast(source.confirm_resize, context, instance, migration)
 
     def _revert_resize(self, instance: Instance) -> Send:
-        migration = self.services.database.migration(instance.uuid, 'finished')
+        migration = self._finished(instance)
         self.services.database.save_migration(migration, status='reverting')
         return self._on_host(instance, 'revert_resize', migration)
+
+    def _finished(self, instance: Instance) -> Migration:
+        """The move of an instance that can be confirmed or reverted."""
+        try:
+            return self.services.database.migration(instance.uuid, 'finished')
+        except errors.MigrationNotFoundByStatus as error:
+            raise errors.Invalid('Instance has not been resized.') from error
 
     def _unshelve(self, instance: Instance, host: str | None = None) -> Send:
         conductor = self.services.conductor
@@ -188,13 +213,11 @@ class API:
     def _evacuate(self, instance: Instance, host: str | None = None) -> Send:
         if instance.host is not None and self.services.compute(instance.host).is_up:
             raise errors.ComputeServiceInUse(host=instance.host)
-        if host is not None:
-            self.services.compute(host)
         conductor = self.services.conductor
         return lambda context: conductor.cast(
             conductor.evacuate_instance, context, instance, host)
 
-    _special: dict[str, Callable[..., Send]] = {
+    _special: dict[str, Callable[..., Send | None]] = {
         'delete': _delete,
         'resize': _resize,
         'migrate': _migrate,

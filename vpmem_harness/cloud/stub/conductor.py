@@ -15,12 +15,15 @@ from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub import placement_errors
 from vpmem_harness.cloud.stub.context import RequestContext, Services
-from vpmem_harness.cloud.stub.database import Instance, Migration, about
+from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext, about
 from vpmem_harness.cloud.stub.ledger import AllocationRequest
 from vpmem_harness.cloud.stub.scheduler import MAX_ATTEMPTS, RequestSpec, Scheduler, Selection
 from vpmem_harness.cloud.stub.workers import Tally
 
 LOG = logging.getLogger(__name__)
+
+#: What the status of a move is until its server has left its host.
+_UNDER_WAY = ('accepted', 'preparing', 'pre-migrating', 'migrating', 'running')
 
 
 class Conductor:
@@ -127,6 +130,28 @@ class Conductor:
         except placement_errors.NoAllocations:
             LOG.debug('There was nothing to give back')
 
+    # Deletion
+
+    def delete_local(self, instance: Instance) -> None:
+        """Delete a server that no service can be asked about; its host cleans up on return."""
+        services = self.services
+        with services.database.lock:
+            if instance.deleted:
+                return
+            if instance.host is not None:
+                compute = services.compute(instance.host)
+                compute.leave_behind(instance, instance.resources)
+                compute.leave_sides(instance, instance.resources)
+            for migration in services.database.migrations(instance.uuid):
+                self.release_allocations(migration.uuid)
+            self.release_allocations(instance.uuid)
+            services.database.save(
+                instance, vm_state=VMState.DELETED, task_state=None, resources=(),
+                migration_context=None, deleted=True)
+        for host in list(instance.left_behind):
+            compute = services.compute(host)
+            compute.cast(compute.clean_up, instance)
+
     # Cold moves
 
     def migrate_server(
@@ -206,6 +231,29 @@ class Conductor:
         compute = self.services.compute(selected[0].service_host)
         compute.cast(compute.prep_resize, context, instance, flavor, migration)
 
+    def give_up_moves(self, instance: Instance) -> None:
+        """Free what a server was to get, by moves that have not taken it from its host."""
+        database = self.services.database
+        move = instance.migration_context
+        for migration in database.migrations(instance.uuid):
+            if migration.status in _UNDER_WAY:
+                self.return_allocations(migration, instance)
+                database.save_migration(migration, status='error')
+        if move is not None and move.migration.dest_compute is not None:
+            destination = self.services.compute(move.migration.dest_compute)
+            destination.leave_behind(instance, move.new_resources)
+            database.save(instance, migration_context=None)
+            destination.cast(destination.clean_up, instance)
+
+    def give_up_finish(self, instance: Instance, move: MigrationContext) -> None:
+        """Leave a server where its move has brought it, though it was not started there."""
+        database = self.services.database
+        database.save(instance, resources=move.new_resources, cell=move.new_cell)
+        database.save_migration(move.migration, status='error')
+        self.release_allocations(move.migration.uuid)
+        source = self.services.compute(move.migration.source_compute)
+        source.cast(source.leave_source, instance, move)
+
     # Unshelving
 
     def unshelve_instance(
@@ -268,7 +316,8 @@ class Conductor:
     ) -> None:
         """Find a host for a server whose own is down; it holds what it had there, too."""
         assert instance.host is not None  # noqa: S101 - the API has seen to it
-        migration = self._migration(instance, 'evacuation', instance.host)
+        self._give_up_move(instance, instance.host)
+        migration = self._migration(instance, 'evacuation', instance.host, host)
         begun = self.services.database.start_event(context.action, 'rebuild_server', None)
         failure: Exception | None = None
         try:
@@ -282,9 +331,28 @@ class Conductor:
             failure = error
         self.services.database.finish_event(context.action, begun, failure)
 
-    def _migration(self, instance: Instance, kind: str, source: str) -> Migration:
+    def _give_up_move(self, instance: Instance, lost: str) -> None:
+        """End a move that was under way when the server's host was lost.
+
+        Nova leaves it as it was, with what it holds in Placement, for ever.
+        """
+        database = self.services.database
+        move = instance.migration_context
+        arrived = move is not None and move.migration.dest_compute == lost
+        if move is not None and arrived and move.migration.status == 'post-migrating':
+            self.give_up_finish(instance, move)
+        elif move is not None and arrived and move.migration.status == 'running':
+            database.save_migration(move.migration, status='completed')
+        elif any(one.status in _UNDER_WAY and one.migration_type != 'evacuation'
+                 for one in database.migrations(instance.uuid)):
+            self.give_up_moves(instance)
+
+    def _migration(
+        self, instance: Instance, kind: str, source: str, destination: str | None = None,
+    ) -> Migration:
         migration = Migration(
-            self.services.new_uuid(), instance.uuid, kind, source, status='accepted')
+            self.services.new_uuid(), instance.uuid, kind, source, destination,
+            status='accepted')
         self.services.database.add_migration(migration)
         return migration
 

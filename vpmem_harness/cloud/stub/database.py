@@ -114,6 +114,8 @@ class Instance:
     launched_at: datetime.datetime | None = None
     fault: Fault | None = None
     deleted: bool = False
+    #: GiB that its disk must have: those of the flavor that its image was first copied for.
+    min_disk: int = 0
     #: What hosts that the instance has gone from still hold for it, until they clean it up.
     left_behind: dict[str, tuple[Resource, ...]] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)

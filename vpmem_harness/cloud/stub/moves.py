@@ -14,13 +14,13 @@ from oslo_log import log as logging
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub.build import GONE
-from vpmem_harness.cloud.stub.compute import step
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext
 from vpmem_harness.cloud.stub.guest import with_paths
 from vpmem_harness.cloud.stub.ledger import AllocationRequest
 from vpmem_harness.cloud.stub.resize import ResizeOperations
 from vpmem_harness.cloud.stub.shelve import ShelveOperations
+from vpmem_harness.cloud.stub.steps import step
 
 LOG = logging.getLogger(__name__)
 
@@ -41,9 +41,12 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             self.abandon_move(instance)
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
-            self.save_migration(migration, dest_compute=self.host, status='preparing')
-            self.save(instance, migration_context=MigrationContext(
-                migration, instance.resources, resources, instance.cell, cell))
+            try:
+                self.note_claim(instance, migration, 'preparing', MigrationContext(
+                    migration, instance.resources, resources, instance.cell, cell))
+            except errors.UnexpectedTaskStateError:
+                self.tracker.release(instance, resources, side='new')
+                return      # it is evacuated: see note_claim
             self.driver.create_image(instance.uuid, instance.flavor)
         except Exception:
             self.check_alive()
@@ -52,7 +55,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         source = self.services.compute(migration.source_compute)
         source.cast(source.live_migration, context, instance, migration)
 
-    @step('compute_live_migration')
+    @step('compute_live_migration', here=True)
     def live_migration(
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
@@ -186,8 +189,11 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         that host's service returns.
         """
         if self.superseded(instance, TaskState.REBUILDING):
-            self.drop_provider(instance.uuid, self.provider_uuid)
+            if instance.host != self.host:      # to which another evacuation has brought it
+                self.drop_provider(instance.uuid, self.provider_uuid)
             return
+        if self.host in instance.left_behind:
+            self.clean_up(instance)     # a move was to bring it here, and was given up
         try:
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')

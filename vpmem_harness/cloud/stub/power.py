@@ -12,9 +12,9 @@ from oslo_log import log as logging
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.build import BuildOperations
-from vpmem_harness.cloud.stub.compute import step
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
+from vpmem_harness.cloud.stub.steps import step
 
 LOG = logging.getLogger(__name__)
 
@@ -27,15 +27,17 @@ HARD_REBOOT = (
 class PowerOperations(BuildOperations):
     """Operations on a server that stays on its host, with its namespaces."""
 
-    @step('compute_stop_instance')
+    @step('compute_stop_instance', here=True)
     def stop_instance(self, context: RequestContext, instance: Instance) -> None:
         """Ask the guest to shut down, or turn it off."""
+        if self.superseded(instance, TaskState.POWERING_OFF):
+            return
         self.driver.power_off(instance.uuid)
         self.save(
-            instance, (TaskState.POWERING_OFF, None), vm_state=VMState.STOPPED,
+            instance, (TaskState.POWERING_OFF,), vm_state=VMState.STOPPED,
             task_state=None, power_state=self.observe(instance))
 
-    @step('compute_start_instance')
+    @step('compute_start_instance', here=True)
     def start_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest, from a domain made anew."""
         self.save(instance)     # one that is gone by now is not brought back
@@ -51,7 +53,7 @@ class PowerOperations(BuildOperations):
         self.driver.create_image(instance.uuid, instance.flavor)
         return self.driver.start(self.guest_xml(instance))
 
-    @step('compute_reboot_instance')
+    @step('compute_reboot_instance', here=True)
     def reboot_instance(
         self, context: RequestContext, instance: Instance, reboot_type: str,
     ) -> None:
@@ -84,21 +86,21 @@ class PowerOperations(BuildOperations):
         domain.createWithFlags(0)
         return self.driver.power_state_of(domain)
 
-    @step('compute_pause_instance')
+    @step('compute_pause_instance', here=True)
     def pause_instance(self, context: RequestContext, instance: Instance) -> None:
         self.driver.require(instance.uuid).suspend()
         self.save(
             instance, (TaskState.PAUSING,), vm_state=VMState.PAUSED, task_state=None,
             power_state=self.observe(instance))
 
-    @step('compute_unpause_instance')
+    @step('compute_unpause_instance', here=True)
     def unpause_instance(self, context: RequestContext, instance: Instance) -> None:
         self.driver.require(instance.uuid).resume()
         self.save(
             instance, (TaskState.UNPAUSING,), vm_state=VMState.ACTIVE, task_state=None,
             power_state=self.observe(instance))
 
-    @step('compute_suspend_instance')
+    @step('compute_suspend_instance', here=True)
     def suspend_instance(self, context: RequestContext, instance: Instance) -> None:
         """Save the guest's memory to disk and stop it."""
         try:
@@ -110,7 +112,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.SUSPENDING,), vm_state=VMState.SUSPENDED, task_state=None,
             power_state=self.observe(instance))
 
-    @step('compute_resume_instance')
+    @step('compute_resume_instance', here=True)
     def resume_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest where it was when it was suspended.
 
@@ -128,7 +130,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.RESUMING,), vm_state=VMState.ACTIVE, task_state=None,
             power_state=self.driver.power_state_of(domain))
 
-    @step('compute_rescue_instance')
+    @step('compute_rescue_instance', here=True)
     def rescue_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest from a rescue image, on its own namespaces."""
         self.save(instance)
@@ -143,7 +145,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.RESCUING,), vm_state=VMState.RESCUED, task_state=None,
             power_state=power_state, launched_at=self.services.now())
 
-    @step('compute_unrescue_instance')
+    @step('compute_unrescue_instance', here=True)
     def unrescue_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest from its own disk again."""
         self.save(instance)
@@ -158,7 +160,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.UNRESCUING,), vm_state=VMState.ACTIVE, task_state=None,
             power_state=power_state)
 
-    @step('compute_rebuild_instance')
+    @step('compute_rebuild_instance', here=True)
     def rebuild_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the server from its image again, on the same namespaces, wiped."""
         stopped = instance.vm_state == VMState.STOPPED

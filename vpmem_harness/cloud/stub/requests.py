@@ -83,8 +83,9 @@ RULES: Mapping[str, Rule] = {
         TaskState.SHELVING_OFFLOADING, VMState.SHELVED, step='shelve_offload_instance'),
     'unshelve': _rule(TaskState.UNSHELVING, VMState.SHELVED, VMState.SHELVED_OFFLOADED),
     'live-migration': _rule(TaskState.MIGRATING, VMState.ACTIVE, VMState.PAUSED),
-    'evacuate': _rule(
-        TaskState.REBUILDING, VMState.ACTIVE, VMState.STOPPED, VMState.ERROR),
+    'evacuate': Rule(
+        frozenset({VMState.ACTIVE, VMState.STOPPED, VMState.ERROR}), TaskState.REBUILDING,
+        tasks=None),
 }
 
 #: The names of requests as the API's refusals show them, where they differ.

@@ -14,9 +14,9 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.build import GONE, BuildOperations
-from vpmem_harness.cloud.stub.compute import step
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext
+from vpmem_harness.cloud.stub.steps import step
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ class ResizeOperations(BuildOperations):
             self.release_allocations(migration.uuid)
             self.release_allocations(instance.uuid)
             raise
+        except errors.UnexpectedTaskStateError:
+            return      # it is evacuated: see note_claim
         except Exception as error:
             self.check_alive()
             conductor = self.services.conductor
@@ -58,15 +60,26 @@ class ResizeOperations(BuildOperations):
         self.save(instance, new_flavor=flavor, old_vm_state=instance.vm_state)
         resources, cell = self.tracker.claim(
             instance, flavor, self.allocated_here(instance.uuid), side='new')
-        self.save_migration(migration, dest_compute=self.host, status='pre-migrating')
         try:
-            self.save(instance, migration_context=MigrationContext(
+            self.note_claim(instance, migration, 'pre-migrating', MigrationContext(
                 migration, instance.resources, resources, instance.cell, cell))
-        except errors.InstanceNotFound:
+        except (errors.InstanceNotFound, errors.UnexpectedTaskStateError):
             self.tracker.release(instance, resources, side='new')
             raise
 
-    @step('compute_resize_instance')
+    def note_claim(
+        self, instance: Instance, migration: Migration, status: str, claim: MigrationContext,
+    ) -> None:
+        """Note what a server is to get here by a move.
+
+        :raises UnexpectedTaskStateError: when its host has been lost, and it is evacuated.
+        """
+        with self.services.database.lock:
+            self.save(instance, (TaskState.RESIZE_PREP, TaskState.MIGRATING, TaskState.DELETING))
+            self.save_migration(migration, dest_compute=self.host, status=status)
+            self.save(instance, migration_context=claim)
+
+    @step('compute_resize_instance', here=True)
     def resize_instance(
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
@@ -78,18 +91,20 @@ class ResizeOperations(BuildOperations):
             self.save_migration(migration, status='migrating')
             self.save(
                 instance, (TaskState.RESIZE_PREP,), task_state=TaskState.RESIZE_MIGRATING)
+            _check_disks(instance.flavor, flavor)
             self.driver.power_off(instance.uuid)
             self.driver.set_aside_image(instance.uuid)
             self.save_migration(migration, status='post-migrating')
             self.save(
                 instance, (TaskState.RESIZE_MIGRATING,), host=migration.dest_compute,
                 old_flavor=instance.flavor, task_state=TaskState.RESIZE_MIGRATED)
-        except Exception:
+        except Exception as error:
             self.check_alive()
             self.save_migration(migration, status='error')
             self.services.conductor.return_allocations(migration, instance)
             destination.drop_new_claim(instance)
-            self.error_out(instance)
+            if not isinstance(error, errors.ResizeError):
+                self.error_out(instance)
             raise
         destination.cast(destination.finish_resize, context, instance, flavor, migration)
 
@@ -104,7 +119,7 @@ class ResizeOperations(BuildOperations):
             if not instance.deleted:
                 self.services.database.save(instance, migration_context=None)
 
-    @step('compute_finish_resize')
+    @step('compute_finish_resize', here=True)
     def finish_resize(
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
@@ -210,13 +225,16 @@ class ResizeOperations(BuildOperations):
                 destination = self.services.compute(instance.host)
                 deletion = self.services.database.start_action(
                     instance, 'delete', context.request_id)
-                destination.cast(
-                    destination.terminate_instance,
-                    RequestContext(context.request_id, deletion), instance)
+                if destination.is_up:
+                    destination.cast(
+                        destination.terminate_instance,
+                        RequestContext(context.request_id, deletion), instance)
+                else:
+                    self.services.conductor.delete_local(instance)
 
     # Revert
 
-    @step('compute_revert_resize')
+    @step('compute_revert_resize', here=True)
     def revert_resize(
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
@@ -270,3 +288,14 @@ class ResizeOperations(BuildOperations):
             self.check_alive()
             self.error_out(instance)
             raise
+
+
+def _check_disks(old: Flavor, new: Flavor) -> None:
+    """No disk becomes smaller.
+
+    Source: nova/virt/libvirt/driver.py, migrate_disk_and_power_off, which raises this within an
+    InstanceFaultRollback: the server stays what it is, and its guest has not been touched. A disk
+    that is to be smaller than it was at the start is refused by the API.
+    """
+    if new.disk < old.disk or new.ephemeral < old.ephemeral:
+        raise errors.ResizeError(reason='Unable to resize disk down.')

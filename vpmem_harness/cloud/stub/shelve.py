@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
-from vpmem_harness.cloud.stub.compute import step
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
 from vpmem_harness.cloud.stub.power import PowerOperations
+from vpmem_harness.cloud.stub.steps import step
 
 
 class ShelveOperations(PowerOperations):
     """Shelving. What is on the namespaces is not kept: an image holds the disk alone."""
 
-    @step('compute_shelve_instance')
+    @step('compute_shelve_instance', here=True)
     def shelve_instance(self, context: RequestContext, instance: Instance) -> None:
         """Turn the server off and keep its disk as an image; then offload it at once.
 
@@ -39,7 +39,7 @@ class ShelveOperations(PowerOperations):
                 instance, (TaskState.SHELVING_IMAGE_UPLOADING,), vm_state=VMState.SHELVED,
                 task_state=None)
 
-    @step('compute_shelve_offload_instance')
+    @step('compute_shelve_offload_instance', here=True)
     def shelve_offload_instance(self, context: RequestContext, instance: Instance) -> None:
         """Remove a shelved server from its host."""
         self._offload(instance)

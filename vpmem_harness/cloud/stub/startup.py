@@ -183,26 +183,14 @@ class ComputeService(MoveOperations):
                 self.save_migration(evacuation, status='error')
                 self.drop_provider(instance.uuid, self.provider_uuid)
         elif begun and instance.task_state in (TaskState.RESIZE_PREP, TaskState.MIGRATING):
-            self._give_up_records(instance)
+            self.check_alive()
+            self.services.conductor.give_up_moves(instance)
             self.save(instance, task_state=None)
-
-    def _give_up_records(self, instance: Instance) -> None:
-        """Free what a server was to get."""
-        move = instance.migration_context
-        for migration in self.services.database.migrations(instance.uuid):
-            if migration.status in ('accepted', 'preparing', 'pre-migrating', 'migrating',
-                                    'running'):
-                self.services.conductor.return_allocations(migration, instance)
-                self.save_migration(migration, status='error')
-        if move is not None and move.migration.dest_compute is not None:
-            destination = self.services.compute(move.migration.dest_compute)
-            destination.leave_behind(instance, move.new_resources)
-            self.save(instance, migration_context=None)
-            destination.cast(destination.clean_up, instance)
 
     def _give_up_move(self, instance: Instance) -> None:
         """The server has not left: it stays, and what it was to get is freed."""
-        self._give_up_records(instance)
+        self.check_alive()
+        self.services.conductor.give_up_moves(instance)
         self.driver.bring_back_image(instance.uuid)
         if instance.vm_state == VMState.ACTIVE and self.driver.domain(instance.uuid) is not None:
             domain = self.driver.require(instance.uuid)
@@ -212,11 +200,6 @@ class ComputeService(MoveOperations):
 
     def _give_up_finish(self, instance: Instance) -> None:
         """The server has come but was not started: Nova's finish_resize has failed."""
-        move = instance.migration_context
         self.save(instance, vm_state=VMState.ERROR, task_state=None)
-        if move is not None:
-            self.save(instance, resources=move.new_resources, cell=move.new_cell)
-            self.save_migration(move.migration, status='error')
-            self.release_allocations(move.migration.uuid)
-            source = self.services.compute(move.migration.source_compute)
-            source.cast(source.leave_source, instance, move)
+        if instance.migration_context is not None:
+            self.services.conductor.give_up_finish(instance, instance.migration_context)
