@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState, status_from_state
+from vpmem_harness.exceptions import InvalidInputError
 
 T = TypeVar('T')
 
@@ -182,8 +183,13 @@ class SimulatedHost(Protocol):
 
 
 def host_name(host: str | SimulatedHost) -> str:
-    """The name of a host, which may be given by it."""
-    return host if isinstance(host, str) else host.name
+    """The name of a host, which may be given by it; raises InvalidInputError."""
+    try:
+        return host if isinstance(host, str) else host.name
+    except AttributeError as error:
+        raise InvalidInputError(
+            'host', expected='a host that is up, or its name', got=repr(host),
+            remedy='take it from cloud.hosts') from error
 
 
 @dataclass(frozen=True)

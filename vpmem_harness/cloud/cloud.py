@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -53,9 +54,15 @@ class Compute:
         """End it in the middle of what it is doing."""
         self._backend.kill_compute(self.name)
 
-    def restart(self, pmem_namespaces: Iterable[str] | None = None) -> None:
-        """Stop and start it, with another ``pmem_namespaces`` if one is given."""
+    def restart(self, pmem_namespaces: str | Iterable[str] | None = None) -> None:
+        """Stop and start it, with another ``pmem_namespaces`` if one is given.
+
+        :param pmem_namespaces: as nova.conf has it, ``'SMALL:ns_0|ns_1,LARGE:ns_2'``, or its
+            items.
+        """
         self.stop()
+        if isinstance(pmem_namespaces, str):
+            pmem_namespaces = filter(None, map(str.strip, pmem_namespaces.split(',')))
         if pmem_namespaces is not None:
             self._backend.set_pmem_namespaces(self.name, list(pmem_namespaces))
         self.start()
@@ -205,13 +212,14 @@ class Cloud:
         :param pmem: labels, separated by commas, in the order of the guest's devices.
         """
         specs = {**({PMEM_EXTRA_SPEC: pmem} if pmem else {}), **(extra_specs or {})}
+        wanted = Flavor(name or '', '', vcpus, ram, disk, ephemeral, swap, specs)
         key = (name, vcpus, ram, disk, ephemeral, swap, tuple(sorted(specs.items())))
         if key not in self._made:
             number = next(
                 number for number in map(str, itertools.count(len(self._flavors) + 1))
                 if number not in self._flavors)
-            self._made[key] = self.know_flavor(Flavor(
-                name or f'flavor{number}', number, vcpus, ram, disk, ephemeral, swap, specs))
+            self._made[key] = self.know_flavor(dataclasses.replace(
+                wanted, name=name or f'flavor{number}', flavorid=number))
         return self._made[key]
 
     def flavor_like(
@@ -227,6 +235,10 @@ class Cloud:
 
     def know_flavor(self, flavor: Flavor) -> Flavor:
         """Make a flavor known that was made by hand."""
+        if not isinstance(flavor, Flavor):
+            raise InvalidInputError(
+                'flavor', expected='a Flavor', got=repr(flavor),
+                remedy='make it with cloud.flavor(...), or find it with cloud.flavor_by_id(id)')
         if flavor.flavorid not in self._flavors:
             self.backend.create_flavor(flavor)
             self._flavors[flavor.flavorid] = flavor
@@ -259,6 +271,7 @@ class Cloud:
         :raises UnexpectedStateError: when the server comes to be something else; it has the
             fault.
         :raises WaitTimeoutError: when it does not come to rest.
+        :raises InvalidInputError: when an argument is none that there can be.
         """
         if flavor is None:
             flavor = self.flavor(

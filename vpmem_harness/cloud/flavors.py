@@ -12,9 +12,13 @@ from types import MappingProxyType
 import os_resource_classes as orc
 
 from vpmem_harness.cloud import errors
+from vpmem_harness.exceptions import InvalidInputError
 
 #: The extra spec that asks for persistent memory, a list of labels.
 PMEM_EXTRA_SPEC = 'hw:pmem'
+
+#: The least that the API takes. Source: nova/api/openstack/compute/schemas/flavors.py.
+_LEAST = {'vcpus': 1, 'ram': 1, 'disk': 0, 'ephemeral': 0, 'swap': 0}
 
 #: What the API takes as a list of labels, as its message shows it; and the same language without
 #: the nested repetition, which takes exponential time on some refusals.
@@ -29,7 +33,11 @@ def _nothing() -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Flavor:
-    """What a server gets: ``ram`` in MiB, ``disk``, ``ephemeral`` in GiB, ``swap`` in MiB."""
+    """What a server gets: ``ram`` in MiB, ``disk``, ``ephemeral`` in GiB, ``swap`` in MiB.
+
+    :raises InvalidInputError: for a number that is none, or less than Nova's API takes, and for
+        extra specs that are no texts.
+    """
 
     name: str
     flavorid: str
@@ -39,6 +47,20 @@ class Flavor:
     ephemeral: int = 0
     swap: int = 0
     extra_specs: Mapping[str, str] = field(default_factory=_nothing)
+
+    def __post_init__(self) -> None:
+        for what, least in _LEAST.items():
+            number = getattr(self, what)
+            if not isinstance(number, int) or number < least:
+                raise InvalidInputError(
+                    f'{what} of a flavor', expected=f'a whole number from {least} on',
+                    got=repr(number), remedy='leave it out')
+        for name, value in self.extra_specs.items():
+            if not isinstance(value, str):
+                raise InvalidInputError(
+                    f'{name} of a flavor', expected='a text', got=repr(value),
+                    remedy="write labels with commas, as in 'SMALL,LARGE'"
+                    if name == PMEM_EXTRA_SPEC else f"write '{value}'")
 
     def __hash__(self) -> int:
         return hash(self.flavorid)

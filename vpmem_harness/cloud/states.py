@@ -117,6 +117,9 @@ _STATUS: dict[VMState, tuple[str, dict[TaskState, str]]] = {
 STATUSES = frozenset(
     status for at_rest, tasks in _STATUS.values() for status in (at_rest, *tasks.values()))
 
+#: Those that a server at rest can have.
+STATUSES_AT_REST = frozenset(at_rest for at_rest, _ in _STATUS.values())
+
 
 def status_from_state(vm_state: VMState, task_state: TaskState | None = None) -> str:
     """The status that Nova's API shows, such as ``VERIFY_RESIZE``."""

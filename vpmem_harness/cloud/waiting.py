@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Backend, Fault, InstanceAction, ServerRecord
-from vpmem_harness.exceptions import HarnessError, WaitTimeoutError
+from vpmem_harness.cloud.states import STATUSES_AT_REST
+from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
 
 #: The status of a server that is gone. Nova's API says 404 instead.
 DELETED = 'DELETED'
@@ -55,6 +56,13 @@ class Wait:
     fault: bool = True
     success: bool = False
     seen: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES_AT_REST:
+            known = ', '.join(sorted(STATUSES_AT_REST))
+            raise InvalidInputError(
+                'status', expected=f'that of a server at rest, {known}', got=repr(self.status),
+                remedy='wait for one of these, or with expect=None for none')
 
     def run(self, seconds: float) -> ServerRecord | None:
         """Wait, and return the server as it came to be; None for one that is gone.

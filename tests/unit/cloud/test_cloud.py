@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests import base
-from vpmem_harness.fixtures import CloudFixture
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fixtures import CloudFixture, HostFixture
 
 
 class CloudTest(base.TestCase):
@@ -26,3 +27,32 @@ class CloudTest(base.TestCase):
         cloud = self.start_cloud()
         cloud.compute(cloud.hosts[0]).kill()
         self.assertIn(' down, SMALL 2 of 2 free', cloud.transcript())
+
+    def test_a_service_is_configured_as_nova_conf_is(self):
+        """With the text that a host gives, or with its items."""
+        cloud = self.start_cloud()
+        host = cloud.hosts[0]
+        for value, count in (
+                ('SMALL:ns_0, LARGE:ns_1', 1), (host.pmem_namespaces, 2), (['SMALL:ns_1'], 1)):
+            cloud.compute(host).restart(pmem_namespaces=value)
+            self.assertEqual(
+                count, cloud.inventories(host)['CUSTOM_PMEM_NAMESPACE_SMALL'].total, value)
+
+    def test_what_no_flavor_is_made_of_is_refused(self):
+        """Before there is a server, by the name of the argument."""
+        cloud = self.start_cloud()
+        for arguments, what in (
+                ({'ram': '512'}, 'ram of a flavor'), ({'vcpus': 0}, 'vcpus of a flavor'),
+                ({'disk': -1}, 'disk of a flavor'), ({'pmem': ['SMALL']}, 'hw:pmem of a flavor'),
+                ({'extra_specs': {'hw:numa_nodes': 2}}, 'hw:numa_nodes of a flavor'),
+                ({'flavor': '5'}, 'flavor')):
+            self.assertEqual(
+                what, self.assertRaises(InvalidInputError, cloud.boot, **arguments).what)
+        self.assertEqual([], cloud.servers)
+
+    def test_what_is_no_host_is_refused(self):
+        """A number is none, and one that has not been set up is none yet."""
+        cloud = self.start_cloud()
+        for host in (0, None, HostFixture()):
+            error = self.assertRaises(InvalidInputError, cloud.compute, host)
+            self.assertEqual('host', error.what)

@@ -13,7 +13,7 @@ from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.database import Database
 from vpmem_harness.cloud.waiting import DELETED, UnexpectedStateError, Wait
-from vpmem_harness.exceptions import WaitTimeoutError
+from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
 
 FAULT = Fault('No valid host was found. ', 500, '', datetime.datetime.now(datetime.UTC))
 
@@ -73,6 +73,12 @@ class WaitTest(base.TestCase):
     def wait(self, status, seconds=30, request_id='req', **options):
         return Wait(
             self.backend, 'id', 'server1', status, request_id, **options).run(seconds)
+
+    def test_what_no_server_comes_to_is_refused(self):
+        """At once: the deadline would pass, or the reason read as if it were so already."""
+        for status in ('active', 'REBOOT', 'GONE', ''):
+            error = self.assertRaises(InvalidInputError, self.wait, status)
+            self.assertIn('ACTIVE, ', error.expected)
 
     def later(self, step):
         """Do a step in another thread, which the wait must notice."""
