@@ -75,8 +75,10 @@ class Ledger:
         :raises ResourceProviderExists: when its name or UUID is taken.
         """
         with self._lock:
-            if uuid in self._providers or any(p.name == name for p in self._providers.values()):
-                raise errors.ResourceProviderExists(name=name)
+            if uuid in self._providers:
+                raise errors.ResourceProviderExists(duplicate=f'uuid: {uuid}')
+            if any(provider.name == name for provider in self._providers.values()):
+                raise errors.ResourceProviderExists(duplicate=f'name: {name}')
             self._providers[uuid] = ResourceProvider(uuid, name)
 
     def delete_provider(self, uuid: str) -> None:
@@ -152,10 +154,10 @@ class Ledger:
     # Allocations
 
     def allocations_for_consumer(self, uuid: str) -> ConsumerAllocations:
-        """What a consumer holds; nothing for one that is unknown."""
+        """What a consumer holds; nothing, and no generation, for one that holds nothing."""
         with self._lock:
             consumer = self._consumers.get(uuid)
-            if consumer is None:
+            if consumer is None or not consumer.allocations:
                 return ConsumerAllocations({})
             held = {provider: dict(amounts) for provider, amounts in consumer.allocations.items()}
             return ConsumerAllocations(
@@ -180,9 +182,14 @@ class Ledger:
         with self._lock:
             for uuid, request in requests.items():
                 self._check_consumer_generation(uuid, request)
-                for provider in request.allocations:
-                    if provider not in self._providers:
-                        raise errors.AllocationProviderNotFound(rp_uuid=provider)
+            unknown = next((provider for request in requests.values()
+                            for provider in request.allocations
+                            if provider not in self._providers), None)
+            if unknown is not None:
+                # As Placement, which forgets new consumers for every refusal but this one.
+                for uuid, request in requests.items():
+                    self._consumer(uuid, request)
+                raise errors.AllocationProviderNotFound(rp_uuid=unknown)
             released = self._released(requests)
             self._check_capacity(requests, released)
             self._replace(requests)
@@ -279,22 +286,26 @@ class Ledger:
     def _replace(self, requests: Mapping[str, AllocationRequest]) -> None:
         touched: dict[str, None] = {}
         for uuid, request in requests.items():
-            consumer = self._consumers.get(uuid)
-            if consumer is None:
-                consumer = self._consumers[uuid] = Consumer(
-                    uuid, request.project_id, request.user_id)
+            consumer = self._consumer(uuid, request)
+            consumer.project_id, consumer.user_id = request.project_id, request.user_id
+            if not request.allocations and not consumer.allocations:
+                continue    # one that never held anything stays known, as it is
             # Placement visits a provider that is left only when its consumer is emptied.
             if not request.allocations:
                 touched.update(dict.fromkeys(consumer.allocations))
             self._release(consumer)
             touched.update(dict.fromkeys(request.allocations))
             self._take(consumer, request)
-            consumer.project_id, consumer.user_id = request.project_id, request.user_id
             consumer.generation += 1
             if not consumer.allocations:
                 del self._consumers[uuid]
         for provider in touched:
             self._providers[provider].generation += 1
+
+    def _consumer(self, uuid: str, request: AllocationRequest) -> Consumer:
+        """The consumer of a request, which is known from then on."""
+        return self._consumers.setdefault(
+            uuid, Consumer(uuid, request.project_id, request.user_id))
 
     def _take(self, consumer: Consumer, request: AllocationRequest) -> None:
         for uuid, amounts in request.allocations.items():

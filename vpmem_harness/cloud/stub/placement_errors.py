@@ -20,7 +20,7 @@ class PlacementError(HarnessError):
 
 
 class ResourceProviderExists(PlacementError):
-    msg_fmt = 'Conflicting resource provider name: %(name)s already exists.'
+    msg_fmt = 'Conflicting resource provider %(duplicate)s already exists.'
     code = 'placement.duplicate_name'
 
 

@@ -154,6 +154,18 @@ class AllocationsTest(LedgerTestCase):
         self.assertEqual(
             'consumer generation conflict - expected 1 but got None', str(error))
 
+    def test_a_consumer_that_was_given_nothing_is_known(self):
+        """The next request must name its generation."""
+        self.allocate(self.uuids.a, {})
+        self.assertRaises(errors.ConsumerGenerationConflict, self.allocate, self.uuids.a, {})
+
+    def test_a_consumer_of_an_unknown_provider_is_known(self):
+        """Placement keeps it, although the request was refused."""
+        self.assertRaises(
+            errors.AllocationProviderNotFound,
+            self.allocate, self.uuids.a, {self.uuids.x: {PMEM: 1}})
+        self.allocate(self.uuids.a, {self.uuids.host1: {PMEM: 1}}, 0)
+
     def test_a_request_replaces_what_was_held(self):
         """What the consumer gives back is free in the same step."""
         self.allocate(self.uuids.a, {self.uuids.host1: {PMEM: 2}})
