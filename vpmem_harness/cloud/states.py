@@ -75,6 +75,9 @@ class PowerState(enum.IntEnum):
     SUSPENDED = 7
 
 
+#: The statuses of a cold move that has left its source, which still holds what the server had.
+MOVED = ('post-migrating', 'finished', 'confirming', 'reverting')
+
 _REBUILD = {
     TaskState.REBUILDING: 'REBUILD',
     TaskState.REBUILD_BLOCK_DEVICE_MAPPING: 'REBUILD',

@@ -185,6 +185,48 @@ class InterruptionsTest(base.VPMEMTestCase):
             self.assertNothingWrong()
             self.assertEqual((self.source.name, 'ERROR'), (self.server.host, self.server.status))
 
+    def lose(self, host, procedure, request, **which):
+        """Kill the service of a host in the middle of a request, and evacuate the server."""
+        compute = self.cloud.compute(host)
+        with host.faults.at(procedure, compute.kill, **which) as fault:
+            request()
+            fault.wait_until_reached()
+            self.cloud.settle()
+        self.server.evacuate()
+        compute.start()
+        self.assertNothingWrong()
+
+    def test_a_server_that_is_evacuated_in_the_middle_of_a_cold_migration(self):
+        """What it was to have on the other host is given up, and it gets what it needs there."""
+        self.lose(self.source, 'domainShutdown', lambda: self.server.migrate(expect=None))
+        self.assertEqual((self.target.name, 'SHUTOFF'), (self.server.host, self.server.status))
+
+    def test_a_server_that_is_evacuated_in_the_middle_of_a_live_migration(self):
+        """Though its guest is there already."""
+        self.lose(self.source, 'domainMigratePerform3Params',
+                  lambda: self.server.live_migrate(wait=False), when='after')
+        self.assertEqual((self.target.name, 'SHUTOFF'), (self.server.host, self.server.status))
+
+    def test_a_server_that_is_evacuated_from_where_it_was_to_be_started(self):
+        """A cold migration had brought it there; nothing is left of it on either side of that."""
+        self.lose(self.target, 'domainDefineXML', lambda: self.server.migrate(expect=None))
+        self.assertEqual((self.source.name, 'SHUTOFF'), (self.server.host, self.server.status))
+
+    def test_a_stop_that_waited_for_a_lost_host_is_not_done(self):
+        """The server runs elsewhere when that host is back."""
+        compute = self.cloud.compute(self.source)
+        compute.kill()
+        self.server.stop(expect=None)
+        self.server.evacuate().start()
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual('ACTIVE', self.server.status)
+
+    def test_a_delete_that_a_lost_host_had_begun_is_given_up(self):
+        """Whoever has evacuated the server since wants to have it."""
+        self.lose(self.source, 'domainDestroy', lambda: self.server.delete(expect=None))
+        self.assertEqual('SHUTOFF', self.server.status)
+
     def test_a_call_that_hangs_is_lost_with_the_daemon(self):
         """It does not take effect when it would go on."""
         with self.source.faults.hanging('domainShutdown') as hang:

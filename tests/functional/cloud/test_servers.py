@@ -312,6 +312,11 @@ class ResizeTest(ServersTestCase):
         server, _error = self.shrink()
         self.assertEqual([server.host], list(server.allocations))
 
+    def test_a_server_whose_disk_does_not_shrink_has_its_namespaces_once(self):
+        """They are not also those of a move that would have to be confirmed."""
+        server, _error = self.shrink()
+        self.assertEqual((), server.old_namespaces)
+
     def test_a_same_host_resize_needs_room_for_both(self):
         """Old and new namespaces are held at once."""
         cloud = self.start_cloud(pmem='SMALL:1x4GiB', allow_resize_to_same_host=True)

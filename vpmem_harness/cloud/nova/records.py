@@ -14,7 +14,7 @@ from typing import Any
 
 from vpmem_harness.cloud import api
 from vpmem_harness.cloud.flavors import Flavor
-from vpmem_harness.cloud.states import PowerState, TaskState, VMState
+from vpmem_harness.cloud.states import MOVED, PowerState, TaskState, VMState
 
 _SERVER = """
 SELECT i.*, e.flavor, e.resources, e.migration_context
@@ -76,9 +76,16 @@ class Records:
             # What an instance that has left its host had there stays in its record.
             namespaces=_in_order(
                 _devices(_data(row['resources'])) if row['host'] else [], chosen.pmem),
-            old_namespaces=tuple(_devices(_field(context, 'old_resources'))),
+            old_namespaces=tuple(_devices(_field(context, 'old_resources')))
+            if context and self._has_moved(cell, context['migration_id']) else (),
             created=_moment(row['created_at']),
             launched=_moment(row['launched_at']) if row['launched_at'] else None)
+
+    @staticmethod
+    def _has_moved(cell: sqlite3.Connection, migration: int) -> bool:
+        """Whether a move has left its source; a context outlives one that has failed."""
+        row = cell.execute('SELECT status FROM migrations WHERE id = ?', (migration,)).fetchone()
+        return row is not None and row['status'] in MOVED
 
     @staticmethod
     def _fault(cell: sqlite3.Connection, uuid: str) -> api.Fault | None:

@@ -19,7 +19,7 @@ from vpmem_harness.cloud.api import (
     VPMEMDevice,
 )
 from vpmem_harness.cloud.flavors import Flavor, pmem_resource_class
-from vpmem_harness.cloud.states import PowerState, TaskState, VMState
+from vpmem_harness.cloud.states import MOVED, PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.guest import HostCell
 
 T = TypeVar('T')
@@ -27,9 +27,6 @@ T = TypeVar('T')
 #: Tasks that a delete may find and end.
 DELETING_STATES = frozenset({TaskState.DELETING})
 
-
-#: A migration with one of these has left its source.
-_MOVED = ('post-migrating', 'finished', 'confirming', 'reverting')
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ class Instance:
 
     def record(self) -> ServerRecord:
         context = self.migration_context
-        moved = context is not None and context.migration.status in _MOVED
+        moved = context is not None and context.migration.status in MOVED
         old = context.old_resources if context is not None and moved else ()
         return ServerRecord(
             id=self.uuid,

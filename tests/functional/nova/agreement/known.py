@@ -1,4 +1,6 @@
-"""Where Nova is known to differ from what it means to do: findings, each with what it explains.
+"""Where Nova is known to differ from what it means to do: findings, and what its audit sets right.
+
+Each stands here with what it explains.
 
 A difference is explained to the letter, in the step in which it arises, and then made good on
 Nova's side, as an operator would who knew of it: nothing else can hide behind it later.
@@ -96,6 +98,21 @@ def _claims_outlive_server(case: Case) -> bool:
     return bool(outlived)
 
 
+def _claims_outlive_move(case: Case) -> bool:
+    if case.step.verb != 'resize' or 'Resize error: ' not in str(case.nova['outcome']):
+        return False
+    moves = case.nova[f'{case.server}: moves']
+    assert isinstance(moves, list)
+    host = moves[-1][3]
+    server = case.step.number('server')
+    outlived = [fact for fact in case.nova
+                if fact.startswith(f'host {host}: ') and fact.endswith(' is claimed for')
+                and case.take_out(fact, server, None)]
+    if outlived:
+        case.side.cloud.compute(case.side.names[host]).run_periodic_tasks()
+    return bool(outlived)
+
+
 def _evacuated_host_wipes(case: Case) -> bool:
     if case.step.verb != 'start-service':
         return False
@@ -146,6 +163,10 @@ KNOWN = (
     Known('claims-outlive-server',
           'the tracker frees only what it tracks as its own; until the next audit, made here',
           _claims_outlive_server),
+    Known('claims-outlive-move',
+          'what a server was to get stays claimed when its source refuses the move; until the next '
+          'audit, made here',
+          _claims_outlive_move),
     Known('evacuated-host-wipes',
           "a host that returns wipes what has the name of an evacuated server's new namespaces, "
           'whoever has it, and not what that server had there; put right here',

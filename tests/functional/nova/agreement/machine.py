@@ -24,8 +24,11 @@ from tests.functional.nova.agreement.shortening import shortest
 from tests.functional.nova.agreement.steps import (
     ACTIONS,
     CONFIGURATIONS,
+    DISKS,
     FITS,
+    FITS_DESTINATION_DOWN,
     FITS_DOWN,
+    FITS_SOURCE_DOWN,
     HOSTS,
     LABELS,
     SERVICE,
@@ -40,6 +43,7 @@ SERVERS = 4
 
 _MOVES = ('resize', 'migrate', 'confirm', 'revert', 'live-migrate', 'evacuate', 'unshelve')
 _LABELS = st.sampled_from(LABELS)
+_DISKS = st.sampled_from(DISKS)
 _HOSTS = st.integers(0, HOSTS - 1)
 _WHERE = st.none() | _HOSTS
 
@@ -128,13 +132,24 @@ class Agreement(RuleBasedStateMachine):
         for number, status in self.pair.statuses().items():
             fits = FITS.get(status, ('delete',))
             if self.pair.down:
-                if status == 'VERIFY_RESIZE':
-                    continue    # either side could be on the host that is down
-                if self.pair.host_of(number) in self.pair.down:
-                    fits = FITS_DOWN
+                fits = self._fits_down(number, status) or fits
             for verb in fits:
                 if not verbs or verb in verbs:
                     yield number, verb
+
+    def _fits_down(self, number: int, status: str) -> tuple[str, ...]:
+        """What is asked of a server that a service is needed for that is down; or nothing."""
+        here = self.pair.host_of(number) in self.pair.down
+        if status != 'VERIFY_RESIZE':
+            return FITS_DOWN if here else ()
+        if self.pair.source_of(number) in self.pair.down:
+            return FITS_SOURCE_DOWN
+        return FITS_DESTINATION_DOWN if here else ()
+
+    def _free(self) -> list[int]:
+        """The servers for which no service is needed that is down."""
+        return [number for number, status in self.pair.statuses().items()
+                if not self._fits_down(number, status)]
 
     def _kinds(self) -> list[str]:
         """The kinds of steps that there can be now, each as often as it is to be drawn.
@@ -144,7 +159,7 @@ class Agreement(RuleBasedStateMachine):
         kinds = ['ask'] * 6 * any(self._servers()) + ['move'] * 6 * any(self._servers(*_MOVES))
         if self.pair.booted < SERVERS:
             kinds += ['boot'] * 4
-        if self.pair.statuses() and not self.pair.down:
+        if self._free():
             kinds += ['ask anything'] * 2
         return [*kinds, *(['serve'] * (5 if self.pair.down else 1))]
 
@@ -161,7 +176,7 @@ class Agreement(RuleBasedStateMachine):
             self._serve(data.draw(_HOSTS), data.draw(st.sampled_from(SERVICE)))
         elif kind == 'ask anything':
             # What the server's state may not allow.
-            number = data.draw(st.sampled_from(sorted(self.pair.statuses())))
+            number = data.draw(st.sampled_from(self._free()))
             self._ask(data, number, data.draw(st.sampled_from(ACTIONS)))
         else:
             verbs = _MOVES if kind == 'move' else ()
@@ -170,7 +185,7 @@ class Agreement(RuleBasedStateMachine):
     def _ask(self, data: Any, number: int, verb: str) -> None:
         options: dict[str, object] = {'server': number}
         if verb == 'resize':
-            options['labels'] = data.draw(_LABELS)
+            options |= {'labels': data.draw(_LABELS), 'disk': data.draw(_DISKS)}
         elif verb in ('migrate', 'unshelve', 'live-migrate', 'evacuate'):
             options['host'] = data.draw(_WHERE)
         self._take(verb, **options)

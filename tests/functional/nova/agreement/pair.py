@@ -95,6 +95,12 @@ class Pair:
         """The number of a server's host."""
         return self.seen[f'server {server}: host']
 
+    def source_of(self, server: int) -> object:
+        """The number of the host that a server's latest move was from; None without one."""
+        moves = self.seen[f'server {server}: moves']
+        assert isinstance(moves, list)
+        return moves[-1][2] if moves else None
+
     def take(self, step: Step) -> None:
         """Take a step on both sides.
 

@@ -46,7 +46,6 @@ _ASK: Mapping[str, Callable[[Server, str | None, str], object]] = {
     'rescue': lambda server, host, labels: server.rescue(),
     'unrescue': lambda server, host, labels: server.unrescue(),
     'rebuild': lambda server, host, labels: server.rebuild(),
-    'resize': lambda server, host, labels: server.resize(pmem=labels),
     'migrate': lambda server, host, labels: server.migrate(host),
     'confirm': lambda server, host, labels: server.confirm_resize(),
     'revert': lambda server, host, labels: server.revert_resize(),
@@ -155,6 +154,10 @@ class Side:
             server = self.cloud.boot(labels, host=where, expect=None)
             self.servers.append(server)
             server.wait_for('ACTIVE')
+        elif step.verb == 'resize':
+            assert number is not None
+            disk = step.number('disk') or 1
+            self.servers[number].resize(flavor=self.cloud.flavor(labels, disk=disk))
         elif number is not None:
             _ASK[step.verb](self.servers[number], where, labels)
         else:

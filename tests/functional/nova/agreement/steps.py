@@ -33,8 +33,16 @@ FITS: Mapping[str, tuple[str, ...]] = {
 }
 ACTIONS = (*dict.fromkeys(verb for verbs in FITS.values() for verb in verbs), 'evacuate')
 
+#: GiB that the disk of a server's new flavor has: mostly as many as that of every server at boot.
+DISKS = (1, 1, 1, 2, 3)
+
 #: What is asked of a server whose compute service is down. Anything else would wait for it.
-FITS_DOWN = ('evacuate', 'evacuate', 'evacuate', 'delete', 'live-migrate', 'resize')
+FITS_DOWN = ('evacuate', 'evacuate', 'evacuate', 'delete', 'live-migrate', 'resize', 'migrate')
+
+#: What is asked of a server whose move is not confirmed and whose source is down, and of one whose
+#: destination is.
+FITS_SOURCE_DOWN = ('confirm',)
+FITS_DESTINATION_DOWN = ('confirm', 'delete')
 
 #: What is done to a host's compute service.
 SERVICE = ('audit', 'restart-service', 'stop-service')
