@@ -263,6 +263,7 @@ class Ledger:
 
         A provider that is over its capacity lets a change through that does not make it worse.
         """
+        self._check_inventories(requests)
         needed: dict[tuple[str, str], int] = {}
         for request in requests.values():
             for uuid, amounts in request.allocations.items():
@@ -282,6 +283,20 @@ class Ledger:
                     if after > inventory.exact_capacity and after > before:
                         raise errors.InvalidAllocationCapacityExceeded(
                             resource_class=name, resource_provider=uuid)
+
+    def _check_inventories(self, requests: Mapping[str, AllocationRequest]) -> None:
+        """Placement looks first for providers that have nothing of all that is asked for."""
+        wanted = [amounts for request in requests.values()
+                  for amounts in request.allocations.values()]
+        for uuid, request in requests.items():
+            if not request.allocations and uuid in self._consumers:
+                wanted += self._consumers[uuid].allocations.values()
+        classes = {name for amounts in wanted for name in amounts}
+        missing = {uuid: None for request in requests.values() for uuid in request.allocations
+                   if not classes & self._providers[uuid].inventories.keys()}
+        if missing:
+            raise errors.InvalidInventory(
+                resource_class=', '.join(sorted(classes)), resource_provider=', '.join(missing))
 
     def _replace(self, requests: Mapping[str, AllocationRequest]) -> None:
         touched: dict[str, None] = {}

@@ -137,6 +137,15 @@ class AllocationsTest(LedgerTestCase):
             f"Inventory for 'CUSTOM_X' on resource provider '{self.uuids.host1}' invalid.",
             str(error))
 
+    def test_a_provider_without_any_of_the_classes_is_named_with_all(self):
+        """Before one that lacks a single class."""
+        error = self.assertRaises(
+            errors.InvalidInventory, self.allocate, self.uuids.a,
+            {self.uuids.host1: {'CUSTOM_B': 1, 'CUSTOM_A': 1}})
+        self.assertEqual(
+            f"Inventory for 'CUSTOM_A, CUSTOM_B' on resource provider '{self.uuids.host1}' "
+            'invalid.', str(error))
+
     def test_a_new_consumer_has_no_generation(self):
         """To name one for it is a conflict."""
         error = self.assertRaises(
