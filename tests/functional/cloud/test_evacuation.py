@@ -80,12 +80,23 @@ class EvacuateTest(base.VPMEMTestCase):
         server.pause(expect=None)
         self.assertNotEqual(lost, server.evacuate().host)
 
-    def test_what_waited_for_the_lost_host_is_not_done(self):
-        """The server is another's by the time that the lost host is back."""
+    def ask_of_a_lost_host(self):
+        """A server that was evacuated when it was to be paused, and whose host is back."""
         server = self.lose_a_server()
         lost = self.cloud.compute(server.host)
         server.pause(expect=None)
         server.evacuate().start()
         lost.start()
         self.cloud.settle()
-        self.assertEqual('ACTIVE', server.status)
+        return server
+
+    def test_what_waited_for_the_lost_host_is_not_done(self):
+        """The server is another's by the time that the lost host is back."""
+        self.assertEqual('ACTIVE', self.ask_of_a_lost_host().status)
+
+    def test_what_waited_for_the_lost_host_has_failed(self):
+        """It has not found the server."""
+        server = self.ask_of_a_lost_host()
+        [pause] = [action for action in server.actions if action.action == 'pause']
+        self.assertEqual([f'Instance {server.id} could not be found.'],
+                         [event.details for event in pause.events])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from oslo_log import log as logging
 
+from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
 
@@ -31,7 +32,7 @@ def step(event: str, *, here: bool = False) -> Callable[[Step[S, P]], Step[S, P]
     wrap_instance_fault and reverts_task_state do.
 
     :param here: whether it is for a server on this host. A step that waited while the service was
-        down finds that its server was evacuated, and does nothing.
+        down finds that its server was evacuated: it fails, and does nothing to the server.
     """
     def decorate(method: Step[S, P]) -> Step[S, P]:
         def run(
@@ -44,6 +45,7 @@ def step(event: str, *, here: bool = False) -> Callable[[Step[S, P]], Step[S, P]
                 failure: Exception | None = None
                 try:
                     if here and instance.host != self.host and not instance.deleted:
+                        failure = errors.InstanceNotFound(instance_id=instance.uuid)
                         LOG.info('A step came too late for its server, which is elsewhere')
                     else:
                         method(self, context, instance, *args, **kwargs)
