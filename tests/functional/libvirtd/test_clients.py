@@ -74,17 +74,6 @@ class PythonTest(ClientTest):
         self.assertEqual((libvirt.VIR_ERR_NO_SUPPORT, 'virDomainDefineXML'),
                          (error.get_error_code(), error.get_str2()))
 
-    def test_a_call_that_waits(self):
-        """A call that has to wait holds up nobody else on the same connection."""
-        domain = self.connection.lookupByName('domain-1')
-        thread = threading.Thread(target=domain.resume)
-        thread.start()
-        self.assertEqual(fake.HOSTNAME, self.connection.getHostname())
-        self.assertTrue(thread.is_alive())
-        self.hypervisor.later.resolve()
-        thread.join(_SECONDS)
-        self.assertFalse(thread.is_alive())
-
     def test_a_daemon_that_ends(self):
         """A call under way when the daemon ends fails, and does not hang."""
         domain = self.connection.lookupByName('domain-1')

@@ -164,6 +164,18 @@ class LifeTest(ServerTest):
         raw.socket.close()
         self.assertTrue(self.hypervisor.connections[0].closed.wait(_SECONDS))
 
+    def test_a_call_that_waits(self):
+        """It holds up no other call of its client.
+
+        Asked by no real client: of two threads on one connection, libvirt's may leave the second
+        one's call unsent while the first one waits.
+        """
+        raw = self.opened()
+        raw.send(client.call('domain_resume', _DOMAIN, serial=7))
+        self.assertEqual((fake.HOSTNAME,), raw.ask('connect_get_hostname').results)
+        self.hypervisor.later.resolve()
+        self.assertEqual(7, raw.answer().serial)
+
     def test_intercept(self):
         """The daemon's hook stands before every call."""
         raw = self.opened()
