@@ -108,6 +108,13 @@ FINDINGS = (
               'there is free.',
         scenario=scenarios.failed_resize, hosts=2, pmem='SMALL:1x4GiB,LARGE:1x16GiB'),
     Finding(
+        'refused-resize', 'a resize on the same host that is refused gives namespaces in use away',
+        suffering='Two tenants have one namespace after one of them asked for a smaller disk.',
+        cause='The next audit takes what the server was to get by the move for what it has: the '
+              'record of a move that failed keeps it.',
+        scenario=scenarios.refused_resize, pmem='SMALL:12x256MiB,LARGE:1x4GiB',
+        allow_resize_to_same_host=True),
+    Finding(
         'refused-live-migration', 'a live migration that libvirt refuses leaves its server in '
         'ERROR',
         suffering='A guest that runs as before is shown in ERROR without a reason, and most of '

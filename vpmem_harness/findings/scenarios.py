@@ -196,6 +196,15 @@ def _given_away(cloud: CloudFixture, audit: DataSafetyAudit, pmem: str,
     return _told(audit.of(Kind.SHARED, Kind.TAKEN))
 
 
+def refused_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = _hosts(cloud)
+    server = cloud.boot(flavor=cloud.flavor(_HALF, ephemeral=1))
+    server.resize(flavor=cloud.flavor('LARGE'), expect=None)
+    cloud.settle()
+    cloud.compute(host).run_periodic_tasks()
+    return _given_away(cloud, audit, _HALF)
+
+
 def failed_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     source, destination = _hosts(cloud)
     server = cloud.boot(pmem='SMALL', host=source)

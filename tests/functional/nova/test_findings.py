@@ -123,3 +123,7 @@ class NovaFindingsTest(base.TestCase):
     def test_a_live_migration_that_ends_without_its_source(self) -> None:
         """Its guest is lost sight of, and its namespace given away."""
         self.assertAffected('abandoned-live-migration')
+
+    def test_a_resize_that_is_refused(self) -> None:
+        """The server's namespaces are given away while its guest runs on them."""
+        self.assertAffected('refused-resize')
