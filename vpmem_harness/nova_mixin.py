@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import fixtures
 
 from vpmem_harness.cloud.nova import workarounds
+from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
 from vpmem_harness.fixtures.host import HostFixture
 
 _TOOLS = os.path.join(os.path.dirname(workarounds.__file__), 'tools')
@@ -80,8 +81,8 @@ class SimulatedHostsMixin:
     def _start_on(self, host: HostFixture) -> Any:
         path = os.pathsep.join([str(host.host.bin_dir), _TOOLS, os.environ['PATH']])
         self.useFixture(fixtures.EnvironmentVariable('PATH', path))
-        self.flags(connection_uri=host.uri, pmem_namespaces=host.pmem_namespaces.split(','),
-                   group='libvirt')
+        namespaces = list(parse_option(host.pmem_namespaces))
+        self.flags(connection_uri=host.uri, pmem_namespaces=namespaces, group='libvirt')
         workarounds.set_local_node(self.compute_rp_uuids.get(host.name))
         compute = self._start_compute(host=host.name)
         self.compute_rp_uuids[host.name] = self._get_provider_uuid_by_host(host.name)

@@ -11,7 +11,7 @@ from lxml import etree
 from vpmem_harness import safelog
 from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.cloud import Cloud
-from vpmem_harness.cloud.flavors import pmem_resource_class
+from vpmem_harness.cloud.flavors import PMEM_CLASS
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fixtures.host import HostFixture
@@ -19,9 +19,6 @@ from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
 from vpmem_harness.fixtures.seeds import TestSeed
 from vpmem_harness.host.machine import Host
 from vpmem_harness.uuids import UUIDs
-
-#: What the resource classes of persistent memory begin with.
-_PMEM_CLASS = pmem_resource_class('')
 
 
 class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
@@ -54,7 +51,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
         held = server.allocations.get(name or '', {})
         of_interest = {
             resource: amount for resource, amount in held.items()
-            if resource in resources or resource.startswith(_PMEM_CLASS)}
+            if resource in resources or resource.startswith(PMEM_CLASS)}
         self.assertEqual(
             dict(resources), of_interest, f'what {server.name} holds of {name} in Placement')
 
@@ -145,7 +142,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
             compute = cloud.compute(host)
             in_placement = sum(
                 amount for name, amount in compute.usages.items()
-                if name.startswith(_PMEM_CLASS))
+                if name.startswith(PMEM_CLASS))
             claimed = compute.assigned_namespaces
             self.assertEqual(
                 in_placement, len(claimed),

@@ -192,6 +192,13 @@ def host_name(host: str | SimulatedHost) -> str:
             remedy='take it from cloud.hosts') from error
 
 
+def service_runs(host: str) -> InvalidInputError:
+    """What is raised when a compute service is to be started where one runs."""
+    return InvalidInputError(
+        'compute service', expected='a host whose compute service does not run', got=host,
+        remedy='stop it first')
+
+
 @dataclass(frozen=True)
 class ComputeHost:
     """A host of a cloud, with the value of its ``pmem_namespaces`` option.

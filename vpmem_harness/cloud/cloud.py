@@ -10,8 +10,9 @@ import libvirt
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHost, host_name
-from vpmem_harness.cloud.flavors import PMEM_EXTRA_SPEC, Flavor, pmem_resource_class
+from vpmem_harness.cloud.flavors import PMEM_CLASS, PMEM_EXTRA_SPEC, Flavor
 from vpmem_harness.cloud.server import Server
+from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
 from vpmem_harness.randomness import Randomness
 
@@ -62,7 +63,7 @@ class Compute:
         """
         self.stop()
         if isinstance(pmem_namespaces, str):
-            pmem_namespaces = filter(None, map(str.strip, pmem_namespaces.split(',')))
+            pmem_namespaces = parse_option(pmem_namespaces)
         if pmem_namespaces is not None:
             self._backend.set_pmem_namespaces(self.name, list(pmem_namespaces))
         self.start()
@@ -102,13 +103,12 @@ class Compute:
 
 def _in_words(compute: Compute) -> str:
     """A compute service, and what of its host's persistent memory is free."""
-    prefix = pmem_resource_class('')
     try:
         inventories, usages = compute.inventories, compute.usages
     except HarnessError:
         inventories, usages = {}, {}        # it has never come up
-    offers = [f'{name.removeprefix(prefix)} {one.total - usages[name]} of {one.total} free'
-              for name, one in sorted(inventories.items()) if name.startswith(prefix)]
+    offers = [f'{name.removeprefix(PMEM_CLASS)} {one.total - usages[name]} of {one.total} free'
+              for name, one in sorted(inventories.items()) if name.startswith(PMEM_CLASS)]
     return ', '.join([f'{compute.name} {"up" if compute.is_up else "down"}',
                       *(offers or ['no persistent memory'])])
 

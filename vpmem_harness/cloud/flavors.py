@@ -17,6 +17,9 @@ from vpmem_harness.exceptions import InvalidInputError
 #: The extra spec that asks for persistent memory, a list of labels.
 PMEM_EXTRA_SPEC = 'hw:pmem'
 
+#: What the resource classes of persistent memory begin with, before the label.
+PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'
+
 #: The least that the API takes. Source: nova/api/openstack/compute/schemas/flavors.py.
 _LEAST = {'vcpus': 1, 'ram': 1, 'disk': 0, 'ephemeral': 0, 'swap': 0}
 

@@ -14,8 +14,8 @@ from vpmem_harness.clock import Clock
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import effects, targets
 from vpmem_harness.host.effects import CallSoon, Effect
-from vpmem_harness.host.fault import TIMEOUT, Fault
-from vpmem_harness.host.targets import Armed, HostCall, Limits, Which, WhichCommand
+from vpmem_harness.host.fault import TIMEOUT, Fault, Often
+from vpmem_harness.host.targets import Armed, HostCall, Which, WhichCommand
 from vpmem_harness.libvirtd.dispatch import DropConnection
 from vpmem_harness.libvirtd.errors import MESSAGES, LibvirtError
 from vpmem_harness.libvirtd.later import Later
@@ -320,7 +320,7 @@ class Faults:
             for fault in faults:
                 ending.callback(fault.remove)
 
-    def _begin(self, what: str, limits: Limits, removed: Callable[[Fault], None]) -> Fault:
+    def _begin(self, what: str, limits: Often, removed: Callable[[Fault], None]) -> Fault:
         def ended(fault: Fault) -> None:
             with self._lock:
                 self._all.remove(fault)

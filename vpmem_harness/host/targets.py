@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple
 
 from lxml import etree
 
@@ -37,15 +37,7 @@ class WhichCommand(Often, total=False):
     when: When
 
 
-class Limits(TypedDict, total=False):
-    """How often a fault strikes, as :class:`~vpmem_harness.host.fault.Fault` takes it."""
-
-    times: int | None
-    probability: float
-    skip: int
-
-
-def limits(which: Which | WhichCommand) -> Limits:
+def limits(which: Which | WhichCommand) -> Often:
     """What is said of how often a fault strikes."""
     return {'times': which.get('times'), 'probability': which.get('probability', 1.0),
             'skip': which.get('skip', 0)}

@@ -19,7 +19,6 @@ from vpmem_harness.cloud.nova import logs, refusals
 from vpmem_harness.cloud.nova.bodies import BODIES
 from vpmem_harness.cloud.nova.desk_client import DeskClient
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
-from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import directories
 from vpmem_harness.randomness import Randomness
 
@@ -137,9 +136,7 @@ class NovaBackend:
 
     def _fork_compute(self, host: str) -> None:
         if self.compute_is_up(host):
-            raise InvalidInputError(
-                'compute service', expected='a host whose compute service does not run',
-                got=host, remedy='stop it first')
+            raise api.service_runs(host)
         simulated = self._host(host).host
         tools = Path(__file__).parent / 'tools'
         path = os.pathsep.join([str(simulated.bin_dir), str(tools), str(self._system_tools())])

@@ -17,6 +17,7 @@ from vpmem_harness.cloud.api import (
     Inventory,
     MigrationRecord,
     ServerRecord,
+    service_runs,
 )
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.stub.compute_api import API
@@ -29,7 +30,7 @@ from vpmem_harness.cloud.stub.ledger import Ledger
 from vpmem_harness.cloud.stub.scheduler import Scheduler
 from vpmem_harness.cloud.stub.startup import ComputeService
 from vpmem_harness.cloud.stub.workers import Workers
-from vpmem_harness.exceptions import HarnessError, InvalidInputError
+from vpmem_harness.exceptions import HarnessError
 from vpmem_harness.randomness import Randomness
 
 LOG = logging.getLogger(__name__)
@@ -136,9 +137,7 @@ class StubBackend:
     def start_compute(self, host: str) -> None:
         compute = self.services.compute(host)
         if compute.runs:
-            raise InvalidInputError(
-                'compute service', expected='a host whose compute service does not run',
-                got=host, remedy='stop it first')
+            raise service_runs(host)
         try:
             compute.start()
         except errors.NovaException:

@@ -18,6 +18,7 @@ from lxml import etree
 from tests.functional.nova.agreement.steps import HOSTS, PMEM, Configuration, Step
 from vpmem_harness import safelog
 from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.flavors import PMEM_CLASS
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.exceptions import WaitTimeoutError
@@ -32,7 +33,6 @@ Look = dict[str, object]
 #: Seconds in which a request has come to its end, or else it is taken for one that hangs.
 TIMEOUT = 40.0
 
-_PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'
 _ASK: Mapping[str, Callable[[Server, str | None, str], object]] = {
     'delete': lambda server, host, labels: server.delete(),
     'stop': lambda server, host, labels: server.stop(),
@@ -215,7 +215,7 @@ class Side:
         host, compute = self.hosts[number], self.cloud.compute(self.names[number])
         facts: Look = {'service is up': compute.is_up}
         for name, inventory in compute.inventories.items():
-            if name.startswith(_PMEM_CLASS):
+            if name.startswith(PMEM_CLASS):
                 facts[f'inventory of {name}'] = inventory
         facts |= {f'usage of {name}': amount for name, amount in compute.usages.items()}
         consumers = self._consumers()
