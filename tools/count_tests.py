@@ -1,8 +1,9 @@
 """Counts the tests of the subunit streams on standard input, one after the other.
 
-Prints why tests were skipped, and ``N passed, N failed, N skipped`` as its last line. A test that
-was skipped in one stream and ran in another is not counted as skipped. The exit status is 1 when a
-test failed or none ran, so that a run that broke before its first test is no success.
+Prints why tests were skipped and how tests failed, and ``N passed, N failed, N skipped`` as its last
+line. A test that was skipped in one stream and ran in another is not counted as skipped. The exit
+status is 1 when a test failed or none ran, so that a run that broke before its first test is no
+success.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ import subunit
 from testtools import StreamToDict
 
 
+#: How much of a failed test is told: the end of its traceback, where its reason stands.
+LINES = 40
+
+
 class Tally:
     """The tests of any number of runs."""
 
     def __init__(self) -> None:
         self.passed: list[str] = []
         self.failed: list[str] = []
+        self.failures: list[str] = []
         self._skipped: dict[str, str] = {}
 
     def add(self, test: dict[str, Any]) -> None:
@@ -32,6 +38,7 @@ class Tally:
             self.passed.append(test['id'])
         elif test['status'] != 'exists':
             self.failed.append(test['id'])
+            self.failures.append(failure(test))
 
     @property
     def skipped(self) -> collections.Counter[str]:
@@ -39,6 +46,15 @@ class Tally:
         ran = {*self.passed, *self.failed}
         return collections.Counter(
             reason for test, reason in self._skipped.items() if test not in ran)
+
+
+def failure(test: dict[str, Any]) -> str:
+    """What a failed test says of itself: its seed, if it has one, and the end of its traceback."""
+    lines = [f'failed: {test["id"]} ({test["status"]})']
+    for name, content in sorted(test['details'].items()):
+        if name == 'replay' or name.startswith('traceback'):
+            lines += content.as_text().splitlines()[-LINES:]
+    return '\n    '.join(lines)
 
 
 def count(stream: BinaryIO) -> Tally:
@@ -55,6 +71,8 @@ def main() -> int:
     tally = count(sys.stdin.buffer)
     for reason, number in sorted(tally.skipped.items()):
         print(f'skipped, {number}: {reason}')
+    for failed in tally.failures:
+        print(failed)
     print(f'{len(tally.passed)} passed, {len(tally.failed)} failed, '
           f'{tally.skipped.total()} skipped')
     return 1 if tally.failed or not tally.passed else 0

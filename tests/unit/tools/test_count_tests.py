@@ -54,12 +54,26 @@ class CountTestsTest(testtools.TestCase):
 
     def test_failure_fails_the_run(self):
         """One failed test makes the exit status 1."""
-        self.assertEqual(('1 passed, 1 failed, 0 skipped\n', 1), self.count(a='success', b='fail'))
+        told, status = self.count(a='success', b='fail')
+        self.assertEqual(('1 passed, 1 failed, 0 skipped', 1), (told.splitlines()[-1], status))
+
+    def test_failure_is_told(self):
+        """What failed stands above the count with the end of its traceback."""
+        output = io.BytesIO()
+        result = subunit.StreamResultToBytes(output)
+        result.status(test_id='a', test_status='inprogress')
+        for name, text in (('replay', 'SEED=7'), ('traceback', 'first\n' * 50 + 'last')):
+            result.status(test_id='a', file_name=name, file_bytes=text.encode(), eof=True,
+                          mime_type='text/plain; charset="utf8"')
+        result.status(test_id='a', test_status='fail')
+        told, _status = self.count(output.getvalue())
+        self.assertEqual(['failed: a (fail)', '    SEED=7', *['    first'] * 39, '    last',
+                          '0 passed, 1 failed, 0 skipped'], told.splitlines())
 
     def test_unfinished_test_has_failed(self):
         """A test that never ended, as when its worker died, has failed."""
-        self.assertEqual(('1 passed, 1 failed, 0 skipped\n', 1),
-                         self.count(a='success', b='inprogress'))
+        told, status = self.count(a='success', b='inprogress')
+        self.assertEqual(('1 passed, 1 failed, 0 skipped', 1), (told.splitlines()[-1], status))
 
     def test_no_test_fails_the_run(self):
         """A run without a test is no success."""
