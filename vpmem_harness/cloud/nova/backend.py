@@ -176,8 +176,13 @@ class NovaBackend:
     def _await_compute(self, host: str) -> None:
         reason = self._desk.ask('wait_compute', host, _START)
         if reason is not None:
-            self._computes.pop(host).kill()
+            self._end(self._computes.pop(host), host)
             raise refusals.of_start(reason)
+
+    def _end(self, process: ForkedProcess, host: str) -> None:
+        """Kill a nova-compute, and wait until its end is noted: it is not the end of the next."""
+        process.kill()
+        self._desk.ask('wait_compute_gone', host, 30.0)
 
     def stop_compute(self, host: str) -> None:
         """Stop a nova-compute as a SIGTERM does."""
@@ -186,16 +191,14 @@ class NovaBackend:
             with contextlib.suppress(RuntimeError):
                 self._desk.ask('ask_compute', host, 'stop')
             process.wait(30)
-            process.kill()
-            self._desk.ask('wait_compute_gone', host, 30.0)
+            self._end(process, host)
             self._force_down(host, True)
 
     def kill_compute(self, host: str) -> None:
         """End a nova-compute on the spot, as a SIGKILL does."""
         process = self._computes.pop(host, None)
         if process is not None:
-            process.kill()
-            self._desk.ask('wait_compute_gone', host, 30.0)
+            self._end(process, host)
             self._force_down(host, True)
 
     def compute_is_up(self, host: str) -> bool:
