@@ -1,9 +1,9 @@
 """Counts the tests of the subunit streams on standard input, one after the other.
 
-Prints why tests were skipped and how tests failed, and ``N passed, N failed, N skipped`` as its last
-line. A test that was skipped in one stream and ran in another is not counted as skipped. The exit
-status is 1 when a test failed or none ran, so that a run that broke before its first test is no
-success.
+Prints why tests were skipped and how tests failed, and ``N passed, N failed, N skipped`` as its
+last line. A test that was skipped in one stream and ran in another is not counted as skipped. The
+exit status is 1 when a test failed or none ran, so that a run that broke before its first test is
+no success.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, BinaryIO
 
 import subunit
 from testtools import StreamToDict
-
 
 #: How much of a failed test is told: the end of its traceback, where its reason stands.
 LINES = 40
