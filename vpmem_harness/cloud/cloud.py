@@ -13,6 +13,7 @@ from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHo
 from vpmem_harness.cloud.flavors import PMEM_CLASS, PMEM_EXTRA_SPEC, Flavor
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
+from vpmem_harness.cloud.waiting import check_status
 from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
 from vpmem_harness.randomness import Randomness
 
@@ -273,6 +274,7 @@ class Cloud:
         :raises WaitTimeoutError: when it does not come to rest.
         :raises InvalidInputError: when an argument is none that there can be.
         """
+        check_status(expect)
         if flavor is None:
             flavor = self.flavor(
                 pmem, vcpus=vcpus, ram=ram, disk=disk, extra_specs=extra_specs)

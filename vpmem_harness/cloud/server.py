@@ -19,7 +19,7 @@ from vpmem_harness.cloud.api import (
 )
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
-from vpmem_harness.cloud.waiting import DELETED, Wait
+from vpmem_harness.cloud.waiting import DELETED, Wait, check_status
 
 if TYPE_CHECKING:
     from vpmem_harness.cloud.cloud import Cloud
@@ -167,6 +167,7 @@ class Server:
             seconds)
 
     def _request(self, action: str, expect: str | None, **arguments: object) -> Server:
+        check_status(expect)
         request_id = self._cloud.backend.request(self.id, action, **arguments)
         if expect is not None:
             self._wait(expect, request_id)
@@ -274,6 +275,7 @@ class Server:
 
         :raises UnexpectedStateError: when it stays, unless ``expect`` says what it is to be.
         """
+        check_status(expect)
         status = self.status
         request_id = self._cloud.backend.request(self.id, 'live-migration', host=_name(host))
         if wait:

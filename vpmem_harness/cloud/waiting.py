@@ -38,6 +38,18 @@ class UnexpectedStateError(HarnessError):
         self.seen = seen
 
 
+def check_status(status: str | None) -> None:
+    """See that a server can be waited for to have a status, before anything is asked of it.
+
+    :raises InvalidInputError: when none at rest has it; None is to wait for none.
+    """
+    if status not in (None, *STATUSES_AT_REST):
+        known = ', '.join(sorted(STATUSES_AT_REST))
+        raise InvalidInputError(
+            'status', expected=f'that of a server at rest, {known}', got=repr(status),
+            remedy='wait for one of these, or with expect=None for none')
+
+
 @dataclass
 class Wait:
     """One wait for a server to be ``status`` with nothing going on.
@@ -58,11 +70,7 @@ class Wait:
     seen: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.status not in STATUSES_AT_REST:
-            known = ', '.join(sorted(STATUSES_AT_REST))
-            raise InvalidInputError(
-                'status', expected=f'that of a server at rest, {known}', got=repr(self.status),
-                remedy='wait for one of these, or with expect=None for none')
+        check_status(self.status)
 
     def run(self, seconds: float) -> ServerRecord | None:
         """Wait, and return the server as it came to be; None for one that is gone.

@@ -56,3 +56,14 @@ class CloudTest(base.TestCase):
         for host in (0, None, HostFixture()):
             error = self.assertRaises(InvalidInputError, cloud.compute, host)
             self.assertEqual('host', error.what)
+
+    def test_what_is_no_status_is_refused(self):
+        """Before anything is asked: what is misspelt would be a server that stays."""
+        cloud = self.start_cloud()
+        server = cloud.boot()
+        for ask in (cloud.boot, server.delete, server.live_migrate):
+            for status in ('Active', ['ACTIVE']):
+                error = self.assertRaises(InvalidInputError, ask, expect=status)
+                self.assertEqual('status', error.what)
+        self.assertEqual([server.id], [each.id for each in cloud.servers])
+        self.assertEqual('ACTIVE', server.status)
