@@ -16,6 +16,9 @@ import libvirt
 
 from vpmem_harness.host.machine import Host
 
+#: The events after which a domain may run on a namespace that it had not before.
+_GIVES_DEVICES = (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED)
+
 
 class Kind(enum.StrEnum):
     """What went wrong with somebody's data."""
@@ -127,7 +130,7 @@ class HostAudit:
                 running or self._loses_data(server, self._host.name, now.name))
 
     def _on_event(self, event: int, *_fields: object) -> None:
-        if event != libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE:
+        if event not in _GIVES_DEVICES:
             return
         users: dict[str, list[str]] = {}
         for domain in self._host.hypervisor.domains:

@@ -11,6 +11,7 @@ from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness.cloud import errors
 from vpmem_harness.fixtures.audit import DataSafetyAudit
 from vpmem_harness.fixtures.cloud import CloudFixture
+from vpmem_harness.host.audit import Kind
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
 
@@ -123,6 +124,15 @@ class DataSafetyTest(base.VPMEMTestCase):
         source.run('daxio', '-z', '-o', old.devpath)
         server.revert_resize()
         self.assertEqual(['resize of server1: LOST'], self.unsafe)
+
+    def test_an_audit_of_two_clouds(self):
+        """A server of the first is no stranger to it."""
+        cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
+        audit = self.useFixture(
+            DataSafetyAudit(cloud, self.useFixture(CloudFixture(hosts=1, pmem=PMEM))))
+        server = cloud.boot(pmem='SMALL').stop()
+        self.wipe(cloud.hosts[0], server)
+        self.assertEqual([Kind.LOST], [report.kind for report in audit.reports])
 
     def test_each_loss_is_told(self):
         """Also of the same namespace, by the same server, at the same request."""
