@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import vpmem_harness
+from vpmem_harness import lasting
 
 
 class Zygote:
@@ -41,6 +42,8 @@ class Zygote:
             raise RuntimeError(
                 f'the parent of the Nova processes ended with {self._process.wait()}; '
                 'its standard error says why')
+        lasting.children.add(self._process.pid)
+        lasting.descriptors.add(self._orders.fileno())
 
     @classmethod
     def shared(cls) -> Zygote:
@@ -69,6 +72,8 @@ class Zygote:
 
     def close(self) -> None:
         """End it; its forks end with their clouds."""
+        lasting.descriptors.discard(self._orders.fileno())
+        lasting.children.discard(self._process.pid)
         self._orders.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
