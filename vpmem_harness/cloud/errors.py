@@ -53,6 +53,10 @@ class InstanceNotFound(NotFound):
     msg_fmt = 'Instance %(instance_id)s could not be found.'
 
 
+class InstanceNotRunning(Invalid):
+    msg_fmt = 'Instance %(instance_id)s is not running.'
+
+
 class InstanceNotReady(Invalid):
     msg_fmt = 'Instance %(instance_id)s is not ready'
     status = 409

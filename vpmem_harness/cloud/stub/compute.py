@@ -160,6 +160,21 @@ class ComputeBase:
         record = self.services.database.start_action(instance, action, request_id)
         self.cast(work, RequestContext(request_id, record), instance, *args)
 
+    def once_more(
+        self, instance: Instance, work: Callable[..., None], *args: object,
+    ) -> None:
+        """Do a step over that the last run may have begun, before what waits for this one.
+
+        It counts to the latest request. Source: nova/db/main/api.py, action_event_start.
+        """
+        latest = instance.actions[-1]
+        work(RequestContext(latest.request_id, latest), instance, *args)
+
+    def waits_for(self, instance: Instance) -> bool:
+        """Whether something about an instance waits for this service to start."""
+        with self._lock:
+            return any(instance in args for _work, args in self._inbox)
+
     def _do(self, life: Life, work: Callable[..., None], *args: Any) -> None:
         self._current.life = life
         try:
@@ -216,12 +231,17 @@ class ComputeBase:
         self.services.database.save_migration(migration, **changes)
 
     def revert_task_state(self, instance: Instance, error: Exception) -> None:
-        """Leave no task behind a failed step, unless it is that the server is going away."""
-        if isinstance(error, errors.UnexpectedDeletingTaskStateError):
+        """Leave no task behind a failed step, unless it is another request's."""
+        if isinstance(error, errors.UnexpectedTaskStateError):
             return
         with self.services.database.lock:
             if not instance.deleted and instance.task_state != TaskState.DELETING:
                 self.save(instance, task_state=None)
+
+    def add_fault(self, instance: Instance, error: Exception) -> None:
+        """Nova's wrap_instance_fault: a server that is not found gets no fault."""
+        if not isinstance(error, errors.InstanceNotFound):
+            self.services.add_fault(instance, error)
 
     def superseded(self, instance: Instance, *tasks: TaskState) -> bool:
         """Whether a step comes too late: its request was given up when a service restarted."""

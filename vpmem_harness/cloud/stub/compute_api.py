@@ -210,6 +210,12 @@ class API:
         return lambda context: conductor.cast(
             conductor.live_migrate_instance, context, instance, host)
 
+    def _rebuild(self, instance: Instance) -> Send:
+        host, conductor = instance.host, self.services.conductor
+        if host is None:
+            raise errors.InstanceNotReady(instance_id=instance.uuid)
+        return lambda context: conductor.cast(conductor.rebuild_instance, context, instance, host)
+
     def _evacuate(self, instance: Instance, host: str | None = None) -> Send:
         if instance.host is not None and self.services.compute(instance.host).is_up:
             raise errors.ComputeServiceInUse(host=instance.host)
@@ -225,5 +231,6 @@ class API:
         'revertResize': _revert_resize,
         'unshelve': _unshelve,
         'live-migration': _live_migrate,
+        'rebuild': _rebuild,
         'evacuate': _evacuate,
     }

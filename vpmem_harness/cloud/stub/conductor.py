@@ -26,6 +26,14 @@ LOG = logging.getLogger(__name__)
 _UNDER_WAY = ('accepted', 'preparing', 'pre-migrating', 'migrating', 'running')
 
 
+def _count_attempt(context: RequestContext, instance: Instance, reason: object) -> None:
+    context.attempts += 1
+    if context.attempts > MAX_ATTEMPTS:
+        raise errors.MaxRetriesExceeded(reason=(
+            f'Exceeded max scheduling attempts {MAX_ATTEMPTS} for instance {instance.uuid}. '
+            f'Last exception: {reason}'))
+
+
 class Conductor:
     """Carries requests from the API to the compute services."""
 
@@ -80,12 +88,8 @@ class Conductor:
 
         :param reason: what the last host failed with.
         """
-        context.attempts += 1
         try:
-            if context.attempts > MAX_ATTEMPTS:
-                raise errors.MaxRetriesExceeded(reason=(
-                    f'Exceeded max scheduling attempts {MAX_ATTEMPTS} for instance '
-                    f'{instance.uuid}. Last exception: {reason}'))
+            _count_attempt(context, instance, reason)
             selected = self.next_alternate(context, self.spec(instance, instance.flavor))
         except errors.NoValidHost as error:
             self._bury(instance, error)
@@ -97,11 +101,9 @@ class Conductor:
 
         :raises MaxRetriesExceeded: when there is none.
         """
-        alternates = list(context.alternates)
-        while alternates:
-            if self.scheduler.claim(spec, alternates[0]):
-                return alternates
-            del alternates[0]
+        for index, alternate in enumerate(context.alternates):
+            if self.scheduler.claim(spec, alternate):
+                return list(context.alternates[index:])
         raise errors.MaxRetriesExceeded(reason=(
             'Exhausted all hosts available for retrying build failures for instance '
             f'{spec.consumer}.'))
@@ -210,11 +212,7 @@ class Conductor:
 
         :raises MaxRetriesExceeded: when there is none.
         """
-        context.attempts += 1
-        if context.attempts > MAX_ATTEMPTS:
-            raise errors.MaxRetriesExceeded(reason=(
-                f'Exceeded max scheduling attempts {MAX_ATTEMPTS} for instance '
-                f'{instance.uuid}. Last exception: {error}'))
+        _count_attempt(context, instance, error)
         self.move_allocations(instance.uuid, migration.uuid)
         try:
             selected = self.next_alternate(context, self.spec(instance, flavor))
@@ -283,7 +281,14 @@ class Conductor:
             compute.cast(compute.unshelve_instance, context, instance)
         database.finish_event(context.action, begun, failure)
 
-    # Live migration and evacuation
+    # Rebuild, live migration and evacuation
+
+    def rebuild_instance(self, context: RequestContext, instance: Instance, host: str) -> None:
+        """Have a server built anew where it is."""
+        begun = self.services.database.start_event(context.action, 'rebuild_server', None)
+        compute = self.services.compute(host)
+        compute.cast(compute.rebuild_instance, context, instance)
+        self.services.database.finish_event(context.action, begun)
 
     def live_migrate_instance(
         self, context: RequestContext, instance: Instance, host: str | None,

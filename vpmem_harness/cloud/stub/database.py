@@ -24,10 +24,6 @@ from vpmem_harness.cloud.stub.guest import HostCell
 
 T = TypeVar('T')
 
-#: Tasks that a delete may find and end.
-DELETING_STATES = frozenset({TaskState.DELETING})
-
-
 
 @dataclass(frozen=True)
 class Resource:
@@ -81,11 +77,11 @@ class Action:
     action: str
     request_id: str
     events: list[InstanceActionEvent] = field(default_factory=list)
+    failed: bool = False
 
     def record(self) -> InstanceAction:
-        failed = any(event.result == 'Error' for event in self.events)
         return InstanceAction(
-            self.action, self.request_id, 'Error' if failed else None, tuple(self.events))
+            self.action, self.request_id, 'Error' if self.failed else None, tuple(self.events))
 
 
 @dataclass(eq=False)
@@ -162,6 +158,18 @@ class Instance:
 def about(arguments: Iterable[object]) -> str | None:
     """The server that work with these arguments is about; None when it is about none."""
     return next((one.uuid for one in arguments if isinstance(one, Instance)), None)
+
+
+def conflicting(
+    instance: Instance, expected: Iterable[TaskState | None],
+) -> errors.UnexpectedTaskStateError:
+    """What a change fails with that finds an instance in another task than it may."""
+    kind = (errors.UnexpectedDeletingTaskStateError if instance.task_state == TaskState.DELETING
+            else errors.UnexpectedTaskStateError)
+    return kind(
+        instance_uuid=instance.uuid,
+        expected={'task_state': [task and str(task) for task in expected]},
+        actual={'task_state': instance.task_state and str(instance.task_state)})
 
 
 class _Watch:
@@ -258,13 +266,7 @@ class Database:
             if expected_task_state is not None:
                 expected = list(expected_task_state)
                 if instance.task_state not in expected:
-                    kind = (errors.UnexpectedDeletingTaskStateError
-                            if instance.task_state in DELETING_STATES
-                            else errors.UnexpectedTaskStateError)
-                    raise kind(
-                        instance_uuid=instance.uuid,
-                        expected={'task_state': expected},
-                        actual={'task_state': instance.task_state})
+                    raise conflicting(instance, expected)
             for name, value in changes.items():
                 setattr(instance, name, value)
             self.changed()
@@ -335,15 +337,21 @@ class Database:
             instance.actions.append(record)
         return record
 
-    def start_event(self, action: Action, event: str, host: str | None) -> int:
+    def start_event(self, action: Action, event: str, host: str | None) -> str:
         """Note that a step of a request begins; returns what :meth:`finish_event` wants."""
         with self.lock:
             action.events.append(InstanceActionEvent(event, host))
-            return len(action.events) - 1
+            return event
 
-    def finish_event(self, action: Action, index: int, error: Exception | None = None) -> None:
-        """Note that a step has ended, and what it failed with."""
-        begun = action.events[index]
+    def finish_event(self, action: Action, event: str, error: Exception | None = None) -> None:
+        """Note that a step has ended, and what it failed with.
+
+        Of two of one name it is always the first that ends: one that was done twice, as by a
+        service that starts and by what waited for it, leaves an event without an end.
+        Source: nova/db/main/api.py, action_event_finish.
+        """
+        index, begun = next((index, one) for index, one in enumerate(action.events)
+                            if one.event == event)
         ended = InstanceActionEvent(begun.event, begun.host, 'Success')
         if error is not None:
             ended = InstanceActionEvent(
@@ -351,6 +359,7 @@ class Database:
                 errors.message_of(error))
         with self.lock:
             action.events[index] = ended
+            action.failed |= error is not None
             self.changed()
 
     # Waiting

@@ -20,7 +20,7 @@ from vpmem_harness.cloud.stub.guest import with_paths
 from vpmem_harness.cloud.stub.ledger import AllocationRequest
 from vpmem_harness.cloud.stub.resize import ResizeOperations
 from vpmem_harness.cloud.stub.shelve import ShelveOperations
-from vpmem_harness.cloud.stub.steps import step
+from vpmem_harness.cloud.stub.steps import not_found, step
 
 LOG = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         source = self.services.compute(migration.source_compute)
         source.cast(source.live_migration, context, instance, migration)
 
-    @step('compute_live_migration', here=True)
+    @step('compute_live_migration', here=not_found)
     def live_migration(
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
@@ -160,7 +160,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             self.cast(self._clean_up_at_destination, context, instance, begun)
 
     def _clean_up_at_destination(
-        self, context: RequestContext, instance: Instance, begun: int,
+        self, context: RequestContext, instance: Instance, begun: str,
     ) -> None:
         failure: Exception | None = None
         try:

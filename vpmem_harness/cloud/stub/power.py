@@ -14,7 +14,7 @@ from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.build import BuildOperations
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
-from vpmem_harness.cloud.stub.steps import step
+from vpmem_harness.cloud.stub.steps import not_found, not_in, step
 
 LOG = logging.getLogger(__name__)
 
@@ -24,10 +24,14 @@ HARD_REBOOT = (
     TaskState.REBOOTING_HARD, TaskState.REBOOT_PENDING_HARD, TaskState.REBOOT_STARTED_HARD)
 
 
+def _not_rebooting(instance: Instance, reboot_type: str) -> errors.NovaException:
+    return not_in(*(HARD_REBOOT if reboot_type == 'HARD' else SOFT_REBOOT))(instance)
+
+
 class PowerOperations(BuildOperations):
     """Operations on a server that stays on its host, with its namespaces."""
 
-    @step('compute_stop_instance', here=True)
+    @step('compute_stop_instance', here=not_found)
     def stop_instance(self, context: RequestContext, instance: Instance) -> None:
         """Ask the guest to shut down, or turn it off."""
         if self.superseded(instance, TaskState.POWERING_OFF):
@@ -37,7 +41,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.POWERING_OFF,), vm_state=VMState.STOPPED,
             task_state=None, power_state=self.observe(instance))
 
-    @step('compute_start_instance', here=True)
+    @step('compute_start_instance', here=not_in(TaskState.POWERING_ON))
     def start_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest, from a domain made anew."""
         self.save(instance)     # one that is gone by now is not brought back
@@ -53,7 +57,7 @@ class PowerOperations(BuildOperations):
         self.driver.create_image(instance.uuid, instance.flavor)
         return self.driver.start(self.guest_xml(instance))
 
-    @step('compute_reboot_instance', here=True)
+    @step('compute_reboot_instance', here=_not_rebooting)
     def reboot_instance(
         self, context: RequestContext, instance: Instance, reboot_type: str,
     ) -> None:
@@ -86,21 +90,21 @@ class PowerOperations(BuildOperations):
         domain.createWithFlags(0)
         return self.driver.power_state_of(domain)
 
-    @step('compute_pause_instance', here=True)
+    @step('compute_pause_instance', here=not_found)
     def pause_instance(self, context: RequestContext, instance: Instance) -> None:
         self.driver.require(instance.uuid).suspend()
         self.save(
             instance, (TaskState.PAUSING,), vm_state=VMState.PAUSED, task_state=None,
             power_state=self.observe(instance))
 
-    @step('compute_unpause_instance', here=True)
+    @step('compute_unpause_instance', here=not_found)
     def unpause_instance(self, context: RequestContext, instance: Instance) -> None:
         self.driver.require(instance.uuid).resume()
         self.save(
             instance, (TaskState.UNPAUSING,), vm_state=VMState.ACTIVE, task_state=None,
             power_state=self.observe(instance))
 
-    @step('compute_suspend_instance', here=True)
+    @step('compute_suspend_instance', here=not_found)
     def suspend_instance(self, context: RequestContext, instance: Instance) -> None:
         """Save the guest's memory to disk and stop it."""
         try:
@@ -112,7 +116,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.SUSPENDING,), vm_state=VMState.SUSPENDED, task_state=None,
             power_state=self.observe(instance))
 
-    @step('compute_resume_instance', here=True)
+    @step('compute_resume_instance', here=not_found)
     def resume_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest where it was when it was suspended.
 
@@ -130,7 +134,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.RESUMING,), vm_state=VMState.ACTIVE, task_state=None,
             power_state=self.driver.power_state_of(domain))
 
-    @step('compute_rescue_instance', here=True)
+    @step('compute_rescue_instance', here=not_in(TaskState.RESCUING))
     def rescue_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest from a rescue image, on its own namespaces."""
         self.save(instance)
@@ -145,7 +149,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.RESCUING,), vm_state=VMState.RESCUED, task_state=None,
             power_state=power_state, launched_at=self.services.now())
 
-    @step('compute_unrescue_instance', here=True)
+    @step('compute_unrescue_instance', here=not_found)
     def unrescue_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the guest from its own disk again."""
         self.save(instance)
@@ -160,7 +164,7 @@ class PowerOperations(BuildOperations):
             instance, (TaskState.UNRESCUING,), vm_state=VMState.ACTIVE, task_state=None,
             power_state=power_state)
 
-    @step('compute_rebuild_instance', here=True)
+    @step('compute_rebuild_instance', here=not_in(TaskState.REBUILDING))
     def rebuild_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the server from its image again, on the same namespaces, wiped."""
         stopped = instance.vm_state == VMState.STOPPED

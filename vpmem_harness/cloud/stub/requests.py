@@ -70,8 +70,7 @@ RULES: Mapping[str, Rule] = {
         step='rescue_instance'),
     'unrescue': _rule(TaskState.UNRESCUING, VMState.RESCUED, step='unrescue_instance'),
     'rebuild': _rule(
-        TaskState.REBUILDING, VMState.ACTIVE, VMState.STOPPED, VMState.ERROR,
-        step='rebuild_instance'),
+        TaskState.REBUILDING, VMState.ACTIVE, VMState.STOPPED, VMState.ERROR),
     'resize': _rule(TaskState.RESIZE_PREP, VMState.ACTIVE, VMState.STOPPED),
     'migrate': _rule(TaskState.RESIZE_PREP, VMState.ACTIVE, VMState.STOPPED),
     'confirmResize': _rule(None, VMState.RESIZED),

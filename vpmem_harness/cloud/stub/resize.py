@@ -16,7 +16,7 @@ from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.build import GONE, BuildOperations
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext
-from vpmem_harness.cloud.stub.steps import step
+from vpmem_harness.cloud.stub.steps import not_found, step
 
 LOG = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class ResizeOperations(BuildOperations):
             self.save_migration(migration, dest_compute=self.host, status=status)
             self.save(instance, migration_context=claim)
 
-    @step('compute_resize_instance', here=True)
+    @step('compute_resize_instance', here=not_found)
     def resize_instance(
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
@@ -119,7 +119,7 @@ class ResizeOperations(BuildOperations):
             if not instance.deleted:
                 self.services.database.save(instance, migration_context=None)
 
-    @step('compute_finish_resize', here=True)
+    @step('compute_finish_resize', here=not_found)
     def finish_resize(
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
@@ -234,7 +234,7 @@ class ResizeOperations(BuildOperations):
 
     # Revert
 
-    @step('compute_revert_resize', here=True)
+    @step('compute_revert_resize', here=not_found)
     def revert_resize(
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:

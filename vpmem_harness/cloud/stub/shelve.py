@@ -10,13 +10,13 @@ from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
 from vpmem_harness.cloud.stub.power import PowerOperations
-from vpmem_harness.cloud.stub.steps import step
+from vpmem_harness.cloud.stub.steps import not_found, not_running, step
 
 
 class ShelveOperations(PowerOperations):
     """Shelving. What is on the namespaces is not kept: an image holds the disk alone."""
 
-    @step('compute_shelve_instance', here=True)
+    @step('compute_shelve_instance', here=not_running)
     def shelve_instance(self, context: RequestContext, instance: Instance) -> None:
         """Turn the server off and keep its disk as an image; then offload it at once.
 
@@ -39,7 +39,7 @@ class ShelveOperations(PowerOperations):
                 instance, (TaskState.SHELVING_IMAGE_UPLOADING,), vm_state=VMState.SHELVED,
                 task_state=None)
 
-    @step('compute_shelve_offload_instance', here=True)
+    @step('compute_shelve_offload_instance', here=not_found)
     def shelve_offload_instance(self, context: RequestContext, instance: Instance) -> None:
         """Remove a shelved server from its host."""
         self._offload(instance)

@@ -24,6 +24,11 @@ _REBUILDING = (
     TaskState.REBUILDING, TaskState.REBUILD_BLOCK_DEVICE_MAPPING, TaskState.REBUILD_SPAWNING)
 _FINISHING = (TaskState.RESIZE_MIGRATED, TaskState.RESIZE_FINISH)
 
+#: What Nova does at once when it starts, or gives up, though the request may still wait.
+_DONE_OVER = (
+    TaskState.POWERING_OFF, TaskState.POWERING_ON, TaskState.UNPAUSING, *SOFT_REBOOT, *HARD_REBOOT,
+    TaskState.RESIZE_PREP, TaskState.RESIZE_MIGRATING, TaskState.MIGRATING)
+
 
 class ComputeService(MoveOperations):
     """A compute service with all its operations."""
@@ -82,6 +87,8 @@ class ComputeService(MoveOperations):
 
     def _init_instance(self, instance: Instance) -> None:
         task = instance.task_state
+        if self.waits_for(instance) and task not in _DONE_OVER:
+            return      # its request has not been taken yet, and is about to be
         arrived = self._arrived(instance)
         if arrived is not None:
             self.again(
@@ -91,15 +98,15 @@ class ComputeService(MoveOperations):
         elif task == TaskState.DELETING:
             self.again(instance, 'delete', self.terminate_instance)
         elif task == TaskState.POWERING_OFF:
-            self.again(instance, 'stop', self.stop_instance)
+            self.once_more(instance, self.stop_instance)
         elif task == TaskState.POWERING_ON:
-            self.again(instance, 'start', self.start_instance)
+            self.once_more(instance, self.start_instance)
         elif task in SOFT_REBOOT or task in HARD_REBOOT:
             self._reboot_again(instance)
         elif task == TaskState.PAUSING:
-            self.again(instance, 'pause', self.pause_instance)
+            self.once_more(instance, self.pause_instance)
         elif task == TaskState.UNPAUSING:
-            self.again(instance, 'unpause', self.unpause_instance)
+            self.once_more(instance, self.unpause_instance)
         elif task in (TaskState.RESIZE_PREP, TaskState.RESIZE_MIGRATING, TaskState.MIGRATING):
             if arrived is None:
                 self._end_move(instance)
@@ -123,7 +130,7 @@ class ComputeService(MoveOperations):
             return
         hard = not running or task in HARD_REBOOT
         self.save(instance, task_state=TaskState.REBOOTING_HARD if hard else TaskState.REBOOTING)
-        self.again(instance, 'reboot', self.reboot_instance, 'HARD' if hard else 'SOFT')
+        self.once_more(instance, self.reboot_instance, 'HARD' if hard else 'SOFT')
 
     def _confirm_again(self, instance: Instance) -> None:
         """A move from here was being confirmed, be it for its server to be deleted."""

@@ -54,14 +54,22 @@ class Case:
         return True
 
 
+#: The tasks of servers that a service powers on when it starts.
+_POWERED_ON = ('powering-on', 'rebooting', 'rebooting_hard')
+
+
 def _power_on_wipes(case: Case) -> bool:
-    on = case.step.verb in ('start', 'hard-reboot') or (
-        case.step.verb == 'unshelve' and case.was('status') == 'SHELVED')
-    if not on:
-        return False
-    host = case.was('host')
-    wiped = [name for name in case.names('namespaces')
-             if case.take_out(f'host {host}: {name} was wiped', True, False)]
+    servers = []
+    if case.step.verb == 'start-service':
+        servers = [f'server {number}' for number in range(len(case.side.servers))
+                   if case.before.get(f'server {number}: task_state') in _POWERED_ON]
+    elif case.step.verb in ('start', 'hard-reboot') or (
+            case.step.verb == 'unshelve' and case.was('status') == 'SHELVED'):
+        servers = [case.server]
+    wiped = [(server, name) for server in servers
+             for name in case.before[f'{server}: namespaces']  # type: ignore[attr-defined]
+             if case.take_out(
+                 f'host {case.before[f"{server}: host"]}: {name} was wiped', True, False)]
     return bool(wiped)
 
 

@@ -56,6 +56,25 @@ _ASK: Mapping[str, Callable[[Server, str | None, str], object]] = {
     'evacuate': lambda server, host, labels: server.evacuate(host),
 }
 
+#: What waits for a service that is down, and is not waited for.
+_WAITS: Mapping[str, Callable[[Server], object]] = {
+    'stop': lambda server: server.stop(expect=None),
+    'start': lambda server: server.start(expect=None),
+    'reboot': lambda server: server.reboot(expect=None),
+    'hard-reboot': lambda server: server.reboot(hard=True, expect=None),
+    'pause': lambda server: server.pause(expect=None),
+    'unpause': lambda server: server.unpause(expect=None),
+    'suspend': lambda server: server.suspend(expect=None),
+    'resume': lambda server: server.resume(expect=None),
+    'rescue': lambda server: server.rescue(expect=None),
+    'unrescue': lambda server: server.unrescue(expect=None),
+    'rebuild': lambda server: server.rebuild(wait=False),
+    'revert': lambda server: server.revert_resize(wait=False),
+    'shelve': lambda server: server.shelve(expect=None),
+    'shelve-offload': lambda server: server.shelve_offload(expect=None),
+    'unshelve': lambda server: server.unshelve(expect=None),
+}
+
 
 def host_paths(host: Host) -> dict[str, str]:
     """The device of each namespace of a host, by its name; all have both here."""
@@ -158,11 +177,24 @@ class Side:
             assert number is not None
             disk = step.number('disk') or 1
             self.servers[number].resize(flavor=self.cloud.flavor(labels, disk=disk))
+        elif number is not None and step.verb in _WAITS and self._waits_for(number) is not None:
+            _WAITS[step.verb](self.servers[number])
         elif number is not None:
             _ASK[step.verb](self.servers[number], where, labels)
         else:
             assert where is not None
             self._serve(step.verb, where)
+
+    def _waits_for(self, number: int) -> str | None:
+        """The host with a service that is down which a request to a server would wait for."""
+        server = self.servers[number]
+        if not server.exists:
+            return None
+        hosts = {server.host}
+        if server.status == 'VERIFY_RESIZE':
+            hosts.add(server.migrations[-1].source_compute)
+        return next((name for name in self.names
+                     if name in hosts and not self.cloud.compute(name).is_up), None)
 
     def _serve(self, verb: str, host: str) -> None:
         compute = self.cloud.compute(host)
@@ -170,6 +202,7 @@ class Side:
             compute.stop()
         if verb in ('start-service', 'restart-service'):
             compute.start()
+            self.cloud.settle()     # what has waited is done now
         if verb != 'stop-service':
             # They come by themselves soon after a start, and from time to time.
             compute.run_periodic_tasks()
