@@ -10,7 +10,8 @@ import libvirt
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHost, host_name
-from vpmem_harness.cloud.flavors import PMEM_CLASS, PMEM_EXTRA_SPEC, Flavor
+from vpmem_harness.cloud.extra_specs import PMEM_EXTRA_SPEC
+from vpmem_harness.cloud.flavors import PMEM_CLASS, Flavor, refuse_beside_flavor
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
 from vpmem_harness.cloud.waiting import check_status
@@ -213,6 +214,10 @@ class Cloud:
         :param pmem: labels, separated by commas, in the order of the guest's devices.
         """
         specs = {**({PMEM_EXTRA_SPEC: pmem} if pmem else {}), **(extra_specs or {})}
+        if pmem and specs[PMEM_EXTRA_SPEC] != pmem:
+            raise InvalidInputError(
+                PMEM_EXTRA_SPEC, expected='labels, said once',
+                got=f'{pmem!r} and {specs[PMEM_EXTRA_SPEC]!r}', remedy='leave one of them out')
         wanted = Flavor(name or '', '', vcpus, ram, disk, ephemeral, swap, specs)
         key = (name, vcpus, ram, disk, ephemeral, swap, tuple(sorted(specs.items())))
         if key not in self._made:
@@ -268,17 +273,22 @@ class Cloud:
         :param expect: ``'ACTIVE'``, or ``'ERROR'``, which waits for the fault, too; None does
             not wait.
         :param host: the only host that will do.
-        :param flavor: in place of one made from the other arguments.
+        :param flavor: in place of one made from the other arguments; not beside ``pmem`` or
+            ``extra_specs``.
         :raises UnexpectedStateError: when the server comes to be something else; it has the
             fault.
         :raises WaitTimeoutError: when it does not come to rest.
         :raises InvalidInputError: when an argument is none that there can be.
         """
         check_status(expect)
+        if name is not None and not isinstance(name, str):
+            raise InvalidInputError(
+                'name of a server', expected='a text', got=repr(name), remedy='leave it out')
         if flavor is None:
             flavor = self.flavor(
                 pmem, vcpus=vcpus, ram=ram, disk=disk, extra_specs=extra_specs)
         else:
+            refuse_beside_flavor(pmem=pmem, extra_specs=extra_specs)
             self.know_flavor(flavor)
         self._booted += 1
         name = name or f'server{self._booted}'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,23 +10,14 @@ from types import MappingProxyType
 
 import os_resource_classes as orc
 
-from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.extra_specs import PMEM_EXTRA_SPEC, requested_resources, traits
 from vpmem_harness.exceptions import InvalidInputError
-
-#: The extra spec that asks for persistent memory, a list of labels.
-PMEM_EXTRA_SPEC = 'hw:pmem'
 
 #: What the resource classes of persistent memory begin with, before the label.
 PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'
 
 #: The least that the API takes. Source: nova/api/openstack/compute/schemas/flavors.py.
 _LEAST = {'vcpus': 1, 'ram': 1, 'disk': 0, 'ephemeral': 0, 'swap': 0}
-
-#: What the API takes as a list of labels, as its message shows it; and the same language without
-#: the nested repetition, which takes exponential time on some refusals.
-#: Source: nova/api/validation/extra_specs/hw.py.
-_SHOWN_PATTERN = '([a-zA-Z0-9_]+(,)?)+'
-_PMEM_VALUE = re.compile(r'[a-zA-Z0-9_]+(,[a-zA-Z0-9_]+)*,?')
 
 
 def _nothing() -> Mapping[str, str]:
@@ -79,12 +69,24 @@ class Flavor:
 
         Source: nova/scheduler/utils.py, ResourceRequest.
         """
+        groups = requested_resources(self.extra_specs)
+        named = {name for group in groups.values() for name in group}
         disk = self.disk + self.ephemeral + -(-self.swap // 1024)
-        wanted = {orc.VCPU: self.vcpus, orc.MEMORY_MB: self.ram, orc.DISK_GB: disk}
-        return {
-            **{name: amount for name, amount in wanted.items() if amount},
-            **pmem_resources(self.pmem),
-        }
+        wanted = groups.setdefault(None, Counter())
+        if not named & {orc.VCPU, orc.PCPU}:
+            wanted[orc.VCPU] = self.vcpus
+        if orc.MEMORY_MB not in named:
+            wanted[orc.MEMORY_MB] = self.ram
+        if orc.DISK_GB not in named:
+            wanted[orc.DISK_GB] = disk
+        # What the labels say stands in place of what resources: says of their classes.
+        groups[None] = Counter({**wanted, **pmem_resources(self.pmem)})
+        return dict(sum(groups.values(), Counter()))
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """The traits that a host must or must not have."""
+        return traits(self.extra_specs)
 
 
 def vpmem_labels(extra_specs: Mapping[str, str]) -> tuple[str, ...]:
@@ -115,12 +117,10 @@ def pmem_resources(labels: Iterable[str]) -> dict[str, int]:
     return dict(Counter(pmem_resource_class(label) for label in labels))
 
 
-def validate_extra_specs(extra_specs: Mapping[str, str]) -> None:
-    """Refuse what the API refuses since microversion 2.86.
-
-    :raises ValidationError: for labels with spaces, dashes or dots, which nova.conf would take.
-    """
-    value = extra_specs.get(PMEM_EXTRA_SPEC)
-    if value is not None and not _PMEM_VALUE.fullmatch(value):
-        raise errors.ValidationError(
-            detail=f"Validation failed; '{value}' is not of the format '{_SHOWN_PATTERN}'.")
+def refuse_beside_flavor(**given: object) -> None:
+    """Raise InvalidInputError for what says otherwise what a flavor says already."""
+    for name, value in given.items():
+        if value:
+            raise InvalidInputError(
+                name, expected='none beside a flavor', got=repr(value),
+                remedy='have it in the flavor, made with cloud.flavor(...)')

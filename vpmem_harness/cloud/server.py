@@ -17,7 +17,7 @@ from vpmem_harness.cloud.api import (
     VPMEMDevice,
     host_name,
 )
-from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.flavors import Flavor, refuse_beside_flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.waiting import DELETED, Wait, check_status
 
@@ -185,12 +185,15 @@ class Server:
     ) -> Server:
         """Give it another flavor, on whatever host the scheduler chooses.
 
-        The labels in ``pmem`` replace those of its flavor, and all else stays, unless ``flavor``
-        is given. Nova's API has no way to name a host for a resize, as it has for a migration.
+        The labels in ``pmem`` replace those of its flavor, and all else stays; or ``flavor`` is
+        given alone. Nova's API has no way to name a host for a resize, as it has for a migration.
         """
-        new = flavor or self._cloud.flavor_like(self.flavor, pmem, extra_specs or {})
-        self._cloud.know_flavor(new)
-        return self._request('resize', expect, flavor=new)
+        if flavor is None:
+            flavor = self._cloud.flavor_like(self.flavor, pmem, extra_specs or {})
+        else:
+            refuse_beside_flavor(pmem=pmem, extra_specs=extra_specs)
+            self._cloud.know_flavor(flavor)
+        return self._request('resize', expect, flavor=flavor)
 
     def migrate(
         self, host: str | SimulatedHost | None = None, *, expect: str | None = 'VERIFY_RESIZE',

@@ -45,10 +45,22 @@ class CloudTest(base.TestCase):
                 ({'ram': '512'}, 'ram of a flavor'), ({'vcpus': 0}, 'vcpus of a flavor'),
                 ({'disk': -1}, 'disk of a flavor'), ({'pmem': ['SMALL']}, 'hw:pmem of a flavor'),
                 ({'extra_specs': {'hw:numa_nodes': 2}}, 'hw:numa_nodes of a flavor'),
-                ({'flavor': '5'}, 'flavor')):
+                ({'flavor': '5'}, 'flavor'), ({'name': 5}, 'name of a server')):
             self.assertEqual(
                 what, self.assertRaises(InvalidInputError, cloud.boot, **arguments).what)
         self.assertEqual([], cloud.servers)
+
+    def test_what_is_said_twice_is_refused(self):
+        """One of the two would be ignored."""
+        cloud = self.start_cloud()
+        flavor = cloud.flavor('SMALL')
+        for ask, arguments in (
+                (cloud.boot, {'pmem': 'SMALL', 'flavor': flavor}),
+                (cloud.boot, {'pmem': 'SMALL', 'extra_specs': {'hw:pmem': 'LARGE'}}),
+                (cloud.boot, {'extra_specs': {'a': 'b'}, 'flavor': flavor}),
+                (cloud.boot().resize, {'pmem': 'LARGE', 'flavor': flavor})):
+            self.assertRaises(InvalidInputError, ask, **arguments)
+        self.assertEqual(1, len(cloud.servers))
 
     def test_what_is_no_host_is_refused(self):
         """A number is none, and one that has not been set up is none yet."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import testtools
 
-from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.flavors import (
     Flavor,
     pmem_resource_class,
-    validate_extra_specs,
     vpmem_labels,
 )
 
@@ -58,21 +56,14 @@ class ResourcesTest(testtools.TestCase):
         """Placement refuses an allocation of zero."""
         self.assertNotIn('DISK_GB', Flavor('f', '1', disk=0).resources)
 
+    def test_what_an_extra_spec_says_counts_more(self):
+        """``resources:`` stands in place of the flavor's own numbers, and 0 asks for none."""
+        flavor = Flavor('f', '1', vcpus=4, extra_specs={
+            'resources:VCPU': '2', 'resources:MEMORY_MB': '0', 'resources1:CUSTOM_GOLD': '3'})
+        self.assertEqual({'VCPU': 2, 'DISK_GB': 1, 'CUSTOM_GOLD': 3}, flavor.resources)
 
-class ValidationTest(testtools.TestCase):
-
-    def test_refuses_a_dash_in_a_label(self):
-        """The API is stricter than nova.conf, and says what it expects."""
-        error = self.assertRaises(
-            errors.ValidationError, validate_extra_specs, {'hw:pmem': 'a-b'})
-        self.assertEqual(
-            "Validation failed; 'a-b' is not of the format '([a-zA-Z0-9_]+(,)?)+'.", str(error))
-
-    def test_takes_a_comma_at_the_end(self):
-        """Nova's pattern allows one."""
-        validate_extra_specs({'hw:pmem': '4GB,SMALL,'})
-
-    def test_long_refused_values_cost_no_time(self):
-        """The pattern is matched without trying exponentially many ways."""
-        self.assertRaises(
-            errors.ValidationError, validate_extra_specs, {'hw:pmem': 'a' * 4096 + '!'})
+    def test_labels_count_more_than_an_extra_spec(self):
+        """They are not added to what ``resources:`` asks of their class."""
+        flavor = Flavor('f', '1', extra_specs={
+            'hw:pmem': 'SMALL', 'resources:CUSTOM_PMEM_NAMESPACE_SMALL': '2'})
+        self.assertEqual(1, flavor.resources['CUSTOM_PMEM_NAMESPACE_SMALL'])

@@ -5,18 +5,38 @@ Source: nova/compute/api.py.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.flavors import Flavor, validate_extra_specs
+from vpmem_harness.cloud.extra_specs import validate_extra_specs
+from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub import requests
 from vpmem_harness.cloud.stub.context import RequestContext, Services
 from vpmem_harness.cloud.stub.database import Instance, Migration
 from vpmem_harness.cloud.stub.driver import GIB
 
+#: The most characters of a server's name.
+NAME_LIMIT = 255
+
 #: What sends a request on its way, once it has been recorded.
 Send = Callable[[RequestContext], None]
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that a server cannot have.
+
+    Source: nova/api/validation/parameter_types.py.
+    """
+    if len(name) > NAME_LIMIT:
+        raise errors.ValidationError(detail=f'Invalid input for field/attribute name. Value: '
+                                     f'{name}. {name!r} is too long')
+    categories = [unicodedata.category(character) for character in name]
+    if name != name.strip() or any(
+            each[0] == 'C' or each in ('Zl', 'Zp') for each in categories):
+        raise errors.Invalid("An invalid 'name' value was provided. The name must be: printable "
+                             'characters. Can not start or end with whitespace.')
 
 
 class API:
@@ -37,6 +57,7 @@ class API:
 
     def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
         """Record a server and have it built; returns its id and that of the request."""
+        _check_name(name)
         self._check_flavor(flavor)
         if host is not None:
             self.services.compute(host)

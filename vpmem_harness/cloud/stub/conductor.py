@@ -60,7 +60,8 @@ class Conductor:
     ) -> RequestSpec:
         owner = self.services.owner
         return RequestSpec(
-            instance.uuid, flavor.resources, owner.project_id, owner.user_id, host, ignore_hosts)
+            instance.uuid, flavor.resources, owner.project_id, owner.user_id, host, ignore_hosts,
+            flavor.traits)
 
     # Builds
 

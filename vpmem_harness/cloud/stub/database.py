@@ -119,9 +119,10 @@ class Instance:
         return f'instance-{self.number:08x}'
 
     def ordered(self, resources: Iterable[Resource], flavor: Flavor) -> tuple[Resource, ...]:
-        """``resources`` in the order of the labels of ``flavor``.
+        """What a guest gets of ``resources``: that for each of the labels of ``flavor``, in order.
 
         A label meets what is claimed by its resource class, as the scheduler and the claim do.
+        What an extra spec asks for beside them is claimed, and no guest gets it.
         """
         rest = list(resources)
         ordered = []
@@ -131,12 +132,14 @@ class Instance:
             if found is not None:
                 rest.remove(found)
                 ordered.append(found)
-        return (*ordered, *rest)
+        return tuple(ordered)
 
     def record(self) -> ServerRecord:
         context = self.migration_context
         moved = context is not None and context.migration.status in MOVED
         old = context.old_resources if context is not None and moved else ()
+        ordered = self.ordered(self.resources, self.flavor)
+        beside = [one for one in self.resources if one not in ordered]
         return ServerRecord(
             id=self.uuid,
             name=self.display_name,
@@ -148,7 +151,7 @@ class Instance:
             flavor=self.flavor,
             # The API shows a fault with these states alone.
             fault=self.fault if self.vm_state in (VMState.ERROR, VMState.DELETED) else None,
-            namespaces=tuple(one.device for one in self.ordered(self.resources, self.flavor)),
+            namespaces=tuple(one.device for one in (*ordered, *beside)),
             old_namespaces=tuple(one.device for one in old),
             created=self.created_at,
             launched=self.launched_at,

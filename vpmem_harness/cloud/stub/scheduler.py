@@ -28,6 +28,7 @@ class RequestSpec:
 
     :param host: the only host that will do.
     :param ignore_hosts: hosts that will not.
+    :param traits: those that it speaks of; Placement knows none of them.
     """
 
     consumer: str
@@ -36,6 +37,7 @@ class RequestSpec:
     user_id: str
     host: str | None = None
     ignore_hosts: Collection[str] = ()
+    traits: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Scheduler:
         if spec.host is not None:
             in_tree = next((uuid for uuid, name in names.items() if name == spec.host), '')
         candidates = self._ledger.allocation_candidates(spec.resources, in_tree)
-        if not candidates:
+        if spec.traits or not candidates:
             raise errors.NoValidHost(reason='')
         fit = [uuid for uuid in candidates
                if names[uuid] not in spec.ignore_hosts and self._is_up(names[uuid])]

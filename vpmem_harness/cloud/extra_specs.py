@@ -1,0 +1,96 @@
+"""Extra specs: which the API takes, and what the scheduler makes of them.
+
+The stub heeds ``hw:pmem``, ``resources:`` and traits of one's own. The names of the rest of ``hw:``
+are known, so that a misspelt one is refused as Nova does; what they say is not looked at.
+Source: nova/api/validation/extra_specs/, and ResourceRequest of nova/scheduler/utils.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+import os_resource_classes as orc
+
+from vpmem_harness.cloud import errors
+from vpmem_harness.exceptions import InvalidInputError
+
+#: The extra spec that asks for persistent memory, a list of labels.
+PMEM_EXTRA_SPEC = 'hw:pmem'
+
+#: What the API takes as a list of labels, as its message shows it; and the same language without
+#: the nested repetition, which takes exponential time on some refusals.
+_SHOWN_PATTERN = '([a-zA-Z0-9_]+(,)?)+'
+_PMEM_VALUE = re.compile(r'[a-zA-Z0-9_]+(,[a-zA-Z0-9_]+)*,?')
+
+#: Source: nova/api/validation/extra_specs/hw.py.
+_HW_NAMES = frozenset({
+    'boot_menu', 'cpu_cores', 'cpu_dedicated_mask', 'cpu_max_cores', 'cpu_max_sockets',
+    'cpu_max_threads', 'cpu_policy', 'cpu_realtime', 'cpu_realtime_mask', 'cpu_sockets',
+    'cpu_thread_policy', 'cpu_threads', 'emulator_threads_policy', 'ephemeral_encryption',
+    'ephemeral_encryption_format', 'hide_hypervisor_id', 'locked_memory', 'mem_encryption',
+    'mem_encryption_model', 'mem_page_size', 'numa_nodes', 'pci_numa_affinity_policy', 'pmem',
+    'pmu', 'redirected_usb_ports', 'serial_port_count', 'sound_model', 'tpm_model',
+    'tpm_secret_security', 'tpm_version', 'usb_model', 'viommu_model', 'vif_multiqueue_enabled',
+    'virtio_packed_ring', 'watchdog_action'})
+_HW_NUMBERED = re.compile(r'numa_(cpus|mem).\d+')
+
+_GROUPED = re.compile(r'(?P<kind>resources|trait)(?P<group>[a-zA-Z0-9_-]{1,64})?:(?P<name>.*)')
+_CUSTOM = re.compile(r'CUSTOM_[A-Z0-9_]+')
+
+_NEEDS = ('required', 'forbidden')
+
+
+def validate_extra_specs(extra_specs: Mapping[str, str]) -> None:
+    """Refuse what the API refuses since microversion 2.86.
+
+    :raises ValidationError: for names of Nova's that there are not, and for values of those that
+        are heeded, such as labels with spaces, dashes or dots, which nova.conf would take.
+    :raises InvalidInputError: for a trait that only hosts of Nova's can have.
+    """
+    for name, value in extra_specs.items():
+        grouped = _GROUPED.fullmatch(name)
+        kind, colon, rest = name.partition(':')
+        if name == PMEM_EXTRA_SPEC:
+            _check(_PMEM_VALUE.fullmatch(value), f"'{value}' is not of the format "
+                   f"'{_SHOWN_PATTERN}'.")
+        elif kind == 'hw' and colon:
+            _check(rest in _HW_NAMES or _HW_NUMBERED.fullmatch(rest), _unknown(name))
+        elif grouped and grouped['kind'] == 'resources':
+            _check(_CUSTOM.fullmatch(grouped['name']) or grouped['name'] in orc.STANDARDS,
+                   _unknown(name))
+            _check(re.fullmatch(r'\s*[-+]?\d+\s*', value),
+                   f"'{value}' is not a valid integer value.")
+        elif grouped:
+            _check(value in _NEEDS, f"'{value}' is not one of: {', '.join(_NEEDS)}.")
+            if not _CUSTOM.fullmatch(grouped['name']):
+                raise InvalidInputError(
+                    'trait of a flavor', expected='one that begins with CUSTOM_', got=name,
+                    remedy='hosts of the stub have none of the others: test it on real Nova')
+
+
+def _check(fits: object, detail: str) -> None:
+    if not fits:
+        raise errors.ValidationError(detail=f'Validation failed; {detail}')
+
+
+def _unknown(name: str) -> str:
+    return f"extra spec '{name}' does not appear to be a valid extra spec."
+
+
+def requested_resources(extra_specs: Mapping[str, str]) -> dict[str | None, Counter[str]]:
+    """What ``resources:`` asks for, by group and class; None is the group without a name."""
+    groups: dict[str | None, Counter[str]] = {}
+    for name, value in extra_specs.items():
+        grouped = _GROUPED.fullmatch(name)
+        if grouped and grouped['kind'] == 'resources' and int(value) >= 0:
+            groups.setdefault(grouped['group'], Counter())[grouped['name']] = int(value)
+    return groups
+
+
+def traits(extra_specs: Mapping[str, str]) -> frozenset[str]:
+    """The traits that are required or forbidden."""
+    return frozenset(
+        grouped['name'] for name in extra_specs
+        if (grouped := _GROUPED.fullmatch(name)) and grouped['kind'] == 'trait')
