@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,7 +79,8 @@ class NovaBackend:
                 one.host.introduce(other.host)
         (self.directory / 'instances').mkdir()
         ours, theirs = socket.socketpair()
-        self._stack.callback(ours.close)
+        word = connection.Connection(ours.detach())
+        self._stack.callback(word.close)
         with theirs:
             self._control = self._zygote.fork({
                 **self._order('control'), 'role': 'control',
@@ -90,24 +92,23 @@ class NovaBackend:
                     'filter_scheduler.build_failure_weight_multiplier': 0.0,
                 }}, [theirs.fileno()])
         self._stack.callback(self._control.kill)
-        self._await_control(ours)
+        self._await_control(word)
         for host in self._hosts:
             self._fork_compute(host)
-        self._await_control(ours)
+        self._await_control(word)
         self._desk.open(str(self.directory / 'desk'))
         self._stack.callback(self._desk.close)
         self._image = self._desk.ask('image')
         for host in self._hosts:
             self._await_compute(host)
 
-    def _await_control(self, control: socket.socket) -> None:
-        control.settimeout(_START)
-        try:
-            word = control.recv(64)
-        except TimeoutError:
-            word = b''
-        if not word:
-            raise RuntimeError('Nova does not start: ' + logs.last_words(self.directory, 'control'))
+    def _await_control(self, word: connection.Connection) -> None:
+        """Wait for the next word of the control process, of which there may be two already."""
+        with contextlib.suppress(EOFError, OSError):
+            if word.poll(_START):
+                word.recv()
+                return
+        raise RuntimeError('Nova does not start: ' + logs.last_words(self.directory, 'control'))
 
     def stop(self) -> None:
         """End every process; nothing of them is left."""
@@ -123,7 +124,6 @@ class NovaBackend:
 
     def start_compute(self, host: str) -> None:
         """Start the nova-compute of a host that has none running."""
-        self._desk.ask('expect_compute', host)
         self._fork_compute(host)
         self._await_compute(host)
         self._force_down(host, False)
@@ -138,6 +138,7 @@ class NovaBackend:
         if self.compute_is_up(host):
             raise api.service_runs(host)
         simulated = self._host(host).host
+        self._end(host)     # it may have ended by itself
         tools = Path(__file__).parent / 'tools'
         path = os.pathsep.join([str(simulated.bin_dir), str(tools), str(self._system_tools())])
         number = list(self._hosts).index(host) + 1
@@ -174,31 +175,37 @@ class NovaBackend:
         return directory
 
     def _await_compute(self, host: str) -> None:
-        reason = self._desk.ask('wait_compute', host, _START)
+        reason = self._desk.ask('wait_compute', self._computes[host].number, _START)
         if reason is not None:
-            self._end(self._computes.pop(host), host)
+            self._end(host)
             raise refusals.of_start(reason)
 
-    def _end(self, process: ForkedProcess, host: str) -> None:
-        """Kill a nova-compute, and wait until its end is noted: it is not the end of the next."""
+    def _end(self, host: str) -> bool:
+        """Kill the nova-compute of a host, and wait until nothing of it can come any more.
+
+        :returns: whether there was one.
+        """
+        process = self._computes.pop(host, None)
+        if process is None:
+            return False
         process.kill()
-        self._desk.ask('wait_compute_gone', host, 30.0)
+        if not self._desk.ask('wait_compute_gone', process.number, _START):
+            raise RuntimeError(f'the nova-compute of {host} has ended, and its requests have not')
+        return True
 
     def stop_compute(self, host: str) -> None:
         """Stop a nova-compute as a SIGTERM does."""
-        process = self._computes.pop(host, None)
+        process = self._computes.get(host)
         if process is not None:
             with contextlib.suppress(RuntimeError):
                 self._desk.ask('ask_compute', host, 'stop')
-            process.wait(30)
-            self._end(process, host)
+            process.wait(_START)
+            self._end(host)
             self._force_down(host, True)
 
     def kill_compute(self, host: str) -> None:
         """End a nova-compute on the spot, as a SIGKILL does."""
-        process = self._computes.pop(host, None)
-        if process is not None:
-            self._end(process, host)
+        if self._end(host):
             self._force_down(host, True)
 
     def compute_is_up(self, host: str) -> bool:

@@ -53,7 +53,7 @@ class Compute:
 
     def run(self) -> None:
         """Start the service, report, and stay until the control process is gone or says so."""
-        self._link.send('hello', self._order['options']['host'])
+        self._link.send('hello', self._order['options']['host'], self._order['number'])
         reader = threading.Thread(target=self._read, daemon=True, name='link')
         reader.start()
         process = settings.NovaProcess(self._order, self._link)
@@ -73,10 +73,10 @@ class Compute:
             # Nova exits when its driver cannot be made; why is what it was handling then.
             exits = isinstance(error, SystemExit) and error.__context__ is not None
             reason = error.__context__ if exits else error
-            self._link.call('fleet', 'failed', self._order['options']['host'],
+            self._link.call('fleet', 'failed', self._order['number'],
                             f'{type(reason).__name__}: {reason}')
             raise
-        self._link.call('fleet', 'started', self._order['options']['host'])
+        self._link.call('fleet', 'started', self._order['number'])
         self._ended.wait()
 
     def _placement(self, verb: str) -> Any:
@@ -88,8 +88,10 @@ class Compute:
         return Proxy(self._link, 'neutron', admin)
 
     def _read(self) -> None:
-        self._link.run()
-        self._ended.set()
+        try:
+            self._link.run()
+        finally:
+            self._ended.set()
 
     def _serve(self, service_name: str, method: str, args: tuple[Any, ...],
                kwargs: dict[str, Any]) -> Any:

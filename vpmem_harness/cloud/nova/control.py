@@ -98,11 +98,13 @@ class Control:
         threading.Thread(target=accept, daemon=True).start()
 
     def _attach(self, pipe: connection.Connection) -> None:
-        _hello, host = pipe.recv()
+        _hello, host, number = pipe.recv()
         compute = link.ControlLink(pipe, self._serve, self.exchange)
-        self.fleet.attach(host, compute)
-        compute.run()
-        self.fleet.detach(host, compute)
+        if self.fleet.attach(host, number, compute):
+            try:
+                compute.run()
+            finally:
+                self.fleet.detach(number)
 
     def _serve(self, name: str, method: str, args: tuple[Any, ...],
                kwargs: dict[str, Any]) -> Any:

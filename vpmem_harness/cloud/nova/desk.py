@@ -53,20 +53,16 @@ class Desk:
         """The image of Nova's GlanceFixture that has every property a server needs."""
         return str(self._control.glance.image1['id'])
 
-    def expect_compute(self, host: str) -> None:
-        """A compute is about to be started."""
-        self._control.fleet.expect(host)
-
-    def wait_compute(self, host: str, seconds: float) -> str | None:
+    def wait_compute(self, number: int, seconds: float) -> str | None:
         """Wait for a compute's start, and map it to the cell; None, or why it failed."""
-        reason = self._control.fleet.wait_started(host, seconds)
+        reason = self._control.fleet.wait_started(number, seconds)
         if reason is None:
             self._control.discover_hosts()
         return reason
 
-    def wait_compute_gone(self, host: str, seconds: float) -> bool:
-        """Wait until a compute's process is known to be gone."""
-        return self._control.fleet.wait_gone(host, seconds)
+    def wait_compute_gone(self, number: int, seconds: float) -> bool:
+        """Wait until nothing can come any more of a compute whose process has ended."""
+        return self._control.fleet.wait_gone(number, seconds)
 
     def ask_compute(self, host: str, method: str, *args: Any) -> Any:
         """Ask a compute's process something."""

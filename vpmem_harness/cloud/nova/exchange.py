@@ -19,16 +19,17 @@ class End(Protocol):
     """What is attached to the exchange: this process, or a link to another."""
 
     def deliver(self, listener: int, token: int, body: str) -> None:
-        """Hand a message to a listener, which reports its end with the token."""
+        """Hand a message to a listener, which reports its end with the token, or refuses it."""
 
     def answer(self, call: int, body: str | None) -> None:
         """Hand a reply to the call that waits for it; None when there will be none."""
 
 
 class _Message:
-    __slots__ = ('body', 'call', 'sender')
+    __slots__ = ('address', 'body', 'call', 'sender')
 
-    def __init__(self, body: str, sender: End, call: int | None) -> None:
+    def __init__(self, address: Address | None, body: str, sender: End, call: int | None) -> None:
+        self.address = address
         self.body = body
         self.sender = sender
         self.call = call
@@ -72,24 +73,43 @@ class Exchange:
     def publish(self, sender: End, topic: str, server: str | None, fanout: bool,
                 body: str, call: int | None) -> None:
         """Send to one server, to every server of a topic, or to the next in turn."""
-        message = _Message(body, sender, call)
-        deliveries = []
+        message = _Message(None if fanout else (topic, server), body, sender, call)
         with self._lock:
             self.published += 1
             if fanout:
                 chosen = [consumer for (each, name), consumers in self._consumers.items()
                           if each == topic and name is not None for consumer in consumers[:1]]
             else:
-                consumers = self._consumers[topic, server]
-                chosen = consumers[:1]
-                consumers.extend(chosen)
-                del consumers[:len(chosen)]
-                if not chosen:
-                    self._waiting[topic, server].append(message)
-            for end, listener in chosen:
-                deliveries.append((end, self._assign(end, listener, message)))
+                chosen = self._next_consumer((topic, server), message)
+            deliveries = [(end, self._assign(end, listener, message)) for end, listener in chosen]
         for end, delivery in deliveries:
             end.deliver(*delivery)
+
+    def refuse(self, end: End, listener: int, token: int) -> None:
+        """A message has come to a listener that listens no more: let another one have it.
+
+        A fanout was for those that listen.
+        """
+        self.unsubscribe(end, listener)
+        deliveries = []
+        with self._lock:
+            _end, message = self._in_work.pop(token, (None, None))
+            if message is not None and message.address is not None:
+                deliveries = [(each, self._assign(each, number, message))
+                              for each, number in self._next_consumer(message.address, message)]
+            self._changed.notify_all()
+        for each, delivery in deliveries:
+            each.deliver(*delivery)
+
+    def _next_consumer(self, address: Address, message: _Message) -> list[tuple[End, int]]:
+        """The consumer whose turn it is; none when there is none, and the message waits."""
+        consumers = self._consumers[address]
+        chosen = consumers[:1]
+        consumers.extend(chosen)
+        del consumers[:len(chosen)]
+        if not chosen:
+            self._waiting[address].append(message)
+        return chosen
 
     def _assign(self, end: End, listener: int, message: _Message) -> tuple[int, int, str]:
         token = next(self._tokens)

@@ -65,11 +65,13 @@ class Link:
 
     def closed(self) -> None:
         """The other side is gone: calls to it fail."""
+        # Closed between two sends, never in one; whoever has sent before waits in _waiting.
+        with self._sending:
+            self._pipe.close()
         for future in list(self._waiting.values()):
             if not future.done():
                 future.set_exception(EOFError(_GONE))
         self._workers.shutdown(wait=False)
-        self._pipe.close()
 
     def _on_call(self, number: int, service: str, method: str, args: tuple[Any, ...],
                  kwargs: dict[str, Any]) -> None:
@@ -123,7 +125,8 @@ class ComputeLink(Link, messaging.CallTable):
         self.send('done', token, body)
 
     def _on_deliver(self, listener: int, token: int, body: str) -> None:
-        messaging.CallTable.deliver(self, listener, token, body)
+        if not self.receive(listener, token, body):
+            self.send('refuse', listener, token)
 
     def _on_answer(self, call: int, body: str | None) -> None:
         messaging.CallTable.answer(self, call, body)
@@ -151,9 +154,13 @@ class ControlLink(Link):
             self._exchange.detach(self)
 
     def closed(self) -> None:
-        """The compute is gone, and its consumers with it."""
+        """The compute is gone, and its consumers with it; what it had asked for is done to its end.
+
+        As with a service of Placement's, whose client ends while it is served.
+        """
         self._exchange.detach(self)
         super().closed()
+        self._workers.shutdown()
 
     def _on_subscribe(self, address: Address, listener: int) -> None:
         self._exchange.subscribe(self, address, listener)
@@ -167,3 +174,6 @@ class ControlLink(Link):
 
     def _on_done(self, token: int, body: str | None) -> None:
         self._exchange.done(token, body)
+
+    def _on_refuse(self, listener: int, token: int) -> None:
+        self._exchange.refuse(self, listener, token)

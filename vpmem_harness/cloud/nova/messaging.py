@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import queue
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -36,7 +37,8 @@ class Port(Protocol):
     def forget(self, call: int) -> None: ...
 
 
-Receive = Callable[[int, str], None]
+Receive = Callable[[int, str], bool]
+"""Takes a message, by its token and body; False when it came too late to be taken."""
 
 
 class CallTable:
@@ -63,11 +65,10 @@ class CallTable:
         if answers is not None:
             answers.put(body)
 
-    def deliver(self, listener: int, token: int, body: str) -> None:
-        """A message has come for a listener."""
+    def receive(self, listener: int, token: int, body: str) -> bool:
+        """A message has come for a listener; False when that listens no more."""
         receive = self.receivers.get(listener)
-        if receive is not None:
-            receive(token, body)
+        return receive is not None and receive(token, body)
 
 
 class LocalPort(CallTable):
@@ -86,6 +87,11 @@ class LocalPort(CallTable):
         """Listen no more."""
         self.receivers.pop(listener, None)
         self._exchange.unsubscribe(self, listener)
+
+    def deliver(self, listener: int, token: int, body: str) -> None:
+        """Receive a message, or refuse it."""
+        if not self.receive(listener, token, body):
+            self._exchange.refuse(self, listener, token)
 
     def publish(self, topic: str, server: str | None, fanout: bool, body: str,
                 call: int | None) -> None:
@@ -129,20 +135,27 @@ class _Listener(base.Listener):  # type: ignore[misc]
         self._port = port
         self._addresses = addresses
         self._number = next(self._numbers)
+        self._receiving = threading.Lock()
 
     def start(self, on_incoming_callback: Callable[[list[_Incoming]], None]) -> None:
         super().start(on_incoming_callback)
         for address in self._addresses:
             self._port.subscribe(address, self._number, self._receive)
 
-    def _receive(self, token: int, body: str) -> None:
+    def _receive(self, token: int, body: str) -> bool:
         content = json.loads(body)
-        self.on_incoming_callback(
-            [_Incoming(self._port, token, content['context'], content['message'])])
+        # Once it has been stopped its server takes none, and fails when it is given one.
+        with self._receiving:
+            if self.on_incoming_callback is None:
+                return False
+            self.on_incoming_callback(
+                [_Incoming(self._port, token, content['context'], content['message'])])
+        return True
 
     def stop(self) -> None:
         self._port.unsubscribe(self._number)
-        super().stop()
+        with self._receiving:
+            super().stop()
 
     def cleanup(self) -> None:
         """Nothing is held."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -28,6 +29,7 @@ class Zygote:
 
     _lock = threading.Lock()
     _instance: Zygote | None = None
+    _numbers = itertools.count(1)
 
     def __init__(self) -> None:
         self._lock_orders = threading.Lock()
@@ -59,16 +61,18 @@ class Zygote:
             return cls._instance
 
     def fork(self, order: dict[str, Any], descriptors: Sequence[int] = ()) -> ForkedProcess:
-        """Fork a process that does what the order says."""
+        """Fork a process that does what the order says; the order gets the fork's number."""
+        number = next(self._numbers)
+        line = json.dumps({**order, 'number': number}).encode() + b'\n'
         with self._lock_orders:
-            socket.send_fds(self._orders, [json.dumps(order).encode()], list(descriptors))
+            socket.send_fds(self._orders, [line], list(descriptors))
             answer = b''
             while not answer.endswith(b'\n'):
                 part = self._orders.recv(64)
                 if not part:
                     raise RuntimeError('the parent of the Nova processes is gone')
                 answer += part
-        return ForkedProcess(int(answer))
+        return ForkedProcess(int(answer), number)
 
     def close(self) -> None:
         """End it; its forks end with their clouds."""
@@ -83,10 +87,14 @@ class Zygote:
 
 
 class ForkedProcess:
-    """A process that the zygote has forked: not a child of ours, yet ours to end."""
+    """A process that the zygote has forked: not a child of ours, yet ours to end.
 
-    def __init__(self, pid: int) -> None:
+    ``number`` is no other fork's, which may come to have the same ``pid``.
+    """
+
+    def __init__(self, pid: int, number: int) -> None:
         self.pid = pid
+        self.number = number
         try:
             self._handle: int | None = os.pidfd_open(pid)
         except ProcessLookupError:

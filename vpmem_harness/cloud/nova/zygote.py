@@ -40,10 +40,14 @@ def main() -> None:
     gc.freeze()
     orders.sendall(b'!')
     while True:
-        message, descriptors, _flags, _address = socket.recv_fds(orders, 1 << 20, 8)
-        if not message:
-            return
-        order = json.loads(message)
+        line, descriptors = b'', list[int]()
+        while not line.endswith(b'\n'):
+            part, sent, _flags, _address = socket.recv_fds(orders, 1 << 20, 8)
+            if not part:
+                return
+            line += part
+            descriptors += sent
+        order = json.loads(line)
         child = os.fork()
         if child == 0:
             status = 1

@@ -102,3 +102,33 @@ class ExchangeTest(testtools.TestCase):
         self.assertTrue(self.exchange.wait_idle('server-a', 0))
         self.send('again', server='h1')
         self.assertEqual(['about server-a'], self.one.bodies)
+
+    def test_a_refused_message_goes_to_the_next_consumer(self) -> None:
+        """Who has refused one gets no more, and the call is answered by another."""
+        self.exchange.subscribe(self.one, ('compute', None), 1)
+        self.exchange.subscribe(self.two, ('compute', None), 2)
+        self.send('question', call=7)
+        self.exchange.refuse(self.one, 1, self.one.delivered[0][1])
+        self.exchange.done(self.two.delivered[0][1], 'answer')
+        self.send('another')
+        self.assertEqual((['question'], ['question', 'another']),
+                         (self.one.bodies, self.two.bodies))
+        self.assertEqual([(7, 'answer')], self.sender.answers)
+
+    def test_a_refused_message_waits_when_nobody_else_listens(self) -> None:
+        """It is no longer worked on, and reaches the server when that listens again."""
+        self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
+        self.send('order', server='h1')
+        self.exchange.refuse(self.one, 1, self.one.delivered[0][1])
+        self.assertTrue(self.exchange.wait_idle('order', 0))
+        self.exchange.subscribe(self.two, ('compute', 'h1'), 2)
+        self.assertEqual(['order'], self.two.bodies)
+
+    def test_a_refused_fanout_is_lost(self) -> None:
+        """It was for those that listened when it was sent."""
+        self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
+        self.send('all', fanout=True)
+        self.exchange.refuse(self.one, 1, self.one.delivered[0][1])
+        self.exchange.subscribe(self.one, ('compute', 'h1'), 2)
+        self.assertTrue(self.exchange.wait_idle('', 0))
+        self.assertEqual(['all'], self.one.bodies)
