@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import textwrap
 
 from vpmem_harness import findings
 from vpmem_harness.cli.commands import Command
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import HarnessError, InvalidInputError
 
 
 class Findings(Command):
     """Run a short scenario for each known defect, on simulated hosts.
 
     The first line of each begins with ``AFFECTED`` or ``not affected``; what a tenant or an
-    operator would suffer, the cause and the evidence follow. The exit status is 1 when there is
-    any. It takes nova, the extra vpmem-harness[nova], unless it looks at the stub.
+    operator would suffer, the cause and the evidence follow. The last line says who was looked
+    at, and has how many. The exit status is 1 when there is any, and 2 when a scenario came to
+    no end. All of them take some minutes on nova, which is the extra vpmem-harness[nova].
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -31,20 +33,44 @@ class Findings(Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Runs the scenarios: exit status."""
-        affected = False
-        for finding in _chosen(parsed_args.names):
-            if parsed_args.list:
+        chosen = _chosen(parsed_args.names)
+        if parsed_args.list:
+            for finding in chosen:
                 print(f'{finding.name}: {finding.title}')
+            return 0
+        whom = _whom(parsed_args.backend)
+        affected = untold = 0
+        for finding in chosen:
+            try:
+                outcome = findings.run(finding, parsed_args.backend, parsed_args.seed)
+            except HarnessError as error:
+                untold += 1
+                print(f'not told: {finding.name}: {finding.title}')
+                _tell('Error', f'{type(error).__name__}: {error}')
                 continue
-            outcome = findings.run(finding, parsed_args.backend, parsed_args.seed)
-            affected = affected or outcome.affected
+            affected += outcome.affected
             print(outcome, flush=True)
             if outcome.evidence is not None:
-                for word, text in (('Suffering', finding.suffering), ('Cause', finding.cause),
-                                   ('Evidence', outcome.evidence)):
-                    print(textwrap.fill(f'{word}: {text}', width=96, initial_indent='    ',
-                                        subsequent_indent='        ', break_long_words=False))
-        return int(affected)
+                _tell('Suffering', finding.suffering)
+                _tell('Cause', finding.cause)
+                _tell('Evidence', outcome.evidence)
+        print(f'{whom}: AFFECTED by {affected} of {len(chosen)}'
+              f'{f", {untold} not told" if untold else ""}')
+        return 2 if untold else int(bool(affected))
+
+
+def _tell(word: str, text: str) -> None:
+    print(textwrap.fill(f'{word}: {text}', width=96, initial_indent='    ',
+                        subsequent_indent='        ', break_long_words=False), flush=True)
+
+
+def _whom(backend: str) -> str:
+    try:
+        return f'nova {importlib.metadata.version("nova")}' if backend == 'nova' else 'the stub'
+    except importlib.metadata.PackageNotFoundError:
+        raise InvalidInputError(
+            'backend', expected='nova to be installed', got='none',
+            remedy="install vpmem-harness[nova], or look at the stub") from None
 
 
 def _chosen(names: list[str]) -> list[findings.Finding]:

@@ -23,7 +23,15 @@ _HALF = ','.join(['SMALL'] * 6)
 
 
 def _told(reports: Iterable[Report]) -> str | None:
-    return '; '.join(dict.fromkeys(map(str, reports))) or None
+    """What happened, when and where, each once with all of its namespaces."""
+    told: dict[tuple[str, str, str], list[str]] = {}
+    for report in reports:
+        namespaces = told.setdefault((report.kind, report.host, report.operation), [])
+        if (namespace := f'{report.namespace} ({report.device})') not in namespaces:
+            namespaces.append(namespace)
+    return '; '.join(
+        f'{kind}: {", ".join(namespaces)} on {host}, during {operation}'
+        for (kind, host, operation), namespaces in told.items()) or None
 
 
 def _hosts(cloud: CloudFixture) -> list[Host]:

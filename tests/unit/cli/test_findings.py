@@ -1,0 +1,59 @@
+"""The command ``findings``, as its reader sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+from fixtures import MonkeyPatch
+
+from tests import base
+from vpmem_harness import cli, findings
+from vpmem_harness.exceptions import WaitTimeoutError
+from vpmem_harness.findings import scenarios
+from vpmem_harness.fixtures.cloud import CloudFixture
+from vpmem_harness.host.audit import Kind, Report
+
+
+def _leak(cloud: CloudFixture, audit: object) -> str:
+    return 'a namespace that was not wiped'
+
+
+def _hang(cloud: CloudFixture, audit: object) -> str:
+    raise WaitTimeoutError('the end', 60, [])
+
+
+class FindingsTest(base.TestCase):
+
+    def look(self, *scenario: object) -> tuple[int, list[str]]:
+        """The exit status and the output, were these the findings."""
+        self.useFixture(MonkeyPatch('vpmem_harness.findings.FINDINGS', [
+            findings.Finding(f'number-{number}', 'a title', 'somebody', 'something', each)
+            for number, each in enumerate(scenario)]))
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            status = cli.main(['findings', '--backend', 'stub'])
+        return status, output.getvalue().splitlines()
+
+    def test_it_says_who_was_looked_at(self) -> None:
+        """And how many of the findings are there."""
+        status, lines = self.look(_leak, lambda cloud, audit: None)
+        self.assertEqual(1, status)
+        self.assertEqual('AFFECTED: number-0: a title', lines[0])
+        self.assertEqual('not affected: number-1: a title', lines[-2])
+        self.assertEqual('the stub: AFFECTED by 1 of 2', lines[-1])
+
+    def test_a_scenario_that_comes_to_no_end(self) -> None:
+        """It is said, and the others are looked at all the same."""
+        status, lines = self.look(_hang, _leak)
+        self.assertEqual(2, status)
+        self.assertEqual('not told: number-0: a title', lines[0])
+        self.assertIn('waited 60 s for the end', lines[1])
+        self.assertEqual('the stub: AFFECTED by 1 of 2, 1 not told', lines[-1])
+
+    def test_evidence_names_all_namespaces_at_once(self) -> None:
+        """What happened to six of them in one operation is one thing."""
+        told = scenarios._told([
+            Report(Kind.TAKEN, 'create of one', 'host1', name, device, ())
+            for name, device in (('ns_0', '/dev/dax0.0'), ('ns_1', '/dev/dax0.1')) * 2])
+        self.assertEqual('a namespace in use was wiped or given away: ns_0 (/dev/dax0.0), ns_1 '
+                         '(/dev/dax0.1) on host1, during create of one', told)
