@@ -18,6 +18,9 @@ from vpmem_harness.fixtures import LogLeakCheck, NothingLeftFixture
 #: What a process keeps once it has had it: Python's own source of randomness.
 LASTING = ('/dev/urandom',)
 
+#: Seconds in which what is about to end has ended, on a machine that is busy with something else.
+GRACE = 60.0
+
 _settled = False
 
 
@@ -53,7 +56,7 @@ class TestCase(safelog.SafeDetails, testtools.TestCase):
         settle()
         # First, so that they look last.
         self.leaks = self.useFixture(LogLeakCheck(self))
-        self.useFixture(NothingLeftFixture(ignore=LASTING))
+        self.useFixture(NothingLeftFixture(GRACE, LASTING))
 
 
 class VPMEMTestCase(testcase.VPMEMTestCase, TestCase):

@@ -30,12 +30,15 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
     ``self.uuids`` makes UUIDs by name, the same one for a name within a test::
 
         self.assertEqual(self.uuids.server1, self.uuids.server1)
+
+    ``self.randomness`` is for whatever else a test draws: that seed replays it, too.
     """
 
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(SafeLoggingFixture())
-        self.uuids = UUIDs(self.useFixture(TestSeed()).randomness)
+        self.randomness = self.useFixture(TestSeed()).randomness
+        self.uuids = UUIDs(self.randomness)
 
     def assertAllocated(  # noqa: N802 - assertions are named as unittest's
         self, server: Server, resources: Mapping[str, int],

@@ -9,7 +9,7 @@ import libvirt
 
 from tests import base
 from vpmem_harness.fixtures import HostFixture
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 
 DOMAIN = """<domain type='qemu'><name>one</name><uuid>{uuid}</uuid><memory unit='MiB'>64</memory>
 <os><type arch='x86_64'>hvm</type></os></domain>"""
@@ -34,7 +34,8 @@ class AuditLogTest(base.TestCase):
         """Definition, start and end of a domain, with their outcome; looking is no deed."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         host.connection.getHostname()
-        domain = host.connection.defineXML(DOMAIN.format(uuid=Randomness().uuid()))
+        uuid = self.useFixture(TestSeed()).randomness.uuid()
+        domain = host.connection.defineXML(DOMAIN.format(uuid=uuid))
         domain.create()
         self.assertRaises(libvirt.libvirtError, domain.create)
         domain.destroy()
@@ -67,7 +68,7 @@ class AuditLogTest(base.TestCase):
     def test_uuid_is_a_pseudonym(self):
         """No identifier in clear, in the XML that was defined and in the handles."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
-        uuid = Randomness().uuid()
+        uuid = self.useFixture(TestSeed()).randomness.uuid()
         host.connection.defineXML(DOMAIN.format(uuid=uuid)).undefine()
         with open(self.path) as stream:
             written = stream.read()

@@ -16,7 +16,7 @@ import libvirt
 
 from tests import base
 from vpmem_harness.fixtures import CloudFixture, HostFixture, NothingLeftFixture
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 
 DOMAIN = """<domain type='qemu'><name>one</name><uuid>{uuid}</uuid><memory unit='MiB'>64</memory>
 <os><type arch='x86_64'>hvm</type></os></domain>"""
@@ -29,7 +29,7 @@ class NothingLeftTest(base.TestCase):
         # What is made once for the whole process (libvirt's library, caches) is made before.
         with HostFixture(pmem='A:1x1GiB') as host:
             host.connection.getHostname()
-        self.useFixture(NothingLeftFixture(ignore=['/dev/urandom']))
+        self.useFixture(NothingLeftFixture(base.GRACE, base.LASTING))
 
     def test_a_cloud(self):
         """Boot, resize, fail and delete on two hosts."""
@@ -49,7 +49,7 @@ class NothingLeftTest(base.TestCase):
         """A client of its own with an event callback, and a tool as a process."""
         with HostFixture(pmem='A:1x1GiB') as host:
             connection = libvirt.open(host.uri)
-            connection.defineXML(DOMAIN.format(uuid=Randomness().uuid())).create()
+            connection.defineXML(DOMAIN.format(uuid=self.useFixture(TestSeed()).randomness.uuid())).create()
             subprocess.run(['ndctl', 'list'], env=host.env, check=True, stdout=subprocess.DEVNULL)
             connection.close()
 

@@ -15,7 +15,7 @@ from testtools import content
 from tests import base
 from vpmem_harness import safelog
 from vpmem_harness.fixtures import CloudFixture, HostFixture, LogLeakCheck, SafeLoggingFixture
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 
 LOG = logging.getLogger('code.under.test')
 
@@ -46,7 +46,6 @@ class CanaryTest(base.VPMEMTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_UNSAFE_LOGS'))
-        self.randomness = Randomness()
         self.canaries = {
             name: f'Cn{self.randomness.bytes(5).hex()}' for name in (
                 'user_name', 'project_name', 'vnc', 'environment', 'uri', 'token', 'key', 'path')}
@@ -121,7 +120,7 @@ class FailingTest(base.TestCase):
 
     def test_details_of_a_failed_test(self):
         """The traceback of a test on a host names neither the host nor a UUID."""
-        uuid = Randomness().uuid()
+        uuid = self.useFixture(TestSeed()).randomness.uuid()
 
         class Failing(base.VPMEMTestCase):
             def test(self) -> None:

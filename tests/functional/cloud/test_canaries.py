@@ -17,7 +17,6 @@ from vpmem_harness.cloud.server import Server
 from vpmem_harness.exceptions import HarnessError
 from vpmem_harness.fixtures import CloudFixture
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.randomness import Randomness
 from vpmem_harness.safelog import Secret
 
 LOG = logging.getLogger('code.under.test')
@@ -27,7 +26,6 @@ class CanariesTest(base.VPMEMTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.randomness = Randomness()
         word = {name: f'Cn{self.randomness.bytes(6).hex()}' for name in (
             'password', 'token', 'uri', 'pem', 'environment', 'node', 'path', 'bare', 'admin',
             'neutron')}

@@ -7,8 +7,6 @@ import logging
 import os
 import threading
 
-from testtools.content import text_content
-
 from tests import base
 from tests.functional.libvirtd.noise import Noise
 from tests.functional.libvirtd.noisy_clients import (
@@ -19,7 +17,7 @@ from tests.functional.libvirtd.noisy_clients import (
     silent_session,
 )
 from vpmem_harness.fixtures import HostFixture, SafeLoggingFixture
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 
 DOMAIN = """<domain type='qemu'><name>kept</name><memory unit='MiB'>64</memory>
 <os><type arch='x86_64'>hvm</type></os></domain>"""
@@ -33,8 +31,7 @@ class NoiseTest(base.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(SafeLoggingFixture(logging.WARNING))
-        self.randomness = Randomness()
-        self.addDetail('noise-seed', text_content(str(self.randomness.seed)))
+        self.randomness = self.useFixture(TestSeed()).randomness
         host = self.useFixture(HostFixture(pmem='A:2x1GiB'))
         self.daemon = host.host.daemon
         self.path = str(host.host.socket_path)

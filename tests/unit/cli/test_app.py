@@ -15,7 +15,7 @@ from testtools.matchers import Contains
 from tests import base
 from vpmem_harness import cli
 from vpmem_harness.cli.commands import COMMANDS
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 
 
 def run(*argv: str) -> tuple[int, str, str]:
@@ -87,7 +87,7 @@ class AppTest(base.TestCase):
         """What stands in the log as a pseudonym is shown with the file that the run has saved."""
         directory = self.useFixture(TempDir()).path
         log, values = os.path.join(directory, 'log'), os.path.join(directory, 'own', 'values')
-        path = f'/home/{Randomness().bytes(5).hex()}/x'
+        path = f'/home/{self.useFixture(TestSeed()).randomness.bytes(5).hex()}/x'
         self.assertEqual(1, run('--log-file', log, '--save-pseudonyms', values,
                                 'chaos', '--replay', path)[0])
         with open(log) as stream:

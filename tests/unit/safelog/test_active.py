@@ -15,7 +15,7 @@ from oslo_context import context
 from oslo_log import formatters, log
 
 from vpmem_harness import safelog
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 from vpmem_harness.safelog import active
 
 
@@ -25,7 +25,7 @@ class LoggingTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_UNSAFE_LOGS'))
-        self.randomness = Randomness()
+        self.randomness = self.useFixture(TestSeed()).randomness
         self.uuid = self.randomness.uuid()
         self.canary = f'Cn{self.randomness.bytes(5).hex()}'
         self.stream = io.StringIO()

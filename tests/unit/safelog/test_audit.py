@@ -13,7 +13,7 @@ import testtools
 
 from vpmem_harness import safelog
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
 
@@ -53,7 +53,7 @@ class AuditLogTest(testtools.TestCase):
 
     def test_identifiers_and_secrets(self):
         """The rules are the log's, in details as deep as they go."""
-        uuid = Randomness().uuid()
+        uuid = self.useFixture(TestSeed()).randomness.uuid()
         self.audit_log().record('client', 'define', xml=f'<uuid>{uuid}</uuid>',
                                 arguments={'password': 'geheim', 'ids': [uuid]})
         line, = self.lines()

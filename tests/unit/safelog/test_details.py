@@ -6,14 +6,14 @@ import testtools
 from testtools import content, content_type
 
 from vpmem_harness import safelog
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 
 
 class DetailsTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.uuid = Randomness().uuid()
+        self.uuid = self.useFixture(TestSeed()).randomness.uuid()
 
     def test_text_is_redacted(self):
         """A text, also where a value stands across two chunks."""

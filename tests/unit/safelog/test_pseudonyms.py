@@ -10,7 +10,7 @@ import fixtures
 import testtools
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 from vpmem_harness.safelog.pseudonyms import Pseudonyms, letters, load
 
 
@@ -43,7 +43,7 @@ class PseudonymsTest(testtools.TestCase):
 
     def test_values_are_spelled_as_people_do(self):
         """They are found in other places."""
-        random = Randomness()
+        random = self.useFixture(TestSeed()).randomness
         server, mac = random.uuid(), random.mac()
         names = Pseudonyms()
         names.of('uuid', server.replace('-', ''))

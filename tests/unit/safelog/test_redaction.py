@@ -11,7 +11,7 @@ import testtools
 from oslo_utils import strutils
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 from vpmem_harness.safelog.redaction import Redactor
 from vpmem_harness.safelog.secret import MASK, Secret
 
@@ -23,8 +23,7 @@ class RedactionTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.randomness = Randomness()
-        self.addDetail('seed', testtools.content.text_content(str(self.randomness.seed)))
+        self.randomness = self.useFixture(TestSeed()).randomness
         self.redactor = Redactor({})
         #: Looks like a password: letters, digits, and what people mix in.
         self.canary = f'Cn{self.randomness.bytes(5).hex()}'

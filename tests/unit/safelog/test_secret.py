@@ -6,7 +6,7 @@ import pickle
 
 import testtools
 
-from vpmem_harness.randomness import Randomness
+from vpmem_harness.fixtures.seeds import TestSeed
 from vpmem_harness.safelog import Secret
 
 
@@ -14,7 +14,7 @@ class SecretTest(testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.value = Randomness().bytes(12).hex()
+        self.value = self.useFixture(TestSeed()).randomness.bytes(12).hex()
         self.secret = Secret(self.value)
 
     def test_every_way_into_a_text_is_masked(self):
