@@ -24,6 +24,10 @@ actual    = ['start of server1: LOST',
  'create of server2: LEAKED']
 """)
 
+#: What is told of a namespace that Nova gives to a second server.
+GIVEN_AWAY = (r'a namespace in use was wiped or given away: ns_[01] \(/dev/dax\d+\.0\) on .+, '
+              'during create of server2')
+
 
 class DataSafetyTest(base.VPMEMTestCase):
 
@@ -89,6 +93,21 @@ class DataSafetyTest(base.VPMEMTestCase):
         self.assertEqual(
             ['stop of server1: LEAKED', 'stop of server1: TAKEN'],
             [line for line in self.unsafe if not line.endswith('LEFT')])
+
+    @defect_of_nova('relabelled-namespace', AssertionError, GIVEN_AWAY)
+    def test_a_namespace_is_given_away_that_its_server_has_not_written_to(self):
+        """A server that was moved while it was off owns what it will be started on."""
+        cloud = self.start_cloud(hosts=2)
+        source, destination = cloud.hosts
+        server = cloud.boot(pmem='SMALL', host=source).stop()
+        [namespace] = server.migrate(destination).confirm_resize().namespaces
+        self.assertWiped(destination, [namespace])
+        [other] = {'ns_0', 'ns_1'} - {namespace.name}
+        cloud.compute(destination).restart(
+            pmem_namespaces=[f'LARGE:{namespace.name}', f'SMALL:{other}'])
+        cloud.boot(pmem='LARGE', host=destination, expect=None)
+        cloud.settle()
+        self.audit.assertNoNamespaceShared()
 
     def test_what_was_asked_for_excuses_until_it_is_done(self):
         """A server that was rebuilt has data again that nobody may wipe."""
