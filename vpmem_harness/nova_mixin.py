@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+import unittest
 from typing import TYPE_CHECKING, Any
 
 import fixtures
 
 from vpmem_harness.cloud.nova import workarounds
 from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fixtures.host import HostFixture
 
 _TOOLS = os.path.join(os.path.dirname(workarounds.__file__), 'tools')
@@ -41,6 +43,16 @@ class SimulatedHostsMixin:
     if TYPE_CHECKING:
         def __getattr__(self, name: str) -> Any:
             """What Nova's test case brings."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a class in which Nova's base class stands before this one, and hides it."""
+        super().__init_subclass__(**options)
+        after = cls.__mro__[cls.__mro__.index(SimulatedHostsMixin):]
+        if issubclass(cls, unittest.TestCase) and unittest.TestCase not in after:
+            bases = [base.__name__ for base in cls.__bases__]
+            raise InvalidInputError(
+                f'bases of {cls.__name__}', expected="SimulatedHostsMixin before Nova's",
+                got=', '.join(bases), remedy='write SimulatedHostsMixin first')
 
     def setUp(self) -> None:
         """Set up Nova's base class, and a driver that is none of its mocks."""

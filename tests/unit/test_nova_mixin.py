@@ -7,6 +7,9 @@ import sys
 
 import testtools
 
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.nova_mixin import SimulatedHostsMixin
+
 
 class NovaMixinTest(testtools.TestCase):
 
@@ -17,3 +20,16 @@ class NovaMixinTest(testtools.TestCase):
         done = subprocess.run([sys.executable, '-c', program], text=True, capture_output=True,
                               check=False)
         self.assertEqual(0, done.returncode, done.stderr)
+
+    def test_the_mixin_stands_first(self):
+        """Behind Nova's base class nothing of it would be called."""
+        class Intermediate(SimulatedHostsMixin):
+            pass
+
+        class Right(Intermediate, testtools.TestCase):
+            pass
+
+        error = self.assertRaises(
+            InvalidInputError, type, 'Wrong', (testtools.TestCase, Intermediate), {})
+        self.assertIn('bases of Wrong', str(error))
+        self.assertTrue(issubclass(Right, SimulatedHostsMixin))
