@@ -30,6 +30,10 @@ from vpmem_harness.fixtures.host import HostFixture
 
 _TOOLS = os.path.join(os.path.dirname(workarounds.__file__), 'tools')
 
+#: How often Nova's helpers look for a server's state, every half second: 10 times by themselves,
+#: which a machine with other things to do exceeds.
+RETRIES = 60
+
 
 class SimulatedHostsMixin:
     """Computes run Nova's libvirt driver, as it was installed, on simulated hosts.
@@ -89,6 +93,14 @@ class SimulatedHostsMixin:
         """Stop a host's nova-compute and start another one there; gives the new service."""
         self.computes.pop(hostname).stop()
         return self._start_on(self.simulated_hosts[hostname])
+
+    def _wait_for_server_parameter(
+        self, server: Any, expected_params: Any, max_retries: int = 10, *arguments: Any,
+        **options: Any,
+    ) -> Any:
+        """Nova's helper, with the patience for a driver of which nothing is mocked."""
+        return super()._wait_for_server_parameter(  # type: ignore[misc]
+            server, expected_params, max(max_retries, RETRIES), *arguments, **options)
 
     def _start_on(self, host: HostFixture) -> Any:
         path = os.pathsep.join([str(host.host.bin_dir), _TOOLS, os.environ['PATH']])

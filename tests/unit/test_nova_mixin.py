@@ -33,3 +33,16 @@ class NovaMixinTest(testtools.TestCase):
             InvalidInputError, type, 'Wrong', (testtools.TestCase, Intermediate), {})
         self.assertIn('bases of Wrong', str(error))
         self.assertTrue(issubclass(Right, SimulatedHostsMixin))
+
+    def test_waits_are_for_a_driver_that_is_not_mocked(self):
+        """Nova's five seconds are too few on a busy machine; who asks for more gets it."""
+        class Helpers:
+            def _wait_for_server_parameter(
+                    self, server, expected_params, max_retries=10, api=None):
+                return max_retries, api
+
+        class Case(SimulatedHostsMixin, Helpers):
+            pass
+
+        self.assertEqual((60, 'x'), Case()._wait_for_server_parameter({}, {}, api='x'))
+        self.assertEqual((90, 'x'), Case()._wait_for_server_parameter({}, {}, 90, 'x'))
