@@ -143,4 +143,25 @@ FINDINGS = (
         cause='A nova-compute that finds a live migration under way when it starts gives it up '
               'for failed, and does not ask whether its guest has left.',
         scenario=scenarios.abandoned_live_migration, hosts=2, pmem='SMALL:12x256MiB'),
+    Finding(
+        'queued-start', 'a start that waited for a lost host starts a second guest there',
+        suffering='An evacuated server has a guest on either host, and the namespaces of the one '
+                  'on the host that returned are given to the next tenant.',
+        cause='A nova-compute that takes a request does not ask whether the server is still its '
+              'own; whether it is still wanted is asked when the guest runs.',
+        scenario=scenarios.queued_start, hosts=2, pmem='SMALL:12x256MiB'),
+    Finding(
+        'queued-stop', 'a stop that waited for a lost host stops the server that was evacuated',
+        suffering='A guest is turned off that its user has started since, and to start it again '
+                  'wipes its persistent memory.',
+        cause='A guest that is not there counts as stopped, and that is noted of its server, '
+              'wherever it is.',
+        scenario=scenarios.queued_stop, hosts=2, pmem='SMALL:2x4GiB'),
+    Finding(
+        'queued-rebuild', 'a rebuild that waited for its nova-compute loses what the server holds',
+        suffering='A guest runs on a namespace that Placement gives to others; its server is in '
+                  'ERROR, and being rebuilt for ever.',
+        cause='The service gives up the rebuild when it starts, fails when it takes it, and frees '
+              'what an evacuation would have had booked.',
+        scenario=scenarios.queued_rebuild, pmem='SMALL:2x4GiB'),
 )

@@ -5,7 +5,7 @@ Each gets a cloud and an audit of it, and returns the evidence, or None where th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import libvirt
 
@@ -280,6 +280,47 @@ def abandoned_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str
     cloud.settle()
     cloud.compute(destination).run_periodic_tasks()
     return _given_away(cloud, audit, _HALF, destination)
+
+
+def queued_start(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    lost, _other = _hosts(cloud)
+    server = cloud.boot(pmem=_HALF, host=lost).stop()
+    _ask_of_lost(cloud, lost, server, lambda: server.start(expect=None), evacuated=True)
+    return _given_away(cloud, audit, _HALF, lost)
+
+
+def queued_stop(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    lost, other = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL', host=lost)
+    _ask_of_lost(cloud, lost, server, lambda: server.stop(expect=None), evacuated=True)
+    if server.status == 'ACTIVE':
+        return None
+    cloud.compute(other).run_periodic_tasks()
+    cloud.settle()
+    return (f'{server.name} was started on {other.name} by its user, and is {server.status}; its '
+            f'guest is {server.power_state.name}')
+
+
+def queued_rebuild(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL')
+    _ask_of_lost(cloud, host, server, lambda: server.rebuild(wait=False))
+    if server.allocations:
+        return None
+    return (f'the guest of {server.name} has {server.namespaces[0].name} of {host.name}, and the '
+            f'server, which is {server.status}, holds nothing')
+
+
+def _ask_of_lost(cloud: CloudFixture, host: Host, server: Server, ask: Callable[[], object],
+                 evacuated: bool = False) -> None:
+    """Ask something of a server while its service is down, which starts again after that."""
+    compute = cloud.compute(host)
+    compute.stop()
+    ask()
+    if evacuated:
+        server.evacuate().start()
+    compute.start()
+    cloud.settle()
 
 
 def _booked_for_nobody(cloud: CloudFixture, server: Server) -> str | None:

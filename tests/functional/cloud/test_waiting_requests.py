@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests import base
+from vpmem_harness.cloud import errors
 from vpmem_harness.fixtures.cloud import CloudFixture
 
 
@@ -107,3 +108,48 @@ class WaitingTest(base.VPMEMTestCase):
         server = self.ask(evacuated=True, last=lambda server: server.shelve(expect=None))
         self.assertEqual('SHUTOFF', server.status)
         self.assertEqual([f'Instance {server.id} is not running.'], self.told(server, 'shelve'))
+
+
+class DeletionTest(base.VPMEMTestCase):
+    """To delete a server whose move is not confirmed is to confirm it first, on its source."""
+
+    def lose_source(self):
+        """A server that was to be deleted while the service was down that it came from."""
+        self.cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x4GiB'))
+        server = self.cloud.boot(pmem='SMALL')
+        self.source = self.cloud.compute(server.host)
+        server.migrate()
+        self.source.stop()
+        self.error = self.assertRaises(errors.NovaException, server.delete)
+        return server
+
+    def test_without_its_source_it_is_not_deleted(self):
+        """The request fails when it has waited, and the server stays in its task."""
+        server = self.lose_source()
+        self.assertEqual(500, self.error.status)
+        self.assertIn('MessagingTimeout', str(self.error))
+        self.assertEqual(('VERIFY_RESIZE', 'deleting'), (server.status, server.task_state))
+
+    def test_the_return_of_its_source_changes_nothing(self):
+        """What was asked of it was given up."""
+        server = self.lose_source()
+        self.source.start()
+        self.cloud.settle()
+        self.assertEqual(('VERIFY_RESIZE', 'deleting'), (server.status, server.task_state))
+
+    def test_to_delete_it_once_more_confirms_it(self):
+        """A server in its deletion is not deleted again; the next time it is."""
+        server = self.lose_source()
+        self.source.start()
+        server.delete(expect='ACTIVE')
+        self.assertNamespacesFree(self.cloud, self.source.host)
+        server.delete()
+        self.assertFalse(server.exists)
+
+    def test_without_its_destination_it_is_deleted_then(self):
+        """Nobody is asked any more."""
+        server = self.lose_source()
+        self.source.start()
+        self.cloud.compute(server.host).stop()
+        server.delete()
+        self.assertFalse(server.exists)

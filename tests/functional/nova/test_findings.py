@@ -124,6 +124,18 @@ class NovaFindingsTest(base.TestCase):
         """Its guest is lost sight of, and its namespace given away."""
         self.assertAffected('abandoned-live-migration')
 
+    def test_a_start_that_waited_for_a_lost_host(self) -> None:
+        """It starts a second guest, on namespaces that are free."""
+        self.assertAffected('queued-start')
+
+    def test_a_stop_that_waited_for_a_lost_host(self) -> None:
+        """It stops the server that runs on another."""
+        self.assertAffected('queued-stop')
+
+    def test_a_rebuild_that_waited_for_its_service(self) -> None:
+        """It frees what the server holds."""
+        self.assertAffected('queued-rebuild')
+
     def test_a_resize_that_is_refused(self) -> None:
         """The server's namespaces are given away while its guest runs on them."""
         self.assertAffected('refused-resize')

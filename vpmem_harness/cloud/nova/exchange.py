@@ -34,6 +34,11 @@ class _Message:
         self.sender = sender
         self.call = call
 
+    @property
+    def calls_a_server(self) -> bool:
+        """Whether somebody waits for the answer of one server alone."""
+        return self.call is not None and self.address is not None and self.address[1] is not None
+
 
 class Exchange:
     """Queues, their consumers, and the messages that are being worked on; thread-safe.
@@ -41,7 +46,8 @@ class Exchange:
     ``published`` counts every message that was ever sent.
 
     A message for a server that is away waits for its return, as in a broker's queue; a fanout
-    reaches those that are there.
+    reaches those that are there. A call to such a server is given up at once. Through a broker its
+    caller would wait for its timeout, and the message expires with that.
     """
 
     def __init__(self) -> None:
@@ -84,6 +90,8 @@ class Exchange:
             deliveries = [(end, self._assign(end, listener, message)) for end, listener in chosen]
         for end, delivery in deliveries:
             end.deliver(*delivery)
+        if not deliveries:
+            self._give_up(message)
 
     def refuse(self, end: End, listener: int, token: int) -> None:
         """A message has come to a listener that listens no more: let another one have it.
@@ -100,16 +108,24 @@ class Exchange:
             self._changed.notify_all()
         for each, delivery in deliveries:
             each.deliver(*delivery)
+        if message is not None and not deliveries:
+            self._give_up(message)
 
     def _next_consumer(self, address: Address, message: _Message) -> list[tuple[End, int]]:
-        """The consumer whose turn it is; none when there is none, and the message waits."""
+        """The consumer whose turn it is; none when there is none, and a message that may waits."""
         consumers = self._consumers[address]
         chosen = consumers[:1]
         consumers.extend(chosen)
         del consumers[:len(chosen)]
-        if not chosen:
+        if not chosen and not message.calls_a_server:
             self._waiting[address].append(message)
         return chosen
+
+    @staticmethod
+    def _give_up(message: _Message) -> None:
+        """Nobody has got a message: a call to one server alone will not be answered any more."""
+        if message.calls_a_server and message.call is not None:
+            message.sender.answer(message.call, None)
 
     def _assign(self, end: End, listener: int, message: _Message) -> tuple[int, int, str]:
         token = next(self._tokens)

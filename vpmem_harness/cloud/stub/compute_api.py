@@ -139,24 +139,32 @@ class API:
         migration = self._unconfirmed(instance)
         if migration is not None:
             source = self.services.compute(migration.source_compute)
-            confirm = source.confirm_resize if again else source.confirm_for_deleting
+            if not source.is_up:
+                return self._time_out
+            # To delete once more, in Nova, is to confirm and to give the deletion up.
+            given_up = again and instance.host is not None and (
+                self.services.compute(instance.host).is_up)
+            confirm = source.confirm_in_place if given_up else source.confirm_for_deleting
+            self.services.database.save_migration(migration, status='confirming')
             return lambda context: source.cast(confirm, context, instance, migration)
         if instance.host is None or not self.services.compute(instance.host).is_up:
             return lambda context: conductor.delete_local(instance)
         return None if again else self._on_host(instance, 'terminate_instance')
 
     def _unconfirmed(self, instance: Instance) -> Migration | None:
-        """The move of an instance that is to be confirmed before it can be deleted.
-
-        Nova waits for a source that is down until the request fails; here the server is deleted
-        without it, and the source cleans up when it returns.
-        """
+        """The move of an instance that is to be confirmed before it can be deleted."""
         move = instance.migration_context
         if (move is None or instance.vm_state != VMState.RESIZED
                 or move.migration.status not in ('finished', 'confirming')):
             return None
-        up = self.services.compute(move.migration.source_compute).is_up
-        return move.migration if up else None
+        return move.migration
+
+    @staticmethod
+    def _time_out(_context: RequestContext) -> None:
+        """Nova waits for a service that is down until it gives the call up, and fails."""
+        raise errors.NovaException(
+            'Unexpected API Error. Please contact the administrator\n'
+            "<class 'oslo_messaging.exceptions.MessagingTimeout'>")
 
     def _resize(self, instance: Instance, flavor: Flavor) -> Send:
         self._check_host_is_up(instance)

@@ -11,7 +11,7 @@ from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
-from vpmem_harness.cloud.stub.build import BuildOperations
+from vpmem_harness.cloud.stub.build import GONE, BuildOperations
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
 from vpmem_harness.cloud.stub.steps import not_found, not_in, step
@@ -167,6 +167,12 @@ class PowerOperations(BuildOperations):
     @step('compute_rebuild_instance', here=not_in(TaskState.REBUILDING))
     def rebuild_instance(self, context: RequestContext, instance: Instance) -> None:
         """Start the server from its image again, on the same namespaces, wiped."""
+        try:
+            self._rebuild_instance(instance)
+        except GONE as error:
+            LOG.debug('A server disappeared during its rebuild: %s', error)
+
+    def _rebuild_instance(self, instance: Instance) -> None:
         stopped = instance.vm_state == VMState.STOPPED
         self.save(instance)
         try:

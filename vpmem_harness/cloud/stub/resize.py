@@ -188,6 +188,14 @@ class ResizeOperations(BuildOperations):
         """On the source: let go of the server."""
         self.confirm(instance, migration)
 
+    @step('compute_confirm_resize')
+    def confirm_in_place(
+        self, context: RequestContext, instance: Instance, migration: Migration,
+    ) -> None:
+        """On the source: let go of a server that was to be deleted, and is not any more."""
+        self.confirm(instance, migration)
+        self.save(instance, task_state=None)
+
     def confirm(self, instance: Instance, migration: Migration) -> None:
         """The inner part, which a delete of an unconfirmed server goes through too."""
         if migration.status not in ('finished', 'confirming'):
@@ -239,6 +247,7 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the destination: remove the server, and tell the source to take it back."""
+        self.save(instance)     # one that is gone by now is not brought back
         if self.superseded(instance, TaskState.RESIZE_REVERTING) or (
                 migration.status != 'reverting'):
             return
@@ -267,6 +276,7 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the source: start the server as what it was."""
+        self.save(instance)
         if self.superseded(instance, TaskState.RESIZE_REVERTING):
             return
         move = instance.migration_context

@@ -137,9 +137,7 @@ class ComputeService(MoveOperations):
         deleting = instance.task_state == TaskState.DELETING
         work = self.confirm_for_deleting if deleting else self.confirm_resize
         for migration in self.services.database.migrations(instance.uuid):
-            if migration.source_compute == self.host and (
-                    migration.status == 'confirming'
-                    or (deleting and migration.status == 'finished')):
+            if migration.source_compute == self.host and migration.status == 'confirming':
                 self.again(instance, 'confirmResize', work, migration)
 
     def _give_up_claim(self, instance: Instance) -> None:

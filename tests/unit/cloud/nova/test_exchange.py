@@ -65,6 +65,12 @@ class ExchangeTest(testtools.TestCase):
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.assertEqual(['later'], self.one.bodies)
 
+    def test_a_call_to_a_server_that_is_away_is_given_up(self) -> None:
+        """Its caller is told so at once, and the server never gets it."""
+        self.send('question', server='h1', call=7)
+        self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
+        self.assertEqual(([(7, None)], []), (self.sender.answers, self.one.bodies))
+
     def test_a_reply_reaches_the_caller(self) -> None:
         """The end of a call's message is the call's answer."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
@@ -123,6 +129,13 @@ class ExchangeTest(testtools.TestCase):
         self.assertTrue(self.exchange.wait_idle('order', 0))
         self.exchange.subscribe(self.two, ('compute', 'h1'), 2)
         self.assertEqual(['order'], self.two.bodies)
+
+    def test_a_refused_call_is_given_up_when_nobody_else_listens(self) -> None:
+        """As one to a server that is away."""
+        self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
+        self.send('question', server='h1', call=7)
+        self.exchange.refuse(self.one, 1, self.one.delivered[0][1])
+        self.assertEqual([(7, None)], self.sender.answers)
 
     def test_a_refused_fanout_is_lost(self) -> None:
         """It was for those that listened when it was sent."""
