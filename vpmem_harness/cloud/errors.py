@@ -187,6 +187,10 @@ class InstancePowerOffFailure(Invalid):
     msg_fmt = 'Failed to power off instance: %(reason)s'
 
 
+class InstanceNotRescuable(Invalid):
+    msg_fmt = 'Instance %(instance_id)s cannot be rescued: %(reason)s'
+
+
 class InstanceRebootFailure(Invalid):
     msg_fmt = 'Failed to reboot instance: %(reason)s'
 

@@ -288,7 +288,10 @@ class Server:
     def evacuate(
         self, host: str | SimulatedHost | None = None, *, expect: str | None = 'SHUTOFF',
     ) -> Server:
-        """Build it anew on another host, when the service of its own is down."""
+        """Build it anew on another host, when the service of its own is down.
+
+        It is left off there, unless it was in ERROR: then it runs.
+        """
         return self._request('evacuate', expect, host=_name(host))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import libvirt
+
 from tests import base
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.waiting import UnexpectedStateError
@@ -27,6 +29,17 @@ class EvacuateTest(base.VPMEMTestCase):
         server.evacuate()
         self.assertNotEqual(lost, server.host)
         self.assertEqual('SHUTOFF', server.status)
+        self.assertGuestHas(server)
+
+    def test_a_server_in_error_is_built_anew_elsewhere(self):
+        """And started there."""
+        server = self.start_cloud().boot(pmem='SMALL')
+        lost = self.cloud.host(server.host)
+        with lost.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
+            server.reboot(hard=True, expect='ERROR')
+        self.cloud.compute(lost).stop()
+        server.evacuate(expect='ACTIVE')
+        self.assertNotEqual(lost.name, server.host)
         self.assertGuestHas(server)
 
     def test_it_holds_both_sides_until_its_host_returns(self):

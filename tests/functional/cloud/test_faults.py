@@ -92,6 +92,19 @@ class ResizeTest(FaultsTestCase):
         self.assertNotAllocated(server, host=source)
         self.assertClaimed(cloud, destination, {server.name: 1})
 
+    def test_a_revert_whose_guest_does_not_start(self):
+        """The server is in ERROR on the source, and so is the move."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL')
+        source = cloud.host(server.host)
+        server.resize(pmem='LARGE')
+        with source.faults.failing('domainCreateWithFlags', REFUSED):
+            server.revert_resize(expect='ERROR')
+        cloud.settle()
+        self.assertEqual(source.name, server.host)
+        self.assertEqual(['error'], [move.status for move in server.migrations])
+        self.assertAllocated(server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=source)
+
     def test_a_start_on_the_destination_that_hangs(self):
         """Both sides are held until it goes on."""
         cloud = self.start_cloud(hosts=2)
@@ -154,6 +167,14 @@ class DeleteTest(FaultsTestCase):
             cloud.hosts[0].faults.failing('domainDestroy', libvirt.VIR_ERR_OPERATION_TIMEOUT),
             'Failed to power off instance: operation time out')
 
+    def test_a_configuration_that_is_not_removed_with_flags(self):
+        """Is removed without."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL')
+        with cloud.hosts[0].faults.failing('domainUndefineFlags', REFUSED):
+            server.delete()
+        self.assertNothingLeft(cloud.hosts[0])
+
     def test_a_daxio_that_fails(self):
         """The namespace stays claimed with the data on it."""
         cloud = self.start_cloud()
@@ -169,6 +190,64 @@ class DeleteTest(FaultsTestCase):
         self.assertDeletedAfter(
             cloud.hosts[0].faults.tool_absent('daxio'),
             'Failed to clean up the vpmem backend device /dev/dax')
+
+
+class PowerTest(FaultsTestCase):
+
+    def boot(self):
+        self.start_cloud()
+        return self.cloud.boot(pmem='SMALL')
+
+    def assertStays(self, status, ask, procedure, text='libvirtError'):
+        """What is asked while a procedure fails leaves the server in a status, with an error."""
+        [server] = self.cloud.servers
+        with self.cloud.hosts[0].faults.failing(procedure, REFUSED, 'no room'):
+            ask()
+            self.cloud.settle()
+        self.assertEqual(status, server.status)
+        action = server.actions[-1]
+        self.assertEqual('Error', action.message)
+        self.assertIn(text, action.events[-1].details)
+
+    def domains(self):
+        connection = libvirt.open(self.cloud.hosts[0].uri)
+        self.addCleanup(connection.close)
+        return connection.listAllDomains()
+
+    def test_a_guest_that_shuts_down_and_cannot_be_ended(self):
+        """The server counts as what it was."""
+        server = self.boot()
+        self.assertStays('ACTIVE', lambda: server.stop(expect=None), 'domainDestroy')
+
+    def test_a_guest_that_does_not_start_again(self):
+        """The server is off, and has no domain; its next start makes one."""
+        server = self.boot().stop()
+        self.assertStays('SHUTOFF', lambda: server.start(expect=None), 'domainCreateWithFlags')
+        self.assertEqual([], self.domains())
+        self.assertEqual('ACTIVE', server.start().status)
+
+    def test_a_hard_reboot_of_a_guest_that_cannot_be_ended(self):
+        """It runs on, and its server is left in peace."""
+        server = self.boot()
+        with self.cloud.hosts[0].faults.failing('domainDestroy', REFUSED) as fault:
+            server.reboot(hard=True)
+        self.assertEqual(1, fault.struck)
+        self.assertEqual('ACTIVE', server.status)
+
+    def test_a_soft_reboot_whose_guest_does_not_start(self):
+        """Is tried as a hard one, which begins with a new domain."""
+        server = self.boot()
+        with self.cloud.hosts[0].faults.failing(
+                'domainCreateWithFlags', REFUSED, times=1) as fault:
+            server.reboot()
+        self.assertEqual(1, fault.struck)
+        self.assertEqual('ACTIVE', server.status)
+
+    def test_a_rescue_whose_guest_does_not_start(self):
+        """Is told in Nova's words."""
+        server = self.boot()
+        self.assertStays('ERROR', lambda: server.rescue(expect=None), 'domainCreateWithFlags',
+                         'cannot be rescued: Driver Error: operation failed: no room')
 
 
 class StartTest(FaultsTestCase):

@@ -356,6 +356,21 @@ class ComputeBase:
             vpmems=self.devices(instance.ordered(instance.resources, flavor)),
             rescue=rescue))
 
+    def start_guest(self, instance: Instance, power_on: bool = True) -> PowerState:
+        """Define the domain of an instance and start it; one that does not start is forgotten.
+
+        Source: nova/virt/libvirt/driver.py, _create_guest_with_network, without its wipe.
+        """
+        try:
+            domain = self.driver.define(self.guest_xml(instance))
+            if power_on:
+                domain.createWithFlags(0)
+        except Exception:
+            self.check_alive()
+            self.driver.undefine(instance.uuid)
+            raise
+        return self.driver.power_state_of(domain)
+
     def devices(self, resources: Iterable[Resource]) -> list[VPMEMDevice]:
         """Claimed resources as this host has them now."""
         return [(self.tracker.present(one) or one).device for one in resources]

@@ -189,8 +189,8 @@ class LibvirtDriver:
         domain = self.domain(uuid)
         if domain is None:
             return
-        if clean and self.shut_down(domain):
-            return
+        if clean:
+            self.shut_down(domain)
         self._destroy(domain)
 
     def shut_down(self, domain: libvirt.virDomain) -> bool:
@@ -225,11 +225,19 @@ class LibvirtDriver:
                 raise
 
     def undefine(self, uuid: str) -> None:
-        """Forget a domain's configuration, with what was saved of it."""
+        """Forget a domain's configuration, with what was saved of it.
+
+        Source: nova/virt/libvirt/guest.py, delete_configuration: it is tried again without flags.
+        """
         domain = self.domain(uuid)
-        if domain is not None:
+        if domain is None:
+            return
+        try:
             domain.undefineFlags(
                 libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
+        except libvirt.libvirtError as error:
+            LOG.debug('A domain is undefined without flags: %s', error)
+            domain.undefine()
 
     def move_saved(self, domain: libvirt.virDomain, paths: list[str]) -> None:
         """Have a guest whose state was saved go on with its NVDIMMs on these devices."""

@@ -185,8 +185,8 @@ class MoveOperations(ResizeOperations, ShelveOperations):
     ) -> None:
         """On the destination: build a server anew whose host is down; it is left stopped.
 
-        Left stopped since microversion 2.95. What it held on the lost host is wiped there when
-        that host's service returns.
+        Left stopped since microversion 2.95, but for one in ERROR, which runs then. What it held on
+        the lost host is wiped there when that host's service returns.
         """
         if self.superseded(instance, TaskState.REBUILDING):
             if instance.host != self.host:      # to which another evacuation has brought it
@@ -202,6 +202,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             raise errors.BuildAbortException(
                 instance_uuid=instance.uuid, reason=error.message) from error
         source = self.services.compute(migration.source_compute)
+        stopped = instance.vm_state != VMState.ERROR
         try:
             self.save_migration(migration, dest_compute=self.host, status='pre-migrating')
             self.abandon_move(instance)
@@ -213,7 +214,8 @@ class MoveOperations(ResizeOperations, ShelveOperations):
                 source.leave_behind(instance, left)
             self.tracker.settle(instance)
             self.spawn(instance, resources)
-            self.driver.power_off(instance.uuid)
+            if stopped:
+                self.driver.power_off(instance.uuid)
         except GONE:
             self.tracker.release(instance, resources, side='new')
             self.release_allocations(instance.uuid)
@@ -232,8 +234,9 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             raise
         self.end_evacuation(migration, 'done')
         self.save(
-            instance, (TaskState.REBUILD_SPAWNING,), vm_state=VMState.STOPPED,
-            task_state=None, power_state=self.observe(instance),
+            instance, (TaskState.REBUILD_SPAWNING,), task_state=None,
+            vm_state=VMState.STOPPED if stopped else VMState.ACTIVE,
+            power_state=self.observe(instance),
             launched_at=self.services.now())
 
     def end_evacuation(self, migration: Migration, status: str) -> None:

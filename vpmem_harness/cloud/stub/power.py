@@ -55,7 +55,7 @@ class PowerOperations(BuildOperations):
         self.driver.destroy(instance.uuid)
         self.driver.undefine(instance.uuid)
         self.driver.create_image(instance.uuid, instance.flavor)
-        return self.driver.start(self.guest_xml(instance))
+        return self.start_guest(instance)
 
     @step('compute_reboot_instance', here=_not_rebooting)
     def reboot_instance(
@@ -63,7 +63,8 @@ class PowerOperations(BuildOperations):
     ) -> None:
         """Reboot the guest by its own means (SOFT), or by its power (HARD).
 
-        A guest that does not shut down when asked is rebooted by its power, too.
+        A guest that does not shut down when asked, or does not start then, is rebooted by its
+        power, too. One that runs after a reboot that failed is left in peace, with a fault.
         """
         hard = reboot_type == 'HARD'
         _, pending, started = HARD_REBOOT if hard else SOFT_REBOOT
@@ -73,9 +74,14 @@ class PowerOperations(BuildOperations):
             power_state = None if hard else self._soft_reboot(instance)
             if power_state is None:
                 power_state = self.restart_domain(instance)
-        except libvirt.libvirtError:
-            self.error_out(instance)
-            raise
+        except Exception as error:
+            self.check_alive()
+            power_state = self.observe(instance)
+            if power_state != PowerState.RUNNING:
+                self.error_out(instance)
+                raise
+            LOG.warning('A reboot failed, and the guest runs: %s', error)
+            self.services.add_fault(instance, error)
         self.save(
             instance, (started,), vm_state=VMState.ACTIVE, task_state=None,
             power_state=power_state)
@@ -87,7 +93,11 @@ class PowerOperations(BuildOperations):
         if off or not self.driver.shut_down(domain):
             LOG.warning('A guest did not shut down for a soft reboot: it is rebooted hard')
             return None
-        domain.createWithFlags(0)
+        try:
+            domain.createWithFlags(0)
+        except libvirt.libvirtError as error:
+            LOG.warning('A guest did not start in a soft reboot: it is rebooted hard: %s', error)
+            return None
         return self.driver.power_state_of(domain)
 
     @step('compute_pause_instance', here=not_found)
@@ -109,7 +119,8 @@ class PowerOperations(BuildOperations):
         """Save the guest's memory to disk and stop it."""
         try:
             self.driver.require(instance.uuid).managedSave(0)
-        except libvirt.libvirtError:
+        except Exception:
+            self.check_alive()
             self.error_out(instance)
             raise
         self.save(
@@ -127,7 +138,8 @@ class PowerOperations(BuildOperations):
             domain = self.driver.require(instance.uuid)
             self.driver.move_saved(domain, self.paths(instance, instance.resources))
             domain.createWithFlags(0)
-        except (libvirt.libvirtError, errors.InstanceNotFound):
+        except Exception:
+            self.check_alive()
             self.error_out(instance)
             raise
         self.save(
@@ -136,15 +148,20 @@ class PowerOperations(BuildOperations):
 
     @step('compute_rescue_instance', here=not_in(TaskState.RESCUING))
     def rescue_instance(self, context: RequestContext, instance: Instance) -> None:
-        """Start the guest from a rescue image, on its own namespaces."""
+        """Start the guest from a rescue image, on its own namespaces.
+
+        :raises InstanceNotRescuable: with what went wrong.
+        """
         self.save(instance)
         try:
             self.driver.power_off(instance.uuid)
             self.driver.create_rescue_image(instance.uuid, instance.flavor)
             power_state = self.driver.start(self.guest_xml(instance, rescue=True))
-        except libvirt.libvirtError:
+        except Exception as error:
+            self.check_alive()
             self.error_out(instance)
-            raise
+            raise errors.InstanceNotRescuable(
+                instance_id=instance.uuid, reason=f'Driver Error: {error}') from error
         self.save(
             instance, (TaskState.RESCUING,), vm_state=VMState.RESCUED, task_state=None,
             power_state=power_state, launched_at=self.services.now())
@@ -157,7 +174,8 @@ class PowerOperations(BuildOperations):
             self.driver.destroy(instance.uuid)
             power_state = self.driver.start(self.guest_xml(instance))
             self.driver.remove_rescue_image(instance.uuid)
-        except libvirt.libvirtError:
+        except Exception:
+            self.check_alive()
             self.error_out(instance)
             raise
         self.save(
@@ -187,7 +205,7 @@ class PowerOperations(BuildOperations):
                 instance, (TaskState.REBUILD_BLOCK_DEVICE_MAPPING,),
                 task_state=TaskState.REBUILD_SPAWNING)
             self.driver.create_image(instance.uuid, instance.flavor)
-            power_state = self.driver.start(self.guest_xml(instance))
+            power_state = self.start_guest(instance)
         except Exception:
             self.check_alive()
             self.error_out(instance)

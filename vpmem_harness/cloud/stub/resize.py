@@ -134,7 +134,8 @@ class ResizeOperations(BuildOperations):
                 instance, (TaskState.RESIZE_MIGRATED,), task_state=TaskState.RESIZE_FINISH,
                 flavor=flavor, resources=move.new_resources, cell=move.new_cell)
             self.driver.create_image(instance.uuid, flavor)
-            power_state = self.power_up(instance, instance.old_vm_state != VMState.STOPPED)
+            power_state = self.start_guest(
+                instance, power_on=instance.old_vm_state != VMState.STOPPED)
             self.save_migration(migration, status='finished')
             self.save(
                 instance, (TaskState.RESIZE_FINISH,), vm_state=VMState.RESIZED,
@@ -151,12 +152,6 @@ class ResizeOperations(BuildOperations):
             source = self.services.compute(migration.source_compute)
             source.cast(source.leave_source, instance, move)
             raise
-
-    def power_up(self, instance: Instance, power_on: bool) -> PowerState:
-        """Define the domain of a server, and start it unless it was stopped before."""
-        xml = self.guest_xml(instance)
-        return self.driver.start(xml) if power_on else self.driver.power_state_of(
-            self.driver.define(xml))
 
     def leave_source(self, instance: Instance, move: MigrationContext) -> None:
         """On the source: remove what a server has left behind, and end the move.
@@ -288,7 +283,7 @@ class ResizeOperations(BuildOperations):
                 resources=move.old_resources, cell=move.old_cell)
             self.services.conductor.return_allocations(migration, instance)
             self.driver.bring_back_image(instance.uuid)
-            power_state = self.power_up(instance, power_on)
+            power_state = self.start_guest(instance, power_on)
             self.save(
                 instance, (TaskState.RESIZE_REVERTING,), migration_context=None,
                 launched_at=self.services.now(), power_state=power_state, old_flavor=None,
@@ -296,6 +291,7 @@ class ResizeOperations(BuildOperations):
                 vm_state=VMState.ACTIVE if power_on else VMState.STOPPED)
         except Exception:
             self.check_alive()
+            self.save_migration(migration, status='error')
             self.error_out(instance)
             raise
 
