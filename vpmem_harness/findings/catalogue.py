@@ -115,6 +115,13 @@ FINDINGS = (
         scenario=scenarios.refused_resize, pmem='SMALL:12x256MiB,LARGE:1x4GiB',
         allow_resize_to_same_host=True),
     Finding(
+        'failed-rebuild', 'a rebuild that fails gives back what its server holds in Placement',
+        suffering="The server can be brought back by a hard reboot, and runs; what it has is "
+                  'offered to others, whose boots the compute refuses.',
+        cause='To clean up, a rebuild is taken for an evacuation when it names a node, which by '
+              'then every rebuild does.',
+        scenario=scenarios.failed_rebuild),
+    Finding(
         'refused-live-migration', 'a live migration that libvirt refuses leaves its server in '
         'ERROR',
         suffering='A guest that runs as before is shown in ERROR without a reason, and most of '
@@ -129,6 +136,13 @@ FINDINGS = (
         cause='Nothing is rolled back then, and what the migration holds of the source is not '
               "given back with what is the server's.",
         scenario=scenarios.lost_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
+    Finding(
+        'failed-revert', 'a revert that fails on the destination holds the source for good',
+        suffering='An operator has a namespace with the data of a server that is gone, in a guest '
+                  'that nobody knows, and nobody can be given it.',
+        cause='To delete a server whose move is not confirmed is to confirm the move first; one '
+              'that has failed is not looked for, and nobody asks the source to clean up.',
+        scenario=scenarios.failed_revert, hosts=2),
     Finding(
         'interrupted-move', 'a move whose source dies on the way holds the source for good',
         suffering='An operator has a namespace that is free on the host and that nobody can be '

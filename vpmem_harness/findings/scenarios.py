@@ -236,6 +236,19 @@ def failed_resume(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     return f'{namespace.name}, which is still of the server, has been wiped on {host.name}'
 
 
+def failed_rebuild(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    [host] = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL')
+    with host.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
+        server.rebuild(expect='ERROR')
+    cloud.settle()
+    server.reboot(hard=True)
+    if server.allocations:
+        return None
+    held = ', '.join(device.name for device in server.namespaces)
+    return f'{server.name} is {server.status} on {held} of {host.name}, and holds nothing of it'
+
+
 def refused_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     source, _destination = _hosts(cloud)
     server = cloud.boot(pmem='SMALL', host=source)
@@ -254,6 +267,15 @@ def lost_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str | No
     with source.faults.dropping('domainMigratePerform3Params'):
         server.live_migrate(wait=False)
         cloud.settle()
+    return _booked_for_nobody(cloud, server)
+
+
+def failed_revert(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    source, destination = _hosts(cloud)
+    server = cloud.boot(pmem='SMALL', host=source).resize(pmem='LARGE')
+    with destination.faults.failing('domainDestroy', libvirt.VIR_ERR_OPERATION_FAILED):
+        server.revert_resize(expect='ERROR')
+    cloud.settle()
     return _booked_for_nobody(cloud, server)
 
 

@@ -108,6 +108,10 @@ class NovaFindingsTest(base.TestCase):
         """Data stay on the source, and the next server meets them."""
         self.assertAffected('failed-resize')
 
+    def test_a_rebuild_that_fails(self) -> None:
+        """Its server holds nothing in Placement any more, and runs."""
+        self.assertAffected('failed-rebuild')
+
     def test_a_live_migration_that_is_refused(self) -> None:
         """A server that stays where it was is in ERROR."""
         self.assertAffected('refused-live-migration')
@@ -115,6 +119,10 @@ class NovaFindingsTest(base.TestCase):
     def test_a_live_migration_whose_connection_is_lost(self) -> None:
         """What it holds of the source is held for good."""
         self.assertAffected('lost-live-migration')
+
+    def test_a_revert_that_fails(self) -> None:
+        """What the move holds of the source is held for good."""
+        self.assertAffected('failed-revert')
 
     def test_a_move_whose_source_dies(self) -> None:
         """What it holds of the source is held for good."""
