@@ -6,12 +6,14 @@ import importlib.util
 
 import testtools
 
+from tests.functional.nova.agreement import faults
 from tests.functional.nova.agreement.machine import Agreement, Pairs, run_part
 from tests.functional.nova.agreement.pair import Disagreement, Pair
 from tests.functional.nova.agreement.shortening import without
-from tests.functional.nova.agreement.steps import CONFIGURATIONS, Script, Step
+from tests.functional.nova.agreement.steps import CONFIGURATIONS, FAULTS, Script, Step
+from vpmem_harness.exceptions import InvalidInputError
 
-#: Random sequences of each test: the first of the parts that ``./dev agreement --seed 1`` takes.
+#: Random sequences of each test.
 SEQUENCES = 10
 
 
@@ -19,12 +21,15 @@ SEQUENCES = 10
 class AgreementTest(testtools.TestCase):
     """Random sequences of operations leave both in the same state, after each step.
 
+    They are those without faults, which have been run often enough to hold up others' work.
     In two tests, as two workers are quicker.
     """
 
     def agree(self, seed: int) -> None:
         Agreement.pairs = Pairs(seed)
         self.addCleanup(Agreement.pairs.close)
+        self.addCleanup(setattr, Agreement, 'faults', Agreement.faults)
+        Agreement.faults = False
         self.assertEqual('', run_part(seed, SEQUENCES))
 
     def test_random_sequences_of_one_seed(self) -> None:
@@ -63,6 +68,34 @@ class PairTest(testtools.TestCase):
         self.take(pair, 'boot labels=SMALL', 'unpause server=0')
         self.assertIn('InstanceInvalidState (409)', pair.seen['outcome'])
 
+    def test_a_fault(self) -> None:
+        """A fault of a host is there in one step, on both sides, and not in the next."""
+        pair = self.pair()
+        self.take(pair, 'boot labels=SMALL host=0', 'pause server=0 fault=domainSuspend:fail@0')
+        self.assertIn('ACTIVE came', pair.seen['outcome'])
+        self.take(pair, 'pause server=0 fault=domainSuspend:fail@1')
+        self.assertEqual('done', pair.seen['outcome'])
+        self.take(pair, 'delete server=0 fault=daxio:absent@0')
+        self.assertIn("No such file or directory: 'daxio'", pair.seen['outcome'])
+        self.take(pair, 'delete server=0')
+        self.assertEqual('done', pair.seen['outcome'])
+
+    def test_a_fault_that_there_is_not(self) -> None:
+        """It is refused, in whatever it is wrong."""
+        pair = self.pair()
+        for fault in ('domainSuspend', 'domainSuspend:absent@0', 'domainSuspend:fail@2',
+                      'domainDoze:fail@0'):
+            self.assertRaises(
+                InvalidInputError, self.take, pair, f'boot labels=SMALL fault={fault}')
+
+    def test_the_faults_that_are_drawn(self) -> None:
+        """Each can be begun, whatever the step is."""
+        pair = self.pair()
+        for fault in {fault.removeprefix('other ') for of_one in FAULTS.values()
+                      for fault in of_one}:
+            with faults.begin(pair.stub.hosts, f'{fault}@1') as begun:
+                self.assertTrue(begun.in_force)
+
     def test_other_data(self) -> None:
         """Data that one side alone has in a namespace are a disagreement."""
         pair = self.pair()
@@ -87,8 +120,8 @@ class PairTest(testtools.TestCase):
         class Planted(Pair):
             def take(self, step: Step) -> None:
                 super().take(step)
-                if step.verb == 'pause':
-                    raise Disagreement(step, ['a guest that is paused'])
+                if step.verb == 'stop':
+                    raise Disagreement(step, ['a guest that is off'])
 
         Agreement.pairs = Pairs(1, lambda configuration, seed: Planted(
             configuration, seed, leader='stub'))
@@ -96,7 +129,7 @@ class PairTest(testtools.TestCase):
         _configuration, boot, *rest = run_part(1, 25).splitlines()
         self.assertEqual('boot', boot.split()[0])
         self.assertEqual(
-            ['pause server=0', 'after pause server=0', 'a guest that is paused'], rest)
+            ['stop server=0', 'after stop server=0', 'a guest that is off'], rest)
 
     def test_a_disagreement_that_is_not_shown_again(self) -> None:
         """It is told, too."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import libvirt
+
 from tests.functional.nova.agreement.side import Look, Side, host_paths
 from tests.functional.nova.agreement.steps import Step
 
@@ -61,16 +63,38 @@ _POWERED_ON = ('powering-on', 'rebooting', 'rebooting_hard')
 def _power_on_wipes(case: Case) -> bool:
     servers = []
     if case.step.verb == 'start-service':
-        servers = [f'server {number}' for number in range(len(case.side.servers))
+        servers = [number for number in range(len(case.side.servers))
                    if case.before.get(f'server {number}: task_state') in _POWERED_ON]
     elif case.step.verb in ('start', 'hard-reboot') or (
-            case.step.verb == 'unshelve' and case.was('status') == 'SHELVED'):
-        servers = [case.server]
-    wiped = [(server, name) for server in servers
-             for name in case.before[f'{server}: namespaces']  # type: ignore[attr-defined]
-             if case.take_out(
-                 f'host {case.before[f"{server}: host"]}: {name} was wiped', True, False)]
+            case.step.verb == 'unshelve' and case.was('status') == 'SHELVED') or (
+            # A soft reboot that fails is followed by a hard one.
+            case.step.verb == 'reboot' and 'fault' in case.step.options):
+        servers = [int(case.step.options['server'])]
+    wiped = [_wiped(case, number, case.before.get(f'server {number}: host'), 'namespaces')
+             for number in servers]
+    return any(wiped)
+
+
+def _wiped(case: Case, server: int, host: object, fact: str) -> bool:
+    """Whether a server's namespaces were wiped; they are written anew where its guest did not."""
+    names = case.before.get(f'server {server}: {fact}')
+    if not isinstance(host, int) or not isinstance(names, list):
+        return False
+    wiped = [name for name in names
+             if case.take_out(f'host {host}: {name} was wiped', True, False)]
+    for name in wiped:
+        if case.take_out(f'host {host}: {name} was written by', [], [server]):
+            path = host_paths(case.side.hosts[host])[name]
+            case.side.hosts[host].pmem.write(path, case.side.servers[server].id)
     return bool(wiped)
+
+
+def _failed_revert_wipes(case: Case) -> bool:
+    if case.step.verb != 'revert' or case.nova.get(f'{case.server}: status') != 'ERROR':
+        return False
+    number = int(case.step.options['server'])
+    return any(_wiped(case, number, source, 'old namespaces')
+               for _type, _status, source, _destination in case.moves(number)[-1:])
 
 
 def _confirm_keeps_data(case: Case) -> bool:
@@ -107,10 +131,12 @@ def _claims_outlive_server(case: Case) -> bool:
 
 
 def _claims_outlive_move(case: Case) -> bool:
-    if case.step.verb != 'resize' or 'Resize error: ' not in str(case.nova['outcome']):
+    if case.step.verb not in ('resize', 'migrate'):
         return False
     moves = case.nova[f'{case.server}: moves']
     assert isinstance(moves, list)
+    if not moves or moves[-1][1] != 'error':
+        return False
     host = moves[-1][3]
     server = case.step.number('server')
     outlived = [fact for fact in case.nova
@@ -119,6 +145,37 @@ def _claims_outlive_move(case: Case) -> bool:
     if outlived:
         case.side.cloud.compute(case.side.names[host]).run_periodic_tasks()
     return bool(outlived)
+
+
+def _failed_resize_leaves(case: Case) -> bool:
+    number, source = case.step.number('server'), case.was('host')
+    if case.step.verb not in ('resize', 'migrate') or not isinstance(source, int) or (
+            case.nova[f'{case.server}: status'] != 'ERROR'):
+        return False
+    assert number is not None
+    host = case.side.hosts[source]
+    # Shut off, and neither transient nor saved.
+    off = libvirt.VIR_DOMAIN_SHUTOFF, True, False, [*case.names('namespaces')]
+    left = case.take_out(f'host {source}: domain of {number}', off, None)
+    if left:
+        connection = libvirt.open(host.uri)
+        connection.lookupByUUIDString(case.side.servers[number].id).undefine()
+        connection.close()
+    for name in case.names('namespaces'):
+        fact = f'host {source}: {name} '
+        if case.take_out(fact + 'was wiped', False, True):
+            left = True
+            case.take_out(fact + 'was written by', [number], [])
+            host.pmem.zero(host_paths(host)[name])
+        if case.take_out(fact + 'is claimed for', number, None):
+            case.side.cloud.compute(case.side.names[source]).run_periodic_tasks()
+    if left:
+        # A guest that does not start is cleaned up, and there is nothing to be wiped yet.
+        destination, got = (case.nova[f'{case.server}: {fact}'] for fact in ('host', 'namespaces'))
+        assert isinstance(got, list)
+        for name in got:
+            case.take_out(f'host {destination}: {name} was wiped', True, False)
+    return left
 
 
 def _evacuated_host_wipes(case: Case) -> bool:
@@ -165,9 +222,17 @@ KNOWN = (
     Known('start-wipes, hard-reboot-wipes',
           'to power a server on is to destroy it first, and that wipes; the data are written anew',
           _power_on_wipes),
+    Known('failed-resume-wipes',
+          'a guest that does not start after a revert is cleaned up, and that wipes; the data are '
+          'written anew',
+          _failed_revert_wipes),
     Known('confirm-keeps-data',
           'the namespaces of the old flavor are never wiped; wiped here for what comes next',
           _confirm_keeps_data),
+    Known('failed-resize',
+          'the source is not told to clean up when the guest does not start on the destination; '
+          'done here, and its claims end with the audit, made here',
+          _failed_resize_leaves),
     Known('claims-outlive-server',
           'the tracker frees only what it tracks as its own; until the next audit, made here',
           _claims_outlive_server),

@@ -25,6 +25,7 @@ from tests.functional.nova.agreement.steps import (
     ACTIONS,
     CONFIGURATIONS,
     DISKS,
+    FAULTS,
     FITS,
     FITS_DESTINATION_DOWN,
     FITS_DOWN,
@@ -46,6 +47,8 @@ _LABELS = st.sampled_from(LABELS)
 _DISKS = st.sampled_from(DISKS)
 _HOSTS = st.integers(0, HOSTS - 1)
 _WHERE = st.none() | _HOSTS
+#: Whether a step is taken under a fault: one in six of those for which there is one.
+_FAULTY = st.sampled_from((False,) * 5 + (True,))
 
 
 class Pairs:
@@ -95,6 +98,8 @@ class Agreement(RuleBasedStateMachine):
     done: ClassVar[collections.Counter[str]] = collections.Counter()
     failed: ClassVar[collections.Counter[str]] = collections.Counter()
     configuration: ClassVar[Configuration]
+    #: Whether some of the steps are taken under faults.
+    faults: ClassVar[bool] = True
     #: Called after each sequence that has agreed.
     progress: ClassVar[Callable[[], object]]
 
@@ -171,7 +176,9 @@ class Agreement(RuleBasedStateMachine):
             return
         kind = data.draw(st.sampled_from(self._kinds()), label='kind')
         if kind == 'boot':
-            self._take('boot', labels=data.draw(_LABELS), host=data.draw(_WHERE))
+            options = {'labels': data.draw(_LABELS), 'host': data.draw(_WHERE)}
+            fault = self._fault(data, 'boot', options['host'])
+            self._take('boot', **options, fault=fault)
         elif kind == 'serve':
             self._serve(data.draw(_HOSTS), data.draw(st.sampled_from(SERVICE)))
         elif kind == 'ask anything':
@@ -191,7 +198,24 @@ class Agreement(RuleBasedStateMachine):
                 options['disk'] = data.draw(_DISKS)
         elif verb in ('migrate', 'unshelve', 'live-migrate', 'evacuate'):
             options['host'] = data.draw(_WHERE)
-        self._take(verb, **options)
+        here = self.pair.host_of(number)
+        self._take(verb, **options, fault=self._fault(
+            data, verb, options.get('host') if here is None else here, number))
+
+    def _fault(self, data: Any, verb: str, here: object, number: int | None = None) -> str | None:
+        """Draw the fault that a step is to be taken under, mostly none.
+
+        While a service is down that is trouble enough. So is a fault on a host that is not known.
+        """
+        if (not self.faults or verb not in FAULTS or not isinstance(here, int) or self.pair.down
+                or not data.draw(_FAULTY)):
+            return None
+        what = data.draw(st.sampled_from(FAULTS[verb]))
+        if what.startswith('daxio') and number is not None and (
+                here == self.pair.source_of(number)):
+            return None     # on the same host its move would be confirmed: confirm-keeps-data
+        other = what.removeprefix('other ')
+        return f'{other}@{here if other == what else 1 - here}'
 
     def _serve(self, host: int, verb: str) -> None:
         """Do something to a compute service; one that is down is started first."""

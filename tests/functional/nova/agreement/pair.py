@@ -160,7 +160,12 @@ class Pair:
 
 
 def _new_claims(host: int, before: Look, now: Look) -> Sequence[str]:
-    """What was claimed on a host meanwhile, in the order of the guest's devices."""
+    """What was claimed on a host meanwhile, in the order of the guest's devices.
+
+    At the end of it stands what was wiped: a boot that has failed has claimed that, too.
+    """
+    wiped = [fact.split()[2] for fact, value in now.items()
+             if fact.startswith(f'host {host}: ') and fact.endswith(' was wiped') and value]
     claimed = [fact.split()[2] for fact, value in now.items()
                if fact.startswith(f'host {host}: ') and fact.endswith(' is claimed for')
                and value is not None and before.get(fact) != value]
@@ -169,7 +174,7 @@ def _new_claims(host: int, before: Look, now: Look) -> Sequence[str]:
         if fact.endswith(': namespaces') and isinstance(value, list) and (
                 now[fact.replace('namespaces', 'host')] == host):
             ordered += [name for name in value if name in claimed]
-    return [*ordered, *(name for name in claimed if name not in ordered)]
+    return list(dict.fromkeys((*ordered, *claimed, *wiped)))
 
 
 def _is_left(fact: str, value: object) -> bool:

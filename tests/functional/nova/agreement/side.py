@@ -15,6 +15,7 @@ from typing import Any, cast
 import libvirt
 from lxml import etree
 
+from tests.functional.nova.agreement import faults
 from tests.functional.nova.agreement.steps import HOSTS, PMEM, Configuration, Step
 from vpmem_harness import safelog
 from vpmem_harness.cloud import errors
@@ -147,11 +148,13 @@ class Side:
 
     def take(self, step: Step) -> str:
         """Take a step and wait for its end: how it went, in words that hold on both sides."""
-        try:
-            outcome = self._outcome(step)
-            self.cloud.settle()
-        except WaitTimeoutError as error:
-            return self._neutral(f'no end in sight: {" -> ".join(error.seen)}')
+        fault = step.options.get('fault')
+        with faults.begin(self.hosts, fault) if fault else contextlib.nullcontext():
+            try:
+                outcome = self._outcome(step)
+                self.cloud.settle()
+            except WaitTimeoutError as error:
+                return self._neutral(f'no end in sight: {" -> ".join(error.seen)}')
         return outcome
 
     def _outcome(self, step: Step) -> str:

@@ -1,0 +1,46 @@
+"""The faults that a step may be taken under: ``fault=domainCreateWithFlags:fail@0``.
+
+First what goes wrong, a procedure of libvirt or a program, then how, and on which host. It goes
+wrong at every call until the cloud has settled, so that it does not matter how often either side
+calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import libvirt
+
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.host.fault import Fault
+from vpmem_harness.host.machine import Host
+from vpmem_harness.host.tools import PROGRAMS
+
+#: What libvirt and the programs say.
+TEXT = 'by a fault'
+
+_OF_PROCEDURES: Mapping[str, Callable[[Host, str], Fault]] = {
+    'fail': lambda host, name: host.faults.failing(name, libvirt.VIR_ERR_OPERATION_FAILED, TEXT),
+    'drop': lambda host, name: host.faults.dropping(name),
+    'drop-after': lambda host, name: host.faults.dropping(name, when='after'),
+}
+_OF_PROGRAMS: Mapping[str, Callable[[Host, str], Fault]] = {
+    'fail': lambda host, name: host.faults.tool_failing(name, text=TEXT),
+    'fail-after': lambda host, name: host.faults.tool_failing(name, text=TEXT, when='after'),
+    'absent': lambda host, name: host.faults.tool_absent(name),
+}
+
+
+def begin(hosts: Sequence[Host], text: str) -> Fault:
+    """Begin the fault that an option names.
+
+    :raises InvalidInputError: when there is none of that name.
+    """
+    name, _, rest = text.partition(':')
+    kind, _, host = rest.partition('@')
+    kinds = _OF_PROGRAMS if name in PROGRAMS else _OF_PROCEDURES
+    if kind not in kinds or host not in map(str, range(len(hosts))):
+        raise InvalidInputError(
+            'fault of a step', expected='what goes wrong, how, and the number of a host', got=text,
+            remedy=f'write {name}:{min(kinds)}@0; kinds are {", ".join(kinds)}')
+    return kinds[kind](hosts[int(host)], name)
