@@ -30,9 +30,11 @@ from tests.functional.nova.agreement.steps import (
     FITS_DESTINATION_DOWN,
     FITS_DOWN,
     FITS_SOURCE_DOWN,
+    FITS_WAITING,
     HOSTS,
     LABELS,
     SERVICE,
+    WAITS,
     Configuration,
     Script,
     Step,
@@ -135,26 +137,29 @@ class Agreement(RuleBasedStateMachine):
     def _servers(self, *verbs: str) -> Iterator[tuple[int, str]]:
         """The servers that something can be asked of now, and what."""
         for number, status in self.pair.statuses().items():
-            fits = FITS.get(status, ('delete',))
-            if self.pair.down:
-                fits = self._fits_down(number, status) or fits
+            fits = self._fits_down(number, status)
+            if fits is None:
+                fits = FITS.get(status, ('delete',))
             for verb in fits:
                 if not verbs or verb in verbs:
                     yield number, verb
 
-    def _fits_down(self, number: int, status: str) -> tuple[str, ...]:
-        """What is asked of a server that a service is needed for that is down; or nothing."""
+    def _fits_down(self, number: int, status: str) -> tuple[str, ...] | None:
+        """What is asked of a server that a service is needed for that is down; None of others."""
+        task = self.pair.task_of(number)
+        if task is not None:
+            return FITS_WAITING.get(str(task), ('delete',))
         here = self.pair.host_of(number) in self.pair.down
         if status != 'VERIFY_RESIZE':
-            return FITS_DOWN if here else ()
+            return (*FITS_DOWN, *WAITS.get(status, ())) if here else None
         if self.pair.source_of(number) in self.pair.down:
             return FITS_SOURCE_DOWN
-        return FITS_DESTINATION_DOWN if here else ()
+        return FITS_DESTINATION_DOWN if here else None
 
     def _free(self) -> list[int]:
         """The servers for which no service is needed that is down."""
         return [number for number, status in self.pair.statuses().items()
-                if not self._fits_down(number, status)]
+                if self._fits_down(number, status) is None]
 
     def _kinds(self) -> list[str]:
         """The kinds of steps that there can be now, each as often as it is to be drawn.
@@ -218,9 +223,15 @@ class Agreement(RuleBasedStateMachine):
         return f'{other}@{here if other == what else 1 - here}'
 
     def _serve(self, host: int, verb: str) -> None:
-        """Do something to a compute service; one that is down is started first."""
+        """Do something to a compute service; one that is down is started first.
+
+        None is ended while a server is left in its deletion: a Nova that finds it when it starts
+        deletes it without its move, which holds the source for good then.
+        """
         if self.pair.down:
             [host], verb = self.pair.down, 'start-service'
+        elif any(self.pair.task_of(number) == 'deleting' for number in self.pair.statuses()):
+            verb = 'audit'
         self._take(verb, host=host)
 
     def teardown(self) -> None:

@@ -95,6 +95,10 @@ class Pair:
         """The number of a server's host."""
         return self.seen[f'server {server}: host']
 
+    def task_of(self, server: int) -> object:
+        """What is being done to a server, or waits to be; None for one at rest."""
+        return self.seen[f'server {server}: task_state']
+
     def source_of(self, server: int) -> object:
         """The number of the host that a server's latest move was from; None without one."""
         moves = self.seen[f'server {server}: moves']
@@ -146,8 +150,10 @@ class Pair:
         """
         for host in sorted(self.down):
             self.take(Step('start-service', {'host': str(host)}))
-        for number in self.statuses():
-            self.take(Step('delete', {'server': str(number)}))
+        # One that was not deleted since its source was down is confirmed first.
+        for number in (*self.statuses(), *self.statuses()):
+            if number in self.statuses():
+                self.take(Step('delete', {'server': str(number)}))
         for host in range(HOSTS):
             self.take(Step('audit', {'host': str(host)}))
         left = [f'{fact}: {value}' for fact, value in self.seen.items() if _is_left(fact, value)]

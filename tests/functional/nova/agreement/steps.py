@@ -39,13 +39,35 @@ ACTIONS = (*dict.fromkeys(verb for verbs in FITS.values() for verb in verbs), 'e
 #: GiB that the disk of a server's new flavor has: mostly as many as that of every server at boot.
 DISKS = (1, 1, 1, 2, 3)
 
-#: What is asked of a server whose compute service is down. Anything else would wait for it.
+#: What is asked of a server whose compute service is down, in any state that it has then.
 FITS_DOWN = ('evacuate', 'evacuate', 'evacuate', 'delete', 'live-migrate', 'resize', 'migrate')
 
+#: What is asked of it besides, and waits for the service, by its status. Left out is a rebuild,
+#: since Nova frees what the server holds (``queued-rebuild``), and a pause: when it starts, Nova
+#: gives it up, and then pauses the guest of a server that it shows as active.
+WAITS: Mapping[str, tuple[str, ...]] = {
+    'ACTIVE': ('stop', 'reboot', 'hard-reboot', 'suspend', 'rescue', 'shelve'),
+    'SHUTOFF': ('start', 'hard-reboot', 'rescue', 'shelve'),
+    'PAUSED': ('unpause', 'hard-reboot', 'shelve'),
+    'SUSPENDED': ('resume', 'hard-reboot', 'shelve'),
+    'RESCUE': ('unrescue',),
+    'SHELVED': ('shelve-offload', 'unshelve'),
+}
+
+#: What is asked of a server for which something waits, by its task; of others, to be deleted. What
+#: is not here is not evacuated, since the lost host would do it when it returns: ``queued-start``,
+#: ``queued-stop``. One whose move is being reverted is not deleted: Nova does not end the move.
+FITS_WAITING: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(('rebooting', 'rebooting_hard', 'shelving'),
+                    ('evacuate', 'evacuate', 'evacuate', 'delete')),
+    'resize_reverting': (),
+}
+
 #: What is asked of a server whose move is not confirmed and whose source is down, and of one whose
-#: destination is.
-FITS_SOURCE_DOWN = ('confirm',)
-FITS_DESTINATION_DOWN = ('confirm', 'delete')
+#: destination is. To revert without the source is left out: until that is back, the record of
+#: Nova's server names the namespaces that it has left.
+FITS_SOURCE_DOWN = ('confirm', 'delete')
+FITS_DESTINATION_DOWN = ('confirm', 'delete', 'revert')
 
 #: What is done to a host's compute service.
 SERVICE = ('audit', 'restart-service', 'stop-service')
