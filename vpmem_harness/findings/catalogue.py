@@ -115,6 +115,14 @@ FINDINGS = (
         scenario=scenarios.refused_resize, pmem='SMALL:12x256MiB,LARGE:1x4GiB',
         allow_resize_to_same_host=True),
     Finding(
+        'rebuild-after-refused-resize',
+        "a rebuild after a resize that was refused gives a server its neighbours' namespaces",
+        suffering='Two guests of one host have the same persistent memory, and what was in it is '
+                  'wiped or met by the other.',
+        cause='A move that the source refuses leaves its record with the server, and the next '
+              'rebuild takes the namespaces by it: names that the destination had given out.',
+        scenario=scenarios.rebuild_after_refused_resize, hosts=2, pmem='SMALL:12x256MiB'),
+    Finding(
         'failed-rebuild', 'a rebuild that fails gives back what its server holds in Placement',
         suffering="The server can be brought back by a hard reboot, and runs; what it has is "
                   'offered to others, whose boots the compute refuses.',

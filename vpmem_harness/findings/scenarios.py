@@ -213,6 +213,16 @@ def refused_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     return _given_away(cloud, audit, _HALF)
 
 
+def rebuild_after_refused_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    source, _destination = _hosts(cloud)
+    server = cloud.boot(flavor=cloud.flavor(_HALF, ephemeral=1), host=source)
+    cloud.boot(pmem=_HALF, host=source)
+    server.resize(flavor=cloud.flavor(_HALF), expect=None)
+    cloud.settle()
+    server.rebuild()
+    return _told(audit.of(Kind.LEAKED, Kind.SHARED, Kind.TAKEN))
+
+
 def failed_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     source, destination = _hosts(cloud)
     server = cloud.boot(pmem='SMALL', host=source)

@@ -18,8 +18,8 @@ SOON = 30
 
 class FaultsTestCase(base.VPMEMTestCase):
 
-    def start_cloud(self, hosts=1):
-        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=PMEM))
+    def start_cloud(self, hosts=1, **options):
+        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=PMEM, **options))
         return self.cloud
 
     def assertNothingLeft(self, host):
@@ -194,8 +194,8 @@ class DeleteTest(FaultsTestCase):
 
 class PowerTest(FaultsTestCase):
 
-    def boot(self):
-        self.start_cloud()
+    def boot(self, **options):
+        self.start_cloud(**options)
         return self.cloud.boot(pmem='SMALL')
 
     def assertStays(self, status, ask, procedure, text='libvirtError'):
@@ -225,6 +225,12 @@ class PowerTest(FaultsTestCase):
         self.assertStays('SHUTOFF', lambda: server.start(expect=None), 'domainCreateWithFlags')
         self.assertEqual([], self.domains())
         self.assertEqual('ACTIVE', server.start().status)
+
+    def test_a_server_that_is_taken_off_its_host_without_its_domain(self):
+        """Its power state is not known."""
+        server = self.boot(shelved_offload_time=-1).shelve(expect='SHELVED')
+        self.assertStays('SHELVED', lambda: server.unshelve(expect=None), 'domainDefineXML')
+        self.assertEqual('NOSTATE', server.shelve_offload().power_state.name)
 
     def test_a_hard_reboot_of_a_guest_that_cannot_be_ended(self):
         """It runs on, and its server is left in peace."""

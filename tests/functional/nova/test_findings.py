@@ -108,6 +108,10 @@ class NovaFindingsTest(base.TestCase):
         """Data stay on the source, and the next server meets them."""
         self.assertAffected('failed-resize')
 
+    def test_a_rebuild_after_a_resize_that_is_refused(self) -> None:
+        """The server gets its neighbours' namespaces."""
+        self.assertAffected('rebuild-after-refused-resize')
+
     def test_a_rebuild_that_fails(self) -> None:
         """Its server holds nothing in Placement any more, and runs."""
         self.assertAffected('failed-rebuild')

@@ -6,7 +6,7 @@ Source: nova/compute/manager.py, shelve_instance to unshelve_instance.
 from __future__ import annotations
 
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.states import PowerState, TaskState, VMState
+from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
 from vpmem_harness.cloud.stub.power import PowerOperations
@@ -47,13 +47,14 @@ class ShelveOperations(PowerOperations):
     def _offload(self, instance: Instance) -> None:
         resources = instance.resources
         self.abandon_move(instance)
+        self.driver.power_off(instance.uuid)
+        power_state = self.observe(instance)
         self.unspawn(instance, resources)
         self.tracker.release(instance, resources)
         self.release_allocations(instance.uuid)
         self.save(
             instance, (TaskState.SHELVING_OFFLOADING,), vm_state=VMState.SHELVED_OFFLOADED,
-            task_state=None, host=None, resources=(), cell=None,
-            power_state=PowerState.SHUTDOWN)
+            task_state=None, host=None, resources=(), cell=None, power_state=power_state)
 
     @step('compute_unshelve_instance')
     def unshelve_instance(self, context: RequestContext, instance: Instance) -> None:

@@ -33,6 +33,7 @@ from tests.functional.nova.agreement.steps import (
     FITS_WAITING,
     HOSTS,
     LABELS,
+    NOT_AFTER_FAILED_MOVE,
     SERVICE,
     WAITS,
     Configuration,
@@ -141,8 +142,12 @@ class Agreement(RuleBasedStateMachine):
             if fits is None:
                 fits = FITS.get(status, ('delete',))
             for verb in fits:
-                if not verbs or verb in verbs:
+                if (not verbs or verb in verbs) and self._may(number, verb):
                     yield number, verb
+
+    def _may(self, number: int, verb: str) -> bool:
+        """Whether there is nothing that Nova does wrong then and that cannot be made good."""
+        return verb not in NOT_AFTER_FAILED_MOVE or not self.pair.move_failed(number)
 
     def _fits_down(self, number: int, status: str) -> tuple[str, ...] | None:
         """What is asked of a server that a service is needed for that is down; None of others."""
@@ -189,10 +194,11 @@ class Agreement(RuleBasedStateMachine):
         elif kind == 'ask anything':
             # What the server's state may not allow.
             number = data.draw(st.sampled_from(self._free()))
-            self._ask(data, number, data.draw(st.sampled_from(ACTIONS)))
+            verbs = [verb for verb in ACTIONS if self._may(number, verb)]
+            self._ask(data, number, data.draw(st.sampled_from(verbs)))
         else:
-            verbs = _MOVES if kind == 'move' else ()
-            self._ask(data, *data.draw(st.sampled_from([*self._servers(*verbs)])))
+            moves = _MOVES if kind == 'move' else ()
+            self._ask(data, *data.draw(st.sampled_from([*self._servers(*moves)])))
 
     def _ask(self, data: Any, number: int, verb: str) -> None:
         options: dict[str, object] = {'server': number}

@@ -105,6 +105,12 @@ class Pair:
         assert isinstance(moves, list)
         return moves[-1][2] if moves else None
 
+    def move_failed(self, server: int) -> bool:
+        """Whether a server's latest move was a cold one, and failed."""
+        moves = self.seen[f'server {server}: moves']
+        assert isinstance(moves, list)
+        return bool(moves) and moves[-1][:2] in (('resize', 'error'), ('migration', 'error'))
+
     def take(self, step: Step) -> None:
         """Take a step on both sides.
 

@@ -69,6 +69,10 @@ FITS_WAITING: Mapping[str, tuple[str, ...]] = {
 FITS_SOURCE_DOWN = ('confirm', 'delete')
 FITS_DESTINATION_DOWN = ('confirm', 'delete', 'revert')
 
+#: What is not asked of a server whose latest cold move has failed: Nova does it with what the move
+#: has left of itself (``rebuild-after-refused-resize``).
+NOT_AFTER_FAILED_MOVE = ('rebuild', 'live-migrate')
+
 #: What is done to a host's compute service.
 SERVICE = ('audit', 'restart-service', 'stop-service')
 
