@@ -16,7 +16,13 @@ Address = tuple[str, str | None]
 
 
 class End(Protocol):
-    """What is attached to the exchange: this process, or a link to another."""
+    """What is attached to the exchange: this process, or a link to another.
+
+    ``waits`` says whether what it calls may come back while its caller waits. Nobody is there to
+    start a service while the API is asked.
+    """
+
+    waits: bool
 
     def deliver(self, listener: int, token: int, body: str) -> None:
         """Hand a message to a listener, which reports its end with the token, or refuses it."""
@@ -35,9 +41,10 @@ class _Message:
         self.call = call
 
     @property
-    def calls_a_server(self) -> bool:
-        """Whether somebody waits for the answer of one server alone."""
-        return self.call is not None and self.address is not None and self.address[1] is not None
+    def lasts(self) -> bool:
+        """Whether it waits for the return of a server that is away."""
+        of_a_server = self.address is not None and self.address[1] is not None
+        return self.call is None or self.sender.waits or not of_a_server
 
 
 class Exchange:
@@ -46,8 +53,8 @@ class Exchange:
     ``published`` counts every message that was ever sent.
 
     A message for a server that is away waits for its return, as in a broker's queue; a fanout
-    reaches those that are there. A call to such a server is given up at once. Through a broker its
-    caller would wait for its timeout, and the message expires with that.
+    reaches those that are there. A call to such a server by whom nobody can help meanwhile is given
+    up at once. Through a broker it would wait for its timeout, and the message expires with that.
     """
 
     def __init__(self) -> None:
@@ -117,14 +124,14 @@ class Exchange:
         chosen = consumers[:1]
         consumers.extend(chosen)
         del consumers[:len(chosen)]
-        if not chosen and not message.calls_a_server:
+        if not chosen and message.lasts:
             self._waiting[address].append(message)
         return chosen
 
     @staticmethod
     def _give_up(message: _Message) -> None:
-        """Nobody has got a message: a call to one server alone will not be answered any more."""
-        if message.calls_a_server and message.call is not None:
+        """Nobody has got a message: one that does not last will not be answered any more."""
+        if message.call is not None and not message.lasts:
             message.sender.answer(message.call, None)
 
     def _assign(self, end: End, listener: int, message: _Message) -> tuple[int, int, str]:

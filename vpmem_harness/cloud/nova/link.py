@@ -135,6 +135,8 @@ class ComputeLink(Link, messaging.CallTable):
 class ControlLink(Link):
     """The control process's end of a link: puts the compute's messages on the exchange."""
 
+    waits = True
+
     def __init__(self, pipe: connection.Connection, serve: Serve, exchange: Exchange) -> None:
         super().__init__(pipe, serve)
         self._exchange = exchange

@@ -74,6 +74,8 @@ class CallTable:
 class LocalPort(CallTable):
     """The control process's own end of the exchange."""
 
+    waits = False
+
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
         self._exchange = exchange

@@ -10,7 +10,8 @@ from vpmem_harness.cloud.nova.exchange import Exchange
 class RecordingEnd:
     """An end that keeps what reaches it."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits: bool = False) -> None:
+        self.waits = waits
         self.delivered: list[tuple[int, int, str]] = []
         self.answers: list[tuple[int, str | None]] = []
 
@@ -70,6 +71,14 @@ class ExchangeTest(testtools.TestCase):
         self.send('question', server='h1', call=7)
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.assertEqual(([(7, None)], []), (self.sender.answers, self.one.bodies))
+
+    def test_a_call_waits_for_a_server_that_may_return(self) -> None:
+        """Its caller is answered when the server listens again."""
+        self.sender = RecordingEnd(waits=True)
+        self.send('question', server='h1', call=7)
+        self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
+        self.exchange.done(self.one.delivered[0][1], 'answer')
+        self.assertEqual([(7, 'answer')], self.sender.answers)
 
     def test_a_reply_reaches_the_caller(self) -> None:
         """The end of a call's message is the call's answer."""
