@@ -9,7 +9,7 @@ import testtools
 from tests.functional.nova.agreement import faults
 from tests.functional.nova.agreement.machine import Agreement, Pairs, run_part
 from tests.functional.nova.agreement.pair import Disagreement, Pair
-from tests.functional.nova.agreement.shortening import without
+from tests.functional.nova.agreement.shortening import shortest, without
 from tests.functional.nova.agreement.steps import CONFIGURATIONS, FAULTS, Script, Step
 from vpmem_harness.exceptions import InvalidInputError
 
@@ -130,6 +130,24 @@ class PairTest(testtools.TestCase):
         self.assertEqual('boot', boot.split()[0])
         self.assertEqual(
             ['stop server=0', 'after stop server=0', 'a guest that is off'], rest)
+
+    def test_steps_that_need_others(self) -> None:
+        """A service is not started that was not stopped."""
+        class Planted(Pair):
+            started = False
+
+            def take(self, step: Step) -> None:
+                super().take(step)
+                self.started |= step.verb == 'start-service'
+                if step.verb == 'stop' and self.started:
+                    raise Disagreement(step, ['a guest that is off'])
+
+        script = Script(CONFIGURATIONS[0], tuple(map(Step.parse, (
+            'boot labels= host=0', 'stop-service host=1', 'start-service host=1',
+            'stop server=0'))))
+        found = shortest(script, lambda configuration: Planted(configuration, 1, leader='stub'))
+        assert found is not None
+        self.assertEqual(script.steps, tuple(found[0].steps))
 
     def test_a_disagreement_that_is_not_shown_again(self) -> None:
         """It is told, too."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tests.functional.nova.agreement.pair import Disagreement, Pair
 from tests.functional.nova.agreement.steps import Configuration, Script, Step
+from vpmem_harness.exceptions import InvalidInputError
 
 
 def without(steps: Sequence[Step], place: int) -> list[Step]:
@@ -52,6 +53,9 @@ def _disagreement(script: Script, make: Callable[[Configuration], Pair]) -> Disa
         pair.clear()
     except Disagreement as error:
         return error
+    except InvalidInputError:
+        # It needs a step that was left out: a service is started that was not stopped.
+        return None
     finally:
         pair.close()
     return None

@@ -94,6 +94,8 @@ SERVICE = ('audit', 'restart-service', 'stop-service')
 #: * a live migration that libvirt refuses (``refused-live-migration``), for its state, and one
 #:   whose source is not wiped, for what the migration keeps of it (as ``lost-live-migration``).
 #:
+#: A guest that has shut down and then cannot be ended is left out as well, in a stop, a rescue, a
+#: move and a shelving: nova-compute hears of its end fifteen seconds later, whatever is asked then.
 #: Procedures that only read are left out, too: each side reads when it likes. So are connections
 #: that are cut: nova-compute disables its service then and enables it again, in two threads, either
 #: of which may be the last.
@@ -101,7 +103,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     'boot': ('domainDefineXML:fail', 'domainCreateWithFlags:fail'),
     'delete': ('domainDestroy:fail', 'domainUndefineFlags:fail', 'daxio:fail', 'daxio:absent',
                'daxio:fail-after'),
-    'stop': ('domainShutdown:fail', 'domainDestroy:fail'),
+    'stop': ('domainShutdown:fail',),
     'start': ('domainDestroy:fail', 'domainUndefineFlags:fail', 'domainDefineXML:fail',
               'domainCreateWithFlags:fail'),
     'reboot': ('domainShutdown:fail', 'domainDestroy:fail', 'domainCreateWithFlags:fail'),
@@ -110,15 +112,13 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     'pause': ('domainSuspend:fail',),
     'unpause': ('domainResume:fail',),
     'suspend': ('domainManagedSave:fail',),
-    'rescue': ('domainShutdown:fail', 'domainDestroy:fail', 'domainDefineXML:fail',
-               'domainCreateWithFlags:fail'),
+    'rescue': ('domainShutdown:fail', 'domainDefineXML:fail', 'domainCreateWithFlags:fail'),
     'unrescue': ('domainDestroy:fail', 'domainDefineXML:fail', 'domainCreateWithFlags:fail'),
     'rebuild': ('domainShutdown:fail', 'domainUndefineFlags:fail'),
-    'resize': ('domainShutdown:fail', 'domainDestroy:fail'),
-    'migrate': ('domainShutdown:fail', 'domainDestroy:fail', 'other domainDefineXML:fail',
+    'resize': ('domainShutdown:fail',),
+    'migrate': ('domainShutdown:fail', 'other domainDefineXML:fail',
                 'other domainCreateWithFlags:fail'),
-    'shelve': ('domainShutdown:fail', 'domainDestroy:fail', 'domainUndefineFlags:fail',
-               'daxio:fail'),
+    'shelve': ('domainShutdown:fail', 'domainUndefineFlags:fail', 'daxio:fail'),
     'shelve-offload': ('domainUndefineFlags:fail', 'daxio:fail'),
     'unshelve': ('domainDefineXML:fail', 'domainCreateWithFlags:fail'),
     'confirm': ('other domainUndefineFlags:fail',),
