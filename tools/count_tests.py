@@ -24,8 +24,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.passed: list[str] = []
-        self.failed: list[str] = []
-        self.failures: list[str] = []
+        self.failed: list[dict[str, Any]] = []
         self._skipped: dict[str, str] = {}
 
     def add(self, test: dict[str, Any]) -> None:
@@ -36,13 +35,12 @@ class Tally:
         elif test['status'] in ('success', 'xfail'):
             self.passed.append(test['id'])
         elif test['status'] != 'exists':
-            self.failed.append(test['id'])
-            self.failures.append(failure(test))
+            self.failed.append(test)
 
     @property
     def skipped(self) -> collections.Counter[str]:
         """How many tests ran nowhere, by the reason."""
-        ran = {*self.passed, *self.failed}
+        ran = {*self.passed, *(test['id'] for test in self.failed)}
         return collections.Counter(
             reason for test, reason in self._skipped.items() if test not in ran)
 
@@ -70,8 +68,8 @@ def main() -> int:
     tally = count(sys.stdin.buffer)
     for reason, number in sorted(tally.skipped.items()):
         print(f'skipped, {number}: {reason}')
-    for failed in tally.failures:
-        print(failed)
+    for test in tally.failed:
+        print(failure(test))
     print(f'{len(tally.passed)} passed, {len(tally.failed)} failed, '
           f'{tally.skipped.total()} skipped')
     return 1 if tally.failed or not tally.passed else 0

@@ -101,15 +101,18 @@ class Pair:
 
     def source_of(self, server: int) -> object:
         """The number of the host that a server's latest move was from; None without one."""
-        moves = self.seen[f'server {server}: moves']
-        assert isinstance(moves, list)
-        return moves[-1][2] if moves else None
+        move = self._latest_move(server)
+        return move[2] if move else None
 
     def move_failed(self, server: int) -> bool:
         """Whether a server's latest move was a cold one, and failed."""
+        return self._latest_move(server)[:2] in (('resize', 'error'), ('migration', 'error'))
+
+    def _latest_move(self, server: int) -> tuple[object, ...]:
+        """Type, status, source and destination of a server's latest move; empty without one."""
         moves = self.seen[f'server {server}: moves']
         assert isinstance(moves, list)
-        return bool(moves) and moves[-1][:2] in (('resize', 'error'), ('migration', 'error'))
+        return tuple(moves[-1]) if moves else ()
 
     def take(self, step: Step) -> None:
         """Take a step on both sides.
