@@ -23,11 +23,11 @@ import libvirt
 from lxml import etree
 
 from bench.rpc_round_trip import pin
-from vpmem_harness.clock import SystemClock
 from vpmem_harness.libvirtd.hypervisor.backing import BackingFile, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.serving.clock import SystemClock
 
 _MIB = 1024**2
 _FILES = ('/srv/pmem/ns_0', '/srv/pmem/ns_1')

@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable
 
 from vpmem_harness.pmem import PersistentMemory
-from vpmem_harness.pmem.generator import random_inventory
-from vpmem_harness.pmem.inventory import of_labels
-from vpmem_harness.pmem.profiles import PROFILES, Profile
+from vpmem_harness.pmem.inventory.generator import random_inventory
+from vpmem_harness.pmem.inventory.inventory import of_labels
+from vpmem_harness.pmem.inventory.profiles import PROFILES, Profile
 from vpmem_harness.randomness import Randomness
 
 
@@ -45,7 +45,7 @@ def fleet(count: int, namespaces: int) -> list[PersistentMemory]:
 
 def listings(memories: list[PersistentMemory]) -> list[str]:
     """What ``ndctl list -X`` prints on each."""
-    return [memory.run(['ndctl', 'list', '-X']).out for memory in memories]
+    return [memory.run(['ndctl', 'list', '-X']).stdout for memory in memories]
 
 
 def read(texts: list[str]) -> None:

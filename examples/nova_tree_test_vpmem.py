@@ -1,10 +1,11 @@
 """Nova's three tests of persistent memory on simulated hosts, for those who stay in Nova's tree.
 
 They use the base class that ``nova/tests/functional/libvirt/test_vpmem.py`` has, with
-:class:`~vpmem_harness.nova_mixin.SimulatedHostsMixin` in place of its nine patches: neither libvirt
-nor the driver's spawn, its disks and its tools are mocked, guests start on the simulated hosts'
-libvirt, and the hosts' daxio wipes namespaces. The last test has ``ServersTestBase``, the base
-class of most other tests of the driver. Run it where Nova and this project are installed::
+:class:`~vpmem_harness.novatests.simulated_hosts.SimulatedHostsMixin` in place of its nine patches:
+neither libvirt nor the driver's spawn, its disks and its tools are mocked, guests start on the
+simulated hosts' libvirt, and the hosts' daxio wipes namespaces. The last test has
+``ServersTestBase``, the base class of most other tests of the driver. Run it where Nova and this
+project are installed::
 
     OS_NOVA_DISABLE_EVENTLET_PATCHING=true python -m unittest examples/nova_tree_test_vpmem.py
 
@@ -22,7 +23,7 @@ monkey_patch.patch(backend='threading')     # before anything else is imported
 
 from nova.tests.functional.libvirt import base, integrated_helpers
 
-from vpmem_harness.nova_mixin import SimulatedHostsMixin
+from vpmem_harness.novatests.simulated_hosts import SimulatedHostsMixin
 
 
 class VPMEMTestBase(SimulatedHostsMixin):

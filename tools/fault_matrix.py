@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vpmem_harness.chaos.matrix import KINDS, OPERATIONS, Matrix, Outcome
-from vpmem_harness.chaos.player import Player
+from vpmem_harness.chaos.runner import Player
 from vpmem_harness.chaos.steps import Script
 
 PAGE = Path(__file__).parent.parent / 'doc' / 'source' / 'reference' / 'fault-matrix.rst'

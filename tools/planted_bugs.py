@@ -41,10 +41,10 @@ BUGS = (
     Bug('revert-wipes-the-wrong-host', 'resize.py',
         'self.wipe(self.tracker.held_by(instance, move.new_resources))',
         'self.wipe(move.old_resources)'),
-    Bug('failed-live-migration-keeps-its-booking', 'moves.py',
+    Bug('failed-live-migration-keeps-its-booking', 'migration.py',
         'self.services.conductor.return_allocations(migration, instance)',
         'pass'),
-    Bug('boots-that-race-for-a-claim', 'tracker.py',
+    Bug('boots-that-race-for-a-claim', 'resource_tracker.py',
         """\
             self._assigned.update(dict.fromkeys(claimed, instance.uuid))
             self._uses""",
@@ -53,9 +53,9 @@ BUGS = (
         with self._lock:
             self._assigned.update(dict.fromkeys(claimed, instance.uuid))
             self._uses"""),
-    Bug('restart-loses-a-claim', 'tracker.py',
+    Bug('restart-loses-a-claim', 'resource_tracker.py',
         'self._assign(instance, move.old_resources)', 'pass'),
-    Bug('evacuation-leaves-the-domain', 'moves.py',
+    Bug('evacuation-leaves-the-domain', 'migration.py',
         'source.leave_behind(instance, left)', 'pass'),
     Bug('start-wipes', 'power.py',
         'self.driver.undefine(instance.uuid)\n        self.driver.create_image',

@@ -15,7 +15,7 @@ from tests import base
 from tests.unit.pmem import replay
 from tests.unit.pmem.test_recordings import KNOWN_DIFFERENCES
 from vpmem_harness.pmem import CommandResult
-from vpmem_harness.pmem.spec import format_size
+from vpmem_harness.pmem.inventory.spec import format_size
 
 HARNESS = [sys.executable, '-m', 'vpmem_harness.cli']
 

@@ -10,7 +10,7 @@ import fixtures
 
 from tests import base
 from vpmem_harness.fixtures import HostFixture
-from vpmem_harness.pmem.sizes import GIB, MIB
+from vpmem_harness.pmem.kernel.sizes import GIB, MIB
 
 SIZE = GIB - 18 * MIB
 
@@ -64,7 +64,7 @@ class ToolsTest(base.TestCase):
     def test_labels_are_read_into_a_file(self):
         """Of the caller's directory, with an error when it cannot be made."""
         self.assertEqual('read 1 nmem\n', self.script('ndctl read-labels -j -o labels nmem0'))
-        self.assertEqual(self.host.run('ndctl', 'read-labels', '-j', 'nmem0').out,
+        self.assertEqual(self.host.run('ndctl', 'read-labels', '-j', 'nmem0').stdout,
                          (self.directory / 'labels').read_text())
         self.assertEqual('failed to open: missing/labels: (No such file or directory)\n'
                          'read 0 nmem\n',

@@ -15,7 +15,7 @@ import testtools
 from testtools import content
 
 ROOT = pathlib.Path(__file__).parents[2]
-RECORDINGS = ('tests/golden/', 'vpmem_harness/pmem/samples/')
+RECORDINGS = ('tests/golden/', 'vpmem_harness/pmem/inventory/samples/')
 
 UUID = re.compile(r'\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b')
 #: UUIDs that are names of things in a format, the same everywhere.

@@ -14,7 +14,7 @@ import libvirt
 from vpmem_harness.chaos.invariants import Fleet
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.server import Server
-from vpmem_harness.host.fault import Fault
+from vpmem_harness.host.faults.fault import Fault
 from vpmem_harness.host.machine import Host
 
 #: Seconds that a slow procedure takes.

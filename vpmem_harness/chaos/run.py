@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vpmem_harness.chaos import history
-from vpmem_harness.chaos.player import Player
+from vpmem_harness.chaos.runner import Player
 from vpmem_harness.chaos.steps import ACTIONS, CALL_FAULTS, COMMAND_FAULTS, Script, Step
 from vpmem_harness.randomness import Randomness
 

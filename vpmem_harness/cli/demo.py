@@ -10,8 +10,8 @@ from vpmem_harness import fixtures
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.tables import table
 from vpmem_harness.cloud.server import Server
-from vpmem_harness.pmem import spec
-from vpmem_harness.pmem.recorded import sample_listing
+from vpmem_harness.pmem.inventory import spec
+from vpmem_harness.pmem.inventory.recorded import sample_listing
 
 #: What the resource classes of namespaces begin with.
 PMEM_CLASS = spec.resource_class('')

@@ -9,8 +9,8 @@ from pathlib import Path
 from vpmem_harness import conf
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.pmem import nova_labels
-from vpmem_harness.pmem.choice import choose
+from vpmem_harness.pmem.inventory import nova_labels
+from vpmem_harness.pmem.inventory.selection import choose
 from vpmem_harness.randomness import Randomness
 
 
@@ -58,7 +58,7 @@ class Inventory(Command):
         if parsed_args.format == 'nova':
             print(lines)
         else:
-            sys.stdout.write(memory.run(['ndctl', 'list', '-X']).out)
+            sys.stdout.write(memory.run(['ndctl', 'list', '-X']).stdout)
             sys.stdout.flush()
             print(f'# seed {randomness.seed}\n{lines}', file=sys.stderr)
         return 0

@@ -21,8 +21,8 @@ from vpmem_harness.host import processes
 from vpmem_harness.host.files import check_path
 from vpmem_harness.host.layout import runtime_directory
 from vpmem_harness.host.machine import Host
-from vpmem_harness.pmem import spec
-from vpmem_harness.pmem.choice import choose
+from vpmem_harness.pmem.inventory import spec
+from vpmem_harness.pmem.inventory.selection import choose
 from vpmem_harness.randomness import Randomness
 
 #: Where the kernel shows the NVDIMMs of the machine that the harness runs on.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import Contents
-from vpmem_harness.pmem.files import File, LocalFiles
+from vpmem_harness.pmem.commands.files import File, LocalFiles
 
 
 def check_files(files: Mapping[str, int], directories: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vpmem_harness.exceptions import InvalidInputError, LimitError
 from vpmem_harness.host import directories
-from vpmem_harness.listener import PATH_MAX
+from vpmem_harness.serving.listener import PATH_MAX
 
 #: A host name, which is its directory's name as well.  Source: hostname(7), with the underscore
 #: that test machines have.

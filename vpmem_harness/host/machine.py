@@ -12,25 +12,26 @@ from pathlib import Path
 
 from oslo_log import log as logging
 
-from vpmem_harness import eventloop
-from vpmem_harness.clock import Clock, Timer
-from vpmem_harness.host import numbers, trail
+from vpmem_harness.host import audit_trail, process_numbers
 from vpmem_harness.host.backing import HostBacking
 from vpmem_harness.host.calls import ToolCall
-from vpmem_harness.host.faults import Faults
+from vpmem_harness.host.faults.faults import Faults
 from vpmem_harness.host.files import HostFiles
 from vpmem_harness.host.layout import Layout
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.tools import Tools
 from vpmem_harness.libvirtd.dispatch import Intercept
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
-from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.libvirtd.server import Daemon
-from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory, nova_labels
-from vpmem_harness.pmem.inventory import Inventory
-from vpmem_harness.pmem.media import NOTHING
+from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
+from vpmem_harness.pmem.inventory import nova_labels
+from vpmem_harness.pmem.inventory.inventory import Inventory
+from vpmem_harness.pmem.kernel.media import NOTHING
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.safelog import AuditLog
+from vpmem_harness.serving import eventloop
+from vpmem_harness.serving.clock import Clock, Timer
+from vpmem_harness.serving.deferred import Deferred
 
 LOG = logging.getLogger(__name__)
 
@@ -130,13 +131,13 @@ class Host:
         """What stands between a call and its execution: the audit log sees what faults leave."""
         if self._audit is None:
             return self.faults.on_call
-        return trail.audited(self._audit, self.name, self.faults.on_call)
+        return audit_trail.audited(self._audit, self.name, self.faults.on_call)
 
     def _take_regions(self, acquired: contextlib.ExitStack) -> int:
         count = len(self.inventory.dimms)
         asked = self.inventory.first_region if self._first_region is None else self._first_region
-        first = numbers.REGIONS.take(count, asked)
-        acquired.callback(numbers.REGIONS.give_back, count, first)
+        first = process_numbers.REGIONS.take(count, asked)
+        acquired.callback(process_numbers.REGIONS.give_back, count, first)
         return first
 
     def install_tools(self) -> None:
@@ -253,14 +254,14 @@ class Host:
 
         ::
 
-            host.run('ndctl', 'list', '-X').out
+            host.run('ndctl', 'list', '-X').stdout
 
         It suffers the same faults, too; one that hangs is waited for.
 
         :raises FileNotFoundError: when a fault has taken the program away.
         """
         result = self.begin(ToolCall(words, os.getcwd(), stdin=NOTHING))
-        if not isinstance(result, Later):
+        if not isinstance(result, Deferred):
             return result
         done = threading.Event()
         result.when_done(lambda later: done.set())
@@ -268,7 +269,7 @@ class Host:
         answer: CommandResult = result.result()
         return answer
 
-    def begin(self, call: ToolCall) -> CommandResult | Later:
+    def begin(self, call: ToolCall) -> CommandResult | Deferred:
         """Begin a command without a process for it; what a fault holds up ends later.
 
         :raises FileNotFoundError: when a fault has taken the program away.
@@ -280,10 +281,10 @@ class Host:
             call.words, as_root=not (self.as_user or call.as_user),
             stdin=call.stdin, files=self._files, terminal=call.terminal, directory=call.directory)
         if self._audit is not None:
-            trail.record_tool(self._audit, self.name, call.words, result)
+            audit_trail.record_tool(self._audit, self.name, call.words, result)
         return result
 
-    def _answer(self, call: ToolCall) -> CommandResult | Later:
+    def _answer(self, call: ToolCall) -> CommandResult | Deferred:
         if call.words[0] == 'reboot':
             self.reboot()
             return CommandResult(0, '', '')

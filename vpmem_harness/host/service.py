@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 
 from oslo_log import log as logging
 
-from vpmem_harness.eventloop import READABLE, WRITABLE, EventLoop
 from vpmem_harness.host.calls import ToolCall
-from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.pmem import CommandResult, Contents, Segment
-from vpmem_harness.pmem.results import InputWanted
+from vpmem_harness.pmem.commands.results import InputWanted
+from vpmem_harness.serving.deferred import Deferred
+from vpmem_harness.serving.eventloop import READABLE, WRITABLE, EventLoop
 
 LOG = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ STDIN_WRITER = 'daxio'
 _LINE_LIMIT = 80
 
 #: Answers a call. It may raise InputWanted, at once or later: it is asked again with the input.
-Answer = Callable[[ToolCall], CommandResult | Later]
+Answer = Callable[[ToolCall], CommandResult | Deferred]
 
 
 class ToolService:
@@ -67,7 +67,7 @@ class _Conversation:
         self._received = bytearray()
         self._call: ToolCall | None = None
         self._answering = False
-        self._later: Later | None = None
+        self._later: Deferred | None = None
         self._left = b''
         self._payload: Iterator[bytes] = iter(())
         loop.watch(client, READABLE, self._ready)
@@ -123,7 +123,7 @@ class _Conversation:
         call = self._call
         self._settle(lambda: self._answer(call))
 
-    def _settle(self, answer: Callable[[], CommandResult | Later]) -> None:
+    def _settle(self, answer: Callable[[], CommandResult | Deferred]) -> None:
         """Go on as the answer says."""
         try:
             result = answer()
@@ -135,14 +135,14 @@ class _Conversation:
             LOG.exception('A command of a simulated host failed')
             self.close()
         else:
-            if isinstance(result, Later):
+            if isinstance(result, Deferred):
                 self._later = result
                 result.when_done(
                     lambda later: self._loop.call_soon(lambda: self._settle_later(later)))
             else:
                 self._reply(result)
 
-    def _settle_later(self, later: Later) -> None:
+    def _settle_later(self, later: Deferred) -> None:
         if self._client.fileno() >= 0:
             try:
                 self._settle(later.result)
@@ -150,12 +150,12 @@ class _Conversation:
                 self.close()  # the stand-in has gone
 
     def _reply(self, result: CommandResult) -> None:
-        out, err = os.fsencode(result.out), os.fsencode(result.err)
+        out, err = os.fsencode(result.stdout), os.fsencode(result.stderr)
         length = len(out)
         if result.payload is not None:
             length += result.payload.length
             self._payload = result.payload.chunks()
-        self._left = b'%d %d %d\n%b%b' % (result.rc, len(err), length, err, out)
+        self._left = b'%d %d %d\n%b%b' % (result.returncode, len(err), length, err, out)
         self._write()
 
     def _write(self) -> None:

@@ -92,8 +92,8 @@ class Tools:
         with self._lock:
             changes = self._changes
         result = self._run(call)
-        if 'list' in call.words[1:2] and result.rc == 0 and not result.err:
-            self._keep(call, result.out, changes)
+        if 'list' in call.words[1:2] and result.returncode == 0 and not result.stderr:
+            self._keep(call, result.stdout, changes)
         return result
 
     def refresh(self) -> None:

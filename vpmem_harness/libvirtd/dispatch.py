@@ -45,7 +45,7 @@ other structs          ``tuple`` in the order of the fields
 traceback and reaches the client as ``VIR_ERR_INTERNAL_ERROR`` without it.
 
 **Waiting**: methods run in the one thread that serves every host and must not block; one that has
-to wait returns a ``Later``.
+to wait returns a ``Deferred``.
 
 **Events**: ``connection.emit(name, *fields)``, from any thread, sends the message of that name:
 ``connection.emit('domain_event_callback_lifecycle', callback_id, (dom, event, detail))``, with
@@ -74,10 +74,10 @@ from oslo_log import log as logging
 
 from vpmem_harness.libvirtd import access
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.libvirtd.wire import shapes, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, Procedure
 from vpmem_harness.libvirtd.wire.session import Call, Session
+from vpmem_harness.serving.deferred import Deferred
 
 LOG = logging.getLogger(__name__)
 
@@ -104,8 +104,9 @@ class DropConnection(Exception):
 
 #: Stands between a call and its execution: ``intercept(call, execute)`` returns what the call's
 #: result shall be, most simply ``execute()``.  It may raise a ``LibvirtError`` in its place, before
-#: or after executing; raise ``DropConnection``, before or after; or return a ``Later`` and complete
-#: it when it likes, with ``later.run(execute)`` in the loop's thread (``EventLoop.call_soon``).
+#: or after executing; raise ``DropConnection``, before or after; or return a ``Deferred`` and
+#: complete it when it likes, with ``deferred.run(execute)`` in the loop's thread
+#: (``EventLoop.call_soon``).
 Intercept = Callable[[Call, Callable[[], Any]], Any]
 
 #: VIR_DRV_FEATURE_* that hold for every driver: descriptor passing, strings in typed parameters,
@@ -136,7 +137,7 @@ class Dispatcher:
         self._handlers: dict[str, Callable[..., Any]] = self._own_handlers()
 
     def execute(self, call: Call, intercept: Intercept | None = None) -> None:
-        """Executes a call and answers it, now or when its ``Later`` is done."""
+        """Executes a call and answers it, now or when its ``Deferred`` is done."""
         try:
             if intercept is None:
                 result = self._invoke(call)
@@ -145,7 +146,7 @@ class Dispatcher:
         except Exception as error:
             self._fail(call, error)
             return
-        if isinstance(result, Later):
+        if isinstance(result, Deferred):
             result.when_done(lambda later: self._call_soon(lambda: self._complete(call, later)))
         else:
             self._answer(call, result)
@@ -179,7 +180,7 @@ class Dispatcher:
                   else _counted(procedure, method))
         return access.guard(procedure, method) if self._readonly else method
 
-    def _complete(self, call: Call, later: Later) -> None:
+    def _complete(self, call: Call, later: Deferred) -> None:
         if self._ended:
             return
         try:

@@ -10,10 +10,10 @@ from typing import Final
 
 from oslo_log import log as logging
 
-from vpmem_harness import eventloop, listener
 from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept
 from vpmem_harness.libvirtd.wire.frames import HEADER, FrameError
 from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session, asks_to_close
+from vpmem_harness.serving import eventloop, listener
 
 LOG = logging.getLogger(__name__)
 

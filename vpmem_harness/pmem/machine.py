@@ -9,15 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
 from vpmem_harness import exceptions
-from vpmem_harness.pmem import firmware, kernfs, sizes
-from vpmem_harness.pmem.dimms import Dimm, DimmSpec
-from vpmem_harness.pmem.errors import NdctlError
-from vpmem_harness.pmem.files import Files, LocalFiles
-from vpmem_harness.pmem.media import NOTHING, Contents
-from vpmem_harness.pmem.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
-from vpmem_harness.pmem.numbering import Numbers
-from vpmem_harness.pmem.regions import Region
-from vpmem_harness.pmem.results import CommandResult
+from vpmem_harness.pmem.commands.files import Files, LocalFiles
+from vpmem_harness.pmem.commands.results import CommandResult
+from vpmem_harness.pmem.kernel import kernfs, nfit, sizes
+from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
+from vpmem_harness.pmem.kernel.errors import NdctlError
+from vpmem_harness.pmem.kernel.media import NOTHING, Contents
+from vpmem_harness.pmem.kernel.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
+from vpmem_harness.pmem.kernel.numbering import Numbers
+from vpmem_harness.pmem.kernel.regions import Region
 from vpmem_harness.randomness import Randomness
 
 #: What numbers the regions.
@@ -35,7 +35,7 @@ class PersistentMemory:
         >>> memory = PersistentMemory([DimmSpec(32 * GIB, labels='initialized')])
         >>> memory.create_namespace(size=4 * GIB, map='mem', name='ns_0').path
         '/dev/dax0.0'
-        >>> memory.run(['ndctl', 'list', '-X']).out    # what ndctl 76.1 prints
+        >>> memory.run(['ndctl', 'list', '-X']).stdout    # what ndctl 76.1 prints
 
     Thread-safe. What a real kernel or tool refuses is an :class:`NdctlError` from the methods and
     an exit status from :meth:`run`.
@@ -303,9 +303,9 @@ class PersistentMemory:
         :raises NdctlError: with the errno behind the exit status and ndctl's words
         """
         result = self.run(['ndctl', *arguments], in_use=in_use)
-        if result.rc:
-            raise NdctlError(256 - result.rc if result.rc > 129 else result.rc,
-                             result.err.strip())
+        status = result.returncode
+        if status:
+            raise NdctlError(256 - status if status > 129 else status, result.stderr.strip())
         return result
 
     def create_namespace(self, mode: str = 'devdax', *, map: str | None = None,
@@ -384,7 +384,7 @@ def _numbered(order: RegionOrder, groups: list[list[Dimm]]) -> Sequence[int]:
     """The groups, counted from 0, in the order of their regions' numbers."""
     count = len(groups)
     if order == 'firmware' and all(len(group) == 1 for group in groups):
-        return firmware.described_order(count)
+        return nfit.described_order(count)
     if order in ('firmware', 'slots'):
         # QEMU, whose firmware this is, has no interleave sets.
         return range(count)

@@ -37,4 +37,4 @@ class GuestTest(testcase.VPMEMTestCase):
             namespace=namespace, size=namespace.size // 1024, align=namespace.align // 1024))
         domain.create()
         self.assertIn(namespace.path, domain.XMLDesc())
-        self.assertEqual(0, host.run('daxio', '-z', '-o', namespace.path).rc)
+        self.assertEqual(0, host.run('daxio', '-z', '-o', namespace.path).returncode)

@@ -30,7 +30,7 @@ class CommandLineTest(base.TestCase):
             self.skipTest(f'{tool} is not installed')
         if any(pathlib.Path('/sys/bus/nd/devices').glob('*')):
             self.skipTest('this machine has persistent memory, which is left alone')
-        installed = real([tool, option]).out.strip()
+        installed = real([tool, option]).stdout.strip()
         if installed != version:
             self.skipTest(f'{tool} {installed} is installed, {version} is simulated')
         memory = PersistentMemory([])

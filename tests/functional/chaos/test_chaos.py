@@ -13,7 +13,7 @@ from vpmem_harness.cli import main
 from vpmem_harness.cloud.stub.driver import LibvirtDriver
 from vpmem_harness.cloud.stub.power import PowerOperations
 from vpmem_harness.cloud.stub.resize import ResizeOperations
-from vpmem_harness.cloud.stub.tracker import ResourceTracker
+from vpmem_harness.cloud.stub.resource_tracker import ResourceTracker
 
 #: Chaos finds each of what is planted within so many steps.
 STEPS = 4000

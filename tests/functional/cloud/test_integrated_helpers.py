@@ -6,7 +6,7 @@ import libvirt
 
 from tests import base
 from vpmem_harness.fixtures.cloud import CloudFixture
-from vpmem_harness.integrated_helpers import InstanceHelperMixin
+from vpmem_harness.novatests.integrated_helpers import InstanceHelperMixin
 
 SMALL = {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}

@@ -11,8 +11,8 @@ import weakref
 import libvirt
 
 from tests import base
-from vpmem_harness import stall
 from vpmem_harness.fixtures import HostFixture
+from vpmem_harness.serving import watchdog
 
 _SECONDS = 20
 
@@ -82,5 +82,5 @@ class LostConnectionTest(base.TestCase):
     def test_a_client_that_wants_something_else(self) -> None:
         """Who waits for an answer while the daemon is held up gets it in the end."""
         connection = self.host.connection
-        self.loop.call_soon(lambda: threading.Event().wait(3 * stall.PERIOD))
+        self.loop.call_soon(lambda: threading.Event().wait(3 * watchdog.PERIOD))
         self.assertEqual(self.host.name, connection.getHostname())

@@ -13,7 +13,7 @@ from tests import base
 from tests.unit.cli.test_app import run
 from tests.unit.pmem import nova
 from vpmem_harness import fixtures
-from vpmem_harness.pmem.recorded import sample_listing
+from vpmem_harness.pmem.inventory.recorded import sample_listing
 
 
 def line(text: str) -> str:

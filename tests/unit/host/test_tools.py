@@ -11,14 +11,14 @@ from pathlib import Path
 import fixtures
 
 from tests import base
-from vpmem_harness import eventloop
 from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.host.layout import Layout
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.tools import AS_USER, Tools
-from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.pmem import CommandResult, Contents, Segment
-from vpmem_harness.pmem.results import InputWanted
+from vpmem_harness.pmem.commands.results import InputWanted
+from vpmem_harness.serving import eventloop
+from vpmem_harness.serving.deferred import Deferred
 
 
 class ToolsTest(base.TestCase):
@@ -143,7 +143,7 @@ class ToolsTest(base.TestCase):
 
     def test_a_result_that_comes_later_is_waited_for(self):
         """A command may take its time without holding up other hosts."""
-        later = Later()
+        later = Deferred()
         self.tools.call = lambda call: later
         process = subprocess.Popen([str(self.layout.bin / 'daxio')], stderr=subprocess.PIPE)
         later.resolve(CommandResult(3, '', 'late\n'))
@@ -154,7 +154,7 @@ class ToolsTest(base.TestCase):
     def test_input_can_be_wanted_later(self):
         """A command that took its time may read its standard input then."""
         def answer(call):
-            later = Later()
+            later = Deferred()
             if call.stdin is None:
                 later.fail(InputWanted(1))
             else:

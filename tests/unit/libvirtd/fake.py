@@ -8,8 +8,8 @@ import uuid
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
+from vpmem_harness.serving.deferred import Deferred
 
 HOSTNAME = 'fake'
 
@@ -91,7 +91,7 @@ class Connection:
             self.emit('domain_event_callback_lifecycle', number,
                       (dom, libvirt.VIR_DOMAIN_EVENT_SUSPENDED, 0))
 
-    def domain_resume(self, dom: DomainHandle) -> Later:
+    def domain_resume(self, dom: DomainHandle) -> Deferred:
         return self.hypervisor.later
 
     def domain_get_vcpus_flags(self, dom: DomainHandle, flags: int) -> int:
@@ -113,7 +113,7 @@ class Hypervisor:
 
     def __init__(self) -> None:
         self.connections: list[Connection] = []
-        self.later = Later()
+        self.later = Deferred()
         self.seen: list[tuple[object, ...]] = []
         self.suspended = 0
 

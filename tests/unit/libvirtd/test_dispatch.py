@@ -12,10 +12,10 @@ from tests.unit.libvirtd import fake
 from tests.unit.libvirtd.wire import client
 from vpmem_harness.libvirtd.dispatch import Dispatcher, DropConnection
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.later import Later
 from vpmem_harness.libvirtd.values import DomainHandle, NetworkHandle, TypedParameter
 from vpmem_harness.libvirtd.wire import frames
 from vpmem_harness.libvirtd.wire.session import Session
+from vpmem_harness.serving.deferred import Deferred
 
 DOMAIN = DomainHandle('domain-1', bytes(15) + b'\1', 1)
 
@@ -245,7 +245,7 @@ class LaterTest(DispatchTest):
         self.open()
 
     def test_the_answer_comes_when_it_is_there(self):
-        """A Later holds up its own call alone."""
+        """A Deferred holds up its own call alone."""
         self.assertEqual([], self.ask('domain_resume', DOMAIN))
         self.assertEqual((fake.HOSTNAME,), self.results('connect_get_hostname'))
         self.hypervisor.later.resolve()
@@ -253,7 +253,7 @@ class LaterTest(DispatchTest):
         self.assertEqual((29 - 1, frames.OK), (answer.number, answer.status))
 
     def test_it_may_fail(self):
-        """A Later's error is the call's."""
+        """A Deferred's error is the call's."""
         self.ask('domain_resume', DOMAIN)
         self.hypervisor.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_ABORTED, 'by a test'))
         (answer,) = client.answers(self.session.take_output())
@@ -335,7 +335,7 @@ class InterceptTest(DispatchTest):
 
     def test_it_holds_a_call(self):
         """The execution may wait until it is released."""
-        later, held = Later(), []
+        later, held = Deferred(), []
 
         def intercept(call, execute):
             held.append(execute)

@@ -15,11 +15,12 @@ import fixtures
 from tests import base
 from tests.unit.libvirtd import fake
 from tests.unit.libvirtd.wire import client
-from vpmem_harness import eventloop, exceptions, listener
+from vpmem_harness import exceptions
 from vpmem_harness.libvirtd import server
 from vpmem_harness.libvirtd.dispatch import DropConnection
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.wire import frames, table
+from vpmem_harness.serving import eventloop, listener
 
 _SECONDS = 20
 _DOMAIN = DomainHandle('domain-1', bytes(15) + b'\1', 1)
@@ -199,7 +200,7 @@ class AccessTest(ServerTest):
     def test_another_user(self):
         """A client of another user is hung up on, with a line in the log."""
         self.useFixture(fixtures.MonkeyPatch(
-            'vpmem_harness.listener.peer',
+            'vpmem_harness.serving.listener.peer',
             lambda sock: listener.Peer(os.getpid(), os.getuid() + 1, os.getgid())))
         self.assertIsNone(self.client().answer())
         self.assertIn('another user', self.log.output)

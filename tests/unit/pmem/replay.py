@@ -14,7 +14,7 @@ import shlex
 from typing import Any
 
 from vpmem_harness.pmem import CommandResult, Contents, DimmSpec, PersistentMemory
-from vpmem_harness.pmem.files import File
+from vpmem_harness.pmem.commands.files import File
 from vpmem_harness.randomness import Randomness
 
 RECORDINGS = pathlib.Path(__file__).parents[2] / 'golden' / 'ndctl'
@@ -156,7 +156,7 @@ class Session:
             digest.update(chunk)
         assert 'bs=1M count=1' in zeroes
         blank = hashlib.md5(bytes(2**20), usedforsecurity=False)
-        return CommandResult(0, f'{digest.hexdigest()}  -\n{blank.hexdigest()}  -\n', result.err)
+        return CommandResult(0, f'{digest.hexdigest()}  -\n{blank.hexdigest()}  -\n', result.stderr)
 
     def difference(self, row: Row) -> str:
         """Runs the row; how its outcome differs from the recorded one, empty when it does not."""
@@ -166,7 +166,7 @@ class Session:
             return ''
         recorded = f'rc {row.rc}\n--- out\n{row.out}--- err\n{row.err}'
         recorded = re.sub(r'(-rw-+ .* 0) \w{3} +\d+ [\d:]+ ', r'\1 TIME ', recorded)
-        ours = f'rc {result.rc}\n--- out\n{result.out}--- err\n{result.err}'
+        ours = f'rc {result.returncode}\n--- out\n{result.stdout}--- err\n{result.stderr}'
         ours = self._uuids.translate(recorded, ours)
         if ours == recorded:
             return ''

@@ -8,7 +8,7 @@ from hypothesis import stateful, strategies
 
 from vpmem_harness import exceptions
 from vpmem_harness.pmem import DimmSpec, NdctlError, PersistentMemory
-from vpmem_harness.pmem.sizes import GIB, MIB
+from vpmem_harness.pmem.kernel.sizes import GIB, MIB
 from vpmem_harness.randomness import Randomness
 
 

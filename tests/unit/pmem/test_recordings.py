@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import testtools
 
 from tests.unit.pmem import replay
-from vpmem_harness.pmem import DimmSpec, PersistentMemory, sizes
+from vpmem_harness.pmem import DimmSpec, PersistentMemory
+from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.randomness import Randomness
 
 #: When a region is enabled anew while its drivers are loaded, the kernel probes its namespaces at
@@ -129,12 +130,13 @@ class SizesTest(testtools.TestCase):
         kept = {namespace.dev for namespace in self.memory.namespaces}
         result = self.memory.run(['ndctl', 'create-namespace', *words])
         after = self.region.available_size
-        seen = self._seen(json.loads(result.out)['dev']) if not result.rc else {}
+        seen = self._seen(json.loads(result.stdout)['dev']) if not result.returncode else {}
         for namespace in self.memory.namespaces:
             if namespace.dev not in kept:
                 self.memory.destroy_namespace(namespace.dev)
-        return {'rc': str(result.rc), 'avail_before': str(before), 'avail_after': str(after),
-                **seen, 'json_or_err': re.sub(r'[\n ]+', ' ', result.out + result.err)}
+        return {'rc': str(result.returncode), 'avail_before': str(before),
+                'avail_after': str(after), **seen,
+                'json_or_err': re.sub(r'[\n ]+', ' ', result.stdout + result.stderr)}
 
     def _seen(self, dev: str) -> dict[str, str]:
         made = self.memory.namespace(dev)

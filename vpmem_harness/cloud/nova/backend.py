@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 from vpmem_harness.cloud import api, errors
 from vpmem_harness.cloud.flavors import Flavor
-from vpmem_harness.cloud.nova import logs, refusals
-from vpmem_harness.cloud.nova.bodies import BODIES
-from vpmem_harness.cloud.nova.desk_client import DeskClient
+from vpmem_harness.cloud.nova import error_translation, logs
+from vpmem_harness.cloud.nova.control_client import DeskClient
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
+from vpmem_harness.cloud.nova.request_bodies import BODIES
 from vpmem_harness.host import directories
 from vpmem_harness.randomness import Randomness
 
@@ -178,7 +178,7 @@ class NovaBackend:
         reason = self._desk.ask('wait_compute', self._computes[host].number, _START)
         if reason is not None:
             self._end(host)
-            raise refusals.of_start(reason)
+            raise error_translation.of_start(reason)
 
     def _end(self, host: str) -> bool:
         """Kill the nova-compute of a host, and wait until nothing of it can come any more.
@@ -307,7 +307,7 @@ class NovaBackend:
     def _request(self, method: str, path: str, body: Any = None) -> tuple[Any, str]:
         status, content, request = self._desk.ask('request', method, path, body)
         if status >= 400:
-            raise refusals.of_request(status, content)
+            raise error_translation.of_request(status, content)
         return content, request
 
     # State

@@ -20,8 +20,8 @@ from oslo_serialization import jsonutils
 from placement import db_api as placement_db_api
 
 from vpmem_harness.cloud.nova import exchange, link, messaging, settings, workarounds
-from vpmem_harness.cloud.nova.changes import Changes
-from vpmem_harness.cloud.nova.desk import Desk
+from vpmem_harness.cloud.nova.commit_events import Changes
+from vpmem_harness.cloud.nova.control_server import Desk
 from vpmem_harness.cloud.nova.fleet import Fleet
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import vpmem_harness
-from vpmem_harness import lasting
+from vpmem_harness.serving import process_wide
 
 
 class Zygote:
@@ -44,8 +44,8 @@ class Zygote:
             raise RuntimeError(
                 f'the parent of the Nova processes ended with {self._process.wait()}; '
                 'its standard error says why')
-        lasting.children.add(self._process.pid)
-        lasting.descriptors.add(self._orders.fileno())
+        process_wide.children.add(self._process.pid)
+        process_wide.descriptors.add(self._orders.fileno())
 
     @classmethod
     def shared(cls) -> Zygote:
@@ -76,8 +76,8 @@ class Zygote:
 
     def close(self) -> None:
         """End it; its forks end with their clouds."""
-        lasting.descriptors.discard(self._orders.fileno())
-        lasting.children.discard(self._process.pid)
+        process_wide.descriptors.discard(self._orders.fileno())
+        process_wide.children.discard(self._process.pid)
         self._orders.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(10)

@@ -6,7 +6,7 @@ something in place of the services around it: message broker, Placement, Neutron
 And what Nova knows and has no public word for, which is read, or put back to where it began.
 
 Nothing replaces a line of the driver, the compute manager, the resource tracker or privsep, and
-nothing outside of this module reaches into Nova: tests/unit/cloud/nova/test_seams.py looks.
+nothing outside of this module reaches into Nova: tests/unit/cloud/nova/test_workarounds.py looks.
 """
 
 from __future__ import annotations

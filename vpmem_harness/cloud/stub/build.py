@@ -15,7 +15,7 @@ from vpmem_harness.cloud.stub import placement_errors
 from vpmem_harness.cloud.stub.compute import ComputeBase
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
-from vpmem_harness.cloud.stub.steps import step
+from vpmem_harness.cloud.stub.request_steps import step
 
 LOG = logging.getLogger(__name__)
 

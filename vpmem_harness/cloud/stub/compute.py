@@ -20,8 +20,8 @@ from vpmem_harness.cloud.stub.context import RequestContext, Services
 from vpmem_harness.cloud.stub.database import Instance, Migration, Resource, about
 from vpmem_harness.cloud.stub.driver import LibvirtDriver
 from vpmem_harness.cloud.stub.guest import Guest, domain_xml
-from vpmem_harness.cloud.stub.life import Life, ServiceKilled
-from vpmem_harness.cloud.stub.tracker import Choose, ResourceTracker
+from vpmem_harness.cloud.stub.resource_tracker import Choose, ResourceTracker
+from vpmem_harness.cloud.stub.service_run import Life, ServiceKilled
 
 LOG = logging.getLogger(__name__)
 

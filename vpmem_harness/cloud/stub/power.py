@@ -14,7 +14,7 @@ from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.build import GONE, BuildOperations
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
-from vpmem_harness.cloud.stub.steps import not_found, not_in, step
+from vpmem_harness.cloud.stub.request_steps import not_found, not_in, step
 
 LOG = logging.getLogger(__name__)
 

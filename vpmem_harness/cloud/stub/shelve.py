@@ -10,7 +10,7 @@ from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance
 from vpmem_harness.cloud.stub.power import PowerOperations
-from vpmem_harness.cloud.stub.steps import not_found, not_running, step
+from vpmem_harness.cloud.stub.request_steps import not_found, not_running, step
 
 
 class ShelveOperations(PowerOperations):

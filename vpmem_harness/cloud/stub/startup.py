@@ -12,7 +12,7 @@ from oslo_log import log as logging
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
-from vpmem_harness.cloud.stub.moves import MoveOperations
+from vpmem_harness.cloud.stub.migration import MoveOperations
 from vpmem_harness.cloud.stub.power import HARD_REBOOT, SOFT_REBOOT
 
 LOG = logging.getLogger(__name__)

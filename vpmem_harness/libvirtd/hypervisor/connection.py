@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpmem_harness.libvirtd.hypervisor.domain_blocks import BlockProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_changes import ChangeProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_devices import DeviceProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_guest import GuestProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_jobs import JobProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_lifecycle import LifecycleProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_limits import LimitProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_listing import ListingProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_queries import QueryProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_snapshots import SnapshotProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_statistics import StatisticsProcedures
-from vpmem_harness.libvirtd.hypervisor.domain_tuning import TuningProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import BlockProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.configuration import ChangeProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.guest import GuestProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.hotplug import DeviceProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.lifecycle import LifecycleProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import ListingProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.migration import JobProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.queries import QueryProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.snapshots import SnapshotProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.statistics import StatisticsProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.throttling import LimitProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.tuning import TuningProcedures
 from vpmem_harness.libvirtd.hypervisor.events import EventProcedures
-from vpmem_harness.libvirtd.hypervisor.host import HostProcedures
-from vpmem_harness.libvirtd.hypervisor.networks import NetworkProcedures
-from vpmem_harness.libvirtd.hypervisor.node_device_procedures import NodeDeviceProcedures
+from vpmem_harness.libvirtd.hypervisor.network.networks import NetworkProcedures
+from vpmem_harness.libvirtd.hypervisor.node.device_procedures import NodeDeviceProcedures
+from vpmem_harness.libvirtd.hypervisor.node.host_procedures import HostProcedures
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEventProcedures
 from vpmem_harness.libvirtd.hypervisor.secrets import SecretProcedures
-from vpmem_harness.libvirtd.hypervisor.storage import StorageProcedures
+from vpmem_harness.libvirtd.hypervisor.storage.pools import StorageProcedures
 
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor

@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 
 if TYPE_CHECKING:
-    from vpmem_harness.libvirtd.hypervisor.domain import Domain
+    from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 
 #: The server-to-client message of each event of a domain.
 #: Source: libvirt 9.0.0, src/remote/remote_protocol.x.

@@ -11,26 +11,26 @@ from dataclasses import dataclass
 
 import libvirt
 
-from vpmem_harness.clock import Clock, SystemClock
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
-from vpmem_harness.libvirtd.hypervisor import capabilities
+from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
-from vpmem_harness.libvirtd.hypervisor.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.domains import Domains
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
+from vpmem_harness.libvirtd.hypervisor.domain.process import Machine
+from vpmem_harness.libvirtd.hypervisor.domain.registry import Domains
 from vpmem_harness.libvirtd.hypervisor.events import Events
-from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
-from vpmem_harness.libvirtd.hypervisor.jobs import Jobs
-from vpmem_harness.libvirtd.hypervisor.machine import Machine
-from vpmem_harness.libvirtd.hypervisor.networks import Network
-from vpmem_harness.libvirtd.hypervisor.node_devices import NodeDevice
+from vpmem_harness.libvirtd.hypervisor.network.networks import Network
+from vpmem_harness.libvirtd.hypervisor.node import capabilities
+from vpmem_harness.libvirtd.hypervisor.node.node_devices import NodeDevice
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEvents
 from vpmem_harness.libvirtd.hypervisor.secrets import Secret
-from vpmem_harness.libvirtd.hypervisor.storage import Pool
-from vpmem_harness.libvirtd.xml import disks
+from vpmem_harness.libvirtd.hypervisor.storage.pools import Pool
+from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.host import XmlHost
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.serving.clock import Clock, SystemClock
 
 
 @dataclass

@@ -11,7 +11,7 @@ import libvirt
 from vpmem_harness.libvirtd import errors
 
 if TYPE_CHECKING:
-    from vpmem_harness.libvirtd.hypervisor.domain import Domain
+    from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
     from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 

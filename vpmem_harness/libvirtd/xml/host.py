@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
-from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
+from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.randomness import Randomness
 
 #: The machine that stands for a short name. Source: QEMU 7.2.

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from vpmem_harness import exceptions
-from vpmem_harness.pmem.results import CommandResult
+from vpmem_harness.pmem.commands.results import CommandResult
 
 if TYPE_CHECKING:
-    from vpmem_harness.pmem.files import Files
+    from vpmem_harness.pmem.commands.files import Files
+    from vpmem_harness.pmem.kernel.media import Contents
     from vpmem_harness.pmem.machine import PersistentMemory
-    from vpmem_harness.pmem.media import Contents
 
 TOOLS = ('ndctl', 'daxctl', 'daxio')
 

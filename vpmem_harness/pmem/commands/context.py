@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from vpmem_harness.pmem.files import Files, LocalFiles
+from vpmem_harness.pmem.commands.files import Files, LocalFiles
+from vpmem_harness.pmem.commands.options import Option, text
+from vpmem_harness.pmem.commands.results import USAGE, CommandResult, Transcript, UsageExit
 from vpmem_harness.pmem.machine import PersistentMemory
-from vpmem_harness.pmem.options import Option, text
-from vpmem_harness.pmem.results import USAGE, CommandResult, Transcript, UsageExit
 
 #: The version whose behaviour is simulated.
 VERSION = '76.1'
@@ -61,7 +61,7 @@ class Program:
             return 1
         word = {'-h': '--help', '-v': '--version'}.get(words[0], words[0])
         if word == '--list-cmds':
-            transcript.out += ''.join(f'{name}\n' for name in self.known)
+            transcript.stdout += ''.join(f'{name}\n' for name in self.known)
             return 0
         if word.startswith('-') and word not in ('--help', '--version'):
             transcript.say(f'Unknown option: {word}\n\n Usage: {self.usage}')
@@ -85,7 +85,7 @@ class Program:
         return command(context)
 
     def _help(self, transcript: Transcript) -> int:
-        transcript.out += (
+        transcript.stdout += (
             f'\n usage: {self.usage}\n\n\n'
             f" See '{self.name} help COMMAND' for more information on a specific command.\n"
             f' {self.name} --list-cmds to see all available commands\n\n')
@@ -95,7 +95,7 @@ class Program:
 def _manual(transcript: Transcript) -> int:
     # As on a machine without a manual viewer, which the recorded one is.
     transcript.say("  Warning: failed to exec 'man': No such file or directory")
-    transcript.err += 'no man viewer handled the request'
+    transcript.stderr += 'no man viewer handled the request'
     return -1
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import errno
 import uuid
 
-from vpmem_harness.pmem import listing, sizes
-from vpmem_harness.pmem.administration import Administrator, Refused
-from vpmem_harness.pmem.commands import filters
+from vpmem_harness.pmem.commands import filters, json_objects
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
-from vpmem_harness.pmem.jsontext import pretty
-from vpmem_harness.pmem.namespaces import NamespaceDevice
-from vpmem_harness.pmem.options import Option, Options, Parsed, text
-from vpmem_harness.pmem.provision import COMMAND, NextRegion, Provisioner, Request, mode_of
-from vpmem_harness.pmem.regions import Region
-from vpmem_harness.pmem.results import Transcript, strerror
+from vpmem_harness.pmem.commands.jsontext import pretty
+from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
+from vpmem_harness.pmem.commands.provision import COMMAND, NextRegion, Provisioner, Request, mode_of
+from vpmem_harness.pmem.commands.results import Transcript, strerror
+from vpmem_harness.pmem.kernel import sizes
+from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
+from vpmem_harness.pmem.kernel.regions import Region
 
 OPTIONS = Options(
     'ndctl create-namespace [<options>]',
@@ -49,7 +49,7 @@ def create_namespace(context: Context) -> int:
 
 def _checked(parsed: Parsed, transcript: Transcript) -> tuple[Request, str | None]:
     """The request with ndctl's defaults, and the region type."""
-    said, before = parsed.text, transcript.err
+    said, before = parsed.text, transcript.stderr
     reconfigure = said('reconfig') is not None
     kind, mode, memmap = said('type'), said('mode'), said('map')
     if kind is None and not reconfigure:
@@ -74,7 +74,7 @@ def _checked(parsed: Parsed, transcript: Transcript) -> tuple[Request, str | Non
         sector_size = str(sizes.DEFAULT_SECTOR_SIZE)
     for word in parsed.arguments:
         transcript.error(f'unknown extra parameter "{word}"\n')
-    if transcript.err != before:
+    if transcript.stderr != before:
         raise OPTIONS.fail(transcript)
     return Request(mode=mode, map=memmap, size=said('size'), align=said('align'),
                    sector_size=sector_size, name=said('name'), uuid=said('uuid'),
@@ -192,9 +192,9 @@ class _Creation:
         return status
 
     def _print(self, region: Region, device: NamespaceDevice) -> None:
-        made = listing.namespace_object(
+        made = json_objects.namespace_object(
             self._context.memory, region, device,
-            listing.Detail(dax=True, human=self._context.terminal,
+            json_objects.Detail(dax=True, human=self._context.terminal,
                            as_root=self._context.as_root))
         typed = self._parsed.text('name')
         if typed and device.labelled:

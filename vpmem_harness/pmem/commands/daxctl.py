@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vpmem_harness.pmem import kernfs, listing, sizes
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import Context, Program
 from vpmem_harness.pmem.commands.display import show
-from vpmem_harness.pmem.jsontext import Json
+from vpmem_harness.pmem.commands.jsontext import Json
+from vpmem_harness.pmem.commands.options import Option, Options, text
+from vpmem_harness.pmem.commands.results import CommandResult
+from vpmem_harness.pmem.kernel import kernfs, sizes
 from vpmem_harness.pmem.machine import PersistentMemory
-from vpmem_harness.pmem.options import Option, Options, text
-from vpmem_harness.pmem.results import CommandResult
 
 OPTIONS = Options(
     'daxctl list [<options>]',
@@ -37,7 +38,7 @@ def list_all(context: Context) -> int:
     if not regions and not devices:
         regions, devices = wanted is not None, device_wanted is not None
         devices = devices or not regions
-    detail = listing.Detail(
+    detail = json_objects.Detail(
         idle=parsed.flag('idle'), human=parsed.flag('human'), mappings=parsed.flag('mappings'),
         as_root=context.as_root)
     found: list[Json] = []
@@ -51,11 +52,11 @@ def list_all(context: Context) -> int:
                 continue
             block, chosen = device.claim.block, _is_device(device.char_device, device_wanted)
             if regions:
-                found.append(listing.dax_region_object(
-                    region, device, block, detail, listing.dax_region_path(region, device),
+                found.append(json_objects.dax_region_object(
+                    region, device, block, detail, json_objects.dax_region_path(region, device),
                     devices=devices and chosen))
             elif chosen and (block.size or detail.idle):
-                found.append(listing.dax_device_object(region, device, block, detail))
+                found.append(json_objects.dax_device_object(region, device, block, detail))
     show(transcript, found, detail.human)
     return 0
 

@@ -11,11 +11,11 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 
-from vpmem_harness.pmem.errors import KernelError
-from vpmem_harness.pmem.files import Files
+from vpmem_harness.pmem.commands.files import Files
+from vpmem_harness.pmem.commands.results import CommandResult, InputWanted, Transcript, UsageExit
+from vpmem_harness.pmem.kernel.errors import KernelError
+from vpmem_harness.pmem.kernel.media import NOTHING, Contents, Segment
 from vpmem_harness.pmem.machine import PersistentMemory
-from vpmem_harness.pmem.media import NOTHING, Contents, Segment
-from vpmem_harness.pmem.results import CommandResult, InputWanted, Transcript, UsageExit
 
 VERSION = '1.12.1'
 
@@ -146,7 +146,7 @@ class _Call:
                     f"'{value}' -- invalid argument of the '--clear-bad-blocks' option")
             self._clears_bad_blocks = value == 'yes'
         elif letter == 'h':
-            self.transcript.err += USAGE
+            self.transcript.stderr += USAGE
             raise UsageExit(0)
         elif letter == 'V':
             self.transcript.write(VERSION)
@@ -295,7 +295,7 @@ def _read_options(arguments: list[str], transcript: Transcript) -> Iterable[tupl
     """Letters and values, as glibc's getopt_long finds them."""
     def stop(message: str) -> UsageExit:
         transcript.say(f'daxio: {message}')
-        transcript.err += USAGE
+        transcript.stderr += USAGE
         return UsageExit(1)
 
     rest = list(arguments)

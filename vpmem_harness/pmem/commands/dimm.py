@@ -8,17 +8,17 @@ import re
 import uuid
 from collections.abc import Callable
 
-from vpmem_harness.pmem import jsontext, kernfs
-from vpmem_harness.pmem.commands import filters
+from vpmem_harness.pmem.commands import filters, jsontext
 from vpmem_harness.pmem.commands.context import NOT_SIMULATED, Context
 from vpmem_harness.pmem.commands.display import show
-from vpmem_harness.pmem.dimms import Dimm
-from vpmem_harness.pmem.jsontext import Json
-from vpmem_harness.pmem.labels import Index, Label, LabelArea
-from vpmem_harness.pmem.listing import Object
-from vpmem_harness.pmem.namespaces import NO_UUID
-from vpmem_harness.pmem.options import Option, Options, Parsed, text
-from vpmem_harness.pmem.results import USAGE, Transcript, UsageExit, strerror
+from vpmem_harness.pmem.commands.json_objects import Object
+from vpmem_harness.pmem.commands.jsontext import Json
+from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
+from vpmem_harness.pmem.commands.results import USAGE, Transcript, UsageExit, strerror
+from vpmem_harness.pmem.kernel import kernfs
+from vpmem_harness.pmem.kernel.dimms import Dimm
+from vpmem_harness.pmem.kernel.labels import Index, Label, LabelArea
+from vpmem_harness.pmem.kernel.namespaces import NO_UUID
 
 _BASE = (text('b', 'bus', 'bus-id', '<nmem> must be on a bus with an id/provider of <bus-id>'),
          Option('v', 'verbose', 'turn on debug'))
@@ -135,7 +135,7 @@ def read_labels(context: Context) -> int:
     if path:
         shown = Transcript()
         show(shown, found, context.terminal)
-        context.files.create(path, 0o666, shown.out.encode())
+        context.files.create(path, 0o666, shown.stdout.encode())
     else:
         show(transcript, found, context.terminal)
     return status

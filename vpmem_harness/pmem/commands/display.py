@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vpmem_harness.pmem.jsontext import Json, pretty
-from vpmem_harness.pmem.results import Transcript
+from vpmem_harness.pmem.commands.jsontext import Json, pretty
+from vpmem_harness.pmem.commands.results import Transcript
 
 
 def show(transcript: Transcript, found: Sequence[Json], human: bool) -> None:

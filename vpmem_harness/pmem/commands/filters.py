@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 
-from vpmem_harness.pmem import listing, sizes
-from vpmem_harness.pmem.dimms import Dimm
+from vpmem_harness.pmem.commands import json_objects
+from vpmem_harness.pmem.kernel import sizes
+from vpmem_harness.pmem.kernel.dimms import Dimm
+from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
+from vpmem_harness.pmem.kernel.regions import Region
 from vpmem_harness.pmem.machine import PersistentMemory
-from vpmem_harness.pmem.namespaces import NamespaceDevice
-from vpmem_harness.pmem.regions import Region
 
 _PAIR = re.compile(r'\s*([+-]?\d+)\.([+-]?\d+)')
 
@@ -29,7 +30,7 @@ def _matches(words: str | None, number: int, *names: str) -> bool:
 
 def is_bus(memory: PersistentMemory, words: str | None) -> bool:
     """Whether the machine's one bus is meant; without DIMMs there is none."""
-    return bool(memory.dimms) and _matches(words, 0, listing.BUS, listing.PROVIDER)
+    return bool(memory.dimms) and _matches(words, 0, json_objects.BUS, json_objects.PROVIDER)
 
 
 def is_region(region: Region, words: str | None) -> bool:

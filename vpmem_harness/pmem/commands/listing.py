@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import errno
 
-from vpmem_harness.pmem import kernfs, listing, sizes
-from vpmem_harness.pmem.commands import filters
+from vpmem_harness.pmem.commands import filters, json_objects
 from vpmem_harness.pmem.commands.context import Context
 from vpmem_harness.pmem.commands.display import show
-from vpmem_harness.pmem.dimms import Dimm
-from vpmem_harness.pmem.jsontext import Json, pretty
-from vpmem_harness.pmem.options import Option, Options, Parsed, text
-from vpmem_harness.pmem.provision import mode_of
-from vpmem_harness.pmem.regions import Region
+from vpmem_harness.pmem.commands.jsontext import Json, pretty
+from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
+from vpmem_harness.pmem.commands.provision import mode_of
+from vpmem_harness.pmem.kernel import kernfs, sizes
+from vpmem_harness.pmem.kernel.dimms import Dimm
+from vpmem_harness.pmem.kernel.regions import Region
 
 OPTIONS = Options(
     'ndctl list [<options>]',
@@ -51,7 +51,7 @@ class _Selection:
     configured: bool
     mode: str | None
     numa_node: int | None
-    detail: listing.Detail
+    detail: json_objects.Detail
     parsed: Parsed
 
 
@@ -98,7 +98,7 @@ def _select(parsed: Parsed, as_root: bool) -> _Selection:
     if verbose >= 1 or not any(chosen.values()):
         chosen['namespaces'] = True
     idle = parsed.flag('idle') or verbose >= 3
-    detail = listing.Detail(
+    detail = json_objects.Detail(
         dax=parsed.flag('device-dax') or verbose >= 1, idle=idle, human=parsed.flag('human'),
         verbose=verbose >= 1, as_root=as_root,
         capabilities=parsed.flag('capabilities') or verbose >= 3)
@@ -124,7 +124,7 @@ class _List:
             return
         found = self._collect()
         if chosen.buses:
-            bus: Json = {'provider': listing.PROVIDER, 'dev': listing.BUS, **found}
+            bus: Json = {'provider': json_objects.PROVIDER, 'dev': json_objects.BUS, **found}
             show(self._transcript, [bus], chosen.detail.human)
             return
         # ndctl remembers the namespaces of the last region alone when it counts the lists.
@@ -138,7 +138,7 @@ class _List:
     def _collect(self) -> dict[str, list[Json]]:
         found: dict[str, list[Json]] = {}
         if self._chosen.dimms:
-            dimms: list[Json] = [listing.dimm_object(dimm, self._chosen.detail)
+            dimms: list[Json] = [json_objects.dimm_object(dimm, self._chosen.detail)
                                  for dimm in self._dimms()]
             if dimms:
                 found['dimms'] = dimms
@@ -181,16 +181,16 @@ class _List:
                 and self._chosen.numa_node in (None, -1, region.numa_node)
                 and self._words('type') in (None, 'pmem'))
 
-    def _region(self, region: Region) -> listing.Object:
+    def _region(self, region: Region) -> json_objects.Object:
         mapped = [dimm for dimm in region.dimms
                   if filters.is_dimm(dimm, self._words('dimm'))] if self._chosen.dimms else None
-        return listing.region_object(region, self._chosen.detail, mapped)
+        return json_objects.region_object(region, self._chosen.detail, mapped)
 
     def _namespaces(self, region: Region) -> list[Json]:
         if not self._chosen.namespaces:
             return []
         wanted = mode_of(self._chosen.mode)
-        return [listing.namespace_object(self._memory, region, device, self._chosen.detail)
+        return [json_objects.namespace_object(self._memory, region, device, self._chosen.detail)
                 for device in self._memory.listed_devices(region)
                 if filters.is_namespace(device, self._words('namespace'))
                 and wanted in (None, device.mode)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from vpmem_harness.pmem.administration import Administrator, Refused
 from vpmem_harness.pmem.commands import filters
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
-from vpmem_harness.pmem.namespaces import NamespaceDevice
-from vpmem_harness.pmem.options import Option, Options, Parsed
-from vpmem_harness.pmem.regions import Region
-from vpmem_harness.pmem.results import strerror
+from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.options import Option, Options, Parsed
+from vpmem_harness.pmem.commands.results import strerror
+from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
+from vpmem_harness.pmem.kernel.regions import Region
 
 ENABLE = Options('ndctl enable-namespace <namespace> [<options>]', *NAMESPACE_OPTIONS)
 DISABLE = Options('ndctl disable-namespace <namespace> [<options>]', *NAMESPACE_OPTIONS)

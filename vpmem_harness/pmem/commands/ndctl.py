@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from vpmem_harness.pmem.commands import create, dimm, listing, namespace, region
 from vpmem_harness.pmem.commands.context import Context, Program
-from vpmem_harness.pmem.files import Files
+from vpmem_harness.pmem.commands.files import Files
+from vpmem_harness.pmem.commands.results import CommandResult
 from vpmem_harness.pmem.machine import PersistentMemory
-from vpmem_harness.pmem.results import CommandResult
 
 PROGRAM = Program(
     'ndctl',

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vpmem_harness.pmem.administration import Administrator, Refused
 from vpmem_harness.pmem.commands import filters
 from vpmem_harness.pmem.commands.context import Context
-from vpmem_harness.pmem.options import Option, Options, text
-from vpmem_harness.pmem.regions import Region
+from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.options import Option, Options, text
+from vpmem_harness.pmem.kernel.regions import Region
 
 _OPTIONS: tuple[Option, ...] = (
     text('b', 'bus', 'bus-id', '<region> must be on a bus with an id/provider of <bus-id>'),

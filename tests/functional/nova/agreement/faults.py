@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import libvirt
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.host.fault import Fault
+from vpmem_harness.host.faults.fault import Fault
 from vpmem_harness.host.machine import Host
 from vpmem_harness.host.tools import PROGRAMS
 

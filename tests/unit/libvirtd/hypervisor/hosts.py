@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vpmem_harness.clock import SteppedClock
 from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.backing import BackingFile, DeclaredFiles
-from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.serving.clock import SteppedClock
 
 GOLDEN = Path(__file__).parents[3] / 'golden' / 'libvirt'
 

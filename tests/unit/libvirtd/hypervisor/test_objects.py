@@ -9,8 +9,7 @@ import testtools
 from lxml import etree
 
 from tests.unit.libvirtd.hypervisor import hosts
-from vpmem_harness.libvirtd.hypervisor.hardware import Hardware
-from vpmem_harness.libvirtd.hypervisor.node_devices import MdevType, PciDevice
+from vpmem_harness.libvirtd.hardware import Hardware, MdevType, PciDevice
 from vpmem_harness.libvirtd.xml import schema
 from vpmem_harness.randomness import Randomness
 

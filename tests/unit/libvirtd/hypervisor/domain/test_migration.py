@@ -1,0 +1,137 @@
+"""Domains move between hosts, or stay where they are when they cannot."""
+
+from __future__ import annotations
+
+import libvirt
+import testtools
+
+from tests.unit.libvirtd.hypervisor import hosts
+from tests.unit.libvirtd.hypervisor.domain.test_hotplug import definition
+from vpmem_harness.libvirtd.hypervisor.backing import DeclaredFiles
+from vpmem_harness.libvirtd.values import TypedParameter
+from vpmem_harness.serving.clock import SteppedClock
+
+FLAGS = (libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
+         | libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE)
+
+
+class TestMigration(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.clock = SteppedClock()
+        neighbours = {}
+        for name in ('one', 'two'):
+            neighbours[name] = hosts.recorded_host(
+                name, clock=self.clock, neighbours=neighbours, migration_seconds=10)
+        self.one, self.two = neighbours['one'], neighbours['two']
+        self.connection = self.one.connect()
+        self.domain = self.connection.domain_define_xml(definition('nova-pc-2nvdimm'))
+        self.connection.domain_create(self.domain)
+
+    def migrate(self, params=(), uri='qemu+tcp://two/system', flags=FLAGS):
+        """Begin a migration."""
+        return self.connection.domain_migrate_perform3_params(
+            self.domain, uri, list(params), b'', flags)
+
+    def arrived(self):
+        """The domain at the destination."""
+        return self.two.domains.by_name('golden-a')
+
+    def test_guest_runs_at_the_destination(self):
+        """When everything is copied the guest runs there, and is forgotten here."""
+        later = self.migrate()
+        self.clock.step(10)
+        self.assertEqual(b'', later.result())
+        self.assertEqual((libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_RUNNING_MIGRATED),
+                         (self.arrived().state, self.arrived().reason))
+        self.assertTrue(self.arrived().persistent)
+        self.assertEqual([], list(self.one.domains))
+
+    def test_guest_waits_at_the_destination_until_then(self):
+        """While memory is copied the guest runs here and is paused there."""
+        self.migrate()
+        self.clock.step(9)
+        self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.domain.state)
+        self.assertEqual((libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_MIGRATION),
+                         (self.arrived().state, self.arrived().reason))
+
+    def test_statistics_follow_the_clock(self):
+        """Half the time has copied half the memory."""
+        self.migrate()
+        self.clock.step(5)
+        kind, params = self.connection.domain_get_job_stats(self.domain, 0)
+        values = {parameter.name: parameter.value for parameter in params}
+        self.assertEqual(libvirt.VIR_DOMAIN_JOB_UNBOUNDED, kind)
+        self.assertEqual((5000, 325632 * 512), (values['time_elapsed'],
+                                                values['memory_remaining']))
+
+    def test_bandwidth_sets_the_time(self):
+        """A limited speed makes it take as long as memory and speed say."""
+        self.migrate([TypedParameter.ullong('bandwidth', 1)])
+        self.clock.step(317)
+        self.assertEqual(libvirt.VIR_DOMAIN_PAUSED, self.arrived().state)
+        self.clock.step(2)
+        self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.arrived().state)
+
+    def test_abort_undoes_it(self):
+        """An aborted migration leaves the guest here and nothing there."""
+        later = self.migrate()
+        self.connection.domain_abort_job(self.domain)
+        error = hosts.refusal(later.result)
+        self.assertEqual('operation aborted: migration out: canceled by client', error.message)
+        self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.domain.state)
+        self.assertEqual([], list(self.two.domains))
+
+    def test_destination_that_cannot_start_it(self):
+        """A destination without the guest's device refuses at once; the guest runs on."""
+        self.two.backing = DeclaredFiles()
+        error = hosts.refusal(self.migrate)
+        self.assertEqual("Path '/srv/pmem/ns_0' is not accessible: No such file or directory",
+                         error.message)
+        self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.domain.state)
+        self.assertEqual([], list(self.two.domains))
+
+    def test_destination_document_is_honoured(self):
+        """The guest is started there from the document that the client gives for it."""
+        xml = self.connection.domain_get_xml_desc(
+            self.domain, libvirt.VIR_DOMAIN_XML_MIGRATABLE).replace('ns_1', 'ns_2')
+        self.migrate([TypedParameter.string('destination_xml', xml)])
+        self.clock.step(10)
+        self.assertIn('/srv/pmem/ns_2', self.two.backing.open_by)
+
+    def test_lost_destination(self):
+        """A destination that goes down fails the migration; the guest runs on here."""
+        later = self.migrate()
+        self.two.crash()
+        self.clock.step(10)
+        error = hosts.refusal(later.result)
+        self.assertEqual('operation failed: Lost connection to destination host', error.message)
+        self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.domain.state)
+
+    def test_unknown_destination(self):
+        """A host that nobody knows cannot be reached."""
+        error = hosts.refusal(self.migrate, (), 'qemu+tcp://nowhere/system')
+        self.assertEqual(libvirt.VIR_ERR_OPERATION_FAILED, error.code)
+
+    def test_events_of_both_sides(self):
+        """Each side tells its half of the story."""
+        stories = []
+        for host in (self.one, self.two):
+            connection = host.connect()
+            recorder = hosts.Recorder(connection)
+            connection.connect_domain_event_callback_register_any(
+                libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, None)
+            stories.append(recorder)
+        self.migrate()
+        self.clock.step(10)
+        self.assertEqual(
+            [(libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED),
+             (libvirt.VIR_DOMAIN_EVENT_STOPPED, libvirt.VIR_DOMAIN_EVENT_STOPPED_MIGRATED),
+             (libvirt.VIR_DOMAIN_EVENT_UNDEFINED, libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)],
+            [event[2:] for event in stories[0].lifecycle()])
+        self.assertEqual(
+            [(libvirt.VIR_DOMAIN_EVENT_STARTED, libvirt.VIR_DOMAIN_EVENT_STARTED_MIGRATED),
+             (libvirt.VIR_DOMAIN_EVENT_DEFINED, libvirt.VIR_DOMAIN_EVENT_DEFINED_ADDED),
+             (libvirt.VIR_DOMAIN_EVENT_RESUMED, libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)],
+            [event[2:] for event in stories[1].lifecycle()])

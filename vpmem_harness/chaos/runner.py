@@ -1,0 +1,408 @@
+"""Plays the steps of a script on a fleet of its own, and looks at it after each."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import libvirt
+
+from vpmem_harness import conf
+from vpmem_harness.chaos import history
+from vpmem_harness.chaos.fault_kinds import Hang, arm
+from vpmem_harness.chaos.in_process import DirectHost, Wipes
+from vpmem_harness.chaos.invariants import Fleet
+from vpmem_harness.chaos.steps import COMMAND_FAULTS, HANGS, Script, Step
+from vpmem_harness.chaos.worker import Hands, Stuck, where_threads_are
+from vpmem_harness.cloud import errors
+from vpmem_harness.cloud.api import ComputeHost
+from vpmem_harness.cloud.cloud import Cloud, Compute
+from vpmem_harness.cloud.server import Server
+from vpmem_harness.cloud.states import status_from_state
+from vpmem_harness.cloud.stub.backend import StubBackend
+from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
+from vpmem_harness.exceptions import HarnessError, InvalidInputError
+from vpmem_harness.host.faults.fault import Fault
+from vpmem_harness.host.layout import runtime_directory
+from vpmem_harness.host.machine import Host
+from vpmem_harness.pmem.inventory.selection import choose
+from vpmem_harness.randomness import Randomness
+
+#: Seconds in which a fleet comes to rest after a step; it takes milliseconds.
+PATIENCE = 20.0
+#: Seconds in which a step ends, whatever hangs.
+LIMIT = 60.0
+
+#: Seconds after which it is looked again whether what still works is held up by a fault.
+_LOOK = 0.002
+
+#: Requests that may come to any host, and events that may end guests.
+_ANYWHERE = ('boot', 'resize', 'migrate', 'unshelve', 'live-migrate', 'evacuate')
+_LOSING = ('restart-machine', 'lose-domains')
+
+
+class Player:
+    """A fleet for one run: its hosts, its cloud, and the servers by the number of their boot."""
+
+    def __init__(self, script: Script, *, resize_to_same_host: bool = True) -> None:
+        self._script = script
+        self._resize_to_same_host = resize_to_same_host
+        self._acquired = contextlib.ExitStack()
+        self.servers: dict[int, Server] = {}
+        self._booted: set[int] = set()
+        self._hangs: list[Hang] = []
+        self._claims: Sequence[str] = ()
+        self._in_flight: set[int] = set()       # servers that nobody waits for
+        self._history = history.History()
+        self._wipes = Wipes()
+        self._hands: Hands
+        self._stuck = False
+        self.hosts: list[Host] = []
+        self.cloud: Cloud
+        self.fleet: Fleet
+
+    def __enter__(self) -> Player:
+        with contextlib.ExitStack() as acquired:
+            self._start(acquired)
+            self._acquired = acquired.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
+                 traceback: TracebackType | None) -> None:
+        # What is stuck has been told of: nothing more can be done about it here.
+        with contextlib.suppress(*((HarnessError,) if self._stuck else ())):
+            self._acquired.close()
+
+    def _start(self, acquired: contextlib.ExitStack) -> None:
+        self._hands = Hands()
+        acquired.callback(lambda: self._hands.close(0 if self._stuck else LIMIT))
+        randomness = Randomness(self._script.seed)
+        directory = Path(runtime_directory(conf.load().runtime_dir))
+        acquired.callback(shutil.rmtree, directory, ignore_errors=True)
+        for number in range(self._script.hosts):
+            of_host = randomness.derive('host', number)
+            host = Host(f'host{number}', choose(of_host, pmem=self._script.pmem),
+                        directory=directory, randomness=of_host)
+            host.start()
+            acquired.callback(host.stop)
+            self.hosts.append(host)
+        computes = [ComputeHost(DirectHost(host, self._wipes),
+                                parse_option(host.pmem_namespaces))
+                    for host in self.hosts]
+        backend = StubBackend(computes, randomness, disconnect=self._disconnect,
+                              allow_resize_to_same_host=self._resize_to_same_host)
+        self._workers = backend.services.workers
+        self._database = backend.services.database
+        self.cloud = Cloud(backend, computes, randomness)
+        self.fleet = Fleet(self.cloud, {host.name: host for host in self.hosts})
+        acquired.callback(backend.stop)
+        for host in self.hosts:
+            acquired.callback(host.faults.clear)
+        backend.start()
+
+    def _disconnect(self) -> None:
+        for host in self.hosts:
+            if host.daemon.running:
+                host.daemon.drop_clients()
+
+    # What there is
+
+    def statuses(self) -> dict[int, str]:
+        """The statuses of the servers that there are."""
+        numbers = self._numbers()
+        return {numbers[one.uuid]: status_from_state(one.vm_state, one.task_state)
+                for one in self._database.instances()}
+
+    def _numbers(self) -> dict[str, int]:
+        return {server.id: number for number, server in self.servers.items()}
+
+    @property
+    def booted(self) -> int:
+        """How many servers have been booted."""
+        return len(self._booted)
+
+    @property
+    def busy(self) -> Collection[int]:
+        """The servers that a fault holds up, or that something is being done with."""
+        return self._hung() | self._in_flight
+
+    def _hung(self) -> set[int]:
+        return {hang.server for hang in self._hangs if hang.server is not None}
+
+    def down(self) -> list[int]:
+        """The hosts whose compute service is down."""
+        return [number for number in range(len(self.hosts)) if not self.compute(number).is_up]
+
+    def hanging(self) -> list[int]:
+        """The hosts on which something hangs."""
+        return sorted({hang.host for hang in self._hangs})
+
+    def compute(self, number: int) -> Compute:
+        """The compute service of a host."""
+        return self.cloud.compute(self.hosts[number])
+
+    # Playing
+
+    def play(self, step: Step) -> Sequence[str]:
+        """Do a step and wait for the fleet to come to rest; returns what is wrong then."""
+        try:
+            return self._hands.do(lambda: self._play(step), LIMIT)
+        except Stuck as error:
+            self._stuck = True
+            return [f'{step.verb} {error}']
+
+    def _play(self, step: Step) -> Sequence[str]:
+        wrong = self._settle() if 'fault' in step.options else []
+        before, involved = self.statuses(), self._involved()
+        fault = self._arm(step)
+        asked = step.number('server')
+        if asked in self._hung():
+            asked = None
+        try:
+            refused = not self._do(step, asked)
+        except (errors.NovaException, libvirt.libvirtError):
+            refused = True
+        if asked is not None:
+            if step.verb == 'boot':
+                before[asked] = 'nothing'
+            if not refused:
+                self._history.asked(asked, step.verb)
+            if 'at-once' in step.options and fault is None:
+                self._history.disturb({asked: before.get(asked, history.GONE)})
+                self._in_flight.add(asked)
+                return wrong
+        wrong += self._come_to_rest(step, asked, fault)
+        now = self.statuses()
+        self._disturb(step, asked, before, involved, fault)
+        self._in_flight.clear()
+        wrong += self._history.step(before, now, asked, step.verb, refused)
+        if step.verb == 'calm':
+            return [*wrong, *(f'when calm: {text}' for text in self._when_calm(now))]
+        return [*wrong, *self.fleet.always()]
+
+    def _come_to_rest(self, step: Step, asked: int | None, fault: Fault | None) -> list[str]:
+        """Wait for what a step has begun, and take its fault back unless it holds something up."""
+        wrong = self._settle(fault)
+        if fault is None:
+            return wrong
+        kind, on = step.options['fault'], self._number(step.number('on'))
+        if fault.struck and kind in HANGS:
+            self._hangs.append(Hang(fault, on, kind in COMMAND_FAULTS, asked))
+            return wrong
+        fault.remove()
+        if fault.struck and kind == 'die':
+            self._release(on, command=True)
+        return wrong + self._settle()
+
+    def _do(self, step: Step, asked: int | None) -> bool:
+        """Do a step; False when there is nobody to ask."""
+        if step.verb == 'boot':
+            self._boot(step)
+        elif asked is not None:
+            if asked not in self.servers:
+                return False
+            self._ask(step, self.servers[asked])
+        elif 'server' not in step.options:
+            _EVENTS[step.verb](self, self._number(step.number('host')))
+        return True
+
+    def _boot(self, step: Step) -> None:
+        number = step.number('server')
+        if number is None or number in self._booted:
+            raise InvalidInputError('boot', expected='the number of a new server', got=str(step),
+                                    remedy='number each one differently, as in server=3')
+        self._booted.add(number)
+        self.servers[number] = self.cloud.boot(
+            pmem=step.options.get('labels', ''), expect=None, host=self._where(step))
+
+    def _where(self, step: Step) -> str | None:
+        number = step.number('host')
+        return None if number is None else self._host(number).name
+
+    def _ask(self, step: Step, server: Server) -> None:
+        verb, where = step.verb, self._where(step)
+        if verb == 'resize':
+            server.resize(pmem=step.options.get('labels', ''), expect=None)
+        elif verb in ('migrate', 'evacuate', 'unshelve'):
+            getattr(server, verb)(where, expect=None)
+        elif verb == 'live-migrate':
+            self.cloud.backend.request(server.id, 'live-migration', host=where)
+        elif verb in ('confirm', 'revert', 'rebuild'):
+            getattr(server, verb if verb == 'rebuild' else f'{verb}_resize')(wait=False)
+        elif verb == 'hard-reboot':
+            server.reboot(hard=True, expect=None)
+        else:
+            getattr(server, verb)(expect=None)
+
+    # Faults
+
+    def _arm(self, step: Step) -> Fault | None:
+        kind = step.options.get('fault')
+        if kind is None:
+            return None
+        number = self._number(step.number('on'))
+        return arm(kind, self.hosts[number], step.number('at') or 0, self.compute(number).kill)
+
+    def _settle(self, fault: Fault | None = None) -> list[str]:
+        """Wait until nobody works but what is held up, be it by the fault of this step."""
+        deadline = time.monotonic() + PATIENCE
+        while not self._workers.quiet(
+                len(self._hangs) + (fault is not None and fault.holding),
+                _LOOK if fault is not None else PATIENCE):
+            if time.monotonic() >= deadline:
+                return [f'the cloud does not come to rest: {where_threads_are()}; '
+                        f'{self.cloud.transcript()}']
+        return []
+
+    # Events
+
+    def _kill(self, number: int) -> None:
+        self.compute(number).kill()
+        self._release(number, command=True)
+
+    def _stop_service(self, number: int) -> None:
+        if not self._hangs:
+            self.compute(number).stop()
+
+    def _start_service(self, number: int) -> None:
+        compute = self.compute(number)
+        if compute.is_up:
+            return
+        # What its last run asked libvirtd for goes on first: a guest that left later, when the new
+        # one has given up the move, would be nobody's.
+        self._release(number, command=False)
+        self._settle()
+        compute.start()
+
+    def _restart_service(self, number: int) -> None:
+        if not self._hangs:
+            self.compute(number).restart()
+
+    def _restart_machine(self, number: int) -> None:
+        self.compute(number).kill()
+        self.release_hangs()
+        self.hosts[number].reboot()
+        self.compute(number).start()
+
+    def _restart_daemon(self, number: int) -> None:
+        self._kill_daemon(number)
+        self.hosts[number].faults.start_daemon()
+
+    def _lose_domains(self, number: int) -> None:
+        self._kill_daemon(number)
+        self.hosts[number].faults.start_daemon(domains=False)
+
+    def _kill_daemon(self, number: int) -> None:
+        self.hosts[number].faults.kill_daemon()
+        self._release(number, command=False)
+
+    def _bad(self, number: int) -> None:
+        host = self.hosts[number]
+        host.faults.bad(host.namespaces[0].dev)
+
+    def _look(self, number: int) -> None:
+        if not self._hangs:     # a periodic task waits for who is busy with the same server
+            self.cloud.backend.run_periodic_tasks(self.hosts[number].name)
+
+    def _release_all(self, number: int) -> None:
+        self.release_hangs()
+
+    def release_hangs(self) -> None:
+        """Let go on what hangs, on all hosts."""
+        for number in range(len(self.hosts)):
+            self._release(number, command=False)
+            self._release(number, command=True)
+
+    def _release(self, host: int, *, command: bool) -> None:
+        """Let calls or commands of a host go on, those that are not dead by now."""
+        for hang in [one for one in self._hangs if (one.host, one.command) == (host, command)]:
+            hang.fault.release()
+            self._hangs.remove(hang)
+
+    def _calm(self, number: int) -> None:
+        """Take back everything that is wrong, and let every service look after its host."""
+        self.release_hangs()
+        for host in self.hosts:
+            host.faults.clear()
+            host.faults.start_daemon()
+        self._settle()
+        for at in range(len(self.hosts)):
+            if not self.compute(at).is_up:
+                self.compute(at).start()
+            self._settle()
+        # Before the services look, and set right what they have claimed.
+        self._claims = list(self.fleet.claims())
+        for at, host in enumerate(self.hosts):
+            if self._database.left_behind(host.name):
+                self.compute(at).restart()
+                self._settle()
+        self.cloud.backend.run_periodic_tasks()
+
+    # What the history explains
+
+    def _involved(self) -> dict[int, set[str]]:
+        """The hosts that have to do with each server."""
+        numbers = self._numbers()
+        return {numbers[uuid]: hosts for uuid, hosts in self.fleet.involved().items()}
+
+    def _disturb(self, step: Step, asked: int | None, before: dict[int, str],
+                 involved: dict[int, set[str]], fault: Fault | None) -> None:
+        """Note which servers a step has met in other ways than by asking them."""
+        struck = fault is not None and fault.struck
+        touched: set[str] = set()
+        if struck and step.options['fault'] == 'die':
+            touched.add(self._host(step.number('on')).name)
+        if 'server' not in step.options and step.verb not in ('look', 'release', 'calm'):
+            touched.add(self._host(step.number('host')).name)
+        after = self._involved()
+        met = {number for hosts in (involved, after) for number, names in hosts.items()
+               if names & touched}
+        if asked is not None:
+            troubled = self.fleet.troubled()
+            anywhere = step.verb in _ANYWHERE and bool(
+                troubled or self._hangs or self._in_flight)
+            if struck or anywhere or troubled & (
+                    involved.get(asked, set()) | after.get(asked, set())):
+                met.add(asked)
+        self._history.disturb({number: before[number] for number in met if number in before},
+                              lost=step.verb in _LOSING)
+
+    def _number(self, number: int | None) -> int:
+        return (number or 0) % len(self.hosts)
+
+    def _host(self, number: int | None) -> Host:
+        return self.hosts[self._number(number)]
+
+    def _when_calm(self, now: dict[int, str]) -> Iterable[str]:
+        """What is wrong with a fleet that has been calmed; what has gone is forgotten then."""
+        for number, server in list(self.servers.items()):
+            lost = self.fleet.holds(server.id) & self._wipes.of(server.id)
+            if lost and not self._history.may_have_lost_data(number):
+                yield (f'server {number} has lost its data on '
+                       f'{", ".join(f"{name} of {host}" for host, name in sorted(lost))}')
+            if number not in now:
+                del self.servers[number]
+        self._wipes.forget()
+        yield from self._claims
+        yield from self._history.calm(now)
+        yield from self.fleet.at_rest()
+        self._database.archive()
+
+
+_EVENTS: dict[str, Callable[[Player, int], None]] = {
+    'kill': Player._kill,
+    'stop-service': Player._stop_service,
+    'start-service': Player._start_service,
+    'restart-service': Player._restart_service,
+    'restart-machine': Player._restart_machine,
+    'restart-daemon': Player._restart_daemon,
+    'lose-domains': Player._lose_domains,
+    'bad': Player._bad,
+    'look': Player._look,
+    'release': Player._release_all,
+    'calm': Player._calm,
+}

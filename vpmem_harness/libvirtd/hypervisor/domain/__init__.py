@@ -1,0 +1,1 @@
+"""Domains: their state, their processes, and the rules that change them."""

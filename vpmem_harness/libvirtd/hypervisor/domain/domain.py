@@ -1,0 +1,80 @@
+"""A domain: what a hypervisor knows of one guest."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import libvirt
+
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
+    from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import BlockJob
+    from vpmem_harness.libvirtd.xml.definition import Definition
+    from vpmem_harness.libvirtd.xml.etree import Element
+
+#: The id of a domain that is off.
+OFF = -1
+
+
+@dataclass(eq=False)
+class Domain:
+    """One guest: its configuration, and while it runs its live definition.
+
+    ``config`` is None for a transient domain, ``live`` is None while it is off; one of them is
+    always there. ``asked_cpu`` is the CPU of what it was started from. ``uuid`` is 16 bytes.
+    ``started`` is the time of the last start.
+    """
+
+    name: str
+    uuid: bytes
+    config: Definition | None = None
+    live: Definition | None = None
+    asked_cpu: Element | None = None
+    id: int = OFF
+    state: int = libvirt.VIR_DOMAIN_SHUTOFF
+    reason: int = libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN
+    autostart: bool = False
+    autodestroy: object | None = None
+    started: float = 0.0
+    paused_at: float | None = None
+    paused_seconds: float = 0.0
+    managed_save: Definition | None = None
+    managed_save_paused: bool = False
+    job: Job | None = None
+    last_job: Job | None = None
+    max_downtime: int | None = None
+    max_speed: int | None = None
+    snapshots: dict[str, Element] = field(default_factory=dict)
+    current_snapshot: str | None = None
+    block_jobs: dict[str, BlockJob] = field(default_factory=dict)
+    open_paths: list[str] = field(default_factory=list)
+
+    @cached_property
+    def uuid_text(self) -> str:
+        """The UUID in its canonical form."""
+        return str(uuids.UUID(bytes=self.uuid))
+
+    @property
+    def active(self) -> bool:
+        """True from start to stop, whether its CPUs run or not."""
+        return self.live is not None
+
+    @property
+    def persistent(self) -> bool:
+        """True when its configuration outlives it."""
+        return self.config is not None
+
+    @property
+    def definition(self) -> Definition:
+        """What describes it now: the live definition while it runs."""
+        definition = self.live or self.config
+        if definition is None:
+            raise AssertionError('a domain is active, persistent, or both')
+        return definition
+
+    def next_definition(self) -> Definition:
+        """What describes it after the next start: the configuration, if it has one."""
+        return self.config or self.definition

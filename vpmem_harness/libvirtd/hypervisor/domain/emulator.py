@@ -1,0 +1,219 @@
+"""QEMU: what it says to a guest that cannot start, and to a device that cannot be plugged in.
+
+Source: QEMU 7.2, softmmu/physmem.c (qemu_ram_alloc_from_fd, file_ram_alloc), hw/core/machine.c
+(machine_set_mem), hw/i386/pc.c (pc_memory_init), hw/mem/memory-device.c, hw/mem/pc-dimm.c,
+hw/mem/nvdimm.c; libvirt 9.0.0, src/qemu/qemu_command.c, src/util/vircgroup.c.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, internal, system_error, unsupported
+from vpmem_harness.libvirtd.hardware import Hardware
+from vpmem_harness.libvirtd.hypervisor.backing import Backing
+from vpmem_harness.libvirtd.hypervisor.domain.memory_map import GuestMemory, PlugRefused
+from vpmem_harness.libvirtd.xml import numbers
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import aliases, memory
+from vpmem_harness.libvirtd.xml.etree import Element, every, first, having, text_of
+
+PROGRAM = 'qemu-system-x86_64'
+PAGE = 4096
+#: ACPI: the most slots for memory devices that a PC has.
+MAX_SLOTS = 256
+#: Device models by what libvirt calls them.
+DRIVERS = {'dimm': 'pc-dimm', 'nvdimm': 'nvdimm', 'virtio-pmem': 'virtio-pmem-pci',
+           'virtio-mem': 'virtio-mem-pci'}
+
+
+#: What the host's CPUs have; a guest sees it when its CPU is the host's.
+HOST_PHYSICAL_BITS = 46
+
+
+class Refused(Exception):
+    """QEMU refuses; the text is what it prints."""
+
+
+def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
+    """Start a guest: note in its memory devices where each one is.
+
+    :param hardware: the host's: its NUMA cells and huge pages.
+
+    :raises LibvirtError: what libvirt or QEMU say to a guest that they cannot start, in the order
+        in which they look: files, memory backends, the machine, its devices.
+    """
+    _check_nodes(definition, len(hardware.cells))
+    _check_huge_pages(definition, hardware)
+    check_paths(definition.memory_devices, backing)
+    space = GuestMemory(definition)
+    try:
+        for cell in definition.numa_cells:
+            if cell.get('memory') == '0':
+                raise Refused("property 'size' of memory-backend-ram doesn't take value '0'")
+        for device in definition.memory_devices:
+            check_backend(device, backing)
+        _check_machine(definition, space.top)
+    except Refused as refused:
+        raise _exited(str(refused)) from None
+    for device in definition.memory_devices:
+        try:
+            if not definition.has_acpi:
+                raise PlugRefused('memory hotplug is not enabled: missing acpi device or acpi '
+                                  'disabled')
+            space.plug(device)
+        except PlugRefused as refused:
+            message = f'-device {_command_line(device)}: {refused}'
+            raise (_closed(message) if refused.late else _exited(message)) from None
+    if any(device.get('model') == 'virtio-pmem' for device in definition.memory_devices):
+        raise internal('virtio-pmem memory device info is not handled yet')
+
+
+def _check_huge_pages(definition: Definition, hardware: Hardware) -> None:
+    asked = [*every(definition.root, 'memoryBacking/hugepages'),
+             *(page for page in every(definition.root, 'devices/memory/source/pagesize')
+               if int(page.text or 0) > 4)]
+    if asked and not any(count for cell in hardware.cells for _, count in cell.huge_pages):
+        raise internal('hugetlbfs filesystem is not mounted or disabled by administrator config')
+
+
+def _check_nodes(definition: Definition, cells: int) -> None:
+    for mask in every(definition.root, 'devices/memory/source/nodemask'):
+        for node in sorted(numbers.bitmap(mask.text or '') or ()):
+            if node >= cells:
+                raise unsupported(f'NUMA node {node} is unavailable',
+                                  domain=libvirt.VIR_FROM_NONE)
+
+
+def hot_plug(definition: Definition, device: Element, backing: Backing) -> None:
+    """Plug a memory device into a running guest, and note in it where it is.
+
+    :raises LibvirtError: QEMU's refusal of ``object-add`` or ``device_add``.
+    """
+    check_paths([device], backing)
+    try:
+        check_backend(device, backing)
+    except Refused as refused:
+        raise command_failed('object-add', str(refused)) from None
+    try:
+        if not definition.has_acpi:
+            raise PlugRefused('memory hotplug is not enabled: missing acpi device or acpi '
+                              'disabled')
+        others = [other for other in definition.memory_devices if other is not device]
+        GuestMemory(definition, others).plug(device)
+    except PlugRefused as refused:
+        raise command_failed('device_add', str(refused)) from None
+
+
+def command_failed(command: str, text: str) -> LibvirtError:
+    """libvirt's report of a command that QEMU has refused."""
+    return internal(f"unable to execute QEMU command '{command}': {text}")
+
+
+def _exited(text: str) -> LibvirtError:
+    return internal(f'process exited while connecting to monitor: {PROGRAM}: {text}')
+
+
+def _closed(text: str) -> LibvirtError:
+    return internal(f'qemu unexpectedly closed the monitor: {PROGRAM}: {text}')
+
+
+def check_paths(devices: list[Element], backing: Backing) -> None:
+    """Refuse memory devices whose file or device does not exist."""
+    for device in devices:
+        path = memory.path(device)
+        if path is None:
+            continue
+        file = backing.stat(memory.real_path(path))
+        if file is not None and (file.kind == 'directory' or not path.endswith('/')):
+            continue
+        raise system_error(errno.ENOENT if file is None else errno.ENOTDIR,
+                           f"Path '{path}' is not accessible", domain=libvirt.VIR_FROM_CGROUP)
+
+
+def check_backend(device: Element, backing: Backing) -> None:
+    """Refuse a file that does not hold a memory device, or not in the way that it asks for."""
+    path = memory.path(device)
+    file = None if path is None else backing.stat(memory.real_path(path))
+    size = memory.size(device) * 1024
+    align = int(text_of(device, 'source/alignsize') or 0) * 1024
+    if file is None:
+        return
+    if 0 < file.size < size:
+        raise Refused(f"backing store size 0x{file.size:x} does not match 'size' option "
+                      f'0x{size:x}')
+    if file.align > align:
+        raise Refused(f"backing store align 0x{file.align:x} is larger than 'align' option "
+                      f'0x{align:x}')
+    if align % PAGE:
+        raise Refused(f'alignment 0x{align:x} must be multiples of page size 0x{PAGE:x}')
+    if align & (align - 1):
+        raise Refused(f'alignment 0x{align:x} must be a power of two')
+    if size < PAGE:
+        raise Refused(f'memory size 0x{size:x} must be equal to or larger than page size '
+                      f'0x{PAGE:x}')
+    if file.dead:
+        raise Refused('unable to map backing store for guest RAM: '
+                      f'{os.strerror(errno.ENXIO)}')
+
+
+def _check_machine(definition: Definition, top: int) -> None:
+    limit = (1 << _physical_bits(definition)) - 1
+    if not definition.max_memory:
+        return
+    ram, most = definition.memory_initial * 1024, definition.max_memory * 1024
+    if most == ram:
+        raise Refused('invalid value of maxmem: memory slots were specified but maximum memory '
+                      f'size (0x{most:x}) is equal to the initial memory size (0x{ram:x})')
+    if definition.memory_slots > MAX_SLOTS:
+        raise Refused(f'unsupported amount of memory slots: {definition.memory_slots}')
+    if limit < top:
+        raise Refused(f'Address space limit 0x{limit:x} < 0x{top:x} phys-bits too low '
+                      f'({_physical_bits(definition)})')
+
+
+def _physical_bits(definition: Definition) -> int:
+    """How wide the guest's physical addresses are."""
+    cpu = definition.root.find('cpu')
+    for emulated in [] if cpu is None else having(cpu, 'maxphysaddr', mode='emulate')[:1]:
+        if emulated.get('bits'):
+            return int(emulated.get('bits', '40'))
+    passed = cpu is not None and cpu.get('mode') in ('host-passthrough', 'maximum')
+    return HOST_PHYSICAL_BITS if passed else 40
+
+
+def _command_line(device: Element) -> str:
+    """The ``-device`` argument that libvirt writes for a memory device."""
+    properties: dict[str, object] = {'driver': DRIVERS[device.get('model', '')]}
+    node = memory.target_node(device)
+    if node is not None:
+        properties['node'] = node
+    label = memory.label_size(device)
+    if label:
+        properties['label-size'] = label * 1024
+    for name, path in (('block-size', 'target/block'), ('requested-size', 'target/requested')):
+        size = int(text_of(device, path) or 0)
+        if size:
+            properties[name] = size * 1024
+    if first(device, 'target/readonly') is not None:
+        properties['unarmed'] = True
+    alias = aliases.name(device)
+    properties['memdev'] = f'mem{alias}'
+    properties['id'] = alias
+    slot = memory.slot(device)
+    if slot is not None:
+        properties['slot'] = slot
+        base = memory.base(device)
+        if base:
+            properties['addr'] = base
+    elif memory.address_type(device) == 'pci':
+        address = device.find('address')
+        if address is not None:
+            number = int(address.get('slot', '0'), 0)
+            properties['bus'] = f"pci.{int(address.get('bus', '0'), 0)}"
+            properties['addr'] = f'0x{number:x}'
+    return json.dumps(properties, separators=(',', ':'))

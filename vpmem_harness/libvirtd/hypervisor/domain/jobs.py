@@ -1,0 +1,112 @@
+"""Long-running work on a domain, and what it tells of itself.
+
+Source: libvirt 9.0.0, src/qemu/qemu_domainjob.c, src/qemu/qemu_driver.c
+(qemuDomainGetJobStats, qemuDomainAbortJobFlags).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from vpmem_harness.libvirtd.values import TypedParameter
+from vpmem_harness.serving.clock import Timer
+
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+    from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+
+#: Milliseconds that a guest may stand still, unless a client says otherwise.
+DEFAULT_DOWNTIME = 300
+PAGE = 4096
+
+
+@dataclass(eq=False)
+class Job:
+    """One piece of work on a domain, whose progress follows from the clock.
+
+    :param operation: VIR_DOMAIN_JOB_OPERATION_*.
+    :param total: bytes to copy.
+    :param seconds: how long that takes.
+    :param ended: called with VIR_DOMAIN_JOB_COMPLETED, _FAILED or _CANCELLED when it is over.
+    """
+
+    operation: int
+    started: float
+    total: int
+    seconds: float
+    ended: Callable[[int], None]
+    type: int = libvirt.VIR_DOMAIN_JOB_UNBOUNDED
+    finished: float | None = None
+    downtime: int = 0
+    timer: Timer | None = None
+
+    def elapsed(self, now: float) -> float:
+        """Seconds that it has been going on, or that it took."""
+        return (self.finished if self.finished is not None else now) - self.started
+
+    def processed(self, now: float) -> int:
+        """Bytes that are copied."""
+        if self.type == libvirt.VIR_DOMAIN_JOB_COMPLETED or not self.seconds:
+            return self.total
+        return min(int(self.total * self.elapsed(now) / self.seconds), self.total)
+
+    def info(self, now: float) -> tuple[int, ...]:
+        """Type, milliseconds elapsed and remaining, and bytes of all data, memory and files."""
+        done = self.processed(now)
+        left = self.total - done
+        milliseconds = int(self.elapsed(now) * 1000)
+        return (self.type, milliseconds, 0, self.total, done, left, self.total, done, left,
+                0, 0, 0)
+
+    def stats(self, now: float) -> list[TypedParameter]:
+        """What ``getJobStats`` tells."""
+        done = self.processed(now)
+        elapsed = self.elapsed(now)
+        speed = int(done / elapsed) if elapsed > 0 else 0
+        left = self.total - done
+        numbers = [
+            ('time_elapsed', int(elapsed * 1000)), ('downtime', self.downtime),
+            ('setup_time', 0), ('data_total', self.total), ('data_processed', done),
+            ('data_remaining', left), ('memory_total', self.total), ('memory_processed', done),
+            ('memory_remaining', left), ('memory_bps', speed), ('memory_constant', 0),
+            ('memory_normal', done // PAGE), ('memory_normal_bytes', done),
+            ('memory_dirty_rate', 0), ('memory_iteration', 1), ('memory_postcopy_requests', 0),
+            ('memory_page_size', PAGE), ('disk_total', 0), ('disk_processed', 0),
+            ('disk_remaining', 0)]
+        return [TypedParameter.int_('operation', self.operation),
+                *(TypedParameter.ullong(name, value) for name, value in numbers)]
+
+
+class Jobs:
+    """The jobs of a hypervisor's domains."""
+
+    def __init__(self, hypervisor: Hypervisor) -> None:
+        self._hypervisor = hypervisor
+
+    def begin(self, domain: Domain, job: Job, done: Callable[[], None]) -> None:
+        """Start a job that calls ``done`` when it has taken its time."""
+        domain.job = job
+        if job.seconds > 0:
+            job.timer = self._hypervisor.clock.call_later(job.seconds, done)
+        else:
+            done()
+
+    def end(self, domain: Domain, result: int) -> None:
+        """The domain's job is over."""
+        job, domain.job = domain.job, None
+        if job is None:
+            return
+        if job.timer is not None:
+            job.timer.cancel()
+        job.finished = self._hypervisor.clock.now()
+        job.type = result
+        domain.last_job = job
+        self._hypervisor.events.publish(
+            libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, domain,
+            [*job.stats(job.finished),
+             TypedParameter.boolean('success', result == libvirt.VIR_DOMAIN_JOB_COMPLETED)])
+        job.ended(result)

@@ -1,0 +1,293 @@
+"""Live migration from one simulated host to another, driven by the source.
+
+Source: libvirt 9.0.0, src/qemu/qemu_migration.c (qemuMigrationSrcPerformPeer2Peer3).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid, unsupported
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
+from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import memory
+from vpmem_harness.libvirtd.xml.domain import formatter
+from vpmem_harness.libvirtd.xml.domain import parser as domain_xml
+from vpmem_harness.serving.deferred import Deferred
+
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asks of a migration; ``bandwidth`` in MiB a second, 0 for all there is."""
+
+    uri: str
+    flags: int
+    xml: str | None = None
+    persistent_xml: str | None = None
+    name: str | None = None
+    bandwidth: int = 0
+
+    def has(self, flag: int) -> bool:
+        """Whether the client has set a VIR_MIGRATE_* flag."""
+        return bool(self.flags & flag)
+
+
+@contextlib.contextmanager
+def locked(source: Hypervisor, target: Hypervisor) -> Iterator[None]:
+    """Both hosts locked, always in the same order, so that two migrations cannot meet."""
+    first, second = sorted((source, target), key=lambda host: host.order)
+    with first.lock, second.lock:
+        yield
+
+
+def destination(source: Hypervisor, uri: str) -> Hypervisor:
+    """The host that a URI names: by the path of its socket or by its host name.
+
+    :raises LibvirtError: VIR_ERR_OPERATION_FAILED where there is no such host.
+    """
+    parts = urlsplit(uri)
+    sockets = parse_qs(parts.query).get('socket', [])
+    found = [source.neighbours[key] for key in (*sockets, parts.hostname or '')
+             if key in source.neighbours]
+    if not found:
+        where = sockets[0] if sockets else f'{parts.hostname}:16509'
+        cause = (f"Failed to connect socket to '{where}': No such file or directory" if sockets
+                 else f"unable to connect to server at '{where}': Connection refused")
+        raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
+                           f'Failed to connect to remote libvirt URI {uri}: {cause}')
+    if found[0] is source:
+        raise internal(f'Attempt to migrate guest to the same host {source.uuid}')
+    return found[0]
+
+
+def check_allowed(domain: Domain) -> None:
+    """Refuse to migrate a domain that is tied to its host."""
+    if domain.job is not None:
+        raise invalid(f"another migration job is already running for domain '{domain.name}'")
+    if domain.snapshots:
+        raise invalid(f'cannot migrate domain with {len(domain.snapshots)} snapshots')
+    if domain.autodestroy is not None:
+        raise invalid('domain is marked for auto destroy')
+    for hostdev in domain.definition.devices.findall('hostdev'):
+        if hostdev.get('type') in ('pci', 'usb', 'scsi', 'scsi_host'):
+            raise invalid("cannot migrate a domain with <hostdev mode='subsystem' "
+                          f"type='{hostdev.get('type')}'>")
+
+
+def check_same_guest(target: Definition, source: Definition) -> None:
+    """Refuse a destination's document that describes another guest.
+
+    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDefCheckABIStability).
+    """
+    for text, quoted, theirs, ours in (
+            ('virt type', False, target.virt_type, source.virt_type),
+            ('uuid', False, target.uuid_text, source.uuid_text),
+            ('name', True, target.name, source.name),
+            ('max memory', False, target.memory_total, source.memory_total),
+            ('vCPU max', False, target.max_vcpus, source.max_vcpus),
+            ('machine type', False, target.machine, source.machine),
+            ('disk count', False, _count(target, 'disk'), _count(source, 'disk')),
+            ('net card count', False, _count(target, 'interface'), _count(source, 'interface')),
+            ('memory device count', False, len(target.memory_devices),
+             len(source.memory_devices))):
+        if theirs != ours:
+            quote = "'" if quoted else ''
+            raise unsupported(f'Target domain {text} {quote}{theirs}{quote} does not match '
+                              f'source {quote}{ours}{quote}', domain=libvirt.VIR_FROM_DOMAIN)
+    for new, old in zip(target.memory_devices, source.memory_devices, strict=True):
+        if memory.size(new) != memory.size(old):
+            raise unsupported(
+                f"Target memory device size '{memory.size(new)}' doesn't match source memory "
+                f"device size '{memory.size(old)}'", domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def _count(definition: Definition, tag: str) -> int:
+    return len(definition.devices.findall(tag))
+
+
+class Migration:
+    """One migration: prepared on the destination, then copied, then finished or undone."""
+
+    def __init__(self, source: Hypervisor, target: Hypervisor, domain: Domain,
+                 request: Request) -> None:
+        self._source, self._target = source, target
+        self._domain, self._request = domain, request
+        self._number = domain.id
+        self._was_running = domain.state == libvirt.VIR_DOMAIN_RUNNING
+        self._arrived: Domain | None = None
+        self._arrived_number = -1
+        self._is_new = False
+        self._finishing = False
+        self.later = Deferred()
+
+    def start(self) -> Deferred:
+        """Prepare the destination and begin to copy; completes with an empty cookie.
+
+        :raises LibvirtError: the guest cannot be migrated, or the destination cannot take it;
+            nothing has changed then.
+        """
+        with locked(self._source, self._target):
+            domain = self._domain
+            if self._request.has(libvirt.VIR_MIGRATE_OFFLINE):
+                return self._move_offline()
+            check_active(domain)
+            check_allowed(domain)
+            self._prepare()
+            live = domain.definition
+            total = live.memory_total * 1024
+            speed = self._request.bandwidth * MIB
+            job = Job(libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, self._source.clock.now(),
+                      total, total / speed if speed else self._source.migration_seconds,
+                      self._ended)
+            self._source.jobs.begin(domain, job, self.complete)
+            return self.later
+
+    def _definition(self) -> Definition:
+        text = self._request.xml or formatter.domain(
+            self._domain.definition, migratable=True, secure=True,
+            asked_cpu=self._domain.asked_cpu)
+        definition = domain_xml.parse(text, self._target.xml_host)
+        check_same_guest(definition, self._domain.definition)
+        if self._request.name:
+            definition.name = self._request.name
+        return definition
+
+    def _prepare(self) -> None:
+        target = self._target
+        definition = self._definition()
+        arrived = target.domains.find(definition.name, definition.uuid, to_start=True)
+        self._is_new = arrived is None
+        if arrived is None:
+            arrived = Domain(definition.name, definition.uuid)
+            target.domains.add(arrived)
+        try:
+            target.machine.start(arrived, paused=True, source=definition)
+        except LibvirtError:
+            if self._is_new:
+                target.domains.remove(arrived)
+            raise
+        arrived.reason = libvirt.VIR_DOMAIN_PAUSED_MIGRATION
+        self._arrived, self._arrived_number = arrived, arrived.id
+        target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_STARTED,
+                                libvirt.VIR_DOMAIN_EVENT_STARTED_MIGRATED)
+
+    def complete(self) -> None:
+        """Everything is copied: the guest goes on at the destination."""
+        with locked(self._source, self._target):
+            domain, arrived, job = self._domain, self._arrived, self._domain.job
+            if arrived is None or job is None:
+                return
+            if not arrived.active or arrived.id != self._arrived_number:
+                self._source.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)
+                return
+            self._finishing = True
+            source = self._source
+            job.type = libvirt.VIR_DOMAIN_JOB_COMPLETED
+            if domain.state == libvirt.VIR_DOMAIN_RUNNING:
+                source.machine.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_MIGRATION,
+                                       libvirt.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED)
+            else:
+                self._was_running = False
+            self._finish(arrived)
+            self._confirm()
+            source.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_COMPLETED)
+
+    def _finish(self, arrived: Domain) -> None:
+        target, request = self._target, self._request
+        if request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
+            self._persist(arrived)
+        if self._was_running and not request.has(libvirt.VIR_MIGRATE_PAUSED):
+            target.machine.resume(arrived, libvirt.VIR_DOMAIN_RUNNING_MIGRATED,
+                                  libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
+        else:
+            arrived.reason = libvirt.VIR_DOMAIN_PAUSED_USER
+            target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
+                                    libvirt.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED)
+
+    def _persist(self, arrived: Domain) -> None:
+        detail = (libvirt.VIR_DOMAIN_EVENT_DEFINED_ADDED if arrived.config is None
+                  else libvirt.VIR_DOMAIN_EVENT_DEFINED_UPDATED)
+        if self._request.persistent_xml:
+            arrived.config = domain_xml.parse(self._request.persistent_xml,
+                                              self._target.xml_host)
+        else:
+            config = (self._domain.config or arrived.definition).copy()
+            formatter.stop(config)
+            arrived.config = config
+        arrived.config.name = arrived.name
+        self._target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_DEFINED, detail)
+
+    def _confirm(self) -> None:
+        source, domain = self._source, self._domain
+        forget = self._request.has(libvirt.VIR_MIGRATE_UNDEFINE_SOURCE) and domain.persistent
+        job, domain.job = domain.job, None
+        source.machine.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED,
+                            libvirt.VIR_DOMAIN_EVENT_STOPPED_MIGRATED)
+        domain.job = job
+        if forget:
+            source.domains.remove(domain)
+            source.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
+                                    libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
+
+    def _ended(self, result: int) -> None:
+        """The job is over: answer the client, and undo what was prepared if it failed."""
+        if result == libvirt.VIR_DOMAIN_JOB_COMPLETED:
+            self.later.resolve(b'')
+            return
+        if self._finishing:
+            return
+        arrived = self._arrived
+        if arrived is not None and arrived.active and arrived.id == self._arrived_number:
+            self._target.machine.stop(arrived, libvirt.VIR_DOMAIN_SHUTOFF_FAILED,
+                                      libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED)
+            lost = False
+        else:
+            lost = True
+        if result == libvirt.VIR_DOMAIN_JOB_CANCELLED:
+            self.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_ABORTED,
+                                         'migration out: canceled by client'))
+        elif lost:
+            self.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
+                                         'Lost connection to destination host'))
+        else:
+            self.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
+                                         'domain is no longer running'))
+
+    def _move_offline(self) -> Deferred:
+        domain, request = self._domain, self._request
+        if domain.active:
+            raise invalid('domain is already running')
+        if not request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
+            raise invalid('offline migration must be specified with the persistent flag set')
+        if domain.config is None:
+            raise AssertionError('a domain that is off has a configuration')
+        target = self._target
+        config = domain.config.copy()
+        if request.name:
+            config.name = request.name
+        arrived = target.domains.find(config.name, config.uuid)
+        if arrived is None:
+            arrived = Domain(config.name, config.uuid)
+            target.domains.add(arrived)
+        arrived.config = config
+        target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_DEFINED,
+                                libvirt.VIR_DOMAIN_EVENT_DEFINED_ADDED)
+        if request.has(libvirt.VIR_MIGRATE_UNDEFINE_SOURCE):
+            self._source.domains.remove(domain)
+            self._source.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
+                                          libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
+        self.later.resolve(b'')
+        return self.later

@@ -1,0 +1,1 @@
+"""Procedure groups for domains, one module per group."""

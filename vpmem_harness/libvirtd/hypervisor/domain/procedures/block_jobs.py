@@ -1,0 +1,200 @@
+"""Procedures that copy, merge, move and resize a domain's disks.
+
+Data is not kept here, so that each job has nothing left to do when it begins: it is ready at
+once. Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainBlockCopy and its like),
+src/qemu/qemu_block.c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
+from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
+from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
+from vpmem_harness.libvirtd.xml import etree, reading
+from vpmem_harness.libvirtd.xml.devices import disks
+from vpmem_harness.libvirtd.xml.etree import Element
+
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+
+_COPY, _COMMIT = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY, libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT
+_ACTIVE_COMMIT = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT
+_PULL = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_PULL
+_READY, _DONE = libvirt.VIR_DOMAIN_BLOCK_JOB_READY, libvirt.VIR_DOMAIN_BLOCK_JOB_COMPLETED
+_CANCELED = libvirt.VIR_DOMAIN_BLOCK_JOB_CANCELED
+_COPY_FLAGS = (libvirt.VIR_DOMAIN_BLOCK_COPY_SHALLOW | libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
+               | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
+               | libvirt.VIR_DOMAIN_BLOCK_COPY_SYNCHRONOUS_WRITES)
+_REBASE_FLAGS = (libvirt.VIR_DOMAIN_BLOCK_REBASE_SHALLOW
+                 | libvirt.VIR_DOMAIN_BLOCK_REBASE_REUSE_EXT
+                 | libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY
+                 | libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY_RAW
+                 | libvirt.VIR_DOMAIN_BLOCK_REBASE_RELATIVE
+                 | libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY_DEV
+                 | libvirt.VIR_DOMAIN_BLOCK_REBASE_BANDWIDTH_BYTES)
+_COMMIT_FLAGS = (libvirt.VIR_DOMAIN_BLOCK_COMMIT_SHALLOW | libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE
+                 | libvirt.VIR_DOMAIN_BLOCK_COMMIT_RELATIVE
+                 | libvirt.VIR_DOMAIN_BLOCK_COMMIT_DELETE
+                 | libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES)
+
+
+@dataclass(frozen=True)
+class BlockJob:
+    """A job on a disk that waits to be ended: its type, and the disk that it copies to."""
+
+    type: int
+    bandwidth: int = 0
+    destination: Element | None = None
+
+
+class BlockProcedures(Procedures):
+    """Procedures that copy, merge, move and resize a domain's disks."""
+
+    def _disk_of(self, domain: Domain, path: str) -> tuple[Element, str]:
+        """The disk of a running domain that ``path`` names by target or source, and its target.
+
+        :raises LibvirtError: VIR_ERR_INVALID_ARG where there is none.
+        """
+        check_active(domain)
+        for disk in domain.definition.devices.findall('disk'):
+            if path in (disks.target(disk)[0], disks.source_path(disk)):
+                return disk, disks.target(disk)[0]
+        raise bad_argument(f"disk '{path}' not found in domain")
+
+    def _begin(self, domain: Domain, disk: Element, target: str, job: BlockJob) -> None:
+        if target in domain.block_jobs:
+            raise LibvirtError(libvirt.VIR_ERR_BLOCK_COPY_ACTIVE,
+                               f"disk '{target}' already in active block job")
+        domain.block_jobs[target] = job
+        if job.type in (_COPY, _ACTIVE_COMMIT):
+            self._tell(domain, disk, target, job.type, _READY)
+        else:
+            self._conclude(domain, disk, target, _DONE)
+
+    def _conclude(self, domain: Domain, disk: Element, target: str, status: int) -> None:
+        job = domain.block_jobs.pop(target)
+        self._tell(domain, disk, target, job.type, status)
+
+    def _tell(self, domain: Domain, disk: Element, target: str, kind: int, status: int) -> None:
+        events = self.hypervisor.events
+        events.publish(libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB, domain,
+                       disks.source_path(disk) or '', kind, status)
+        events.publish(libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, domain, target, kind, status)
+
+    @procedure
+    def domain_block_copy(self, handle: DomainHandle, path: str, xml: str,
+                          params: list[TypedParameter], flags: int) -> None:
+        """Copy a disk; it is ready to move there at once."""
+        check_flags('qemuDomainBlockCopy', flags, _COPY_FLAGS)
+        domain = self.domain(handle)
+        disk, target = self._disk_of(domain, path)
+        destination = reading.parse(xml, root='disk', document='disk_definition')
+        if destination.find('source') is None:
+            raise LibvirtError(libvirt.VIR_ERR_NO_SOURCE, target, domain=libvirt.VIR_FROM_DOMAIN)
+        self._begin(domain, disk, target, BlockJob(_COPY, destination=destination))
+
+    @procedure
+    def domain_block_rebase(self, handle: DomainHandle, path: str, base: str | None,
+                            bandwidth: int, flags: int) -> None:
+        """Pull a disk's backing into it, or copy it to the file ``base``."""
+        check_flags('qemuDomainBlockRebase', flags, _REBASE_FLAGS)
+        domain = self.domain(handle)
+        disk, target = self._disk_of(domain, path)
+        if not flags & libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY:
+            self._begin(domain, disk, target, BlockJob(_PULL, bandwidth))
+            return
+        destination = etree.element('disk', type='file')
+        etree.add(destination, 'source', file=base)
+        self._begin(domain, disk, target, BlockJob(_COPY, bandwidth, destination))
+
+    @procedure
+    def domain_block_pull(self, handle: DomainHandle, path: str, bandwidth: int,
+                          flags: int) -> None:
+        """Pull a disk's backing into it."""
+        check_flags('qemuDomainBlockPull', flags,
+                    libvirt.VIR_DOMAIN_BLOCK_PULL_BANDWIDTH_BYTES)
+        domain = self.domain(handle)
+        disk, target = self._disk_of(domain, path)
+        self._begin(domain, disk, target, BlockJob(_PULL, bandwidth))
+
+    @procedure
+    def domain_block_commit(self, handle: DomainHandle, path: str, base: str | None,
+                            top: str | None, bandwidth: int, flags: int) -> None:
+        """Merge a disk into its backing."""
+        check_flags('qemuDomainBlockCommit', flags, _COMMIT_FLAGS)
+        domain = self.domain(handle)
+        disk, target = self._disk_of(domain, path)
+        active = flags & libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE
+        if not active and top in (None, disks.source_path(disk)):
+            raise bad_argument(f"commit of '{target}' active layer requires active flag")
+        self._begin(domain, disk, target,
+                    BlockJob(_ACTIVE_COMMIT if active else _COMMIT, bandwidth))
+
+    @procedure
+    def domain_block_job_abort(self, handle: DomainHandle, path: str, flags: int) -> None:
+        """End a disk's job: move to the copy with the pivot flag, or forget the copy."""
+        check_flags('qemuDomainBlockJobAbort', flags,
+                    libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_ASYNC
+                    | libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
+        domain = self.domain(handle)
+        disk, target = self._disk_of(domain, path)
+        job = domain.block_jobs.get(target)
+        if job is None:
+            raise bad_argument(f"disk {target} does not have an active block job")
+        pivot = flags & libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT
+        if pivot and job.destination is not None:
+            etree.drop(disk, 'source')
+            for source in job.destination.findall('source'):
+                disk.append(etree.copy(source))
+            kind = job.destination.get('type')
+            if kind is not None:
+                disk.set('type', kind)
+        self._conclude(domain, disk, target, _DONE if pivot else _CANCELED)
+
+    @procedure
+    def domain_get_block_job_info(self, handle: DomainHandle, path: str,
+                                  flags: int) -> tuple[int, int, int, int, int]:
+        """Whether there is a job on a disk, its type and speed, and bytes done and in all."""
+        check_flags('qemuDomainGetBlockJobInfo', flags,
+                    libvirt.VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES)
+        domain = self.domain(handle)
+        disk, target = self._disk_of(domain, path)
+        job = domain.block_jobs.get(target)
+        if job is None:
+            return 0, 0, 0, 0, 0
+        size = self.hypervisor.disk_size(disk)
+        return 1, job.type, job.bandwidth, size, size
+
+    @procedure
+    def domain_block_job_set_speed(self, handle: DomainHandle, path: str, bandwidth: int,
+                                   flags: int) -> None:
+        """Limit the speed of a disk's job."""
+        check_flags('qemuDomainBlockJobSetSpeed', flags,
+                    libvirt.VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES)
+        domain = self.domain(handle)
+        _, target = self._disk_of(domain, path)
+        job = domain.block_jobs.get(target)
+        if job is None:
+            raise bad_argument(f"disk {target} does not have an active block job")
+        domain.block_jobs[target] = BlockJob(job.type, bandwidth, job.destination)
+
+    @procedure
+    def domain_block_resize(self, handle: DomainHandle, path: str, size: int,
+                            flags: int) -> None:
+        """Resize a disk of a running domain, in KiB or with the flag in bytes."""
+        check_flags('qemuDomainBlockResize', flags, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+        domain = self.domain(handle)
+        check_active(domain)
+        for disk in domain.definition.devices.findall('disk'):
+            if path in (disks.target(disk)[0], disks.source_path(disk)):
+                if not flags & libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES:
+                    size *= 1024
+                self.hypervisor.resized[disks.source_path(disk)] = size
+                return
+        raise bad_argument(f"disk '{path}' was not found in the domain config")

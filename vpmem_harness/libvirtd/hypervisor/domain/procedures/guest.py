@@ -1,0 +1,181 @@
+"""Procedures that speak to what runs in a guest: nothing does.
+
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c, src/qemu/qemu_domain.c (qemuDomainAgentAvailable).
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.hypervisor.domain import emulator
+from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
+from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
+
+
+class GuestProcedures(Procedures):
+    """Procedures that speak to what runs in a guest.
+
+    Those of the agent answer as libvirt does where no agent answers; those that only signal the
+    guest succeed, for nobody can tell what a guest makes of a signal.
+    """
+
+    def _agent(self, handle: DomainHandle) -> LibvirtError:
+        """The error of a call that needs the guest's agent."""
+        domain = self.domain(handle)
+        check_active(domain)
+        try:
+            self.hypervisor.check_agent(domain)
+        except LibvirtError as error:
+            return error
+        raise AssertionError('no guest has an agent')
+
+    def _check_running(self, handle: DomainHandle) -> None:
+        if self.domain(handle).state != libvirt.VIR_DOMAIN_RUNNING:
+            raise invalid('domain is not running')
+
+    @procedure
+    def domain_fsfreeze(self, handle: DomainHandle, mountpoints: list[str], flags: int) -> int:
+        """Freeze the guest's file systems."""
+        check_flags('qemuDomainFSFreeze', flags, 0)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_fsthaw(self, handle: DomainHandle, mountpoints: list[str], flags: int) -> int:
+        """Thaw the guest's file systems."""
+        check_flags('qemuDomainFSThaw', flags, 0)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_fstrim(self, handle: DomainHandle, mountpoint: str | None, minimum: int,
+                      flags: int) -> None:
+        """Trim the guest's file systems."""
+        check_flags('qemuDomainFSTrim', flags, 0)
+        self._check_running(handle)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_get_fsinfo(self, handle: DomainHandle, flags: int) -> list[object]:
+        """The guest's file systems."""
+        check_flags('qemuDomainGetFSInfo', flags, 0)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_get_time(self, handle: DomainHandle, flags: int) -> tuple[int, int]:
+        """The guest's clock."""
+        check_flags('qemuDomainGetTime', flags, 0)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_set_time(self, handle: DomainHandle, seconds: int, nseconds: int,
+                        flags: int) -> None:
+        """Set the guest's clock."""
+        check_flags('qemuDomainSetTime', flags, libvirt.VIR_DOMAIN_TIME_SYNC)
+        if not self.domain(handle).active:
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                "cannot set time: qemu doesn't support rtc-reset-reinjection command")
+        raise self._agent(handle)
+
+    @procedure
+    def domain_set_user_password(self, handle: DomainHandle, user: str | None,
+                                 password: str | None, flags: int) -> None:
+        """Set a user's password in the guest."""
+        check_flags('qemuDomainSetUserPassword', flags,
+                    libvirt.VIR_DOMAIN_PASSWORD_ENCRYPTED)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_get_hostname(self, handle: DomainHandle, flags: int) -> str:
+        """The guest's own name."""
+        check_flags('qemuDomainGetHostname', flags,
+                    libvirt.VIR_DOMAIN_GET_HOSTNAME_LEASE | libvirt.VIR_DOMAIN_GET_HOSTNAME_AGENT)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_get_guest_info(self, handle: DomainHandle, types: int,
+                              flags: int) -> list[object]:
+        """What the guest tells of itself."""
+        check_flags('qemuDomainGetGuestInfo', flags, 0)
+        self._check_running(handle)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_get_guest_vcpus(self, handle: DomainHandle, flags: int) -> list[object]:
+        """The vCPUs as the guest sees them."""
+        check_flags('qemuDomainGetGuestVcpus', flags, 0)
+        raise self._agent(handle)
+
+    @procedure
+    def domain_interface_addresses(self, handle: DomainHandle, source: int,
+                                   flags: int) -> list[object]:
+        """The guest's addresses: no lease is given and no packet seen here."""
+        check_flags('qemuDomainInterfaceAddresses', flags, 0)
+        if source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT:
+            raise self._agent(handle)
+        check_active(self.domain(handle))
+        if source not in (libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
+                          libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP):
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               f'Unknown IP address data source {source}')
+        return []
+
+    @procedure
+    def domain_pm_suspend_for_duration(self, handle: DomainHandle, target: int, duration: int,
+                                       flags: int) -> None:
+        """Have the guest suspend itself to its memory or disk."""
+        check_flags('qemuDomainPMSuspendForDuration', flags, 0)
+        if duration:
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               'Duration not supported. Use 0 for now')
+        if target not in (libvirt.VIR_NODE_SUSPEND_TARGET_MEM,
+                          libvirt.VIR_NODE_SUSPEND_TARGET_DISK,
+                          libvirt.VIR_NODE_SUSPEND_TARGET_HYBRID):
+            raise bad_argument(f'Unknown suspend target: {target}')
+        self.hypervisor.check_agent(self.domain(handle))
+
+    @procedure
+    def domain_pm_wakeup(self, handle: DomainHandle, flags: int) -> None:
+        """Wake a guest that has suspended itself: none has, for none has an agent."""
+        check_flags('qemuDomainPMWakeup', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        raise emulator.command_failed(
+            'system_wakeup', 'Unable to wake up: guest is not in suspended state'
+            if domain.definition.has_acpi or not domain.definition.is_i440fx
+            else 'wake-up from suspend is not supported by this guest')
+
+    @procedure
+    def domain_get_launch_security_info(self, handle: DomainHandle,
+                                        flags: int) -> list[TypedParameter]:
+        """What a guest of encrypted memory was launched with: no guest here has any."""
+        self.domain(handle)
+        return []
+
+    @procedure
+    def domain_inject_nmi(self, handle: DomainHandle, flags: int) -> None:
+        """Signal the guest a non-maskable interrupt."""
+        check_flags('qemuDomainInjectNMI', flags, 0)
+        check_active(self.domain(handle))
+
+    @procedure
+    def domain_send_key(self, handle: DomainHandle, codeset: int, holdtime: int,
+                        keycodes: list[int], flags: int) -> None:
+        """Press keys on the guest's keyboard."""
+        check_flags('qemuDomainSendKey', flags, 0)
+        check_active(self.domain(handle))
+
+    @procedure
+    def qemu_domain_monitor_command(self, handle: DomainHandle, command: str,
+                                    flags: int) -> str:
+        """Give QEMU's monitor a command: it knows the one that announces the guest's addresses.
+
+        :raises LibvirtError: VIR_ERR_INTERNAL_ERROR for any other.
+        """
+        check_active(self.domain(handle))
+        name = 'announce-self' if 'announce-self' in command or 'announce_self' in command else ''
+        if not name:
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                               'QEMU monitor commands are not simulated')
+        return '' if flags & 1 else '{"return":{},"id":"libvirt-1"}'

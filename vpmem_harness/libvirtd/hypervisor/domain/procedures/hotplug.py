@@ -1,0 +1,330 @@
+"""Procedures that plug devices in and out, and change them.
+
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainAttachDeviceFlags and its like),
+src/qemu/qemu_hotplug.c.
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
+from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.modification_impact import CONFIG, LIVE, impact
+from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.xml import etree
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import (
+    addresses,
+    aliases,
+    disks,
+    memory,
+    memory_validate,
+    pci,
+    usb,
+)
+from vpmem_harness.libvirtd.xml.domain import device_changes, startup, validate
+from vpmem_harness.libvirtd.xml.etree import Element
+
+_FORCE = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
+
+
+class DeviceProcedures(Procedures):
+    """Procedures that plug devices in and out, and change them."""
+
+    @procedure
+    def domain_attach_device(self, handle: DomainHandle, xml: str) -> None:
+        """Plug a device into a running domain."""
+        self._attach(self.domain(handle), xml, LIVE)
+
+    @procedure
+    def domain_attach_device_flags(self, handle: DomainHandle, xml: str, flags: int) -> None:
+        """Plug a device in, now or from the next start on."""
+        check_flags('qemuDomainAttachDeviceLiveAndConfig', flags, LIVE | CONFIG)
+        self._attach(self.domain(handle), xml, flags)
+
+    def _attach(self, domain: Domain, xml: str, flags: int) -> None:
+        live, config = impact(domain, flags)
+        changed = None
+        if config is not None:
+            changed = config.copy()
+            device = self._parse(xml, changed)
+            device_changes.check_compatible(device, changed)
+            device_changes.add_persistent(changed, device)
+        if live is not None:
+            self._attach_live(domain, live, self._parse(xml, live))
+        if changed is not None:
+            domain.config = changed
+
+    def _parse(self, xml: str, definition: Definition, *, to_find: bool = False,
+               to_detach: bool = False) -> Element:
+        return device_changes.parse(xml, definition, self.hypervisor.xml_host,
+                                    to_find=to_find or to_detach, checked=not to_detach)
+
+    def _attach_live(self, domain: Domain, live: Definition, device: Element) -> None:
+        device_changes.check_compatible(device, live)
+        validate.device(device, live)
+        if device.tag not in device_changes.LIVE:
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                f"live attach of device '{device_changes.kind(device)}' is not supported")
+        if device.tag == 'memory':
+            alias = self._attach_memory(domain, live, device)
+        else:
+            alias = self._attach_other(domain, live, device)
+        self.hypervisor.events.publish(
+            libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, domain, alias)
+
+    def _attach_memory(self, domain: Domain, live: Definition, device: Element) -> str:
+        backing = self.hypervisor.backing
+        memory.set_size(device, -(-memory.size(device) // memory.MEMORY_ALIGNMENT)
+                        * memory.MEMORY_ALIGNMENT)
+        memory_validate.check_plugs(live, device)
+        if device.get('model') in memory.SLOTTED:
+            memory.assign_slot(live, device,
+                               {memory.slot(other) for other in live.memory_devices})
+        else:
+            pci.plug(live, device)
+        aliases.give_memory(device, live)
+        emulator.hot_plug(live, device, backing)
+        live.devices.append(device)
+        live.memory_total += memory.size(device)
+        if device.get('model') == 'dimm':
+            live.current_memory += memory.size(device)
+        path = memory.path(device)
+        if path is not None:
+            path = memory.real_path(path)
+            backing.opened(path, domain.uuid_text)
+            domain.open_paths.append(path)
+            if domain.state == libvirt.VIR_DOMAIN_RUNNING:
+                backing.written(path, domain.uuid_text)
+        return f'mem{aliases.name(device)}'
+
+    def _attach_other(self, domain: Domain, live: Definition, device: Element) -> str:
+        if device.tag == 'disk':
+            if device.get('device') in ('cdrom', 'floppy'):
+                return self._change_media(live, device)
+            bus = disks.target(device)[1]
+            if disks.by_target(live.devices, disks.target(device)[0]) is not None:
+                raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
+                                   f'target {disks.target(device)[0]} already exists')
+            if bus not in ('virtio', 'usb', 'scsi'):
+                raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                                   f"disk bus '{bus}' cannot be hotplugged.")
+        device_changes.check_new(device, live)
+        pci.plug(live, device)
+        address = device.find("address[@type='pci']")
+        if address is not None and live.is_i440fx and not live.has_acpi:
+            raise emulator.command_failed('device_add',
+                                          "Bus 'pci.0' does not support hotplugging")
+        aliases.give(device, aliases.next_name(live, device))
+        if device.tag == 'disk':
+            used = [int(source.get('index', '0'))
+                    for source in live.devices.findall('disk/source')]
+            startup.start_source(device, max(used, default=0) + 1)
+        elif device.tag == 'interface':
+            startup.start_interface(device, self.hypervisor.xml_host)
+        elif device.tag in ('serial', 'parallel', 'console', 'channel'):
+            startup.start_character_device(device, live, self.hypervisor.xml_host, domain.id)
+        live.devices.append(device)
+        usb.assign(live)
+        if device.tag == 'disk':
+            disks.sort(live.devices)
+        return aliases.name(device)
+
+    def _change_media(self, live: Definition, device: Element) -> str:
+        found = disks.by_target(live.devices, disks.target(device)[0])
+        if found is None:
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_INVALID,
+                f"cdrom/floppy device hotplug isn't supported by '{disks.target(device)[0]}'")
+        _replace_source(found, device)
+        return aliases.name(found)
+
+    @procedure
+    def domain_detach_device(self, handle: DomainHandle, xml: str) -> None:
+        """Unplug a device from a running domain."""
+        self._detach(self.domain(handle), xml, LIVE)
+
+    @procedure
+    def domain_detach_device_flags(self, handle: DomainHandle, xml: str, flags: int) -> None:
+        """Unplug a device, now or from the next start on."""
+        check_flags('qemuDomainDetachDeviceLiveAndConfig', flags, LIVE | CONFIG)
+        self._detach(self.domain(handle), xml, flags)
+
+    def _detach(self, domain: Domain, xml: str, flags: int) -> None:
+        live, config = impact(domain, flags)
+        changed = None
+        if config is not None:
+            changed = config.copy()
+            device_changes.remove_persistent(changed, self._parse(xml, changed, to_detach=True))
+        if live is not None:
+            wanted = self._parse(xml, live, to_detach=True)
+            if wanted.tag == 'memory':
+                memory.set_size(wanted, -(-memory.size(wanted) // memory.MEMORY_ALIGNMENT)
+                                * memory.MEMORY_ALIGNMENT)
+            self._detach_live(domain, live, device_changes.find(live, wanted, live=True))
+        if changed is not None:
+            domain.config = changed
+
+    @procedure
+    def domain_detach_device_alias(self, handle: DomainHandle, alias: str, flags: int) -> None:
+        """Unplug the device with that alias."""
+        check_flags('qemuDomainDetachDeviceAliasLiveAndConfig', flags, LIVE | CONFIG)
+        domain = self.domain(handle)
+        live, config = impact(domain, flags)
+        changed = None
+        if config is not None:
+            changed = config.copy()
+            device_changes.remove_persistent(changed, _by_alias(changed, alias))
+        if live is not None:
+            self._detach_live(domain, live, _by_alias(live, alias))
+        if changed is not None:
+            domain.config = changed
+
+    def _detach_live(self, domain: Domain, live: Definition, device: Element) -> None:
+        if device.tag not in device_changes.LIVE:
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                f"live detach of device '{device_changes.kind(device)}' is not supported")
+        if device.get('model') == 'nvdimm' and device.tag == 'memory':
+            raise emulator.command_failed(
+                'device_del', 'nvdimm device hot unplug is not supported yet.')
+        if device.tag == 'disk' and disks.target(device)[1] not in ('virtio', 'usb', 'scsi'):
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                               'This type of disk cannot be hot unplugged')
+        guests = self.hypervisor.guests
+        number, alias = domain.id, aliases.name(device)
+        if not guests.releases_devices:
+            return
+
+        def unplugged() -> None:
+            with self.hypervisor.lock:
+                if domain.active and domain.id == number and domain.live is not None:
+                    self._unplugged(domain, domain.live, alias)
+        self.hypervisor.after(guests.unplug_seconds, unplugged)
+
+    def _unplugged(self, domain: Domain, live: Definition, alias: str) -> None:
+        device = aliases.by_name(live, alias)
+        if device is None:
+            return
+        live.devices.remove(device)
+        if device.tag == 'memory':
+            size = memory.size(device)
+            live.memory_total -= size
+            live.current_memory = max(live.current_memory - size, 0)
+            path = memory.path(device)
+            path = None if path is None else memory.real_path(path)
+            if path in domain.open_paths and path is not None:
+                domain.open_paths.remove(path)
+                self.hypervisor.backing.closed(path, domain.uuid_text)
+        self.hypervisor.events.publish(
+            libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, domain, alias)
+
+    @procedure
+    def domain_update_device_flags(self, handle: DomainHandle, xml: str, flags: int) -> None:
+        """Change a device, now or from the next start on."""
+        check_flags('qemuDomainUpdateDeviceFlags', flags, LIVE | CONFIG | _FORCE)
+        domain = self.domain(handle)
+        live, config = impact(domain, flags & ~_FORCE)
+        changed = None
+        if config is not None:
+            changed = config.copy()
+            _update(changed, self._parse(xml, changed, to_find=True), live=False)
+        if live is not None:
+            _update(live, self._parse(xml, live, to_find=True), live=True)
+        if changed is not None:
+            domain.config = changed
+
+
+def _by_alias(definition: Definition, alias: str) -> Element:
+    device = aliases.by_name(definition, alias)
+    if device is None:
+        raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, f'no device found with alias {alias}',
+                           domain=libvirt.VIR_FROM_DOMAIN)
+    return device
+
+
+def _replace_source(old: Element, new: Element) -> None:
+    etree.drop(old, 'source')
+    old.set('type', new.get('type', 'file'))
+    for source in new.findall('source'):
+        old.append(etree.copy(source))
+
+
+def _update(definition: Definition, device: Element, *, live: bool) -> None:
+    """Change what a client may change of a device.
+
+    :raises LibvirtError: there is no such device, or it cannot be changed.
+    """
+    how = 'live' if live else 'persistent'
+    if device.tag == 'graphics':
+        found = definition.devices.find(f"graphics[@type='{device.get('type')}']")
+        if found is None:
+            raise LibvirtError(
+                libvirt.VIR_ERR_DEVICE_MISSING,
+                f"cannot find existing graphics device to modify of type '{device.get('type')}'")
+        for name in ('passwd', 'passwdValidTo', 'connected'):
+            if device.get(name) is not None:
+                found.set(name, device.get(name, ''))
+        return
+    if device.tag not in ('disk', 'interface', 'memory'):
+        code = (libvirt.VIR_ERR_CONFIG_UNSUPPORTED if live
+                else libvirt.VIR_ERR_OPERATION_UNSUPPORTED)
+        raise LibvirtError(
+            code, f"{how} update of device '{device_changes.kind(device)}' is not supported")
+    if device.tag == 'memory':
+        _update_memory(definition, device)
+        return
+    if device.tag == 'disk':
+        found = disks.by_target(definition.devices, disks.target(device)[0])
+        if found is None:
+            name = disks.target(device)[0]
+            raise (internal(f"disk '{name}' not found") if live
+                   else bad_argument(f"target {name} doesn't exist."))
+    else:
+        found = device_changes.find(definition, device, live=live)
+    if device.tag == 'interface':
+        _update_interface(found, device, live=live)
+    elif live and device.get('device') not in ('cdrom', 'floppy') \
+            and disks.source_path(found) != disks.source_path(device):
+        raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                           "cannot modify field 'source' of the disk")
+    elif live:
+        disk_update.check(found, device)
+        _replace_source(found, device)
+    else:
+        etree.replace(definition.devices, found, device)
+        addresses.assign(definition)
+
+
+def _update_interface(found: Element, device: Element, *, live: bool) -> None:
+    if live:
+        old, new = found.find('model'), device.find('model')
+        if old is not None and new is not None and old.get('type') != new.get('type'):
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                f'cannot modify network device model from {old.get("type")} to '
+                f'{new.get("type")}')
+    for tag in ('link', 'bandwidth', 'filterref', 'mtu', 'source', 'vlan', 'virtualport'):
+        if device.find(tag) is not None or tag in ('link', 'bandwidth', 'filterref'):
+            etree.drop(found, tag)
+            for child in device.findall(tag):
+                found.append(etree.copy(child))
+
+
+def _update_memory(definition: Definition, device: Element) -> None:
+    if device.get('model') != 'virtio-mem':
+        raise unsupported(f"updating of memory device of type '{device.get('model')}' is not "
+                          'supported')
+    for other in definition.memory_devices:
+        old, new = other.find('target/requested'), device.find('target/requested')
+        if other.get('model') == 'virtio-mem' and memory.size(other) == memory.size(device) \
+                and old is not None and new is not None:
+            old.text = new.text
+            return
+    raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG, 'no such virtio-mem device was found')
+
+

@@ -1,0 +1,150 @@
+"""Procedures that migrate domains, and that watch and stop what takes long.
+
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.hypervisor.domain import migration
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import DEFAULT_DOWNTIME
+from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
+from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
+from vpmem_harness.serving.deferred import Deferred
+
+_COMPLETED = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED
+_KEEP = libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
+#: MiB a second: what libvirt says of a speed that is not limited.
+UNLIMITED_SPEED = (2**63 - 1) // 1024**2
+_COOKIE_ONLY = ('client-driven migration is not simulated: use VIR_MIGRATE_PEER2PEER '
+                '(virsh migrate --p2p)')
+
+
+class JobProcedures(Procedures):
+    """Procedures that migrate domains, and that watch and stop what takes long."""
+
+    def domain_migrate_perform3_params(self, handle: DomainHandle, uri: str | None,
+                                       params: list[TypedParameter], cookie: bytes,
+                                       flags: int) -> Deferred:
+        """Migrate a domain to the host that ``uri`` names; completes when it has arrived."""
+        values = {parameter.name: parameter.value for parameter in params}
+
+        def text(name: str) -> str | None:
+            return str(values[name]) if name in values else None
+        return self._migrate(handle, migration.Request(
+            uri or '', flags, xml=text('destination_xml'), persistent_xml=text('persistent_xml'),
+            name=text('destination_name'), bandwidth=int(values.get('bandwidth', 0))))
+
+    def domain_migrate_perform3(self, handle: DomainHandle, xml: str | None, cookie: bytes,
+                                uri: str | None, migrate_uri: str | None, flags: int,
+                                name: str | None, bandwidth: int) -> Deferred:
+        """Migrate a domain, asked for in the older way."""
+        return self._migrate(handle, migration.Request(uri or '', flags, xml=xml, name=name,
+                                                       bandwidth=bandwidth))
+
+    def _migrate(self, handle: DomainHandle, request: migration.Request) -> Deferred:
+        source = self.hypervisor
+        with source.lock:
+            domain = self.domain(handle)
+        if not request.has(libvirt.VIR_MIGRATE_PEER2PEER):
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, _COOKIE_ONLY)
+        target = migration.destination(source, request.uri)
+        return migration.Migration(source, target, domain, request).start()
+
+    @procedure
+    def domain_get_job_info(self, handle: DomainHandle) -> tuple[int, ...]:
+        """What a domain's job has done so far."""
+        domain = self.domain(handle)
+        check_active(domain)
+        if domain.job is None:
+            return (int(libvirt.VIR_DOMAIN_JOB_NONE),) + (0,) * 11
+        return domain.job.info(self.hypervisor.clock.now())
+
+    @procedure
+    def domain_get_job_stats(self, handle: DomainHandle,
+                             flags: int) -> tuple[int, list[TypedParameter]]:
+        """What a domain's job has done so far, or what the last one did."""
+        check_flags('qemuDomainGetJobStats', flags, _COMPLETED | _KEEP)
+        domain = self.domain(handle)
+        if not flags & _COMPLETED:
+            check_active(domain)
+        job = domain.last_job if flags & _COMPLETED else domain.job
+        if job is None:
+            return int(libvirt.VIR_DOMAIN_JOB_NONE), []
+        if flags & _COMPLETED and not flags & _KEEP:
+            domain.last_job = None
+        return job.type, job.stats(self.hypervisor.clock.now())
+
+    @procedure
+    def domain_abort_job(self, handle: DomainHandle) -> None:
+        """Stop a domain's job and undo what it has done."""
+        self._abort(self.domain(handle))
+
+    @procedure
+    def domain_abort_job_flags(self, handle: DomainHandle, flags: int) -> None:
+        """Stop a domain's job; a migration in post-copy is not stopped here."""
+        check_flags('qemuDomainAbortJobFlags', flags, libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
+        domain = self.domain(handle)
+        if flags and domain.job is not None:
+            raise invalid('current job is not outgoing migration in post-copy mode')
+        self._abort(domain)
+
+    def _abort(self, domain: Domain) -> None:
+        check_active(domain)
+        if domain.job is None:
+            raise invalid('no job is active on the domain')
+        self.hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_CANCELLED)
+
+    @procedure
+    def domain_migrate_set_max_downtime(self, handle: DomainHandle, downtime: int,
+                                        flags: int) -> None:
+        """Say how long a guest may stand still, in milliseconds."""
+        check_flags('qemuDomainMigrateSetMaxDowntime', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        domain.max_downtime = downtime
+
+    @procedure
+    def domain_migrate_get_max_downtime(self, handle: DomainHandle, flags: int) -> int:
+        """How long a guest may stand still, in milliseconds."""
+        check_flags('qemuDomainMigrateGetMaxDowntime', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        return DEFAULT_DOWNTIME if domain.max_downtime is None else domain.max_downtime
+
+    @procedure
+    def domain_migrate_set_max_speed(self, handle: DomainHandle, speed: int,
+                                     flags: int) -> None:
+        """Limit the speed of a domain's migrations, in MiB a second."""
+        check_flags('qemuDomainMigrateSetMaxSpeed', flags,
+                    libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
+        domain = self.domain(handle)
+        if flags:
+            raise invalid('postcopy speed can only be set while migration is running')
+        if speed > UNLIMITED_SPEED:
+            raise bad_argument(f'bandwidth must be less than {UNLIMITED_SPEED + 1}')
+        domain.max_speed = speed
+
+    @procedure
+    def domain_migrate_get_max_speed(self, handle: DomainHandle, flags: int) -> int:
+        """The limit of the speed of a domain's migrations, in MiB a second."""
+        check_flags('qemuDomainMigrateGetMaxSpeed', flags,
+                    libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
+        speed = self.domain(handle).max_speed
+        return UNLIMITED_SPEED if speed is None else speed
+
+    @procedure
+    def domain_migrate_start_post_copy(self, handle: DomainHandle, flags: int) -> None:
+        """Switch a migration to post-copy: none here was started with the flag for it."""
+        check_flags('qemuDomainMigrateStartPostCopy', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        if domain.job is None:
+            raise invalid('post-copy can only be started while outgoing migration is in '
+                          'progress')
+        raise invalid('switching to post-copy requires migration to be started with '
+                      'VIR_MIGRATE_POSTCOPY flag')

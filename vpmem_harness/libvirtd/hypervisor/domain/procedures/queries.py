@@ -1,0 +1,79 @@
+"""Procedures that ask what a domain is and does."""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
+from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.xml.domain import formatter
+
+_XML_FLAGS = (libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_INACTIVE
+              | libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_UPDATE_CPU)
+
+
+class QueryProcedures(Procedures):
+    """Procedures that ask what a domain is and does."""
+
+    @procedure
+    def domain_get_xml_desc(self, handle: DomainHandle, flags: int) -> str:
+        """The domain's XML: live, or as it will be at its next start."""
+        check_flags('qemuDomainGetXMLDesc', flags, _XML_FLAGS)
+        domain = self.domain(handle)
+        inactive = bool(flags & libvirt.VIR_DOMAIN_XML_INACTIVE)
+        definition = domain.next_definition() if inactive else domain.definition
+        return formatter.domain(definition, inactive=inactive,
+                             secure=bool(flags & libvirt.VIR_DOMAIN_XML_SECURE),
+                             migratable=bool(flags & libvirt.VIR_DOMAIN_XML_MIGRATABLE),
+                             asked_cpu=domain.asked_cpu)
+
+    @procedure
+    def domain_get_state(self, handle: DomainHandle, flags: int) -> tuple[int, int]:
+        """State and reason."""
+        check_flags('qemuDomainGetState', flags, 0)
+        domain = self.domain(handle)
+        return domain.state, domain.reason
+
+    @procedure
+    def domain_get_info(self, handle: DomainHandle) -> tuple[int, int, int, int, int]:
+        """State, maximum memory and memory in KiB, vCPUs, CPU time in nanoseconds."""
+        domain = self.domain(handle)
+        definition = domain.definition
+        return (domain.state, definition.memory_total, definition.current_memory,
+                definition.vcpus, self.hypervisor.cpu_time(domain))
+
+    @procedure
+    def domain_is_active(self, handle: DomainHandle) -> int:
+        """1 when it runs."""
+        return int(self.domain(handle).active)
+
+    @procedure
+    def domain_is_persistent(self, handle: DomainHandle) -> int:
+        """1 when its configuration outlives it."""
+        return int(self.domain(handle).persistent)
+
+    @procedure
+    def domain_is_updated(self, handle: DomainHandle) -> int:
+        """Always 0: QEMU's driver tells nobody of changes this way."""
+        self.domain(handle)
+        return 0
+
+    @procedure
+    def domain_get_os_type(self, handle: DomainHandle) -> str:
+        """What the guest boots: ``hvm``."""
+        return self.domain(handle).definition.os_type
+
+    @procedure
+    def domain_get_max_memory(self, handle: DomainHandle) -> int:
+        """The domain's memory in KiB, that of memory devices included."""
+        return self.domain(handle).definition.memory_total
+
+    @procedure
+    def domain_get_max_vcpus(self, handle: DomainHandle) -> int:
+        """How many vCPUs a running domain can have."""
+        domain = self.domain(handle)
+        check_active(domain)
+        return domain.definition.max_vcpus
+
+

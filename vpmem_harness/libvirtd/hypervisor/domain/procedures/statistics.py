@@ -1,0 +1,308 @@
+"""Procedures that ask what a domain has used, and where it runs.
+
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.modification_impact import CONFIG, LIVE, impact, one
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import ALL_FILTERS, matches
+from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
+from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
+from vpmem_harness.libvirtd.xml import numbers
+from vpmem_harness.libvirtd.xml.devices import disks
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop
+
+_STATS_FLAGS = (libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+                | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING
+                | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS)
+_BLOCK_PARAMETERS = ('rd_operations', 'rd_bytes', 'rd_total_times', 'wr_operations', 'wr_bytes',
+                     'wr_total_times', 'flush_operations', 'flush_total_times')
+
+
+class StatisticsProcedures(Procedures):
+    """Procedures that ask what a domain has used, and where it runs."""
+
+    @procedure
+    def connect_get_all_domain_stats(
+            self, handles: list[DomainHandle], stats: int,
+            flags: int) -> list[tuple[Domain, list[TypedParameter]]]:
+        """Statistics of the domains that are named, or else of all that fit the filters."""
+        check_flags('qemuConnectGetAllDomainStats', flags, _STATS_FLAGS | ALL_FILTERS)
+        known = 0
+        for group, _ in resource_usage.GROUPS:
+            known |= group
+        enforced = flags & libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS
+        if enforced and stats & ~known and len(self.hypervisor.domains):
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               f'Stats types bits 0x{stats & ~known:x} are not supported by this '
+                               'daemon or QEMU')
+        domains = list(self.hypervisor.domains)
+        if handles:
+            wanted = {handle.uuid for handle in handles}
+            domains = [domain for domain in domains if domain.uuid in wanted]
+        filters = flags & ALL_FILTERS
+        return [(domain, resource_usage.collect(self.hypervisor, domain, stats))
+                for domain in domains if matches(domain, filters)]
+
+    @procedure
+    def domain_memory_stats(self, handle: DomainHandle, maximum: int,
+                            flags: int) -> list[tuple[int, int]]:
+        """What the balloon and the host tell of a domain's memory, in KiB."""
+        check_flags('qemuDomainMemoryStats', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        return [(libvirt.VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON,
+                 domain.definition.current_memory),
+                (libvirt.VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE, 0),
+                (libvirt.VIR_DOMAIN_MEMORY_STAT_RSS, resource_usage.rss(domain))]
+
+    @procedure
+    def domain_block_stats(self, handle: DomainHandle,
+                           path: str) -> tuple[int, int, int, int, int]:
+        """Reads and writes of a disk: requests and bytes of each, and errors (not known: -1)."""
+        domain = self.domain(handle)
+        check_active(domain)
+        if path:
+            _disk(domain, path)
+        return 0, 0, 0, 0, -1
+
+    @procedure
+    def domain_block_stats_flags(self, handle: DomainHandle, path: str, nparams: int,
+                                 flags: int) -> list[TypedParameter]:
+        """Reads, writes and flushes of a disk, with their times in nanoseconds."""
+        check_flags('qemuDomainBlockStatsFlags', flags, libvirt.VIR_TYPED_PARAM_STRING_OKAY)
+        domain = self.domain(handle)
+        check_active(domain)
+        if path:
+            _disk(domain, path)
+        return [TypedParameter.llong(name, 0) for name in _BLOCK_PARAMETERS]
+
+    @procedure
+    def domain_interface_stats(self, handle: DomainHandle, device: str) -> tuple[int, ...]:
+        """Bytes, packets, errors and drops, received and sent."""
+        domain = self.domain(handle)
+        check_active(domain)
+        for found in domain.definition.devices.findall('interface'):
+            mac = found.find('mac')
+            if resource_usage.target(found) == device \
+                    or (mac is not None and mac.get('address') == device):
+                return (0,) * 8
+        raise bad_argument(f"'{device}' is not a known interface",
+                           domain=libvirt.VIR_FROM_DOMAIN)
+
+    @procedure
+    def domain_get_block_info(self, handle: DomainHandle, path: str,
+                              flags: int) -> tuple[int, int, int]:
+        """Bytes of a disk: allocated, as the guest sees it, on the host."""
+        check_flags('qemuDomainGetBlockInfo', flags, 0)
+        domain = self.domain(handle)
+        found = _find_disk(domain, path)
+        if found is None:
+            raise bad_argument(f'invalid path {path} not assigned to domain')
+        if disks.source_path(found) is None:
+            raise bad_argument(f"disk '{path}' does not currently have a source assigned")
+        size = self.hypervisor.disk_size(found)
+        return size, size, size
+
+    @procedure
+    def domain_get_disk_errors(self, handle: DomainHandle, maximum: int,
+                               flags: int) -> tuple[list[tuple[str, int]], int]:
+        """The disks of a running domain that have failed: none."""
+        check_flags('qemuDomainGetDiskErrors', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        if not maximum:
+            return [], len(domain.definition.devices.findall('disk'))
+        return [], 0
+
+    @procedure
+    def domain_get_cpu_stats(self, handle: DomainHandle, nparams: int, start: int, count: int,
+                             flags: int) -> tuple[list[TypedParameter], int]:
+        """CPU time in nanoseconds: of the whole domain (-1), or on each of the host's CPUs."""
+        check_flags('qemuDomainGetCPUStats', flags, libvirt.VIR_TYPED_PARAM_STRING_OKAY)
+        domain = self.domain(handle)
+        check_active(domain)
+        time = self.hypervisor.cpu_time(domain)
+        if start == -1:
+            params = [TypedParameter.ullong('cpu_time', time),
+                      TypedParameter.ullong('user_time', time // 2),
+                      TypedParameter.ullong('system_time', time - time // 2)]
+            return (params[:nparams] if nparams else []), min(nparams, 3) or 3
+        cpus = len(self.hypervisor.hardware.cpus)
+        if count == 0:
+            return [], cpus
+        if nparams == 0:
+            return [], 2
+        if start >= cpus:
+            raise bad_argument(f'start_cpu {start} larger than maximum of {cpus - 1}',
+                               domain=libvirt.VIR_FROM_CGROUP)
+        found: list[TypedParameter] = []
+        for _ in range(min(count, cpus - start)):
+            found += [TypedParameter.ullong('cpu_time', time // cpus),
+                      TypedParameter.ullong('vcpu_time', time // cpus)][:nparams]
+        return found, min(nparams, 2)
+
+    @procedure
+    def domain_get_vcpus(self, handle: DomainHandle, maximum: int,
+                         length: int) -> tuple[list[tuple[int, int, int, int]], bytes]:
+        """Each vCPU's number, state, time and CPU, and the maps of CPUs that they may run on."""
+        domain = self.domain(handle)
+        if not domain.active:
+            raise invalid('cannot retrieve vcpu information for inactive domain')
+        count = min(domain.definition.vcpus, maximum)
+        cpus = len(self.hypervisor.hardware.cpus)
+        share = self.hypervisor.cpu_time(domain) // domain.definition.vcpus
+        found = [(number, int(libvirt.VIR_VCPU_RUNNING), share, number % cpus)
+                 for number in range(count)]
+        maps = b''.join(_map(self._pinned(domain.definition.root, number), length)
+                        for number in range(count)) if length else b''
+        return found, maps
+
+    def _pinned(self, root: Element, number: int) -> set[int]:
+        """The CPUs that a vCPU may run on."""
+        pin = root.find(f"cputune/vcpupin[@vcpu='{number}']")
+        text = pin.get('cpuset', '') if pin is not None else root.find('vcpu')
+        if not isinstance(text, str):
+            text = '' if text is None else text.get('cpuset', '')
+        every = set(range(len(self.hypervisor.hardware.cpus)))
+        return (numbers.bitmap(text) or set()) & every if text else every
+
+    @procedure
+    def domain_get_vcpu_pin_info(self, handle: DomainHandle, count: int, length: int,
+                                 flags: int) -> tuple[bytes, int]:
+        """The maps of CPUs that each vCPU may run on."""
+        check_flags('qemuDomainGetVcpuPinInfo', flags, LIVE | CONFIG)
+        definition = one(self.domain(handle), flags)
+        count = min(count, definition.max_vcpus)
+        return b''.join(_map(self._pinned(definition.root, number), length)
+                        for number in range(count)), count
+
+    @procedure
+    def domain_pin_vcpu(self, handle: DomainHandle, vcpu: int, cpus: bytes) -> None:
+        """Say which CPUs a vCPU of a running domain may run on."""
+        self._pin(self.domain(handle), vcpu, cpus, LIVE)
+
+    @procedure
+    def domain_pin_vcpu_flags(self, handle: DomainHandle, vcpu: int, cpus: bytes,
+                              flags: int) -> None:
+        """Say which CPUs a vCPU may run on, now or from the next start on."""
+        check_flags('qemuDomainPinVcpuFlags', flags, LIVE | CONFIG)
+        self._pin(self.domain(handle), vcpu, cpus, flags)
+
+    def _pin(self, domain: Domain, vcpu: int, cpus: bytes, flags: int) -> None:
+        allowed = _unmap(cpus)
+        for definition, what in zip(impact(domain, flags), ('live', 'persistent'), strict=True):
+            if definition is None:
+                continue
+            if vcpu >= definition.max_vcpus:
+                raise bad_argument(
+                    f'vcpu {vcpu} is out of range of {what} cpu count '
+                    f"{definition.max_vcpus if what == 'live' else definition.vcpus}")
+            if not allowed:
+                raise bad_argument('Empty cpu list for pinning')
+            tune = definition.root.find('cputune')
+            if tune is None:
+                tune = add(definition.root, 'cputune')
+            drop(tune, f"vcpupin[@vcpu='{vcpu}']")
+            add(tune, 'vcpupin', vcpu=vcpu, cpuset=numbers.format_bitmap(allowed))
+
+    @procedure
+    def domain_get_emulator_pin_info(self, handle: DomainHandle, length: int,
+                                     flags: int) -> tuple[bytes, int]:
+        """The map of CPUs that QEMU itself may run on."""
+        check_flags('qemuDomainGetEmulatorPinInfo', flags, LIVE | CONFIG)
+        root = one(self.domain(handle), flags).root
+        pin = root.find('cputune/emulatorpin')
+        text = '' if pin is None else pin.get('cpuset', '')
+        every = set(range(len(self.hypervisor.hardware.cpus)))
+        return _map(numbers.bitmap(text) or every, length), 1
+
+    @procedure
+    def domain_get_iothread_info(self, handle: DomainHandle,
+                                 flags: int) -> tuple[list[tuple[int, bytes]], int]:
+        """The I/O threads: number, and the map of CPUs that each may run on."""
+        check_flags('qemuDomainGetIOThreadInfo', flags, LIVE | CONFIG)
+        root = one(self.domain(handle), flags).root
+        every = set(range(len(self.hypervisor.hardware.cpus)))
+        length = (len(every) + 7) // 8
+        threads = []
+        for number in range(1, int(root.findtext('iothreads') or 0) + 1):
+            pin = root.find(f"cputune/iothreadpin[@iothread='{number}']")
+            text = '' if pin is None else pin.get('cpuset', '')
+            threads.append((number, _map(numbers.bitmap(text) or every, length)))
+        return threads, len(threads)
+
+    @procedure
+    def domain_get_messages(self, handle: DomainHandle, flags: int) -> list[str]:
+        """What libvirt has to remark about a domain: nothing taints a guest here."""
+        check_flags('qemuDomainGetMessages', flags, libvirt.VIR_DOMAIN_MESSAGE_DEPRECATION
+                    | libvirt.VIR_DOMAIN_MESSAGE_TAINTING)
+        self.domain(handle)
+        return []
+
+    @procedure
+    def domain_pin_emulator(self, handle: DomainHandle, cpus: bytes, flags: int) -> None:
+        """Say which CPUs QEMU itself may run on."""
+        check_flags('qemuDomainPinEmulator', flags, LIVE | CONFIG)
+        allowed = _unmap(cpus)
+        for definition in impact(self.domain(handle), flags):
+            if definition is None:
+                continue
+            tune = definition.root.find('cputune')
+            if tune is None:
+                tune = add(definition.root, 'cputune')
+            drop(tune, 'emulatorpin')
+            add(tune, 'emulatorpin', cpuset=numbers.format_bitmap(allowed))
+
+    @procedure
+    def domain_get_security_label(self, handle: DomainHandle) -> tuple[str, int]:
+        """The security label of a domain: there is no security driver."""
+        self.domain(handle)
+        return '', 0
+
+    @procedure
+    def domain_get_security_label_list(self, handle: DomainHandle) -> list[tuple[str, int]]:
+        """The security labels of a domain: QEMU's owner."""
+        domain = self.domain(handle)
+        label = domain.definition.root.findtext('seclabel/label')
+        return [(label, 0)] if label else []
+
+    @procedure
+    def domain_get_control_info(self, handle: DomainHandle, flags: int) -> tuple[int, int, int]:
+        """Whether QEMU's monitor answers: it does."""
+        check_flags('qemuDomainGetControlInfo', flags, 0)
+        check_active(self.domain(handle))
+        return int(libvirt.VIR_DOMAIN_CONTROL_OK), 0, 0
+
+
+def _disk(domain: Domain, path: str) -> Element:
+    found = _find_disk(domain, path)
+    if found is None:
+        raise bad_argument(f'invalid path: {path}')
+    return found
+
+
+def _find_disk(domain: Domain, path: str) -> Element | None:
+    """The disk with that target or source."""
+    for disk in domain.definition.devices.findall('disk'):
+        if path and path in (disks.target(disk)[0], disks.source_path(disk)):
+            return disk
+    return None
+
+
+def _map(cpus: set[int], length: int) -> bytes:
+    """A bitmap of CPUs, cut to ``length`` bytes."""
+    bits = sum(1 << cpu for cpu in cpus if cpu < 8 * length)
+    return bits.to_bytes(length, 'little')
+
+
+def _unmap(cpus: bytes) -> set[int]:
+    bits = int.from_bytes(cpus, 'little')
+    return {number for number in range(8 * len(cpus)) if bits >> number & 1}

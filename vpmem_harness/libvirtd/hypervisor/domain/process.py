@@ -1,0 +1,165 @@
+"""What happens to a guest: it starts, pauses, shuts down, and ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid
+from vpmem_harness.libvirtd.hypervisor.domain import emulator
+from vpmem_harness.libvirtd.hypervisor.domain.domain import OFF, Domain
+from vpmem_harness.libvirtd.xml.devices import memory
+from vpmem_harness.libvirtd.xml.domain import startup
+from vpmem_harness.libvirtd.xml.etree import copy
+
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+    from vpmem_harness.libvirtd.xml.definition import Definition
+
+
+def check_active(domain: Domain) -> None:
+    """Refuse what only a running domain can do."""
+    if not domain.active:
+        raise invalid('domain is not running', domain=libvirt.VIR_FROM_DOMAIN)
+
+
+class Machine:
+    """The guests' side of a hypervisor; every method runs under the hypervisor's lock."""
+
+    def __init__(self, hypervisor: Hypervisor) -> None:
+        self._hypervisor = hypervisor
+        self._next_id = 1
+
+    def start(self, domain: Domain, *, paused: bool = False,
+              reason: int = libvirt.VIR_DOMAIN_RUNNING_BOOTED,
+              paused_reason: int = libvirt.VIR_DOMAIN_PAUSED_USER,
+              source: Definition | None = None) -> None:
+        """Start the guest: a new id, the live definition, its files open.
+
+        :param source: what to start in place of the configuration (a saved or migrated guest).
+        :raises LibvirtError: what libvirt or QEMU refuse; the domain is then as it was, with the
+            reason VIR_DOMAIN_SHUTOFF_FAILED, and has used up an id.
+        """
+        number = self._next_id
+        self._next_id += 1
+        hypervisor = self._hypervisor
+        definition = (source or domain.next_definition()).copy()
+        try:
+            startup.prepare(definition, hypervisor.xml_host, number)
+            emulator.start(definition, hypervisor.backing, hypervisor.hardware)
+            startup.complete(definition)
+        except LibvirtError:
+            domain.state = libvirt.VIR_DOMAIN_SHUTOFF
+            domain.reason = libvirt.VIR_DOMAIN_SHUTOFF_FAILED
+            raise
+        domain.live = definition
+        asked_cpu = (source or domain.next_definition()).root.find('cpu')
+        domain.asked_cpu = None if asked_cpu is None else copy(asked_cpu)
+        domain.id = number
+        domain.started = hypervisor.clock.now()
+        domain.paused_at = None
+        domain.paused_seconds = 0.0
+        self._open(domain)
+        if paused:
+            self._set(domain, libvirt.VIR_DOMAIN_PAUSED, paused_reason)
+        else:
+            self._set(domain, libvirt.VIR_DOMAIN_RUNNING, reason)
+            self._written(domain)
+
+    def stop(self, domain: Domain, reason: int, detail: int | None = None) -> None:
+        """End the guest: its files closed, a transient domain forgotten.
+
+        :param reason: VIR_DOMAIN_SHUTOFF_*.
+        :param detail: VIR_DOMAIN_EVENT_STOPPED_* of the event, or None for no event.
+        """
+        hypervisor = self._hypervisor
+        self._close(domain)
+        if domain.live is not None:
+            startup.release(domain.live, hypervisor.xml_host)
+        if domain.job is not None:
+            hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)
+        self._set(domain, libvirt.VIR_DOMAIN_SHUTOFF, reason)
+        domain.id = OFF
+        domain.autodestroy = None
+        domain.block_jobs.clear()
+        if domain.persistent:
+            domain.live = None
+        else:
+            hypervisor.domains.remove(domain)
+        if detail is not None:
+            hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STOPPED, detail)
+
+    def suspend(self, domain: Domain, reason: int = libvirt.VIR_DOMAIN_PAUSED_USER,
+                detail: int = libvirt.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED) -> None:
+        """Stop the guest's CPUs."""
+        if domain.state == libvirt.VIR_DOMAIN_PAUSED:
+            return
+        self._set(domain, libvirt.VIR_DOMAIN_PAUSED, reason)
+        self._hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED, detail)
+
+    def resume(self, domain: Domain, reason: int = libvirt.VIR_DOMAIN_RUNNING_UNPAUSED,
+               detail: int = libvirt.VIR_DOMAIN_EVENT_RESUMED_UNPAUSED) -> None:
+        """Let the guest's CPUs run again."""
+        self._set(domain, libvirt.VIR_DOMAIN_RUNNING, reason)
+        self._written(domain)
+        self._hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_RESUMED, detail)
+
+    def press_power_button(self, domain: Domain) -> None:
+        """Ask the guest to shut down; it obeys as :attr:`Hypervisor.guests` says."""
+        guests = self._hypervisor.guests
+        number = domain.id
+        if not guests.obeys_power_button or domain.state != libvirt.VIR_DOMAIN_RUNNING:
+            return
+
+        def shut_down() -> None:
+            with self._hypervisor.lock:
+                if domain.active and domain.id == number:
+                    self.shut_down(domain, libvirt.VIR_DOMAIN_EVENT_SHUTDOWN_GUEST)
+        self._hypervisor.after(guests.shutdown_seconds, shut_down)
+
+    def shut_down(self, domain: Domain, detail: int) -> None:
+        """The guest has powered itself off."""
+        self._set(domain, libvirt.VIR_DOMAIN_SHUTDOWN, libvirt.VIR_DOMAIN_SHUTDOWN_UNKNOWN)
+        self._hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SHUTDOWN, detail)
+        self.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+                  libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN)
+
+    def reboot(self, domain: Domain) -> None:
+        """Ask the guest to reboot; it obeys as it would shut down, and keeps its id."""
+        guests = self._hypervisor.guests
+        number = domain.id
+        if not guests.obeys_power_button or domain.state != libvirt.VIR_DOMAIN_RUNNING:
+            return
+
+        def again() -> None:
+            with self._hypervisor.lock:
+                if domain.active and domain.id == number:
+                    self._hypervisor.events.publish(libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, domain)
+        self._hypervisor.after(guests.shutdown_seconds, again)
+
+    def _set(self, domain: Domain, state: int, reason: int) -> None:
+        now = self._hypervisor.clock.now()
+        if domain.state == libvirt.VIR_DOMAIN_PAUSED and domain.paused_at is not None:
+            domain.paused_seconds += now - domain.paused_at
+        domain.paused_at = now if state == libvirt.VIR_DOMAIN_PAUSED else None
+        domain.state, domain.reason = state, reason
+
+    def _open(self, domain: Domain) -> None:
+        if domain.live is None:
+            return
+        for device in domain.live.memory_devices:
+            path = memory.path(device)
+            if path:
+                path = memory.real_path(path)
+                self._hypervisor.backing.opened(path, domain.uuid_text)
+                domain.open_paths.append(path)
+
+    def _written(self, domain: Domain) -> None:
+        for path in domain.open_paths:
+            self._hypervisor.backing.written(path, domain.uuid_text)
+
+    def _close(self, domain: Domain) -> None:
+        paths, domain.open_paths = domain.open_paths, []
+        for path in paths:
+            self._hypervisor.backing.closed(path, domain.uuid_text)

@@ -1,0 +1,104 @@
+"""The domains of a hypervisor, and what must be unique among them."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from collections.abc import Iterator
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.values import DomainHandle
+
+
+class Domains:
+    """Every domain of a host, each reached by its UUID, its name and, while it runs, its id."""
+
+    def __init__(self) -> None:
+        self._by_uuid: dict[bytes, Domain] = {}
+        self._by_name: dict[str, Domain] = {}
+
+    def __iter__(self) -> Iterator[Domain]:
+        return iter(list(self._by_uuid.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_uuid)
+
+    def of(self, handle: DomainHandle) -> Domain:
+        """The domain that a client means.
+
+        :raises LibvirtError: VIR_ERR_NO_DOMAIN with UUID and name in parentheses.
+        """
+        domain = self._by_uuid.get(handle.uuid)
+        if domain is None:
+            text = uuids.UUID(bytes=handle.uuid)
+            raise LibvirtError(libvirt.VIR_ERR_NO_DOMAIN,
+                               f"no domain with matching uuid '{text}' ({handle.name})")
+        return domain
+
+    def by_uuid(self, uuid: bytes) -> Domain:
+        """The domain with that UUID, or VIR_ERR_NO_DOMAIN."""
+        domain = self._by_uuid.get(uuid)
+        if domain is None:
+            text = uuids.UUID(bytes=uuid)
+            raise LibvirtError(libvirt.VIR_ERR_NO_DOMAIN,
+                               f"no domain with matching uuid '{text}'")
+        return domain
+
+    def by_name(self, name: str) -> Domain:
+        """The domain with that name, or VIR_ERR_NO_DOMAIN."""
+        domain = self._by_name.get(name)
+        if domain is None:
+            raise LibvirtError(libvirt.VIR_ERR_NO_DOMAIN,
+                               f"no domain with matching name '{name}'")
+        return domain
+
+    def by_id(self, number: int) -> Domain:
+        """The running domain with that id, or VIR_ERR_NO_DOMAIN."""
+        for domain in self._by_uuid.values():
+            if domain.active and domain.id == number:
+                return domain
+        raise LibvirtError(libvirt.VIR_ERR_NO_DOMAIN, f'no domain with matching id {number}')
+
+    def find(self, name: str, uuid: bytes, *, to_start: bool = False) -> Domain | None:
+        """The domain that a definition of that name and UUID belongs to, or None for a new one.
+
+        :raises LibvirtError: another domain has the name or the UUID; with ``to_start`` also when
+            it runs already (VIR_ERR_OPERATION_INVALID).
+            Source: libvirt 9.0.0, src/conf/virdomainobjlist.c.
+        """
+        domain = self._by_uuid.get(uuid)
+        if domain is not None:
+            if domain.name != name:
+                raise LibvirtError(
+                    libvirt.VIR_ERR_OPERATION_FAILED,
+                    f"domain '{domain.name}' is already defined with uuid {domain.uuid_text}",
+                    domain=libvirt.VIR_FROM_DOMAIN)
+            if to_start and domain.active:
+                raise invalid(f"domain '{name}' is already active",
+                              domain=libvirt.VIR_FROM_DOMAIN)
+            return domain
+        other = self._by_name.get(name)
+        if other is not None:
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_FAILED,
+                f"domain '{name}' already exists with uuid {other.uuid_text}",
+                domain=libvirt.VIR_FROM_DOMAIN)
+        return None
+
+    def add(self, domain: Domain) -> None:
+        """Take a new domain in."""
+        self._by_uuid[domain.uuid] = domain
+        self._by_name[domain.name] = domain
+
+    def remove(self, domain: Domain) -> None:
+        """Forget a domain."""
+        del self._by_uuid[domain.uuid]
+        del self._by_name[domain.name]
+
+    def rename(self, domain: Domain, name: str) -> None:
+        """Give a domain another name, which must be free."""
+        del self._by_name[domain.name]
+        domain.name = name
+        self._by_name[name] = domain

@@ -1,0 +1,150 @@
+"""What a domain has used: CPUs, memory, disks, interfaces.
+
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainGetStats...);
+golden/libvirt/*.domstats.txt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import libvirt
+
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.values import TypedParameter
+from vpmem_harness.libvirtd.xml.devices import disks
+from vpmem_harness.libvirtd.xml.etree import Element
+
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+
+Parameters = list[TypedParameter]
+
+#: KiB that QEMU itself takes, and the share of its memory that an idle guest has touched.
+_OVERHEAD, _TOUCHED = 40960, 64
+
+
+def rss(domain: Domain) -> int:
+    """KiB of the host's memory that a running domain has."""
+    return _OVERHEAD + domain.definition.memory_initial // _TOUCHED
+
+
+def _state(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    return [TypedParameter.int_('state.state', domain.state),
+            TypedParameter.int_('state.reason', domain.reason)]
+
+
+def _cpu(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    if not domain.active:
+        return []
+    time = hypervisor.cpu_time(domain)
+    return [TypedParameter.ullong('cpu.time', time), TypedParameter.ullong('cpu.user', time // 2),
+            TypedParameter.ullong('cpu.system', time - time // 2),
+            TypedParameter.uint('cpu.cache.monitor.count', 0),
+            TypedParameter.ullong('cpu.haltpoll.success.time', 0),
+            TypedParameter.ullong('cpu.haltpoll.fail.time', 0)]
+
+
+def _balloon(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    definition = domain.definition
+    found = [TypedParameter.ullong('balloon.current', definition.current_memory),
+             TypedParameter.ullong('balloon.maximum', definition.memory_total)]
+    if domain.active:
+        found += [TypedParameter.ullong('balloon.last-update', 0),
+                  TypedParameter.ullong('balloon.rss', rss(domain))]
+    return found
+
+
+def _vcpu(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    definition = domain.definition
+    found = [TypedParameter.uint('vcpu.current', definition.vcpus),
+             TypedParameter.uint('vcpu.maximum', definition.max_vcpus)]
+    if not domain.active:
+        return found
+    share = hypervisor.cpu_time(domain) // definition.vcpus
+    for number in range(definition.vcpus):
+        found += [TypedParameter.int_(f'vcpu.{number}.state', libvirt.VIR_VCPU_RUNNING),
+                  TypedParameter.ullong(f'vcpu.{number}.time', share),
+                  TypedParameter.ullong(f'vcpu.{number}.wait', 0),
+                  TypedParameter.ullong(f'vcpu.{number}.delay', 0)]
+    return found
+
+
+_NET = ('rx.bytes', 'rx.pkts', 'rx.errs', 'rx.drop', 'tx.bytes', 'tx.pkts', 'tx.errs', 'tx.drop')
+
+
+def _net(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    if not domain.active:
+        return []
+    found = domain.definition.devices.findall('interface')
+    params = [TypedParameter.uint('net.count', len(found))]
+    for number, device in enumerate(found):
+        name = target(device)
+        if name:
+            params.append(TypedParameter.string(f'net.{number}.name', name))
+            params += [TypedParameter.ullong(f'net.{number}.{key}', 0) for key in _NET]
+    return params
+
+
+def target(device: Element) -> str:
+    """The host's name for an interface, or an empty string."""
+    found = device.find('target')
+    return '' if found is None else found.get('dev', '')
+
+
+_BLOCK = ('rd.reqs', 'rd.bytes', 'rd.times', 'wr.reqs', 'wr.bytes', 'wr.times', 'fl.reqs',
+          'fl.times')
+
+
+def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    found = domain.definition.devices.findall('disk')
+    params = [TypedParameter.uint('block.count', len(found))]
+    for number, disk in enumerate(found):
+        name, _ = disks.target(disk)
+        params.append(TypedParameter.string(f'block.{number}.name', name))
+        path = disks.source_path(disk)
+        source = disk.find('source')
+        if path is not None and disk.get('type') != 'network':
+            params.append(TypedParameter.string(f'block.{number}.path', path))
+        if source is not None and source.get('index'):
+            params.append(TypedParameter.uint(f'block.{number}.backingIndex',
+                                              int(source.get('index', '0'))))
+        if domain.active:
+            params += [TypedParameter.ullong(f'block.{number}.{key}', 0) for key in _BLOCK]
+        size = hypervisor.disk_size(disk)
+        if path is not None:
+            params += [TypedParameter.ullong(f'block.{number}.{key}', size)
+                       for key in ('allocation', 'capacity', 'physical')]
+    return params
+
+
+def _dirty_rate(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    if not domain.active:
+        return []
+    return [TypedParameter.int_('dirtyrate.calc_status', 0),
+            TypedParameter.llong('dirtyrate.calc_start_time', 0),
+            TypedParameter.int_('dirtyrate.calc_period', 0),
+            TypedParameter.string('dirtyrate.calc_mode', 'page-sampling')]
+
+
+def _nothing(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    return []
+
+
+#: Each group of statistics and what tells it, in the order in which libvirt does.
+GROUPS: tuple[tuple[int, Callable[[Hypervisor, Domain], Parameters]], ...] = (
+    (libvirt.VIR_DOMAIN_STATS_STATE, _state), (libvirt.VIR_DOMAIN_STATS_CPU_TOTAL, _cpu),
+    (libvirt.VIR_DOMAIN_STATS_BALLOON, _balloon), (libvirt.VIR_DOMAIN_STATS_VCPU, _vcpu),
+    (libvirt.VIR_DOMAIN_STATS_INTERFACE, _net), (libvirt.VIR_DOMAIN_STATS_BLOCK, _block),
+    (libvirt.VIR_DOMAIN_STATS_PERF, _nothing), (libvirt.VIR_DOMAIN_STATS_IOTHREAD, _nothing),
+    (libvirt.VIR_DOMAIN_STATS_MEMORY, _nothing),
+    (libvirt.VIR_DOMAIN_STATS_DIRTYRATE, _dirty_rate),
+    (libvirt.VIR_DOMAIN_STATS_VM, _nothing),
+)
+
+
+def collect(hypervisor: Hypervisor, domain: Domain, groups: int) -> Parameters:
+    """The statistics of a domain, of the groups that are asked for (0: of all)."""
+    return [parameter for group, tell in GROUPS if not groups or groups & group
+            for parameter in tell(hypervisor, domain)]

@@ -1,0 +1,1 @@
+"""The host as libvirt reports it: capabilities, CPU models, node devices."""

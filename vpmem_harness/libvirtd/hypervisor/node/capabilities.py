@@ -1,0 +1,123 @@
+"""The host's capabilities as XML.
+
+Source of the form: golden/libvirt/capabilities.xml.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpmem_harness.libvirtd.hardware import Cell, Hardware
+from vpmem_harness.libvirtd.hypervisor.node import cpu_models
+from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
+from vpmem_harness.libvirtd.xml.host import EMULATORS
+from vpmem_harness.libvirtd.xml.machine_types import I686_ORDER, X86_64, Machine
+
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+
+#: QEMU's user and group on Debian.
+_OWNER = '+64055:+64055'
+
+
+def host(hypervisor: Hypervisor) -> str:
+    """The document that ``getCapabilities`` returns."""
+    root = element('capabilities')
+    _host(add(root, 'host'), hypervisor)
+    _guest(root, 'i686', 32)
+    _guest(root, 'x86_64', 64)
+    text = serialize(root)
+    for tag in ('host', 'guest'):
+        text = text.replace(f'  <{tag}>\n', f'\n  <{tag}>\n')
+    return text.replace('</capabilities>', '\n</capabilities>')
+
+
+def _host(parent: Element, hypervisor: Hypervisor) -> None:
+    hardware = hypervisor.hardware
+    add(parent, 'uuid', hypervisor.uuid)
+    cpu(add(parent, 'cpu'), hardware)
+    add(parent, 'power_management')
+    add(parent, 'iommu', support='no')
+    migration = add(parent, 'migration_features')
+    add(migration, 'live')
+    transports = add(migration, 'uri_transports')
+    for transport in ('tcp', 'rdma'):
+        add(transports, 'uri_transport', transport)
+    cells = add(add(parent, 'topology'), 'cells', num=len(hardware.cells))
+    for cell in hardware.cells:
+        _cell(add(cells, 'cell', id=cell.id), cell, hardware)
+    cache = add(parent, 'cache')
+    for cell in hardware.cells:
+        first, last = cell.cpus[0].id, cell.cpus[-1].id
+        add(cache, 'bank', id=cell.id, level=3, type='both', size=36, unit='MiB',
+            cpus=f'{first}-{last}' if last > first else first)
+    add(add(parent, 'secmodel'), 'model', 'none')
+    add(parent[-1], 'doi', 0)
+    dac = add(parent, 'secmodel')
+    add(dac, 'model', 'dac')
+    add(dac, 'doi', 0)
+    for kind in ('kvm', 'qemu'):
+        add(dac, 'baselabel', _OWNER, type=kind)
+
+
+def cpu(parent: Element, hardware: Hardware) -> None:
+    """Describe the host's CPU."""
+    add(parent, 'arch', hardware.arch)
+    add(parent, 'model', hardware.model)
+    add(parent, 'vendor', hardware.vendor)
+    add(parent, 'microcode', version=83886592)
+    add(parent, 'signature', family=6, model=85, stepping=7)
+    add(parent, 'counter', name='tsc', frequency=hardware.mhz * 1_000_000, scaling='no')
+    add(parent, 'topology', sockets=hardware.sockets, dies=1, cores=hardware.cores,
+        threads=hardware.threads)
+    add(parent, 'maxphysaddr', mode='emulate', bits=46)
+    for name in cpu_models.HOST_FEATURES:
+        add(parent, 'feature', name=name)
+    for size in (4, 2048, 1048576):
+        add(parent, 'pages', unit='KiB', size=size)
+
+
+def _cell(parent: Element, cell: Cell, hardware: Hardware) -> None:
+    add(parent, 'memory', cell.memory // 1024, unit='KiB')
+    for size, count in ((4, cell.small_pages), *cell.huge_pages):
+        add(parent, 'pages', count, unit='KiB', size=size)
+    distances = add(parent, 'distances')
+    for other in hardware.cells:
+        add(distances, 'sibling', id=other.id, value=hardware.distance(cell.id, other.id))
+    cpus = add(parent, 'cpus', num=len(cell.cpus))
+    for cpu in cell.cpus:
+        first, last = cpu.siblings[0], cpu.siblings[-1]
+        siblings = ','.join(str(number) for number in cpu.siblings)
+        if len(cpu.siblings) > 1 and last - first == len(cpu.siblings) - 1:
+            siblings = f'{first}-{last}'
+        add(cpus, 'cpu', id=cpu.id, socket_id=cpu.socket, die_id=cpu.die, core_id=cpu.core,
+            siblings=siblings)
+
+
+def _guest(root: Element, arch: str, word: int) -> None:
+    guest = add(root, 'guest')
+    add(guest, 'os_type', 'hvm')
+    parent = add(guest, 'arch', name=arch)
+    add(parent, 'wordsize', word)
+    add(parent, 'emulator', EMULATORS[arch])
+    for machine in _machines(arch):
+        add(parent, 'machine', machine.name, canonical=machine.canonical,
+            maxCpus=machine.max_cpus, deprecated='yes' if machine.deprecated else None)
+    for kind in ('qemu', 'kvm'):
+        add(parent, 'domain', type=kind)
+    features = add(guest, 'features')
+    if arch == 'i686':
+        add(features, 'pae')
+        add(features, 'nonpae')
+    add(features, 'acpi', default='on', toggle='yes')
+    add(features, 'apic', default='on', toggle='no')
+    add(features, 'cpuselection')
+    add(features, 'deviceboot')
+    add(features, 'disksnapshot', default='on', toggle='no')
+
+
+def _machines(arch: str) -> tuple[Machine, ...]:
+    if arch == 'x86_64':
+        return X86_64
+    by_name = {machine.name: machine for machine in X86_64}
+    return tuple(by_name[name] for name in I686_ORDER)

@@ -1,0 +1,109 @@
+"""Comparing CPUs, and finding what several have in common.
+
+Models are compared by their generation, features by their names: what a CPU map would say in
+more words. Source of verdicts and texts: libvirt 9.0.0, src/cpu/cpu.c, src/cpu/cpu_x86.c.
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused
+from vpmem_harness.libvirtd.hardware import Hardware
+from vpmem_harness.libvirtd.hypervisor.node import cpu_models
+from vpmem_harness.libvirtd.xml import reading, schema
+from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
+
+_CPU = libvirt.VIR_FROM_CPU
+
+
+def _read(text: str, flags: int = 0) -> Element:
+    cpu = reading.read(text, 'CPU_definition', _CPU)
+    if cpu.tag != 'cpu':
+        raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
+                           "XML does not contain expected 'cpu' element", domain=_CPU)
+    if flags & libvirt.VIR_CONNECT_COMPARE_CPU_VALIDATE_XML:
+        schema.check(text, 'cpu.rng')
+    return cpu
+
+
+def compare(text: str, hardware: Hardware, flags: int) -> int:
+    """How the host's CPU compares to the one in ``text``: VIR_CPU_COMPARE_*.
+
+    :raises LibvirtError: VIR_ERR_CPU_INCOMPATIBLE for one that the host cannot run, if the
+        client's flags ask for it.
+    """
+    cpu = _read(text, flags)
+    arch = cpu.findtext('arch')
+    if arch not in (None, hardware.arch, 'i686'):
+        return _incompatible(flags, f'CPU arch {arch} does not match host arch')
+    vendor = cpu.findtext('vendor')
+    if vendor not in (None, hardware.vendor):
+        return _incompatible(flags, f"host CPU vendor does not match required CPU vendor "
+                                    f'{vendor}')
+    model = cpu.findtext('model')
+    if cpu.get('mode') in ('host-model', 'host-passthrough', 'maximum') or model is None:
+        return int(libvirt.VIR_CPU_COMPARE_IDENTICAL)
+    if cpu_models.find(model) is None:
+        raise internal(f'Unknown CPU model {model}', domain=_CPU)
+    missing = [] if cpu_models.runs_on(model, hardware.model) else [model]
+    own = {*cpu_models.HOST_FEATURES, *cpu_models.GUEST_FEATURES}
+    missing += [feature.get('name', '') for feature in cpu.findall('feature')
+                if feature.get('policy', 'require') in ('require', 'forbid')
+                and feature.get('name') in _NEVER_THERE and feature.get('name') not in own]
+    if missing:
+        return _incompatible(flags, 'Host CPU does not provide required features: '
+                             + ', '.join(missing))
+    if model == hardware.model:
+        return int(libvirt.VIR_CPU_COMPARE_IDENTICAL)
+    return int(libvirt.VIR_CPU_COMPARE_SUPERSET)
+
+
+#: Features that no Intel server of these generations has.
+_NEVER_THERE = frozenset({'svm', 'sse4a', '3dnow', '3dnowext', 'xop', 'fma4', 'tbm', 'npt',
+                          'skinit', 'misalignsse', 'lwp', 'amx-tile', 'amx-int8', 'amx-bf16',
+                          'cmp_legacy', 'cr8legacy', 'avx512-fp16', 'la57'})
+
+
+def _incompatible(flags: int, why: str) -> int:
+    if flags & libvirt.VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE:
+        raise LibvirtError(libvirt.VIR_ERR_CPU_INCOMPATIBLE, why, domain=_CPU)
+    return int(libvirt.VIR_CPU_COMPARE_INCOMPATIBLE)
+
+
+def baseline(texts: list[str], flags: int) -> str:
+    """The CPU that every one of ``texts`` can run: the oldest model, the features of all.
+
+    :raises LibvirtError: VIR_ERR_INVALID_ARG for none, VIR_ERR_OPERATION_FAILED for CPUs of two
+        vendors.
+    """
+    if not texts:
+        raise misused('virConnectBaselineCPU', 'xmlCPUs',
+                      'xmlCPUs in virConnectBaselineCPU must not be NULL',
+                      domain=libvirt.VIR_FROM_DOMAIN)
+    cpus = [_read(text) for text in texts]
+    vendors = {vendor for cpu in cpus if (vendor := cpu.findtext('vendor'))}
+    if len(vendors) > 1:
+        raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, 'CPU vendors do not match',
+                           domain=_CPU)
+    models = [model for cpu in cpus if (model := cpu.findtext('model'))]
+    if len(models) != len(cpus):
+        raise bad_argument('no CPU model specified at index 0', domain=_CPU)
+    oldest = next((model for model in models
+                   if all(cpu_models.runs_on(model, other) for other in models)), models[0])
+    common: list[str] = []
+    for feature in cpus[0].findall('feature'):
+        name = feature.get('name', '')
+        if feature.get('policy') != 'disable' and all(
+                any(other.get('name') == name and other.get('policy') != 'disable'
+                    for other in cpu.findall('feature')) for cpu in cpus):
+            common.append(name)
+    root = element('cpu', mode='custom', match='exact')
+    add(root, 'model', oldest, fallback='forbid')
+    for vendor in vendors:
+        add(root, 'vendor', vendor)
+    for name in common:
+        if name == 'invtsc' and flags & libvirt.VIR_CONNECT_BASELINE_CPU_MIGRATABLE:
+            continue
+        add(root, 'feature', policy='require', name=name)
+    return serialize(root)

@@ -1,0 +1,144 @@
+"""What a domain can have, as XML.
+
+Source of the form: golden/libvirt/domcapabilities*.xml.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
+from vpmem_harness.libvirtd.hardware import Hardware
+from vpmem_harness.libvirtd.hypervisor.node import cpu_models
+from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES, VIRT_TYPES
+from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
+from vpmem_harness.libvirtd.xml.host import EMULATORS, MACHINE_ALIASES
+from vpmem_harness.libvirtd.xml.machine_types import MACHINES
+
+_VIRTIO: Final = ('virtio', 'virtio-transitional', 'virtio-non-transitional')
+
+#: The devices, their properties and the values of each.
+_DEVICES: Final[tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]] = (
+    ('disk', (('diskDevice', ('disk', 'cdrom', 'floppy', 'lun')),
+              ('bus', ('ide', 'fdc', 'scsi', 'virtio', 'usb', 'sata')), ('model', _VIRTIO))),
+    ('graphics', (('type', ('sdl', 'vnc', 'spice', 'egl-headless', 'dbus')),)),
+    ('video', (('modelType', ('vga', 'cirrus', 'vmvga', 'qxl', 'virtio', 'none', 'bochs',
+                              'ramfb')),)),
+    ('hostdev', (('mode', ('subsystem',)),
+                 ('startupPolicy', ('default', 'mandatory', 'requisite', 'optional')),
+                 ('subsysType', ('usb', 'pci', 'scsi')), ('capsType', ()), ('pciBackend', ()))),
+    ('rng', (('model', _VIRTIO), ('backendModel', ('random', 'egd', 'builtin')))),
+    ('filesystem', (('driverType', ('path', 'handle', 'virtiofs')),)),
+    ('tpm', (('model', ('tpm-tis', 'tpm-crb')), ('backendModel', ('passthrough',)))),
+    ('redirdev', (('bus', ('usb',)),)),
+    ('channel', (('type', ('pty', 'unix', 'spicevmc')),)),
+)
+
+
+def domain(hardware: Hardware, emulator: str | None, arch: str | None, machine: str | None,
+           virt_type: str | None) -> str:
+    """The document that ``getDomainCapabilities`` returns.
+
+    :raises LibvirtError: VIR_ERR_INVALID_ARG for what the host has no emulator for.
+    """
+    arch, machine, virt_type = _resolve(hardware, emulator, arch, machine, virt_type)
+    q35 = machine.startswith('pc-q35')
+    root = element('domainCapabilities')
+    add(root, 'path', emulator or EMULATORS[arch])
+    add(root, 'domain', virt_type)
+    add(root, 'machine', machine)
+    add(root, 'arch', arch)
+    add(root, 'vcpu', max=MACHINES[machine])
+    add(root, 'iothreads', supported='yes')
+    _os(add(root, 'os', supported='yes'))
+    _cpu(add(root, 'cpu'), hardware, virt_type)
+    _enum(add(root, 'memoryBacking', supported='yes'), 'sourceType',
+          ('file', 'anonymous', 'memfd'))
+    devices = add(root, 'devices')
+    for name, properties in _DEVICES:
+        parent = add(devices, name, supported='yes')
+        for key, values in properties:
+            if q35:
+                values = tuple(value for value in values if key != 'bus' or value != 'ide')
+            _enum(parent, key, values)
+    _features(add(root, 'features'))
+    return serialize(root)
+
+
+def _resolve(hardware: Hardware, emulator: str | None, arch: str | None, machine: str | None,
+             virt_type: str | None) -> tuple[str, str, str]:
+    arch = arch or hardware.arch
+    if arch not in ARCHITECTURES:
+        raise bad_argument(f'unknown architecture: {arch}')
+    if arch not in EMULATORS:
+        raise bad_argument(f'unable to find any emulator to serve \'{arch}\' architecture')
+    if emulator is not None and emulator not in EMULATORS.values():
+        raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG,
+                           f"Cannot check QEMU binary {emulator}: No such file or directory",
+                           domain=libvirt.VIR_FROM_NONE)
+    if virt_type is not None and virt_type not in VIRT_TYPES:
+        raise bad_argument(f'unknown virttype: {virt_type}')
+    if virt_type in (None, 'none'):
+        virt_type = 'kvm'
+    if virt_type not in ('kvm', 'qemu'):
+        raise bad_argument(f"the accel '{virt_type}' is not supported by "
+                           f"'{emulator or EMULATORS[arch]}' on this host")
+    machine = MACHINE_ALIASES.get(machine or 'pc', machine or 'pc')
+    if machine not in MACHINES:
+        raise bad_argument(f"the machine '{machine}' is not supported by emulator "
+                           f"'{emulator or EMULATORS[arch]}'")
+    return arch, machine, virt_type
+
+
+def _enum(parent: Element, name: str, values: tuple[str, ...]) -> None:
+    enum = add(parent, 'enum', name=name)
+    for value in values:
+        add(enum, 'value', value)
+
+
+def _os(parent: Element) -> None:
+    _enum(parent, 'firmware', ())
+    loader = add(parent, 'loader', supported='yes')
+    _enum(loader, 'type', ('rom', 'pflash'))
+    _enum(loader, 'readonly', ('yes', 'no'))
+    _enum(loader, 'secure', ('no',))
+
+
+def _cpu(parent: Element, hardware: Hardware, virt_type: str) -> None:
+    if virt_type == 'kvm':
+        _enum(add(parent, 'mode', name='host-passthrough', supported='yes'),
+              'hostPassthroughMigratable', ('on', 'off'))
+    else:
+        add(parent, 'mode', name='host-passthrough', supported='no')
+    _enum(add(parent, 'mode', name='maximum', supported='yes'), 'maximumMigratable',
+          ('on', 'off'))
+    host_model(add(parent, 'mode', name='host-model', supported='yes'), hardware, virt_type)
+    custom = add(parent, 'mode', name='custom', supported='yes')
+    for model in cpu_models.MODELS:
+        usable = (model.emulated if virt_type == 'qemu'
+                  else cpu_models.runs_on(model.name, hardware.model))
+        add(custom, 'model', model.name, usable='yes' if usable else 'no', vendor=model.vendor)
+
+
+def host_model(parent: Element, hardware: Hardware, virt_type: str) -> None:
+    """Describe the model that a guest with the host's model gets."""
+    if virt_type == 'kvm':
+        add(parent, 'model', hardware.model, fallback='forbid')
+        add(parent, 'vendor', hardware.vendor)
+        for name in cpu_models.GUEST_FEATURES:
+            add(parent, 'feature', policy='require', name=name)
+    else:
+        add(parent, 'model', 'Westmere', fallback='forbid')
+        add(parent, 'vendor', 'Intel')
+        for name in ('vme', 'pclmuldq', 'hypervisor', 'arat'):
+            add(parent, 'feature', policy='require', name=name)
+
+
+def _features(parent: Element) -> None:
+    for name, supported in (('gic', 'no'), ('vmcoreinfo', 'yes'), ('genid', 'yes'),
+                            ('backingStoreInput', 'yes'), ('backup', 'yes'), ('sev', 'no'),
+                            ('sgx', 'no')):
+        add(parent, name, supported=supported)
+    _enum(add(parent, 'hyperv', supported='yes'), 'features', ('spinlocks', 'vendor_id'))

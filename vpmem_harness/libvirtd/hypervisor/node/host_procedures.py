@@ -1,0 +1,262 @@
+"""Procedures about the host: who it is, what it is built of, what it can do."""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused, unsupported
+from vpmem_harness.libvirtd.hypervisor.node import cpu_comparison, domain_capabilities
+from vpmem_harness.libvirtd.hypervisor.node.cpu_models import MODELS
+from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES
+
+#: libvirt's and QEMU's version, as major * 1,000,000 + minor * 1,000 + release.
+LIBVIRT_VERSION = 9_000_000
+QEMU_VERSION = 7_002_022
+
+#: What libvirt's driver for QEMU supports, of what a client may ask.
+#: Source: libvirt 9.0.0, src/libvirt_internal.h (VIR_DRV_FEATURE_*),
+#: src/qemu/qemu_driver.c (qemuConnectSupportsFeature).
+MIGRATION_V2, MIGRATION_V3, MIGRATION_P2P = 1, 6, 4
+CHANGE_PROTECTION, XML_MIGRATABLE, MIGRATION_OFFLINE, MIGRATION_PARAMS = 7, 11, 12, 13
+TYPED_PARAM_STRING = 9
+NETWORK_UPDATE_HAS_CORRECT_ORDER = 16
+FEATURES = frozenset({MIGRATION_V2, MIGRATION_V3, MIGRATION_P2P, CHANGE_PROTECTION,
+                      XML_MIGRATABLE, MIGRATION_OFFLINE, MIGRATION_PARAMS, TYPED_PARAM_STRING,
+                      NETWORK_UPDATE_HAS_CORRECT_ORDER})
+
+#: How busy an idle host's CPUs are, and how much of its memory the system has for itself.
+_BUSY, _SYSTEM_MEMORY = 0.02, 1024**3
+
+
+class HostProcedures(Procedures):
+    """Procedures about the host."""
+
+    @procedure
+    def connect_get_type(self) -> str:
+        """The driver's name."""
+        return 'QEMU'
+
+    @procedure
+    def connect_get_version(self) -> int:
+        """QEMU's version."""
+        return QEMU_VERSION
+
+    @procedure
+    def connect_get_lib_version(self) -> int:
+        """libvirt's version."""
+        return LIBVIRT_VERSION
+
+    @procedure
+    def connect_get_hostname(self) -> str:
+        """The host's name."""
+        return self.hypervisor.name
+
+    @procedure
+    def connect_get_uri(self) -> str:
+        """The URI that the daemon itself has opened."""
+        return 'qemu:///system'
+
+    @procedure
+    def connect_is_secure(self) -> int:
+        """Whether nobody can listen: a UNIX socket is safe."""
+        return 1
+
+    @procedure
+    def connect_supports_feature(self, feature: int) -> int:
+        """Whether the driver has a feature that clients ask for, by libvirt's number."""
+        return int(feature in FEATURES)
+
+    @procedure
+    def connect_get_max_vcpus(self, kind: str | None) -> int:
+        """How many vCPUs a domain of that type can have."""
+        if kind in (None, 'qemu', 'QEMU'):
+            return 16
+        if kind in ('kvm', 'KVM'):
+            return 1024
+        raise bad_argument(f"unknown type '{kind}'")
+
+    @procedure
+    def connect_get_capabilities(self) -> str:
+        """The host's capabilities as XML."""
+        return self.hypervisor.capabilities
+
+    @procedure
+    def connect_get_domain_capabilities(self, emulator: str | None, arch: str | None,
+                                        machine: str | None, virt_type: str | None,
+                                        flags: int) -> str:
+        """What a domain can have, as XML."""
+        check_flags('qemuConnectGetDomainCapabilities', flags, 0)
+        return domain_capabilities.domain(self.hypervisor.hardware, emulator, arch, machine,
+                                          virt_type)
+
+    @procedure
+    def connect_get_cpu_model_names(self, arch: str, need_results: int,
+                                    flags: int) -> tuple[list[str], int]:
+        """The CPU models of an architecture; none for one whose models are not simulated."""
+        check_flags('qemuConnectGetCPUModelNames', flags, 0)
+        if arch not in ARCHITECTURES:
+            raise bad_argument(f'cannot find architecture {arch}')
+        names = [model.name for model in MODELS] if arch in ('x86_64', 'i686') else []
+        return (names if need_results else []), len(names)
+
+    @procedure
+    def connect_compare_cpu(self, xml: str, flags: int) -> int:
+        """How the host's CPU compares to one: VIR_CPU_COMPARE_*."""
+        check_flags('qemuConnectCompareCPU', flags, _COMPARE_FLAGS)
+        return cpu_comparison.compare(xml, self.hypervisor.hardware, flags)
+
+    @procedure
+    def connect_compare_hypervisor_cpu(self, emulator: str | None, arch: str | None,
+                                       machine: str | None, virt_type: str | None, xml: str,
+                                       flags: int) -> int:
+        """How what QEMU offers on the host compares to a CPU."""
+        check_flags('qemuConnectCompareHypervisorCPU', flags, _COMPARE_FLAGS)
+        return cpu_comparison.compare(xml, self.hypervisor.hardware, flags)
+
+    @procedure
+    def connect_baseline_cpu(self, xmls: list[str], flags: int) -> str:
+        """The CPU that every one of ``xmls`` can run."""
+        check_flags('qemuConnectBaselineCPU', flags, _BASELINE_FLAGS)
+        return cpu_comparison.baseline(xmls, flags)
+
+    @procedure
+    def connect_baseline_hypervisor_cpu(self, emulator: str | None, arch: str | None,
+                                        machine: str | None, virt_type: str | None,
+                                        xmls: list[str], flags: int) -> str:
+        """The CPU that QEMU can run on every one of ``xmls``."""
+        check_flags('qemuConnectBaselineHypervisorCPU', flags, _BASELINE_FLAGS)
+        return cpu_comparison.baseline(xmls, flags)
+
+    @procedure
+    def connect_get_sysinfo(self, flags: int) -> str:
+        """What the firmware tells of the machine."""
+        check_flags('qemuConnectGetSysinfo', flags, 0)
+        return ("<sysinfo type='smbios'>\n  <system>\n"
+                "    <entry name='manufacturer'>vpmem_harness</entry>\n"
+                "    <entry name='product'>Simulated host</entry>\n"
+                f"    <entry name='uuid'>{self.hypervisor.uuid}</entry>\n"
+                '  </system>\n</sysinfo>\n')
+
+    @procedure
+    def node_get_info(self) -> tuple[str, int, int, int, int, int, int, int]:
+        """CPU model, memory in KiB, CPUs, MHz, NUMA cells, sockets, cores, threads."""
+        hardware = self.hypervisor.hardware
+        return (hardware.arch, hardware.memory // 1024, len(hardware.cpus), hardware.mhz,
+                len(hardware.cells), hardware.sockets, hardware.cores, hardware.threads)
+
+    @procedure
+    def node_get_cpu_map(self, need_map: int, need_online: int,
+                         flags: int) -> tuple[bytes, int, int]:
+        """Bitmap of online CPUs, how many those are, and how many there are."""
+        check_flags('qemuNodeGetCPUMap', flags, 0)
+        count = len(self.hypervisor.hardware.cpus)
+        bitmap = ((1 << count) - 1).to_bytes((count + 7) // 8, 'little')
+        return (bitmap if need_map else b'', count, count)
+
+    @procedure
+    def node_get_cpu_stats(self, cpu: int, nparams: int,
+                           flags: int) -> tuple[list[tuple[str, int]], int]:
+        """Nanoseconds in kernel, in programs, idle and waiting, of one CPU or of all (-1)."""
+        check_flags('virHostCPUGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
+        count = len(self.hypervisor.hardware.cpus)
+        if cpu >= count or cpu < -1:
+            raise misused('virHostCPUGetStatsLinux', 'cpuNum',
+                          'Invalid cpuNum in virHostCPUGetStatsLinux',
+                          domain=libvirt.VIR_FROM_NONE)
+        up = self.hypervisor.clock.now() - self.hypervisor.started
+        total = int(up * 1e9) * (count if cpu == libvirt.VIR_NODE_CPU_STATS_ALL_CPUS else 1)
+        guests = sum(self.hypervisor.cpu_time(domain) for domain in self.hypervisor.domains)
+        if cpu != libvirt.VIR_NODE_CPU_STATS_ALL_CPUS:
+            guests //= count
+        kernel = int(total * _BUSY / 2)
+        user = kernel + guests
+        stats = [('kernel', kernel), ('user', user),
+                 ('idle', max(total - kernel - user, 0)), ('iowait', 0)]
+        return (stats if nparams else []), len(stats)
+
+    @procedure
+    def node_get_memory_stats(self, nparams: int, cell: int,
+                              flags: int) -> tuple[list[tuple[str, int]], int]:
+        """Memory in KiB: all and free, for all cells also buffers and cache."""
+        check_flags('virHostMemGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
+        if cell == libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS:
+            total = self.hypervisor.hardware.memory
+            stats = [('total', total // 1024), ('free', self._free() // 1024),
+                     ('buffers', 0), ('cached', 0)]
+        else:
+            cells = self.hypervisor.hardware.cells
+            if not 0 <= cell < len(cells):
+                raise misused('virHostMemGetStats', 'cellNum', 'cellNum in virHostMemGetStats '
+                              f'must be less than or equal to {len(cells) - 1}',
+                              domain=libvirt.VIR_FROM_NONE)
+            stats = [('total', cells[cell].memory // 1024),
+                     ('free', self._free_of(cell) // 1024)]
+        return (stats if nparams else []), len(stats)
+
+    @procedure
+    def node_get_free_memory(self) -> int:
+        """Bytes of memory that nobody has."""
+        return self._free()
+
+    @procedure
+    def node_get_cells_free_memory(self, start: int, maxcells: int) -> list[int]:
+        """Bytes of memory that nobody has, by cell from ``start`` on."""
+        cells = self.hypervisor.hardware.cells
+        if start >= len(cells):
+            raise internal(f'start cell {start} out of range (0-{len(cells) - 1})',
+                           domain=libvirt.VIR_FROM_NONE)
+        return [self._free_of(cell.id) for cell in cells[start:start + maxcells]]
+
+    @procedure
+    def node_get_free_pages(self, pages: list[int], start: int, count: int,
+                            flags: int) -> list[int]:
+        """How many pages of each size (in KiB) are free, by cell from ``start`` on."""
+        check_flags('qemuNodeGetFreePages', flags, 0)
+        cells = self.hypervisor.hardware.cells
+        if not 0 <= start < len(cells):
+            raise internal(f'start cell {start} out of range (0-{len(cells) - 1})',
+                           domain=libvirt.VIR_FROM_NONE)
+        free: list[int] = []
+        for cell in cells[start:start + count]:
+            for size in pages:
+                if size == 4:
+                    free.append(self._free_of(cell.id) // 4096)
+                elif size in dict(cell.huge_pages):
+                    free.append(dict(cell.huge_pages)[size])
+                else:
+                    raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
+                                       f'page size {size} is not available on node {cell.id}',
+                                       domain=libvirt.VIR_FROM_NONE)
+        return free
+
+    @procedure
+    def node_get_security_model(self) -> tuple[str, str]:
+        """The security driver and its domain of interpretation: there is none."""
+        return 'none', '0'
+
+    @procedure
+    def node_get_sev_info(self, nparams: int, flags: int) -> list[object]:
+        """The host has no AMD SEV."""
+        raise unsupported('QEMU does not support SEV guest')
+
+    def _free(self) -> int:
+        cells = self.hypervisor.hardware.cells
+        return sum(self._free_of(cell.id) for cell in cells)
+
+    def _free_of(self, number: int) -> int:
+        """Bytes that are free in a cell: guests are spread over all of them."""
+        hardware = self.hypervisor.hardware
+        cell = hardware.cells[number]
+        guests = sum(domain.definition.current_memory * 1024
+                     for domain in self.hypervisor.domains if domain.active)
+        huge = sum(size * count * 1024 for size, count in cell.huge_pages)
+        share = (guests + min(_SYSTEM_MEMORY, hardware.memory // 8)) // len(hardware.cells)
+        return max(cell.memory - huge - share, 0)
+
+
+_COMPARE_FLAGS = (libvirt.VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE
+                  | libvirt.VIR_CONNECT_COMPARE_CPU_VALIDATE_XML)
+_BASELINE_FLAGS = (libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
+                   | libvirt.VIR_CONNECT_BASELINE_CPU_MIGRATABLE)
+

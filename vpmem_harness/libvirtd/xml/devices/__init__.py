@@ -1,0 +1,1 @@
+"""Device elements of domain XML: parsing, addresses, aliases, validation."""

@@ -1,0 +1,21 @@
+"""The addresses of devices on their buses."""
+
+from __future__ import annotations
+
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import memory, pci, usb, virtio_serial
+
+
+def assign(definition: Definition) -> None:
+    """Give every device that needs one an address.
+
+    Source of the order: libvirt 9.0.0, src/qemu/qemu_domain_address.c
+    (qemuDomainAssignAddresses).
+
+    :raises LibvirtError: the machine has no bus for a device, or an address is taken.
+    """
+    virtio_serial.assign(definition)
+    pci.assign(definition)
+    usb.assign(definition)
+    usb.assign_smartcards(definition)
+    memory.assign_slots(definition)

@@ -1,0 +1,95 @@
+"""Network interfaces.
+
+Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainNetDefParseXML), src/qemu/qemu_domain.c
+(qemuDomainDeviceNetDefPostParse).
+"""
+
+from __future__ import annotations
+
+import re
+
+from vpmem_harness.libvirtd.errors import bad_attribute, bad_xml
+from vpmem_harness.libvirtd.xml.devices import device_address
+from vpmem_harness.libvirtd.xml.etree import Element, add, element, first, unset
+from vpmem_harness.libvirtd.xml.host import XmlHost
+
+TYPES = ('user', 'ethernet', 'vhostuser', 'server', 'client', 'mcast', 'network', 'bridge',
+         'internal', 'direct', 'hostdev', 'udp', 'vdpa', 'null', 'vds')
+
+#: Names that libvirt gives taps of its own; a client cannot ask for one.
+_GENERATED = re.compile(r'(vnet|macvtap|macvlan|vif)\d+')
+_MAC = re.compile(r'[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}')
+
+DEFAULT_MODEL = 'rtl8139'
+
+
+def mac(device: Element) -> str:
+    """An interface's MAC address in lower case."""
+    found = device.find('mac')
+    return '' if found is None else found.get('address', '').lower()
+
+
+def read(device: Element) -> None:
+    """Refuse an interface that cannot be read."""
+    kind = device.get('type')
+    if kind is not None and kind not in TYPES:
+        raise bad_attribute('interface', 'type', kind)
+    found = device.find('mac')
+    address = None if found is None else found.get('address')
+    if address is not None:
+        if not _MAC.fullmatch(address):
+            raise bad_xml(f"unable to parse mac address '{address}'")
+        first = int(address.split(':')[0], 16)
+        if first & 1:
+            raise bad_xml(f"expected unicast mac address, found multicast '{address}'")
+    _require(device, kind or '')
+
+
+def _require(device: Element, kind: str) -> None:
+    source = device.find('source')
+    for wanted, attribute, text in (
+            ('network', 'network',
+             "No <source> 'network' attribute specified with <interface type='network'/>"),
+            ('bridge', 'bridge',
+             "No <source> 'bridge' attribute specified with <interface type='bridge'/>")):
+        if kind == wanted and (source is None or not source.get(attribute)):
+            raise bad_xml(text)
+
+
+def complete(device: Element, host: XmlHost) -> None:
+    """Settle an interface's type, MAC address and model."""
+    if device.get('type') is None:
+        device.set('type', 'user')
+    found = device.find('mac')
+    if found is None:
+        found = element('mac')
+        device.insert(0, found)
+    if found.get('address') is None:
+        found.set('address', host.randomness.mac())
+    else:
+        found.set('address', ':'.join(f'{int(part, 16):02x}'
+                                      for part in found.get('address', '').split(':')))
+    target = device.find('target')
+    if target is not None and _GENERATED.fullmatch(target.get('dev', '')):
+        unset(target, 'dev')
+        if not target.attrib:
+            device.remove(target)
+    kind = device.get('type')
+    if kind == 'hostdev':
+        if device.get('managed') == 'no':
+            unset(device, 'managed')
+        address = first(device, 'source/address')
+        if address is not None and address.get('type') == 'pci':
+            for name, form in (('domain', '0x{:04x}'), ('bus', '0x{:02x}'),
+                               ('slot', '0x{:02x}'), ('function', '0x{:x}')):
+                address.set(name, form.format(device_address.number(address, name, 0) or 0))
+        return
+    if kind == 'direct':
+        source = device.find('source')
+        if source is not None and source.get('mode') is None:
+            source.set('mode', 'vepa')
+    model = device.find('model')
+    if model is None:
+        model = add(device, 'model')
+    if model.get('type') is None:
+        model.set('type', 'virtio' if kind == 'vdpa' else DEFAULT_MODEL)

@@ -1,0 +1,156 @@
+"""What libvirt refuses of memory devices.
+
+Source of the rules and texts: libvirt 9.0.0, src/conf/domain_validate.c
+(virDomainMemoryDefValidate), src/qemu/qemu_validate.c, src/qemu/qemu_domain.c
+(qemuDomainDefValidateMemoryHotplug).
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import unsupported, xml_detail
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices.memory import (
+    SLOTTED,
+    address_type,
+    base,
+    path,
+    size,
+    slot,
+    target_node,
+)
+from vpmem_harness.libvirtd.xml.etree import Element, text_of
+
+#: Transparent huge pages of x86, in KiB: the least block of a virtio-mem.
+THP_SIZE = 2048
+
+
+def check_device(device: Element, definition: Definition) -> None:
+    """Refuse what no driver of libvirt serves."""
+    model = device.get('model', '')
+    node = target_node(device)
+    cells = len(definition.numa_cells)
+    if node is not None:
+        if not cells:
+            raise xml_detail("can't add memory backend as guest has no NUMA nodes configured")
+        if node >= cells:
+            raise xml_detail(f"can't add memory backend for guest node '{node}' as the guest "
+                             f"has only '{cells}' NUMA nodes configured")
+    if model in ('nvdimm', 'virtio-pmem'):
+        _check_file_backed(device, model)
+    elif model == 'virtio-mem':
+        _check_virtio_mem(device)
+    elif model == 'sgx-epc' and address_type(device) is not None:
+        raise unsupported(f"memory device address is not supported for model '{model}'",
+                          domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def _check_file_backed(device: Element, model: str) -> None:
+    domain = libvirt.VIR_FROM_DOMAIN
+    if path(device) is None:
+        raise xml_detail(f"path is required for model '{model}'")
+    discard = device.get('discard') == 'yes'
+    if model == 'nvdimm':
+        if discard:
+            raise unsupported('discard is not supported for nvdimms', domain=domain)
+        if device.find('uuid') is not None:
+            raise unsupported('UUID is not supported for NVDIMM device', domain=domain)
+        return
+    if discard:
+        raise unsupported(f"discard is not supported for model '{model}'", domain=domain)
+    if device.get('access') != 'shared':
+        raise unsupported('shared access mode required for virtio-pmem device', domain=domain)
+    if target_node(device) is not None:
+        raise unsupported('virtio-pmem does not support NUMA nodes', domain=domain)
+
+
+def _check_virtio_mem(device: Element) -> None:
+    whole = size(device)
+    block = int(text_of(device, 'target/block') or 0)
+    requested = int(text_of(device, 'target/requested') or 0)
+    if requested > whole:
+        raise xml_detail(f'requested size must be smaller than or equal to @size ({whole}KiB)')
+    if block == 0 or block & (block - 1):
+        raise xml_detail('block size must be a power of two')
+    if block < THP_SIZE:
+        raise xml_detail(f'block size too small, must be at least {THP_SIZE}KiB')
+    if requested % block:
+        raise xml_detail('requested size must be an integer multiple of block size')
+
+
+def check_driver(device: Element) -> None:
+    """Refuse what QEMU on this host does not serve: it has no SGX."""
+    if device.get('model') == 'sgx-epc':
+        raise unsupported("sgx epc isn't supported by this QEMU binary")
+
+
+def check_plug(device: Element, definition: Definition) -> None:
+    """Refuse a memory device that does not fit its slot, bus or NUMA node."""
+    model = device.get('model', '')
+    where = address_type(device)
+    if model in SLOTTED:
+        if where not in ('dimm', None):
+            raise unsupported("only 'dimm' addresses are supported for the pc-dimm device")
+        if definition.numa_cells and target_node(device) is None:
+            raise unsupported('target NUMA node needs to be specified for memory device')
+        if where == 'dimm':
+            _check_slot(device, definition)
+    elif model == 'virtio-pmem':
+        if where not in ('pci', None):
+            raise unsupported("only 'pci' addresses are supported for the virtio-pmem device")
+    elif model == 'virtio-mem':
+        if where not in ('pci', None):
+            raise unsupported(
+                f"only 'pci' addresses are supported for the {model} device")
+    else:
+        raise unsupported(f'hotplug is not supported for the {model} device')
+    if model != 'virtio-pmem' and definition.numa_cells and target_node(device) is None:
+        raise unsupported('target NUMA node needs to be specified for memory device')
+
+
+def _check_slot(device: Element, definition: Definition) -> None:
+    number = slot(device) or 0
+    if number >= definition.memory_slots:
+        raise unsupported(f"memory device slot '{number}' exceeds slots count "
+                          f"'{definition.memory_slots}'")
+    start = base(device)
+    for other in definition.memory_devices:
+        if other is device or address_type(other) != 'dimm':
+            continue
+        if slot(other) == number:
+            raise unsupported(f"memory device slot '{number}' is already being used by "
+                              'another memory device')
+        if start and base(other) == start:
+            raise unsupported(f"memory device base '0x{start:x}' is already being used by "
+                              'another memory device')
+
+
+def check_plugs(definition: Definition, added: Element | None = None) -> None:
+    """Refuse memory devices that the definition has no room for, ``added`` among them.
+
+    Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDefValidateMemoryHotplug).
+    """
+    devices = definition.memory_devices
+    count = len(devices)
+    if added is not None:
+        count += 1
+        check_plug(added, definition)
+    if not definition.max_memory:
+        if count:
+            raise unsupported("cannot use/hotplug a memory device when domain 'maxMemory' is "
+                              'not defined')
+        return
+    if not definition.numa_cells:
+        raise unsupported('At least one numa node has to be configured when enabling memory '
+                          'hotplug')
+    if count > definition.memory_slots:
+        raise unsupported(f"memory device count '{count}' exceeds slots count "
+                          f"'{definition.memory_slots}'")
+    if added is None:
+        for device in devices:
+            if device.get('model') != 'sgx-epc':
+                check_plug(device, definition)
+    plugged = sum(size(device) for device in devices) + (0 if added is None else size(added))
+    if plugged > definition.max_memory - definition.memory_initial:
+        raise unsupported('memory device total size exceeds hotplug space')

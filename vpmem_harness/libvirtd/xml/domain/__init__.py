@@ -1,0 +1,1 @@
+"""Domain XML: parse, complete, validate, format."""

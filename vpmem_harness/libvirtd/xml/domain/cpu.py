@@ -1,0 +1,143 @@
+"""The guest's CPU and NUMA cells."""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import (
+    LibvirtError,
+    bad_attribute,
+    bad_xml,
+    internal,
+    unsupported,
+)
+from vpmem_harness.libvirtd.xml import numbers
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import memory
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, first, text_of, unset
+
+MODES = ('custom', 'host-model', 'host-passthrough', 'maximum')
+
+
+def check(source: Element) -> None:
+    """Refuse a CPU or NUMA cells that cannot be read.
+
+    Source: libvirt 9.0.0, src/conf/numa_conf.c (virDomainNumaDefParseXML).
+    """
+    count = _vcpus(source)
+    numa = first(source, 'cpu/numa')
+    if numa is None:
+        return
+    cells = numa.findall('cell')
+    if not cells:
+        raise bad_xml('NUMA topology defined without NUMA cells')
+    seen: dict[int, set[int]] = {}
+    for place, cell in enumerate(cells):
+        _check_cell(cell, place, len(cells), seen)
+    used = [cpu for cpus in seen.values() for cpu in cpus]
+    if len(used) > count:
+        raise internal('Number of CPUs in <numa> exceeds the <vcpu> count',
+                       domain=libvirt.VIR_FROM_DOMAIN)
+    if used and max(used) >= count:
+        raise internal('CPU IDs in <numa> exceed the <vcpu> count',
+                       domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def _vcpus(source: Element) -> int:
+    return numbers.whole((text_of(source, 'vcpu') or '').strip()) or 1
+
+
+def _check_cell(cell: Element, place: int, count: int, seen: dict[int, set[int]]) -> None:
+    text = cell.get('id')
+    number = place if text is None else numbers.whole(text)
+    if number is None:
+        raise bad_attribute('cell', 'id', text or '', expected='non-negative integer value')
+    if number >= count:
+        raise bad_xml("Exactly one 'cell' element per guest NUMA cell allowed, non-contiguous "
+                      'ranges or ranges not starting from 0 are not allowed')
+    if number in seen:
+        raise bad_xml(f"Duplicate NUMA cell info for cell id '{number}'")
+    cpus = numbers.bitmap(cell.get('cpus', ''))
+    if cpus is None:
+        raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG,
+                           f"Failed to parse bitmap '{cell.get('cpus')}'",
+                           domain=libvirt.VIR_FROM_NONE)
+    for other, others in seen.items():
+        if cpus & others:
+            raise unsupported(f'NUMA cells {number} and {other} have overlapping vCPU ids',
+                              domain=libvirt.VIR_FROM_DOMAIN)
+    seen[number] = cpus
+    cell.set('id', str(number))
+    cell.set('memory', str(numbers.kib_attribute(cell, 'memory', 'unit')))
+    cell.set('unit', 'KiB')
+    access = cell.get('memAccess')
+    if access is not None and access not in memory.ACCESS_MODES:
+        raise bad_attribute('cell', 'memAccess', access)
+
+
+def complete(definition: Definition) -> None:
+    """Settle the CPU's mode and model, its topology, and which cell has which CPUs."""
+    root = definition.root
+    cpu = root.find('cpu')
+    if cpu is None:
+        cpu = add(root, 'cpu')
+    model = text_of(cpu, 'model')
+    mode = cpu.get('mode') or ('custom' if model or cpu.get('match') else None)
+    if mode is None:
+        mode = 'custom'
+        drop(cpu, 'model')
+        emulator = text_of(root, 'devices/emulator') or ''
+        add(cpu, 'model', 'qemu32' if emulator.endswith('i386') else 'qemu64', fallback='forbid')
+        cpu.set('match', 'exact')
+        cpu.set('check', 'none')
+    cpu.set('mode', mode)
+    if mode == 'custom':
+        _complete_custom(cpu, 'none' if definition.virt_type == 'qemu' else 'partial')
+    elif mode == 'host-model':
+        cpu.set('check', cpu.get('check') or 'partial')
+    else:
+        cpu.set('check', cpu.get('check') or 'none')
+        if mode == 'host-passthrough' and cpu.get('migratable') is None:
+            cpu.set('migratable', 'on')
+    named = cpu.find('model')
+    if named is not None and not named.text and named.get('vendor_id'):
+        unset(named, 'fallback')
+    elif named is not None and not named.text:
+        cpu.remove(named)
+    topology = cpu.find('topology')
+    if topology is not None and topology.get('dies') is None:
+        topology.set('dies', '1')
+    _complete_cells(definition)
+
+
+def _complete_custom(cpu: Element, check: str) -> None:
+    if cpu.get('match') is None:
+        cpu.set('match', 'exact')
+    if cpu.get('check') is None:
+        cpu.set('check', check)
+    model = cpu.find('model')
+    if model is not None and model.get('fallback') is None:
+        model.set('fallback', 'allow')
+    for feature in cpu.findall('feature'):
+        if feature.get('policy') is None:
+            feature.set('policy', 'require')
+
+
+def _complete_cells(definition: Definition) -> None:
+    """Order the cells by id, and give the first one the vCPUs that none has."""
+    numa = first(definition.root, 'cpu/numa')
+    if numa is None:
+        return
+    cells = sorted(numa.findall('cell'), key=lambda cell: int(cell.get('id', '0')))
+    for cell in cells:
+        numa.remove(cell)
+    for place, cell in enumerate(cells):
+        numa.insert(place, cell)
+        cpus = numbers.bitmap(cell.get('cpus', '')) or set()
+        if cpus:
+            cell.set('cpus', numbers.format_bitmap(cpus))
+    used = {cpu for cell in cells for cpu in numbers.bitmap(cell.get('cpus', '')) or ()}
+    missing = set(range(definition.max_vcpus)) - used
+    if missing and cells:
+        taken = (numbers.bitmap(cells[0].get('cpus', '')) or set()) | missing
+        cells[0].set('cpus', numbers.format_bitmap(taken))

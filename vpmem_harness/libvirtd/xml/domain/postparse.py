@@ -1,0 +1,202 @@
+"""What libvirt adds to a definition that says nothing of it.
+
+Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDefAddDefaultDevices and what follows),
+src/conf/domain_postparse.c.
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import bad_xml, unsupported
+from vpmem_harness.libvirtd.xml import numbers
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import controllers
+from vpmem_harness.libvirtd.xml.etree import add, drop, every, first, having, unset
+from vpmem_harness.libvirtd.xml.host import MACHINE_ALIASES
+
+#: A graphics card's memory in KiB by model, unless the client says otherwise.
+_VIDEO_MEMORY = {
+    'qxl': {'ram': '65536', 'vram': '65536', 'vgamem': '16384', 'heads': '1'},
+    'vga': {'vram': '16384', 'heads': '1'}, 'cirrus': {'vram': '16384', 'heads': '1'},
+    'vmvga': {'vram': '16384', 'heads': '1'}, 'bochs': {'vram': '16384', 'heads': '1'},
+    'virtio': {'heads': '1'}, 'ramfb': {'heads': '1'},
+}
+
+
+def complete_os(definition: Definition) -> None:
+    """Settle what boots: the canonical machine, and the hard disk unless a device says more."""
+    root = definition.root
+    kind = first(root, 'os/type')
+    os = root.find('os')
+    if kind is None or os is None:
+        return
+    machine = kind.get('machine') or 'pc'
+    kind.set('machine', MACHINE_ALIASES.get(machine, machine))
+    ordered = any(device.find('boot') is not None for device in definition.devices)
+    if every(root, 'os/boot') and ordered:
+        raise unsupported('per-device boot elements cannot be used together with os/boot '
+                          'elements', domain=libvirt.VIR_FROM_DOMAIN)
+    if not every(root, 'os/boot') and not ordered:
+        add(os, 'boot', dev='hd')
+    menu = os.find('bootmenu')
+    if menu is not None and menu.get('enable') == 'no':
+        unset(menu, 'timeout')
+    _complete_firmware(definition)
+    vcpu = root.find('vcpu')
+    if vcpu is None:
+        vcpu = add(root, 'vcpu', 1)
+    if not (vcpu.text or '').strip():
+        vcpu.text = '1'
+    if vcpu.get('placement') is None:
+        automatic = any(tune.get('placement') == 'auto'
+                        for tune in every(root, 'numatune/memory'))
+        vcpu.set('placement', 'auto' if automatic and not vcpu.get('cpuset') else 'static')
+    if vcpu.get('current') == vcpu.text:
+        del vcpu.attrib['current']
+
+
+def _complete_firmware(definition: Definition) -> None:
+    loader, nvram = first(definition.root, 'os/loader'), first(definition.root, 'os/nvram')
+    os = definition.root.find('os')
+    if loader is None or os is None or not loader.text:
+        return
+    if loader.get('type') is None:
+        loader.set('type', 'rom')
+    if loader.get('type') != 'pflash' or loader.get('readonly') != 'yes' \
+            or loader.get('stateless') == 'yes':
+        return
+    path = f'/var/lib/libvirt/qemu/nvram/{definition.name}_VARS.fd'
+    if nvram is None:
+        add(os, 'nvram', path)
+    elif not nvram.text and not len(nvram):
+        nvram.text = path
+
+
+def complete_memory_placement(definition: Definition) -> None:
+    """Write sets of CPUs and nodes, and sizes of pages, as libvirt does."""
+    root = definition.root
+    for path, name in _SETS:
+        for found in every(root, path):
+            numbered = numbers.bitmap(found.get(name) or '')
+            if numbered:
+                found.set(name, numbers.format_bitmap(numbered))
+    tune, vcpu = first(root, 'numatune/memory'), root.find('vcpu')
+    if tune is not None and tune.get('nodeset') is None and vcpu is not None \
+            and vcpu.get('placement') == 'auto':
+        tune.set('placement', 'auto')
+    for page in every(root, 'memoryBacking/hugepages/page'):
+        page.set('size', str(numbers.kib_attribute(page, 'size', 'unit')))
+        page.set('unit', 'KiB')
+    tseg = first(root, 'features/smm/tseg')
+    if tseg is not None and tseg.get('unit') is None:
+        tseg.set('unit', 'MiB')
+
+
+#: Where sets of CPUs and nodes stand.
+_SETS = (('vcpu', 'cpuset'), ('cputune/vcpupin', 'cpuset'), ('cputune/emulatorpin', 'cpuset'),
+         ('cputune/iothreadpin', 'cpuset'), ('numatune/memory', 'nodeset'),
+         ('numatune/memnode', 'nodeset'), ('memoryBacking/hugepages/page', 'nodeset'))
+
+
+def complete_lifecycle(definition: Definition) -> None:
+    """Settle the clock and what follows the end of a guest."""
+    root = definition.root
+    hyperv = first(root, 'features/hyperv')
+    if hyperv is not None and hyperv.get('mode') is None:
+        hyperv.set('mode', 'custom')
+    coreinfo = first(root, 'features/vmcoreinfo')
+    if coreinfo is not None and coreinfo.get('state') is None:
+        coreinfo.set('state', 'on')
+    clock = root.find('clock')
+    if clock is None:
+        add(root, 'clock', offset='utc')
+    elif clock.get('offset') is None:
+        clock.set('offset', 'utc')
+    for tag, action in (('on_poweroff', 'destroy'), ('on_reboot', 'restart'),
+                        ('on_crash', 'destroy')):
+        if root.find(tag) is None:
+            add(root, tag, action)
+
+
+#: By the type of graphics; SDL uses what the host has, which is not offered here.
+_SOUND = {'vnc': 'none', 'spice': 'spice', 'sdl': None}
+
+
+def add_devices(definition: Definition) -> None:
+    """Add the devices that the machine has anyway."""
+    devices = definition.devices
+    if definition.has_pci or definition.machine == 'isapc':
+        for kind in ('mouse', 'keyboard'):
+            if not having(devices, 'input', type=kind, bus='ps2'):
+                add(devices, 'input', type=kind, bus='ps2')
+    if definition.has_pci and controllers.find(definition, 'usb', 0) is None:
+        model = 'qemu-xhci' if definition.is_q35 else None
+        add(devices, 'controller', type='usb', index=0, model=model)
+    if definition.is_q35 and controllers.find(definition, 'sata', 0) is None:
+        add(devices, 'controller', type='sata', index=0)
+    if definition.has_pci:
+        _add_root_bus(definition)
+    if devices.find('memballoon') is None:
+        add(devices, 'memballoon', model='virtio')
+    if devices.find('audio') is None:
+        _add_audio(definition)
+
+
+def _add_root_bus(definition: Definition) -> None:
+    model = 'pcie-root' if definition.is_q35 else 'pci-root'
+    bus = controllers.find(definition, 'pci', 0)
+    if bus is None:
+        add(definition.devices, 'controller', type='pci', index=0, model=model)
+    elif bus.get('model') != model:
+        raise bad_xml(f"The PCI controller with index='0' must be model='{model}' for this "
+                      f"machine type, but model='{bus.get('model')}' was found instead",
+                      domain=libvirt.VIR_FROM_QEMU)
+
+
+def _add_audio(definition: Definition) -> None:
+    kind = default_audio(definition)
+    if kind is not None:
+        add(definition.devices, 'audio', id=1, type=kind)
+
+
+def default_audio(definition: Definition) -> str | None:
+    """Where the guest's sound goes if nothing says so: the last of its graphics decides.
+
+    Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDefSuggestDefaultAudioBackend).
+    """
+    kinds = [graphics.get('type') for graphics in definition.devices.findall('graphics')]
+    wanted = [kind for kind in kinds if kind in _SOUND]
+    if kinds and not wanted:
+        return None
+    return _SOUND[str(wanted[-1])] if wanted else 'none'
+
+
+def complete_video(definition: Definition) -> None:
+    """Give each graphics card its memory, and graphics a card to show."""
+    devices = definition.devices
+    if devices.find('graphics') is not None and devices.find('video') is None:
+        add(devices, 'video')
+    for video in devices.findall('video'):
+        model = video.find('model')
+        if model is not None and model.get('primary') == 'yes':
+            devices.remove(video)
+            first = devices.find('video')
+            devices.insert(len(devices) if first is None else list(devices).index(first), video)
+            break
+    for number, video in enumerate(devices.findall('video')):
+        model = video.find('model')
+        if model is None:
+            model = add(video, 'model')
+        if model.get('type') is None:
+            model.set('type', 'cirrus')
+        if model.get('type') == 'none':
+            drop(video, 'address')
+            continue
+        for key, value in _VIDEO_MEMORY.get(model.get('type', ''), {}).items():
+            if model.get(key) is None:
+                model.set(key, value)
+        if number == 0:
+            model.set('primary', 'yes')
+        else:
+            unset(model, 'primary')

@@ -1,0 +1,194 @@
+"""What starting adds to a definition, and what QEMU then makes of it.
+
+Source: libvirt 9.0.0, src/qemu/qemu_process.c (qemuProcessPrepareDomain, qemuProcessLaunch);
+golden/libvirt/*.dumpxml-live.xml.
+"""
+
+from __future__ import annotations
+
+from vpmem_harness.libvirtd.errors import unsupported
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import aliases, graphics, memory
+from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, every, having, unset
+from vpmem_harness.libvirtd.xml.host import XmlHost
+
+#: The user and group that Debian's QEMU runs as.
+QEMU_OWNER = '+64055:+64055'
+
+
+def prepare(definition: Definition, host: XmlHost, number: int) -> None:
+    """Make the definition a live one: its id, aligned sizes, aliases, names that are its own."""
+    root = definition.root
+    root.set('id', str(number))
+    memory.align(definition)
+    aliases.assign(definition)
+    if root.find('resource') is None:
+        add(add(root, 'resource'), 'partition', '/machine')
+    _label(root)
+    _start_cpu(definition, host)
+    disks = []
+    for disk in definition.devices.findall('disk'):
+        if _has_source(disk):
+            disks.append(disk)
+        else:
+            empty(disk)
+    for place, disk in enumerate(disks):
+        start_source(disk, len(disks) - place)
+    for device in definition.devices.findall('interface'):
+        start_interface(device, host)
+    _start_character_devices(definition, host, number)
+    for device in definition.devices.findall('graphics'):
+        graphics.start(device, host.ports_in_use)
+
+
+def complete(definition: Definition) -> None:
+    """Note how much memory QEMU tells the guest of: NVDIMMs are none."""
+    for device in having(definition.devices, 'memory', model='virtio-mem'):
+        for target in device.findall('target'):
+            add(target, 'current', 0, unit='KiB')
+    definition.current_memory = definition.memory_initial + sum(
+        memory.size(device) for device in definition.memory_devices
+        if device.get('model') == 'dimm')
+
+
+def release(definition: Definition, host: XmlHost) -> None:
+    """Give back what a domain that has ended had of the host's."""
+    for device in definition.devices.findall('graphics'):
+        for name in ('port', 'tlsPort', 'websocket'):
+            host.ports_in_use.discard(int(device.get(name, '-1')))
+    for device in every(definition.devices, 'interface/target'):
+        host.taps_in_use.discard(device.get('dev', ''))
+    for source in every(definition.devices, 'serial/source'):
+        host.terminals_in_use.discard(source.get('path', ''))
+
+
+def _label(root: Element) -> None:
+    if root.find('seclabel') is None:
+        label = add(root, 'seclabel', type='dynamic', model='dac', relabel='yes')
+        add(label, 'label', QEMU_OWNER)
+        add(label, 'imagelabel', QEMU_OWNER)
+
+
+def _start_cpu(definition: Definition, host: XmlHost) -> None:
+    """The CPU that the guest sees, with what QEMU adds to the model that was asked for."""
+    cpu = definition.root.find('cpu')
+    if cpu is None:
+        return
+    if cpu.get('mode') == 'host-passthrough' and definition.virt_type == 'qemu':
+        raise unsupported(f"CPU mode 'host-passthrough' for {definition.arch} qemu domain on "
+                          f'{definition.arch} host is not supported by hypervisor')
+    if cpu.get('mode') in ('host-passthrough', 'maximum'):
+        return
+    if cpu.get('mode') == 'host-model':
+        cpu.set('mode', 'custom')
+        drop(cpu, 'model')
+        emulated = definition.virt_type == 'qemu'
+        add(cpu, 'model', EMULATED_HOST_MODEL if emulated else host.hardware.model,
+            fallback='forbid')
+        if cpu.find('vendor') is None:
+            add(cpu, 'vendor', 'Intel' if emulated else host.hardware.vendor)
+    cpu.set('match', 'exact')
+    cpu.set('check', 'full')
+    model = cpu.find('model')
+    if model is None:
+        return
+    model.set('fallback', 'forbid')
+    named = {feature.get('name') for feature in cpu.findall('feature')}
+    wanted = ['hypervisor']
+    if model.text == 'qemu64':
+        wanted.append('lahf_lm')
+    for name in wanted:
+        if name not in named:
+            add(cpu, 'feature', policy='require', name=name)
+
+
+#: The model that QEMU offers for the host's CPU where it emulates it.
+EMULATED_HOST_MODEL = 'Westmere'
+
+
+def start_source(disk: Element, number: int) -> None:
+    """Number what a disk reads, and say that nothing is behind it.
+
+    libvirt counts from the last disk backwards.
+    """
+    source = disk.find('source')
+    if source is None:
+        return
+    source.set('index', str(number))
+    if disk.find('backingStore') is None:
+        disk.append(element('backingStore'))
+
+
+def empty(disk: Element) -> None:
+    """A drive with nothing in it has no format either."""
+    driver = disk.find('driver')
+    if driver is not None:
+        unset(driver, 'type')
+
+
+def _has_source(disk: Element) -> bool:
+    source = disk.find('source')
+    return source is not None and bool(source.attrib)
+
+
+def start_interface(device: Element, host: XmlHost) -> None:
+    """Give an interface its tap."""
+    if device.get('type') not in ('bridge', 'network', 'ethernet'):
+        return
+    target = device.find('target')
+    if target is None:
+        target = add(device, 'target')
+    if target.get('dev') is None:
+        target.set('dev', host.next_tap())
+    if device.get('type') == 'network':
+        source = device.find('source')
+        if source is not None:
+            source.set('portid', host.randomness.uuid())
+            source.set('bridge', 'virbr0')
+
+
+def _start_character_devices(definition: Definition, host: XmlHost, number: int) -> None:
+    devices = definition.devices
+    serials = devices.findall('serial')
+    for device in [*serials, *devices.findall('parallel'), *devices.findall('console'),
+                   *devices.findall('channel')]:
+        target = device.find('target')
+        if device.tag == 'console' and serials and target is not None \
+                and target.get('type') == 'serial':
+            _follow_serial(device, serials[0])
+            continue
+        start_character_device(device, definition, host, number)
+
+
+def start_character_device(device: Element, definition: Definition, host: XmlHost,
+                           number: int) -> None:
+    """Give a character device its terminal or socket."""
+    target = device.find('target')
+    if device.get('type') == 'pty' and device.find('source') is None:
+        path = host.next_terminal()
+        add(device, 'source', path=path)
+        if device.tag == 'console' and target is not None and target.get('port') == '0':
+            device.set('tty', path)
+    source = device.find('source')
+    if device.get('type') == 'tcp' and source is not None and source.get('tls') is None:
+        source.set('tls', 'no')
+    if device.tag != 'channel' or target is None:
+        return
+    if device.get('type') == 'unix':
+        name = target.get('name', '')
+        if device.find('source') is None:
+            add(device, 'source', mode='bind', path='/var/lib/libvirt/qemu/channel/target/'
+                f'domain-{number}-{definition.name[:20]}/{name}')
+        target.set('state', 'disconnected')
+    elif target.get('type') == 'virtio' and device.get('type') in ('pty', 'spicevmc'):
+        target.set('state', 'disconnected')
+
+
+def _follow_serial(console: Element, serial: Element) -> None:
+    for tag in ('source', 'protocol', 'log'):
+        drop(console, tag)
+        for found in serial.findall(tag):
+            console.append(copy(found))
+    source = serial.find('source')
+    if serial.get('type') == 'pty' and source is not None:
+        console.set('tty', source.get('path', ''))

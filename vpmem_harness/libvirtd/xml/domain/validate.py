@@ -1,0 +1,113 @@
+"""What libvirt refuses of a complete definition, in its order.
+
+Source: libvirt 9.0.0, src/qemu/qemu_validate.c (qemuValidateDomainDef),
+src/conf/domain_validate.c (virDomainDefValidate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import bad_xml, unsupported
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import aliases, disks, memory_validate
+from vpmem_harness.libvirtd.xml.etree import Element, every, first, having
+from vpmem_harness.libvirtd.xml.machine_types import MACHINES
+
+
+def definition(definition: Definition) -> None:
+    """Refuse a definition that QEMU on this host, or libvirt, does not serve."""
+    _driver(definition)
+    for each in definition.devices:
+        device(each, definition)
+    for number, model in enumerate(every(definition.devices, 'video/model')):
+        if number and model.get('primary') != 'yes' and model.get('type') not in (
+                'qxl', 'virtio'):
+            raise unsupported(f"video type '{model.get('type')}' is only valid as primary video "
+                              'device')
+    disks.check(definition)
+    _aliases(definition)
+    if '/' in definition.name:
+        raise bad_xml(f"name {definition.name} cannot contain '/'")
+
+
+def device(device: Element, definition: Definition) -> None:
+    """Refuse a device that QEMU on this host, or libvirt, does not serve."""
+    if device.tag == 'memory':
+        memory_validate.check_device(device, definition)
+        memory_validate.check_driver(device)
+
+
+def _driver(definition: Definition) -> None:
+    emulator = definition.devices.findtext('emulator') or ''
+    root = definition.root
+    if definition.os_type != 'hvm':
+        raise unsupported(f"Emulator '{emulator}' does not support os type "
+                          f"'{definition.os_type}'")
+    if definition.virt_type not in ('qemu', 'kvm'):
+        raise unsupported(f"Emulator '{emulator}' does not support virt type "
+                          f"'{definition.virt_type}'")
+    if definition.machine not in MACHINES:
+        raise unsupported(f"Emulator '{emulator}' does not support machine type "
+                          f"'{definition.machine}'")
+    if first(root, 'memtune/min_guarantee') is not None:
+        raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
+    lifecycle({event: root.findtext(f'on_{event}')
+               for event in ('poweroff', 'reboot', 'crash')})
+    memory_validate.check_plugs(definition)
+    _vcpus(definition)
+    _memory_backing(definition)
+    panics = [panic.get('model', '') for panic in definition.devices.findall('panic')]
+    if having(root, 'launchSecurity', type='sev'):
+        raise unsupported('SEV launch security is not supported with this QEMU binary')
+    for model in panics:
+        if panics.count(model) > 1:
+            raise bad_xml(f"Multiple panic devices with model '{model}'")
+
+
+def lifecycle(actions: Mapping[str, str | None]) -> None:
+    """Refuse what QEMU cannot do when a guest ends: how it ends (``reboot``) to the action."""
+    for event in ('poweroff', 'reboot'):
+        action = actions.get(event)
+        if action in ('preserve', 'rename-restart'):
+            raise unsupported(f"qemu driver doesn't support the '{action}' action for "
+                              "'on_reboot'/'on_poweroff'")
+    if actions.get('crash') == 'rename-restart':
+        raise unsupported("qemu driver doesn't support the 'rename-restart' action for "
+                          "'on_crash'")
+
+
+def _vcpus(definition: Definition) -> None:
+    limit = MACHINES[definition.machine]
+    if definition.max_vcpus > limit:
+        raise unsupported(f'Maximum CPUs greater than specified machine type limit {limit}')
+    topology = first(definition.root, 'cpu/topology')
+    if topology is None:
+        return
+    count = 1
+    for name in ('sockets', 'dies', 'cores', 'threads'):
+        count *= int(topology.get(name) or 1)
+    if count != definition.max_vcpus:
+        raise unsupported("CPU topology doesn't match maximum vcpu count")
+
+
+def _memory_backing(definition: Definition) -> None:
+    backing = definition.root.find('memoryBacking')
+    if backing is None or backing.find('hugepages') is None:
+        return
+    if backing.find("allocation[@mode='ondemand']") is not None:
+        raise unsupported('hugepages are not allowed with memory allocation ondemand')
+    if backing.find("source[@type='anonymous']") is not None:
+        raise unsupported('hugepages are not allowed with anonymous memory source')
+
+
+def _aliases(definition: Definition) -> None:
+    seen: set[str] = set()
+    for device in definition.devices:
+        alias = aliases.name(device)
+        if alias and alias in seen and device.tag != 'console':
+            raise unsupported(f'non unique alias detected: {alias}',
+                              domain=libvirt.VIR_FROM_DOMAIN)
+        seen.add(alias)

@@ -1,0 +1,57 @@
+"""JSON as ndctl and daxctl print it: json-c's pretty form, with its own number formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
+from typing import TypeAlias
+
+from vpmem_harness.pmem.kernel.sizes import GIB, MIB, TIB
+
+Json: TypeAlias = 'Mapping[str, Json] | Sequence[Json] | str | int'
+
+#: Sizes below this are plain numbers even in the human-readable form.
+_PLAIN_BELOW = 5_120_000
+
+
+def pretty(value: Json, indent: str = '') -> str:
+    """``value`` over several lines: two spaces deeper each level, slashes escaped."""
+    deeper = indent + '  '
+    if isinstance(value, str):
+        return encode_basestring(value).replace('/', '\\/')
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Mapping):
+        entries = [f'{pretty(key)}:{pretty(entry, deeper)}' for key, entry in value.items()]
+        opening, closing = '{', '}'
+    else:
+        entries = [pretty(entry, deeper) for entry in value]
+        opening, closing = '[', ']'
+    if not entries:
+        return f'{opening}\n{indent}{closing}'
+    lines = ',\n'.join(deeper + entry for entry in entries)
+    return f'{opening}\n{lines}\n{indent}{closing}'
+
+
+def size(value: int, human: bool) -> Json:
+    """A size: bytes, or ``4.00 GiB (4.29 GB)`` for people (ndctl: util/json.c)."""
+    if not human or value < _PLAIN_BELOW:
+        return value
+    if value < 2 * GIB:
+        binary, decimal, letter = MIB, 10**6, 'M'
+    elif value < 2 * TIB:
+        binary, decimal, letter = GIB, 10**9, 'G'
+    else:
+        binary, decimal, letter = TIB, 10**12, 'T'
+    # Hundredths, rounded as the C code rounds them.
+    first = (value * 200 // binary + 1) // 2
+    second = (value // (decimal // 200) + 1) // 2
+    return (f'{first // 100}.{first % 100:02d} {letter}iB '
+            f'({second // 100}.{second % 100:02d} {letter}B)')
+
+
+def number(value: int, human: bool) -> Json:
+    """An identifier or offset: a number, or hexadecimal digits for people."""
+    if not human:
+        return value
+    return hex(value) if value else '0'

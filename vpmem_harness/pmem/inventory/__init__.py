@@ -1,0 +1,1 @@
+"""Inventories: what persistent memory a host has, given, random or recorded."""

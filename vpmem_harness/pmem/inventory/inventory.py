@@ -1,0 +1,157 @@
+"""What persistent memory a host holds, as a description that any number of hosts are built from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.pmem.inventory import spec
+from vpmem_harness.pmem.inventory.builder import Builder
+from vpmem_harness.pmem.inventory.operations import Create, Step
+from vpmem_harness.pmem.kernel import sizes
+from vpmem_harness.pmem.kernel.dimms import DimmSpec
+from vpmem_harness.pmem.kernel.labels import LabelArea
+from vpmem_harness.pmem.machine import PersistentMemory, RegionOrder
+from vpmem_harness.randomness import Randomness
+
+#: The smallest DIMM that is put into a host whose DIMMs nobody has chosen.
+_LEAST_DIMM = 16 * sizes.GIB
+
+
+@dataclass
+class _Room:
+    """What a region has for namespaces: bytes, and labels for so many of them."""
+
+    size: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The DIMMs of a host, and what its operator has done with them, in order.
+
+    Each DIMM is a region of its own, unless it is interleaved with others. ``first_region`` is the
+    number of the first region, where the inventory itself says so, as a recorded listing does.
+    ``region_order`` is what numbers them, as :class:`PersistentMemory` takes it: whoever speaks of
+    namespaces expects region0 on the first DIMM, so that is the rule but for bare DIMMs.
+    """
+
+    dimms: tuple[DimmSpec, ...]
+    steps: tuple[Step, ...] = ()
+    first_region: int | None = None
+    region_order: RegionOrder = 'slots'
+
+    @property
+    def labels(self) -> Mapping[str, Sequence[str]]:
+        """The names of the namespaces that are offered under each label, in order of creation."""
+        labels: dict[str, list[str]] = {}
+        for step in self.steps:
+            if isinstance(step, Create) and step.label is not None and step.name is not None:
+                labels.setdefault(step.label, []).append(step.name)
+        return labels
+
+    def build(self, randomness: Randomness, *,
+              first_region: int | None = None) -> PersistentMemory:
+        """A host's persistent memory that has gone through all of it.
+
+        :param randomness: where the UUIDs come from
+        :param first_region: the number of the first region: the inventory's own, or 0, unless
+            given
+        """
+        if first_region is None:
+            first_region = self.first_region or 0
+        memory = PersistentMemory(self.dimms, randomness=randomness, first_region=first_region,
+                                  region_order=self.region_order)
+        with memory.changing():
+            builder = Builder(memory)
+            for step in self.steps:
+                builder.take(step)
+        return memory
+
+
+def of_dimms(dimms: Iterable[str | DimmSpec], *,
+             region_order: RegionOrder = 'firmware') -> Inventory:
+    """A host with these DIMMs and nothing on them; raises InvalidInputError.
+
+    A DIMM is a DimmSpec or what :func:`vpmem_harness.pmem.inventory.spec.parse_dimm` reads. Their
+    regions are numbered as on the recorded machines unless told otherwise.
+    """
+    return Inventory(tuple(map(_dimm, dimms)), region_order=region_order)
+
+
+def _dimm(dimm: str | DimmSpec) -> DimmSpec:
+    if isinstance(dimm, str):
+        return spec.parse_dimm(dimm)
+    if not isinstance(dimm, DimmSpec):
+        raise InvalidInputError('DIMM', expected='a text or a DimmSpec', got=repr(dimm),
+                                remedy="write it as in '32GiB,numa=1'")
+    return dimm
+
+
+def of_labels(pmem: str, dimms: Iterable[str | DimmSpec] | None = None) -> Inventory:
+    """A host with ready namespaces, ``SMALL:2x4GiB,LARGE:1x16GiB``; raises InvalidInputError.
+
+    The namespaces are spread over the DIMMs, so that each NUMA node has some. DIMMs that nobody
+    has chosen are two, one for each of two nodes, and one for a single namespace, of the smallest
+    power of two that holds them. A blank label area among ``dimms`` is initialized first, as an
+    operator has to.
+    """
+    wanted = [item for item in spec.parse_pmem(pmem) for _ in range(item.count)]
+    if dimms is None:
+        regions = _spread(wanted, [_Room(spec.HOST_LIMIT, spec.COUNT_LIMIT)] * min(len(wanted), 2))
+        fills = [0] * (max(regions) + 1)
+        for item, region in zip(wanted, regions, strict=True):
+            fills[region] += item.size
+        chosen = [DimmSpec(size=dimm_size(fill), numa_node=node, labels='initialized')
+                  for node, fill in enumerate(fills)]
+    else:
+        chosen = [dataclasses.replace(dimm, labels='initialized') if dimm.labels == 'blank'
+                  else dimm for dimm in of_dimms(dimms).dimms]
+        regions = _spread(wanted, _rooms(chosen))
+    creations = (Create(region=region, size=item.size, name=f'ns_{number}', label=item.label)
+                 for number, (item, region) in enumerate(zip(wanted, regions, strict=True)))
+    return Inventory(tuple(chosen), tuple(creations))
+
+
+def dimm_size(capacity: int) -> int:
+    """The bytes of the DIMM that is put in for so many bytes of namespaces: a power of two."""
+    return max(_LEAST_DIMM, 1 << (capacity - 1).bit_length()) if capacity else _LEAST_DIMM
+
+
+def _rooms(dimms: Iterable[DimmSpec]) -> list[_Room]:
+    """What each region has for namespaces."""
+    rooms: list[_Room] = []
+    before: str | None = None
+    for dimm in dimms:
+        if dimm.interleave is None or dimm.interleave != before:
+            rooms.append(_Room(0, spec.COUNT_LIMIT))
+        before = dimm.interleave
+        if dimm.labels != 'none':
+            rooms[-1].size += dimm.size
+            # A label is written anew before its old slot is free, so one has to be left.
+            rooms[-1].count = min(rooms[-1].count, LabelArea(dimm.label_area).slot_count - 1)
+    return rooms
+
+
+def _spread(wanted: Sequence[spec.LabelSpec], rooms: Iterable[_Room]) -> list[int]:
+    """The region of each wanted namespace: the largest first, to where most room is left."""
+    left = [dataclasses.replace(room) for room in rooms]
+    regions = [0] * len(wanted)
+    for number in sorted(range(len(wanted)), key=lambda number: (-wanted[number].size, number)):
+        size = wanted[number].size
+        fitting = [(room.size, -region) for region, room in enumerate(left)
+                   if room.size >= size and room.count]
+        if not fitting:
+            raise InvalidInputError(
+                'persistent memory', expected='namespaces that fit on DIMMs with labels of '
+                + (', '.join(f'{spec.format_size(room.size)} and {room.count} namespaces'
+                             for room in rooms if room.size) or 'no number'),
+                got=f'no room for {wanted[number].label} of {spec.format_size(size)}',
+                remedy='ask for less, or for more or larger DIMMs')
+        region = -max(fitting)[1]
+        left[region].size -= size
+        left[region].count -= 1
+        regions[number] = region
+    return regions

@@ -1,0 +1,131 @@
+"""The proportions in which random hosts hold things: ``plain``, ``mixed`` and ``hostile``.
+
+Every table maps a value to its whole-number weight, in the order that it is drawn from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.pmem.kernel.sizes import GIB, KIB, MIB, TIB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What random hosts look like. Percentages are whole numbers from 0 to 100."""
+
+    name: str
+    #: NUMA nodes that have DIMMs, DIMMs of each of them, and the bytes of a DIMM.
+    nodes: Mapping[int, int]
+    dimms_per_node: Mapping[int, int]
+    dimm_sizes: Mapping[int, int]
+    #: Percent of the pairs of DIMMs that are interleaved, and so one region.
+    interleaved: int
+    #: Percent of the DIMMs that have no label area: one namespace each, the size of the DIMM.
+    without_labels: int
+    #: Namespaces that are created in a region, as far as it has room.
+    namespaces: Mapping[int, int]
+    #: Their capacity in bytes, mode, map, alignment in bytes, and sector size of mode sector.
+    sizes: Mapping[int, int]
+    modes: Mapping[str, int]
+    maps: Mapping[str, int]
+    aligns: Mapping[int, int]
+    sector_sizes: Mapping[int, int]
+    #: own (nobody else has it), none, shared (with another one), odd (one of odd_names).
+    #: Only those with a name of their own are offered to servers.
+    names: Mapping[str, int]
+    odd_names: tuple[str, ...]
+    #: kept, disabled, or destroyed again, which leaves a hole and a free number behind.
+    fates: Mapping[str, int]
+    #: Percent of the hosts that have used their holes again, and that have been rebooted since.
+    refilled: int
+    rebooted: int
+    #: Labels for namespaces of at least so many bytes, the largest first.
+    labels: Mapping[str, int]
+    #: Percent of the namespaces that could be offered to servers and are.
+    offered: int
+
+
+PLAIN = Profile(
+    name='plain',
+    nodes={2: 1},
+    dimms_per_node={1: 1},
+    interleaved=0,
+    dimm_sizes={32 * GIB: 1, 64 * GIB: 1, 128 * GIB: 1},
+    without_labels=0,
+    namespaces={2: 1, 3: 2, 4: 3, 5: 2, 6: 1},
+    sizes={2 * GIB: 2, 4 * GIB: 4, 8 * GIB: 2, 16 * GIB: 1},
+    modes={'devdax': 1},
+    maps={'dev': 3, 'mem': 1},
+    aligns={2 * MIB: 1},
+    sector_sizes={4 * KIB: 1},
+    names={'own': 1},
+    odd_names=(),
+    fates={'kept': 1},
+    refilled=0,
+    rebooted=0,
+    labels={'LARGE': 16 * GIB, 'MEDIUM': 8 * GIB, 'SMALL': 4 * GIB, 'TINY': 16 * MIB},
+    offered=100,
+)
+
+MIXED = Profile(
+    name='mixed',
+    nodes={1: 1, 2: 6, 4: 1},
+    dimms_per_node={1: 3, 2: 1},
+    interleaved=50,
+    dimm_sizes={16 * GIB: 1, 32 * GIB: 3, 64 * GIB: 3, 126 * GIB: 2, 128 * GIB: 2, 512 * GIB: 1},
+    without_labels=10,
+    namespaces={1: 1, 2: 2, 3: 3, 4: 4, 5: 3, 6: 2, 8: 1},
+    sizes={128 * MIB: 1, 512 * MIB: 1, 1 * GIB: 2, 2 * GIB: 3, 3 * GIB: 1, 4 * GIB: 6,
+           5 * GIB: 1, 8 * GIB: 4, 16 * GIB: 2, 32 * GIB: 1},
+    modes={'devdax': 14, 'fsdax': 3, 'sector': 2, 'raw': 1},
+    maps={'dev': 2, 'mem': 1},
+    aligns={4 * KIB: 1, 2 * MIB: 8, 1 * GIB: 1},
+    sector_sizes={512: 1, 4 * KIB: 3},
+    names={'own': 16, 'none': 3, 'shared': 1},
+    odd_names=(),
+    fates={'kept': 14, 'disabled': 1, 'destroyed': 3},
+    refilled=30,
+    rebooted=50,
+    labels={'LARGE': 16 * GIB, 'MEDIUM': 6 * GIB, 'SMALL': 3 * GIB, 'TINY': 16 * MIB},
+    offered=90,
+)
+
+HOSTILE = Profile(
+    name='hostile',
+    nodes={1: 2, 2: 3, 3: 1, 4: 2, 8: 1},
+    dimms_per_node={1: 3, 2: 2, 3: 1},
+    interleaved=30,
+    dimm_sizes={256 * MIB: 1, 1 * GIB: 1, 4 * GIB + 16 * MIB: 1, 16 * GIB: 2, 32 * GIB: 2,
+                126 * GIB: 2, 512 * GIB: 1, 3 * TIB: 1},
+    without_labels=25,
+    namespaces={0: 1, 1: 1, 3: 2, 6: 3, 9: 3, 12: 2, 18: 1},
+    sizes={16 * MIB: 2, 48 * MIB: 2, 128 * MIB: 2, 528 * MIB: 2, 1 * GIB: 3, 1520 * MIB: 2,
+           3 * GIB: 3, 4 * GIB: 4, 5 * GIB: 3, 8 * GIB: 2, 33 * GIB: 1, 120 * GIB: 1},
+    modes={'devdax': 8, 'fsdax': 3, 'sector': 3, 'raw': 2},
+    maps={'dev': 1, 'mem': 1},
+    aligns={4 * KIB: 2, 2 * MIB: 4, 1 * GIB: 2},
+    sector_sizes={512: 1, 4 * KIB: 1},
+    names={'own': 4, 'none': 2, 'shared': 2, 'odd': 2},
+    odd_names=('a b', 'ns|0', 'ns,0', 'ns:0', '$ns', '"ns"', "n's", 'back\\slash', '/dev/dax0.0',
+               'namespace0.0', 'region0', 'all', '0', '-f', '{', '#', 'x' * 63),
+    fates={'kept': 5, 'disabled': 2, 'destroyed': 3},
+    refilled=70,
+    rebooted=50,
+    labels={'Large_64': 16 * GIB, '4GB': 4 * GIB, '_': 1 * GIB, 'm' * 200: 256 * MIB,
+            '0': 16 * MIB},
+    offered=60,
+)
+
+PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (PLAIN, MIXED, HOSTILE)}
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of that name; raises InvalidInputError when there is none."""
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise InvalidInputError('profile', expected=', '.join(PROFILES), got=repr(name),
+                                remedy='choose one of them') from None

@@ -1,0 +1,1 @@
+"""The kernel's side: DIMMs, label areas, regions, namespaces, sizes, device numbers."""

@@ -1,0 +1,151 @@
+"""Namespaces: the kernel's devices, and what users of the library see of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from vpmem_harness.pmem.kernel.media import InfoBlock
+
+NO_UUID = '-'.join('0' * length for length in (8, 4, 4, 4, 12))
+
+#: Where the device of a namespace is in /dev: the number of its region, and its own.
+DEVICE = re.compile(r'/dev/(?:dax|pmem)(\d+)(?:\.(\d+))?s?')
+
+#: What a claim is called by the tools.
+MODES = {'btt': 'sector', 'pfn': 'fsdax', 'dax': 'devdax'}
+
+
+@dataclasses.dataclass
+class Claim:
+    """The btt, pfn or dax device that holds a namespace.
+
+    ``number`` is its own (``dax0.3`` among the nd devices), not the namespace's. One that is not
+    enabled still holds it.
+    """
+
+    kind: str
+    number: int
+    block: InfoBlock
+    enabled: bool = True
+
+
+@dataclasses.dataclass
+class NamespaceDevice:
+    """A namespace as the kernel has it, idle ones included.
+
+    ``offset`` and ``size`` are the capacity that it takes, in bytes from the start of its region;
+    ``sector_size`` is the label's, 0 when it was never set. ``active`` means that its own driver
+    is bound, as raw; a claimed one is active through its claim.
+    """
+
+    region_number: int
+    number: int
+    offset: int = 0
+    size: int = 0
+    uuid: str | None = None
+    name: str = ''
+    sector_size: int = 0
+    claim_class: str = ''
+    labelled: bool = True
+    active: bool = False
+    claim: Claim | None = None
+    minor: int | None = None
+
+    @property
+    def dev(self) -> str:
+        """``namespace0.1``."""
+        return f'namespace{self.region_number}.{self.number}'
+
+    @property
+    def enabled(self) -> bool:
+        """True when it is in use, as itself or through its claim."""
+        return self.claim.enabled if self.claim else self.active
+
+    @property
+    def idle(self) -> bool:
+        """True when a new namespace can be made of it (libndctl: is_configuration_idle)."""
+        return not self.enabled and (not self.labelled or not self.size or self.uuid is None)
+
+    @property
+    def mode(self) -> str:
+        """``devdax``, ``fsdax``, ``sector`` or ``raw``."""
+        return MODES[self.claim.kind] if self.claim else 'raw'
+
+    @property
+    def block_device(self) -> str | None:
+        """``pmem0.1``: its block device while it has one."""
+        if not self.enabled or (self.claim and self.claim.kind == 'dax'):
+            return None
+        suffix = f'.{self.number}' if self.number else ''
+        return f'pmem{self.region_number}{suffix}{"s" if self.mode == "sector" else ""}'
+
+    @property
+    def char_device(self) -> str | None:
+        """``dax0.1``: its dax device while it has one; of size 0 it has no node in /dev."""
+        if self.claim and self.claim.kind == 'dax' and self.claim.enabled:
+            return f'dax{self.region_number}.{self.number}'
+        return None
+
+    @property
+    def path(self) -> str | None:
+        """Where its device is in /dev."""
+        device = self.block_device or (self.char_device if self.data[1] else None)
+        return f'/dev/{device}' if device else None
+
+    @property
+    def data(self) -> tuple[int, int]:
+        """Where its users' data stand: offset in the region, and bytes."""
+        if not self.claim:
+            return self.offset, self.size
+        return self.offset + self.claim.block.data_offset, self.claim.block.size
+
+
+@dataclasses.dataclass(frozen=True)
+class Namespace:
+    """A namespace at one moment, in ndctl's words; sizes in bytes.
+
+    ``size`` is what its users see, ``raw_size`` what it takes from its region; ``name`` is the
+    label's (``ns_0``), None without one. ``chardev`` and ``blockdev`` (``dax0.0``, ``pmem0``) are
+    None unless the namespace has the device, and ``path`` is the device's in /dev.
+    """
+
+    dev: str
+    mode: str
+    map: str | None
+    size: int
+    raw_size: int
+    uuid: str | None
+    name: str | None
+    align: int | None
+    sector_size: int | None
+    region: str
+    numa_node: int
+    chardev: str | None
+    blockdev: str | None
+    state: str
+    address: int
+    minor: int | None = None
+
+    @property
+    def path(self) -> str | None:
+        """``/dev/dax0.0``, None while there is no device."""
+        device = self.blockdev or (self.chardev if self.size else None)
+        return f'/dev/{device}' if device else None
+
+
+def snapshot(device: NamespaceDevice, region_start: int, numa_node: int) -> Namespace:
+    """What ``device`` is at this moment."""
+    block = device.claim.block if device.claim else None
+    mapped = block is not None and block.kind != 'btt'
+    return Namespace(
+        dev=device.dev, mode=device.mode, map=block.memmap if block and mapped else None,
+        size=block.size if block else device.size, raw_size=device.size,
+        uuid=block.uuid if block else device.uuid, name=device.name or None,
+        align=block.align if block and mapped else None,
+        sector_size=block.sector_size if block and block.kind == 'btt'
+        else None if block and block.kind == 'dax' else device.sector_size or 512,
+        region=f'region{device.region_number}', numa_node=numa_node,
+        chardev=device.char_device, blockdev=device.block_device,
+        state='enabled' if device.enabled else 'disabled',
+        address=region_start + device.offset, minor=device.minor)

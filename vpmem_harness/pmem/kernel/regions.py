@@ -1,0 +1,330 @@
+"""Regions: DIMM capacity, and the namespaces that the kernel makes of it.
+
+Follows the kernel's nvdimm/region_devs.c, namespace_devs.c and dimm_devs.c (Linux 6.1). The
+methods are what writes to sysfs do there; what the tools check before stands in ``provision``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+
+from vpmem_harness.pmem.kernel import labels, sizes
+from vpmem_harness.pmem.kernel.dimms import Dimm
+from vpmem_harness.pmem.kernel.errors import KernelError
+from vpmem_harness.pmem.kernel.media import InfoBlock, Media
+from vpmem_harness.pmem.kernel.namespaces import Claim, NamespaceDevice
+from vpmem_harness.pmem.kernel.numbering import Holders, Numbers
+
+
+class Region:
+    """One region: a DIMM, or several that are interleaved.
+
+    :param number: its number in the system
+    :param start: its physical address
+    :param minors: the pool from which dax devices get their minor numbers
+
+    ``namespaces`` are the kernel's devices, idle ones included; none while it is disabled.
+    """
+
+    def __init__(self, number: int, start: int, dimms: list[Dimm], minors: Numbers) -> None:
+        self.number = number
+        self.start = start
+        self.dimms = dimms
+        self.size = sum(dimm.spec.size for dimm in dimms)
+        self.align = sizes.region_align(self.size, self.ways)
+        self.media = Media(self.size)
+        self.enabled = False
+        self.namespaces: list[NamespaceDevice] = []
+        self.seed: NamespaceDevice | None = None
+        self.labelled = False
+        self._minors = minors
+        self._numbers = Numbers()
+        self.holders = {kind: Holders() for kind in ('btt', 'pfn', 'dax')}
+
+    @property
+    def dev(self) -> str:
+        """``region0``."""
+        return f'region{self.number}'
+
+    @property
+    def ways(self) -> int:
+        """How many DIMMs it is interleaved over."""
+        return len(self.dimms)
+
+    @property
+    def numa_node(self) -> int:
+        """The NUMA node it belongs to."""
+        return self.dimms[0].spec.numa_node
+
+    @property
+    def has_labels(self) -> bool:
+        """False for a region of label-less DIMMs, which is one namespace as a whole."""
+        return any(dimm.labelling for dimm in self.dimms)
+
+    @property
+    def cookie(self) -> int:
+        """The interleave set's cookie as the region shows it."""
+        return self._cookie(self._version())
+
+    def _cookie(self, version: str | None) -> int:
+        return labels.cookie(tuple(dimm.serial for dimm in self.dimms), version)
+
+    # Capacity
+
+    def free_extents(self) -> list[tuple[int, int]]:
+        """The free extents, by address: offset and size in bytes.
+
+        A disabled region still has those that its labels leave.
+        """
+        area = self.dimms[0].area
+        if area is None or not (self.labelled if self.enabled else self.has_labels):
+            return []
+        used = [(device.offset, device.size) for device in self.namespaces] if self.enabled else [
+            (label.dpa * self.ways, label.size * self.ways) for label in area.active()]
+        extents, free_from = [], 0
+        for offset, size in [*sorted(extent for extent in used if extent[1]), (self.size, 0)]:
+            begin = sizes.align_up(free_from, self.align)
+            end = sizes.align_down(offset, self.align)
+            if end > begin:
+                extents.append((begin, end - begin))
+            free_from = offset + size
+        return extents
+
+    @property
+    def available_size(self) -> int:
+        """Free bytes in all."""
+        return sum(size for _, size in self.free_extents())
+
+    @property
+    def max_available_extent(self) -> int:
+        """Bytes of the largest free extent: the largest namespace that fits."""
+        return max((size for _, size in self.free_extents()), default=0)
+
+    # The region itself
+
+    def enable(self) -> None:
+        """Finds the namespaces, numbers them and enables each as its info block says."""
+        if self.enabled:
+            return
+        self.enabled = True
+        self.labelled = self.has_labels
+        self._numbers = Numbers()
+        self.holders = {kind: Holders() for kind in ('btt', 'pfn', 'dax')}
+        found = self._scan_labels() if self.labelled else [
+            NamespaceDevice(self.number, 0, size=self.size, labelled=False)]
+        for device in found or [NamespaceDevice(self.number, 0)]:
+            device.number = self._numbers.take()
+            self.namespaces.append(device)
+        self.seed = self.namespaces[0]
+        for device in list(self.namespaces):
+            if device.size:
+                self.enable_namespace(device)
+
+    def disable(self) -> None:
+        """Takes the namespaces away; their labels and contents stay."""
+        for device in self.namespaces:
+            self.release(device)
+        self.namespaces, self.seed, self.enabled = [], None, False
+
+    def _scan_labels(self) -> list[NamespaceDevice]:
+        areas = [dimm.area for dimm in self.dimms]
+        if any(area is None for area in areas):
+            return []
+        known = [{label.uuid: label for label in area.active()
+                  if label.cookie == self._cookie(area.version) and label.position == position}
+                 for position, area in enumerate(area for area in areas if area)]
+        found = [NamespaceDevice(
+            self.number, 0, offset=label.dpa * self.ways, size=label.size * self.ways,
+            uuid=uuid, name=label.name, sector_size=label.sector_size, claim_class=label.claim)
+            for uuid, label in known[0].items() if all(uuid in labelled for labelled in known)]
+        # The kernel compares addresses as strings of bytes, the lowest byte first.
+        return sorted(found, key=lambda device: (self.start + device.offset).to_bytes(8, 'little'))
+
+    # Namespaces
+
+    def enable_namespace(self, device: NamespaceDevice, raw: bool = False) -> None:
+        """Binds a driver: what the info block says, or as raw.
+
+        :raises KernelError: ENXIO, when it has no capacity
+        """
+        if device.enabled:
+            return
+        if device.claim or not device.size or (device.labelled and device.uuid is None):
+            raise KernelError(errno.ENXIO)
+        block = None if raw else self._valid_info_block(device)
+        if block:
+            self._claim(device, block, self.holders[block.kind].add())
+        else:
+            device.active = True
+        self._advance_seed(device)
+
+    def _valid_info_block(self, device: NamespaceDevice) -> InfoBlock | None:
+        block = self.media.info_block(device.offset)
+        if block and block.parent == device.uuid and device.claim_class in block.claim_classes:
+            return block
+        return None
+
+    def _claim(self, device: NamespaceDevice, block: InfoBlock, number: int) -> None:
+        device.claim = Claim(block.kind, number, block)
+        if block.kind == 'dax' and block.size:
+            device.minor = self._minors.take()
+
+    def idle_device(self, number: int | None = None) -> NamespaceDevice | None:
+        """The device that the next namespace is made of; None when there is none.
+
+        That is namespaceX.0 when it is idle, else the seed. The one with a certain ``number`` is
+        what a host has whose lower numbers were taken and are free again.
+        """
+        if number is None:
+            zeroth = next((device for device in self.namespaces
+                           if device.number == 0 and device.idle), None)
+            return zeroth or (self.seed if self.seed and self.seed.idle else None)
+        for device in self.namespaces:
+            if device.number == number:
+                return device if device.idle else None
+        device = NamespaceDevice(self.number, self._numbers.reserve(number))
+        self.namespaces.append(device)
+        if self.seed and self.seed.number == 0:
+            # It cannot be the seed any more: number 0 was the first that was taken.
+            self._advance_seed(self.seed)
+        return device
+
+    def _advance_seed(self, device: NamespaceDevice) -> None:
+        if device is self.seed and self.labelled:
+            self.seed = NamespaceDevice(self.number, self._numbers.take())
+            self.namespaces.append(self.seed)
+
+    def attach(self, device: NamespaceDevice, block: InfoBlock | None, kind: str,
+               wanted: InfoBlock) -> None:
+        """Makes ``device`` a btt, pfn or dax with the region's seed of that kind.
+
+        :param block: the info block to write, None when the capacity is too small for one
+        :param wanted: what the tool asked for; a btt that cannot be enabled keeps it
+        :raises KernelError: ENXIO, when it cannot be enabled: a btt keeps its hold then
+        """
+        holders = self.holders[kind]
+        if any(other.claim and not other.claim.enabled and other.claim.kind == kind
+               for other in self.namespaces):
+            raise KernelError(errno.EBUSY)
+        if block is None:
+            if kind == 'btt':
+                device.claim = Claim(kind, holders.seed, wanted, enabled=False)
+            raise KernelError(errno.ENXIO)
+        self.media.put_info_block(device.offset, block)
+        self._claim(device, block, holders.use_seed())
+        self._advance_seed(device)
+
+    def release(self, device: NamespaceDevice) -> None:
+        """Unbinds its driver and its claim; it is disabled, its label and contents stay."""
+        if device.claim:
+            self.holders[device.claim.kind].release(device.claim.number)
+        if device.minor is not None:
+            self._minors.release(device.minor)
+        device.claim, device.minor, device.active = None, None, False
+
+    # Labels: each method is one write to sysfs, and writes labels as often as the kernel does
+
+    def set_uuid(self, device: NamespaceDevice, uuid: str) -> None:
+        """:raises KernelError: EINVAL, when the UUID is in use; EBUSY, when it is claimed."""
+        self._check_unclaimed(device)
+        old, device.uuid = device.uuid, uuid
+        self._update_labels(device, replaces=[old] if old else [])
+
+    def set_name(self, device: NamespaceDevice, name: str) -> None:
+        """The kernel drops blanks around the name.
+
+        :raises KernelError: EBUSY, when it is claimed
+        """
+        self._check_unclaimed(device)
+        device.name = name.strip(' \t\n\v\f\r')
+        self._update_labels(device)
+
+    def set_sector_size(self, device: NamespaceDevice, size: int) -> None:
+        """:raises KernelError: EBUSY, when it is claimed."""
+        self._check_unclaimed(device)
+        device.sector_size = size
+        self._update_labels(device)
+
+    def set_claim_class(self, device: NamespaceDevice, claim: str) -> None:
+        """Records what may claim it; nothing happens when it is in use.
+
+        ndctl does not look at whether that succeeds, so a full label area is no error here.
+        """
+        if device.claim or device.active:
+            return
+        if claim == 'btt' and self.dimms[0].area and self._version() != '1.1':
+            claim = 'btt2'
+        device.claim_class = claim
+        with contextlib.suppress(KernelError):
+            self._update_labels(device)
+
+    def set_size(self, device: NamespaceDevice, size: int) -> None:
+        """Takes capacity from the region, first fit, or gives it back.
+
+        What it takes stays taken when its label cannot be written.
+
+        :raises KernelError: ENOSPC, when no extent has so much; ENXIO, when the label area is
+            full; EBUSY, when it is claimed
+        """
+        self._check_unclaimed(device)
+        if device.uuid is None:
+            raise KernelError(errno.ENXIO)
+        if size > self.max_available_extent + device.size:
+            raise KernelError(errno.ENOSPC)
+        if size > device.size:
+            device.offset = self._extend(device, size)
+        device.size = size
+        self._update_labels(device)
+        if not size:
+            device.uuid = None
+            if device.number and device is not self.seed:
+                self.namespaces.remove(device)
+                self._numbers.release(device.number)
+
+    def _extend(self, device: NamespaceDevice, size: int) -> int:
+        more = size - device.size
+        for begin, length in self.free_extents():
+            if length < more:
+                continue
+            if not device.size:
+                return begin
+            if begin == device.offset + device.size:
+                return device.offset
+            if begin + length == device.offset:
+                return device.offset - more
+        raise KernelError(errno.ENXIO)
+
+    def _check_unclaimed(self, device: NamespaceDevice) -> None:
+        if device.claim or device.active:
+            raise KernelError(errno.EBUSY)
+
+    def _version(self) -> str | None:
+        area = self.dimms[0].area
+        return area.version if area else None
+
+    def _update_labels(self, device: NamespaceDevice, replaces: list[str] | None = None) -> None:
+        if device.uuid is None or not self.labelled:
+            return
+        areas = [dimm.area for dimm in self.dimms if dimm.area]
+        if not device.size:
+            for area in areas:
+                area.remove(device.uuid)
+            return
+        for area in areas:
+            if area.current is None:
+                area.initialize_by_kernel()
+        written = [(area, self._label(device, area, position))
+                   for position, area in enumerate(areas)]
+        for area, label in written:
+            area.put(label._replace(flags=labels.UPDATING), replaces or ())
+        for area, label in written:
+            area.put(label)
+
+    def _label(self, device: NamespaceDevice, area: labels.LabelArea,
+               position: int) -> labels.Label:
+        return labels.Label(
+            uuid=device.uuid or '', name=device.name, position=position, ways=self.ways,
+            cookie=self._cookie(area.version), sector_size=device.sector_size,
+            dpa=device.offset // self.ways, size=device.size // self.ways,
+            claim=device.claim_class if area.version == '1.2' else '')

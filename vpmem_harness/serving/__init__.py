@@ -1,0 +1,1 @@
+"""Event loop, listeners, watchdog and clocks: what every simulated server runs on."""

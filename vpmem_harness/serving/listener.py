@@ -1,0 +1,189 @@
+"""A UNIX socket that the event loop listens on."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import select
+import socket
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from oslo_log import log as logging
+
+from vpmem_harness import exceptions
+
+if TYPE_CHECKING:
+    from vpmem_harness.serving.eventloop import EventLoop
+
+LOG = logging.getLogger(__name__)
+
+#: The longest path of a UNIX socket, in bytes.  Source: sockaddr_un, unix(7).
+PATH_MAX: Final = 107
+
+#: How many clients wait to be accepted.  Source: max_queued_clients in
+#: src/remote/remote_daemon_config.c of libvirt 9.0.0.
+_BACKLOG: Final = 1000
+_ACCEPTS_AT_ONCE: Final = 64
+_PAUSE: Final = 0.1     # seconds until accepting again when the process is out of descriptors
+#: Descriptors left to the rest of the process.
+_SPARE: Final = 64
+#: struct ucred: pid, uid, gid.
+_CREDENTIALS: Final = struct.Struct('iII')
+
+
+class Listener:
+    """A UNIX socket that accepts clients; ``close`` removes its path.
+
+    Clients of other users are refused, root excepted: the socket's mode says so already, this
+    holds where somebody has changed it, or the directory.
+    """
+
+    def __init__(self, loop: EventLoop, path: str,
+                 accept: Callable[[socket.socket], object]) -> None:
+        length = len(os.fsencode(path))
+        if length > PATH_MAX:
+            raise exceptions.LimitError(
+                f'the path of a UNIX socket has at most {PATH_MAX} bytes, {path} has {length}: '
+                'use a shorter directory')
+        self.path = path
+        make_room()
+        self._loop = loop
+        self._accept = accept
+        self._accepting = False
+        self._pid = os.getpid()
+        self._socket = _bind(path)
+        self.resume()
+
+    def resume(self) -> None:
+        """Accepts clients, from now on or again; once it has, in the loop's thread as ``pause``."""
+        if not self._accepting and self._socket.fileno() >= 0:
+            self._accepting = True
+            self._loop.watch(self._socket, select.EPOLLIN, self._ready)
+
+    def pause(self) -> None:
+        """Leaves those who come from now on waiting."""
+        if self._accepting:
+            self._accepting = False
+            self._loop.forget(self._socket)
+
+    def _ready(self, mask: int) -> None:
+        for _ in range(_ACCEPTS_AT_ONCE):
+            if not self._accepting:
+                return
+            try:
+                make_room()
+                client, _ = self._socket.accept()
+            except BlockingIOError:
+                return
+            except exceptions.LimitError as error:
+                self._have_patience(str(error))
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._have_patience(os.strerror(error.errno))
+                return      # else the client has gone before it was accepted
+            self._admit(client)
+
+    def _admit(self, client: socket.socket) -> None:
+        if peer(client).uid not in (0, os.getuid()):
+            LOG.warning('A client of %s is refused: it runs as another user', self.path)
+            client.close()
+            return
+        client.setblocking(False)
+        try:
+            self._accept(client)
+        except Exception:
+            LOG.exception('A client of %s could not be served', self.path)
+            client.close()
+
+    def _have_patience(self, why: str) -> None:
+        LOG.error('No client can be accepted on %s: %s', self.path, why)
+        self.pause()
+        self._loop.call_later(_PAUSE, self.resume)
+
+    def close(self, *, unlink: bool = True) -> None:
+        """Stops listening; clients that are connected stay."""
+        if self._pid != os.getpid():
+            return      # the path and the socket are the parent's
+        self._loop.run_and_wait(lambda: self._close(unlink))
+
+    def _close(self, unlink: bool) -> None:
+        if self._socket.fileno() < 0:
+            return
+        self.pause()
+        self._socket.close()
+        if unlink:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
+
+
+class Peer(NamedTuple):
+    """Who is at the other end of a UNIX socket."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+def peer(sock: socket.socket) -> Peer:
+    """Who has connected to a UNIX socket, as the kernel knows it."""
+    return Peer._make(_CREDENTIALS.unpack(
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)))
+
+
+def make_room() -> None:
+    """Raises the soft limit of descriptors before it is in the way.
+
+    Raises ``LimitError`` when the hard limit leaves no room either.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return
+    with contextlib.suppress(OSError):
+        probe = os.dup(2)       # the lowest free number
+        os.close(probe)
+        if probe < soft - _SPARE:
+            return
+    wanted = soft * 2 if hard == resource.RLIM_INFINITY else min(soft * 2, hard)
+    if wanted <= soft:
+        raise exceptions.LimitError(
+            f'this process may open {soft} descriptors and has used them up: raise the hard '
+            'limit (ulimit -Hn), or serve fewer hosts or clients')
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _bind(path: str) -> socket.socket:
+    """A listening socket of mode 0600, from the first moment on."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.setblocking(False)
+        os.fchmod(listening.fileno(), 0o600)    # the mode of what bind creates, less the umask
+        try:
+            listening.bind(path)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not _is_stale(path):
+                raise
+            os.unlink(path)
+            listening.bind(path)
+        os.chmod(path, 0o600)
+        listening.listen(_BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _is_stale(path: str) -> bool:
+    """Whether the socket is one that nobody listens on: a killed daemon leaves such."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
