@@ -48,7 +48,7 @@ class Client:
         self._closed = False
         self._loop.watch(sock, self._events, self._ready)
         if listener.peer(sock).pid == os.getpid():
-            self._loop.stalls.add(self._let_go)
+            self._loop.watchdog.add(self._let_go)
 
     def _ready(self, mask: int) -> None:
         try:
@@ -193,7 +193,7 @@ class Client:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        self._loop.stalls.discard(self._let_go)
+        self._loop.watchdog.discard(self._let_go)
         self._loop.forget(self._socket)
         self._socket.close()
         self._daemon.forget(self)

@@ -1,4 +1,4 @@
-"""The clocks that simulated durations run on."""
+"""Clocks for simulated durations: the system clock, and one that tests step."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Protocol
 
 
 class Timer(Protocol):
-    """Something that is due later, and can be called off until then."""
+    """A scheduled call that can be cancelled."""
 
     def cancel(self) -> None:
-        """Call it off; does nothing when it has already run."""
+        """Cancel the call; does nothing if it has already run."""
 
 
 class Clock(Protocol):
-    """What the time is, and what is due later."""
+    """Interface of a clock: the current time, and scheduled calls."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the time in seconds since the epoch."""
 
     def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
-        """Call ``action`` once, ``seconds`` from now, on a thread of the clock's choice."""
+        """Call ``action`` once, in ``seconds`` seconds, in a thread that the clock chooses."""
 
 
 class SystemClock:
-    """The machine's own time; each timer is a daemon thread that ends with it."""
+    """The system's clock; each timer is a daemon thread."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Return the time in seconds since the epoch."""
         return time.time()
 
     def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
-        """Call ``action`` from a thread of its own."""
+        """Call ``action`` in a new thread, in ``seconds`` seconds."""
         timer = threading.Timer(seconds, action)
         timer.daemon = True
         timer.start()
@@ -51,7 +51,7 @@ class _Due:
 
 
 class SteppedClock:
-    """A clock that stands still until a test steps it.
+    """A clock that only advances when a test steps it.
 
     ::
 
@@ -61,7 +61,7 @@ class SteppedClock:
         >>> clock.step(1)
         due
 
-    What becomes due runs in the thread that steps, in the order of its time.
+    Due calls run in the thread that steps the clock, in the order of their times.
     """
 
     def __init__(self, start: float = 1_000_000_000.0) -> None:
@@ -71,18 +71,18 @@ class SteppedClock:
         self._lock = threading.Lock()
 
     def now(self) -> float:
-        """Seconds since the epoch, as far as the clock has been stepped."""
+        """Return the clock's time in seconds since the epoch."""
         return self._now
 
     def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
-        """Call ``action`` in the step that reaches its time."""
+        """Call ``action`` during the step that reaches its time."""
         due = _Due(action)
         with self._lock:
             heapq.heappush(self._due, (self._now + max(seconds, 0), next(self._order), due))
         return due
 
     def step(self, seconds: float) -> None:
-        """Let ``seconds`` pass, and run what becomes due."""
+        """Advance the clock by ``seconds`` and run the calls that become due."""
         end = self._now + seconds
         while (due := self._next(end)) is not None:
             if due.action is not None:

@@ -1,4 +1,4 @@
-"""A result that is not known yet, for calls that must not hold up the one thread."""
+"""Deferred results, for calls that must not block the event loop."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 
 class Deferred:
-    """What a method returns in place of a result that will come.
+    """The result of a call that has not finished yet.
 
-    The reply to the call is sent when ``resolve``, ``fail`` or ``run`` is called, from any thread;
-    meanwhile the session's other calls go on, as they do with libvirtd's worker threads.  The
-    first completion counts; a later one is ignored, because a fault may have answered in its
-    place.  A client that has gone in between is nobody's concern: the result is dropped.
+    A method returns it in place of its result. The reply is sent when ``resolve``, ``fail`` or
+    ``run`` is called, from any thread. Meanwhile the other calls of the session continue, as they
+    do on libvirtd's worker threads. The first completion counts and later ones are ignored,
+    because a fault may have answered the call already. If the client has disconnected, the result
+    is dropped.
     """
 
     __slots__ = ('_callbacks', '_error', '_lock', '_value', 'done')
@@ -26,17 +27,17 @@ class Deferred:
         self._callbacks: list[Callable[[Deferred], None]] = []
 
     def resolve(self, value: Any = None) -> None:
-        """Completes with the value that the method would have returned."""
+        """Complete with the value that the method would have returned."""
         self._complete(value, None)
 
     def fail(self, error: Exception) -> None:
-        """Completes with the exception that the method would have raised."""
+        """Complete with the exception that the method would have raised."""
         self._complete(None, error)
 
     def run(self, function: Callable[[], Any]) -> None:
-        """Completes with what the function returns or raises; it runs in the calling thread.
+        """Call the function in this thread, and complete with what it returns or raises.
 
-        A function that returns a ``Deferred`` hands the completion on to it.
+        If the function returns a ``Deferred``, this one completes when that one does.
         """
         try:
             value = function()
@@ -49,13 +50,16 @@ class Deferred:
             self.resolve(value)
 
     def result(self) -> Any:
-        """Returns the value or raises the error; only after completion."""
+        """Return the value or raise the error; call it only after completion."""
         if self._error is not None:
             raise self._error
         return self._value
 
     def when_done(self, callback: Callable[[Deferred], None]) -> None:
-        """Calls back with this object once complete, at once if it is; in the completing thread."""
+        """Call ``callback`` with this object on completion, in the completing thread.
+
+        If it has completed already, the callback runs at once.
+        """
         with self._lock:
             if not self.done:
                 self._callbacks.append(callback)

@@ -1,18 +1,18 @@
-"""One thread that serves every socket of the process: hosts' daemons and their tools.
+"""Event loop: one thread that serves every socket of the process.
 
-The loop runs in one daemon thread while anybody uses it: ``with shared() as loop``, or ``acquire``
-and ``release``.  The first user starts the thread, the last one ends and joins it, and nothing is
-left behind: no thread, no descriptor.  (A second thread comes and goes with it where clients of
-this very process are served: see ``stall``.)
+The loop runs in a daemon thread while it has users: ``with shared() as loop``, or ``acquire`` and
+``release``. The first user starts the thread, and the last one stops and joins it. No thread and no
+descriptor remains. If clients in this process are served, a watchdog thread runs beside it; see
+``watchdog``.
 
-Callbacks run in that thread, one after the other, and must not block: everybody waits meanwhile.
-What has to wait hands its work to another thread, or comes back with ``call_later``; a call of a
-libvirt client that has to wait returns a ``Deferred``.  An exception in a callback is logged and
-never ends the loop.
+Callbacks run in the loop's thread, one at a time, and must not block, because every socket waits
+for them. A callback that has to wait hands its work to another thread or uses ``call_later``. A
+libvirt procedure that has to wait returns a ``Deferred``. An exception in a callback is logged and
+does not end the loop.
 
-After ``fork`` the child has the objects but not the thread: the loop closes its copies of the
-descriptors there, and whatever is asked of it raises ``RuntimeError``; a fresh loop starts with the
-child's first ``acquire``.  The parent's sockets stay as they are.
+After ``fork``, the child has the objects but not the thread. The loop closes the child's copies of
+the descriptors, and its methods raise ``RuntimeError`` there. The child's first ``acquire`` starts
+a new loop. The parent's sockets are not affected.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ LOG = logging.getLogger(__name__)
 READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
 
-_EVENTS_AT_ONCE: Final = 64     # a small buffer; what is left comes with the next look
+_EVENTS_AT_ONCE: Final = 64     # the next poll returns the rest
 
 
 class Timer:
-    """A call that is due later."""
+    """A scheduled call."""
 
     __slots__ = ('_function', 'when')
 
@@ -63,10 +63,10 @@ class Timer:
 
 
 class EventLoop:
-    """A selector, timers, and calls from other threads.
+    """Sockets, timers, and calls from other threads, served by one thread.
 
-    ``watch``, ``modify`` and ``forget`` belong to the loop's own thread, unless the loop does not
-    run yet; ``call_soon``, ``call_later`` and ``run_and_wait`` are for any.
+    Call ``modify`` and ``forget`` in the loop's thread only, unless the loop has not started yet.
+    Any thread may call ``call_soon``, ``call_later`` and ``run_and_wait``.
     """
 
     def __init__(self) -> None:
@@ -79,15 +79,15 @@ class EventLoop:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._handlers[self._wake_fd] = self._woken
         self._epoll.register(self._wake_fd, READABLE)
-        self._wake_lock = threading.Lock()      # between a call and the end of the loop
-        self._awake = True      # whether the loop will look at what is due before it sleeps
+        self._wake_lock = threading.Lock()      # protects the descriptor while the loop stops
+        self._awake = True      # whether the loop will check its queue before it sleeps
         self._running = False
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
-        #: The loop's clock, ``time.monotonic``, as of its last look.
+        #: ``time.monotonic()`` when the loop last woke up.
         self.now = time.monotonic()
-        #: Who wants to be called while the loop is held up.
-        self.stalls = Watchdog(self)
+        #: Calls its callbacks while the loop is blocked.
+        self.watchdog = Watchdog(self)
         _LOOPS.add(self)
 
     # The thread
@@ -98,18 +98,18 @@ class EventLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends and joins the thread, and closes what the loop owns; not from its own thread."""
+        """Stop and join the thread, and close the descriptors; not from the loop's own thread."""
         if self.in_thread:
-            raise RuntimeError('the event loop cannot end itself: it would wait for itself')
+            raise RuntimeError('the event loop cannot stop itself: stop it from another thread')
         if self._pid != os.getpid():
             return      # the child of a fork has closed its copies already
         self._running = False
         self._wake()
         if self._thread is not None:
             self._thread.join()
-        self.stalls.end()
+        self.watchdog.end()
         with self._wake_lock:
-            self._awake = True      # for good: there is nobody to wake
+            self._awake = True      # the thread has ended, so nothing needs waking
             _LOOPS.discard(self)
             self._epoll.close()
             os.close(self._wake_fd)
@@ -120,7 +120,7 @@ class EventLoop:
 
     @property
     def turn(self) -> float | None:
-        """What tells the present turn from any other; None while the loop sleeps."""
+        """Identifies the current iteration of the loop; None while the loop sleeps."""
         return self.now if self._awake else None
 
     def _run(self) -> None:
@@ -139,11 +139,11 @@ class EventLoop:
             for fd, mask in events:
                 handler = handlers.get(fd)
                 if handler is None:
-                    continue    # a handler before it has forgotten it
+                    continue    # an earlier handler has removed this socket
                 try:
                     handler(mask)
                 except Exception:
-                    LOG.exception('The handler of a socket failed')
+                    LOG.exception('A socket handler failed')
             for _ in range(len(soon)):
                 self._guard(soon.popleft())
             while timers and timers[0][0] <= self.now:
@@ -154,18 +154,18 @@ class EventLoop:
         try:
             function()
         except Exception:
-            LOG.exception('A callback of the event loop failed')
+            LOG.exception('An event loop callback failed')
 
     # Calls
 
     def call_soon(self, function: Callable[[], object]) -> None:
-        """Calls the function in the loop's thread, after those that were asked for before."""
+        """Call the function in the loop's thread, after the calls queued before it."""
         self._check_alive()
         self._soon.append(function)
         self._wake()
 
     def call_later(self, seconds: float, function: Callable[[], object]) -> Timer:
-        """Calls the function in the loop's thread when the time has passed."""
+        """Call the function in the loop's thread, in ``seconds`` seconds."""
         self._check_alive()
         timer = Timer(time.monotonic() + seconds, function)
         if self.in_thread:
@@ -175,9 +175,9 @@ class EventLoop:
         return timer
 
     def run_and_wait(self, function: Callable[[], object]) -> None:
-        """Calls the function in the loop's thread and returns when it has ended.
+        """Call the function in the loop's thread and wait until it returns.
 
-        In the loop's own thread, and where no loop runs, it is called at once.
+        In the loop's own thread, or if the loop does not run, it is called directly.
         """
         if self.in_thread or not self._running or self._pid != os.getpid():
             function()
@@ -212,14 +212,15 @@ class EventLoop:
 
     def _check_alive(self) -> None:
         if self._pid != os.getpid():
-            raise RuntimeError('the event loop stayed in the parent of this fork: acquire one')
+            raise RuntimeError('this event loop belongs to the parent process: '
+                               'call acquire() to get one for this process')
 
     # Sockets
 
     def watch(self, sock: socket.socket, events: int, handler: Callable[[int], object]) -> None:
-        """Calls ``handler(events)`` while the socket is ready, broken or hung up.
+        """Call ``handler(events)`` whenever the socket is ready, broken or hung up.
 
-        Any thread may ask for a new socket to be watched; the rest is the loop's thread's.
+        Any thread may add a new socket.
         """
         fd = sock.fileno()
         self._handlers[fd] = handler
@@ -230,27 +231,28 @@ class EventLoop:
         self._epoll.modify(sock.fileno(), events)
 
     def forget(self, sock: socket.socket) -> None:
-        """Stops watching, which has to happen before the socket is closed."""
+        """Stop watching a socket; do this before you close it."""
         fd = sock.fileno()
         if self._watched.pop(fd, None) is not None:
             del self._handlers[fd]
             self._epoll.unregister(fd)
 
     def listen(self, path: str, accept: Callable[[socket.socket], object]) -> Listener:
-        """Listens on a UNIX socket, mode 0600, and hands each client's socket to ``accept``."""
+        """Listen on a UNIX socket of mode 0600, and call ``accept`` with each client's socket."""
         self._check_alive()
         return Listener(self, path, accept)
 
     def _abandon(self) -> None:
-        """In the child of a fork: gives up the copies of the descriptors, and nothing else.
+        """Close this process's copies of the descriptors, in the child of a fork.
 
-        Closing is harmless to the parent; unregistering would not be, the interest list is shared.
+        Closing does not affect the parent. Unregistering would, because parent and child share the
+        epoll interest list.
         """
         self._running = False
         self._awake = True
         self._wake_lock = threading.Lock()
         self._thread = None
-        self.stalls = Watchdog(self)
+        self.watchdog = Watchdog(self)
         self._epoll.close()
         os.close(self._wake_fd)
         for sock in self._watched.values():
@@ -266,7 +268,7 @@ _users = 0
 
 
 def acquire() -> EventLoop:
-    """Returns the process's loop, and starts it for its first user."""
+    """Return the process's loop; the first user starts it."""
     global _shared, _users
     with _SHARED_LOCK:
         if _shared is None:
@@ -277,11 +279,11 @@ def acquire() -> EventLoop:
 
 
 def release(loop: EventLoop) -> None:
-    """Gives the loop back; the last user ends its thread."""
+    """Release the loop; the last user stops it."""
     global _shared, _users
     with _SHARED_LOCK:
         if loop is not _shared:
-            return      # acquired before a fork: it stayed in the parent
+            return      # it was acquired before a fork and belongs to the parent
         _users -= 1
         if _users == 0:
             _shared = None
@@ -290,7 +292,7 @@ def release(loop: EventLoop) -> None:
 
 @contextlib.contextmanager
 def shared() -> Iterator[EventLoop]:
-    """The process's loop, for as long as the block lasts."""
+    """Use the process's loop for the duration of a ``with`` block."""
     loop = acquire()
     try:
         yield loop
@@ -309,10 +311,10 @@ def _after_fork_in_child() -> None:
 
 
 def _at_exit() -> None:
-    """Hangs up on every client that is left when the interpreter ends.
+    """Disconnect the remaining clients when the interpreter exits.
 
-    The thread does not run any more when the rest of the objects go, and a libvirt connection that
-    somebody forgot to close would wait for its answer for ever.
+    The loop's thread no longer runs when the remaining objects are destroyed. A libvirt connection
+    that was not closed would wait for its reply forever.
     """
     for loop in list(_LOOPS):
         for sock in list(loop._watched.values()):

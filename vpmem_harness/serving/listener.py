@@ -1,4 +1,4 @@
-"""A UNIX socket that the event loop listens on."""
+"""Listening UNIX sockets of the event loop."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LOG = logging.getLogger(__name__)
 #: The longest path of a UNIX socket, in bytes.  Source: sockaddr_un, unix(7).
 PATH_MAX: Final = 107
 
-#: How many clients wait to be accepted.  Source: max_queued_clients in
+#: How many clients may wait to be accepted.  Source: max_queued_clients in
 #: src/remote/remote_daemon_config.c of libvirt 9.0.0.
 _BACKLOG: Final = 1000
 _ACCEPTS_AT_ONCE: Final = 64
-_PAUSE: Final = 0.1     # seconds until accepting again when the process is out of descriptors
-#: Descriptors left to the rest of the process.
+_PAUSE: Final = 0.1     # seconds to wait when the process has no descriptors left
+#: Descriptors reserved for the rest of the process.
 _SPARE: Final = 64
 #: struct ucred: pid, uid, gid.
 _CREDENTIALS: Final = struct.Struct('iII')
@@ -38,8 +38,8 @@ _CREDENTIALS: Final = struct.Struct('iII')
 class Listener:
     """A UNIX socket that accepts clients; ``close`` removes its path.
 
-    Clients of other users are refused, root excepted: the socket's mode says so already, this
-    holds where somebody has changed it, or the directory.
+    Clients that run as another user than this process or root are refused. The socket's mode does
+    this too; the check also holds if somebody changes the mode or the directory.
     """
 
     def __init__(self, loop: EventLoop, path: str,
@@ -59,13 +59,16 @@ class Listener:
         self.resume()
 
     def resume(self) -> None:
-        """Accepts clients, from now on or again; once it has, in the loop's thread as ``pause``."""
+        """Start or resume accepting clients.
+
+        After the first call, call ``resume`` and ``pause`` in the loop's thread only.
+        """
         if not self._accepting and self._socket.fileno() >= 0:
             self._accepting = True
             self._loop.watch(self._socket, select.EPOLLIN, self._ready)
 
     def pause(self) -> None:
-        """Leaves those who come from now on waiting."""
+        """Stop accepting clients; new ones wait in the backlog."""
         if self._accepting:
             self._accepting = False
             self._loop.forget(self._socket)
@@ -80,35 +83,35 @@ class Listener:
             except BlockingIOError:
                 return
             except exceptions.LimitError as error:
-                self._have_patience(str(error))
+                self._pause_briefly(str(error))
                 return
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._have_patience(os.strerror(error.errno))
-                return      # else the client has gone before it was accepted
+                    self._pause_briefly(os.strerror(error.errno))
+                return      # otherwise the client has disconnected already
             self._admit(client)
 
     def _admit(self, client: socket.socket) -> None:
         if peer(client).uid not in (0, os.getuid()):
-            LOG.warning('A client of %s is refused: it runs as another user', self.path)
+            LOG.warning('Refused a client of %s: it runs as another user', self.path)
             client.close()
             return
         client.setblocking(False)
         try:
             self._accept(client)
         except Exception:
-            LOG.exception('A client of %s could not be served', self.path)
+            LOG.exception('Cannot serve a client of %s', self.path)
             client.close()
 
-    def _have_patience(self, why: str) -> None:
-        LOG.error('No client can be accepted on %s: %s', self.path, why)
+    def _pause_briefly(self, reason: str) -> None:
+        LOG.error('Cannot accept clients on %s: %s', self.path, reason)
         self.pause()
         self._loop.call_later(_PAUSE, self.resume)
 
     def close(self, *, unlink: bool = True) -> None:
-        """Stops listening; clients that are connected stay."""
+        """Stop listening; connected clients stay connected."""
         if self._pid != os.getpid():
-            return      # the path and the socket are the parent's
+            return      # the path and the socket belong to the parent process
         self._loop.run_and_wait(lambda: self._close(unlink))
 
     def _close(self, unlink: bool) -> None:
@@ -122,7 +125,7 @@ class Listener:
 
 
 class Peer(NamedTuple):
-    """Who is at the other end of a UNIX socket."""
+    """The process at the other end of a UNIX socket."""
 
     pid: int
     uid: int
@@ -130,15 +133,15 @@ class Peer(NamedTuple):
 
 
 def peer(sock: socket.socket) -> Peer:
-    """Who has connected to a UNIX socket, as the kernel knows it."""
+    """Return the process at the other end of a UNIX socket, as the kernel reports it."""
     return Peer._make(_CREDENTIALS.unpack(
         sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)))
 
 
 def make_room() -> None:
-    """Raises the soft limit of descriptors before it is in the way.
+    """Raise the soft limit of descriptors before the process reaches it.
 
-    Raises ``LimitError`` when the hard limit leaves no room either.
+    :raises LimitError: when the hard limit does not allow it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
@@ -151,17 +154,17 @@ def make_room() -> None:
     wanted = soft * 2 if hard == resource.RLIM_INFINITY else min(soft * 2, hard)
     if wanted <= soft:
         raise exceptions.LimitError(
-            f'this process may open {soft} descriptors and has used them up: raise the hard '
-            'limit (ulimit -Hn), or serve fewer hosts or clients')
+            f'this process has used all of its {soft} file descriptors: raise the hard limit '
+            '(ulimit -Hn), or use fewer hosts or clients')
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _bind(path: str) -> socket.socket:
-    """A listening socket of mode 0600, from the first moment on."""
+    """Return a listening socket whose path never has another mode than 0600."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listening.setblocking(False)
-        os.fchmod(listening.fileno(), 0o600)    # the mode of what bind creates, less the umask
+        os.fchmod(listening.fileno(), 0o600)    # bind creates the path with this mode and the umask
         try:
             listening.bind(path)
         except OSError as error:
@@ -178,7 +181,7 @@ def _bind(path: str) -> socket.socket:
 
 
 def _is_stale(path: str) -> bool:
-    """Whether the socket is one that nobody listens on: a killed daemon leaves such."""
+    """Whether no process listens on the socket, as after a daemon was killed."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)

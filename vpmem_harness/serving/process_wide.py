@@ -1,12 +1,12 @@
-"""What a process makes once and keeps until it ends, so that no test has left it behind.
+"""Process-wide resources that leak checks ignore.
 
-Whoever makes it notes it here, and takes it out again at its end.
+Code that creates such a resource adds it here, and removes it when it ends.
 """
 
 from __future__ import annotations
 
-#: The ids of child processes.
+#: Process ids of children.
 children: set[int] = set()
 
-#: The numbers of descriptors.
+#: File descriptor numbers.
 descriptors: set[int] = set()

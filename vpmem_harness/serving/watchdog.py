@@ -1,10 +1,10 @@
-"""Looks after the event loop from outside: somebody else has to act while it cannot.
+"""Watchdog thread that detects a blocked event loop.
 
-A libvirt connection that its owner has lost is closed by Python's garbage collector, in whatever
-thread that happens to run, and libvirt's client then waits for the daemon's answer. Where the
-daemon is served by this process, that thread may be the event loop's own, or one that holds a lock
-which the loop is waiting for, persistent memory's or that of a log handler: then nobody would ever
-answer. No lock of ours can rule that out, for the collector may run anywhere.
+Python's garbage collector closes a libvirt connection that is no longer referenced. It does so in
+whatever thread it runs, and the libvirt client waits there for the daemon's reply. If this process
+serves that daemon, the thread may be the event loop's own, or it may hold a lock that the loop
+needs, such as the lock of persistent memory or of a log handler. The reply would then never come.
+The collector can run anywhere, so locking cannot prevent this.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from vpmem_harness.serving.eventloop import EventLoop
 
-#: Seconds between two looks: so long, twice at most, a stall lasts.
+#: Polling interval in seconds; a stall is detected within two intervals.
 PERIOD: Final = 0.2
 
 
 class Watchdog:
-    """Calls those who asked for it while the loop does not get on with a single turn.
+    """Calls its callbacks whenever the loop stays in one iteration for too long.
 
-    The callbacks run in a thread of its own, which the first of them starts; they must neither
-    block nor take a lock.
+    The callbacks run in the watchdog's thread, which starts with the first callback. They must not
+    block and must not take a lock.
     """
 
     def __init__(self, loop: EventLoop) -> None:
@@ -34,19 +34,19 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def add(self, callback: Callable[[], object]) -> None:
-        """Calls this one, too; in the loop's thread, as ``discard``."""
+        """Add a callback; call this in the loop's thread only."""
         self._callbacks.add(callback)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name='vpmem-harness-stalls',
+            self._thread = threading.Thread(target=self._run, name='vpmem-harness-watchdog',
                                             daemon=True)
             self._thread.start()
 
     def discard(self, callback: Callable[[], object]) -> None:
-        """Calls it no more."""
+        """Remove a callback; call this in the loop's thread only."""
         self._callbacks.discard(callback)
 
     def end(self) -> None:
-        """Ends the thread; once the loop has ended."""
+        """Stop and join the thread, after the loop has stopped."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()

@@ -1,4 +1,4 @@
-"""A stepped clock runs what becomes due, in order."""
+"""A stepped clock runs due calls in order."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ class TestSteppedClock(testtools.TestCase):
         self.ran = []
 
     def test_nothing_runs_before_its_time(self):
-        """What is due later waits."""
+        """A call that is not due yet does not run."""
         self.clock.call_later(5, lambda: self.ran.append(5))
         self.clock.step(4.9)
         self.assertEqual([], self.ran)
 
     def test_order(self):
-        """What is due first runs first, whenever it was asked for."""
+        """Calls run in the order of their times, not of their scheduling."""
         for seconds in (3, 1, 2):
             self.clock.call_later(seconds, lambda seconds=seconds: self.ran.append(seconds))
         self.clock.step(3)
         self.assertEqual([1, 2, 3], self.ran)
 
     def test_time_of_an_action(self):
-        """An action sees the time that it was due at."""
+        """During a call, the clock shows the time at which the call is due."""
         start = self.clock.now()
         self.clock.call_later(2, lambda: self.ran.append(self.clock.now() - start))
         self.clock.step(10)
         self.assertEqual([2], self.ran)
 
     def test_cancelled(self):
-        """What is called off does not run."""
+        """A cancelled call does not run."""
         self.clock.call_later(1, lambda: self.ran.append(1)).cancel()
         self.clock.step(1)
         self.assertEqual([], self.ran)
 
     def test_what_follows_in_the_same_step(self):
-        """What an action asks for runs in the same step if it is due by then."""
+        """A call that another call schedules runs in the same step if it is due."""
         self.clock.call_later(1, lambda: self.clock.call_later(1, lambda: self.ran.append(2)))
         self.clock.step(2)
         self.assertEqual([2], self.ran)

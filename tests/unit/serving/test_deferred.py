@@ -1,4 +1,4 @@
-"""A result that comes later comes once."""
+"""A deferred result is completed once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vpmem_harness.serving.deferred import Deferred
 class LaterTest(testtools.TestCase):
 
     def test_a_value_comes(self):
-        """What is resolved is the result, for callbacks before and after."""
+        """Callbacks get the result, whether they were added before or after completion."""
         later, seen = Deferred(), []
         later.when_done(lambda done: seen.append(done.result()))
         later.resolve(3)
@@ -18,13 +18,13 @@ class LaterTest(testtools.TestCase):
         self.assertEqual([3, 3], seen)
 
     def test_an_error_comes(self):
-        """What fails raises."""
+        """A failed result raises its error."""
         later = Deferred()
         later.fail(KeyError('x'))
         self.assertRaises(KeyError, later.result)
 
     def test_the_first_completion_counts(self):
-        """A later completion is ignored."""
+        """Only the first completion counts."""
         later = Deferred()
         later.resolve(1)
         later.fail(KeyError('x'))
@@ -32,7 +32,7 @@ class LaterTest(testtools.TestCase):
         self.assertEqual(1, later.result())
 
     def test_a_function_completes(self):
-        """What a function returns or raises is the result."""
+        """run completes with what the function returns or raises."""
         good, bad = Deferred(), Deferred()
         good.run(lambda: 5)
         bad.run({}.popitem)
@@ -40,7 +40,7 @@ class LaterTest(testtools.TestCase):
         self.assertRaises(KeyError, bad.result)
 
     def test_a_function_may_take_its_time_too(self):
-        """A function that returns a Deferred hands the completion on."""
+        """run with a function that returns a Deferred completes when that one does."""
         outer, inner = Deferred(), Deferred()
         outer.run(lambda: inner)
         self.assertFalse(outer.done)

@@ -1,4 +1,4 @@
-"""The one thread serves everybody, comes with the first user and goes with the last."""
+"""The event loop: calls, timers, listeners, sharing, forks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LoopTest(base.TestCase):
 class CallTest(LoopTest):
 
     def test_calls_keep_their_order(self):
-        """Calls from another thread run in the loop's thread, in the order they came."""
+        """Calls from another thread run in the loop's thread, in the order of the calls."""
         seen, done = [], threading.Event()
         for number in range(100):
             self.loop.call_soon(lambda number=number: seen.append(
@@ -41,20 +41,20 @@ class CallTest(LoopTest):
         self.assertEqual([(number, True) for number in range(100)], seen)
 
     def test_waiting_for_a_call(self):
-        """run_and_wait returns after the call, with its exception if there was one."""
+        """run_and_wait returns when the call has returned, and raises what it raised."""
         seen = []
         self.loop.run_and_wait(lambda: seen.append(self.loop.in_thread))
         self.assertEqual([True], seen)
         self.assertRaises(KeyError, self.loop.run_and_wait, {}.popitem)
 
     def test_the_loop_outlives_its_calls(self):
-        """An exception is logged, and the next call comes."""
+        """An exception in a call is logged, and the next call runs."""
         self.loop.call_soon({}.popitem)
         self.loop.run_and_wait(lambda: None)
         self.assertIn('KeyError', self.log.output)
 
     def test_timers_fire_in_their_order(self):
-        """The earlier timer fires first, whichever was set first."""
+        """Timers fire in the order of their times, not of their creation."""
         seen, done = [], threading.Event()
         self.loop.call_later(0.02, lambda: (seen.append('late'), done.set()))
         self.loop.call_later(0.01, lambda: seen.append('early'))
@@ -70,7 +70,7 @@ class CallTest(LoopTest):
         self.assertEqual([], seen)
 
     def test_it_cannot_end_itself(self):
-        """Stopping from within would wait for itself, and says so."""
+        """Stopping the loop from its own thread raises RuntimeError."""
         self.assertRaises(RuntimeError, self.loop.run_and_wait, self.loop.stop)
 
 
@@ -81,7 +81,7 @@ class ListenTest(LoopTest):
         self.path = os.path.join(self.useFixture(fixtures.TempDir()).path, 's')
 
     def test_clients_are_handed_over(self):
-        """Whoever connects is handed over in the loop's thread, not blocking."""
+        """A client's socket is passed on in the loop's thread, in non-blocking mode."""
         came = []
         arrived = threading.Event()
 
@@ -98,7 +98,7 @@ class ListenTest(LoopTest):
         self.assertEqual([(False, True)], came)
 
     def test_a_client_of_another_user(self):
-        """It is hung up on, with a line in the log, whatever the socket is for."""
+        """A client of another user is disconnected, with a line in the log."""
         self.useFixture(fixtures.MonkeyPatch(
             'vpmem_harness.serving.listener.peer', lambda sock: Peer(1, os.getuid() + 1, 1)))
         came = []
@@ -112,36 +112,36 @@ class ListenTest(LoopTest):
         self.assertIn('another user', self.log.output)
 
     def test_the_peer_is_known(self):
-        """The kernel says who is at the other end."""
+        """peer returns the process id, user and group of the other end."""
         one, other = socket.socketpair()
         with one, other:
             self.assertEqual((os.getpid(), os.getuid(), os.getgid()), peer(one))
 
     def test_the_socket_is_private(self):
-        """Nobody but the user may connect, whatever the umask."""
+        """Only the user may connect, whatever the umask is."""
         self.addCleanup(os.umask, os.umask(0))
         self.addCleanup(self.loop.listen(self.path, lambda client: None).close)
         self.assertEqual(0o600, os.stat(self.path).st_mode & 0o777)
 
     def test_closing_removes_the_socket(self):
-        """After close the path is free, and closing again does nothing."""
+        """close removes the path, and a second close does nothing."""
         listener = self.loop.listen(self.path, lambda client: None)
         listener.close()
         listener.close()
         self.assertFalse(os.path.exists(self.path))
 
     def test_a_client_that_cannot_be_served(self):
-        """A failure to serve one client is logged and closes that client."""
+        """A client that cannot be served is logged and disconnected."""
         listener = self.loop.listen(self.path, lambda client: {}.popitem())
         self.addCleanup(listener.close)
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(_SECONDS)
             client.connect(self.path)
             self.assertEqual(b'', client.recv(1))
-        self.assertIn('could not be served', self.log.output)
+        self.assertIn('Cannot serve a client', self.log.output)
 
     def test_a_path_that_is_too_long(self):
-        """A path of more than 107 bytes is refused with what to do about it."""
+        """A path of more than 107 bytes is refused with advice."""
         path = '/nowhere/' + 'x' * 99
         error = self.assertRaises(LimitError, self.loop.listen, path, lambda client: None)
         self.assertIn('shorter directory', str(error))
@@ -150,7 +150,7 @@ class ListenTest(LoopTest):
 class SharedTest(base.TestCase):
 
     def test_the_last_user_ends_the_thread(self):
-        """Users share one loop; after the last one no thread and no descriptor is left."""
+        """Users share one loop; no thread and no descriptor remains after the last one."""
         with eventloop.shared() as first, eventloop.shared() as second:
             self.assertIs(first, second)
             thread = first._thread
@@ -163,7 +163,7 @@ class SharedTest(base.TestCase):
         self.assertEqual(before, os.listdir('/proc/self/fd'))
 
     def test_calls_after_the_end(self):
-        """A call for a loop that has ended is dropped, and touches no descriptor."""
+        """A call to a stopped loop is dropped, and touches no descriptor."""
         with eventloop.shared() as loop:
             pass
         loop.call_soon(lambda: None)
@@ -189,7 +189,7 @@ class ForkTest(base.TestCase):
         return result
 
     def test_the_loop_stays_in_the_parent(self):
-        """A child cannot use the parent's loop, starts one of its own, and harms nothing."""
+        """A child cannot use the parent's loop, but can start its own."""
         path = os.path.join(tempfile.mkdtemp(), 's')
         self.addCleanup(os.rmdir, os.path.dirname(path))
         with eventloop.shared() as loop:
