@@ -1,1 +1,1 @@
-"""libvirt's remote protocol: bytes in, messages out, no I/O."""
+"""libvirt's remote protocol, without I/O: bytes in, messages out."""

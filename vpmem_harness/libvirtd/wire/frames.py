@@ -1,4 +1,4 @@
-"""Frames: a length, a header, a payload; and the error that a reply may carry.
+"""Frames of the RPC protocol: length, header and payload; and the error of a reply.
 
 Source: src/rpc/virnetprotocol.x and virnetmessage.c of libvirt 9.0.0.
 """
@@ -11,15 +11,15 @@ from typing import Any, Final
 from vpmem_harness.libvirtd.wire import shapes, xdr
 from vpmem_harness.libvirtd.wire.procedures import named_shapes
 
-#: The most that a frame may count after its length word.
+#: Maximum bytes of a frame, without its length word.
 MESSAGE_MAX: Final = 33554432
-#: The most that a payload may count.
+#: Maximum bytes of a payload.
 PAYLOAD_MAX: Final = 33554408
 LENGTH_SIZE: Final = 4
 #: Length, program, version, procedure, type, serial, status.
 HEADER: Final = struct.Struct('>IIIiIII')
 LENGTH: Final = struct.Struct('>I')
-#: The most descriptors that a client may send along.
+#: Maximum number of file descriptors in one message.
 DESCRIPTORS_MAX: Final = 32
 
 CALL: Final = 0
@@ -28,14 +28,14 @@ MESSAGE: Final = 2
 STREAM: Final = 3
 CALL_WITH_FDS: Final = 4
 
-_KIND_BYTE: Final = 19     # the lowest of the type in the header
+_KIND_BYTE: Final = 19     # offset of the low byte of the message type
 
 OK: Final = 0
 ERROR: Final = 1
 
 
 class FrameError(Exception):
-    """Bytes after which the stream cannot be followed any more: it ends the session."""
+    """The stream is malformed and cannot be read any further; this ends the session."""
 
 
 _ERROR_SHAPE: Final = (
@@ -44,14 +44,14 @@ _ERROR_SHAPE: Final = (
 
 
 def error_codec() -> xdr.Codec:
-    """The codec of libvirt's error object."""
+    """Return the codec of ``remote_error``."""
     return xdr.compile_type(shapes.read_fields(_ERROR_SHAPE, named_shapes()))
 
 
 def encode_error(error: Any) -> bytes:
-    """Encodes an error with the attributes of ``libvirtd.errors.LibvirtError``.
+    """Encode an error that has the attributes of ``libvirtd.errors.LibvirtError``.
 
-    Texts that are longer than a string may be are cut.
+    Texts longer than ``REMOTE_STRING_MAX`` are truncated.
     """
     message, *details = map(_cut, (error.message, error.str1, error.str2, error.str3))
     return error_codec().encode((error.code, error.domain, message, error.level, None,
@@ -59,43 +59,43 @@ def encode_error(error: Any) -> bytes:
 
 
 def _cut(text: str | None) -> str | None:
-    """The text, or as much of it as fits into a string on the wire."""
-    if text is None or 4 * len(text) <= xdr.STRING_MAX:     # whatever the characters
+    """Truncate a text to ``REMOTE_STRING_MAX`` bytes."""
+    if text is None or 4 * len(text) <= xdr.STRING_MAX:     # a character takes at most 4 bytes
         return text
     return text.encode('utf-8', 'surrogateescape')[:xdr.STRING_MAX].decode('utf-8', 'ignore')
 
 
 def frame(program: int, procedure: int, kind: int, serial: int, status: int,
           payload: bytes = b'', version: int = 1) -> bytes:
-    """One whole frame; raises ``XDRError`` where the payload is too long for any."""
+    """Return one whole frame; raises ``XDRError`` if the payload is too long."""
     if len(payload) > PAYLOAD_MAX:
-        raise xdr.XDRError(f'{len(payload)} bytes of payload where {PAYLOAD_MAX} are the limit')
+        raise xdr.XDRError(f'the payload has {len(payload)} bytes, the limit is {PAYLOAD_MAX}')
     return HEADER.pack(HEADER.size + len(payload), program, version, procedure, kind, serial,
                        status) + payload
 
 
 class Splitter:
-    """Cuts a stream of bytes into frames."""
+    """Splits a stream of bytes into frames."""
 
     __slots__ = ('_rest', '_skip', 'missing')
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._skip = 0      # bytes that carry descriptors behind a frame
-        #: How many bytes the frame that has begun still wants; 0 where that is not known.
+        self._skip = 0      # bytes behind a frame that carry its descriptors
+        #: How many bytes the current frame still lacks; 0 if unknown.
         self.missing = 0
 
     @property
     def within(self) -> bool:
-        """Whether a frame has begun and not ended."""
+        """Whether a frame has been received in part."""
         return bool(self._rest or self._skip)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Returns the frames that are whole now; raises ``FrameError`` for an absurd length."""
+        """Return the frames that are complete; raises ``FrameError`` for an invalid length."""
         rest = self._rest
         if not rest and not self._skip and len(data) > LENGTH_SIZE and (
                 check_length(data, 0) == len(data) and data[_KIND_BYTE] != CALL_WITH_FDS):
-            return [data]       # as it nearly always is
+            return [data]       # the usual case
         if self._skip:
             data, self._skip = data[self._skip:], max(0, self._skip - len(data))
         if rest:
@@ -126,20 +126,20 @@ class Splitter:
 
 
 def descriptors(whole: bytes) -> int:
-    """Reads how many descriptors follow a frame, each with one byte of its own."""
+    """Return how many descriptors follow a frame, each with one byte of data."""
     if len(whole) < HEADER.size + LENGTH_SIZE:
-        raise FrameError('the number of descriptors is missing')
+        raise FrameError('the frame ends before the number of descriptors')
     count = int(LENGTH.unpack_from(whole, HEADER.size)[0])
     if count > DESCRIPTORS_MAX:
-        raise FrameError(f'{count} descriptors where {DESCRIPTORS_MAX} are the limit')
+        raise FrameError(f'the frame has {count} descriptors, the limit is {DESCRIPTORS_MAX}')
     return count
 
 
 def check_length(data: bytes | bytearray, at: int) -> int:
-    """Reads a frame's length; raises ``FrameError`` unless it holds a header and is in bounds."""
+    """Return a frame's length; raises ``FrameError`` if it is too short or too long."""
     length = int(LENGTH.unpack_from(data, at)[0])
     if length < HEADER.size:
-        raise FrameError(f'a frame of {length} bytes has no room for its header')
+        raise FrameError(f'a frame of {length} bytes is too short for its header')
     if length > MESSAGE_MAX + LENGTH_SIZE:
         raise FrameError(f'a frame of {length} bytes where {MESSAGE_MAX + LENGTH_SIZE} are '
                          'the limit')

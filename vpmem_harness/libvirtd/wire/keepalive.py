@@ -1,4 +1,4 @@
-"""Keepalive: the daemon's questions to a client that has been silent.
+"""Keepalive: pings to a client that has been silent.
 
 Source: src/rpc/virkeepalive.c of libvirt 9.0.0; the defaults are those of libvirtd.conf.
 """
@@ -18,16 +18,16 @@ PONG_FRAME: Final = frames.frame(table.KEEPALIVE_PROGRAM, PONG, frames.MESSAGE, 
 
 
 class Verdict(enum.Enum):
-    QUIET = enum.auto()     # nothing is due yet
+    QUIET = enum.auto()     # nothing to do yet
     ASK = enum.auto()       # send a ping
-    DEAD = enum.auto()      # too many went unanswered
+    DEAD = enum.auto()      # too many pings were not answered
 
 
 class KeepAlive:
-    """Asks after ``interval`` seconds of silence, ``count`` times, and then gives up.
+    """Pings a client after ``interval`` seconds of silence, and gives up after ``count`` pings.
 
-    It runs once ``start`` was called, which a client causes by asking for the feature.  An interval
-    of 0 or less never asks.  Any frame from the client counts as an answer: assign ``heard``.
+    ``start`` enables it, when the client asks for the feature. An interval of 0 or less disables
+    pings. Any frame from the client counts as an answer: the owner then sets ``heard``.
     """
 
     __slots__ = ('_asked', '_left', 'count', 'heard', 'interval', 'started')
@@ -36,7 +36,7 @@ class KeepAlive:
         self.interval = interval
         self.count = count
         self.started = False
-        self.heard = 0.0        # when the last frame came
+        self.heard = 0.0        # time of the last frame
         self._asked = 0.0
         self._left = count
 
@@ -47,11 +47,11 @@ class KeepAlive:
 
     @property
     def deadline(self) -> float | None:
-        """When ``tick`` is due next, by the clock of its caller; None where it never is."""
+        """The time of the next ``tick``, on the caller's clock; None if there is none."""
         return max(self.heard, self._asked) + self.interval if self.started else None
 
     def tick(self, now: float) -> Verdict:
-        """Says what is due now."""
+        """Return what to do now."""
         deadline = self.deadline
         if deadline is None or now < deadline:
             return Verdict.QUIET

@@ -1,4 +1,4 @@
-"""What XDR (RFC 4506) builds everything from: numbers, bytes and text."""
+"""XDR primitives (RFC 4506): numbers, bytes and text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-#: The longest string.  Source: REMOTE_STRING_MAX, src/remote/remote_protocol.x.
+#: Maximum bytes of a string.  Source: REMOTE_STRING_MAX, src/remote/remote_protocol.x.
 STRING_MAX: Final = 4194304
 
 Reader = Callable[[bytes, int], tuple[Any, int]]
@@ -15,32 +15,32 @@ Writer = Callable[[Any, Callable[[bytes], Any]], None]
 
 
 class XDRError(Exception):
-    """Bytes that are not of the shape, or a value that does not fit it."""
+    """Bytes that do not decode, or a value that does not encode."""
 
 
 class Codec(NamedTuple):
-    """Reads and writes one shape."""
+    """Decodes and encodes values of one shape."""
 
     read: Reader
     write: Writer
 
     def decode(self, payload: bytes) -> Any:
-        """Returns the value that the payload holds, all of it; raises ``XDRError``."""
+        """Decode a whole payload; raises ``XDRError``."""
         try:
             value, at = self.read(payload, 0)
         except struct.error as error:
             raise XDRError(f'the message is too short: {error}') from None
         if at != len(payload):
-            raise XDRError(f'{len(payload) - at} bytes are left over')
+            raise XDRError(f'{len(payload) - at} bytes follow the value')
         return value
 
     def encode(self, value: Any) -> bytes:
-        """Returns the payload for a value; raises ``XDRError`` where it does not fit."""
+        """Encode a value; raises ``XDRError`` if it does not have the shape."""
         pieces: list[bytes] = []
         try:
             self.write(value, pieces.append)
         except (struct.error, TypeError, ValueError, AttributeError) as error:
-            raise XDRError(f'the value does not fit the shape: {error}') from error
+            raise XDRError(f'the value does not have the shape: {error}') from error
         return b''.join(pieces)
 
 
@@ -52,39 +52,39 @@ _RANGES: Final = {'char': range(-128, 128), 'uchar': range(256), 'ushort': range
 
 
 def read_opaque(limit: int) -> Reader:
-    """Reads a length, that many bytes, and the padding behind them."""
+    """Return a reader of a length, that many bytes, and their padding."""
     unpack = UINT.unpack_from
 
     def read(buffer: bytes, at: int) -> tuple[bytes, int]:
         (length,) = unpack(buffer, at)
         if length > limit:
-            raise XDRError(f'{length} bytes where {limit} are the limit')
+            raise XDRError(f'{length} bytes, the limit is {limit}')
         start = at + 4
         stop = start + length
         padding = _NO_PADDING[length & 3]
         end = stop + len(padding)
         if end > len(buffer):
-            raise XDRError(f'{length} bytes announced, {len(buffer) - start} came')
+            raise XDRError(f'expected {length} bytes, got {len(buffer) - start}')
         if buffer[stop:end] != padding:
-            raise XDRError('padding is not zero')
+            raise XDRError('the padding is not zero')
         return buffer[start:stop], end
 
     return read
 
 
 def opaque(limit: int) -> Codec:
-    """Bytes, as many as come, up to the limit."""
+    """Codec of ``opaque<limit>``: up to ``limit`` bytes."""
     def write(value: bytes, out: Callable[[bytes], Any]) -> None:
         length = len(value)
         if length > limit:
-            raise XDRError(f'{length} bytes where {limit} are the limit')
+            raise XDRError(f'{length} bytes, the limit is {limit}')
         out(UINT.pack(length) + value + _NO_PADDING[length & 3])
 
     return Codec(read_opaque(limit), write)
 
 
 def string() -> Codec:
-    """Text, up to the longest that there is."""
+    """Codec of ``string<REMOTE_STRING_MAX>``."""
     read_bytes = read_opaque(STRING_MAX)
 
     def read(buffer: bytes, at: int) -> tuple[str, int]:
@@ -97,14 +97,14 @@ def string() -> Codec:
         text = value.encode('utf-8', 'surrogateescape')
         length = len(text)
         if length > STRING_MAX:
-            raise XDRError(f'{length} bytes where {STRING_MAX} are the limit')
+            raise XDRError(f'{length} bytes, the limit is {STRING_MAX}')
         out(pack(length) + text + _NO_PADDING[length & 3])
 
     return Codec(read, write)
 
 
 def scalar(name: str) -> Codec:
-    """A number, by the name of its type."""
+    """Codec of a 32 or 64 bit number, by the name of its type."""
     if name in _RANGES:
         return small(_RANGES[name])
     packer = struct.Struct('>' + FORMATS[name])
@@ -120,7 +120,7 @@ def scalar(name: str) -> Codec:
 
 
 def small(span: range) -> Codec:
-    """A number of fewer than 32 bits, in a word of 32."""
+    """Codec of a number of less than 32 bits, which takes 32 on the wire."""
     def read(buffer: bytes, at: int) -> tuple[int, int]:
         (value,) = INT.unpack_from(buffer, at)
         if value not in span:
@@ -136,28 +136,28 @@ def small(span: range) -> Codec:
 
 
 def uuid_bytes() -> Codec:
-    """A UUID's 16 bytes; a ``uuid.UUID`` and its string are taken, too."""
+    """Codec of a UUID: decodes to 16 bytes; encodes bytes, a ``uuid.UUID`` or a string."""
     def read(buffer: bytes, at: int) -> tuple[bytes, int]:
         end = at + 16
         if end > len(buffer):
-            raise XDRError('the message ends within a UUID')
+            raise XDRError('the message ends inside a UUID')
         return buffer[at:end], end
 
     def write(value: Any, out: Callable[[bytes], Any]) -> None:
         if not isinstance(value, bytes):
             value = (value if isinstance(value, uuid.UUID) else uuid.UUID(value)).bytes
         if len(value) != 16:
-            raise XDRError(f'{len(value)} bytes are no UUID')
+            raise XDRError(f'a UUID has 16 bytes, got {len(value)}')
         out(value)
 
     return Codec(read, write)
 
 
 def chars(limit: int, fixed: bool) -> Codec:
-    """Text of which each byte takes a word: ``char[N]`` filled up with zeroes, or ``char<N>``.
+    """Codec of ``char[N]``, padded with zeroes, or ``char<N>``; each byte takes 32 bits.
 
-    The latter carries the NUL at the end of a C string, which the client relies on and the text
-    does not have.
+    ``char<N>`` includes the NUL that terminates a C string. The client relies on it; the decoded
+    text does not contain it.
     """
     span = _RANGES['char']
 
@@ -167,7 +167,7 @@ def chars(limit: int, fixed: bool) -> Codec:
             (count,) = UINT.unpack_from(buffer, at)
             at += 4
         if count > limit:
-            raise XDRError(f'{count} characters where {limit} are the limit')
+            raise XDRError(f'{count} characters, the limit is {limit}')
         numbers = struct.unpack_from(f'>{count}i', buffer, at)
         if not all(number in span for number in numbers):
             raise XDRError('a character is out of range')
@@ -177,7 +177,7 @@ def chars(limit: int, fixed: bool) -> Codec:
         elif text.endswith(b'\0'):
             text = text[:-1]
         else:
-            raise XDRError('the end of the text is missing')
+            raise XDRError('the text is not terminated')
         return text.decode('utf-8', 'surrogateescape'), at + 4 * count
 
     def write(value: str, out: Callable[[bytes], Any]) -> None:
@@ -188,20 +188,20 @@ def chars(limit: int, fixed: bool) -> Codec:
             text += b'\0'
             out(UINT.pack(len(text)))
         if len(text) > limit:
-            raise XDRError(f'{len(text)} characters where {limit} are the limit')
+            raise XDRError(f'{len(text)} characters, the limit is {limit}')
         out(struct.pack(f'>{len(text)}i', *struct.unpack(f'{len(text)}b', text)))
 
     return Codec(read, write)
 
 
 def check_count(count: int, limit: int) -> None:
-    """Raises where a list has more items than it may."""
+    """Raise ``XDRError`` if a list has more than ``limit`` items."""
     if count > limit:
-        raise XDRError(f'a list of {count} where {limit} are the limit')
+        raise XDRError(f'a list of {count} items, the limit is {limit}')
 
 
 def numbers(name: str, limit: int) -> Codec:
-    """A list of numbers of one size: one call of ``struct``, however many."""
+    """Codec of a list of numbers, packed with a single call of ``struct``."""
     letter = FORMATS[name]
     size = struct.calcsize('>' + letter)
 

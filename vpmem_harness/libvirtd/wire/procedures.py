@@ -1,4 +1,4 @@
-"""The procedures of the table, looked up by number or by name."""
+"""The procedures of the table, by number and by name."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from vpmem_harness.libvirtd.wire import shapes, table, xdr
 _LINE = re.compile(r'(\d+) (\w+) (?:-|(\w+)(!?)) ?(\.\.\.)?(.*)')
 
 
-#: What precedes the name of a method that answers a program other than the remote one.
+#: Prefixes of methods that implement procedures of other programs than the remote one.
 _PREFIXES: Final = {table.QEMU_PROGRAM: 'qemu_', table.LXC_PROGRAM: 'lxc_'}
 
 
 class Procedure:
-    """One procedure or message of a program; its shapes are read at their first use."""
+    """One procedure or message of a program; its shapes are parsed on first use."""
 
     def __init__(self, program: int, line: str) -> None:
         match = _LINE.fullmatch(line)
         if match is None:
-            raise ValueError(f'no line of the procedure table: {line!r}')
+            raise ValueError(f'invalid line of the procedure table: {line!r}')
         number, name, function, mark, unknown, rest = match.groups()
         self.program = program
         self.number = int(number)
@@ -34,11 +34,11 @@ class Procedure:
         #: The public function, such as ``virDomainCreate``, or None.
         self.function: str | None = f'vir{function}' if function else None
         self.refused_to_readers = bool(mark)
-        #: Whether a client may call it; the rest are messages of the daemon.
+        #: Whether clients call it; the others are messages that the daemon sends.
         self.callable = function is not None or name.startswith('auth_')
-        #: Whether the shapes are known.
+        #: Whether its shapes are known.
         self.shaped = not unknown
-        #: The method of a connection that answers it.
+        #: The name of the method that implements it.
         self.method: str = _PREFIXES.get(program, '') + name
         arguments, _, results = rest.partition('->')
         self._arguments: str = arguments
@@ -46,7 +46,7 @@ class Procedure:
 
     @functools.cached_property
     def arguments(self) -> shapes.Struct:
-        """The arguments of a procedure, the fields of a message."""
+        """The arguments of a procedure, or the fields of a message."""
         return shapes.read_fields(self._arguments, named_shapes())
 
     @functools.cached_property
@@ -68,7 +68,7 @@ class Procedure:
 
     @functools.cached_property
     def error_domain(self) -> int:
-        """The part of libvirt whose source file holds the public function (``VIR_FROM_*``)."""
+        """The error domain (``VIR_FROM_*``) of the source file that defines the public function."""
         for pattern, domain in _ERROR_DOMAINS:
             if pattern.search(self.function or ''):
                 return domain
@@ -78,7 +78,7 @@ class Procedure:
         return f'<Procedure {self.number} {self.name}>'
 
 
-#: The first that fits counts.  Source: VIR_FROM_THIS in the src/libvirt*.c that define them.
+#: The first match counts.  Source: VIR_FROM_THIS in the src/libvirt*.c that define them.
 _ERROR_DOMAINS: Final[list[tuple[re.Pattern[str], int]]] = [
     (re.compile(pattern), domain) for pattern, domain in (
         (r'^virDomain.*Checkpoint', libvirt.VIR_FROM_DOMAIN_CHECKPOINT),
@@ -101,7 +101,7 @@ def _lines(text: str) -> Iterator[str]:
 
 @functools.cache
 def named_shapes() -> dict[str, shapes.Struct]:
-    """The shapes that have a name."""
+    """Return the named shapes."""
     named: dict[str, shapes.Struct] = {}
     waiting = dict(line.split(' = ') for line in _lines(table.SHAPES))
     while waiting:
@@ -109,7 +109,7 @@ def named_shapes() -> dict[str, shapes.Struct]:
             try:
                 fields = shapes.read_fields(text, named).fields
             except KeyError:
-                continue        # it names one that stands below it
+                continue        # it refers to a shape further down
             named[name] = shapes.Struct(fields, name)
             del waiting[name]
     return named
@@ -127,13 +127,13 @@ PROGRAMS: Final[dict[int, dict[int, Procedure]]] = {
     table.LXC_PROGRAM: _read(table.LXC_PROGRAM, table.LXC),
 }
 
-#: By the name of the method that answers it, or by the message's.
+#: By the name of the method that implements it, or of the message.
 BY_NAME: Final[dict[str, Procedure]] = {
     procedure.method: procedure
     for procedures in PROGRAMS.values() for procedure in procedures.values()}
 
 
-#: Functions that a client has others do for it: the procedure that does the work.
+#: Public functions whose client code calls another procedure.
 _DONE_BY: Final = {
     'virDomainLookupByUUIDString': 'domain_lookup_by_uuid',
     'virConnectOpenAuth': 'connect_open',
@@ -145,12 +145,12 @@ _DONE_BY: Final = {
 
 
 def lookup(name: str) -> Procedure:
-    """Finds a procedure by any of the names that people use for it.
+    """Find a procedure by any of its common names.
 
     ``domain_create`` (the protocol's), ``virDomainCreate`` or ``domainCreate`` (the public
     function's), ``create`` (libvirt-python's: of a domain, else of a connection, else of the rest).
 
-    Raises ``InvalidInputError``, with the names that come closest.
+    :raises InvalidInputError: with the closest names, if there is no such procedure.
     """
     if name in BY_NAME:
         return BY_NAME[name]
@@ -173,7 +173,7 @@ def _close(name: str, function: str) -> list[str]:
 
 @functools.cache
 def _by_method() -> dict[str, str]:
-    """The functions by the methods of libvirt-python that call them."""
+    """Map methods of libvirt-python to the public functions that they call."""
     functions = _by_function()
     classes = [libvirt.virDomain, libvirt.virConnect,
                *(kind for kind in vars(libvirt).values() if isinstance(kind, type))]
@@ -189,7 +189,7 @@ def _by_method() -> dict[str, str]:
 
 @functools.cache
 def _by_function() -> dict[str, Procedure]:
-    """The procedures by public function; of several the newest, which clients of today use."""
+    """Map public functions to procedures; to the newest if there are several."""
     functions = {procedure.function: procedure
                  for procedure in BY_NAME.values() if procedure.function is not None}
     return {**{function: BY_NAME[name] for function, name in _DONE_BY.items()}, **functions}

@@ -1,10 +1,10 @@
 """A client's session as a state machine without I/O: bytes in, calls and bytes out.
 
-The owner feeds ``receive`` with what came, takes calls from ``next_call`` while it is ``ready``,
-answers each with ``reply`` or ``fail`` (in any order), and writes what ``take_output`` gives.  The
-session itself keeps the frames, authenticates, keeps alive, and refuses what comes before the
-connection is open; errors in a single message are answered as libvirtd answers them, and only
-bytes after which the stream cannot be followed raise: ``FrameError``.
+The owner passes received bytes to ``receive``, takes calls from ``next_call`` while the session is
+``ready``, answers each call with ``reply`` or ``fail`` in any order, and writes the bytes that
+``take_output`` returns. The session handles frames, authentication and keepalive, and refuses calls
+before the connection is open. It answers errors in a single message as libvirtd does, and raises
+``FrameError`` only if the stream cannot be read any further.
 
 Source: src/rpc/virnetserverclient.c, virnetserverprogram.c and src/remote/remote_daemon_dispatch.c
 of libvirt 9.0.0.
@@ -23,11 +23,11 @@ from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.wire import frames, keepalive, table, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, Procedure
 
-#: How many calls of one client are under way at a time.  Source: max_client_requests in
+#: Maximum number of unanswered calls per client.  Source: max_client_requests in
 #: src/remote/remote_daemon_config.c.
 CALLS_MAX: Final = 5
 
-#: How many frames of one client are looked at before others have their turn.
+#: Maximum number of frames of one client that are processed in one go.
 FRAMES_AT_ONCE: Final = 16
 
 #: VIR_DRV_FEATURE_PROGRAM_KEEPALIVE: asking for it starts the daemon's keepalive.
@@ -35,7 +35,7 @@ FRAMES_AT_ONCE: Final = 16
 FEATURE_KEEPALIVE: Final = 10
 
 _AUTH_NONE: Final = 0
-_MESSAGE_SERIAL: Final = 1      # of everything that the daemon sends unasked
+_MESSAGE_SERIAL: Final = 1      # serial of every message that is not a reply
 
 _AUTH_LIST: Final = BY_NAME['auth_list']
 _AUTH_OTHERS: Final = frozenset(
@@ -45,7 +45,7 @@ _SUPPORTS_FEATURE: Final = BY_NAME['connect_supports_feature']
 _OWN: Final = _AUTH | {_SUPPORTS_FEATURE}
 _CLOSE: Final = BY_NAME['connect_close']
 _BEFORE_OPEN: Final = frozenset((BY_NAME['connect_open'], _CLOSE))
-#: What libvirtd hands to a driver of its own and not to the hypervisor's.
+#: Procedures that libvirtd passes to a driver other than the hypervisor's.
 #: Source: get_conn_method in src/rpc/gendispatch.pl.
 _SECONDARY: Final = re.compile(
     r'(?!domain_)(.*(network|interface|nwfilter|secret|storage)'
@@ -53,7 +53,7 @@ _SECONDARY: Final = re.compile(
 
 
 class Call:
-    """A call that waits for its answer."""
+    """A call that has not been answered yet."""
 
     __slots__ = ('arguments', 'procedure', 'serial')
 
@@ -64,7 +64,7 @@ class Call:
 
     @property
     def domain(self) -> values.DomainHandle | None:
-        """The domain that the call is about."""
+        """The domain in the call's arguments, if there is one."""
         for argument in self.arguments:
             if isinstance(argument, values.DomainHandle):
                 return argument
@@ -75,47 +75,47 @@ class Call:
 
 
 class Session:
-    """One client.  All times are in seconds of the owner's clock."""
+    """The session of one client. Times are in seconds on the owner's clock."""
 
     def __init__(self, *, keepalive_interval: float = 5, keepalive_count: int = 5) -> None:
         self.keepalive = keepalive.KeepAlive(keepalive_interval, keepalive_count)
-        #: Set by the owner once it has answered connect_open.
+        #: The owner sets it when it has answered connect_open.
         self.opened = False
-        #: Whether the session ends as soon as the output is written.
+        #: Whether the session ends when the output has been written.
         self.closing = False
-        #: Frames that nobody has looked at yet.
+        #: Frames that have not been processed yet.
         self.waiting: collections.deque[bytes] = collections.deque()
         self._splitter = frames.Splitter()
-        #: How many calls wait for their answers.
+        #: The number of unanswered calls.
         self.running = 0
         self._output: collections.deque[bytes] = collections.deque()
         self._events: collections.deque[bytes] = collections.deque()
         self._now = 0.0
 
     def receive(self, data: bytes, now: float = 0.0) -> None:
-        """Takes what has come; raises ``FrameError`` where it cannot be followed."""
+        """Process received bytes; raises ``FrameError`` if they are malformed."""
         self._now = self.keepalive.heard = now
         self.waiting += self._splitter.feed(data)
 
     @property
     def missing(self) -> int:
-        """How many bytes the frame under way still wants, as far as that is known."""
+        """How many bytes the current frame still lacks, as far as known."""
         return self._splitter.missing
 
     @property
     def within_frame(self) -> bool:
-        """Whether the client has begun a frame and not ended it."""
+        """Whether a frame has been received in part."""
         return self._splitter.within
 
     @property
     def ready(self) -> bool:
-        """Whether there is a frame to look at, and nothing to wait for before."""
+        """Whether a frame can be processed now."""
         return bool(self.waiting) and self.running < CALLS_MAX and not self.closing
 
     def next_call(self) -> Call | None:
-        """Returns the next call to execute, or None where there is none among the next frames.
+        """Return the next call to execute, or None if the next frames contain none.
 
-        Of many frames that are no calls only some are looked at: see ``ready`` for the rest.
+        One invocation processes a limited number of frames; check ``ready`` for more.
         """
         waiting = self.waiting
         for _ in range(FRAMES_AT_ONCE):
@@ -128,14 +128,14 @@ class Session:
         return None
 
     def tick(self, now: float) -> bool:
-        """Keeps alive; False when the client must be taken for dead."""
+        """Send a ping if one is due; returns False if the client is considered dead."""
         verdict = self.keepalive.tick(now)
         if verdict is keepalive.Verdict.ASK:
             self._output.append(keepalive.PING_FRAME)
         return verdict is not keepalive.Verdict.DEAD
 
     def reply(self, call: Call, results: tuple[Any, ...]) -> None:
-        """Answers a call; raises ``XDRError``, with nothing sent, where the results do not fit."""
+        """Answer a call; if the results do not encode, raises ``XDRError`` and sends nothing."""
         procedure = call.procedure
         payload = procedure.results_codec.encode(results) if results else b''
         self._output.append(frames.frame(
@@ -143,28 +143,28 @@ class Session:
         self.running -= 1
 
     def fail(self, call: Call, error: Any) -> None:
-        """Answers a call with an error that has the attributes of ``LibvirtError``."""
+        """Answer a call with an error that has the attributes of ``LibvirtError``."""
         self.running -= 1
         self._refuse(call.procedure.program, call.procedure.number, call.serial, error)
 
     def close(self, call: Call) -> None:
-        """Answers connect_close: the reply is the last that the client gets."""
+        """Answer connect_close; the session sends nothing after this reply."""
         self.reply(call, ())
         self.closing = True
         self.waiting.clear()
 
     def emit(self, procedure: Procedure, fields: tuple[Any, ...]) -> None:
-        """Sends a message that no call asked for; safe to call from any thread.
+        """Send a message that is not a reply; any thread may call this.
 
-        It goes out after the replies that are ready by then: a client that has just registered
-        for an event knows its callback before the event comes.
+        The message follows the replies that are ready. A client that has just registered for an
+        event gets its callback id before the event.
         """
         self._events.append(frames.frame(
             procedure.program, procedure.number, frames.MESSAGE, _MESSAGE_SERIAL, frames.OK,
             procedure.codec.encode(fields)))
 
     def take_output(self) -> bytes:
-        """Returns what there is to write and forgets it."""
+        """Return the bytes to write, and remove them from the buffer."""
         output, events = self._output, self._events
         if len(output) == 1 and not events:
             return output.popleft()
@@ -175,7 +175,7 @@ class Session:
         return b''.join(pieces)
 
     def _route(self, frame: bytes) -> Call | None:
-        """Answers a frame or makes it a call."""
+        """Answer a frame, or turn it into a call."""
         _, program, version, number, kind, serial, status = frames.HEADER.unpack_from(frame)
         if kind == frames.CALL:
             payload = frame[frames.HEADER.size:]
@@ -185,7 +185,7 @@ class Session:
             if (program == table.KEEPALIVE_PROGRAM and version == table.VERSION
                     and kind == frames.MESSAGE and number == keepalive.PING):
                 self._output.append(keepalive.PONG_FRAME)
-            return None     # libvirtd drops what is no call
+            return None     # libvirtd drops other message types
         procedures = PROGRAMS.get(program)
         if procedures is None or version != table.VERSION:
             self._refuse(program, number, serial, _rpc(
@@ -208,7 +208,7 @@ class Session:
         return None
 
     def _admit(self, call: Call) -> Call | None:
-        """Answers what is the session's own business; the rest are the owner's calls."""
+        """Answer calls about the session; return the others to the owner."""
         procedure = call.procedure
         if procedure is _SUPPORTS_FEATURE and call.arguments[0] == FEATURE_KEEPALIVE:
             self.keepalive.start(self._now)
@@ -239,7 +239,7 @@ class Session:
 
 
 def asks_to_close(start: bytes) -> bool:
-    """Whether a frame that begins so is a call of connect_close."""
+    """Whether a frame with this start is a call of connect_close."""
     if len(start) < frames.HEADER.size:
         return False
     _, program, _, number, kind, _, _ = frames.HEADER.unpack_from(start)
@@ -251,5 +251,5 @@ def _rpc(detail: str) -> LibvirtError:
 
 
 def _signed(number: int) -> int:
-    """How libvirt prints an unsigned number with %d."""
+    """Return an unsigned number as libvirt prints it with %d."""
     return number - (1 << 32) if number >= 1 << 31 else number

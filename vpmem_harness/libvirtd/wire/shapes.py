@@ -1,4 +1,4 @@
-"""The shapes of arguments and results, and the notation that the procedure table writes them in.
+"""Shapes of arguments and results, and the notation of the procedure table.
 
 A shape is a sequence of fields, ``name:type``, separated by blanks::
 
@@ -6,16 +6,16 @@ A shape is a sequence of fields, ``name:type``, separated by blanks::
 
 A type is one of
 
-- ``int uint hyper uhyper double``: 32 and 64 bit numbers; ``uchar ushort char`` are numbers that
-  take 32 bits of the wire and have fewer;
+- ``int uint hyper uhyper double``: 32 and 64 bit numbers; ``uchar ushort char`` are smaller
+  numbers that take 32 bits on the wire;
 - ``string``: at most 4 MiB;
-- ``uuid``: 16 bytes; ``opaque[N]``: at most N bytes; ``chars*N``: text of N bytes, each of which
-  takes 32 bits of the wire, filled up with zeroes; ``chars[N]``: the same, of at most N with the
-  NUL that ends it;
+- ``uuid``: 16 bytes; ``opaque[N]``: at most N bytes; ``chars*N``: text of N bytes, padded with
+  zeroes, where each byte takes 32 bits on the wire; ``chars[N]``: the same with at most N bytes,
+  including the terminating NUL;
 - ``typed_param``: libvirt's typed parameter;
 - the name of another shape, or a shape in parentheses.
 
-``type?`` may be absent, ``type[N]`` is a list of at most N.
+``type?`` is optional, ``type[N]`` is a list of at most N items.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """Fields in order; ``name`` is None where the shape is not shared."""
+    """A sequence of fields; ``name`` is None for an anonymous shape."""
 
     fields: tuple[Field, ...]
     name: str | None = None
@@ -89,7 +89,7 @@ _TOKEN = re.compile(r'\s*(?:(\w+)|([:()?\[\]*]))')
 
 
 class _Reader:
-    """Reads the notation from left to right."""
+    """Parser of the notation."""
 
     def __init__(self, text: str, named: Mapping[str, Struct]) -> None:
         self._tokens: list[str] = [word or sign for word, sign in _TOKEN.findall(text)]
@@ -149,9 +149,9 @@ class _Reader:
     def _expect(self, sign: str) -> None:
         token = self._next()
         if token != sign:
-            raise ValueError(f'{sign!r} is due, not {token!r}')
+            raise ValueError(f'expected {sign!r}, got {token!r}')
 
 
 def read_fields(text: str, named: Mapping[str, Struct]) -> Struct:
-    """Reads a shape in the notation above; ``named`` are the shapes that it may name."""
+    """Parse a shape in the notation above; ``named`` are the shapes that it can refer to."""
     return Struct(_Reader(text, named).fields())

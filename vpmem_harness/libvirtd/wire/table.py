@@ -1,13 +1,13 @@
-"""The procedure table: every number, name and shape of libvirt's remote protocol.
+"""Procedure table: the numbers, names and shapes of libvirt's remote protocol.
 
 A line is a procedure::
 
     NUMBER name Function[!] ARGUMENTS -> RESULTS
 
-``Function`` is the public function behind it, without its ``vir``, or ``-`` where there is none
-(what the daemon sends, and authentication); ``!`` says that libvirt refuses it over a read-only
-connection.  The notation of arguments and results is that of ``wire/shapes.py``; ``...`` stands
-where the shape is not known here.  A line that begins with blanks goes on with the one before.
+``Function`` is the public function without its ``vir`` prefix, or ``-`` if there is none (messages
+of the daemon, and authentication). ``!`` marks procedures that libvirt refuses on a read-only
+connection. ``wire/shapes.py`` defines the notation of arguments and results; ``...`` stands for an
+unknown shape. A line that starts with blanks continues the previous one.
 
 Source: src/remote/remote_protocol.x, qemu_protocol.x and lxc_protocol.x of libvirt 9.0.0; the
 marks from the checks in src/libvirt-*.c.  The numbers after 443 are those of later libvirts.
@@ -21,9 +21,9 @@ REMOTE_PROGRAM: Final = 0x20008086
 QEMU_PROGRAM: Final = 0x20008087
 LXC_PROGRAM: Final = 0x00068000
 KEEPALIVE_PROGRAM: Final = 0x6B656570
-VERSION: Final = 1      # of each of them
+VERSION: Final = 1      # of each program
 
-#: Shapes that others name.
+#: Named shapes.
 SHAPES: Final = """
 domain = name:string uuid:uuid id:int
 network = name:string uuid:uuid

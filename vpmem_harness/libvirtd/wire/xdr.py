@@ -1,7 +1,7 @@
 """XDR (RFC 4506) for the table's shapes, compiled once per shape.
 
-A shape becomes a ``Codec``: a pair of closures over precompiled ``struct.Struct`` objects, with
-neighbouring fields of fixed size read and written in one go.
+A shape becomes a ``Codec``: a pair of closures over precompiled ``struct.Struct`` objects, which
+read and write adjacent fields of fixed size together.
 
 The codec is strict, so that what decodes encodes to the same bytes again: padding is zero, an
 absent or present pointer is 0 or 1, small numbers are in range, nothing is left over.  (libvirt
@@ -38,7 +38,7 @@ def _typed_param() -> Codec:
         (kind,) = primitives.INT.unpack_from(buffer, at)
         member = members.get(kind)
         if member is None:
-            raise XDRError(f'{kind} is no type of a typed parameter')
+            raise XDRError(f'invalid type of a typed parameter: {kind}')
         value, at = member.read(buffer, at + 4)
         return make(name, kind, value), at
 
@@ -46,7 +46,7 @@ def _typed_param() -> Codec:
         name, kind, content = value
         member = members.get(kind)
         if member is None:
-            raise XDRError(f'{kind} is no type of a typed parameter')
+            raise XDRError(f'invalid type of a typed parameter: {kind}')
         string.write(name, out)
         out(primitives.INT.pack(kind))
         member.write(content, out)
@@ -60,7 +60,7 @@ def _optional(of: Codec) -> Codec:
         if present == 0:
             return None, at + 4
         if present != 1:
-            raise XDRError(f'{present} says neither absent nor present')
+            raise XDRError(f'an optional value is marked with {present}, expected 0 or 1')
         return of.read(buffer, at + 4)
 
     def write(value: Any, out: Callable[[bytes], Any]) -> None:
@@ -97,7 +97,7 @@ def _list(of: Codec, limit: int) -> Codec:
 
 
 
-#: What a named shape decodes to; the rest become tuples.
+#: The types that named shapes decode to; other shapes decode to tuples.
 _HANDLES: Final[dict[str, Any]] = {
     'domain': values.DomainHandle,
     'network': values.NetworkHandle,
@@ -115,7 +115,7 @@ _HANDLES: Final[dict[str, Any]] = {
 
 
 def _runs(fields: tuple[shapes.Field, ...]) -> list[tuple[int, int, str | None]]:
-    """Cuts the fields into (first, last + 1, format) runs; no format for what has no fixed size."""
+    """Split fields into runs (first, last + 1, format); format is None for variable sizes."""
     runs: list[tuple[int, int, str | None]] = []
     for index, field in enumerate(fields):
         letter = None
@@ -131,14 +131,14 @@ def _runs(fields: tuple[shapes.Field, ...]) -> list[tuple[int, int, str | None]]
 
 def _write_nothing(value: tuple[()], out: Callable[[bytes], Any]) -> None:
     if value != ():
-        raise XDRError(f'{value!r} where nothing is due')
+        raise XDRError(f'expected no value, got {value!r}')
 
 
 _NOTHING: Final = Codec(lambda buffer, at: ((), at), _write_nothing)
 
 
 def _one(name: str, of: Codec) -> Codec:
-    """A shape of a single field, as most results are."""
+    """Codec of a shape with a single field, as most results have."""
     read_one, write_one = of
 
     def read(buffer: bytes, at: int) -> tuple[Any, int]:
@@ -149,7 +149,7 @@ def _one(name: str, of: Codec) -> Codec:
         if not isinstance(value, tuple):
             value = (getattr(value, name),)
         if len(value) != 1:
-            raise XDRError(f'{len(value)} values where {name} is due')
+            raise XDRError(f'expected {name} alone, got {len(value)} values')
         write_one(value[0], out)
 
     return Codec(read, write)
@@ -192,7 +192,7 @@ def _struct(shape: shapes.Struct) -> Codec:
         if not isinstance(value, tuple):
             value = fetch(value)
         if len(value) != count:
-            raise XDRError(f'{len(value)} values where {", ".join(names) or "none"} are due')
+            raise XDRError(f'expected {", ".join(names) or "no values"}, got {len(value)} values')
         for first, end, writer, fixed in writers:
             if fixed:
                 out(writer(*value[first:end]))
@@ -204,7 +204,7 @@ def _struct(shape: shapes.Struct) -> Codec:
 
 @functools.cache
 def compile_type(shape: shapes.Type) -> Codec:
-    """Compiles a shape; the same shape is compiled once."""
+    """Compile a shape; a shape is compiled only once."""
     match shape:
         case shapes.Scalar(name):
             return primitives.scalar(name)
