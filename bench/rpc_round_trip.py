@@ -33,6 +33,9 @@ class _Connection:
 
     emit = None
 
+    def find(self, procedure: str) -> Callable[..., str] | None:
+        return getattr(self, procedure, None)
+
     def close(self) -> None:
         pass
 

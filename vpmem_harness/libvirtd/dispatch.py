@@ -1,14 +1,22 @@
-"""Joins the procedure table with a hypervisor's connection: the contract between the two.
+"""Dispatcher of a client's calls, and the contract between it and a hypervisor.
 
-**What the hypervisor gives.**  ``hypervisor.connect(readonly: bool)`` returns one connection per
-client, when the client opens it.  Dispatch then sets ``connection.emit`` and, when the client has
-gone for whatever reason, calls ``connection.close()`` once.
+**Connections.** ``hypervisor.connect(readonly: bool)`` returns a connection when a client opens
+one. The dispatcher sets ``connection.emit`` and, when the client is gone for whatever reason,
+calls ``connection.close()`` once.
 
-**Names.**  A procedure is answered by the connection's method of the same name in lower case:
-``REMOTE_PROC_DOMAIN_CREATE_WITH_FLAGS`` by ``domain_create_with_flags(dom, flags)``, and the QEMU
-program's ``QEMU_PROC_DOMAIN_MONITOR_COMMAND`` by ``qemu_domain_monitor_command(dom, cmd, flags)``.
-``wire/table.py`` has every name with its arguments and results.  Without such a method the answer
-is ``VIR_ERR_NO_SUPPORT`` with the name of the public function, as from a driver that lacks it.
+**Procedures.** ``connection.find(name)`` returns the method that answers a procedure, or None. The
+name is the procedure's in lower case: ``domain_create_with_flags`` for
+``REMOTE_PROC_DOMAIN_CREATE_WITH_FLAGS``, and ``qemu_domain_monitor_command`` for the QEMU
+program's ``QEMU_PROC_DOMAIN_MONITOR_COMMAND``. ``wire/table.py`` lists every name with its
+arguments and results. If there is no method, the client gets ``VIR_ERR_NO_SUPPORT`` with the name
+of the public function, as from a driver that lacks it.
+
+The connection of ``hypervisor/connection.py`` is composed of procedure groups, such as
+``connection.lifecycle``; ``find`` uses an index of their methods that is built once.  To add a
+procedure, add its row to ``wire/table.py`` and, to a group, a method marked with ``@procedure``::
+
+    @procedure
+    def domain_create_with_flags(self, dom: DomainHandle, flags: int) -> Domain: ...
 
 **Arguments** are positional, in the table's order:
 
@@ -26,41 +34,40 @@ list<>                 ``list``
 other structs          ``tuple`` in the order of the fields
 =====================  ==========================================================================
 
-**Results** take the same forms, and some that are easier to have at hand:
+**Results** take the same forms, and some more convenient ones:
 
-- a procedure without results returns ``None``; one with a single result that value itself; one
-  with several a ``tuple`` in the table's order;
-- where a struct is due, a tuple of its fields or any object with attributes of these names will
-  do: a domain object with ``.name``, ``.uuid`` and ``.id`` is a handle; a ``uuid`` may be 16
-  ``bytes``, a ``uuid.UUID`` or its string;
-- typed parameters: a list of ``TypedParameter``;
-- **count and list**: a client asks with ``nparams``, ``need_results``, ``maxnames`` and the like,
-  and is answered with the list and its length.  A method may ignore all of that and return the
-  plain ``list``: dispatch leaves the list out where the client only asked for the number, cuts it
-  where it wanted fewer, and fills in the count.  (``connect_list_all_domains(need_results, flags)``
-  returns every domain that fits the flags; ``domain_get_blkio_parameters(dom, nparams, flags)`` all
-  parameters.)  A method that returns the whole ``tuple`` is taken at its word.
+- a procedure without results returns ``None``; one with a single result returns that value; one
+  with several returns a ``tuple`` in the table's order;
+- a struct may be a tuple of its fields or any object with attributes of these names: a domain
+  object with ``.name``, ``.uuid`` and ``.id`` is a handle; a ``uuid`` may be 16 ``bytes``, a
+  ``uuid.UUID`` or its string;
+- typed parameters are a list of ``TypedParameter``;
+- **counted lists**: a client passes ``nparams``, ``need_results``, ``maxnames`` or the like and
+  gets the list and its length.  A method may ignore these arguments and return the plain ``list``:
+  the dispatcher adds the count, leaves out the list if the client only wants the count, and cuts it
+  to the length that the client has room for.  (``connect_list_all_domains(need_results, flags)``
+  returns every domain that matches the flags; ``domain_get_blkio_parameters(dom, nparams, flags)``
+  all parameters.)  A ``tuple`` is sent as it is.
 
-**Errors**: a ``LibvirtError`` goes to the client as it is.  Any other exception is logged with its
-traceback and reaches the client as ``VIR_ERR_INTERNAL_ERROR`` without it.
+**Errors**: a ``LibvirtError`` is sent to the client.  Any other exception is logged with its
+traceback, and the client gets ``VIR_ERR_INTERNAL_ERROR`` without it.
 
-**Waiting**: methods run in the one thread that serves every host and must not block; one that has
-to wait returns a ``Deferred``.
+**Waiting**: methods run in the one thread that serves every host and must not block; a method that
+has to wait returns a ``Deferred``.
 
-**Events**: ``connection.emit(name, *fields)``, from any thread, sends the message of that name:
-``connection.emit('domain_event_callback_lifecycle', callback_id, (dom, event, detail))``, with
-the fields as in the table. Messages leave in the order of the calls, those that a call causes
-after its reply. The connection keeps the registrations:
-``connect_domain_event_callback_register_any(eventID, dom)`` returns the callback's id,
-``connect_domain_event_callback_deregister_any(callbackID)`` forgets it.
+**Events**: ``connection.emit(name, *fields)``, callable from any thread, sends the message of that
+name: ``connection.emit('domain_event_callback_lifecycle', callback_id, (dom, event, detail))``,
+with the fields of the table. Messages are sent in the order of the calls; messages that a call
+causes are sent after its reply. The connection keeps the registrations:
+``connect_domain_event_callback_register_any(eventID, dom)`` returns the callback ID,
+``connect_domain_event_callback_deregister_any(callbackID)`` ends the registration.
 
-**What dispatch answers itself**, because it is about the session and not the host: authentication
-(``auth_list``: none is needed), ``connect_open``, ``connect_close``, the features of the daemon
-in ``connect_supports_feature`` (keepalive, file descriptor passing, event and close callbacks;
-for the rest it asks the connection's ``connect_supports_feature(feature)``), the close callback's
-registration, ``connect_set_identity``, and the refusal of what a read-only connection may not do,
-with libvirt's error (the table's column; flags that are refused to readers, such as
-``VIR_DOMAIN_XML_SECURE``, too). So a connection need not look at ``readonly`` for these.
+**What the dispatcher answers itself**, because it concerns the session and not the host:
+authentication (``auth_list``: none is needed), ``connect_open``, ``connect_close``, the daemon's
+features in ``connect_supports_feature`` (keepalive, file descriptor passing, event and close
+callbacks; the connection's method answers for the others), the registration of close callbacks,
+and ``connect_set_identity``. It also refuses, with libvirt's errors, what a read-only connection
+may not do: procedures marked in the table, and flags such as ``VIR_DOMAIN_XML_SECURE``.
 """
 
 from __future__ import annotations
@@ -83,38 +90,41 @@ LOG = logging.getLogger(__name__)
 
 
 class Connection(Protocol):
-    """What ``Hypervisor.connect`` returns; its methods are found by name."""
+    """A client's connection to a hypervisor."""
 
     emit: Callable[..., None]
 
+    def find(self, procedure: str) -> Callable[..., Any] | None:
+        """Return the method that answers a procedure, or None."""
+
     def close(self) -> None:
-        """Forgets what the client has registered."""
+        """Release what the client holds: the client is gone."""
 
 
 class Hypervisor(Protocol):
-    """What a daemon serves."""
+    """A hypervisor that a daemon serves."""
 
     def connect(self, readonly: bool) -> Connection:
-        """Opens a connection for one client."""
+        """Open a connection for one client."""
 
 
 class DropConnection(Exception):
-    """Raised by an ``Intercept`` to cut the client off without an answer."""
+    """Raised by an ``Intercept`` to disconnect the client without an answer."""
 
 
-#: Stands between a call and its execution: ``intercept(call, execute)`` returns what the call's
-#: result shall be, most simply ``execute()``.  It may raise a ``LibvirtError`` in its place, before
-#: or after executing; raise ``DropConnection``, before or after; or return a ``Deferred`` and
-#: complete it when it likes, with ``deferred.run(execute)`` in the loop's thread
-#: (``EventLoop.call_soon``).
+#: Hook around the execution of each call: ``intercept(call, execute)`` returns the call's result,
+#: usually ``execute()``.  It may raise a ``LibvirtError`` or ``DropConnection``, before or after
+#: executing, or return a ``Deferred`` and complete it later with ``deferred.run(execute)`` in the
+#: loop's thread (``EventLoop.call_soon``).
 Intercept = Callable[[Call, Callable[[], Any]], Any]
 
-#: VIR_DRV_FEATURE_* that hold for every driver: descriptor passing, strings in typed parameters,
-#: event and close callbacks, the order of virNetworkUpdate.  Source: src/driver.c,
-#: remoteDispatchConnectSupportsFeature, src/libvirt_internal.h.
+#: VIR_DRV_FEATURE_* of the daemon, whatever the driver: file descriptor passing, strings in typed
+#: parameters, event and close callbacks, the argument order of virNetworkUpdate.
+#: Source: src/driver.c, src/remote/remote_daemon_dispatch.c
+#: (remoteDispatchConnectSupportsFeature), src/libvirt_internal.h.
 _DAEMON_FEATURES: Final = frozenset((8, 9, 14, 15, 16))
 
-#: The arguments by which a client says how much it wants of a list.
+#: The arguments that say how many items of a list a client has room for.
 _WANTED: Final = frozenset((
     'need_results', 'nparams', 'maxnames', 'maxids', 'maxuuids', 'maxcells', 'maxerrors',
     'maxStats'))
@@ -137,7 +147,7 @@ class Dispatcher:
         self._handlers: dict[str, Callable[..., Any]] = self._own_handlers()
 
     def execute(self, call: Call, intercept: Intercept | None = None) -> None:
-        """Executes a call and answers it, now or when its ``Deferred`` is done."""
+        """Execute a call and answer it, now or when its ``Deferred`` is done."""
         try:
             if intercept is None:
                 result = self._invoke(call)
@@ -152,14 +162,14 @@ class Dispatcher:
             self._answer(call, result)
 
     def close(self) -> None:
-        """Ends the session's connection; what comes for it later is dropped."""
+        """Close the session's connection; later results and events are dropped."""
         if not self._ended:
             self._ended = True
             if self._connection is not None:
                 self._connection.close()
 
     def emit(self, name: str, *fields: Any) -> None:
-        """Sends a message; from any thread, in the order of the calls."""
+        """Send a message to the client; callable from any thread."""
         if not self._ended:
             self._session.emit(BY_NAME[name], fields)
             self._flush()
@@ -172,10 +182,10 @@ class Dispatcher:
         return handler(*call.arguments)
 
     def _find(self, procedure: Procedure) -> Callable[..., Any]:
-        """What answers a procedure on this connection, refusals included."""
+        """Return what answers a procedure on this connection, which may be its refusal."""
         if self._readonly and procedure.refused_to_readers:
             return functools.partial(access.refuse, procedure)
-        method: Callable[..., Any] | None = getattr(self._connection, procedure.method, None)
+        method = None if self._connection is None else self._connection.find(procedure.method)
         method = (functools.partial(_unsupported, procedure) if method is None
                   else _counted(procedure, method))
         return access.guard(procedure, method) if self._readonly else method
@@ -215,14 +225,14 @@ class Dispatcher:
                                  domain=libvirt.VIR_FROM_RPC)
         self._session.fail(call, error)
 
-    # What is about the session and not the host
+    # Procedures that concern the session and not the host
 
     def _own_handlers(self) -> dict[str, Callable[..., Any]]:
         return {
             'connect_open': self._connect_open,
             'connect_close': lambda: None,
             'connect_supports_feature': self._connect_supports_feature,
-            # A connection to this hypervisor never breaks while its daemon lives.
+            # A connection to this hypervisor never breaks while its daemon runs.
             'connect_register_close_callback': lambda: None,
             'connect_unregister_close_callback': lambda: None,
             'connect_set_identity': lambda parameters, flags: None,
@@ -242,7 +252,8 @@ class Dispatcher:
     def _connect_supports_feature(self, feature: int) -> int:
         if feature in _DAEMON_FEATURES:
             return 1
-        ask = getattr(self._connection, 'connect_supports_feature', None)
+        connection = self._connection
+        ask = None if connection is None else connection.find('connect_supports_feature')
         return int(ask(feature)) if ask is not None else 0
 
 
@@ -255,7 +266,7 @@ def _unsupported(procedure: Procedure, *arguments: Any) -> Any:
 
 
 def _counted(procedure: Procedure, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps a method that may return a plain list where a list and its length are due."""
+    """Wrap a method that may return a plain list where the results are a list and its length."""
     results = procedure.results.fields
     if not results or not isinstance(results[0].type, shapes.ListOf) or len(results) > 2:
         return method

@@ -1,9 +1,10 @@
-"""A hypervisor with just enough to see what dispatch does with it."""
+"""A minimal hypervisor that shows what the dispatcher does with it."""
 
 from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 
 import libvirt
 
@@ -15,7 +16,7 @@ HOSTNAME = 'fake'
 
 
 class Domain:
-    """A domain as an object."""
+    """A domain as an object with attributes."""
 
     def __init__(self, number: int) -> None:
         self.name = f'domain-{number}'
@@ -31,6 +32,9 @@ class Connection:
         self.emit = None
         self.callbacks: list[int] = []
         self.closed = threading.Event()
+
+    def find(self, procedure: str) -> Callable[..., object] | None:
+        return getattr(self, procedure, None)
 
     def close(self) -> None:
         self.closed.set()

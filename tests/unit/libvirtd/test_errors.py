@@ -6,7 +6,7 @@ import libvirt
 import testtools
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hypervisor import procedures
+from vpmem_harness.libvirtd.hypervisor import driver_checks
 
 
 def _fields(error: LibvirtError) -> tuple:
@@ -26,7 +26,7 @@ class ErrorsTest(testtools.TestCase):
 
     def test_unknown_flags(self):
         """Unknown flags are refused with the function and the argument, and without a prefix."""
-        error = self.assertRaises(LibvirtError, procedures.check_flags, 'qemuDomainReset', 5, 1)
+        error = self.assertRaises(LibvirtError, driver_checks.check_flags, 'qemuDomainReset', 5, 1)
         text = 'unsupported flags (0x4) in function qemuDomainReset'
         self.assertEqual(
             (libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_FROM_QEMU, libvirt.VIR_ERR_ERROR, text,

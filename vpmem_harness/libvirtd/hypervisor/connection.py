@@ -1,58 +1,101 @@
-"""A client's connection: every procedure that it may call, by object."""
+"""A client's connection to a hypervisor, composed of procedure groups."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import BlockProcedures
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.configuration import ChangeProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import BlockJobProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.cpu_pinning import CpuPinningProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.definition import DefinitionProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.guest import GuestProcedures
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.hotplug import DeviceProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.hotplug import HotplugProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.jobs import JobProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.lifecycle import LifecycleProcedures
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import ListingProcedures
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.migration import JobProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import LookupProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.managed_save import ManagedSaveProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.memory import MemoryProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.metadata import MetadataProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.migration import MigrationProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.queries import QueryProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.snapshots import SnapshotProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.statistics import StatisticsProcedures
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.throttling import LimitProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.throttling import ThrottlingProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.tuning import TuningProcedures
-from vpmem_harness.libvirtd.hypervisor.events import EventProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.vcpus import VcpuProcedures
+from vpmem_harness.libvirtd.hypervisor.events import Emit, EventProcedures
 from vpmem_harness.libvirtd.hypervisor.network.networks import NetworkProcedures
-from vpmem_harness.libvirtd.hypervisor.node.device_procedures import NodeDeviceProcedures
-from vpmem_harness.libvirtd.hypervisor.node.host_procedures import HostProcedures
+from vpmem_harness.libvirtd.hypervisor.node.node_device_procedures import NodeDeviceProcedures
+from vpmem_harness.libvirtd.hypervisor.node.node_procedures import NodeProcedures
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEventProcedures
+from vpmem_harness.libvirtd.hypervisor.procedure_group import Group, index
 from vpmem_harness.libvirtd.hypervisor.secrets import SecretProcedures
 from vpmem_harness.libvirtd.hypervisor.storage.pools import StorageProcedures
 
+# For annotations only: a hypervisor creates its connections.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
-    from vpmem_harness.libvirtd.hypervisor.procedures import Emit
 
 
-def _unheard(message: str, *fields: object) -> None:
-    """Where messages go until dispatch listens."""
+def _discard(message: str, *fields: object) -> None:
+    """Discard a message: the dispatcher does not listen yet."""
 
 
-class Connection(HostProcedures, ListingProcedures, LifecycleProcedures, QueryProcedures,
-                 ChangeProcedures, TuningProcedures, DeviceProcedures, StatisticsProcedures,
-                 JobProcedures, GuestProcedures, EventProcedures, ObjectEventProcedures,
-                 BlockProcedures, LimitProcedures, SnapshotProcedures, NetworkProcedures,
-                 StorageProcedures, SecretProcedures, NodeDeviceProcedures):
+class Connection:
     """One client's connection to a hypervisor.
 
-    Each method without an underscore, but for :meth:`close`, is a procedure of libvirt's remote
-    protocol, named as in ``remote_protocol.x`` in lower case. What a procedure takes and returns
-    is told in :mod:`vpmem_harness.libvirtd.dispatch`.
+    Each attribute below is a procedure group. :mod:`vpmem_harness.libvirtd.dispatch` describes
+    the arguments and results of procedures.
+
+    :ivar emit: sends a message to the client; set by the dispatcher.
     """
+
+    node = Group(NodeProcedures)
+    node_devices = Group(NodeDeviceProcedures)
+    lookup = Group(LookupProcedures)
+    definition = Group(DefinitionProcedures)
+    lifecycle = Group(LifecycleProcedures)
+    queries = Group(QueryProcedures)
+    metadata = Group(MetadataProcedures)
+    managed_save = Group(ManagedSaveProcedures)
+    memory = Group(MemoryProcedures)
+    vcpus = Group(VcpuProcedures)
+    cpu_pinning = Group(CpuPinningProcedures)
+    tuning = Group(TuningProcedures)
+    throttling = Group(ThrottlingProcedures)
+    hotplug = Group(HotplugProcedures)
+    block_jobs = Group(BlockJobProcedures)
+    snapshots = Group(SnapshotProcedures)
+    statistics = Group(StatisticsProcedures)
+    jobs = Group(JobProcedures)
+    migration = Group(MigrationProcedures)
+    guest = Group(GuestProcedures)
+    events = Group(EventProcedures)
+    object_events = Group(ObjectEventProcedures)
+    networks = Group(NetworkProcedures)
+    storage = Group(StorageProcedures)
+    secrets = Group(SecretProcedures)
 
     def __init__(self, hypervisor: Hypervisor, *, readonly: bool = False) -> None:
         self.hypervisor = hypervisor
         self.readonly = readonly
-        self.emit: Emit = _unheard
+        self.emit: Emit = _discard
+
+    def find(self, procedure: str) -> Callable[..., Any] | None:
+        """Return the method that answers a procedure, or None if no group has one."""
+        attribute = PROCEDURES.get(procedure)
+        if attribute is None:
+            return None
+        method: Callable[..., Any] = getattr(getattr(self, attribute), procedure)
+        return method
 
     def close(self) -> None:
-        """The client is gone: its registrations end, and so do domains that live with it."""
+        """End the client's event registrations, and destroy its autodestroy domains."""
         with self.hypervisor.lock:
             self.hypervisor.events.forget(self)
             self.hypervisor.object_events.forget(self)
-            self._destroy_with_connection()
+            self.lifecycle.autodestroy()
+
+
+#: The attribute of :class:`Connection` whose group answers each procedure.
+PROCEDURES: Final = index(Connection)

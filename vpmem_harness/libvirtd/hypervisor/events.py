@@ -1,20 +1,36 @@
-"""Events: who has registered for what, and what each is called on the wire."""
+"""Events of domains: their registrations, and the message that each is sent as.
+
+Source: libvirt 9.0.0, src/conf/domain_event.c, src/remote/remote_daemon_dispatch.c.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, procedure
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 
+# For annotations only: the hypervisor's modules publish events, and this one reads their objects.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+
+#: Called with the name of a server-to-client message and its fields.
+Emit = Callable[..., None]
+
+
+class Subscriber(Protocol):
+    """A connection that can register for events."""
+
+    @property
+    def emit(self) -> Emit:
+        """Sends a message to the client."""
+
 
 #: The server-to-client message of each event of a domain.
 #: Source: libvirt 9.0.0, src/remote/remote_protocol.x.
@@ -56,59 +72,68 @@ Observer = Callable[..., None]
 
 @dataclass
 class Subscription:
-    """Who wants which event, of which domain (None: of all)."""
+    """A registration of a connection for an event, of one domain or, with None, of all."""
 
-    connection: EventProcedures
+    connection: Subscriber
     event: int
     uuid: bytes | None
     callback: int
 
+    def matches(self, event: int, uuid: bytes) -> bool:
+        """Whether an event of the domain with that UUID is sent to the connection."""
+        return self.event == event and self.uuid in (None, uuid)
+
 
 class Events:
-    """The events of a hypervisor: sent to connections that registered, and to observers."""
+    """The events of a hypervisor's domains, sent to registered connections and to observers."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._subscriptions: list[Subscription] = []
         self.observers: list[Observer] = []
 
-    def subscribe(self, connection: EventProcedures, event: int, uuid: bytes | None) -> int:
-        """Register ``connection``; returns the number that its messages will carry."""
+    def subscribe(self, connection: Subscriber, event: int, uuid: bytes | None) -> int:
+        """Register ``connection`` for an event, and return the callback ID of its messages."""
         callback = next(self._numbers)
         self._subscriptions.append(Subscription(connection, event, uuid, callback))
         return callback
 
-    def unsubscribe(self, connection: EventProcedures, callback: int) -> bool:
-        """End one registration; False when ``connection`` has none of that number."""
+    def unsubscribe(self, connection: Subscriber, callback: int) -> bool:
+        """End one registration; return False if ``connection`` has no such callback ID."""
         for subscription in self._subscriptions:
             if subscription.callback == callback and subscription.connection is connection:
                 self._subscriptions.remove(subscription)
                 return True
         return False
 
-    def forget(self, connection: EventProcedures) -> None:
-        """End every registration of a connection that is gone."""
+    def forget(self, connection: Subscriber) -> None:
+        """End every registration of a closed connection."""
         self._subscriptions = [s for s in self._subscriptions if s.connection is not connection]
 
     def publish(self, event: int, domain: Domain, *fields: Any) -> None:
-        """Tell everybody who wants to know."""
+        """Send an event to every observer and to every connection registered for it."""
         handle = DomainHandle(domain.name, domain.uuid, domain.id)
         for observer in list(self.observers):
             observer(event, handle, *fields)
         for subscription in list(self._subscriptions):
-            if subscription.event != event:
-                continue
-            if subscription.uuid is not None and subscription.uuid != domain.uuid:
-                continue
-            subscription.connection.send(event, subscription.callback, handle, fields)
+            if subscription.matches(event, domain.uuid):
+                _send(subscription, handle, fields)
 
     def lifecycle(self, domain: Domain, event: int, detail: int) -> None:
-        """Tell of a change in a domain's life: VIR_DOMAIN_EVENT_* and its detail."""
+        """Publish a lifecycle event: VIR_DOMAIN_EVENT_* and its detail."""
         self.publish(libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, domain, event, detail)
 
 
-#: Events whose message carries the callback's number beside the other fields; those of the
-#: older protocol wrap a message of its own in one with the number.
+def _send(subscription: Subscription, handle: DomainHandle, fields: tuple[Any, ...]) -> None:
+    emit, message = subscription.connection.emit, MESSAGES[subscription.event]
+    if subscription.event in _FLAT:
+        emit(message, subscription.callback, handle, *fields)
+    else:
+        emit(message, subscription.callback, (handle, *fields))
+
+
+#: Events whose message has the callback ID beside the other fields. The messages of older events
+#: have two fields: the callback ID, and a struct of the others.
 _FLAT = {
     libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, libvirt.VIR_DOMAIN_EVENT_ID_TUNABLE,
     libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
@@ -119,37 +144,24 @@ _FLAT = {
     libvirt.VIR_DOMAIN_EVENT_ID_MEMORY_DEVICE_SIZE_CHANGE,
 }
 
-_UNKNOWN_EVENT = 'unsupported event ID %d'
 
-
-class EventProcedures(Procedures):
-    """Registering for the events of domains."""
-
-    def send(self, event: int, callback: int, handle: DomainHandle,
-             fields: tuple[Any, ...]) -> None:
-        """Send one event to the client."""
-        if event in _FLAT:
-            self.emit(MESSAGES[event], callback, handle, *fields)
-        else:
-            self.emit(MESSAGES[event], callback, (handle, *fields))
+class EventProcedures(ProcedureGroup):
+    """Procedures that register for events of domains."""
 
     @procedure
     def connect_domain_event_callback_register_any(
             self, event: int, domain: DomainHandle | None) -> int:
-        """Register for an event, of one domain or of all; returns the callback's number."""
+        """Register for an event of one domain or, with None, of all; return the callback ID."""
         if event not in MESSAGES:
-            raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, _UNKNOWN_EVENT % event,
+            raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, f'unsupported event ID {event}',
                                domain=libvirt.VIR_FROM_RPC)
         uuid = None if domain is None else self.domain(domain).uuid
-        return self.hypervisor.events.subscribe(self, event, uuid)
+        return self.hypervisor.events.subscribe(self.connection, event, uuid)
 
     @procedure
     def connect_domain_event_callback_deregister_any(self, callback: int) -> None:
-        """End a registration."""
-        if not self.hypervisor.events.unsubscribe(self, callback):
+        """End the registration with that callback ID."""
+        if not self.hypervisor.events.unsubscribe(self.connection, callback):
             raise LibvirtError(
                 libvirt.VIR_ERR_INTERNAL_ERROR,
                 f'domain event callback {callback} not registered', domain=libvirt.VIR_FROM_RPC)
-
-
-

@@ -16,9 +16,9 @@ from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.domain_list import DomainList
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
-from vpmem_harness.libvirtd.hypervisor.domain.process import Machine
-from vpmem_harness.libvirtd.hypervisor.domain.registry import Domains
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
 from vpmem_harness.libvirtd.hypervisor.events import Events
 from vpmem_harness.libvirtd.hypervisor.network.networks import Network
 from vpmem_harness.libvirtd.hypervisor.node import capabilities
@@ -96,7 +96,7 @@ class Hypervisor:
         self._boot()
 
     def _boot(self) -> None:
-        self.domains = Domains()
+        self.domains = DomainList()
         self.resized: dict[str | None, int] = {}
         self.events = Events()
         self.object_events = ObjectEvents()
@@ -104,7 +104,7 @@ class Hypervisor:
         self.mdevs: dict[str, NodeDevice] = {}
         self.networks = (_default_network(self.randomness.derive('network')),)
         self.pools = (_default_pool(self.randomness.derive('pool')),)
-        self.machine = Machine(self)
+        self.processes = QemuProcesses(self)
         self.jobs = Jobs(self)
 
     @functools.cached_property
@@ -172,14 +172,14 @@ class Hypervisor:
         with self.lock:
             for domain in self.domains:
                 if domain.active:
-                    self.machine.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN)
+                    self.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN)
                 domain.reason = libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN
 
     def reboot(self) -> None:
         """The machine starts anew: ids begin at 1, and autostarted domains are running."""
         with self.lock:
             self.crash()
-            self.machine = Machine(self)
+            self.processes = QemuProcesses(self)
             self.started = self.clock.now()
             self.mdevs = {name: device for name, device in self.mdevs.items()
                           if device.persistent}
@@ -187,7 +187,7 @@ class Hypervisor:
                 device.active = device.autostart
             for domain in self.domains:
                 if domain.autostart:
-                    self.machine.start(domain)
+                    self.processes.start(domain)
 
 
 def _default_network(randomness: Randomness) -> Network:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable
+from typing import Any
 
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, procedure
+from vpmem_harness.libvirtd.hypervisor.events import Subscriber
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import (
     NetworkHandle,
     NodeDeviceHandle,
     SecretHandle,
     StoragePoolHandle,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 #: The server-to-client message of each kind of object and event.
 #: Source: libvirt 9.0.0, src/remote/remote_protocol.x.
@@ -33,14 +32,18 @@ MESSAGES: dict[tuple[str, int], str] = {
 
 
 class ObjectEvents:
-    """Who wants to know of which objects."""
+    """The events of a hypervisor's networks, storage pools, node devices and secrets."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
-        self._subscriptions: dict[int, tuple[Procedures, str, int, Hashable]] = {}
+        self._subscriptions: dict[int, tuple[Subscriber, str, int, Hashable]] = {}
 
-    def subscribe(self, connection: Procedures, kind: str, event: int, key: Hashable) -> int:
-        """Register for an event of one object, or of all with ``key`` None."""
+    def subscribe(self, connection: Subscriber, kind: str, event: int, key: Hashable) -> int:
+        """Register for an event of one object or, with ``key`` None, of all.
+
+        :param kind: the kind of object, as in :data:`MESSAGES`.
+        :param key: what identifies the object: a UUID or a name.
+        """
         if (kind, event) not in MESSAGES:
             raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR,
                                f'unsupported {kind.replace("_", " ")} event ID {event}',
@@ -49,8 +52,11 @@ class ObjectEvents:
         self._subscriptions[callback] = (connection, kind, event, key)
         return callback
 
-    def unsubscribe(self, connection: Procedures, kind: str, callback: int) -> None:
-        """End a registration."""
+    def unsubscribe(self, connection: Subscriber, kind: str, callback: int) -> None:
+        """End the registration with that callback ID.
+
+        :raises LibvirtError: ``connection`` has no such registration for ``kind``.
+        """
         found = self._subscriptions.get(callback)
         if found is None or found[0] is not connection or found[1] != kind:
             raise LibvirtError(
@@ -59,64 +65,64 @@ class ObjectEvents:
                 domain=libvirt.VIR_FROM_RPC)
         del self._subscriptions[callback]
 
-    def forget(self, connection: Procedures) -> None:
-        """End every registration of a connection that is gone."""
+    def forget(self, connection: Subscriber) -> None:
+        """End every registration of a closed connection."""
         self._subscriptions = {callback: found
                                for callback, found in self._subscriptions.items()
                                if found[0] is not connection}
 
     def publish(self, kind: str, event: int, key: Hashable, handle: Any, *fields: int) -> None:
-        """Tell everybody who wants to know."""
+        """Send an event of an object to every connection registered for it."""
         for callback, (connection, theirs, wanted, only) in list(self._subscriptions.items()):
             if (theirs, wanted) == (kind, event) and only in (None, key):
                 connection.emit(MESSAGES[kind, event], callback, handle, *fields)
 
 
-class ObjectEventProcedures(Procedures):
-    """Registering for the events of networks, storage pools, node devices and secrets."""
+class ObjectEventProcedures(ProcedureGroup):
+    """Procedures that register for events of networks, storage pools, node devices, secrets."""
 
     @procedure
     def connect_network_event_register_any(self, event: int, net: NetworkHandle | None) -> int:
-        """Register for an event of networks."""
+        """Register for an event of a network or of all; return the callback ID."""
         return self.hypervisor.object_events.subscribe(
-            self, 'network', event, None if net is None else net.uuid)
+            self.connection, 'network', event, None if net is None else net.uuid)
 
     @procedure
     def connect_network_event_deregister_any(self, callback: int) -> None:
-        """End a registration."""
-        self.hypervisor.object_events.unsubscribe(self, 'network', callback)
+        """End the registration with that callback ID."""
+        self.hypervisor.object_events.unsubscribe(self.connection, 'network', callback)
 
     @procedure
     def connect_storage_pool_event_register_any(self, event: int,
                                                 pool: StoragePoolHandle | None) -> int:
-        """Register for an event of storage pools."""
+        """Register for an event of a storage pool or of all; return the callback ID."""
         return self.hypervisor.object_events.subscribe(
-            self, 'storage_pool', event, None if pool is None else pool.uuid)
+            self.connection, 'storage_pool', event, None if pool is None else pool.uuid)
 
     @procedure
     def connect_storage_pool_event_deregister_any(self, callback: int) -> None:
-        """End a registration."""
-        self.hypervisor.object_events.unsubscribe(self, 'storage_pool', callback)
+        """End the registration with that callback ID."""
+        self.hypervisor.object_events.unsubscribe(self.connection, 'storage_pool', callback)
 
     @procedure
     def connect_node_device_event_register_any(self, event: int,
                                                device: NodeDeviceHandle | None) -> int:
-        """Register for an event of node devices."""
+        """Register for an event of a node device or of all; return the callback ID."""
         return self.hypervisor.object_events.subscribe(
-            self, 'node_device', event, None if device is None else device.name)
+            self.connection, 'node_device', event, None if device is None else device.name)
 
     @procedure
     def connect_node_device_event_deregister_any(self, callback: int) -> None:
-        """End a registration."""
-        self.hypervisor.object_events.unsubscribe(self, 'node_device', callback)
+        """End the registration with that callback ID."""
+        self.hypervisor.object_events.unsubscribe(self.connection, 'node_device', callback)
 
     @procedure
     def connect_secret_event_register_any(self, event: int, secret: SecretHandle | None) -> int:
-        """Register for an event of secrets."""
+        """Register for an event of a secret or of all; return the callback ID."""
         return self.hypervisor.object_events.subscribe(
-            self, 'secret', event, None if secret is None else secret.uuid)
+            self.connection, 'secret', event, None if secret is None else secret.uuid)
 
     @procedure
     def connect_secret_event_deregister_any(self, callback: int) -> None:
-        """End a registration."""
-        self.hypervisor.object_events.unsubscribe(self, 'secret', callback)
+        """End the registration with that callback ID."""
+        self.hypervisor.object_events.unsubscribe(self.connection, 'secret', callback)

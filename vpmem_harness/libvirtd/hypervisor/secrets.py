@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, unsupported
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import SecretHandle
 from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, text_of
@@ -91,7 +92,7 @@ _FILTERS: tuple[tuple[int, int, Callable[[Secret], bool]], ...] = (
              libvirt.VIR_CONNECT_LIST_SECRETS_NO_PRIVATE, lambda secret: secret.private))
 
 
-class SecretProcedures(Procedures):
+class SecretProcedures(ProcedureGroup):
     """Procedures about secrets."""
 
     def _secret(self, handle: SecretHandle) -> Secret:

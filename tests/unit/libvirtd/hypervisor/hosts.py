@@ -1,8 +1,10 @@
-"""Hosts to test on: a hypervisor with the files of the recordings, and a stepped clock."""
+"""Hypervisors for tests, with the files of the recordings and a stepped clock."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.hardware import Hardware
@@ -15,7 +17,7 @@ GOLDEN = Path(__file__).parents[3] / 'golden' / 'libvirt'
 
 MIB = 1024**2
 
-#: What the hosts of the recordings had.
+#: The files of the hosts on which the recordings were made.
 FILES = {
     '/srv/pmem/ns_0': BackingFile('regular', 128 * MIB),
     '/srv/pmem/ns_1': BackingFile('regular', 126 * MIB),
@@ -26,7 +28,7 @@ FILES = {
 
 
 def recorded_host(name: str = 'host', **options) -> Hypervisor:
-    """A host such as the recordings were made on: two CPUs in one cell."""
+    """A host like those of the recordings: two CPUs in one cell."""
     options.setdefault('backing', DeclaredFiles(FILES))
     options.setdefault('clock', SteppedClock())
     options.setdefault('randomness', Randomness(7))
@@ -35,7 +37,7 @@ def recorded_host(name: str = 'host', **options) -> Hypervisor:
 
 
 def refusal(call, *arguments) -> LibvirtError | None:
-    """The error that a call raises, or None."""
+    """Return the error that a call raises, or None."""
     try:
         call(*arguments)
     except LibvirtError as error:
@@ -43,19 +45,36 @@ def refusal(call, *arguments) -> LibvirtError | None:
     return None
 
 
-class Recorder:
-    """Keeps what a connection's client would be sent."""
+class Client:
+    """A client without a socket: calls each procedure of a new connection as a method."""
 
-    def __init__(self, connection) -> None:
+    def __init__(self, host: Hypervisor) -> None:
+        self.connection = host.connect()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = self.connection.find(name)
+        if method is None:
+            raise AttributeError(f'no procedure group answers {name}')
+        return method
+
+    def close(self) -> None:
+        """Close the connection, as when the client is gone."""
+        self.connection.close()
+
+
+class Recorder:
+    """Records the messages that a client is sent."""
+
+    def __init__(self, client: Client) -> None:
         self.messages: list[tuple] = []
-        connection.emit = lambda *message: self.messages.append(message)
+        client.connection.emit = lambda *message: self.messages.append(message)
 
     def lifecycle(self) -> list[tuple[str, int, int, int]]:
-        """The lifecycle events so far: name, id, event, detail."""
+        """Return the lifecycle events so far: name, id, event, detail."""
         return [(body[0].name, body[0].id, *body[1:]) for name, _, body in
                 (message for message in self.messages
                  if message[0] == 'domain_event_callback_lifecycle')]
 
 
-#: A MAC address to give and to look for.
+#: A MAC address for definitions and lookups.
 MAC = Randomness(3).mac()

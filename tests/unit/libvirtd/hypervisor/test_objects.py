@@ -29,7 +29,7 @@ class ObjectCase(testtools.TestCase):
                             interface=('eth0', hosts.MAC))
         self.host = hosts.recorded_host(
             hardware=Hardware(Hardware.uniform().cells, pci=(card, network)))
-        self.connection = self.host.connect()
+        self.connection = hosts.Client(self.host)
         self.recorder = hosts.Recorder(self.connection)
 
     def assert_fits(self, text, name):

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import libvirt
 
+from vpmem_harness.libvirtd.hypervisor.domain.block_job import BlockJob
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import Element
+
+# For annotations only: a job belongs to a domain.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
-    from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import BlockJob
-    from vpmem_harness.libvirtd.xml.definition import Definition
-    from vpmem_harness.libvirtd.xml.etree import Element
 
 #: The id of a domain that is off.
 OFF = -1

@@ -15,6 +15,7 @@ import libvirt
 from vpmem_harness.libvirtd.values import TypedParameter
 from vpmem_harness.serving.clock import Timer
 
+# For annotations only: the hypervisor imports this module.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor

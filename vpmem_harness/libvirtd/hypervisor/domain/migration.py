@@ -16,13 +16,14 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
-from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import memory
 from vpmem_harness.libvirtd.xml.domain import formatter
 from vpmem_harness.libvirtd.xml.domain import parser as domain_xml
 from vpmem_harness.serving.deferred import Deferred
 
+# For annotations only: the hypervisor imports this module.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 
@@ -174,7 +175,7 @@ class Migration:
             arrived = Domain(definition.name, definition.uuid)
             target.domains.add(arrived)
         try:
-            target.machine.start(arrived, paused=True, source=definition)
+            target.processes.start(arrived, paused=True, source=definition)
         except LibvirtError:
             if self._is_new:
                 target.domains.remove(arrived)
@@ -197,7 +198,7 @@ class Migration:
             source = self._source
             job.type = libvirt.VIR_DOMAIN_JOB_COMPLETED
             if domain.state == libvirt.VIR_DOMAIN_RUNNING:
-                source.machine.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_MIGRATION,
+                source.processes.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_MIGRATION,
                                        libvirt.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED)
             else:
                 self._was_running = False
@@ -210,7 +211,7 @@ class Migration:
         if request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
             self._persist(arrived)
         if self._was_running and not request.has(libvirt.VIR_MIGRATE_PAUSED):
-            target.machine.resume(arrived, libvirt.VIR_DOMAIN_RUNNING_MIGRATED,
+            target.processes.resume(arrived, libvirt.VIR_DOMAIN_RUNNING_MIGRATED,
                                   libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
         else:
             arrived.reason = libvirt.VIR_DOMAIN_PAUSED_USER
@@ -234,7 +235,7 @@ class Migration:
         source, domain = self._source, self._domain
         forget = self._request.has(libvirt.VIR_MIGRATE_UNDEFINE_SOURCE) and domain.persistent
         job, domain.job = domain.job, None
-        source.machine.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED,
+        source.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED,
                             libvirt.VIR_DOMAIN_EVENT_STOPPED_MIGRATED)
         domain.job = job
         if forget:
@@ -251,7 +252,7 @@ class Migration:
             return
         arrived = self._arrived
         if arrived is not None and arrived.active and arrived.id == self._arrived_number:
-            self._target.machine.stop(arrived, libvirt.VIR_DOMAIN_SHUTOFF_FAILED,
+            self._target.processes.stop(arrived, libvirt.VIR_DOMAIN_SHUTOFF_FAILED,
                                       libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED)
             lost = False
         else:

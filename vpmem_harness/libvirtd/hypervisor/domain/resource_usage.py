@@ -16,6 +16,7 @@ from vpmem_harness.libvirtd.values import TypedParameter
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 
+# For annotations only: the hypervisor imports this module.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 

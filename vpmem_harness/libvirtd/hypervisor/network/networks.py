@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import NetworkHandle
 from vpmem_harness.libvirtd.xml.etree import add, element, serialize
 
@@ -60,7 +61,7 @@ def _fits(flags: int) -> bool:
     return True
 
 
-class NetworkProcedures(Procedures):
+class NetworkProcedures(ProcedureGroup):
     """Procedures that look at networks."""
 
     def _network(self, handle: NetworkHandle) -> Network:

@@ -13,6 +13,7 @@ from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
 from vpmem_harness.libvirtd.xml.host import EMULATORS
 from vpmem_harness.libvirtd.xml.machine_types import I686_ORDER, X86_64, Machine
 
+# For annotations only: the hypervisor imports this module.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import StoragePoolHandle, StorageVolHandle
 from vpmem_harness.libvirtd.xml.etree import add, element, serialize
 
@@ -54,7 +55,7 @@ class Pool:
         return serialize(root)
 
 
-class StorageProcedures(Procedures):
+class StorageProcedures(ProcedureGroup):
     """Procedures that look at storage pools."""
 
     def _pool(self, handle: StoragePoolHandle) -> Pool:

@@ -23,7 +23,7 @@ def _verdict(call, *arguments):
 class TestDefinitions(testtools.TestCase):
 
     def _check(self, recorded):
-        connection = hosts.recorded_host().connect()
+        connection = hosts.Client(hosts.recorded_host())
         found = []
         defined = _verdict(lambda: found.append(connection.domain_define_xml(recorded['xml'])))
         self._assert_verdict(recorded['define'], defined)

@@ -22,7 +22,7 @@ def recorded(domain: str, what: str) -> str:
 class TestDumps(testtools.TestCase):
 
     def _domain(self, name):
-        self.connection = hosts.recorded_host().connect()
+        self.connection = hosts.Client(hosts.recorded_host())
         text = (hosts.GOLDEN / f'{name}.define.xml').read_text()
         domain = self.connection.domain_define_xml(text)
         self.connection.domain_create(domain)

@@ -26,7 +26,7 @@ class HotPlugCase(testtools.TestCase):
     def started(self, name='nova-pc-2nvdimm'):
         """A running domain of the recording."""
         self.host = hosts.recorded_host()
-        self.connection = self.host.connect()
+        self.connection = hosts.Client(self.host)
         domain = self.connection.domain_define_xml(definition(name))
         self.connection.domain_create(domain)
         self.recorder = hosts.Recorder(self.connection)

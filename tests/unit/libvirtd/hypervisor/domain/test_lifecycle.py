@@ -26,7 +26,7 @@ class LifecycleCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.host = hosts.recorded_host()
-        self.connection = self.host.connect()
+        self.connection = hosts.Client(self.host)
         self.recorder = hosts.Recorder(self.connection)
         self.connection.connect_domain_event_callback_register_any(
             libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, None)
@@ -285,7 +285,7 @@ class TestEnd(LifecycleCase):
 
     def test_client_that_is_gone(self):
         """A domain that lives with its client ends with it."""
-        other = self.host.connect()
+        other = hosts.Client(self.host)
         domain = other.domain_create_xml(minimal(), libvirt.VIR_DOMAIN_START_AUTODESTROY)
         self.assertTrue(domain.active)
         other.close()

@@ -25,7 +25,7 @@ class TestMigration(testtools.TestCase):
             neighbours[name] = hosts.recorded_host(
                 name, clock=self.clock, neighbours=neighbours, migration_seconds=10)
         self.one, self.two = neighbours['one'], neighbours['two']
-        self.connection = self.one.connect()
+        self.connection = hosts.Client(self.one)
         self.domain = self.connection.domain_define_xml(definition('nova-pc-2nvdimm'))
         self.connection.domain_create(self.domain)
 
@@ -118,7 +118,7 @@ class TestMigration(testtools.TestCase):
         """Each side tells its half of the story."""
         stories = []
         for host in (self.one, self.two):
-            connection = host.connect()
+            connection = hosts.Client(host)
             recorder = hosts.Recorder(connection)
             connection.connect_domain_event_callback_register_any(
                 libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, None)

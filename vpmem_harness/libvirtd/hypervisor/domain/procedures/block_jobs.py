@@ -7,21 +7,18 @@ src/qemu/qemu_block.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
-from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.domain.block_job import BlockJob
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
-
-if TYPE_CHECKING:
-    from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 
 _COPY, _COMMIT = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY, libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT
 _ACTIVE_COMMIT = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT
@@ -44,16 +41,7 @@ _COMMIT_FLAGS = (libvirt.VIR_DOMAIN_BLOCK_COMMIT_SHALLOW | libvirt.VIR_DOMAIN_BL
                  | libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES)
 
 
-@dataclass(frozen=True)
-class BlockJob:
-    """A job on a disk that waits to be ended: its type, and the disk that it copies to."""
-
-    type: int
-    bandwidth: int = 0
-    destination: Element | None = None
-
-
-class BlockProcedures(Procedures):
+class BlockJobProcedures(ProcedureGroup):
     """Procedures that copy, merge, move and resize a domain's disks."""
 
     def _disk_of(self, domain: Domain, path: str) -> tuple[Element, str]:

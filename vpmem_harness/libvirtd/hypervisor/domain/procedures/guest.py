@@ -9,12 +9,13 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
-from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 
 
-class GuestProcedures(Procedures):
+class GuestProcedures(ProcedureGroup):
     """Procedures that speak to what runs in a guest.
 
     Those of the agent answer as libvirt does where no agent answers; those that only signal the

@@ -10,9 +10,10 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator
+from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.domain.modification_impact import CONFIG, LIVE, impact
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml import etree
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -31,7 +32,7 @@ from vpmem_harness.libvirtd.xml.etree import Element
 _FORCE = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
 
 
-class DeviceProcedures(Procedures):
+class HotplugProcedures(ProcedureGroup):
     """Procedures that plug devices in and out, and change them."""
 
     @procedure
@@ -46,7 +47,7 @@ class DeviceProcedures(Procedures):
         self._attach(self.domain(handle), xml, flags)
 
     def _attach(self, domain: Domain, xml: str, flags: int) -> None:
-        live, config = impact(domain, flags)
+        live, config = get_defs(domain, flags)
         changed = None
         if config is not None:
             changed = config.copy()
@@ -155,7 +156,7 @@ class DeviceProcedures(Procedures):
         self._detach(self.domain(handle), xml, flags)
 
     def _detach(self, domain: Domain, xml: str, flags: int) -> None:
-        live, config = impact(domain, flags)
+        live, config = get_defs(domain, flags)
         changed = None
         if config is not None:
             changed = config.copy()
@@ -174,7 +175,7 @@ class DeviceProcedures(Procedures):
         """Unplug the device with that alias."""
         check_flags('qemuDomainDetachDeviceAliasLiveAndConfig', flags, LIVE | CONFIG)
         domain = self.domain(handle)
-        live, config = impact(domain, flags)
+        live, config = get_defs(domain, flags)
         changed = None
         if config is not None:
             changed = config.copy()
@@ -228,7 +229,7 @@ class DeviceProcedures(Procedures):
         """Change a device, now or from the next start on."""
         check_flags('qemuDomainUpdateDeviceFlags', flags, LIVE | CONFIG | _FORCE)
         domain = self.domain(handle)
-        live, config = impact(domain, flags & ~_FORCE)
+        live, config = get_defs(domain, flags & ~_FORCE)
         changed = None
         if config is not None:
             changed = config.copy()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import libvirt
 
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 
 _NAMED_STATES = {
     libvirt.VIR_DOMAIN_RUNNING: libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING,
@@ -53,7 +54,7 @@ def matches(domain: Domain, flags: int) -> bool:
     return all(not flags & group or flags & answer(domain) for group, answer in _FILTERS)
 
 
-class ListingProcedures(Procedures):
+class LookupProcedures(ProcedureGroup):
     """Procedures that find domains."""
 
     @procedure

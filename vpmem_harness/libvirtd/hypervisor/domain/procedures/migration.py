@@ -1,4 +1,4 @@
-"""Procedures that migrate domains, and that watch and stop what takes long.
+"""Procedures that migrate domains.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
 """
@@ -9,24 +9,27 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import migration
-from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import DEFAULT_DOWNTIME
-from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import (
+    ProcedureGroup,
+    procedure,
+    unlocked_procedure,
+)
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.serving.deferred import Deferred
 
-_COMPLETED = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED
-_KEEP = libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
-#: MiB a second: what libvirt says of a speed that is not limited.
+#: What libvirt reports as an unlimited migration speed, in MiB a second.
 UNLIMITED_SPEED = (2**63 - 1) // 1024**2
 _COOKIE_ONLY = ('client-driven migration is not simulated: use VIR_MIGRATE_PEER2PEER '
                 '(virsh migrate --p2p)')
 
 
-class JobProcedures(Procedures):
-    """Procedures that migrate domains, and that watch and stop what takes long."""
+class MigrationProcedures(ProcedureGroup):
+    """Procedures that migrate domains."""
 
+    @unlocked_procedure
     def domain_migrate_perform3_params(self, handle: DomainHandle, uri: str | None,
                                        params: list[TypedParameter], cookie: bytes,
                                        flags: int) -> Deferred:
@@ -39,6 +42,7 @@ class JobProcedures(Procedures):
             uri or '', flags, xml=text('destination_xml'), persistent_xml=text('persistent_xml'),
             name=text('destination_name'), bandwidth=int(values.get('bandwidth', 0))))
 
+    @unlocked_procedure
     def domain_migrate_perform3(self, handle: DomainHandle, xml: str | None, cookie: bytes,
                                 uri: str | None, migrate_uri: str | None, flags: int,
                                 name: str | None, bandwidth: int) -> Deferred:
@@ -54,50 +58,6 @@ class JobProcedures(Procedures):
             raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, _COOKIE_ONLY)
         target = migration.destination(source, request.uri)
         return migration.Migration(source, target, domain, request).start()
-
-    @procedure
-    def domain_get_job_info(self, handle: DomainHandle) -> tuple[int, ...]:
-        """What a domain's job has done so far."""
-        domain = self.domain(handle)
-        check_active(domain)
-        if domain.job is None:
-            return (int(libvirt.VIR_DOMAIN_JOB_NONE),) + (0,) * 11
-        return domain.job.info(self.hypervisor.clock.now())
-
-    @procedure
-    def domain_get_job_stats(self, handle: DomainHandle,
-                             flags: int) -> tuple[int, list[TypedParameter]]:
-        """What a domain's job has done so far, or what the last one did."""
-        check_flags('qemuDomainGetJobStats', flags, _COMPLETED | _KEEP)
-        domain = self.domain(handle)
-        if not flags & _COMPLETED:
-            check_active(domain)
-        job = domain.last_job if flags & _COMPLETED else domain.job
-        if job is None:
-            return int(libvirt.VIR_DOMAIN_JOB_NONE), []
-        if flags & _COMPLETED and not flags & _KEEP:
-            domain.last_job = None
-        return job.type, job.stats(self.hypervisor.clock.now())
-
-    @procedure
-    def domain_abort_job(self, handle: DomainHandle) -> None:
-        """Stop a domain's job and undo what it has done."""
-        self._abort(self.domain(handle))
-
-    @procedure
-    def domain_abort_job_flags(self, handle: DomainHandle, flags: int) -> None:
-        """Stop a domain's job; a migration in post-copy is not stopped here."""
-        check_flags('qemuDomainAbortJobFlags', flags, libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
-        domain = self.domain(handle)
-        if flags and domain.job is not None:
-            raise invalid('current job is not outgoing migration in post-copy mode')
-        self._abort(domain)
-
-    def _abort(self, domain: Domain) -> None:
-        check_active(domain)
-        if domain.job is None:
-            raise invalid('no job is active on the domain')
-        self.hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_CANCELLED)
 
     @procedure
     def domain_migrate_set_max_downtime(self, handle: DomainHandle, downtime: int,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml.domain import formatter
 
@@ -13,7 +13,7 @@ _XML_FLAGS = (libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_INACTIVE
               | libvirt.VIR_DOMAIN_XML_MIGRATABLE | libvirt.VIR_DOMAIN_XML_UPDATE_CPU)
 
 
-class QueryProcedures(Procedures):
+class QueryProcedures(ProcedureGroup):
     """Procedures that ask what a domain is and does."""
 
     @procedure
@@ -68,12 +68,3 @@ class QueryProcedures(Procedures):
     def domain_get_max_memory(self, handle: DomainHandle) -> int:
         """The domain's memory in KiB, that of memory devices included."""
         return self.domain(handle).definition.memory_total
-
-    @procedure
-    def domain_get_max_vcpus(self, handle: DomainHandle) -> int:
-        """How many vCPUs a running domain can have."""
-        domain = self.domain(handle)
-        check_active(domain)
-        return domain.definition.max_vcpus
-
-

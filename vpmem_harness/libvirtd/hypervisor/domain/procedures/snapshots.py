@@ -12,7 +12,8 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid, unsupported, xml_detail
 from vpmem_harness.libvirtd.hypervisor.domain import snapshot_disks
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, SnapshotHandle
 from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.domain import formatter
@@ -39,7 +40,7 @@ class Snapshot(NamedTuple):
     dom: DomainHandle
 
 
-class SnapshotProcedures(Procedures):
+class SnapshotProcedures(ProcedureGroup):
     """Procedures about snapshots of disks."""
 
     @procedure
@@ -79,7 +80,7 @@ class SnapshotProcedures(Procedures):
             domain.snapshots[name] = self._document(domain, name, root, listed, before)
             domain.current_snapshot = name
         if halt and domain.active:
-            self.hypervisor.machine.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT,
+            self.hypervisor.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT,
                                          libvirt.VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT)
         return Snapshot(name, DomainHandle(domain.name, domain.uuid, domain.id))
 

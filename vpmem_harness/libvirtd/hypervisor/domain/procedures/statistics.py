@@ -1,4 +1,4 @@
-"""Procedures that ask what a domain has used, and where it runs.
+"""Procedures that report what a domain uses.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
 """
@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.domain.modification_impact import CONFIG, LIVE, impact, one
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import ALL_FILTERS, matches
-from vpmem_harness.libvirtd.hypervisor.domain.process import check_active
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
-from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.devices import disks
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop
+from vpmem_harness.libvirtd.xml.etree import Element
 
 _STATS_FLAGS = (libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
                 | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING
@@ -26,8 +25,8 @@ _BLOCK_PARAMETERS = ('rd_operations', 'rd_bytes', 'rd_total_times', 'wr_operatio
                      'wr_total_times', 'flush_operations', 'flush_total_times')
 
 
-class StatisticsProcedures(Procedures):
-    """Procedures that ask what a domain has used, and where it runs."""
+class StatisticsProcedures(ProcedureGroup):
+    """Procedures that report what a domain uses."""
 
     @procedure
     def connect_get_all_domain_stats(
@@ -150,116 +149,12 @@ class StatisticsProcedures(Procedures):
         return found, min(nparams, 2)
 
     @procedure
-    def domain_get_vcpus(self, handle: DomainHandle, maximum: int,
-                         length: int) -> tuple[list[tuple[int, int, int, int]], bytes]:
-        """Each vCPU's number, state, time and CPU, and the maps of CPUs that they may run on."""
-        domain = self.domain(handle)
-        if not domain.active:
-            raise invalid('cannot retrieve vcpu information for inactive domain')
-        count = min(domain.definition.vcpus, maximum)
-        cpus = len(self.hypervisor.hardware.cpus)
-        share = self.hypervisor.cpu_time(domain) // domain.definition.vcpus
-        found = [(number, int(libvirt.VIR_VCPU_RUNNING), share, number % cpus)
-                 for number in range(count)]
-        maps = b''.join(_map(self._pinned(domain.definition.root, number), length)
-                        for number in range(count)) if length else b''
-        return found, maps
-
-    def _pinned(self, root: Element, number: int) -> set[int]:
-        """The CPUs that a vCPU may run on."""
-        pin = root.find(f"cputune/vcpupin[@vcpu='{number}']")
-        text = pin.get('cpuset', '') if pin is not None else root.find('vcpu')
-        if not isinstance(text, str):
-            text = '' if text is None else text.get('cpuset', '')
-        every = set(range(len(self.hypervisor.hardware.cpus)))
-        return (numbers.bitmap(text) or set()) & every if text else every
-
-    @procedure
-    def domain_get_vcpu_pin_info(self, handle: DomainHandle, count: int, length: int,
-                                 flags: int) -> tuple[bytes, int]:
-        """The maps of CPUs that each vCPU may run on."""
-        check_flags('qemuDomainGetVcpuPinInfo', flags, LIVE | CONFIG)
-        definition = one(self.domain(handle), flags)
-        count = min(count, definition.max_vcpus)
-        return b''.join(_map(self._pinned(definition.root, number), length)
-                        for number in range(count)), count
-
-    @procedure
-    def domain_pin_vcpu(self, handle: DomainHandle, vcpu: int, cpus: bytes) -> None:
-        """Say which CPUs a vCPU of a running domain may run on."""
-        self._pin(self.domain(handle), vcpu, cpus, LIVE)
-
-    @procedure
-    def domain_pin_vcpu_flags(self, handle: DomainHandle, vcpu: int, cpus: bytes,
-                              flags: int) -> None:
-        """Say which CPUs a vCPU may run on, now or from the next start on."""
-        check_flags('qemuDomainPinVcpuFlags', flags, LIVE | CONFIG)
-        self._pin(self.domain(handle), vcpu, cpus, flags)
-
-    def _pin(self, domain: Domain, vcpu: int, cpus: bytes, flags: int) -> None:
-        allowed = _unmap(cpus)
-        for definition, what in zip(impact(domain, flags), ('live', 'persistent'), strict=True):
-            if definition is None:
-                continue
-            if vcpu >= definition.max_vcpus:
-                raise bad_argument(
-                    f'vcpu {vcpu} is out of range of {what} cpu count '
-                    f"{definition.max_vcpus if what == 'live' else definition.vcpus}")
-            if not allowed:
-                raise bad_argument('Empty cpu list for pinning')
-            tune = definition.root.find('cputune')
-            if tune is None:
-                tune = add(definition.root, 'cputune')
-            drop(tune, f"vcpupin[@vcpu='{vcpu}']")
-            add(tune, 'vcpupin', vcpu=vcpu, cpuset=numbers.format_bitmap(allowed))
-
-    @procedure
-    def domain_get_emulator_pin_info(self, handle: DomainHandle, length: int,
-                                     flags: int) -> tuple[bytes, int]:
-        """The map of CPUs that QEMU itself may run on."""
-        check_flags('qemuDomainGetEmulatorPinInfo', flags, LIVE | CONFIG)
-        root = one(self.domain(handle), flags).root
-        pin = root.find('cputune/emulatorpin')
-        text = '' if pin is None else pin.get('cpuset', '')
-        every = set(range(len(self.hypervisor.hardware.cpus)))
-        return _map(numbers.bitmap(text) or every, length), 1
-
-    @procedure
-    def domain_get_iothread_info(self, handle: DomainHandle,
-                                 flags: int) -> tuple[list[tuple[int, bytes]], int]:
-        """The I/O threads: number, and the map of CPUs that each may run on."""
-        check_flags('qemuDomainGetIOThreadInfo', flags, LIVE | CONFIG)
-        root = one(self.domain(handle), flags).root
-        every = set(range(len(self.hypervisor.hardware.cpus)))
-        length = (len(every) + 7) // 8
-        threads = []
-        for number in range(1, int(root.findtext('iothreads') or 0) + 1):
-            pin = root.find(f"cputune/iothreadpin[@iothread='{number}']")
-            text = '' if pin is None else pin.get('cpuset', '')
-            threads.append((number, _map(numbers.bitmap(text) or every, length)))
-        return threads, len(threads)
-
-    @procedure
     def domain_get_messages(self, handle: DomainHandle, flags: int) -> list[str]:
         """What libvirt has to remark about a domain: nothing taints a guest here."""
         check_flags('qemuDomainGetMessages', flags, libvirt.VIR_DOMAIN_MESSAGE_DEPRECATION
                     | libvirt.VIR_DOMAIN_MESSAGE_TAINTING)
         self.domain(handle)
         return []
-
-    @procedure
-    def domain_pin_emulator(self, handle: DomainHandle, cpus: bytes, flags: int) -> None:
-        """Say which CPUs QEMU itself may run on."""
-        check_flags('qemuDomainPinEmulator', flags, LIVE | CONFIG)
-        allowed = _unmap(cpus)
-        for definition in impact(self.domain(handle), flags):
-            if definition is None:
-                continue
-            tune = definition.root.find('cputune')
-            if tune is None:
-                tune = add(definition.root, 'cputune')
-            drop(tune, 'emulatorpin')
-            add(tune, 'emulatorpin', cpuset=numbers.format_bitmap(allowed))
 
     @procedure
     def domain_get_security_label(self, handle: DomainHandle) -> tuple[str, int]:
@@ -295,14 +190,3 @@ def _find_disk(domain: Domain, path: str) -> Element | None:
         if path and path in (disks.target(disk)[0], disks.source_path(disk)):
             return disk
     return None
-
-
-def _map(cpus: set[int], length: int) -> bytes:
-    """A bitmap of CPUs, cut to ``length`` bytes."""
-    bits = sum(1 << cpu for cpu in cpus if cpu < 8 * length)
-    return bits.to_bytes(length, 'little')
-
-
-def _unmap(cpus: bytes) -> set[int]:
-    bits = int.from_bytes(cpus, 'little')
-    return {number for number in range(8 * len(cpus)) if bits >> number & 1}

@@ -9,13 +9,9 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, unsupported
-from vpmem_harness.libvirtd.hypervisor.domain.modification_impact import CONFIG, LIVE, impact, one
-from vpmem_harness.libvirtd.hypervisor.procedures import (
-    Procedures,
-    check_flags,
-    check_parameters,
-    procedure,
-)
+from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs, get_one_def
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disks, interfaces
@@ -54,7 +50,7 @@ _RATES = [(way, rate) for way, rates in (('inbound', ('average', 'peak', 'burst'
 _SHAPED = ('bridge', 'network', 'direct', 'ethernet')
 
 
-class LimitProcedures(Procedures):
+class ThrottlingProcedures(ProcedureGroup):
     """Procedures that limit the throughput of a domain's disks and interfaces."""
 
     @procedure
@@ -63,7 +59,7 @@ class LimitProcedures(Procedures):
         """The limits of a disk's throughput."""
         check_flags('qemuDomainGetBlockIoTune', flags, LIVE | CONFIG | _STRING_OKAY)
         domain = self.domain(handle)
-        definition = one(domain, flags & ~_STRING_OKAY)
+        definition = get_one_def(domain, flags & ~_STRING_OKAY)
         values: dict[str, str] = {}
         if nparams:
             text = ("disk '{}' not found in domain" if definition is domain.live
@@ -80,7 +76,7 @@ class LimitProcedures(Procedures):
         check_parameters(params, {name: _STRING if name == 'group_name' else _ULLONG
                                   for name in _LIMITS})
         domain = self.domain(handle)
-        live, config = impact(domain, flags)
+        live, config = get_defs(domain, flags)
         wanted = {parameter.name: str(parameter.value) for parameter in params}
         _check_limits(wanted)
         changes = []
@@ -105,7 +101,7 @@ class LimitProcedures(Procedures):
                                         flags: int) -> list[TypedParameter]:
         """The limits of an interface's traffic, in KiB a second and KiB."""
         check_flags('qemuDomainGetInterfaceParameters', flags, LIVE | CONFIG | _STRING_OKAY)
-        definition = one(self.domain(handle), flags & ~_STRING_OKAY)
+        definition = get_one_def(self.domain(handle), flags & ~_STRING_OKAY)
         found = _interface(definition, device) if nparams else None
         params = []
         for way, rate in _RATES:
@@ -120,7 +116,7 @@ class LimitProcedures(Procedures):
         """Limit an interface's traffic, in KiB a second and KiB."""
         check_flags('qemuDomainSetInterfaceParameters', flags, LIVE | CONFIG)
         check_parameters(params, {f'{way}.{rate}': _UINT for way, rate in _RATES})
-        live, config = impact(self.domain(handle), flags)
+        live, config = get_defs(self.domain(handle), flags)
         found = [_interface(definition, device) for definition in (live, config)
                  if definition is not None]
         for interface in found:

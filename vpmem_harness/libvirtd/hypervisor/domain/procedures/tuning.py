@@ -1,4 +1,4 @@
-"""Procedures that change how much memory and how many CPUs a domain has, and where from.
+"""Procedures for the shares of a domain in the host's CPUs, disks and NUMA nodes.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
 """
@@ -8,26 +8,23 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import bad_argument, invalid, unsupported
-from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.domain.modification_impact import CONFIG, LIVE, impact, one
-from vpmem_harness.libvirtd.hypervisor.procedures import (
-    Procedures,
-    check_flags,
-    check_parameters,
-    procedure,
+from vpmem_harness.libvirtd.hypervisor.domain.definitions import (
+    CONFIG,
+    LIVE,
+    ensure_element,
+    get_defs,
+    get_one_def,
+    set_element,
 )
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop
 
-_MAXIMUM = libvirt.VIR_DOMAIN_MEM_MAXIMUM
 _STRING_OKAY = libvirt.VIR_TYPED_PARAM_STRING_OKAY
 
-#: What a limit of memory is when there is none, in KiB.
-UNLIMITED = 9007199254740991
-
-_MEMTUNE = ('hard_limit', 'soft_limit', 'swap_hard_limit')
 _BLKIO_DEVICES = (('device_weight', 'weight'), ('device_read_iops_sec', 'read_iops_sec'),
                   ('device_write_iops_sec', 'write_iops_sec'),
                   ('device_read_bytes_sec', 'read_bytes_sec'),
@@ -35,86 +32,15 @@ _BLKIO_DEVICES = (('device_weight', 'weight'), ('device_read_iops_sec', 'read_io
 _NUMATUNE_MODES = ('strict', 'preferred', 'interleave', 'restrictive')
 
 
-class TuningProcedures(Procedures):
-    """Procedures that change how much memory and how many CPUs a domain has."""
-
-    @procedure
-    def domain_set_memory(self, handle: DomainHandle, size: int) -> None:
-        """Set the memory that the balloon leaves a running guest, in KiB."""
-        self._set_memory(self.domain(handle), size, LIVE)
-
-    @procedure
-    def domain_set_max_memory(self, handle: DomainHandle, size: int) -> None:
-        """Set the memory of a domain, in KiB."""
-        self._set_memory(self.domain(handle), size, _MAXIMUM)
-
-    @procedure
-    def domain_set_memory_flags(self, handle: DomainHandle, size: int, flags: int) -> None:
-        """Set a domain's memory or its maximum, now or from the next start on, in KiB."""
-        check_flags('qemuDomainSetMemoryFlags', flags, LIVE | CONFIG | _MAXIMUM)
-        self._set_memory(self.domain(handle), size, flags)
-
-    def _set_memory(self, domain: Domain, size: int, flags: int) -> None:
-        live, config = impact(domain, flags)
-        if flags & _MAXIMUM:
-            _set_maximum(live, config, size)
-            return
-        limits = [definition.memory_total - _virtio_mem(definition)
-                  for definition in (live, config) if definition is not None]
-        if size > min(limits):
-            raise bad_argument('cannot set memory higher than max memory')
-        if live is not None:
-            balloon = live.devices.find('memballoon')
-            if balloon is None or balloon.get('model') == 'none':
-                raise invalid('Unable to change memory of active domain without the balloon '
-                              'device and guest OS balloon driver')
-            live.current_memory = size
-            self.hypervisor.events.publish(
-                libvirt.VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, domain, size)
-        if config is not None:
-            config.current_memory = size
-
-    @procedure
-    def domain_set_memory_stats_period(self, handle: DomainHandle, period: int,
-                                       flags: int) -> None:
-        """Set how often the balloon reports, in seconds."""
-        check_flags('qemuDomainSetMemoryStatsPeriod', flags, LIVE | CONFIG)
-        for definition in impact(self.domain(handle), flags):
-            balloon = None if definition is None else definition.devices.find('memballoon')
-            if definition is None:
-                continue
-            if balloon is None or balloon.get('model') == 'none':
-                raise invalid('Memory balloon model must be virtio to set the collection period')
-            drop(balloon, 'stats')
-            if period:
-                add(balloon, 'stats', period=period)
-
-    @procedure
-    def domain_get_memory_parameters(self, handle: DomainHandle, nparams: int,
-                                     flags: int) -> list[TypedParameter]:
-        """The limits of a domain's memory, in KiB."""
-        check_flags('qemuDomainGetMemoryParameters', flags, LIVE | CONFIG | _STRING_OKAY)
-        definition = one(self.domain(handle), flags)
-        return [TypedParameter.ullong(name, int(
-            definition.root.findtext(f'memtune/{name}') or UNLIMITED)) for name in _MEMTUNE]
-
-    @procedure
-    def domain_set_memory_parameters(self, handle: DomainHandle, params: list[TypedParameter],
-                                     flags: int) -> None:
-        """Set limits of a domain's memory, in KiB."""
-        check_flags('qemuDomainSetMemoryParameters', flags, LIVE | CONFIG)
-        check_parameters(params, dict.fromkeys(_MEMTUNE, libvirt.VIR_TYPED_PARAM_ULLONG))
-        for definition in impact(self.domain(handle), flags):
-            if definition is not None:
-                for parameter in params:
-                    _set(definition, 'memtune', parameter.name, parameter.value, unit='KiB')
+class TuningProcedures(ProcedureGroup):
+    """Procedures for the shares of a domain in the host's resources."""
 
     @procedure
     def domain_get_blkio_parameters(self, handle: DomainHandle, nparams: int,
                                     flags: int) -> list[TypedParameter]:
         """How a domain shares the disks: its weight, and devices with weights of their own."""
         check_flags('qemuDomainGetBlkioParameters', flags, LIVE | CONFIG | _STRING_OKAY)
-        found = one(self.domain(handle), flags).root.find('blkiotune')
+        found = get_one_def(self.domain(handle), flags).root.find('blkiotune')
         weight = '0' if found is None else found.findtext('weight') or '0'
         devices = [] if found is None else found.findall('device')
         params = [TypedParameter.uint('weight', int(weight))]
@@ -129,20 +55,20 @@ class TuningProcedures(Procedures):
                                     flags: int) -> None:
         """Set a domain's weight among those that share the disks."""
         check_flags('qemuDomainSetBlkioParameters', flags, LIVE | CONFIG)
-        for definition in impact(self.domain(handle), flags):
+        for definition in get_defs(self.domain(handle), flags):
             for parameter in params:
                 if parameter.name != 'weight':
                     raise unsupported(f"parameter '{parameter.name}' not supported",
                                       domain=libvirt.VIR_FROM_NONE)
                 if definition is not None:
-                    _set(definition, 'blkiotune', 'weight', parameter.value)
+                    set_element(definition, 'blkiotune', 'weight', parameter.value)
 
     @procedure
     def domain_get_numa_parameters(self, handle: DomainHandle, nparams: int,
                                    flags: int) -> list[TypedParameter]:
         """Where on the host a domain's memory may be."""
         check_flags('qemuDomainGetNumaParameters', flags, LIVE | CONFIG | _STRING_OKAY)
-        found = one(self.domain(handle), flags).root.find('numatune/memory')
+        found = get_one_def(self.domain(handle), flags).root.find('numatune/memory')
         mode = 'strict' if found is None else found.get('mode', 'strict')
         nodes = '' if found is None else found.get('nodeset', '')
         return [TypedParameter.int_('numa_mode', _NUMATUNE_MODES.index(mode)),
@@ -153,7 +79,7 @@ class TuningProcedures(Procedures):
                                    flags: int) -> None:
         """Say where on the host a domain's memory may be."""
         check_flags('qemuDomainSetNumaParameters', flags, LIVE | CONFIG)
-        live, config = impact(self.domain(handle), flags)
+        live, config = get_defs(self.domain(handle), flags)
         values = {parameter.name: parameter.value for parameter in params}
         nodes = values.get('numa_nodeset')
         if nodes is not None and numbers.bitmap(str(nodes)) is None:
@@ -173,7 +99,7 @@ class TuningProcedures(Procedures):
                               'mode')
         for definition in (live, config):
             if definition is not None:
-                tune = _ensure(_ensure(definition.root, 'numatune'), 'memory')
+                tune = ensure_element(ensure_element(definition.root, 'numatune'), 'memory')
                 if mode is not None:
                     tune.set('mode', _NUMATUNE_MODES[int(mode)])
                 elif tune.get('mode') is None:
@@ -191,14 +117,14 @@ class TuningProcedures(Procedures):
     def domain_get_scheduler_parameters(self, handle: DomainHandle,
                                         nparams: int) -> list[TypedParameter]:
         """How a domain shares the CPUs."""
-        return _scheduler(one(self.domain(handle), 0))
+        return _scheduler(get_one_def(self.domain(handle), 0))
 
     @procedure
     def domain_get_scheduler_parameters_flags(self, handle: DomainHandle, nparams: int,
                                               flags: int) -> list[TypedParameter]:
         """How a domain shares the CPUs, now or from the next start on."""
         check_flags('qemuDomainGetSchedulerParametersFlags', flags, LIVE | CONFIG | _STRING_OKAY)
-        return _scheduler(one(self.domain(handle), flags))
+        return _scheduler(get_one_def(self.domain(handle), flags))
 
     @procedure
     def domain_set_scheduler_parameters(self, handle: DomainHandle,
@@ -213,37 +139,6 @@ class TuningProcedures(Procedures):
         """Say how a domain shares the CPUs, now or from the next start on."""
         check_flags('qemuDomainSetSchedulerParametersFlags', flags, LIVE | CONFIG)
         _set_scheduler(self.domain(handle), params, flags)
-
-
-def _virtio_mem(definition: Definition) -> int:
-    return sum(int(device.findtext('target/size') or 0) for device in definition.memory_devices
-               if device.get('model') == 'virtio-mem')
-
-
-def _set_maximum(live: Definition | None, config: Definition | None, size: int) -> None:
-    if live is not None:
-        raise invalid('cannot resize the maximum memory on an active domain')
-    if config is None:
-        return
-    if config.numa_cells:
-        raise invalid('initial memory size of a domain with NUMA nodes cannot be modified with '
-                      'this API')
-    if config.max_memory and config.max_memory < size:
-        raise invalid('cannot set initial memory size greater than the maximum memory size')
-    config.memory_total = size
-    config.current_memory = min(config.current_memory, size)
-
-
-def _ensure(parent: Element, tag: str) -> Element:
-    found = parent.find(tag)
-    return add(parent, tag) if found is None else found
-
-
-def _set(definition: Definition, group: str, name: str, value: object,
-         **attributes: object) -> None:
-    parent = _ensure(definition.root, group)
-    drop(parent, name)
-    add(parent, name, value, **attributes)
 
 
 #: The scheduler's parameters: libvirt's name, the element, and the value where there is none.
@@ -266,7 +161,7 @@ def _scheduler(definition: Definition) -> list[TypedParameter]:
 
 def _set_scheduler(domain: Domain, params: list[TypedParameter], flags: int) -> None:
     tags = {name: tag for name, tag, _ in _SCHEDULER}
-    live, config = impact(domain, flags)
+    live, config = get_defs(domain, flags)
     for parameter in params:
         if parameter.name not in tags:
             raise unsupported(f"parameter '{parameter.name}' not supported",
@@ -277,6 +172,6 @@ def _set_scheduler(domain: Domain, params: list[TypedParameter], flags: int) -> 
                                '1000000]')
         for definition in (live, config):
             if definition is not None:
-                _set(definition, 'cputune', tags[parameter.name], value)
+                set_element(definition, 'cputune', tags[parameter.name], value)
 
 

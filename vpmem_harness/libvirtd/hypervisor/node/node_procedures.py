@@ -5,9 +5,10 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused, unsupported
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node import cpu_comparison, domain_capabilities
 from vpmem_harness.libvirtd.hypervisor.node.cpu_models import MODELS
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES
 
 #: libvirt's and QEMU's version, as major * 1,000,000 + minor * 1,000 + release.
@@ -29,7 +30,7 @@ FEATURES = frozenset({MIGRATION_V2, MIGRATION_V3, MIGRATION_P2P, CHANGE_PROTECTI
 _BUSY, _SYSTEM_MEMORY = 0.02, 1024**3
 
 
-class HostProcedures(Procedures):
+class NodeProcedures(ProcedureGroup):
     """Procedures about the host."""
 
     @procedure

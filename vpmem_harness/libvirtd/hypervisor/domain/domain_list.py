@@ -12,7 +12,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.values import DomainHandle
 
 
-class Domains:
+class DomainList:
     """Every domain of a host, each reached by its UUID, its name and, while it runs, its id."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Domains:
     def __len__(self) -> int:
         return len(self._by_uuid)
 
-    def of(self, handle: DomainHandle) -> Domain:
+    def by_handle(self, handle: DomainHandle) -> Domain:
         """The domain that a client means.
 
         :raises LibvirtError: VIR_ERR_NO_DOMAIN with UUID and name in parentheses.

@@ -13,6 +13,7 @@ from vpmem_harness.libvirtd.xml.devices import memory
 from vpmem_harness.libvirtd.xml.domain import startup
 from vpmem_harness.libvirtd.xml.etree import copy
 
+# For annotations only: the hypervisor imports this module.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
     from vpmem_harness.libvirtd.xml.definition import Definition
@@ -24,7 +25,7 @@ def check_active(domain: Domain) -> None:
         raise invalid('domain is not running', domain=libvirt.VIR_FROM_DOMAIN)
 
 
-class Machine:
+class QemuProcesses:
     """The guests' side of a hypervisor; every method runs under the hypervisor's lock."""
 
     def __init__(self, hypervisor: Hypervisor) -> None:

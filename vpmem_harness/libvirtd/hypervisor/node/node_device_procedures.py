@@ -10,9 +10,10 @@ import uuid as uuids
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node import node_devices
 from vpmem_harness.libvirtd.hypervisor.node.node_devices import NodeDevice
-from vpmem_harness.libvirtd.hypervisor.procedures import Procedures, check_flags, procedure
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.xml import reading
 
 _FROM = libvirt.VIR_FROM_NODEDEV
@@ -45,7 +46,7 @@ _ACTIVE = libvirt.VIR_CONNECT_LIST_NODE_DEVICES_ACTIVE
 _INACTIVE = libvirt.VIR_CONNECT_LIST_NODE_DEVICES_INACTIVE
 
 
-class NodeDeviceProcedures(Procedures):
+class NodeDeviceProcedures(ProcedureGroup):
     """Procedures about the host's devices."""
 
     def _devices(self) -> list[NodeDevice]:

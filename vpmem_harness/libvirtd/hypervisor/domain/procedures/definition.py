@@ -1,0 +1,162 @@
+"""Procedures that define, rename and undefine domains, and say what happens to them.
+
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, bad_xml, invalid, unsupported
+from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
+from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.xml.domain import parser as domain_xml
+from vpmem_harness.libvirtd.xml.domain import validate
+from vpmem_harness.libvirtd.xml.etree import add
+
+_UNDEFINE_FLAGS = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_TPM
+    | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM)
+
+#: The lifecycle events and actions, in the order of VIR_DOMAIN_LIFECYCLE_*.
+_LIFECYCLE = ('poweroff', 'reboot', 'crash')
+_ACTIONS = ('destroy', 'restart', 'rename-restart', 'preserve', 'coredump-destroy',
+            'coredump-restart')
+
+
+class DefinitionProcedures(ProcedureGroup):
+    """Procedures that define, rename and undefine domains."""
+
+    @procedure
+    def domain_define_xml(self, xml: str) -> Domain:
+        """Define a persistent domain, or redefine one."""
+        return self._define(xml, validate=False)
+
+    @procedure
+    def domain_define_xml_flags(self, xml: str, flags: int) -> Domain:
+        """Define a persistent domain, checked against the schema if the client asks for it."""
+        check_flags('qemuDomainDefineXMLFlags', flags, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        return self._define(xml, validate=bool(flags & libvirt.VIR_DOMAIN_DEFINE_VALIDATE))
+
+    def _define(self, xml: str, *, validate: bool) -> Domain:
+        hypervisor = self.hypervisor
+        definition = domain_xml.parse(xml, hypervisor.xml_host, validate_schema=validate)
+        if '\n' in definition.name:
+            raise LibvirtError(libvirt.VIR_ERR_XML_DETAIL,
+                               'invalid char in name: \n', domain=libvirt.VIR_FROM_XML)
+        domain = hypervisor.domains.find(definition.name, definition.uuid)
+        detail = libvirt.VIR_DOMAIN_EVENT_DEFINED_UPDATED
+        if domain is None:
+            domain = Domain(definition.name, definition.uuid)
+            hypervisor.domains.add(domain)
+            detail = libvirt.VIR_DOMAIN_EVENT_DEFINED_ADDED
+        domain.config = definition
+        hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_DEFINED, detail)
+        return domain
+
+    @procedure
+    def domain_undefine(self, handle: DomainHandle) -> None:
+        """Forget a domain's configuration; it goes on if it runs."""
+        self._undefine(self.domain(handle), 0)
+
+    @procedure
+    def domain_undefine_flags(self, handle: DomainHandle, flags: int) -> None:
+        """Forget a domain's configuration and what belongs to it."""
+        check_flags('qemuDomainUndefineFlags', flags, _UNDEFINE_FLAGS)
+        if (flags & libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+                and flags & libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM):
+            raise invalid('cannot both keep and delete nvram')
+        if (flags & libvirt.VIR_DOMAIN_UNDEFINE_TPM
+                and flags & libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM):
+            raise invalid('cannot both keep and delete TPM')
+        self._undefine(self.domain(handle), flags)
+
+    def _undefine(self, domain: Domain, flags: int) -> None:
+        if not domain.persistent:
+            raise invalid('cannot undefine transient domain')
+        if not domain.active and domain.snapshots:
+            if not flags & libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA:
+                raise invalid(
+                    f'cannot delete inactive domain with {len(domain.snapshots)} snapshots')
+            domain.snapshots.clear()
+        if domain.managed_save is not None:
+            if not flags & libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE:
+                raise invalid('Refusing to undefine while domain managed save image exists')
+            domain.managed_save = None
+        self.hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
+                                         libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
+        domain.autostart = False
+        if not domain.active:
+            self.hypervisor.domains.remove(domain)
+        else:
+            domain.config = None
+
+    @procedure
+    def domain_rename(self, handle: DomainHandle, name: str | None, flags: int) -> int:
+        """Give a domain that is off another name."""
+        check_flags('qemuDomainRename', flags, 0)
+        domain = self.domain(handle)
+        hypervisor = self.hypervisor
+        if domain.active:
+            raise invalid('cannot rename active domain')
+        if domain.managed_save is not None:
+            raise invalid("domain with a managed saved state can't be renamed")
+        if not name:
+            raise bad_argument('can\'t rename domain to an empty name',
+                               domain=libvirt.VIR_FROM_DOMAIN)
+        if name == domain.name:
+            raise invalid("Can't rename domain to itself", domain=libvirt.VIR_FROM_DOMAIN)
+        if any(other.name == name for other in hypervisor.domains):
+            raise invalid(f"domain with name '{name}' already exists",
+                          domain=libvirt.VIR_FROM_DOMAIN)
+        if '/' in name:
+            raise bad_xml(f"name {name} cannot contain '/'", domain=libvirt.VIR_FROM_QEMU)
+        hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
+                                    libvirt.VIR_DOMAIN_EVENT_UNDEFINED_RENAMED)
+        hypervisor.domains.rename(domain, name)
+        if domain.config is not None:
+            domain.config.name = name
+        hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_DEFINED,
+                                    libvirt.VIR_DOMAIN_EVENT_DEFINED_RENAMED)
+        return 0
+
+    @procedure
+    def domain_get_autostart(self, handle: DomainHandle) -> int:
+        """Whether the domain starts with the host."""
+        return int(self.domain(handle).autostart)
+
+    @procedure
+    def domain_set_autostart(self, handle: DomainHandle, autostart: int) -> None:
+        """Say whether the domain starts with the host."""
+        domain = self.domain(handle)
+        if not domain.persistent:
+            raise invalid('cannot set autostart for transient domain')
+        domain.autostart = bool(autostart)
+
+    @procedure
+    def domain_set_lifecycle_action(self, handle: DomainHandle, event: int, action: int,
+                                    flags: int) -> None:
+        """Say what becomes of a domain whose guest powers off, reboots or crashes."""
+        check_flags('qemuDomainSetLifecycleAction', flags, LIVE | CONFIG)
+        if event not in range(len(_LIFECYCLE)) or action not in range(len(_ACTIONS)):
+            raise bad_argument(f'unknown lifecycle event {event} or action {action}',
+                               domain=libvirt.VIR_FROM_DOMAIN)
+        name, wanted = _LIFECYCLE[event], _ACTIONS[action]
+        if name != 'crash' and wanted.startswith('coredump'):
+            raise unsupported(f"Lifecycle event '{name}' doesn't support '{wanted}' action",
+                              domain=libvirt.VIR_FROM_DOMAIN)
+        definitions = [definition for definition in get_defs(self.domain(handle), flags)
+                       if definition is not None]
+        for definition in definitions:
+            actions = {each: definition.root.findtext(f'on_{each}') for each in _LIFECYCLE}
+            validate.lifecycle({**actions, name: wanted})
+        for definition in definitions:
+            found = definition.root.find(f'on_{name}')
+            if found is None:
+                found = add(definition.root, f'on_{name}')
+            found.text = wanted

@@ -1,0 +1,98 @@
+"""Procedures for managed save images.
+
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c, src/qemu/qemu_saveimage.c.
+"""
+
+from __future__ import annotations
+
+import errno
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import invalid, system_error
+from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
+from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.xml.domain import formatter
+from vpmem_harness.libvirtd.xml.domain import parser as domain_xml
+
+_SAVE_FLAGS = (libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE | libvirt.VIR_DOMAIN_SAVE_RUNNING
+               | libvirt.VIR_DOMAIN_SAVE_PAUSED)
+
+
+class ManagedSaveProcedures(ProcedureGroup):
+    """Procedures for managed save images."""
+
+    @procedure
+    def domain_managed_save(self, handle: DomainHandle, flags: int) -> None:
+        """Save a domain's memory and end it; its next start goes on from there."""
+        check_flags('qemuDomainManagedSave', flags, _SAVE_FLAGS)
+        domain = self.domain(handle)
+        check_active(domain)
+        if not domain.persistent:
+            raise invalid('cannot do managed save for transient domain')
+        if domain.live is None:
+            raise AssertionError('an active domain has a live definition')
+        saved = domain.live.copy()
+        paused = domain.state == libvirt.VIR_DOMAIN_PAUSED
+        if flags & libvirt.VIR_DOMAIN_SAVE_RUNNING:
+            paused = False
+        if flags & libvirt.VIR_DOMAIN_SAVE_PAUSED:
+            paused = True
+        formatter.stop(saved)
+        domain.managed_save, domain.managed_save_paused = saved, paused
+        if domain.state == libvirt.VIR_DOMAIN_RUNNING:
+            self.hypervisor.processes.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_SAVE)
+        self.hypervisor.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_SAVED,
+                                     libvirt.VIR_DOMAIN_EVENT_STOPPED_SAVED)
+
+    @procedure
+    def domain_has_managed_save_image(self, handle: DomainHandle, flags: int) -> int:
+        """1 when the next start goes on from a saved state."""
+        check_flags('qemuDomainHasManagedSaveImage', flags, 0)
+        return int(self.domain(handle).managed_save is not None)
+
+    @procedure
+    def domain_managed_save_remove(self, handle: DomainHandle, flags: int) -> None:
+        """Forget the saved state."""
+        check_flags('qemuDomainManagedSaveRemove', flags, 0)
+        domain = self.domain(handle)
+        if domain.managed_save is None:
+            raise system_error(
+                errno.ENOENT, 'Failed to remove managed save file '
+                f"'/var/lib/libvirt/qemu/save/{domain.name}.save'")
+        domain.managed_save = None
+
+    @procedure
+    def domain_managed_save_get_xml_desc(self, handle: DomainHandle, flags: int) -> str:
+        """The XML of the saved state."""
+        check_flags('qemuDomainManagedSaveGetXMLDesc', flags,
+                    libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
+        domain = self.domain(handle)
+        if domain.managed_save is None:
+            raise invalid('domain does not have managed save image')
+        secure = bool(flags & libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
+        return formatter.domain(domain.managed_save, inactive=True, secure=secure)
+
+    @procedure
+    def domain_managed_save_define_xml(
+        self, handle: DomainHandle, xml: str | None, flags: int,
+    ) -> None:
+        """Change what the saved state's guest does not see, such as the paths of its devices.
+
+        Source: libvirt's qemuDomainSaveImageDefineXML.
+        """
+        domain = self.domain(handle)
+        if domain.managed_save is None:
+            raise invalid('domain does not have managed save image')
+        check_flags('qemuDomainSaveImageDefineXML', flags,
+                    libvirt.VIR_DOMAIN_SAVE_RUNNING | libvirt.VIR_DOMAIN_SAVE_PAUSED)
+        definition = domain_xml.parse(xml or '', self.hypervisor.xml_host)
+        check_same_guest(definition, domain.managed_save)
+        domain.managed_save = definition
+        if flags & libvirt.VIR_DOMAIN_SAVE_RUNNING:
+            domain.managed_save_paused = False
+        elif flags & libvirt.VIR_DOMAIN_SAVE_PAUSED:
+            domain.managed_save_paused = True
