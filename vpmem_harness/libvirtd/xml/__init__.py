@@ -1,1 +1,1 @@
-"""Domain XML: parse, check, complete, print."""
+"""XML documents of libvirt: parse, complete, validate, format."""

@@ -1,4 +1,4 @@
-"""A domain's definition: its canonical document, with names for what is asked of it often."""
+"""A domain's definition: its canonical XML document, with properties for common values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from vpmem_harness.libvirtd.xml.etree import Element, copy, every, first, text_o
 class Definition:
     """A domain's document in canonical form, with its devices.
 
-    The document is the state: what a property says is read from it, what a method changes is
-    changed in it. Sizes are in KiB.
+    The document is the state: properties read it and methods change it. Sizes are in KiB.
     """
 
     def __init__(self, root: Element) -> None:
@@ -19,7 +18,7 @@ class Definition:
         self.devices = self._found('devices')
 
     def copy(self) -> Definition:
-        """A definition of its own with the same content."""
+        """Return a copy of the definition."""
         return Definition(copy(self.root))
 
     @property
@@ -48,7 +47,7 @@ class Definition:
 
     @property
     def os_type(self) -> str:
-        """What the guest boots: ``hvm``."""
+        """The type of the operating system: ``hvm``."""
         return text_of(self.root, 'os/type') or ''
 
     @property
@@ -80,7 +79,7 @@ class Definition:
 
     @property
     def has_acpi(self) -> bool:
-        """Whether the guest has ACPI, without which no memory can be plugged in."""
+        """Whether the guest has ACPI, which memory hotplug requires."""
         return first(self.root, 'features/acpi') is not None
 
     @property
@@ -95,7 +94,7 @@ class Definition:
 
     @property
     def memory_total(self) -> int:
-        """All of the guest's memory, that of memory devices included."""
+        """The guest's memory, including memory devices."""
         return self._number('memory')
 
     @memory_total.setter
@@ -110,7 +109,7 @@ class Definition:
 
     @property
     def current_memory(self) -> int:
-        """The memory that the balloon leaves the guest."""
+        """The memory that the balloon leaves to the guest."""
         return self._number('currentMemory')
 
     @current_memory.setter
@@ -119,23 +118,23 @@ class Definition:
 
     @property
     def max_memory(self) -> int:
-        """How much memory the guest can have with devices plugged in; 0 where none can be."""
+        """The maximum memory with memory devices; 0 if the guest cannot have any."""
         return self._number('maxMemory')
 
     @property
     def memory_slots(self) -> int:
-        """How many memory devices the guest can have."""
+        """The number of slots for memory devices."""
         found = self.root.find('maxMemory')
         return 0 if found is None else int(found.get('slots', '0'))
 
     @property
     def max_vcpus(self) -> int:
-        """How many vCPUs the guest can have."""
+        """The maximum number of vCPUs."""
         return self._number('vcpu') or 1
 
     @property
     def vcpus(self) -> int:
-        """How many vCPUs the guest has."""
+        """The current number of vCPUs."""
         return int(self._found('vcpu').get('current') or self.max_vcpus)
 
     def _number(self, path: str) -> int:

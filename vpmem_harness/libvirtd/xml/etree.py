@@ -1,4 +1,4 @@
-"""Elements of XML as libvirt has them: making, changing and writing them."""
+"""XML elements: create, change and serialize them as libvirt does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOREIGN_VALUE = str.maketrans({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&q
 
 
 def serialize(element: Element) -> str:
-    """``element`` in libvirt's form: two spaces a level, single quotes, a final newline."""
+    """Serialize in libvirt's form: two spaces per level, single quotes, a final newline."""
     lines: list[str] = []
     write(element, '', lines)
     lines.append('')
@@ -24,12 +24,12 @@ def serialize(element: Element) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text or a value with what XML has a meaning for written as entities."""
+    """Escape text or an attribute value."""
     return text.translate(_ENTITIES) if _SPECIAL(text) else text
 
 
 def write(element: Element, indent: str, lines: list[str]) -> None:
-    """Append the lines of ``element``."""
+    """Append the lines of ``element`` to ``lines``."""
     tag = element.tag
     if tag == 'metadata':
         lines += _foreign(element, indent).split('\n')
@@ -50,7 +50,7 @@ def write(element: Element, indent: str, lines: list[str]) -> None:
 
 
 def _foreign(element: Element, indent: str) -> str:
-    """Foreign content as libxml2 writes it: double quotes, mixed content left alone."""
+    """Serialize foreign content as libxml2 does: double quotes, mixed content unchanged."""
     tag = element.tag
     head = f'{indent}<{tag}' + ''.join(
         f' {key}="{value.translate(_FOREIGN_VALUE)}"' for key, value in element.items())
@@ -68,7 +68,7 @@ def _foreign(element: Element, indent: str) -> str:
 
 
 def element(tag: str, text: object = None, /, **attributes: object) -> Element:
-    """A new element; attributes that are None are left out."""
+    """Create an element; attributes that are None are omitted."""
     created = Element(tag, _texts(attributes))
     if text is not None:
         created.text = str(text)
@@ -76,7 +76,7 @@ def element(tag: str, text: object = None, /, **attributes: object) -> Element:
 
 
 def add(parent: Element, tag: str, text: object = None, /, **attributes: object) -> Element:
-    """A new last child of ``parent``."""
+    """Append a new child to ``parent``."""
     created = ElementTree.SubElement(parent, tag, _texts(attributes))
     if text is not None:
         created.text = str(text)
@@ -88,7 +88,7 @@ def _texts(attributes: dict[str, object]) -> dict[str, str]:
 
 
 def copy(found: Element) -> Element:
-    """A copy of an element with all that is in it."""
+    """Return a deep copy of an element."""
     copied = Element(found.tag, found.attrib)
     copied.text, copied.tail = found.text, found.tail
     if len(found):
@@ -97,12 +97,12 @@ def copy(found: Element) -> Element:
 
 
 def replace(parent: Element, old: Element, new: Element) -> None:
-    """Put a child where another is."""
+    """Replace a child by another."""
     parent[list(parent).index(old)] = new
 
 
 def drop(parent: Element, path: str) -> None:
-    """Remove every element at ``path`` below ``parent``."""
+    """Remove all elements at ``path`` below ``parent``."""
     above, below, tag = path.rpartition('/')
     for place in every(parent, above) if below else [parent]:
         for found in place.findall(tag):
@@ -110,13 +110,13 @@ def drop(parent: Element, path: str) -> None:
 
 
 def unset(element: Element, *names: str) -> None:
-    """Remove attributes, where they are."""
+    """Remove attributes if they exist."""
     for name in names:
         element.attrib.pop(name, None)
 
 
 def first(parent: Element, path: str) -> Element | None:
-    """The first element at ``path``, plain tags: as ``find`` does, in a third of the time."""
+    """Return the first element at a path of plain tags: ``find`` in a third of the time."""
     if '/' not in path:
         return parent.find(path)
     tag, _, rest = path.partition('/')
@@ -128,7 +128,7 @@ def first(parent: Element, path: str) -> Element | None:
 
 
 def every(parent: Element, path: str) -> list[Element]:
-    """Every element at ``path``, plain tags: as ``findall`` does, in a third of the time."""
+    """Return all elements at a path of plain tags: ``findall`` in a third of the time."""
     found = [parent]
     for tag in path.split('/'):
         found = [child for above in found for child in above.findall(tag)]
@@ -136,12 +136,12 @@ def every(parent: Element, path: str) -> list[Element]:
 
 
 def having(parent: Element, tag: str, **attributes: str) -> list[Element]:
-    """The children of that name that have these attributes."""
+    """Return the children with a tag and these attributes."""
     return [child for child in parent.findall(tag)
             if attributes.items() <= child.attrib.items()]
 
 
 def text_of(parent: Element, path: str) -> str | None:
-    """The text of the first element at ``path``, or None where there is none."""
+    """Return the text of the first element at ``path``, or None."""
     found = first(parent, path)
     return None if found is None else found.text or ''

@@ -1,4 +1,4 @@
-"""What completing a definition needs to know of the host."""
+"""The host as the completion of definitions sees it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.randomness import Randomness
 
-#: The machine that stands for a short name. Source: QEMU 7.2.
+#: Canonical machine types of aliases. Source: QEMU 7.2.
 MACHINE_ALIASES = {'pc': 'pc-i440fx-7.2', 'q35': 'pc-q35-7.2'}
 
-#: The emulator of each architecture that the host has one for.
+#: Emulators by architecture.
 EMULATORS = {'x86_64': '/usr/bin/qemu-system-x86_64', 'i686': '/usr/bin/qemu-system-i386'}
 
 
 @dataclass
 class XmlHost:
-    """The host's hardware, the randomness that UUIDs and MAC addresses are drawn from, and what
-    running domains have of the host's: TCP ports, terminals, taps."""
+    """Hardware, the source of random UUIDs and MAC addresses, and resources in use.
+
+    Running domains use TCP ports, pseudo-terminals and taps of the host.
+    """
 
     hardware: Hardware
     randomness: Randomness
@@ -28,14 +30,14 @@ class XmlHost:
     _taps: itertools.count[int] = field(default_factory=itertools.count)
 
     def next_terminal(self) -> str:
-        """The lowest free pseudo-terminal."""
+        """Reserve the lowest free pseudo-terminal."""
         path = next(path for number in itertools.count()
                     if (path := f'/dev/pts/{number}') not in self.terminals_in_use)
         self.terminals_in_use.add(path)
         return path
 
     def next_tap(self) -> str:
-        """The next tap: libvirt does not use a number twice."""
+        """Reserve the next tap; libvirt does not reuse numbers."""
         name = next(name for number in self._taps
                     if (name := f'vnet{number}') not in self.taps_in_use)
         self.taps_in_use.add(name)

@@ -1,22 +1,21 @@
-"""The canonical form of a document: which elements and attributes there are, in which order.
+"""Canonical form of documents: known elements and attributes, and their order.
 
-A layout is written as lines of text, one for each element, two spaces deeper for its children::
+A layout is text with one line per element; children are indented by two spaces::
 
     disk type device model
       source file dev [optional]
       target dev bus
       &info
 
-What follows the name are the attributes in the order in which libvirt prints them. ``&name``
-stands for the lines of a fragment; a line that ends in a backslash goes on in the
-next. Words in brackets:
+The attributes follow the name, in the order in which libvirt prints them. ``&name`` includes the
+lines of a fragment. A line that ends with a backslash continues on the next one. Words in brackets:
 
 ``optional``
-    the element is left out when nothing is in it.
+    the element is omitted when it is empty.
 ``any``
-    attributes and content are kept as the client wrote them.
+    attributes and content stay as the client wrote them.
 ``kib``
-    a size: the content and its ``unit`` are turned into KiB.
+    a size: the content and its ``unit`` are converted to KiB.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _CONTINUED = re.compile(r'\s*\\\n\s*')
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of one element: its attributes and children, in order."""
+    """Layout of one element: its attributes and children, in order."""
 
     tag: str
     attributes: tuple[str, ...] = ()
@@ -44,7 +43,7 @@ class Layout:
     children: dict[str, Layout] = field(default_factory=dict)
 
     def apply(self, source: Element) -> Element:
-        """A copy of ``source`` in canonical form; what the layout does not name is dropped."""
+        """Return a copy in canonical form, without content that the layout does not name."""
         if self.any:
             return copy(source)
         given = source.attrib
@@ -64,11 +63,11 @@ class Layout:
         return target
 
     def sort(self, element: Element) -> None:
-        """Put the children of ``element``, all of which the layout names, into its order."""
+        """Sort the children of ``element``, all of which the layout must name."""
         element[:] = [child for _, _, _, child in self._children(element)]
 
     def serialize(self, source: Element) -> str:
-        """The text of ``source`` in canonical form, as libvirt writes it."""
+        """Serialize ``source`` in canonical form, as libvirt does."""
         lines: list[str] = []
         self._write(source, '', lines)
         lines.append('')
@@ -104,15 +103,14 @@ class Layout:
             lines.append(head + '/>')
 
     def _text(self, source: Element) -> str:
-        """Blanks between children are no text."""
+        """Return the text of an element, without blanks between children."""
         text = source.text or ''
         return '' if self.children and text.isspace() else text
 
     def _children(self, source: Element) -> list[tuple[int, int, Layout, Element]]:
-        """The children that the layout names, in its order, each with its own layout.
+        """Return the children that the layout names, in its order, each with its layout.
 
-        In front of them stand what they are sorted by: the place in the layout, and that in the
-        document.
+        Each tuple starts with the sort key: the position in the layout, then in the document.
         """
         found: list[tuple[int, int, Layout, Element]] = []
         last, ordered = 0, True
@@ -123,7 +121,7 @@ class Layout:
                 found.append((place, len(found), layout, child))
                 ordered = ordered and last <= place
                 last = place
-        if not ordered:         # most are, and to look costs less than to sort
+        if not ordered:         # usually they are in order, and this check is cheaper than sorting
             found.sort()
         return found
 
@@ -134,7 +132,7 @@ class Layout:
 
 
 def read(text: str, fragments: Mapping[str, str] | None = None) -> Layout:
-    """The layout that ``text`` describes; its first line is the root."""
+    """Parse a layout; the first line is the root."""
     lines = list(_expand(text, fragments or {}, ''))
     layout, rest = _read_one(lines, 0)
     if rest != len(lines):

@@ -1,4 +1,4 @@
-"""The machine types of QEMU 7.2, in the order in which its libvirt lists them.
+"""Machine types of QEMU 7.2, in the order of libvirt's capabilities.
 
 Source: golden/libvirt/capabilities.xml.
 """
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 
 class Machine(NamedTuple):
-    """A machine type: its name, what it stands for, its most vCPUs, whether it is deprecated."""
+    """A machine type: name, canonical name, maximum vCPUs, and whether it is deprecated."""
 
     name: str
     canonical: str | None
@@ -17,7 +17,7 @@ class Machine(NamedTuple):
     deprecated: bool
 
 
-#: The machines of x86_64.
+#: Machine types of x86_64.
 X86_64: Final = (
     Machine('pc-i440fx-7.2', None, 255, False),
     Machine('pc', 'pc-i440fx-7.2', 255, False),
@@ -81,7 +81,7 @@ X86_64: Final = (
     Machine('pc-q35-2.11', None, 288, False),
 )
 
-#: The machines of i686, which are the same in another order.
+#: Machine types of i686: the same in another order.
 I686_ORDER: Final = (
     'pc-i440fx-7.2', 'pc', 'pc-q35-5.2', 'pc-i440fx-2.12', 'pc-i440fx-2.0', 'pc-i440fx-6.2',
     'pc-q35-4.2', 'pc-i440fx-2.5', 'pc-i440fx-4.2', 'pc-i440fx-5.2', 'pc-i440fx-1.5',
@@ -96,5 +96,5 @@ I686_ORDER: Final = (
     'pc-q35-2.5', 'pc-i440fx-3.0', 'pc-q35-2.11',
 )
 
-#: The most vCPUs of each machine.
+#: Maximum vCPUs by machine type.
 MACHINES: Final = {machine.name: machine.max_cpus for machine in X86_64}

@@ -1,4 +1,4 @@
-"""Numbers as libvirt reads them from XML."""
+"""Numbers, sizes and bitmaps as libvirt parses them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _POWERS = {'k': 1, 'm': 2, 'g': 3, 't': 4, 'p': 5, 'e': 6}
 
 _WHOLE = re.compile(r'\s*\+?(\d+)')
 
-#: The largest size that libvirt takes, in bytes.
+#: The largest size that libvirt accepts, in bytes.
 MAX_BYTES = 2**63 - 1
 
 
 def whole(text: str | None) -> int | None:
-    """The whole number that ``text`` is, or None when it is none; blanks before it are let be.
+    """Parse an unsigned number, None if invalid; leading blanks are allowed.
 
     Source: libvirt 9.0.0, src/util/virstring.c (virStrToLong_ullp).
     """
@@ -33,7 +33,7 @@ def whole(text: str | None) -> int | None:
 
 
 def unit_bytes(unit: str) -> int | None:
-    """How many bytes a unit is: ``k``, ``KiB``, ``kB``, ``bytes``, ...; None for no unit."""
+    """Return the bytes of a unit such as ``k``, ``KiB``, ``kB`` or ``bytes``; None if unknown."""
     lower = unit.lower()
     if lower in ('b', 'byte', 'bytes'):
         return 1
@@ -46,11 +46,11 @@ def unit_bytes(unit: str) -> int | None:
 
 
 def kib(parent: Element, path: str, *, required: bool = False) -> int:
-    """The size at ``path`` below ``parent`` in KiB, rounded up; 0 where there is none.
+    """Return the size at ``path`` below ``parent`` in KiB, rounded up; 0 if there is none.
 
-    :param path: as libvirt names it in its errors.
-    :raises LibvirtError: it is missing and required, or no number (VIR_ERR_XML_ERROR), has an
-        unknown unit (VIR_ERR_INVALID_ARG), or is too large (VIR_ERR_OVERFLOW).
+    :param path: the path, as libvirt's errors show it.
+    :raises LibvirtError: VIR_ERR_XML_ERROR if it is not a number, or required and missing;
+        VIR_ERR_INVALID_ARG for an unknown unit; VIR_ERR_OVERFLOW if it is too large.
         Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainParseMemory).
     """
     found = parent if path == '.' else first(
@@ -60,7 +60,7 @@ def kib(parent: Element, path: str, *, required: bool = False) -> int:
 
 
 def kib_attribute(element: Element, name: str, unit: str) -> int:
-    """The size in KiB that an attribute holds, with its unit in another; it must be there."""
+    """Return the size in KiB from a required attribute and the attribute of its unit."""
     return _kib(element.get(name), element.get(unit) or '', f'./@{name}', required=True)
 
 
@@ -91,7 +91,7 @@ def _kib(text: str | None, unit: str, path: str, *, required: bool) -> int:
 
 
 def bitmap(text: str) -> set[int] | None:
-    """The numbers of a set such as ``0-3,^2,8``, or None when it is malformed.
+    """Parse a set of numbers such as ``0-3,^2,8``; None if malformed.
 
     Source: libvirt 9.0.0, src/util/virbitmap.c (virBitmapParse).
     """
@@ -114,7 +114,7 @@ def bitmap(text: str) -> set[int] | None:
 
 
 def format_bitmap(numbers: set[int]) -> str:
-    """The set in libvirt's form: ``0-1,3``."""
+    """Format a set of numbers as libvirt does: ``0-1,3``."""
     parts: list[str] = []
     ordered = sorted(numbers)
     at = 0

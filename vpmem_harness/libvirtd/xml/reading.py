@@ -1,8 +1,8 @@
-"""Reading XML as libvirt reads it, into plain elements.
+"""Parse XML as libvirt does, into elements of the standard library.
 
-lxml reads, as it gives libxml2's messages and its idea of blank text. What it read is taken over
-at once into elements of the standard library's: each of lxml's is a stand-in that is made anew at
-every look, and a definition is looked at a thousand times.
+lxml parses, because libvirt's errors contain libxml2's messages. The result is converted to
+elements of the standard library: lxml creates a new proxy at each access of an element, and the
+completion of a definition accesses elements a thousand times.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from lxml import etree
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.xml.etree import Element
 
-#: Namespaces whose elements have a place in a document of libvirt's, and their prefixes there.
+#: Namespaces of elements that libvirt's documents contain, with their prefixes.
 PREFIXES: Final = {'http://libvirt.org/schemas/domain/qemu/1.0': 'qemu'}
 
 
 def read(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> Element:
-    """The root element of ``text``.
+    """Parse ``text`` and return its root element.
 
-    Comments and blank text are dropped, no entity is resolved, nothing is fetched. A name in a
-    namespace reads ``{uri}name``, or ``prefix:name`` for one of :data:`PREFIXES`. What is within
-    ``<metadata>`` is the client's own and keeps its prefixes: there an element's tag is as it is
-    written, and ``xmlns:prefix`` is an attribute as others are.
+    Comments and blank text are dropped, no entity is resolved, and nothing is fetched. A name in a
+    namespace becomes ``{uri}name``, or ``prefix:name`` for one of :data:`PREFIXES`. Content of
+    ``<metadata>`` keeps its prefixes: tags stay as written, and ``xmlns:prefix`` is an ordinary
+    attribute.
 
-    :param document: what libvirt calls the document in its errors.
-    :param domain: the part of libvirt that reports that the text is not well formed.
-    :raises LibvirtError: VIR_ERR_XML_DETAIL with the place and the cause.
+    :param document: the name of the document in libvirt's errors.
+    :param domain: the error domain for text that is not well-formed.
+    :raises LibvirtError: VIR_ERR_XML_DETAIL with position and cause.
     """
     root = _taken_over(tree(text, document, domain))
     for uri, prefix in PREFIXES.items():
@@ -42,9 +42,9 @@ def read(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> Ele
 
 def parse(text: str, *, root: str, document: str,
           domain: int = libvirt.VIR_FROM_DOMAIN) -> Element:
-    """The root element of ``text`` as :func:`read` gives it, which must be named ``root``.
+    """Parse ``text`` like :func:`read`, and require a root element named ``root``.
 
-    :raises LibvirtError: VIR_ERR_XML_ERROR for another root.
+    :raises LibvirtError: VIR_ERR_XML_ERROR if the root has another name.
     """
     element = read(text, document, domain)
     if element.tag != root:
@@ -55,7 +55,7 @@ def parse(text: str, *, root: str, document: str,
 
 
 def tree(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> etree._Element:
-    """The root element of ``text`` in lxml's form, for what only lxml does.
+    """Parse ``text`` into lxml elements, for what only lxml supports.
 
     :raises LibvirtError: as :func:`read`.
     """
@@ -69,7 +69,7 @@ def tree(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> etr
 
 def _syntax_error(text: str, document: str, log: Iterable[Any],
                   domain: int) -> LibvirtError:
-    """libvirt's message: place, cause, the offending line, and a mark below the column.
+    """Return libvirt's error: position, cause, the line, and a marker below the column.
 
     Source: libvirt 9.0.0, src/util/virxml.c (catchXMLError).
     """
@@ -94,7 +94,7 @@ def _taken_over(source: Any) -> Element:
     element = Element(_name(tag) if tag[0] == '{' else tag, dict(source.items()))
     element.text = source.text
     for child in source:
-        if isinstance(child.tag, str):          # no reference to an entity
+        if isinstance(child.tag, str):          # not an entity reference
             element.append(_taken_over(child))
     return element
 
@@ -105,10 +105,10 @@ def _name(tag: str) -> str:
 
 
 def metadata(source: etree._Element) -> Element:
-    """The client's own part of a document, from lxml's form.
+    """Convert ``<metadata>`` from lxml elements.
 
-    What has no namespace, or that of an element before it, is dropped. A prefix that is declared
-    further out is declared here, as libxml2 copies elements.
+    Elements without a namespace, or with the namespace of an earlier element, are dropped. Prefixes
+    that an outer element declares are declared here, as libxml2 does when it copies elements.
     Source: libvirt 9.0.0, src/util/virxml.c (virXMLNodeSanitizeNamespaces).
     """
     copied = deepcopy(source)
@@ -124,9 +124,9 @@ def metadata(source: etree._Element) -> Element:
 
 
 def foreign(source: Any, known: Mapping[str | None, str]) -> Element:
-    """An element of a client's own, from lxml's form, with the names that it is written with.
+    """Convert a client's element from lxml, with names as they are written.
 
-    :param known: the prefixes that are declared further out, and what they stand for.
+    :param known: prefixes that outer elements declare, with their namespaces.
     """
     name, nsmap = etree.QName(source).localname, source.nsmap
     element = Element(f'{source.prefix}:{name}' if source.prefix else name)

@@ -1,4 +1,4 @@
-"""libvirt's RelaxNG schemas, where libvirt is installed."""
+"""Validation against libvirt's RelaxNG schemas, if libvirt is installed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lxml import etree
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.xml import reading
 
-#: Where distributions install the schemas.
+#: Directories in which distributions install the schemas.
 DIRECTORIES = (Path('/usr/share/libvirt/schemas'), Path('/usr/local/share/libvirt/schemas'))
 
 
 @functools.cache
 def load(name: str) -> etree.RelaxNG | None:
-    """The schema in the file of that name, or None where libvirt's schemas are not installed."""
+    """Load a schema by file name; None if libvirt's schemas are not installed."""
     for directory in DIRECTORIES:
         path = directory / name
         if path.is_file():
@@ -26,9 +26,9 @@ def load(name: str) -> etree.RelaxNG | None:
 
 
 def check(text: str, name: str) -> None:
-    """Refuse a document that does not fit a schema; anything fits one that is not installed.
+    """Refuse a document that a schema does not allow; accept it if the schema is missing.
 
-    :param text: the document, which is known to be well formed.
+    :param text: the document, which must be well-formed.
     :raises LibvirtError: VIR_ERR_XML_INVALID_SCHEMA, as libvirt reports it.
     """
     schema = load(name)

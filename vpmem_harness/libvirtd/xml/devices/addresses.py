@@ -1,4 +1,4 @@
-"""The addresses of devices on their buses."""
+"""Addresses of devices on their buses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from vpmem_harness.libvirtd.xml.devices import memory, pci, usb, virtio_serial
 
 
 def assign(definition: Definition) -> None:
-    """Give every device that needs one an address.
+    """Assign an address to every device that needs one.
 
     Source of the order: libvirt 9.0.0, src/qemu/qemu_domain_address.c
     (qemuDomainAssignAddresses).
 
-    :raises LibvirtError: the machine has no bus for a device, or an address is taken.
+    :raises LibvirtError: if the machine has no bus for a device, or an address is in use.
     """
     virtio_serial.assign(definition)
     pci.assign(definition)

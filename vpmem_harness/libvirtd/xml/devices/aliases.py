@@ -1,4 +1,4 @@
-"""The names that a running domain's devices have.
+"""Aliases of the devices of running domains.
 
 Source: libvirt 9.0.0, src/qemu/qemu_alias.c.
 """
@@ -10,10 +10,10 @@ from vpmem_harness.libvirtd.xml.devices import memory
 from vpmem_harness.libvirtd.xml.devices.disks import index_of
 from vpmem_harness.libvirtd.xml.etree import Element, add
 
-#: What a user's own alias begins with; libvirt keeps those.
+#: Prefix of aliases that users choose; libvirt keeps those.
 USER_PREFIX = 'ua-'
 
-#: Devices that are numbered from 0 in their order, and what their names begin with.
+#: Devices that are numbered from 0 in their order, with the prefixes of their aliases.
 _NUMBERED = {
     'filesystem': 'fs', 'interface': 'net', 'sound': 'sound', 'hostdev': 'hostdev',
     'redirdev': 'redir', 'video': 'video', 'console': 'console', 'hub': 'hub',
@@ -25,19 +25,19 @@ _SCSI_WITHOUT_TARGETS = ('lsilogic', 'ncr53c90', 'dc390', 'am53c974')
 
 
 def name(device: Element) -> str:
-    """A device's alias, or an empty string."""
+    """Return the alias of a device, or an empty string."""
     alias = device.find('alias')
     return '' if alias is None else alias.get('name', '')
 
 
 def give(device: Element, alias: str) -> None:
-    """Name a device, unless it has a name."""
+    """Set the alias of a device, unless it has one."""
     if not name(device):
         add(device, 'alias', name=alias)
 
 
 def assign(definition: Definition) -> None:
-    """Name every device of a domain that starts."""
+    """Assign an alias to every device of a domain at its start."""
     devices = definition.devices
     for disk in devices.findall('disk'):
         give(disk, disk_alias(disk, definition))
@@ -67,7 +67,7 @@ def _follows_serial(console: Element) -> bool:
 
 
 def disk_alias(disk: Element, definition: Definition) -> str:
-    """A disk's name: for its bus, and for its place on it or the name of its target."""
+    """Return a disk's alias: from its bus, and from its address or the name of its target."""
     target = disk.find('target')
     bus = '' if target is None else target.get('bus', '')
     address = disk.find('address')
@@ -97,7 +97,7 @@ def _controller_alias(controller: Element, definition: Definition) -> str:
 
 
 def next_name(definition: Definition, device: Element) -> str:
-    """The name for a device that is plugged into a running domain: above those of its kind."""
+    """Return the alias for a hotplugged device: the next number above those in use."""
     tag = str(device.tag)
     if tag == 'disk':
         return disk_alias(device, definition)
@@ -110,7 +110,7 @@ def next_name(definition: Definition, device: Element) -> str:
 
 
 def give_memory(device: Element, definition: Definition) -> None:
-    """Name a memory device for its slot, or for its place among those of its model."""
+    """Set the alias of a memory device: from its slot, or its index among devices of its model."""
     model = device.get('model', '').replace('-', '')
     slot = memory.slot(device)
     if slot is None:
@@ -121,7 +121,7 @@ def give_memory(device: Element, definition: Definition) -> None:
 
 
 def by_name(definition: Definition, alias: str) -> Element | None:
-    """The device with an alias, or None."""
+    """Return the device with an alias, or None."""
     for device in definition.devices:
         if name(device) == alias:
             return device

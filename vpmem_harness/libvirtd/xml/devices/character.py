@@ -17,7 +17,7 @@ from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, unset
 #: How many serial ports a PC has.
 ISA_PORTS = 4
 
-#: Sockets that libvirt made up itself, for this or an earlier start of a domain.
+#: Paths of sockets that libvirt generated, for this or an earlier start of a domain.
 #: Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainChrDefDropDefaultPath).
 _GENERATED = re.compile(r'^/var/lib/libvirt/qemu/channel/target/([^/]+\.)|(domain-[^/]+/)')
 
@@ -28,9 +28,9 @@ TAGS = ('serial', 'parallel', 'console', 'channel')
 
 
 def complete_ports(devices: Element) -> None:
-    """Number the serial and parallel ports that have no number.
+    """Assign port numbers to the serial and parallel ports that have none.
 
-    :raises LibvirtError: VIR_ERR_INTERNAL_ERROR where two have the same, or there are too many.
+    :raises LibvirtError: VIR_ERR_INTERNAL_ERROR for a duplicate number or too many ports.
     """
     for tag in ('serial', 'parallel'):
         ports = [_target(device) for device in devices.findall(tag)]
@@ -63,7 +63,7 @@ def _target(device: Element) -> Element:
 
 
 def complete_source(device: Element) -> None:
-    """Settle who connects to whom, and drop what libvirt makes up at each start."""
+    """Complete the mode of a source, and drop paths that libvirt generates at each start."""
     unset(device, 'tty')
     kind = device.get('type')
     if kind == 'pty':
@@ -83,7 +83,7 @@ def complete_source(device: Element) -> None:
 
 
 def complete_serial(device: Element) -> None:
-    """Settle a serial port's type and model."""
+    """Complete the type and model of a serial port."""
     complete_source(device)
     target = _target(device)
     if target.get('type') in (None, 'serial'):
@@ -95,13 +95,13 @@ def complete_serial(device: Element) -> None:
 
 
 def complete_parallel(device: Element) -> None:
-    """Settle a parallel port."""
+    """Complete a parallel port."""
     complete_source(device)
     unset(_target(device), 'type')
 
 
 def complete_console(device: Element) -> None:
-    """Settle a console: it is a serial port's unless it says otherwise."""
+    """Complete a console; it belongs to a serial port by default."""
     complete_source(device)
     target = _target(device)
     if target.get('type') is None:
@@ -109,7 +109,7 @@ def complete_console(device: Element) -> None:
 
 
 def complete_channel(device: Element) -> None:
-    """Settle a channel: who listens on it, and that nobody is there yet."""
+    """Complete a channel: its source, and its state, which is disconnected."""
     complete_source(device)
     target = _target(device)
     unset(target, 'state')
@@ -121,9 +121,9 @@ def complete_channel(device: Element) -> None:
 
 
 def pair_console(devices: Element) -> None:
-    """Make the first console and the first serial port one.
+    """Make the first console and the first serial port the same device.
 
-    :raises LibvirtError: VIR_ERR_CONFIG_UNSUPPORTED where a later console is a serial port's.
+    :raises LibvirtError: VIR_ERR_CONFIG_UNSUPPORTED if another console belongs to a serial port.
     """
     consoles, serials = devices.findall('console'), devices.findall('serial')
     for console in consoles[1:]:

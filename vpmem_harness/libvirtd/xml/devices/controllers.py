@@ -1,4 +1,4 @@
-"""Controllers: their numbers, their models, and those that devices need."""
+"""Controllers: indexes, models, and the controllers that devices require."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from vpmem_harness.libvirtd.xml.etree import Element, add, every, having
 
 
 def number(definition: Definition) -> None:
-    """Number the controllers that have no index, each type from its lowest free one.
+    """Assign the lowest free index of its type to each controller that has none.
 
-    USB 2 controllers that follow each other share one, as long as their models differ.
+    Consecutive USB 2 controllers of different models share an index.
     Source: libvirt 9.0.0, src/conf/domain_postparse.c (virDomainAssignControllerIndexes).
     """
     seen: dict[str, set[int]] = {}
@@ -18,7 +18,7 @@ def number(definition: Definition) -> None:
         index = controller.get('index')
         if index is not None and index != '-1':
             seen.setdefault(controller.get('type', ''), set()).add(int(index))
-    before: Element | None = None       # the USB controller before
+    before: Element | None = None       # the previous USB controller
     for controller in controllers:
         if controller.get('index') in (None, '-1') and not _join(controller, before, controllers):
             taken = seen.setdefault(controller.get('type', ''), set())
@@ -30,7 +30,7 @@ def number(definition: Definition) -> None:
 
 
 def _join(controller: Element, before: Element | None, controllers: list[Element]) -> bool:
-    """Give a USB 2 controller the index of the one before it, if they are of one group."""
+    """Give a USB 2 controller the index of the previous one if they form a group."""
     model = controller.get('model')
     if before is None or model not in _USB2 or before.get('model') not in _USB2:
         return False
@@ -42,20 +42,20 @@ def _join(controller: Element, before: Element | None, controllers: list[Element
 
 
 def find(definition: Definition, kind: str, index: int) -> Element | None:
-    """The controller of that type and index, or None."""
+    """Return the controller with a type and index, or None."""
     found = having(definition.devices, 'controller', type=kind, index=str(index))
     return found[0] if found else None
 
 
 def ensure(definition: Definition, kind: str, index: int, model: str | None = None) -> None:
-    """Add the controller of that type and index, and those below it, where it is missing."""
+    """Add the controller with a type and index, and those with lower indexes, if missing."""
     for below in range(index + 1):
         if find(definition, kind, below) is None:
             add(definition.devices, 'controller', type=kind, index=below, model=model)
 
 
 def add_implicit(definition: Definition) -> None:
-    """Add the controllers that devices hang off, and settle the models that are left open."""
+    """Add the controllers that devices require, and complete the models."""
     devices = definition.devices
     for bus in ('scsi', 'fdc', 'ide', 'sata'):
         for disk in devices.findall('disk'):
@@ -86,18 +86,18 @@ def _complete(controller: Element, definition: Definition) -> None:
         controller.set('model', 'piix3-uhci')
 
 
-#: The ports of a USB 2 controller that each of its companions begins with.
+#: The first port of each USB 2 companion controller.
 _MASTER_PORTS = {'ich9-uhci1': 0, 'ich9-uhci2': 2, 'ich9-uhci3': 4}
 _USB2 = frozenset(('ich9-ehci1', *_MASTER_PORTS))
 
 
 def _leads(controller: Element) -> bool:
-    """A USB 2 controller stands before its companions."""
+    """Whether a controller is the master of USB 2 companions."""
     return controller.get('model') == 'ich9-ehci1'
 
 
 def sort(devices: Element) -> None:
-    """Put controllers of a type side by side by index, types in the order they came.
+    """Group controllers by type in the order of first appearance, and sort each type by index.
 
     Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced).
     """

@@ -1,4 +1,4 @@
-"""The address that a client gives a device: read, checked, and written as libvirt writes it.
+"""Device addresses given by clients: parse, check, and format as libvirt does.
 
 Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDeviceAddressParseXML),
 src/conf/device_conf.c (virPCIDeviceAddressParseXML).
@@ -22,8 +22,8 @@ from vpmem_harness.libvirtd.xml.etree import Element, drop, unset
 TYPES = ('pci', 'drive', 'virtio-serial', 'ccid', 'usb', 'spapr-vio', 'virtio-s390', 'ccw',
          'virtio-mmio', 'isa', 'dimm', 'unassigned')
 
-#: The numbers of an address by its type: name, base, and how it is written; those with a default
-#: are written even when the client left them out.
+#: The numbers of an address by its type: name, base and format. Numbers with a default are
+#: written even if the client omits them.
 _NUMBERS: dict[str, tuple[tuple[str, int, str, int | None], ...]] = {
     'pci': (('domain', 0, '0x{:04x}', 0), ('bus', 0, '0x{:02x}', 0),
             ('slot', 0, '0x{:02x}', 0), ('function', 0, '0x{:x}', 0)),
@@ -40,11 +40,11 @@ _ALIAS = re.compile(r'ua-[A-Za-z0-9_-]*')
 
 
 def read(device: Element) -> None:
-    """Check a device's address and alias, and bring them into libvirt's form.
+    """Check a device's address and alias, and convert them to libvirt's form.
 
-    An alias that is not the user's own (``ua-...``) is dropped: libvirt gives those at start.
+    An alias without the user prefix ``ua-`` is dropped: libvirt assigns those at start.
 
-    :raises LibvirtError: what libvirt's parser refuses.
+    :raises LibvirtError: for what libvirt's parser refuses.
     """
     alias = device.find('alias')
     if alias is not None and not _ALIAS.fullmatch(alias.get('name', '')):
@@ -89,10 +89,10 @@ def _check_pci(address: Element) -> None:
 
 
 def number(element: Element, name: str, base: int = 10) -> int | None:
-    """The whole number in an attribute, or None where there is no such attribute.
+    """Return the number in an attribute, or None if there is no such attribute.
 
-    :raises LibvirtError: VIR_ERR_XML_ERROR for anything else than a whole number of 32 bits (of
-        64 for hexadecimal ones).
+    :raises LibvirtError: VIR_ERR_XML_ERROR unless it is a number of 32 bits (64 bits if
+        hexadecimal).
     """
     text = element.get(name)
     if text is None:
@@ -104,7 +104,7 @@ def number(element: Element, name: str, base: int = 10) -> int | None:
 
 
 def _whole(text: str, base: int) -> int:
-    """The number, or -1; base 0 is C's: ``0x10`` is 16, ``010`` is 8."""
+    """Parse a number, -1 if invalid; base 0 as in C: ``0x10`` is 16, ``010`` is 8."""
     try:
         if base == 0 and re.fullmatch(r'0[0-7]+', text):
             return int(text, 8)
@@ -114,15 +114,15 @@ def _whole(text: str, base: int) -> int:
 
 
 def get(address: Element, name: str) -> int:
-    """A number of an address that has been read."""
+    """Return a number of an address that :func:`read` has checked."""
     return int(address.get(name) or '0', 0)
 
 
 def overlay(address: Element) -> int:
-    """What libvirt takes for a memory device's base when it had an address of another type.
+    """Return the base that libvirt uses for a memory device with an address of another type.
 
-    A device without a slot is given one; the rest of its old address stays where it was and is
-    read anew: libvirt keeps all kinds of addresses in one union.
+    libvirt assigns a slot to a device without one, and keeps the rest of its old address: all types
+    of addresses share one C union, whose other bytes it then reads as the base.
     Source: libvirt 9.0.0, src/conf/device_conf.h (virDomainDeviceInfo),
     src/qemu/qemu_domain_address.c (qemuAssignMemoryDeviceSlot).
     """

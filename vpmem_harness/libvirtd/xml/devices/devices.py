@@ -1,4 +1,4 @@
-"""Devices: reading those with rules of their own, and completing each.
+"""Devices: parse those with rules of their own, and complete every device.
 
 Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomain...DefParseXML),
 src/conf/domain_postparse.c, src/qemu/qemu_domain.c (qemuDomainDeviceDefPostParse).
@@ -27,7 +27,7 @@ from vpmem_harness.libvirtd.xml.host import XmlHost
 
 
 def read(source: Element) -> None:
-    """Check the devices of a client's document, and bring some into libvirt's form."""
+    """Check the devices of a client's document, and convert some to libvirt's form."""
     devices = source.find('devices')
     if devices is None:
         return
@@ -40,7 +40,7 @@ def read(source: Element) -> None:
 
 
 def read_device(device: Element, *, checked: bool = True) -> Element:
-    """One device as libvirt keeps it; ``checked``: a disk needs a target."""
+    """Return a device in libvirt's form; with ``checked``, a disk must have a target."""
     if device.tag == 'memory':
         return memory.read_device(device)
     device_address.read(device)
@@ -54,7 +54,7 @@ def read_device(device: Element, *, checked: bool = True) -> Element:
 
 
 def complete(definition: Definition, host: XmlHost) -> None:
-    """Fill in what devices leave open."""
+    """Add the defaults of every device."""
     devices = definition.devices
     character.complete_ports(devices)
     for device in list(devices):
@@ -63,7 +63,7 @@ def complete(definition: Definition, host: XmlHost) -> None:
 
 
 def complete_device(device: Element, definition: Definition, host: XmlHost) -> None:
-    """Fill in what one device leaves open."""
+    """Add the defaults of one device."""
     if device.tag == 'disk':
         disks.complete(device, definition)
     elif device.tag == 'interface':
@@ -154,7 +154,7 @@ def _hostdev(device: Element) -> None:
 
 
 def host_address(address: Element) -> None:
-    """Write the address of a host's PCI device as libvirt does: without its type."""
+    """Format the address of a host's PCI device as libvirt does, without its type."""
     unset(address, 'type')
     for name, form in (('domain', '0x{:04x}'), ('bus', '0x{:02x}'), ('slot', '0x{:02x}'),
                        ('function', '0x{:x}')):

@@ -1,4 +1,4 @@
-"""Disks: their names, their buses, and their places on a controller.
+"""Disks: target names, buses, and addresses on controllers.
 
 Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDiskDefParseXML, virDomainDiskInsert,
 virDomainDiskDefAssignAddress), src/conf/domain_postparse.c (virDomainDiskDefPostParse),
@@ -25,7 +25,7 @@ _BUS_OF_NAME = {'hd': 'ide', 'sd': 'scsi', 'vd': 'virtio', 'xvd': 'xen', 'ubd': 
 
 
 def index_of(name: str) -> int:
-    """The number that a target's name stands for: ``vda`` is 0, ``sdaa`` 26; -1 for no name."""
+    """Return the index of a target name: ``vda`` is 0, ``sdaa`` is 26; -1 if invalid."""
     match = _NAME.match(name)
     if match is None:
         return -1
@@ -36,13 +36,13 @@ def index_of(name: str) -> int:
 
 
 def target(disk: Element) -> tuple[str, str]:
-    """A disk's target: name and bus."""
+    """Return a disk's target: name and bus."""
     found = disk.find('target')
     return ('', '') if found is None else (found.get('dev', ''), found.get('bus', ''))
 
 
 def by_target(devices: Element, name: str) -> Element | None:
-    """The disk with that target, or None."""
+    """Return the disk with a target name, or None."""
     for disk in devices.findall('disk'):
         if target(disk)[0] == name:
             return disk
@@ -50,7 +50,7 @@ def by_target(devices: Element, name: str) -> Element | None:
 
 
 def read(disk: Element, *, checked: bool = True) -> None:
-    """Refuse a disk that cannot be read; ``checked``: also one without a target."""
+    """Refuse an invalid disk; with ``checked``, also a disk without a target."""
     for attribute, allowed in (('type', TYPES), ('device', DEVICES)):
         value = disk.get(attribute)
         if value is not None and value not in allowed:
@@ -74,7 +74,7 @@ def _needs_index(bus: str | None) -> bool:
 
 
 def complete(disk: Element, definition: Definition) -> None:
-    """Settle what a disk leaves open: its type, driver, bus and address."""
+    """Add a disk's defaults: type, driver, bus and address."""
     source = disk.find('source')
     for tag in ('source', 'backingStore'):
         for found in disk.iter(tag):
@@ -118,7 +118,7 @@ def complete(disk: Element, definition: Definition) -> None:
         _place(disk, definition)
 
 
-#: The ports of storage that is reached over the network.
+#: Default ports of network storage.
 _PORTS = {'nbd': '10809', 'gluster': '24007', 'iscsi': '3260', 'http': '80', 'https': '443',
           'ftp': '21', 'ftps': '990', 'tftp': '69', 'ssh': '22', 'sheepdog': '7000'}
 
@@ -168,7 +168,7 @@ def _wide_place(number: int) -> tuple[int, int, int]:
 
 
 def sort(devices: Element) -> None:
-    """Put the disks of a bus side by side in the order of their names, buses as they came."""
+    """Group disks by bus in the order of first appearance, and sort each bus by target name."""
     ordered: list[Element] = []
     for disk in devices.findall('disk'):
         name, bus = target(disk)
@@ -182,7 +182,7 @@ def sort(devices: Element) -> None:
 
 
 def check(definition: Definition) -> None:
-    """Refuse two disks with one target, one address, or a source that a disk must have.
+    """Refuse duplicate targets and addresses, and disks without a required source.
 
     Source: libvirt 9.0.0, src/conf/domain_validate.c.
     """
@@ -201,7 +201,7 @@ def check(definition: Definition) -> None:
 
 
 def _check_lun(disk: Element) -> None:
-    """Refuse a SCSI LUN that is no block device (virDomainDiskDefSourceLUNValidate)."""
+    """Refuse a SCSI LUN that is not a block device (virDomainDiskDefSourceLUNValidate)."""
     if disk.get('device') != 'lun':
         return
     protocol = disk.find('source[@protocol]')
@@ -232,7 +232,7 @@ def _check_places(definition: Definition) -> None:
 
 
 def source_path(disk: Element) -> str | None:
-    """The file or device that a disk reads, or None."""
+    """Return the file or device of a disk's source, or None."""
     source = disk.find('source')
     if source is None:
         return None

@@ -1,4 +1,4 @@
-"""Graphics: where they listen, and on which port.
+"""Graphics: listen addresses and ports.
 
 Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainGraphicsDefParseXML).
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from vpmem_harness.libvirtd.xml.etree import Element, element, unset
 
 LISTENING = ('vnc', 'spice', 'rdp')
-#: libvirt's qemu.conf: where graphics listen that do not say.
+#: The default listen address in libvirt's qemu.conf.
 DEFAULT_ADDRESS = '127.0.0.1'
 FIRST_PORT = 5900
 
 
 def complete(device: Element) -> None:
-    """Settle ports and listening addresses."""
+    """Complete ports and listen addresses."""
     kind = device.get('type')
     if kind not in LISTENING:
         return
@@ -77,7 +77,7 @@ def _complete_listen(device: Element) -> None:
 
 
 def start(device: Element, taken: set[int]) -> None:
-    """Give graphics that start their ports and their address."""
+    """Assign ports and addresses at the start of a domain."""
     kind = device.get('type')
     if kind not in LISTENING:
         return
@@ -103,7 +103,7 @@ def start(device: Element, taken: set[int]) -> None:
 
 
 def stop(device: Element, *, migratable: bool) -> None:
-    """Take back what starting gave."""
+    """Remove the ports and addresses that the start assigned."""
     if device.get('autoport') == 'yes':
         if device.get('type') == 'vnc':
             device.set('port', '-1')

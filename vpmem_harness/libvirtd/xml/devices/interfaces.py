@@ -16,7 +16,7 @@ from vpmem_harness.libvirtd.xml.host import XmlHost
 TYPES = ('user', 'ethernet', 'vhostuser', 'server', 'client', 'mcast', 'network', 'bridge',
          'internal', 'direct', 'hostdev', 'udp', 'vdpa', 'null', 'vds')
 
-#: Names that libvirt gives taps of its own; a client cannot ask for one.
+#: Prefixes of tap names that libvirt generates; clients cannot choose such a name.
 _GENERATED = re.compile(r'(vnet|macvtap|macvlan|vif)\d+')
 _MAC = re.compile(r'[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}')
 
@@ -24,13 +24,13 @@ DEFAULT_MODEL = 'rtl8139'
 
 
 def mac(device: Element) -> str:
-    """An interface's MAC address in lower case."""
+    """Return the MAC address of an interface in lower case."""
     found = device.find('mac')
     return '' if found is None else found.get('address', '').lower()
 
 
 def read(device: Element) -> None:
-    """Refuse an interface that cannot be read."""
+    """Refuse an invalid interface."""
     kind = device.get('type')
     if kind is not None and kind not in TYPES:
         raise bad_attribute('interface', 'type', kind)
@@ -57,7 +57,7 @@ def _require(device: Element, kind: str) -> None:
 
 
 def complete(device: Element, host: XmlHost) -> None:
-    """Settle an interface's type, MAC address and model."""
+    """Complete an interface's type, MAC address and model."""
     if device.get('type') is None:
         device.set('type', 'user')
     found = device.find('mac')

@@ -1,4 +1,4 @@
-"""The layout of the devices in a domain's XML.
+"""Layout of the devices in domain XML.
 
 Source of names and order: libvirt 9.0.0, src/conf/domain_conf.c (virDomain...DefFormat).
 """
@@ -325,7 +325,7 @@ reservations managed
 reconnect enabled timeout
 """
 
-#: The fragments that the domain's layout includes.
+#: Fragments that the layout of domain XML includes.
 FRAGMENTS: Final[dict[str, str]] = {
     'devices': _DEVICES, 'info': _INFO, 'pci': _PCI, 'chr': _CHR,
     'storage_source': _STORAGE_SOURCE,

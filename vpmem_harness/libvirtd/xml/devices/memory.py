@@ -1,4 +1,4 @@
-"""Memory and memory devices: how libvirt reads, checks and completes them.
+"""Memory and memory devices: parsing, checks and defaults.
 
 Source of the rules and texts: libvirt 9.0.0, src/conf/domain_conf.c, domain_validate.c,
 domain_postparse.c, src/qemu/qemu_domain.c, qemu_domain_address.c, qemu_validate.c.
@@ -26,49 +26,49 @@ from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element, first,
 MODELS = ('dimm', 'nvdimm', 'virtio-pmem', 'virtio-mem', 'sgx-epc')
 ACCESS_MODES = ('shared', 'private')
 
-#: Models that take a slot; the others sit on the PCI bus or nowhere.
+#: Models that use a memory slot; the others have a PCI address or none.
 SLOTTED = ('dimm', 'nvdimm')
 
 _OUTSIDE = libvirt.VIR_FROM_XML
 
-#: QEMU takes memory in MiB and modules in 2 MiB; in KiB.
+#: Granularity of memory and of memory devices in QEMU, in KiB.
 MEMORY_ALIGNMENT, MODULE_ALIGNMENT = 1024, 2048
 
 
 def path(device: Element) -> str | None:
-    """The file or device behind a memory device, or None."""
+    """Return the file or device that backs a memory device, or None."""
     return text_of(device, 'source/path') or None
 
 
 def real_path(path: str) -> str:
-    """``path`` without ``..``, doubled slashes and a slash at its end: the name to look up."""
+    """Return ``path`` without ``..``, double slashes and a final slash."""
     return posixpath.normpath(path)
 
 
 def size(device: Element) -> int:
-    """A memory device's size in KiB."""
+    """Return a memory device's size in KiB."""
     return int(text_of(device, 'target/size') or 0)
 
 
 def label_size(device: Element) -> int:
-    """The size of an NVDIMM's label area in KiB."""
+    """Return the size of an NVDIMM's label area in KiB."""
     return int(text_of(device, 'target/label/size') or 0)
 
 
 def target_node(device: Element) -> int | None:
-    """The guest's NUMA node of a memory device, or None."""
+    """Return the guest NUMA node of a memory device, or None."""
     text = text_of(device, 'target/node')
     return None if text is None else int(text)
 
 
 def address_type(device: Element) -> str | None:
-    """The kind of address that a memory device has, or None."""
+    """Return the address type of a memory device, or None."""
     address = device.find('address')
     return None if address is None else address.get('type')
 
 
 def slot(device: Element) -> int | None:
-    """The slot that a memory device is in, or None."""
+    """Return the slot of a memory device, or None."""
     address = device.find('address')
     if address is None or address.get('type') != 'dimm':
         return None
@@ -76,9 +76,9 @@ def slot(device: Element) -> int | None:
 
 
 def read_device(source: Element) -> Element:
-    """A ``<memory>`` device as libvirt keeps it.
+    """Return a ``<memory>`` device in libvirt's form.
 
-    :raises LibvirtError: what libvirt's parser refuses, in its order.
+    :raises LibvirtError: for what libvirt's parser refuses, in its order.
     """
     model = source.get('model')
     if model is None:
@@ -186,28 +186,28 @@ def _read_target(found: Element, kept: Element, model: str) -> None:
 
 
 def base(device: Element) -> int:
-    """A memory device's address in the guest, or 0 while it has none."""
+    """Return a memory device's address in the guest, or 0 if it has none yet."""
     address = device.find('address')
     return 0 if address is None else int(address.get('base', '0'), 0)
 
 
 def set_base(device: Element, start: int) -> None:
-    """Note a memory device's address in the guest, if it has a slot."""
+    """Set a memory device's address in the guest, if it has a slot."""
     address = device.find('address')
     if address is not None and address.get('type') == 'dimm':
         address.set('base', f'0x{start:x}')
 
 
 def complete_device(device: Element) -> None:
-    """Fill in what a memory device leaves open."""
+    """Add a memory device's defaults."""
     if device.get('model') == 'virtio-pmem' and device.get('access') is None:
         device.set('access', 'shared')
 
 
 def complete_sizes(definition: Definition) -> None:
-    """Settle the sizes that the document gives: total, current and maximum memory.
+    """Complete the total, current and maximum memory.
 
-    :raises LibvirtError: they contradict each other (VIR_ERR_XML_ERROR).
+    :raises LibvirtError: VIR_ERR_XML_ERROR if the sizes contradict each other.
     """
     root = definition.root
     cells = sum(int(cell.get('memory', '0')) for cell in definition.numa_cells)
@@ -231,7 +231,7 @@ def complete_sizes(definition: Definition) -> None:
 
 
 def assign_slots(definition: Definition) -> None:
-    """Put each memory device that has none into the lowest free slot."""
+    """Assign the lowest free slot to each memory device that has none."""
     if not definition.max_memory:
         return
     taken = {slot(device) for device in definition.memory_devices} - {None}
@@ -241,7 +241,7 @@ def assign_slots(definition: Definition) -> None:
 
 
 def assign_slot(definition: Definition, device: Element, taken: set[int | None]) -> None:
-    """Put one memory device into the lowest slot that is not ``taken``."""
+    """Assign the lowest slot that is not in ``taken`` to a memory device."""
     if slot(device) is not None:
         return
     free = next((number for number in range(definition.memory_slots) if number not in taken),
@@ -256,7 +256,7 @@ def assign_slot(definition: Definition, device: Element, taken: set[int | None])
 
 
 def align(definition: Definition) -> None:
-    """Round the sizes up to what QEMU takes, as every start does."""
+    """Round the sizes up to units that QEMU accepts, as every start does."""
     initial = 0
     for cell in definition.numa_cells:
         whole = _up(int(cell.get('memory', '0')), MEMORY_ALIGNMENT)
@@ -276,7 +276,7 @@ def align(definition: Definition) -> None:
 
 
 def set_size(device: Element, whole: int) -> None:
-    """Set a memory device's size, in KiB."""
+    """Set a memory device's size in KiB."""
     found = first(device, 'target/size')
     if found is not None:
         found.text = str(whole)

@@ -1,4 +1,4 @@
-"""What libvirt refuses of memory devices.
+"""Validation of memory devices.
 
 Source of the rules and texts: libvirt 9.0.0, src/conf/domain_validate.c
 (virDomainMemoryDefValidate), src/qemu/qemu_validate.c, src/qemu/qemu_domain.c
@@ -22,12 +22,12 @@ from vpmem_harness.libvirtd.xml.devices.memory import (
 )
 from vpmem_harness.libvirtd.xml.etree import Element, text_of
 
-#: Transparent huge pages of x86, in KiB: the least block of a virtio-mem.
+#: Size of a transparent huge page on x86 in KiB: the smallest block of virtio-mem.
 THP_SIZE = 2048
 
 
 def check_device(device: Element, definition: Definition) -> None:
-    """Refuse what no driver of libvirt serves."""
+    """Refuse memory devices that no libvirt driver supports."""
     model = device.get('model', '')
     node = target_node(device)
     cells = len(definition.numa_cells)
@@ -80,13 +80,13 @@ def _check_virtio_mem(device: Element) -> None:
 
 
 def check_driver(device: Element) -> None:
-    """Refuse what QEMU on this host does not serve: it has no SGX."""
+    """Refuse memory devices that this host's QEMU does not support: it has no SGX."""
     if device.get('model') == 'sgx-epc':
         raise unsupported("sgx epc isn't supported by this QEMU binary")
 
 
 def check_plug(device: Element, definition: Definition) -> None:
-    """Refuse a memory device that does not fit its slot, bus or NUMA node."""
+    """Refuse a memory device whose slot, bus or NUMA node is invalid."""
     model = device.get('model', '')
     where = address_type(device)
     if model in SLOTTED:
@@ -127,7 +127,7 @@ def _check_slot(device: Element, definition: Definition) -> None:
 
 
 def check_plugs(definition: Definition, added: Element | None = None) -> None:
-    """Refuse memory devices that the definition has no room for, ``added`` among them.
+    """Refuse memory devices, including ``added``, that exceed slots or maximum memory.
 
     Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDefValidateMemoryHotplug).
     """

@@ -1,4 +1,4 @@
-"""PCI: which device goes to which bus and slot, and the buses that this takes.
+"""PCI addresses: assign buses and slots to devices, and add the buses they need.
 
 Source: libvirt 9.0.0, src/qemu/qemu_domain_address.c (qemuDomainAssignPCIAddresses),
 src/conf/domain_addr.c.
@@ -16,7 +16,7 @@ from vpmem_harness.libvirtd.xml.devices import controllers, device_address
 from vpmem_harness.libvirtd.xml.devices.pci_slots import Slot, slot_of, wanting
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, having
 
-#: What a bus takes, and its first and last slot.
+#: What a bus accepts, and its first and last slot.
 _BUSES: dict[str, tuple[frozenset[str], int, int]] = {
     'pci-root': (frozenset({'pci', 'pci-bridge', 'pci-expander-bus'}), 1, 31),
     'pci-bridge': (frozenset({'pci', 'pci-bridge'}), 1, 31),
@@ -38,7 +38,7 @@ Address = tuple[int, int, int]
 
 @dataclass
 class Bus:
-    """A bus: what it takes, and the functions in use by slot."""
+    """A bus: what it accepts, and the functions in use per slot."""
 
     model: str
     takes: frozenset[str]
@@ -49,11 +49,11 @@ class Bus:
 
     @classmethod
     def of(cls, model: str) -> Bus:
-        """An empty bus of a controller's model."""
+        """Return an empty bus for a controller model."""
         return cls(model, *_BUSES[model])
 
     def free(self, slot: Slot, function: int) -> tuple[int, int] | None:
-        """The lowest free slot and function for a device, or None."""
+        """Return the lowest free slot and function for a device, or None."""
         for number in range(self.first, self.last + 1):
             used = self.used.get(number, 0)
             if not used:
@@ -66,9 +66,9 @@ class Bus:
 
 
 class Buses:
-    """Every PCI bus of a guest, and what is on it.
+    """All PCI buses of a guest and their devices.
 
-    While they grow, a device that finds no slot gets a new bus.
+    While they may grow, a device without a free slot gets a new bus.
     """
 
     def __init__(self, definition: Definition, *, growing: bool) -> None:
@@ -87,9 +87,9 @@ class Buses:
                 self.reserve(tuple_of(address), Slot('', shares=shares), given=True)
 
     def reserve(self, address: Address, slot: Slot, *, given: bool = False) -> None:
-        """Take an address.
+        """Reserve an address.
 
-        :raises LibvirtError: it is taken, or there is no such bus.
+        :raises LibvirtError: if it is in use, or if there is no such bus.
         """
         bus, number, function = address
         while self._growing and bus >= len(self.buses):
@@ -105,13 +105,13 @@ class Buses:
         used[number] = used.get(number, 0) | 1 << function
 
     def in_use(self, bus: int, slot: int) -> bool:
-        """Whether anything is in a slot."""
+        """Whether a slot is in use."""
         return bool(self.buses[bus].used.get(slot))
 
     def next(self, slot: Slot, function: int = 0) -> Address:
-        """Find a free address for a device and take it.
+        """Find and reserve a free address for a device.
 
-        :raises LibvirtError: there is none.
+        :raises LibvirtError: if there is none.
         """
         if not self.buses:
             raise bad_xml('No PCI buses available')
@@ -154,12 +154,12 @@ def _refused(text: str, *, given: bool) -> LibvirtError:
     return bad_xml(text) if given else internal(text, domain=_DOMAIN)
 
 
-#: Errors of PCI addresses come from libvirt's part for device addresses.
+#: The error domain of PCI addresses.
 _DOMAIN: int = libvirt.VIR_FROM_DOMAIN
 
 
 def tuple_of(address: Element) -> Address:
-    """The bus, slot and function of an address."""
+    """Return the bus, slot and function of an address."""
     return (device_address.get(address, 'bus'), device_address.get(address, 'slot'),
             device_address.get(address, 'function'))
 
@@ -170,7 +170,7 @@ def _text(address: Address) -> str:
 
 
 def give(device: Element, address: Address, *, multifunction: bool = False) -> None:
-    """Write an address into a device."""
+    """Set a device's address."""
     bus, slot, function = address
     before = device.find('address')
     several = None if before is None else before.get('multifunction')
@@ -181,9 +181,9 @@ def give(device: Element, address: Address, *, multifunction: bool = False) -> N
 
 
 def assign(definition: Definition) -> None:
-    """Give every PCI device an address, and add the buses that they need.
+    """Assign an address to every PCI device, and add the buses they need.
 
-    :raises LibvirtError: a machine without PCI has such a device, or an address is taken.
+    :raises LibvirtError: if the machine has no PCI bus, or an address is in use.
     """
     if not having(definition.devices, 'controller', type='pci'):
         if wanting(definition):
@@ -202,7 +202,7 @@ def assign(definition: Definition) -> None:
 
 
 def plug(definition: Definition, device: Element) -> None:
-    """Give one device that is plugged into a running guest a free address."""
+    """Assign a free address to a hotplugged device."""
     slot = slot_of(device, definition)
     if slot is None or not _wants(device):
         return
@@ -217,7 +217,7 @@ def _wants(device: Element) -> bool:
 
 
 def _grow_buses(definition: Definition, wanted: list[tuple[Element, Slot]]) -> bool:
-    """Find out in a trial which buses are missing, and add them; True when there were any."""
+    """Add the buses that a trial run lacks; return True if there were any."""
     buses = Buses(definition, growing=True)
     before = len(buses.buses)
     _reserve_chipset(definition, buses, write=False)
@@ -264,7 +264,7 @@ def _assign_all(definition: Definition, buses: Buses, wanted: list[tuple[Element
             give(device, found)
 
 
-#: The function that each part of a USB 2 controller has.
+#: The PCI function of each part of a USB 2 controller.
 _USB2 = {'ich9-ehci1': 7, 'ich9-uhci1': 0, 'ich9-uhci2': 1, 'ich9-uhci3': 2}
 
 
@@ -282,7 +282,7 @@ def _assign_usb2(device: Element, slot: Slot, function: int, buses: Buses,
 
 
 def chipset_places(definition: Definition) -> list[tuple[Element, Address]]:
-    """The devices that sit on the chipset, and where, as far as they have no address."""
+    """Return the chipset's devices that have no address, each with its fixed address."""
     devices = definition.devices
     places: list[tuple[Element, Address]] = []
 
@@ -336,7 +336,7 @@ def _reserve_chipset(definition: Definition, buses: Buses, *, write: bool) -> No
 
 
 def _mark_multifunction(definition: Definition) -> None:
-    """Mark function 0 of each slot that has more: all but the chipset's own."""
+    """Mark function 0 of each slot with several functions, except the chipset's."""
     found: dict[Address, Element] = {}
     several: set[tuple[int, int]] = set()
     for device in definition.devices:
@@ -353,7 +353,7 @@ def _mark_multifunction(definition: Definition) -> None:
             address.set('multifunction', 'on')
 
 
-#: What a bus's controller is called in QEMU.
+#: QEMU's names of bus controllers.
 _MODEL_NAMES = {'pci-bridge': 'pci-bridge', 'dmi-to-pci-bridge': 'i82801b11-bridge',
                 'pcie-root-port': 'pcie-root-port', 'pcie-to-pci-bridge': 'pcie-pci-bridge',
                 'pcie-switch-upstream-port': 'x3130-upstream',

@@ -1,4 +1,4 @@
-"""PCI devices: what kind of slot each takes, and in which order they are served.
+"""PCI slots that devices need, and the order of assignment.
 
 Source: libvirt 9.0.0, src/qemu/qemu_domain_address.c (qemuDomainDeviceCalculatePCIConnectFlags,
 qemuDomainAssignDevicePCISlots).
@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.xml.etree import Element, having
 
 @dataclass(frozen=True)
 class Slot:
-    """What a device asks of a bus; one that ``shares`` goes beside others in a slot."""
+    """The slot that a device needs; one that ``shares`` can use a slot together with others."""
 
     kind: str
     shares: bool = False
@@ -25,7 +25,7 @@ _TRANSITIONAL = 'virtio-transitional'
 
 
 def slot_of(device: Element, definition: Definition) -> Slot | None:
-    """The slot that a device takes, or None for one that is not on a PCI bus."""
+    """Return the slot that a device needs, or None if it is not a PCI device."""
     return _slot_of(device, _express(definition))
 
 
@@ -139,13 +139,13 @@ _KINDS = {
     'memory': _memory,
 }
 
-#: The order in which devices are given addresses, after the PCI controllers.
+#: The order of assignment, after the PCI controllers.
 _ORDER = ('filesystem', 'interface', 'sound', 'controller', 'disk', 'hostdev', 'memballoon',
           'rng', 'watchdog', 'video', 'shmem', 'input', 'serial', 'iommu', 'vsock', 'memory')
 
 
 def wanting(definition: Definition) -> list[tuple[Element, Slot]]:
-    """The devices without an address that need one, in the order in which they are served."""
+    """Return the devices that need an address, in the order of assignment."""
     devices, express = definition.devices, _express(definition)
     found = [(device, slot) for device in having(devices, 'controller', type='pci')
              if (slot := _wanted(device, definition, express)) is not None]

@@ -1,4 +1,4 @@
-"""The ports of USB controllers.
+"""Ports of USB controllers.
 
 Source: libvirt 9.0.0, src/conf/domain_addr.c (virDomainUSBAddressAssign).
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, having
 
-#: How many ports a controller has by its model, unless it says otherwise.
+#: Default number of ports by controller model.
 _PORTS = {'piix3-uhci': 2, 'piix4-uhci': 2, 'vt82c686b-uhci': 2, 'pci-ohci': 3, 'ehci': 6,
           'ich9-ehci1': 6, 'nec-xhci': 4, 'qemu-xhci': 4}
 _HUB_PORTS = 8
 
 
 def assign(definition: Definition) -> None:
-    """Give each USB device a port, in the order in which devices are plugged in."""
+    """Assign a port to each USB device, hubs first."""
     ports = _ports(definition)
     if not ports:
         return
@@ -65,7 +65,7 @@ def _ports(definition: Definition) -> dict[str, int]:
 
 
 def _devices(devices: Element) -> list[Element]:
-    """USB devices, hubs first, as libvirt serves them."""
+    """Return the USB devices, hubs first."""
     found = having(devices, 'hub', type='usb')
     found += [disk for disk in devices.findall('disk')
               if (target := disk.find('target')) is not None and target.get('bus') == 'usb']
@@ -78,7 +78,7 @@ def _devices(devices: Element) -> list[Element]:
 
 
 def assign_smartcards(definition: Definition) -> None:
-    """Put each smart card into the reader, which is a USB device."""
+    """Assign each smart card to the CCID controller."""
     for number, card in enumerate(definition.devices.findall('smartcard')):
         if card.find('address') is None:
             add(card, 'address', type='ccid', controller=0, slot=number)

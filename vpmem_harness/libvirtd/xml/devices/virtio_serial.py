@@ -1,4 +1,4 @@
-"""The ports of virtio serial controllers.
+"""Ports of virtio serial controllers.
 
 Source: libvirt 9.0.0, src/conf/domain_addr.c (virDomainVirtioSerialAddrAutoAssign).
 """
@@ -10,12 +10,12 @@ from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers, device_address
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, having
 
-#: A controller's ports, unless it says otherwise.
+#: Default number of ports.
 PORTS = 31
 
 
 def assign(definition: Definition) -> None:
-    """Give each channel and console on virtio a port: channels from 1 on, consoles from 0."""
+    """Assign a port to each virtio channel and console: channels from 1, consoles from 0."""
     devices = definition.devices
     plugged = [(device, 0 if device.tag == 'console' else 1)
                for device in [*devices.findall('console'), *devices.findall('channel')]

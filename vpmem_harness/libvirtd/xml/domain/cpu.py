@@ -1,4 +1,4 @@
-"""The guest's CPU and NUMA cells."""
+"""CPU and NUMA cells of a guest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODES = ('custom', 'host-model', 'host-passthrough', 'maximum')
 
 
 def check(source: Element) -> None:
-    """Refuse a CPU or NUMA cells that cannot be read.
+    """Refuse an invalid CPU or invalid NUMA cells.
 
     Source: libvirt 9.0.0, src/conf/numa_conf.c (virDomainNumaDefParseXML).
     """
@@ -76,7 +76,7 @@ def _check_cell(cell: Element, place: int, count: int, seen: dict[int, set[int]]
 
 
 def complete(definition: Definition) -> None:
-    """Settle the CPU's mode and model, its topology, and which cell has which CPUs."""
+    """Complete the CPU's mode, model and topology, and the CPUs of the cells."""
     root = definition.root
     cpu = root.find('cpu')
     if cpu is None:
@@ -124,7 +124,7 @@ def _complete_custom(cpu: Element, check: str) -> None:
 
 
 def _complete_cells(definition: Definition) -> None:
-    """Order the cells by id, and give the first one the vCPUs that none has."""
+    """Sort the cells by id, and assign the remaining vCPUs to the first one."""
     numa = first(definition.root, 'cpu/numa')
     if numa is None:
         return

@@ -1,4 +1,4 @@
-"""Devices that come and go: finding the one that a client means, adding, removing.
+"""Adding, finding and removing devices of a definition.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainAttachDeviceConfig,
 qemuDomainDetachDeviceConfig), src/qemu/qemu_hotplug.c, src/conf/domain_conf.c
@@ -29,7 +29,7 @@ from vpmem_harness.libvirtd.xml.domain.layout import DEVICES
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
-#: What can be plugged into a configuration, and what into a running guest.
+#: Devices that can be added to a persistent definition, and to a running guest.
 PERSISTENT = ('disk', 'interface', 'sound', 'hostdev', 'lease', 'controller', 'serial',
               'parallel', 'console', 'channel', 'filesystem', 'rng', 'memory', 'redirdev',
               'shmem', 'watchdog', 'input', 'vsock')
@@ -37,23 +37,23 @@ LIVE = ('disk', 'controller', 'lease', 'interface', 'hostdev', 'redirdev', 'seri
         'console', 'channel', 'rng', 'memory', 'shmem', 'watchdog', 'input', 'vsock',
         'filesystem')
 
-#: What libvirt calls a kind of device in its errors.
+#: Names of device types in libvirt's errors.
 _KINDS = {'interface': 'net', 'filesystem': 'fs', 'serial': 'chr', 'parallel': 'chr',
           'console': 'chr', 'channel': 'chr'}
 
 
 def kind(device: Element) -> str:
-    """What libvirt's errors call a device."""
+    """Return what libvirt's errors call a device."""
     return _KINDS.get(str(device.tag), str(device.tag))
 
 
 def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = False,
           checked: bool = True) -> Element:
-    """The device that a client's XML describes, complete.
+    """Parse a device from a client's XML, and add its defaults.
 
-    :param to_find: it names a device that is there: no MAC address is made up for it.
-    :param checked: it has to be a whole device; what is only to be detached need not be.
-    :raises LibvirtError: no XML, no device, or none that libvirt reads.
+    :param to_find: the XML identifies an existing device, so no MAC address is generated.
+    :param checked: require a complete device; one to detach need not be complete.
+    :raises LibvirtError: if the XML is malformed, or libvirt refuses the device.
     """
     root = reading.read(text, 'device_definition', libvirt.VIR_FROM_DOMAIN)
     layout = DEVICES.children.get(str(root.tag))
@@ -68,7 +68,7 @@ def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = F
 
 
 def check_compatible(device: Element, definition: Definition) -> None:
-    """Refuse a device that does not go with what the domain has."""
+    """Refuse a device that conflicts with the domain's devices."""
     if device.tag == 'memory':
         size = memory.size(device)
         if not definition.max_memory:
@@ -101,9 +101,9 @@ def check_new(device: Element, definition: Definition) -> None:
 
 
 def add_persistent(definition: Definition, device: Element) -> None:
-    """Put a device into a configuration, and complete what follows from it.
+    """Add a device to a persistent definition, with its addresses and controllers.
 
-    :raises LibvirtError: the configuration cannot have it.
+    :raises LibvirtError: if libvirt refuses the device in this definition.
     """
     if device.tag not in PERSISTENT:
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
@@ -123,9 +123,9 @@ def add_persistent(definition: Definition, device: Element) -> None:
 
 
 def remove_persistent(definition: Definition, device: Element) -> None:
-    """Take the device that a client describes out of a configuration.
+    """Remove the device that a client describes from a persistent definition.
 
-    :raises LibvirtError: VIR_ERR_DEVICE_MISSING where it has none such.
+    :raises LibvirtError: VIR_ERR_DEVICE_MISSING if there is none.
     """
     found = find(definition, device, live=False)
     definition.devices.remove(found)
@@ -142,10 +142,10 @@ def _missing(text: str) -> LibvirtError:
 
 
 def find(definition: Definition, device: Element, *, live: bool) -> Element:
-    """The device of a domain that a client describes.
+    """Find the device that a client describes.
 
-    :raises LibvirtError: VIR_ERR_DEVICE_MISSING where there is none, with libvirt's text for the
-        running domain or for the configuration.
+    :raises LibvirtError: VIR_ERR_DEVICE_MISSING, with libvirt's text for the running domain or for the
+        persistent definition.
     """
     finder = _FINDERS.get(str(device.tag))
     if finder is None:
@@ -248,7 +248,7 @@ def _content(source: Element) -> str:
 
 
 def _one(text: str) -> Callable[[Definition, Element, bool], Element]:
-    """A finder for devices that are matched by what they are, apart from alias and address."""
+    """Return a function that matches devices by content, apart from alias and address."""
     def find_one(definition: Definition, device: Element, live: bool) -> Element:
         for other in definition.devices.findall(str(device.tag)):
             if _bare(other) == _bare(device):

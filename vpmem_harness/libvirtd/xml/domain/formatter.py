@@ -1,4 +1,4 @@
-"""A definition as XML: as it is now, as it will be, or as another host can take it.
+"""Format definitions as live, inactive or migratable XML.
 
 Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDefFormatInternalSetRootName),
 src/qemu/qemu_domain.c (qemuDomainDefFormatBufInternal).
@@ -17,12 +17,12 @@ from vpmem_harness.libvirtd.xml.etree import Element, drop, every, having, unset
 
 def domain(definition: Definition, *, inactive: bool = False, secure: bool = False,
            migratable: bool = False, asked_cpu: Element | None = None) -> str:
-    """The XML of a definition.
+    """Format a definition.
 
-    :param inactive: leave out what only a running domain has.
-    :param secure: with passwords.
-    :param migratable: leave out what an older libvirt would not understand.
-    :param asked_cpu: with ``migratable``, the CPU of what the domain was started from.
+    :param inactive: omit what only a running domain has.
+    :param secure: include passwords.
+    :param migratable: omit what older versions of libvirt do not understand.
+    :param asked_cpu: with ``migratable``, the CPU of the definition before the start.
     """
     shown = definition.copy()
     root = shown.root
@@ -40,13 +40,13 @@ def domain(definition: Definition, *, inactive: bool = False, secure: bool = Fal
 
 
 def hide_passwords(root: Element) -> None:
-    """Take the passwords out of a domain's document."""
+    """Remove the passwords from a domain's document."""
     for device in every(root, 'devices/graphics'):
         unset(device, 'passwd', 'passwdValidTo')
 
 
 def stop(definition: Definition, *, migratable: bool = False) -> None:
-    """Take out of a live definition what only a running domain has."""
+    """Remove from a live definition what only a running domain has."""
     root = definition.root
     unset(root, 'id')
     for label in having(root, 'seclabel', type='dynamic'):
@@ -64,7 +64,7 @@ def stop(definition: Definition, *, migratable: bool = False) -> None:
 
 
 def _nothing(device: Element) -> None:
-    """Most devices are the same whether they run or not."""
+    """Do nothing: most devices are the same in live and inactive XML."""
 
 
 def _disk(device: Element) -> None:
@@ -111,7 +111,7 @@ _STOP = {'disk': _disk, 'interface': _interface, 'serial': _character, 'parallel
 
 
 def _keep_cpu(root: Element, asked: Element | None) -> None:
-    """Show the CPU that was asked for in place of the one that the guest sees."""
+    """Replace the CPU that the guest sees by the requested one."""
     cpu = root.find('cpu')
     if asked is None or cpu is None or asked.get('mode') == 'host-model':
         return
@@ -127,7 +127,7 @@ def _keep_cpu(root: Element, asked: Element | None) -> None:
 
 
 def _drop_defaults(definition: Definition) -> None:
-    """Leave out the devices that every libvirt adds by itself."""
+    """Remove the devices that every libvirt adds by default."""
     devices = definition.devices
     controllers.sort(devices)
     usb = having(devices, 'controller', type='usb')

@@ -1,4 +1,4 @@
-"""The layout of a domain's XML, devices aside.
+"""Layout of domain XML, except devices.
 
 Source of names and order: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDefFormatInternal...)
 and src/conf/cpu_conf.c, src/conf/numa_conf.c.
@@ -226,14 +226,14 @@ domain type id xmlns:qemu
 
 
 def _with_chains(layout: Layout) -> Layout:
-    """A disk's backing chain is as long as it likes."""
+    """Allow backing chains of any length."""
     behind = layout.children['devices'].children['disk'].children['backingStore']
     behind.children['backingStore'] = behind
     return layout
 
 
-#: The layout of ``<domain>``.
+#: Layout of ``<domain>``.
 DOMAIN: Final[Layout] = _with_chains(read(_DOMAIN, layout.FRAGMENTS))
 
-#: The layout of ``<devices>``.
+#: Layout of ``<devices>``.
 DEVICES: Final[Layout] = DOMAIN.children['devices']

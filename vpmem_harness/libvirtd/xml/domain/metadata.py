@@ -1,4 +1,4 @@
-"""What clients keep in a definition: one element for each of their namespaces.
+"""Metadata of clients in a definition: one element per XML namespace.
 
 Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDefSetMetadata), src/util/virxml.c.
 """
@@ -15,7 +15,7 @@ from vpmem_harness.libvirtd.xml.etree import add, replace, serialize
 
 
 def get(definition: Definition, uri: str) -> str | None:
-    """The element of a namespace as its client wrote it, without the namespace; or None."""
+    """Return the element of a namespace, without the namespace; None if there is none."""
     metadata = _tree(definition)
     found = None if metadata is None else _of(metadata, uri)
     if found is None:
@@ -25,9 +25,9 @@ def get(definition: Definition, uri: str) -> str | None:
 
 
 def put(definition: Definition, text: str | None, key: str, uri: str) -> None:
-    """Set the element of a namespace, with the prefix ``key``; None removes it.
+    """Set the element of a namespace with the prefix ``key``; None removes it.
 
-    :raises LibvirtError: the text is not well formed.
+    :raises LibvirtError: if the text is not well-formed.
     """
     root = definition.root
     metadata = _tree(definition)
@@ -61,7 +61,7 @@ def _of(metadata: lxml._Element, uri: str) -> lxml._Element | None:
 
 
 def _in_namespace(element: lxml._Element, key: str, uri: str) -> lxml._Element:
-    """The element and what is in it, in the namespace, with its prefix."""
+    """Return the element and its content in the namespace, with its prefix."""
     def rebuilt(source: lxml._Element, nsmap: dict[str, str] | None) -> lxml._Element:
         name = lxml.QName(source)
         tag = source.tag if name.namespace else f'{{{uri}}}{name.localname}'
@@ -77,7 +77,7 @@ def _in_namespace(element: lxml._Element, key: str, uri: str) -> lxml._Element:
 
 
 def _out_of_namespace(element: lxml._Element, uri: str) -> lxml._Element:
-    """A copy of the element, with what is in it, whose names no longer are in the namespace.
+    """Return a copy of the element and its content without the namespace.
 
     Source: libvirt 9.0.0, src/util/virxml.c (virXMLExtractNamespaceXML).
     """

@@ -1,4 +1,4 @@
-"""From the XML that a client wrote to a complete definition."""
+"""Parse domain XML into a complete definition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vpmem_harness.libvirtd.xml.domain.layout import DEVICES, DOMAIN
 from vpmem_harness.libvirtd.xml.etree import Element, first, text_of
 from vpmem_harness.libvirtd.xml.host import EMULATORS, XmlHost
 
-#: What libvirt can call a hypervisor. Source: libvirt 9.0.0, src/conf/domain_conf.c.
+#: Domain types that libvirt knows. Source: libvirt 9.0.0, src/conf/domain_conf.c.
 VIRT_TYPES = ('none', 'qemu', 'kvm', 'xen', 'lxc', 'uml', 'openvz', 'test', 'vmware', 'hyperv',
               'vbox', 'phyp', 'parallels', 'bhyve', 'vz', 'hvf')
 OS_TYPES = ('hvm', 'xen', 'linux', 'exe', 'uml', 'xenpvh')
@@ -32,11 +32,11 @@ ARCHITECTURES = ('alpha', 'armv6l', 'armv7l', 'armv7b', 'aarch64', 'cris', 'i686
 
 
 def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definition:
-    """The complete definition of a domain that is off.
+    """Parse a document into the complete definition of an inactive domain.
 
-    :param validate_schema: check the document against libvirt's schema first.
-    :raises LibvirtError: what libvirt refuses, in its order: the document, identity, sizes,
-        devices, then what they add up to.
+    :param validate_schema: validate the document against libvirt's schema first.
+    :raises LibvirtError: for what libvirt refuses, in its order: the document, identity, sizes,
+        devices, then the definition as a whole.
     """
     source = reading.parse(text, root='domain', document='domain_definition')
     if validate_schema:
@@ -109,7 +109,7 @@ def _check_memory(source: Element) -> None:
 
 
 def _gather_devices(root: Element) -> None:
-    """Have one list of devices, as libvirt does, however many the client has written."""
+    """Merge several ``<devices>`` elements into one, as libvirt does."""
     first, *others = root.findall('devices') or [etree.add(root, 'devices')]
     for other in others:
         first.extend(other)

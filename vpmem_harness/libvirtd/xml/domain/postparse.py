@@ -1,4 +1,4 @@
-"""What libvirt adds to a definition that says nothing of it.
+"""Defaults that libvirt adds to a definition.
 
 Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDefAddDefaultDevices and what follows),
 src/conf/domain_postparse.c.
@@ -15,7 +15,7 @@ from vpmem_harness.libvirtd.xml.devices import controllers
 from vpmem_harness.libvirtd.xml.etree import add, drop, every, first, having, unset
 from vpmem_harness.libvirtd.xml.host import MACHINE_ALIASES
 
-#: A graphics card's memory in KiB by model, unless the client says otherwise.
+#: Default video memory in KiB by model.
 _VIDEO_MEMORY = {
     'qxl': {'ram': '65536', 'vram': '65536', 'vgamem': '16384', 'heads': '1'},
     'vga': {'vram': '16384', 'heads': '1'}, 'cirrus': {'vram': '16384', 'heads': '1'},
@@ -25,7 +25,7 @@ _VIDEO_MEMORY = {
 
 
 def complete_os(definition: Definition) -> None:
-    """Settle what boots: the canonical machine, and the hard disk unless a device says more."""
+    """Complete the machine type, and boot from the hard disk by default."""
     root = definition.root
     kind = first(root, 'os/type')
     os = root.find('os')
@@ -74,7 +74,7 @@ def _complete_firmware(definition: Definition) -> None:
 
 
 def complete_memory_placement(definition: Definition) -> None:
-    """Write sets of CPUs and nodes, and sizes of pages, as libvirt does."""
+    """Format CPU sets, node sets and page sizes as libvirt does."""
     root = definition.root
     for path, name in _SETS:
         for found in every(root, path):
@@ -93,14 +93,14 @@ def complete_memory_placement(definition: Definition) -> None:
         tseg.set('unit', 'MiB')
 
 
-#: Where sets of CPUs and nodes stand.
+#: Attributes and elements that contain CPU or node sets.
 _SETS = (('vcpu', 'cpuset'), ('cputune/vcpupin', 'cpuset'), ('cputune/emulatorpin', 'cpuset'),
          ('cputune/iothreadpin', 'cpuset'), ('numatune/memory', 'nodeset'),
          ('numatune/memnode', 'nodeset'), ('memoryBacking/hugepages/page', 'nodeset'))
 
 
 def complete_lifecycle(definition: Definition) -> None:
-    """Settle the clock and what follows the end of a guest."""
+    """Complete the clock and the lifecycle actions."""
     root = definition.root
     hyperv = first(root, 'features/hyperv')
     if hyperv is not None and hyperv.get('mode') is None:
@@ -119,12 +119,12 @@ def complete_lifecycle(definition: Definition) -> None:
             add(root, tag, action)
 
 
-#: By the type of graphics; SDL uses what the host has, which is not offered here.
+#: Audio backends by graphics type; the backends that SDL uses are not offered here.
 _SOUND = {'vnc': 'none', 'spice': 'spice', 'sdl': None}
 
 
 def add_devices(definition: Definition) -> None:
-    """Add the devices that the machine has anyway."""
+    """Add the default devices of the machine type."""
     devices = definition.devices
     if definition.has_pci or definition.machine == 'isapc':
         for kind in ('mouse', 'keyboard'):
@@ -161,7 +161,7 @@ def _add_audio(definition: Definition) -> None:
 
 
 def default_audio(definition: Definition) -> str | None:
-    """Where the guest's sound goes if nothing says so: the last of its graphics decides.
+    """Return the default audio backend; the last graphics device decides.
 
     Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDefSuggestDefaultAudioBackend).
     """
@@ -173,7 +173,7 @@ def default_audio(definition: Definition) -> str | None:
 
 
 def complete_video(definition: Definition) -> None:
-    """Give each graphics card its memory, and graphics a card to show."""
+    """Complete the memory of video devices, and add one if there are graphics."""
     devices = definition.devices
     if devices.find('graphics') is not None and devices.find('video') is None:
         add(devices, 'video')

@@ -1,4 +1,4 @@
-"""What starting adds to a definition, and what QEMU then makes of it.
+"""Changes that the start of a domain makes to its definition.
 
 Source: libvirt 9.0.0, src/qemu/qemu_process.c (qemuProcessPrepareDomain, qemuProcessLaunch);
 golden/libvirt/*.dumpxml-live.xml.
@@ -12,12 +12,12 @@ from vpmem_harness.libvirtd.xml.devices import aliases, graphics, memory
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, every, having, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
-#: The user and group that Debian's QEMU runs as.
+#: User and group of QEMU processes on Debian.
 QEMU_OWNER = '+64055:+64055'
 
 
 def prepare(definition: Definition, host: XmlHost, number: int) -> None:
-    """Make the definition a live one: its id, aligned sizes, aliases, names that are its own."""
+    """Turn a definition into a live one: id, aligned sizes, aliases, generated names."""
     root = definition.root
     root.set('id', str(number))
     memory.align(definition)
@@ -42,7 +42,7 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
 
 
 def complete(definition: Definition) -> None:
-    """Note how much memory QEMU tells the guest of: NVDIMMs are none."""
+    """Set the current memory that QEMU reports: NVDIMMs do not count."""
     for device in having(definition.devices, 'memory', model='virtio-mem'):
         for target in device.findall('target'):
             add(target, 'current', 0, unit='KiB')
@@ -52,7 +52,7 @@ def complete(definition: Definition) -> None:
 
 
 def release(definition: Definition, host: XmlHost) -> None:
-    """Give back what a domain that has ended had of the host's."""
+    """Release the host's resources of a domain that has ended."""
     for device in definition.devices.findall('graphics'):
         for name in ('port', 'tlsPort', 'websocket'):
             host.ports_in_use.discard(int(device.get(name, '-1')))
@@ -70,7 +70,7 @@ def _label(root: Element) -> None:
 
 
 def _start_cpu(definition: Definition, host: XmlHost) -> None:
-    """The CPU that the guest sees, with what QEMU adds to the model that was asked for."""
+    """Expand the requested CPU model to the CPU that the guest sees."""
     cpu = definition.root.find('cpu')
     if cpu is None:
         return
@@ -102,14 +102,14 @@ def _start_cpu(definition: Definition, host: XmlHost) -> None:
             add(cpu, 'feature', policy='require', name=name)
 
 
-#: The model that QEMU offers for the host's CPU where it emulates it.
+#: The CPU model that TCG emulates for host-passthrough and maximum.
 EMULATED_HOST_MODEL = 'Westmere'
 
 
 def start_source(disk: Element, number: int) -> None:
-    """Number what a disk reads, and say that nothing is behind it.
+    """Number a disk's source, and mark the end of its backing chain.
 
-    libvirt counts from the last disk backwards.
+    libvirt numbers the disks from the last to the first.
     """
     source = disk.find('source')
     if source is None:
@@ -120,7 +120,7 @@ def start_source(disk: Element, number: int) -> None:
 
 
 def empty(disk: Element) -> None:
-    """A drive with nothing in it has no format either."""
+    """Remove the source and the format of an empty drive."""
     driver = disk.find('driver')
     if driver is not None:
         unset(driver, 'type')
@@ -132,7 +132,7 @@ def _has_source(disk: Element) -> bool:
 
 
 def start_interface(device: Element, host: XmlHost) -> None:
-    """Give an interface its tap."""
+    """Assign a tap to an interface."""
     if device.get('type') not in ('bridge', 'network', 'ethernet'):
         return
     target = device.find('target')
@@ -162,7 +162,7 @@ def _start_character_devices(definition: Definition, host: XmlHost, number: int)
 
 def start_character_device(device: Element, definition: Definition, host: XmlHost,
                            number: int) -> None:
-    """Give a character device its terminal or socket."""
+    """Assign a terminal or socket to a character device."""
     target = device.find('target')
     if device.get('type') == 'pty' and device.find('source') is None:
         path = host.next_terminal()

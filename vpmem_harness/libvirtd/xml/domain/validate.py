@@ -1,4 +1,4 @@
-"""What libvirt refuses of a complete definition, in its order.
+"""Validation of complete definitions, in libvirt's order.
 
 Source: libvirt 9.0.0, src/qemu/qemu_validate.c (qemuValidateDomainDef),
 src/conf/domain_validate.c (virDomainDefValidate).
@@ -18,7 +18,7 @@ from vpmem_harness.libvirtd.xml.machine_types import MACHINES
 
 
 def definition(definition: Definition) -> None:
-    """Refuse a definition that QEMU on this host, or libvirt, does not serve."""
+    """Refuse a definition that libvirt or this host's QEMU does not support."""
     _driver(definition)
     for each in definition.devices:
         device(each, definition)
@@ -34,7 +34,7 @@ def definition(definition: Definition) -> None:
 
 
 def device(device: Element, definition: Definition) -> None:
-    """Refuse a device that QEMU on this host, or libvirt, does not serve."""
+    """Refuse a device that libvirt or this host's QEMU does not support."""
     if device.tag == 'memory':
         memory_validate.check_device(device, definition)
         memory_validate.check_driver(device)
@@ -68,7 +68,7 @@ def _driver(definition: Definition) -> None:
 
 
 def lifecycle(actions: Mapping[str, str | None]) -> None:
-    """Refuse what QEMU cannot do when a guest ends: how it ends (``reboot``) to the action."""
+    """Refuse lifecycle actions that QEMU does not support, by event such as ``reboot``."""
     for event in ('poweroff', 'reboot'):
         action = actions.get(event)
         if action in ('preserve', 'rename-restart'):

@@ -1,4 +1,4 @@
-"""What libvirt refuses of a domain's CPUs, features, clock and actions.
+"""Checks of a domain's vCPUs, features, clock and lifecycle actions.
 
 Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainVcpuParse, virDomainFeaturesDefParse,
 virDomainEventActionParseXML), src/conf/cpu_conf.c (virCPUDefParseXML).
@@ -31,7 +31,7 @@ _GRAPHICS = ('sdl', 'vnc', 'rdp', 'desktop', 'spice', 'egl-headless', 'dbus')
 
 
 def check(source: Element) -> None:
-    """Refuse what cannot be read."""
+    """Refuse invalid values."""
     _check_cpu_mode(source)
     _check_vcpus(source)
     for feature in source.findall('features/*'):
@@ -74,5 +74,5 @@ def _check_vcpus(source: Element) -> None:
         raise unsupported('maximum vCPU count must not be less than current vCPU count',
                           domain=_DOMAIN)
     if not maximum:
-        # An empty <numa> has 0 for its highest CPU, too.
+        # The highest CPU of an empty <numa> is 0 as well.
         raise internal('CPU IDs in <numa> exceed the <vcpu> count', domain=_DOMAIN)
