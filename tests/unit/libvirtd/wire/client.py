@@ -1,4 +1,4 @@
-"""The client's side of the protocol, without I/O: what a test sends and understands."""
+"""Client side of the protocol, without I/O, for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 def call(name: str, *arguments: Any, serial: int = 1, kind: int = frames.CALL,
          status: int = frames.OK) -> bytes:
-    """The frame of a call."""
+    """Return the frame of a call."""
     procedure = BY_NAME[name]
     return frames.frame(procedure.program, procedure.number, kind, serial, status,
                         procedure.codec.encode(arguments))
@@ -44,7 +44,7 @@ def keepalive(number: int) -> bytes:
 
 
 def answers(data: bytes) -> list[Answer]:
-    """The frames that the daemon has written."""
+    """Return the frames that the daemon has written."""
     return [Answer(*(frames.HEADER.unpack_from(frame)[index] for index in (1, 3, 4, 5, 6)),
                    frame[frames.HEADER.size:])
             for frame in frames.Splitter().feed(data)]

@@ -1,4 +1,4 @@
-"""A second XDR implementation, on ``xdrlib3``, and values to try both with."""
+"""Independent XDR implementation on ``xdrlib3``, and strategies for values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RANGES = {'int': (-2**31, 2**31 - 1), 'uint': (0, 2**32 - 1), 'hyper': (-2**63,
 
 
 def pack(packer: xdrlib3.Packer, shape: shapes.Type, value: Any) -> None:
-    """Packs a value of the shape."""
+    """Pack a value of the shape."""
     match shape:
         case shapes.Scalar(name):
             getattr(packer, f'pack_{_PACK[name]}')(value)
@@ -77,7 +77,7 @@ def typed_params() -> st.SearchStrategy[values.TypedParameter]:
 
 
 def fitting(shape: shapes.Type) -> st.SearchStrategy[Any]:
-    """Values that fit the shape."""
+    """Strategy for values of the shape."""
     match shape:
         case shapes.Scalar(name):
             return _numbers(name)

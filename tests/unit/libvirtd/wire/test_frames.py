@@ -1,4 +1,4 @@
-"""A stream of bytes is cut into frames, and only absurd lengths end it."""
+"""A stream of bytes is split into frames, and only invalid lengths end it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SplitterTest(testtools.TestCase):
 
     @given(st.lists(st.binary(max_size=50), max_size=5), st.lists(st.integers(1, 60)))
     def test_frames_come_whole_however_they_arrive(self, payloads, sizes):
-        """The frames are the same, whatever pieces the stream comes in."""
+        """The frames do not depend on how the stream is divided."""
         sent = [call(payload, serial) for serial, payload in enumerate(payloads)]
         stream, splitter, came = b''.join(sent), frames.Splitter(), []
         for size in [*sizes, len(stream)]:
@@ -28,24 +28,24 @@ class SplitterTest(testtools.TestCase):
         self.assertEqual(sent, came)
 
     def test_it_says_how_much_is_missing(self):
-        """Once the length is there, it is known how many bytes the frame still wants."""
+        """When the length has arrived, the number of missing bytes is known."""
         splitter = frames.Splitter()
         self.assertEqual((0, [], 96), (splitter.missing, splitter.feed(call(bytes(72))[:4]),
                                        splitter.missing))
 
     def test_absurd_lengths(self):
-        """A frame without room for its header, or beyond libvirt's limit, cannot be followed."""
+        """A frame shorter than its header, or above libvirt's limit, is an error."""
         for length in (0, 4, 27, frames.MESSAGE_MAX + 5, 2**32 - 1):
             self.assertRaises(frames.FrameError, frames.Splitter().feed,
                               struct.pack('>I', length))
 
     def test_the_longest_frame_is_taken(self):
-        """The limit itself is within the limit, and waits for its bytes."""
+        """A frame of exactly the maximum length is accepted."""
         self.assertEqual([], frames.Splitter().feed(
             struct.pack('>I', frames.MESSAGE_MAX + frames.LENGTH_SIZE)))
 
     def test_descriptors_are_skipped(self):
-        """The bytes that carry descriptors belong to no frame, split or not."""
+        """Bytes that carry descriptors are not part of a frame, split or not."""
         sent = frames.frame(table.REMOTE_PROGRAM, 349, frames.CALL_WITH_FDS, 1, frames.OK,
                             struct.pack('>I', 2))
         for cut in range(len(sent) + 2 + len(call()) + 1):
@@ -55,7 +55,7 @@ class SplitterTest(testtools.TestCase):
                              splitter.feed(stream[:cut]) + splitter.feed(stream[cut:]))
 
     def test_too_many_descriptors(self):
-        """More descriptors than libvirt allows end the stream."""
+        """More descriptors than libvirt allows are an error."""
         sent = frames.frame(table.REMOTE_PROGRAM, 349, frames.CALL_WITH_FDS, 1, frames.OK,
                             struct.pack('>I', 33))
         self.assertRaises(frames.FrameError, frames.Splitter().feed, sent)
@@ -64,5 +64,5 @@ class SplitterTest(testtools.TestCase):
 class FrameTest(testtools.TestCase):
 
     def test_a_payload_that_is_too_long(self):
-        """No frame is longer than libvirt's limit."""
+        """A payload above libvirt's limit is not framed."""
         self.assertRaises(xdr.XDRError, call, bytes(frames.PAYLOAD_MAX + 1))

@@ -1,4 +1,4 @@
-"""The table can be read whole, and says what libvirt's sources say."""
+"""The procedure table is complete and agrees with libvirt's sources."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, lookup
 class TableTest(testtools.TestCase):
 
     def test_every_number_is_there(self):
-        """The remote program has no gaps."""
+        """The numbers of the remote program have no gaps."""
         numbers = sorted(PROGRAMS[table.REMOTE_PROGRAM])
         self.assertEqual(list(range(1, numbers[-1] + 1)), numbers)
 
     def test_every_shape_can_be_read(self):
-        """Each line's notation is right."""
+        """Every line parses."""
         for procedure in BY_NAME.values():
             self.assertIsInstance(procedure.arguments, shapes.Struct)
             self.assertIsInstance(procedure.results, shapes.Struct)
 
     def test_a_line(self):
-        """A procedure has its number, its function, its mark, its shapes and its domain."""
+        """A procedure has number, function, mark, shapes and error domain."""
         procedure = BY_NAME['domain_create_with_flags']
         self.assertEqual(
             (table.REMOTE_PROGRAM, 196, 'virDomainCreateWithFlags', True, ['dom', 'flags'],
@@ -39,11 +39,11 @@ class TableTest(testtools.TestCase):
         self.assertEqual(65536, result.type.limit)
 
     def test_messages_have_no_function(self):
-        """What the daemon sends unasked is no procedure that a client could call."""
+        """A client cannot call the number of a message."""
         self.assertIsNone(BY_NAME['domain_event_callback_device_removed'].function)
 
     def test_functions_are_public(self):
-        """The functions behind the procedures are spelt as libvirt-python's classes know them."""
+        """libvirt-python knows the public functions of the table."""
         methods = {name.lower() for kind in (libvirt.virConnect, libvirt.virDomain)
                    for name in vars(kind)}
         for procedure in ('domain_get_xml_desc', 'domain_inject_nmi', 'node_get_cpu_map'):
@@ -55,7 +55,7 @@ class TableTest(testtools.TestCase):
 class LookupTest(testtools.TestCase):
 
     def test_as_people_name_it(self):
-        """A function is found with and without its prefix, a procedure by its name."""
+        """lookup accepts function names with and without prefix, and procedure names."""
         for name in ('domainCreateWithFlags', 'virDomainCreateWithFlags',
                      'domain_create_with_flags'):
             self.assertEqual(196, lookup(name).number)
@@ -63,11 +63,11 @@ class LookupTest(testtools.TestCase):
                          lookup('domainQemuMonitorCommand').method)
 
     def test_of_several_the_newest(self):
-        """Where two procedures serve one function it is the one that clients use."""
+        """If two procedures have the same function, lookup returns the one that clients use."""
         self.assertEqual(316, lookup('connectDomainEventRegisterAny').number)
 
     def test_by_the_name_of_libvirt_pythons_method(self):
-        """Of a domain first, and what the client asks the daemon for in its place."""
+        """A method name refers to a domain first, and to the procedure that the client calls."""
         for name, procedure in (
                 ('createWithFlags', 'domain_create_with_flags'), ('info', 'domain_get_info'),
                 ('getInfo', 'node_get_info'), ('lookupByUUIDString', 'domain_lookup_by_uuid'),
@@ -75,11 +75,11 @@ class LookupTest(testtools.TestCase):
             self.assertEqual(procedure, lookup(name).name)
 
     def test_what_no_daemon_is_asked(self):
-        """A method that the client answers by itself has no procedure."""
+        """A method without a call to the daemon has no procedure."""
         self.assertRaises(InvalidInputError, lookup, 'UUIDString')
 
     def test_a_name_that_there_is_not(self):
-        """The error offers what was probably meant."""
+        """The error suggests similar names."""
         error = self.assertRaises(InvalidInputError, lookup, 'domainCreateWithFlag')
         self.assertIn('virDomainCreateWithFlags', str(error))
 
@@ -87,11 +87,11 @@ class LookupTest(testtools.TestCase):
 class NotationTest(testtools.TestCase):
 
     def test_what_is_no_notation(self):
-        """A field without its type is found out."""
+        """A field without a type is an error."""
         self.assertRaises(ValueError, shapes.read_fields, 'dom flags:uint', {})
 
     def test_nested_shapes(self):
-        """Shapes nest, in parentheses, lists and options."""
+        """Shapes nest in parentheses, lists and optional types."""
         read = shapes.read_fields('a:(b:int c:string?)[3] d:chars*4 e:opaque[2]', {})
         self.assertEqual(shapes.Struct((
             shapes.Field('a', shapes.ListOf(shapes.Struct((

@@ -1,4 +1,4 @@
-"""A session keeps the order of the protocol and outlives every message that it can follow."""
+"""A session follows the protocol and survives every message that it can read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SessionTest(testtools.TestCase):
         self.session.opened = True
 
     def ask(self, data, now=0.0):
-        """Feeds bytes and returns the calls that want an answer."""
+        """Feed bytes and return the calls to answer."""
         self.session.receive(data, now)
         calls = []
         while (call := self.session.next_call()) is not None:
@@ -36,7 +36,7 @@ class SessionTest(testtools.TestCase):
         return client.answers(self.session.take_output())
 
     def refusal(self, data):
-        """The one error that the session answers by itself."""
+        """Return the single error that the session has answered."""
         self.assertEqual([], self.ask(data))
         (answer,) = self.answers()
         self.assertEqual((frames.REPLY, frames.ERROR), (answer.kind, answer.status))
@@ -46,19 +46,19 @@ class SessionTest(testtools.TestCase):
 class CallTest(SessionTest):
 
     def test_authentication_is_none(self):
-        """A client that asks how to authenticate hears that it need not."""
+        """auth_list offers no authentication."""
         self.assertEqual([], self.ask(client.call('auth_list')))
         self.assertEqual([([0],)], [answer.results for answer in self.answers()])
 
     def test_open_and_close_come_before_the_connection(self):
-        """connect_open and connect_close are the owner's calls from the start."""
+        """The owner gets connect_open and connect_close from the start."""
         calls = self.ask(client.call('connect_open', 'qemu:///system', 0)
                          + client.call('connect_close'))
         self.assertEqual(['connect_open', 'connect_close'], [c.procedure.name for c in calls])
         self.assertEqual(('qemu:///system', 0), calls[0].arguments)
 
     def test_nothing_else_does(self):
-        """Before the connection is open libvirtd's error says so; of which driver, too."""
+        """A call before connect_open gets libvirtd's error, which names the driver."""
         error = self.refusal(client.call('connect_get_hostname'))
         self.assertEqual('internal error: hypervisor connection not open', error['message'])
         self.assertEqual((libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_FROM_RPC),
@@ -67,7 +67,7 @@ class CallTest(SessionTest):
         self.assertEqual('internal error: connection not open', error['message'])
 
     def test_a_reply_carries_the_serial(self):
-        """The reply says which call it answers, and holds the results."""
+        """A reply has the serial of its call, and the results."""
         self.open()
         (call,) = self.ask(client.call('connect_get_hostname', serial=77))
         self.session.reply(call, ('host',))
@@ -76,7 +76,7 @@ class CallTest(SessionTest):
                          (answer.serial, answer.kind, answer.status, answer.results))
 
     def test_an_error_carries_all_its_fields(self):
-        """The error object arrives as it was raised."""
+        """An error reaches the client as it was raised."""
         self.open()
         (call,) = self.ask(client.call('domain_create', values.DomainHandle('a', bytes(16))))
         error = LibvirtError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, 'no', int1=3)
@@ -88,7 +88,7 @@ class CallTest(SessionTest):
              'str3': None, 'int1': 3, 'int2': -1, 'net': None}, answer.error)
 
     def test_calls_wait_at_the_limit(self):
-        """At most five calls of a client are under way; the next waits for an answer."""
+        """A client has at most five unanswered calls; the next call waits."""
         self.open()
         calls = self.ask(client.call('connect_get_hostname') * (CALLS_MAX + 1))
         self.assertEqual((CALLS_MAX, CALLS_MAX), (len(calls), self.session.running))
@@ -97,7 +97,7 @@ class CallTest(SessionTest):
         self.assertIsNone(self.session.next_call())
 
     def test_close_is_the_last_answer(self):
-        """After connect_close the reply is written and nothing more is read."""
+        """After connect_close, the session writes the reply and reads nothing more."""
         self.open()
         (call,) = self.ask(client.call('connect_close'))
         self.session.close(call)
@@ -121,19 +121,19 @@ class RefusalTest(SessionTest):
         self.open()
 
     def test_unknown_program(self):
-        """A program that is not ours is named in the error, as libvirtd prints it."""
+        """The error for an unknown program names it as libvirtd does."""
         error = self.refusal(frames.frame(0x90000000, 1, frames.CALL, 1, frames.OK))
         self.assertEqual('Cannot find program -1879048192 version 1', error['message'])
         self.assertEqual(libvirt.VIR_ERR_RPC, error['code'])
 
     def test_unknown_version(self):
-        """So is a version."""
+        """The error for an unknown version names it as libvirtd does."""
         error = self.refusal(frames.frame(
             table.REMOTE_PROGRAM, 1, frames.CALL, 1, frames.OK, version=2))
         self.assertEqual('Cannot find program 536903814 version 2', error['message'])
 
     def test_unknown_procedure(self):
-        """A number beyond the table, and a message's number, are no procedures."""
+        """An unknown number and the number of a message are refused."""
         for number in (0, 9999, -5, BY_NAME['domain_event_callback_lifecycle'].number):
             error = self.refusal(frames.frame(
                 table.REMOTE_PROGRAM, number, frames.CALL, 1, frames.OK))
@@ -145,7 +145,7 @@ class RefusalTest(SessionTest):
         self.assertEqual('Unexpected message status 1', error['message'])
 
     def test_undecodable_arguments(self):
-        """Arguments that do not fit are refused, and the session goes on."""
+        """Invalid arguments are refused, and the session continues."""
         procedure = BY_NAME['domain_create']
         error = self.refusal(frames.frame(
             procedure.program, procedure.number, frames.CALL, 1, frames.OK, b'noise'))
@@ -153,7 +153,7 @@ class RefusalTest(SessionTest):
         self.assertEqual(1, len(self.ask(client.call('connect_get_hostname'))))
 
     def test_authentication_that_nobody_asked_for(self):
-        """Starting to authenticate where none is needed fails."""
+        """Authentication fails, because none is required."""
         error = self.refusal(client.call('auth_sasl_init'))
         self.assertEqual(libvirt.VIR_ERR_AUTH_FAILED, error['code'])
 
@@ -187,7 +187,7 @@ class RefusalTest(SessionTest):
 class KeepAliveTest(SessionTest):
 
     def test_a_ping_is_answered(self):
-        """A client that pings hears a pong, open or not."""
+        """A ping gets a pong, before and after connect_open."""
         self.assertEqual([], self.ask(client.keepalive(keepalive.PING)))
         (answer,) = self.answers()
         self.assertEqual((table.KEEPALIVE_PROGRAM, keepalive.PONG, frames.MESSAGE),
@@ -203,7 +203,7 @@ class KeepAliveTest(SessionTest):
         self.assertEqual([(1,)], [answer.results for answer in self.answers()])
 
     def test_a_silent_client_is_asked_and_given_up(self):
-        """After five pings without a sign of life the session is dead, 30 s from the last."""
+        """After five unanswered pings, 30 s after the last frame, the session is dead."""
         self.start()
         asked = []
         now = 0.0
@@ -213,7 +213,7 @@ class KeepAliveTest(SessionTest):
         self.assertEqual(([5.0, 10.0, 15.0, 20.0, 25.0], 30.0), (asked, now))
 
     def test_any_frame_is_a_sign_of_life(self):
-        """A frame resets the count and the time."""
+        """A frame resets the count and the timer."""
         self.start()
         for now in (5.0, 10.0, 15.0, 20.0, 25.0):
             self.assertTrue(self.session.tick(now))
@@ -223,7 +223,7 @@ class KeepAliveTest(SessionTest):
         self.assertTrue(self.session.tick(39.0))
 
     def test_it_can_be_turned_off(self):
-        """An interval of 0 never asks, as in libvirtd.conf."""
+        """An interval of 0 disables pings, as in libvirtd.conf."""
         self.session = Session(keepalive_interval=0)
         self.start()
         self.assertIsNone(self.session.keepalive.deadline)

@@ -1,4 +1,4 @@
-"""The codec says what another implementation says, and takes nothing that it would not write."""
+"""The codec agrees with an independent implementation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ReferenceTest(testtools.TestCase):
     @settings(deadline=None, max_examples=300)
     @given(st.data())
     def test_every_shape_encodes_as_xdrlib_does(self, data):
-        """Whatever fits a shape of the table encodes to the bytes of an independent encoder."""
+        """Values of every shape encode to the bytes of an independent encoder."""
         shape = data.draw(st.sampled_from(_SHAPES))
         value = data.draw(reference.fitting(shape))
         self.assertEqual(reference.encode(shape, value), xdr.compile_type(shape).encode(value))
@@ -34,7 +34,7 @@ class ReferenceTest(testtools.TestCase):
     @settings(deadline=None, max_examples=300)
     @given(st.data())
     def test_every_shape_decodes_what_xdrlib_writes(self, data):
-        """What an independent encoder writes decodes to the value that it was given."""
+        """Bytes of an independent encoder decode to the original value."""
         shape = data.draw(st.sampled_from(_SHAPES))
         value = data.draw(reference.fitting(shape))
         self.assertEqual(value, xdr.compile_type(shape).decode(reference.encode(shape, value)))
@@ -56,7 +56,7 @@ class FuzzTest(testtools.TestCase):
     @settings(deadline=None, max_examples=300)
     @given(st.data())
     def test_a_damaged_message_raises_one_error_or_encodes_to_itself(self, data):
-        """The same for messages that were right until a byte of them was changed."""
+        """The same holds for valid messages with one changed byte."""
         shape = data.draw(st.sampled_from(_SHAPES))
         message = bytearray(reference.encode(shape, data.draw(reference.fitting(shape))))
         if message:
@@ -84,7 +84,7 @@ class ValueTest(testtools.TestCase):
             shape.encode((Domain(),)))
 
     def test_a_uuid_may_be_a_string(self):
-        """A UUID is taken as bytes, as an object and as its string."""
+        """A UUID encodes from bytes, from an object and from a string."""
         number = uuid.UUID(int=99)
         shape = codec('uuid:uuid')
         self.assertEqual([number.bytes] * 3, [
@@ -99,14 +99,14 @@ class ValueTest(testtools.TestCase):
         self.assertEqual((domain, 1), (decoded, flags))
 
     def test_bytes_that_are_no_text_survive(self):
-        """A string that is not UTF-8 decodes, and encodes to the same bytes."""
+        """A string that is not UTF-8 decodes and encodes to the same bytes."""
         wire = codec('data:opaque[10]').encode((b'\xff\xfe',))
         shape = codec('name:string')
         self.assertEqual(wire, shape.encode(shape.decode(wire)))
 
 
     def test_a_c_string_has_its_end(self):
-        """Text in single characters ends with the NUL that libvirt's client looks for."""
+        """Text in ``char<N>`` ends with the NUL that libvirt's client expects."""
         shape = codec('model:chars[10]')
         self.assertEqual(b'\0\0\0\3\0\0\0o\0\0\0k\0\0\0\0', shape.encode(('ok',)))
         self.assertEqual(('',), shape.decode(shape.encode(('',))))
@@ -132,7 +132,7 @@ class LimitTest(testtools.TestCase):
             ('x' * xdr.STRING_MAX,))))
 
     def test_values_that_do_not_fit(self):
-        """A value of another type, range or number raises XDRError and nothing else."""
+        """A value of a wrong type, range or number raises XDRError."""
         for text, value in (('flags:uint', (-1,)), ('flags:uint', ('1',)), ('xml:string', (b'x',)),
                             ('xml:string', (None,)), ('a:int b:int', (1,)), ('a:int', (1, 2)),
                             ('state:uchar', (256,)), ('uuid:uuid', (b'short',)),

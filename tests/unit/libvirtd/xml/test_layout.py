@@ -1,4 +1,4 @@
-"""A layout drops what it does not name and orders what it does."""
+"""A layout drops unknown content and sorts the rest."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ address type slot
 class TestLayout(testtools.TestCase):
 
     def apply(self, text):
-        """The canonical form of ``text``."""
+        """Return the canonical form of ``text``."""
         read = layout.read(DISK, {'info': INFO})
         return etree.serialize(read.apply(reading.read(text, 'test')))
 
     def test_order(self):
-        """Elements and attributes come in the layout's order."""
+        """Elements and attributes have the layout's order."""
         self.assertEqual(
             "<disk type='file' device='disk'>\n  <source file='a'/>\n  <alias name='b'/>\n"
             '</disk>\n',
@@ -37,26 +37,26 @@ class TestLayout(testtools.TestCase):
                        '</disk>'))
 
     def test_unknown_is_dropped(self):
-        """What libvirt does not know it does not keep."""
+        """Unknown elements and attributes are dropped."""
         self.assertEqual("<disk type='file'/>\n",
                          self.apply("<disk type='file' colour='red'><wings/></disk>"))
 
     def test_empty_optional_is_dropped(self):
-        """An element that says nothing is left out where libvirt leaves it out."""
+        """An empty optional element is omitted."""
         self.assertEqual('<disk/>\n', self.apply('<disk><driver/></disk>'))
 
     def test_sizes_are_in_kib(self):
-        """A size is written in KiB, rounded up."""
+        """A size is converted to KiB, rounded up."""
         self.assertEqual("<disk>\n  <size unit='KiB'>2</size>\n</disk>\n",
                          self.apply("<disk><size unit='bytes'>1025</size></disk>"))
 
     def test_any_content_is_kept(self):
-        """What is the client's own is kept as it is."""
+        """Content marked ``any`` is kept as it is."""
         self.assertEqual("<disk>\n  <kept x='1'>\n    <b/>\n    <a/>\n  </kept>\n</disk>\n",
                          self.apply("<disk><kept x='1'><b/><a/></kept></disk>"))
 
     def test_continued_line(self):
-        """A line that ends in a backslash goes on in the next."""
+        """A line that ends with a backslash continues on the next."""
         self.assertEqual("<disk>\n  <source dev='x'/>\n</disk>\n",
                          self.apply("<disk><source dev='x'/></disk>"))
 

@@ -1,4 +1,4 @@
-"""Numbers in XML are read as libvirt reads them."""
+"""Numbers in XML are parsed as libvirt parses them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vpmem_harness.libvirtd.xml import numbers, reading
 class TestSizes(testtools.TestCase):
 
     def read(self, text, required=True):
-        """The size in KiB of the element in ``text``."""
+        """Return the size in KiB of the element in ``text``."""
         return numbers.kib(reading.read(f'<x>{text}</x>', 'test'), './size', required=required)
 
     def assert_refused(self, message, text):
-        """The size is refused with that message."""
+        """Assert that the size is refused with a message."""
         error = self.assertRaises(LibvirtError, self.read, text)
         self.assertEqual(message, error.message)
 
@@ -30,19 +30,19 @@ class TestSizes(testtools.TestCase):
             (('MiB', 1), ('mb', 1), ('g', 1), ('b', 1), ('KIB', 3))])
 
     def test_missing(self):
-        """A size that must be there is an error when it is not, and 0 otherwise."""
+        """A missing size is an error if required, and 0 otherwise."""
         self.assert_refused("XML error: missing element or attribute './size'", '')
         self.assertEqual(0, self.read('', required=False))
 
     def test_not_a_number(self):
-        """A word is no size, nor is a negative number or a fraction."""
+        """Words, negative numbers and fractions are not sizes."""
         for text in ('big', '-1', '1.5', '0x10', '1 '):
             self.assert_refused(
                 f"XML error: Invalid value '{text}' for element or attribute './size'",
                 f'<size>{text}</size>')
 
     def test_unknown_unit(self):
-        """A unit that there is not is an error of the argument."""
+        """An unknown unit is an invalid argument."""
         self.assert_refused("invalid argument: unknown suffix 'foo'",
                             "<size unit='foo'>1</size>")
 
@@ -59,9 +59,9 @@ class TestBitmaps(testtools.TestCase):
         self.assertEqual({0, 1, 3, 8}, numbers.bitmap('0-3,^2,8'))
 
     def test_malformed(self):
-        """What is no set is None."""
+        """A malformed set is None."""
         self.assertEqual([None] * 3, [numbers.bitmap(text) for text in ('x', '3-1', '1,,2')])
 
     def test_canonical(self):
-        """A set is written with ranges as long as they get."""
+        """A set is formatted with the longest possible ranges."""
         self.assertEqual('0-2,5', numbers.format_bitmap({0, 1, 2, 5}))

@@ -1,4 +1,4 @@
-"""What a client writes is read as libvirt reads it, its own part with its own names."""
+"""XML is parsed as libvirt parses it; metadata keeps the client's names."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ QEMU = 'http://libvirt.org/schemas/domain/qemu/1.0'
 class TestMetadata(testtools.TestCase):
 
     def read(self, text, root=''):
-        """The metadata that comes back for ``text`` in a document with that on its root."""
+        """Return the metadata of a document with these attributes on its root."""
         document = reading.read(f'<domain {root}><metadata>{text}</metadata></domain>', 'test')
         return etree.serialize(document.find('metadata'))
 
     def test_names_are_kept(self):
-        """Prefixes, declarations and mixed content come back as they were."""
+        """Prefixes, declarations and mixed content are preserved."""
         text = ('<a:b xmlns:a="urn:a" a:c="1">\n    <a:d/>\n    <e xmlns="urn:e">x<f/> y </e>\n'
                 '  </a:b>')
         self.assertEqual(f'<metadata>\n  {text}\n</metadata>\n', self.read(text))
 
     def test_two_prefixes_of_one_namespace(self):
-        """A client that has two names for a namespace keeps both."""
+        """Two prefixes of one namespace are both kept."""
         text = '<a:b xmlns:a="urn:a">\n    <c:d xmlns:c="urn:a"/>\n  </a:b>'
         self.assertEqual(f'<metadata>\n  {text}\n</metadata>\n', self.read(text))
 
@@ -45,7 +45,7 @@ class TestMetadata(testtools.TestCase):
 class TestErrors(testtools.TestCase):
 
     def test_text_that_is_no_utf_8(self):
-        """It is not well formed, and said to be so."""
+        """A document with an undeclared prefix is not well-formed."""
         error = self.assertRaises(LibvirtError, reading.read, '<a>\udcff</a>', 'test')
         self.assertEqual(libvirt.VIR_ERR_XML_DETAIL, error.code)
 
@@ -53,11 +53,11 @@ class TestErrors(testtools.TestCase):
 class TestNames(testtools.TestCase):
 
     def test_known_namespace(self):
-        """QEMU's own elements are read with one prefix, whatever the client's is."""
+        """QEMU's elements get one prefix, whatever the client's prefix is."""
         document = reading.read(f"<domain><q:arg xmlns:q='{QEMU}'/></domain>", 'test')
         self.assertEqual(['qemu:arg'], [child.tag for child in document])
 
     def test_unknown_namespace(self):
-        """An element of another namespace is not taken for one of libvirt's."""
+        """An element of another namespace is not one of libvirt's."""
         document = reading.read("<domain><name xmlns='urn:x'>a</name></domain>", 'test')
         self.assertIsNone(document.find('name'))

@@ -144,8 +144,8 @@ def _missing(text: str) -> LibvirtError:
 def find(definition: Definition, device: Element, *, live: bool) -> Element:
     """Find the device that a client describes.
 
-    :raises LibvirtError: VIR_ERR_DEVICE_MISSING, with libvirt's text for the running domain or for the
-        persistent definition.
+    :raises LibvirtError: VIR_ERR_DEVICE_MISSING, with libvirt's text for the live or the persistent
+        definition.
     """
     finder = _FINDERS.get(str(device.tag))
     if finder is None:

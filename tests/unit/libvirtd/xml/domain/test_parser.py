@@ -16,7 +16,7 @@ DISK = "<disk type='file'><source file='/{name}.img'/><target dev='{name}'{bus}/
 
 
 def xml(devices='', machine='pc', more=''):
-    """A domain's XML with those devices."""
+    """Return domain XML with these devices."""
     return (f"<domain type='kvm'><name>guest</name><memory unit='MiB'>64</memory><vcpu>2</vcpu>"
             f"<os><type machine='{machine}'>hvm</type></os><devices>{devices}</devices>{more}"
             '</domain>')
@@ -25,7 +25,7 @@ def xml(devices='', machine='pc', more=''):
 class DomainCase(testtools.TestCase):
 
     def parse(self, text):
-        """The complete definition."""
+        """Return the complete definition."""
         return parser.parse(text, XmlHost(Hardware.uniform(), Randomness(5)))
 
     def printed(self, *arguments, **options):
@@ -45,17 +45,17 @@ class DomainCase(testtools.TestCase):
 class TestDefaults(DomainCase):
 
     def test_machine_names_are_resolved(self):
-        """A short machine name stands for the newest of its kind."""
+        """A machine alias resolves to the newest machine type."""
         self.assertEqual(['pc-i440fx-7.2', 'pc-q35-7.2'], [
             self.parse(xml(machine=machine)).machine for machine in ('pc', 'q35')])
 
     def test_unknown_machine(self):
-        """A machine that QEMU does not have has no PCI bus to begin with."""
+        """An unknown machine type has no PCI bus."""
         error = self.assertRaises(LibvirtError, self.parse, xml(machine='pc-nope'))
         self.assertEqual('XML error: No PCI buses available', error.message)
 
     def test_default_devices(self):
-        """A PC has USB, a PCI bus, mouse and keyboard, a balloon and no sound."""
+        """A PC has USB, a PCI bus, mouse, keyboard and balloon, and no audio."""
         text = self.printed()
         for line in ("<controller type='usb' index='0' model='piix3-uhci'>",
                      "<controller type='pci' index='0' model='pci-root'/>",
@@ -71,19 +71,19 @@ class TestDefaults(DomainCase):
         self.assertTrue(found.startswith('52:54:00:'), found)
 
     def test_metadata_is_kept(self):
-        """Metadata is the client's, word for word."""
+        """Metadata is kept word for word."""
         text = self.printed(more='<metadata><n:i xmlns:n="http://example.com/n"><n:a b="1">t'
                                  '</n:a></n:i></metadata>')
         self.assertIn('  <metadata>\n    <n:i xmlns:n="http://example.com/n">\n'
                       '      <n:a b="1">t</n:a>\n    </n:i>\n  </metadata>\n', text)
 
     def test_serial_port_is_the_console(self):
-        """The first serial port and the first console are one."""
+        """The first serial port and the first console are the same device."""
         text = self.printed("<serial type='pty'/>")
         self.assertIn("<console type='pty'>\n      <target type='serial' port='0'/>", text)
 
     def test_completing_twice_changes_nothing(self):
-        """What libvirt has written it reads as it is."""
+        """Parsing a formatted definition does not change it."""
         text = self.printed(DISK.format(name='vda', bus='') + "<graphics type='vnc'/>"
                             "<interface type='bridge'><source bridge='br0'/></interface>"
                             "<channel type='unix'><target type='virtio' name='a'/></channel>")
@@ -93,20 +93,20 @@ class TestDefaults(DomainCase):
 class TestDisks(DomainCase):
 
     def test_bus_follows_from_the_name(self):
-        """A target's name says which bus it is on."""
+        """The target name determines the bus."""
         definition = self.parse(xml(''.join(DISK.format(name=name, bus='')
                                             for name in ('hda', 'sda', 'vda'))))
         self.assertEqual(['ide', 'scsi', 'virtio'], [
             target.get('bus') for target in definition.devices.findall('disk/target')])
 
     def test_controllers_follow_from_disks(self):
-        """A disk brings the controller that it hangs off."""
+        """A disk adds its controller."""
         definition = self.parse(xml(DISK.format(name='sdh', bus=" bus='scsi'")))
         self.assertEqual(['0', '1'], [controller.get('index') for controller in
                                       definition.devices.findall("controller[@type='scsi']")])
 
     def test_disks_of_a_bus_are_sorted(self):
-        """Disks of a bus stand side by side in the order of their names."""
+        """Disks of a bus are grouped and sorted by name."""
         definition = self.parse(xml(''.join(
             DISK.format(name=name, bus=f" bus='{bus}'")
             for name, bus in (('vdb', 'virtio'), ('hda', 'ide'), ('vda', 'virtio')))))
@@ -114,7 +114,7 @@ class TestDisks(DomainCase):
             target.get('dev') for target in definition.devices.findall('disk/target')])
 
     def test_one_target_for_one_disk(self):
-        """Two disks cannot have one target."""
+        """Two disks cannot have the same target."""
         error = self.assertRaises(LibvirtError, self.parse,
                                   xml(DISK.format(name='vda', bus='') * 2))
         self.assertEqual("XML error: target 'vda' duplicated for disk sources '/vda.img' and "
@@ -124,26 +124,26 @@ class TestDisks(DomainCase):
 class TestPciAddresses(DomainCase):
 
     def test_slots_of_a_pc(self):
-        """On a PC the chipset has slot 1, the graphics card slot 2, the rest what follows."""
+        """On a PC, the chipset has slot 1, video slot 2, and other devices the next slots."""
         definition = self.parse(xml("<graphics type='vnc'/>" + DISK.format(name='vda', bus='')))
         self.assertEqual([(0, 2, 0), (0, 3, 0), (0, 4, 0)], [
             self.address(definition, path) for path in ('video', 'disk', 'memballoon')])
 
     def test_ports_of_a_q35(self):
-        """On a Q35 each device has a root port of its own, and one port is free."""
+        """On a Q35, each device has its own root port, and one port stays free."""
         definition = self.parse(xml(DISK.format(name='vda', bus=''), machine='q35'))
         self.assertEqual((2, 0, 0), self.address(definition, 'disk'))
         ports = definition.devices.findall("controller[@model='pcie-root-port']")
         self.assertEqual(4, len(ports))
 
     def test_conventional_device_on_a_q35(self):
-        """A device without PCI Express brings a bridge on a Q35."""
+        """A conventional PCI device adds a bridge on a Q35."""
         definition = self.parse(xml("<watchdog model='i6300esb'/>", machine='q35'))
         self.assertIsNotNone(
             definition.devices.find("controller[@model='pcie-to-pci-bridge']"))
 
     def test_address_is_taken(self):
-        """An address belongs to one device."""
+        """Two devices cannot have the same address."""
         place = "<address type='pci' bus='0' slot='5'/></disk>"
         error = self.assertRaises(LibvirtError, self.parse, xml(''.join(
             DISK.format(name=name, bus='').replace('</disk>', place)
@@ -152,7 +152,7 @@ class TestPciAddresses(DomainCase):
                          error.message)
 
     def test_bus_that_is_full(self):
-        """Where the bus has no slot left a bridge is added."""
+        """A bridge is added if the bus has no free slot."""
         letters = 'abcdefghijklmnopqrstuvwxyz'
         definition = self.parse(xml(''.join(
             DISK.format(name=f'vd{letter}', bus='') for letter in letters) + ''.join(
@@ -163,7 +163,7 @@ class TestPciAddresses(DomainCase):
 class TestSchema(DomainCase):
 
     def test_printed_documents_fit_the_schema(self):
-        """What is printed of a guest with many devices fits libvirt's schema."""
+        """The XML of a guest with many devices is valid by libvirt's schema."""
         for machine in ('pc', 'q35'):
             self.printed(
                 DISK.format(name='vda', bus='') + DISK.format(name='sda', bus='')
@@ -176,7 +176,7 @@ class TestSchema(DomainCase):
                 "slot='0' function='0'/></source></hostdev>", machine=machine)
 
     def test_validation_on_request(self):
-        """A client can have its document checked against the schema."""
+        """A client can request validation against the schema."""
         if schema.load('domain.rng') is None:
             self.skipTest("libvirt's schemas are not installed")
         error = self.assertRaises(
