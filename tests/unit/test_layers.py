@@ -29,10 +29,10 @@ LAYERS = (
 DAEMON = (
     ('server',),
     ('dispatch',),
-    ('access',),
+    ('access', 'argument_checks'),
     ('hypervisor', 'wire'),
     ('xml',),
-    ('errors', 'hardware', 'values'),
+    ('argument_table', 'errors', 'hardware', 'values'),
 )
 
 #: Imports that point the wrong way, each with its reason.

@@ -67,7 +67,9 @@ authentication (``auth_list``: none is needed), ``connect_open``, ``connect_clos
 features in ``connect_supports_feature`` (keepalive, file descriptor passing, event and close
 callbacks; the connection's method answers for the others), the registration of close callbacks,
 and ``connect_set_identity``. It also refuses, with libvirt's errors, what a read-only connection
-may not do: procedures marked in the table, and flags such as ``VIR_DOMAIN_XML_SECURE``.
+may not do: procedures marked in the table, and flags such as ``VIR_DOMAIN_XML_SECURE``. Before
+it calls a method, the arguments have passed the checks of libvirt's public function: see
+``argument_table.py``.
 """
 
 from __future__ import annotations
@@ -79,7 +81,7 @@ from typing import Any, Final, Protocol
 import libvirt
 from oslo_log import log as logging
 
-from vpmem_harness.libvirtd import access
+from vpmem_harness.libvirtd import access, argument_checks
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.wire import shapes, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, Procedure
@@ -183,11 +185,12 @@ class Dispatcher:
 
     def _find(self, procedure: Procedure) -> Callable[..., Any]:
         """Return what answers a procedure on this connection, which may be its refusal."""
-        if self._readonly and procedure.refused_to_readers:
-            return functools.partial(access.refuse, procedure)
         method = None if self._connection is None else self._connection.find(procedure.method)
         method = (functools.partial(_unsupported, procedure) if method is None
                   else _counted(procedure, method))
+        refusal = (functools.partial(access.refuse, procedure)
+                   if self._readonly and procedure.refused_to_readers else None)
+        method = argument_checks.guard(procedure, method, refusal=refusal)
         return access.guard(procedure, method) if self._readonly else method
 
     def _complete(self, call: Call, later: Deferred) -> None:
