@@ -44,12 +44,17 @@ def _row(number: int, record: dict[str, Any]) -> Row:
     return Row(number, record['step'], record['cmd'], record['rc'], record['out'], record['err'])
 
 
+#: The nodes of the recorded machines that have CPUs and memory. A DIMM on another one is memory of
+#: its own node, and near the first of these.
+_NODES = (0, 1)
+
+
 def machine_of(recording: dict[str, Any]) -> PersistentMemory:
     """The machine that a recording was made on."""
-    return PersistentMemory(
-        [DimmSpec(dimm['size'], numa_node=dimm['numa_node'], labels=dimm['labels'],
-                  label_area=dimm['label_area']) for dimm in recording['dimms']],
-        randomness=Randomness(0))
+    return PersistentMemory([
+        DimmSpec(dimm['size'], numa_node=node if node in _NODES else _NODES[0], target_node=node,
+                 labels=dimm['labels'], label_area=dimm['label_area'])
+        for dimm in recording['dimms'] for node in [dimm['numa_node']]], randomness=Randomness(0))
 
 
 class SameUUIDs:

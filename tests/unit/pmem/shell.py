@@ -84,7 +84,7 @@ class Shell:
         self._mounted: set[str] = set()
         self._as_root = True
         self._programs: Mapping[str, Callable[[list[str], bytes], Output]] = {
-            'su': self._su, 'sh': self._sh, 'script': self._script, 'timeout': self._timeout,
+            'su': self._su, 'script': self._script, 'timeout': self._timeout,
             'ls': self._ls, 'rm': self._rm, 'cat': self._cat, 'grep': _grep, 'head': _head,
             'tail': _tail, 'cut': _cut, 'wc': _wc, 'md5sum': _md5sum, 'dd': _dd,
             'mount': self._mount, 'umount': self._umount}
@@ -96,6 +96,9 @@ class Shell:
 
     def _line(self, line: str) -> Output:
         total = Output()
+        if line.startswith('sh -c '):
+            # A device held open while it is destroyed: opening dax devices holds nothing up.
+            return self._line(next(part for part in re.split('[;&]', line) if 'ndctl' in part))
         for connector, pipeline in _commands(line):
             if connector == '&&' and total.rc:
                 continue
@@ -114,6 +117,7 @@ class Shell:
         command = re.sub(r'\s2> ?/dev/null', '', command)
         command, target = (re.split(r'\s> ?(\S+)', command) + [''])[:2] \
             if re.search(r'\s> ?\S+\s*$', command) else (command, '')
+        command = re.sub(r'\$\(printf "([^"]*)"\)', _printf, command)
         words = shlex.split(command.replace('$?', str(status)))
         if words[0] in _TOOLS:
             output = self._tool(words)
@@ -141,11 +145,6 @@ class Shell:
             return self._line(' '.join(words[2:]) if len(words) > 3 else words[2])
         finally:
             self._as_root = True
-
-    def _sh(self, words: list[str], stdin: bytes) -> Output:
-        # A device held open while it is destroyed: opening dax devices holds nothing up.
-        inner = re.split(r'[;&]', ' '.join(words[1:]))
-        return self._line(next(part for part in inner if 'ndctl' in part))
 
     def _script(self, words: list[str], stdin: bytes) -> Output:
         output = self._tool(shlex.split(words[words.index('-c') + 1]), terminal=True)
@@ -216,6 +215,12 @@ def _commands(line: str) -> list[tuple[str, str]]:
         position += 1
     found.append((connector, line[begin:]))
     return [(connector, command) for connector, command in found if command.strip()]
+
+
+def _printf(found: re.Match[str]) -> str:
+    """What printf prints, as the double quotes around it keep it; bytes become their surrogates."""
+    data = found[1].encode().decode('unicode_escape').encode('latin-1')
+    return os.fsdecode(data).replace('\\', '\\\\')
 
 
 def _lines(stdin: bytes) -> list[bytes]:

@@ -8,13 +8,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from vpmem_harness.pmem.commands.files import Files, LocalFiles
 from vpmem_harness.pmem.commands.options import Option, text
 from vpmem_harness.pmem.commands.results import USAGE, CommandResult, Transcript, UsageExit
+from vpmem_harness.pmem.kernel.media import NOTHING, Contents
 from vpmem_harness.pmem.machine import PersistentMemory
 
 #: The version whose behaviour is simulated.
 VERSION = '76.1'
 
-#: The exit status for a command that exists and is not simulated: EOPNOTSUPP as ndctl returns it.
-NOT_SIMULATED = 256 - 95
+#: The exit status for what is not simulated. The tools end with 0, 1, 129, 130 or 256 less an errno,
+#: so no real answer can be taken for this one.
+NOT_SIMULATED = 69
 
 
 @dataclasses.dataclass
@@ -28,6 +30,7 @@ class Context:
     terminal: bool = False
     files: Files = dataclasses.field(default_factory=LocalFiles)
     directory: str = '/'
+    stdin: Contents | None = NOTHING
     transcript: Transcript = dataclasses.field(default_factory=Transcript)
 
 

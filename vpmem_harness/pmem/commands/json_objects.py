@@ -65,7 +65,7 @@ def namespace_object(memory: PersistentMemory, region: Region, device: Namespace
     if shown.name:
         found['name'] = shown.name
     if detail.verbose:
-        found |= {'numa_node': region.numa_node, 'target_node': region.numa_node}
+        found |= {'numa_node': region.numa_node, 'target_node': region.target_node}
     return found
 
 
@@ -91,7 +91,7 @@ def dax_device_object(region: Region, device: NamespaceDevice, block: InfoBlock,
     """The dax device of a devdax namespace."""
     found: Object = {
         'chardev': device.char_device or '', 'size': size(block.size, detail.human),
-        'target_node': region.numa_node, 'align': size(block.align, detail.human),
+        'target_node': region.target_node, 'align': size(block.align, detail.human),
         'mode': 'devdax'}
     if not block.size:
         found['state'] = 'disabled'
@@ -112,8 +112,12 @@ def dax_region_path(region: Region, device: NamespaceDevice) -> str:
 
 def dimm_object(dimm: Dimm, detail: Detail) -> Object:
     """A DIMM."""
-    return {'dev': dimm.dev, 'id': dimm.identifier, 'handle': number(dimm.handle, detail.human),
-            'phys_id': number(0, detail.human)}
+    found: Object = {
+        'dev': dimm.dev, 'id': dimm.identifier, 'handle': number(dimm.handle, detail.human),
+        'phys_id': number(0, detail.human)}
+    if not dimm.enabled:
+        found['state'] = 'disabled'
+    return found
 
 
 def region_object(region: Region, detail: Detail, mapped: list[Dimm] | None) -> Object:
@@ -128,7 +132,7 @@ def region_object(region: Region, detail: Detail, mapped: list[Dimm] | None) -> 
         'max_available_extent': size(region.max_available_extent, detail.human),
         'type': 'pmem'}
     if detail.verbose:
-        found |= {'numa_node': region.numa_node, 'target_node': region.numa_node}
+        found |= {'numa_node': region.numa_node, 'target_node': region.target_node}
     if region.has_labels:
         found['iset_id'] = number(region.cookie, detail.human)
     if mapped:

@@ -148,9 +148,12 @@ class Administrator:
     def enable_region(self, region: Region) -> None:
         """Enables a region.
 
-        :raises Refused: without rights
+        :raises Refused: without rights, or when a DIMM that it needs is disabled
         """
-        if not region.enabled and not self._as_root:
+        try:
+            if not region.enabled and not self._as_root:
+                raise KernelError(errno.ENXIO)
+            region.enable()
+        except KernelError as error:
             self._transcript.library('ndctl_region_enable', f'{region.dev}: failed to enable')
-            raise Refused(errno.ENXIO)
-        region.enable()
+            raise Refused(error.errno) from error

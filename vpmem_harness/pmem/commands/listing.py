@@ -164,7 +164,11 @@ class _List:
 
     def _dimms(self) -> list[Dimm]:
         return [dimm for dimm in kernfs.listing_order(self._memory.dimms, lambda each: each.dev)
-                if filters.is_dimm(dimm, self._words('dimm')) and self._concerns(dimm)]
+                if filters.is_dimm(dimm, self._words('dimm')) and self._concerns(dimm)
+                and self._shows(dimm)]
+
+    def _shows(self, dimm: Dimm) -> bool:
+        return dimm.enabled or self._chosen.idle or self._chosen.configured
 
     def _concerns(self, dimm: Dimm) -> bool:
         region = next(each for each in self._memory.regions if dimm in each.dimms)
@@ -183,7 +187,8 @@ class _List:
 
     def _region(self, region: Region) -> json_objects.Object:
         mapped = [dimm for dimm in region.dimms
-                  if filters.is_dimm(dimm, self._words('dimm'))] if self._chosen.dimms else None
+                  if filters.is_dimm(dimm, self._words('dimm')) and self._shows(dimm)
+                  ] if self._chosen.dimms else None
         return json_objects.region_object(region, self._chosen.detail, mapped)
 
     def _namespaces(self, region: Region) -> list[Json]:

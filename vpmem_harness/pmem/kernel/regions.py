@@ -58,14 +58,19 @@ class Region:
         return self.dimms[0].spec.numa_node
 
     @property
+    def target_node(self) -> int:
+        """The NUMA node that its memory becomes when it is onlined."""
+        return self.dimms[0].target_node
+
+    @property
     def has_labels(self) -> bool:
         """False for a region of label-less DIMMs, which is one namespace as a whole."""
         return any(dimm.labelling for dimm in self.dimms)
 
     @property
     def cookie(self) -> int:
-        """The interleave set's cookie as the region shows it."""
-        return self._cookie(self._version())
+        """The interleave set's cookie as the region shows it (kernel: ``set_cookie_show``)."""
+        return self._cookie(self._version() if self.dimms[0].enabled else '1.1')
 
     def _cookie(self, version: str | None) -> int:
         return labels.cookie(tuple(dimm.serial for dimm in self.dimms), version)
@@ -78,7 +83,8 @@ class Region:
         A disabled region still has those that its labels leave.
         """
         area = self.dimms[0].area
-        if area is None or not (self.labelled if self.enabled else self.has_labels):
+        if area is None or not self.dimms[0].enabled \
+                or not (self.labelled if self.enabled else self.has_labels):
             return []
         used = [(device.offset, device.size) for device in self.namespaces] if self.enabled else [
             (label.dpa * self.ways, label.size * self.ways) for label in area.active()]
@@ -104,9 +110,14 @@ class Region:
     # The region itself
 
     def enable(self) -> None:
-        """Finds the namespaces, numbers them and enables each as its info block says."""
+        """Finds the namespaces, numbers them and enables each as its info block says.
+
+        :raises KernelError: ENXIO, when the labels of a disabled DIMM are needed
+        """
         if self.enabled:
             return
+        if any(dimm.labelling and not dimm.enabled for dimm in self.dimms):
+            raise KernelError(errno.ENXIO)
         self.enabled = True
         self.labelled = self.has_labels
         self._numbers = Numbers()
