@@ -92,7 +92,7 @@ class Shell:
     def run(self, line: str) -> CommandResult:
         """What the line writes, and the status of its last command."""
         output = self._line(line)
-        return CommandResult(output.rc, output.out.decode('utf-8', 'surrogateescape'), output.err)
+        return CommandResult(output.rc, output.out.decode('utf-8', 'backslashreplace'), output.err)
 
     def _line(self, line: str) -> Output:
         total = Output()

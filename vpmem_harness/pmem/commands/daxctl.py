@@ -61,17 +61,23 @@ def list_all(context: Context) -> int:
     return 0
 
 
-def _is_region(number: int, words: str | None) -> bool:
-    if words is None:
+_NUMBER = re.compile(r'\s*([+-]?\d+)')
+_PAIR = re.compile(r'\s*([+-]?\d+)\.\s*([+-]?\d+)')
+
+
+def _is_region(number: int, word: str | None) -> bool:
+    """Whether the word names the region (daxctl: daxctl/filter.c)."""
+    if word in (None, 'all'):
         return True
-    value, rest = sizes.scan_number(words)
-    return any(word == 'all' or (not rest and value == number)
-               for word in words.split(' ') if word)
+    found = _NUMBER.match(word) or _NUMBER.match(word.removeprefix('region'))
+    return found is not None and int(found[1]) == number
 
 
-def _is_device(name: str | None, words: str | None) -> bool:
-    return words is None or any(
-        word in ('all', name) for word in re.split(' ', words) if word)
+def _is_device(name: str | None, word: str | None) -> bool:
+    if word in (None, 'all', name):
+        return True
+    found = _PAIR.match(word)
+    return found is not None and name == f'dax{int(found[1])}.{int(found[2])}'
 
 
 PROGRAM = Program(

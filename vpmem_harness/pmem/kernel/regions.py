@@ -86,7 +86,8 @@ class Region:
         if area is None or not self.dimms[0].enabled \
                 or not (self.labelled if self.enabled else self.has_labels):
             return []
-        used = [(device.offset, device.size) for device in self.namespaces] if self.enabled else [
+        used = [extent for device in self.namespaces for extent in device.extents
+                ] if self.enabled else [
             (label.dpa * self.ways, label.size * self.ways) for label in area.active()]
         extents, free_from = [], 0
         for offset, size in [*sorted(extent for extent in used if extent[1]), (self.size, 0)]:
@@ -163,12 +164,20 @@ class Region:
             return
         if device.claim or not device.size or (device.labelled and device.uuid is None):
             raise KernelError(errno.ENXIO)
+        if self._is_overlapped(device):
+            raise KernelError(errno.ENXIO)
         block = None if raw else self._valid_info_block(device)
         if block:
             self._claim(device, block, self.holders[block.kind].add())
         else:
             device.active = True
         self._advance_seed(device)
+
+    def _is_overlapped(self, device: NamespaceDevice) -> bool:
+        """Whether another driver holds some of its range, so that its own cannot be bound."""
+        end = device.offset + device.size
+        return any(other.offset < end and device.offset < other.offset + other.size
+                   for other in self.namespaces if other is not device and other.enabled)
 
     def _valid_info_block(self, device: NamespaceDevice) -> InfoBlock | None:
         block = self.media.info_block(device.offset)
@@ -218,7 +227,7 @@ class Region:
         if any(other.claim and not other.claim.enabled and other.claim.kind == kind
                for other in self.namespaces):
             raise KernelError(errno.EBUSY)
-        if block is None:
+        if block is None or self._is_overlapped(device):
             if kind == 'btt':
                 device.claim = Claim(kind, holders.seed, wanted, enabled=False)
             raise KernelError(errno.ENXIO)
@@ -237,8 +246,14 @@ class Region:
     # Labels: each method is one write to sysfs, and writes labels as often as the kernel does
 
     def set_uuid(self, device: NamespaceDevice, uuid: str) -> None:
-        """:raises KernelError: EINVAL, when the UUID is in use; EBUSY, when it is claimed."""
+        """Gives the namespace a UUID, which nobody else has.
+
+        :raises KernelError: EBUSY, when it is claimed, or has a UUID in a region without labels
+            (kernel: ``namespace_update_uuid``)
+        """
         self._check_unclaimed(device)
+        if device.uuid and any(dimm.area and not dimm.area.active() for dimm in self.dimms):
+            raise KernelError(errno.EBUSY)
         old, device.uuid = device.uuid, uuid
         self._update_labels(device, replaces=[old] if old else [])
 
@@ -271,40 +286,51 @@ class Region:
             self._update_labels(device)
 
     def set_size(self, device: NamespaceDevice, size: int) -> None:
-        """Takes capacity from the region, first fit, or gives it back.
+        """Takes capacity from the region or gives it back.
 
-        What it takes stays taken when its label cannot be written.
+        What it takes stays taken when its label cannot be written. A namespace that grows is
+        extended in place. Where it has no room beside it, the kernel takes the missing capacity
+        from the start of the region if that is free: the namespace then covers all of its size
+        from there on, whoever owns it, and its label records that first extent alone.
 
-        :raises KernelError: ENOSPC, when no extent has so much; ENXIO, when the label area is
-            full; EBUSY, when it is claimed
+        :raises KernelError: ENOSPC, when no extent is large enough; ENXIO, when it cannot grow or
+            the label area is full; EBUSY, when it is claimed
         """
         self._check_unclaimed(device)
         if device.uuid is None:
             raise KernelError(errno.ENXIO)
-        if size > self.max_available_extent + device.size:
+        before = sum(length for _, length in device.extents)
+        if size > self.max_available_extent + before:
             raise KernelError(errno.ENOSPC)
-        if size > device.size:
-            device.offset = self._extend(device, size)
-        device.size = size
+        if size != before:
+            extents = self._grown(device, size - before) if size > before \
+                else _shrunk(device.extents, before - size)
+            device.size = size
+            device.offset = extents[0][0] if extents else device.offset
+            device.pieces = extents if len(extents) > 1 else None
         self._update_labels(device)
         if not size:
             device.uuid = None
-            if device.number and device is not self.seed:
+            if before and device.number and device is not self.seed:
                 self.namespaces.remove(device)
                 self._numbers.release(device.number)
 
-    def _extend(self, device: NamespaceDevice, size: int) -> int:
-        more = size - device.size
+    def _grown(self, device: NamespaceDevice, more: int) -> list[tuple[int, int]]:
+        """The extents of ``device`` with ``more`` bytes (kernel: ``scan_allocate``)."""
+        extents = list(device.extents)
+        last_begin, last_length = extents[-1] if extents else (0, 0)
         for begin, length in self.free_extents():
             if length < more:
                 continue
-            if not device.size:
-                return begin
-            if begin == device.offset + device.size:
-                return device.offset
-            if begin + length == device.offset:
-                return device.offset - more
-        raise KernelError(errno.ENXIO)
+            if not extents:
+                return [(begin, more)]
+            if begin == last_begin + last_length:
+                return _merged([*extents, (begin, more)])
+            if begin + length == last_begin:
+                return _merged([*extents, (last_begin - more, more)])
+        if any(begin < more for other in self.namespaces for begin, _ in other.extents):
+            raise KernelError(errno.ENXIO)
+        return _merged([*extents, (0, more)])
 
     def _check_unclaimed(self, device: NamespaceDevice) -> None:
         if device.claim or device.active:
@@ -337,5 +363,26 @@ class Region:
         return labels.Label(
             uuid=device.uuid or '', name=device.name, position=position, ways=self.ways,
             cookie=self._cookie(area.version), sector_size=device.sector_size,
-            dpa=device.offset // self.ways, size=device.size // self.ways,
+            dpa=device.offset // self.ways, size=device.extents[0][1] // self.ways,
             claim=device.claim_class if area.version == '1.2' else '')
+
+
+def _merged(extents: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for begin, length in sorted(extents):
+        if merged and sum(merged[-1]) == begin:
+            merged[-1] = (merged[-1][0], merged[-1][1] + length)
+        else:
+            merged.append((begin, length))
+    return merged
+
+
+def _shrunk(extents: list[tuple[int, int]], less: int) -> list[tuple[int, int]]:
+    """Extents without their last ``less`` bytes (kernel: ``scan_free``)."""
+    kept = list(extents)
+    while less and kept:
+        begin, length = kept.pop()
+        if length > less:
+            kept.append((begin, length - less))
+        less -= min(length, less)
+    return kept
