@@ -129,10 +129,10 @@ class Shell:
             output = Output()       # mkdir, mke2fs, sleep, kill: nothing that is simulated
         return dataclasses.replace(output, out=b'') if target else output
 
-    def _tool(self, words: list[str], terminal: bool = False) -> Output:
+    def _tool(self, words: list[str]) -> Output:
         result = self._memory.run(
-            words, as_root=self._as_root, files=self._files, terminal=terminal,
-            directory=self._directory, in_use=frozenset(self._mounted))
+            words, as_root=self._as_root, files=self._files, directory=self._directory,
+            in_use=frozenset(self._mounted))
         out = result.stdout.encode('utf-8', 'surrogateescape')
         if result.payload is not None:
             out += b''.join(result.payload.chunks())
@@ -147,9 +147,11 @@ class Shell:
             self._as_root = True
 
     def _script(self, words: list[str], stdin: bytes) -> Output:
-        output = self._tool(shlex.split(words[words.index('-c') + 1]), terminal=True)
-        text = output.err.encode() + output.out
-        return Output(0, text.replace(b'\n', b'\r\n'))
+        inner = shlex.split(words[words.index('-c') + 1])
+        result = self._memory.run(inner, files=self._files, terminal=True,
+                                  directory=self._directory, in_use=frozenset(self._mounted))
+        text = ''.join(piece for _, piece in result.pieces)
+        return Output(0, text.encode('utf-8', 'surrogateescape').replace(b'\n', b'\r\n'))
 
     def _timeout(self, words: list[str], stdin: bytes) -> Output:
         return self._tool(words[1:])

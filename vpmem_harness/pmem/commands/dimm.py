@@ -6,7 +6,6 @@ Follows ndctl 76's ndctl/dimm.c (``dimm_action``).
 from __future__ import annotations
 
 import errno
-import os
 import re
 from collections.abc import Callable
 
@@ -127,8 +126,3 @@ def may_send_commands(context: Context, dimm: Dimm) -> bool:
     context.transcript.library(
         'ndctl_cmd_submit', f'failed to open /dev/{dimm.dev}: {strerror(errno.EACCES)}')
     return False
-
-
-def input_path(context: Context, name: str) -> str:
-    """Where the file ``name`` of the command line is."""
-    return os.path.join(context.directory, name)

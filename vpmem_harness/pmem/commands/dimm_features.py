@@ -87,7 +87,7 @@ def update_firmware(context: Context) -> int:
         _check_arming(context, arm, disarm)
     else:
         try:
-            context.files.open(frame.input_path(context, name))
+            context.files.open(context.path(name))
         except OSError as error:
             transcript.say(f'failed to open: {name}: ({error.strerror})')
             dimms = []
@@ -116,7 +116,7 @@ def load_keys(context: Context) -> int:
     if parsed.arguments:
         raise LOAD_KEYS.fail(transcript)
     path = parsed.text('key-path') or _KEYS
-    if path != _KEYS and not os.path.isdir(frame.input_path(context, path)):
+    if path != _KEYS and not os.path.isdir(context.path(path)):
         transcript.say(f'Change current work dir to {path} failed: No such file or directory')
         return -errno.ENOENT
     if parsed.text('tpm-handle') is None:

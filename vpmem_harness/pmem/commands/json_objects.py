@@ -47,7 +47,7 @@ def namespace_object(memory: PersistentMemory, region: Region, device: Namespace
         found['size'] = size(shown.size, detail.human)
     if block or device.labelled:
         found['uuid'] = shown.uuid or NO_UUID
-    if block and device.uuid and detail.verbose:
+    if block and device.uuid not in (None, NO_UUID) and detail.verbose:
         found['raw_uuid'] = device.uuid
     if block and shown.chardev:
         if detail.dax:
@@ -92,8 +92,13 @@ def dax_device_object(region: Region, device: NamespaceDevice, block: InfoBlock,
     found: Object = {
         'chardev': device.char_device or '', 'size': size(block.size, detail.human),
         'target_node': region.target_node, 'align': size(block.align, detail.human),
-        'mode': 'devdax'}
-    if not block.size:
+        'mode': 'system-ram' if device.memory else 'devdax'}
+    if device.memory and detail.as_root:
+        found |= {'online_memblocks': device.memory.online,
+                  'total_memblocks': device.memory.total}
+        if device.memory.online:
+            found['movable'] = device.memory.movable
+    if not block.size or not device.dax_bound:
         found['state'] = 'disabled'
     if detail.mappings and block.size and detail.as_root:
         start = region.start + device.data[0]

@@ -112,7 +112,7 @@ def read_labels(context: Context) -> int:
     parsed, dimms = frame.parse(context, READ, lambda parsed: _check_read_options(context, parsed))
     human, output = parsed.flag('human'), parsed.text('output')
     as_json = human or parsed.flag('json')
-    path = output and frame.input_path(context, output)
+    path = output and context.path(output)
     if path:
         try:
             context.files.create(path, 0o666)
@@ -144,7 +144,7 @@ def read_labels(context: Context) -> int:
     if path:
         context.files.create(path, 0o666, data)
     elif as_json:
-        transcript.stdout += printed.stdout
+        transcript.print(printed.stdout)
     elif data:
         transcript.payload = Contents((Segment(len(data), _LABELS, data),))
     return status
@@ -168,7 +168,7 @@ def write_labels(context: Context) -> int:
     data = b''
     if name:
         try:
-            data = context.files.read(frame.input_path(context, name))
+            data = context.files.read(context.path(name))
         except OSError as error:
             transcript.say(f'failed to open: {name}: ({error.strerror})')
             return frame.close(context, 'wrote {} nmem{}', 0, -(error.errno or errno.EIO))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+from collections.abc import Sequence
 
 from vpmem_harness.pmem.commands import filters, json_objects
 from vpmem_harness.pmem.commands.context import Context
+from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json, pretty
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
 from vpmem_harness.pmem.kernel import kernfs, sizes
 from vpmem_harness.pmem.kernel.dimms import Dimm
+from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
 from vpmem_harness.pmem.kernel.regions import Region
 
 OPTIONS = Options(
@@ -191,13 +194,19 @@ class _List:
                   ] if self._chosen.dimms else None
         return json_objects.region_object(region, self._chosen.detail, mapped)
 
-    def _namespaces(self, region: Region) -> list[Json]:
+    def _namespaces(self, region: Region) -> Sequence[Json]:
         if not self._chosen.namespaces:
             return []
-        wanted = mode_of(self._chosen.mode)
-        return [json_objects.namespace_object(self._memory, region, device, self._chosen.detail)
-                for device in self._memory.listed_devices(region)
-                if filters.is_namespace(device, self._words('namespace'))
-                and wanted in (None, device.mode)
-                and (device.enabled or self._chosen.idle
-                     or (self._chosen.configured and device.size))]
+        wanted, found = mode_of(self._chosen.mode), []
+        for device in self._memory.listed_devices(region):
+            if filters.is_namespace(device, self._words('namespace')) \
+                    and wanted in (None, device.mode) and self._shows_namespace(device):
+                if self._chosen.detail.dax:
+                    check_node(self._memory, self._transcript, device, LISTED)
+                found.append(json_objects.namespace_object(
+                    self._memory, region, device, self._chosen.detail))
+        return found
+
+    def _shows_namespace(self, device: NamespaceDevice) -> bool:
+        return device.enabled or self._chosen.idle or bool(
+            self._chosen.configured and device.size)

@@ -54,7 +54,7 @@ def enable(context: Context) -> int:
 
 
 def _administrator(context: Context, command: str, force: bool = False) -> Administrator:
-    return Administrator(context.transcript, command, as_root=context.as_root, force=force,
+    return Administrator(context.memory, context.transcript, command, as_root=context.as_root, force=force,
                          in_use=context.in_use)
 
 

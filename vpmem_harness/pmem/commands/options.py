@@ -138,7 +138,7 @@ class _Reader:
         if word in ('help', 'help-all'):
             raise self._options.fail(self._transcript)
         if word == 'list-opts':
-            self._transcript.stdout += ''.join(f'--{o.long} ' for o in self._options.options)
+            self._transcript.print(''.join(f'--{o.long} ' for o in self._options.options))
             raise UsageExit(130)
         name, equals, value = word.partition('=')
         option, positive = self._find(word, name)

@@ -65,6 +65,8 @@ class Dimm:
 
     ``enabled`` is whether the kernel's driver is bound. ``labelling`` stays set from the moment
     when a valid label index was found until the next boot (kernel: NDD_LABELING).
+    ``allocations`` are the extents of the DIMM that namespaces take, by UUID: what the labels say
+    when the driver is bound, and from then on what is done through sysfs (kernel: ``ndd->dpa``).
     """
 
     def __init__(self, number: int, spec: DimmSpec) -> None:
@@ -75,6 +77,7 @@ class Dimm:
             self.area.initialize('1.1')
         self.labelling = False
         self.enabled = True
+        self.allocations: dict[str, list[tuple[int, int]]] = {}
         self.probe()
 
     @property
@@ -106,8 +109,11 @@ class Dimm:
 
     def probe(self) -> None:
         """Reads the label area anew if the driver is bound."""
+        self.allocations = {}
         if self.enabled and self.area and self.area.current:
             self.labelling = True
+            for label in self.area.active():
+                self.allocations.setdefault(label.uuid, []).append((label.dpa, label.size))
 
     def enable(self) -> None:
         """Binds the driver."""
@@ -118,6 +124,7 @@ class Dimm:
     def disable(self) -> None:
         """Unbinds the driver; the caller has checked that no region is active."""
         self.enabled = False
+        self.probe()
 
     def boot(self) -> None:
         """Starts as after a reboot."""

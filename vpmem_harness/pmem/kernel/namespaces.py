@@ -48,8 +48,8 @@ class NamespaceDevice:
 
     ``offset`` and ``size`` are the range that it covers, in bytes from the start of its region;
     ``sector_size`` is the label's, 0 when it was never set. ``active`` means that its own driver
-    is bound, as raw; a claimed one is active through its claim. ``pieces`` are the extents that it
-    takes from the region where these are not the range that it covers (see ``Region.set_size``).
+    is bound, as raw; a claimed one is active through its claim. Of a dax device ``memory`` is set
+    while its driver is kmem, and ``dax_bound`` is False while it has no driver.
     """
 
     region_number: int
@@ -65,14 +65,12 @@ class NamespaceDevice:
     claim: Claim | None = None
     minor: int | None = None
     memory: MemoryBlocks | None = None
-    pieces: list[tuple[int, int]] | None = None
+    dax_bound: bool = True
 
     @property
-    def extents(self) -> list[tuple[int, int]]:
-        """Offset and size of each extent that it takes from its region, by address."""
-        if self.pieces is not None:
-            return self.pieces
-        return [(self.offset, self.size)] if self.size else []
+    def openable(self) -> bool:
+        """Whether its device can be opened; a dax device cannot without the driver device_dax."""
+        return self.dax_bound and self.memory is None
 
     @property
     def dev(self) -> str:
@@ -129,8 +127,9 @@ class Namespace:
 
     ``size`` is the usable size, ``raw_size`` the capacity taken from the region; ``name`` is the
     label's (``ns_0``), None without one. ``chardev`` and ``blockdev`` (``dax0.0``, ``pmem0``) are
-    None unless the namespace has the device, and ``path`` is the device's in /dev. ``system_ram``
-    is true while the kernel uses a devdax namespace as memory: then its device cannot be opened.
+    None unless the namespace has the device, and ``path`` is the device's in /dev. ``openable`` is
+    False while opening it fails with ENXIO: the kernel uses a devdax namespace as system RAM, or
+    ``daxctl disable-device`` has unbound its driver.
     """
 
     dev: str
@@ -149,7 +148,7 @@ class Namespace:
     state: str
     address: int
     minor: int | None = None
-    system_ram: bool = False
+    openable: bool = True
 
     @property
     def path(self) -> str | None:
@@ -173,4 +172,4 @@ def snapshot(device: NamespaceDevice, region_start: int, numa_node: int) -> Name
         chardev=device.char_device, blockdev=device.block_device,
         state='enabled' if device.enabled else 'disabled',
         address=region_start + device.offset, minor=device.minor,
-        system_ram=device.memory is not None)
+        openable=device.openable)

@@ -7,6 +7,7 @@ methods are what writes to sysfs do there; what the tools check before stands in
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 
 from vpmem_harness.pmem.kernel import labels, sizes
@@ -82,21 +83,30 @@ class Region:
 
         A disabled region still has those that its labels leave.
         """
-        area = self.dimms[0].area
-        if area is None or not self.dimms[0].enabled \
+        first = self.dimms[0]
+        if first.area is None or not first.enabled \
                 or not (self.labelled if self.enabled else self.has_labels):
             return []
-        used = [extent for device in self.namespaces for extent in device.extents
-                ] if self.enabled else [
-            (label.dpa * self.ways, label.size * self.ways) for label in area.active()]
+        used = [(dpa * self.ways, size * self.ways)
+                for extents in first.allocations.values() for dpa, size in extents]
         extents, free_from = [], 0
-        for offset, size in [*sorted(extent for extent in used if extent[1]), (self.size, 0)]:
+        for offset, size in [*sorted(used), (self.size, 0)]:
             begin = sizes.align_up(free_from, self.align)
             end = sizes.align_down(offset, self.align)
             if end > begin:
                 extents.append((begin, end - begin))
             free_from = offset + size
         return extents
+
+    def extents(self, device: NamespaceDevice) -> list[tuple[int, int]]:
+        """Offset and size of each extent that a namespace takes, by address.
+
+        Mostly one, the range that it covers; :meth:`set_size` tells of the exception.
+        """
+        if not device.labelled:
+            return [(device.offset, device.size)]
+        return [(dpa * self.ways, size * self.ways)
+                for dpa, size in self.dimms[0].allocations.get(device.uuid or '', [])]
 
     @property
     def available_size(self) -> int:
@@ -131,7 +141,8 @@ class Region:
         self.seed = self.namespaces[0]
         for device in list(self.namespaces):
             if device.size:
-                self.enable_namespace(device)
+                with contextlib.suppress(KernelError):
+                    self.enable_namespace(device)
 
     def disable(self) -> None:
         """Takes the namespaces away; their labels and contents stay."""
@@ -181,9 +192,13 @@ class Region:
 
     def _valid_info_block(self, device: NamespaceDevice) -> InfoBlock | None:
         block = self.media.info_block(device.offset)
-        if block and block.parent == device.uuid and device.claim_class in block.claim_classes:
-            return block
-        return None
+        if block is None or block.parent != device.uuid \
+                or device.claim_class not in block.claim_classes:
+            return None
+        if block.kind != 'btt' and block.data_offset + block.size > device.size:
+            # The namespace has shrunk since (kernel: nvdimm/pfn_devs.c, "pfns truncated").
+            block = dataclasses.replace(block, size=max(device.size - block.data_offset, 0))
+        return block
 
     def _claim(self, device: NamespaceDevice, block: InfoBlock, number: int) -> None:
         device.claim = Claim(block.kind, number, block)
@@ -242,6 +257,7 @@ class Region:
         if device.minor is not None:
             self._minors.release(device.minor)
         device.claim, device.minor, device.active = None, None, False
+        device.memory, device.dax_bound = None, True
 
     # Labels: each method is one write to sysfs, and writes labels as often as the kernel does
 
@@ -255,6 +271,10 @@ class Region:
         if device.uuid and any(dimm.area and not dimm.area.active() for dimm in self.dimms):
             raise KernelError(errno.EBUSY)
         old, device.uuid = device.uuid, uuid
+        if old:
+            for dimm in self.dimms:
+                if old in dimm.allocations:
+                    dimm.allocations[uuid] = dimm.allocations.pop(old)
         self._update_labels(device, replaces=[old] if old else [])
 
     def set_name(self, device: NamespaceDevice, name: str) -> None:
@@ -299,15 +319,15 @@ class Region:
         self._check_unclaimed(device)
         if device.uuid is None:
             raise KernelError(errno.ENXIO)
-        before = sum(length for _, length in device.extents)
+        before = sum(length for _, length in self.extents(device))
         if size > self.max_available_extent + before:
             raise KernelError(errno.ENOSPC)
         if size != before:
             extents = self._grown(device, size - before) if size > before \
-                else _shrunk(device.extents, before - size)
+                else _shrunk(self.extents(device), before - size)
             device.size = size
             device.offset = extents[0][0] if extents else device.offset
-            device.pieces = extents if len(extents) > 1 else None
+            self._allocate(device.uuid, extents)
         self._update_labels(device)
         if not size:
             device.uuid = None
@@ -317,7 +337,7 @@ class Region:
 
     def _grown(self, device: NamespaceDevice, more: int) -> list[tuple[int, int]]:
         """The extents of ``device`` with ``more`` bytes (kernel: ``scan_allocate``)."""
-        extents = list(device.extents)
+        extents = self.extents(device)
         last_begin, last_length = extents[-1] if extents else (0, 0)
         for begin, length in self.free_extents():
             if length < more:
@@ -328,9 +348,17 @@ class Region:
                 return _merged([*extents, (begin, more)])
             if begin + length == last_begin:
                 return _merged([*extents, (last_begin - more, more)])
-        if any(begin < more for other in self.namespaces for begin, _ in other.extents):
+        if any(dpa * self.ways < more for taken in self.dimms[0].allocations.values()
+               for dpa, _ in taken):
             raise KernelError(errno.ENXIO)
         return _merged([*extents, (0, more)])
+
+    def _allocate(self, uuid: str, extents: list[tuple[int, int]]) -> None:
+        for dimm in self.dimms:
+            dimm.allocations.pop(uuid, None)
+            if extents:
+                dimm.allocations[uuid] = [(begin // self.ways, length // self.ways)
+                                          for begin, length in extents]
 
     def _check_unclaimed(self, device: NamespaceDevice) -> None:
         if device.claim or device.active:
@@ -363,7 +391,7 @@ class Region:
         return labels.Label(
             uuid=device.uuid or '', name=device.name, position=position, ways=self.ways,
             cookie=self._cookie(area.version), sector_size=device.sector_size,
-            dpa=device.offset // self.ways, size=device.extents[0][1] // self.ways,
+            dpa=device.offset // self.ways, size=self.extents(device)[0][1] // self.ways,
             claim=device.claim_class if area.version == '1.2' else '')
 
 
