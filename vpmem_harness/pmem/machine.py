@@ -188,6 +188,17 @@ class PersistentMemory:
         return any(begin < namespace.address + namespace.raw_size and namespace.address < end
                    for begin, end in self._bad)
 
+    @property
+    def has_firmware_commands(self) -> bool:
+        """Whether the firmware of the DIMMs injects errors and scrubs."""
+        return bool(self.dimms) and all(dimm.spec.firmware_commands for dimm in self.dimms)
+
+    def scrub(self) -> None:
+        """The kernel learns of all bad blocks of the media."""
+        with self.changing():
+            for region in self.regions:
+                region.errors.scrub()
+
     # What it says
 
     def write(self, path: str, writer: str, *, offset: int = 0, length: int | None = None) -> None:

@@ -97,11 +97,12 @@ def _check_numbers(parsed: Parsed, transcript: Transcript) -> None:
             transcript.error(f'align must be a power-of-2 greater than {sizes.PAGE}\n')
     if wrong_size:
         transcript.error(f"failed to parse namespace size '{size}'\n")
-    if identifier is not None and not _is_uuid(identifier):
+    if identifier is not None and not is_uuid(identifier):
         transcript.error(f"failed to parse uuid: '{identifier}'\n")
 
 
-def _is_uuid(word: str) -> bool:
+def is_uuid(word: str) -> bool:
+    """Whether ``word`` is a UUID as uuid_parse of libuuid reads it."""
     try:
         return str(uuid.UUID(word)) == word.lower()
     except ValueError:

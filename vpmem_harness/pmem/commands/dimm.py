@@ -100,14 +100,20 @@ def chosen(context: Context, parsed: Parsed, words: list[str]) -> list[Dimm]:
 
 def each(context: Context, dimms: list[Dimm], action: Action, done: str,
          changes: bool = True) -> int:
-    """Runs ``action`` on each DIMM and prints ``done`` with the number of those that succeeded."""
+    """Runs ``action`` on each DIMM, prints ``done`` and returns the exit status."""
+    return close(context, done, *run(context, dimms, action, changes))
+
+
+def run(context: Context, dimms: list[Dimm], action: Action,
+        changes: bool = True) -> tuple[int, int]:
+    """Runs ``action`` on each DIMM; the number of successes and the first error."""
     count, first_error = 0, 0
     with context.memory.changing() if changes else context.memory.lock:
         for dimm in dimms:
             status = action(dimm)
             count += not status
             first_error = first_error or status
-    return close(context, done, count, first_error)
+    return count, first_error
 
 
 def close(context: Context, done: str, count: int, error: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from vpmem_harness.pmem.commands.jsontext import Json, number, size
-from vpmem_harness.pmem.kernel import sizes
+from vpmem_harness.pmem.kernel import media_errors, sizes
 from vpmem_harness.pmem.kernel.dimms import Dimm
 from vpmem_harness.pmem.kernel.media import InfoBlock
 from vpmem_harness.pmem.kernel.namespaces import NO_UUID, NamespaceDevice
@@ -21,6 +21,12 @@ _SYSFS = '/LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00/ndbus0'
 
 Object = dict[str, Json]
 
+#: The health of a DIMM without any trouble.
+_HEALTH: Object = {
+    'health_state': 'ok', 'spares_percentage': 100, 'alarm_temperature': False,
+    'alarm_controller_temperature': False, 'alarm_spares': False, 'life_used_percentage': 0,
+    'shutdown_state': 'clean', 'shutdown_count': 0}
+
 
 @dataclasses.dataclass(frozen=True)
 class Detail:
@@ -32,6 +38,8 @@ class Detail:
     verbose: bool = False
     capabilities: bool = False
     mappings: bool = False
+    media_errors: bool = False
+    health: bool = False
     as_root: bool = True
 
 
@@ -66,6 +74,34 @@ def namespace_object(memory: PersistentMemory, region: Region, device: Namespace
         found['name'] = shown.name
     if detail.verbose:
         found |= {'numa_node': region.numa_node, 'target_node': region.target_node}
+    if region.errors.known:
+        # Raw namespaces show those of the whole region.
+        begin, length = device.data if device.claim else (0, region.size)
+        is_sector = device.claim is not None and device.claim.kind == 'btt'
+        found |= _bad_blocks(region, begin, length, detail.media_errors and not is_sector)
+    return found
+
+
+def _bad_blocks(region: Region, begin: int, length: int, listed: bool) -> Object:
+    """The bad blocks in a part of a region, counted from its start."""
+    blocks = media_errors.within(region.errors.known, begin // media_errors.BLOCK,
+                                 length // media_errors.BLOCK)
+    if not blocks:
+        return {}
+    found: Object = {'badblock_count': sum(count for _, count in blocks)}
+    if listed:
+        # With several DIMMs it takes the firmware to tell which one it is.
+        where: Object = {'dimms': [region.dimms[0].dev]} if region.ways == 1 else {}
+        found['badblocks'] = [{'offset': first, 'length': count, **where}
+                              for first, count in blocks]
+    return found
+
+
+def bus_object(memory: PersistentMemory) -> Object:
+    """The machine's bus, without what is on it."""
+    found: Object = {'provider': PROVIDER, 'dev': BUS}
+    if memory.has_firmware_commands:
+        found['scrub_state'] = 'idle'
     return found
 
 
@@ -122,6 +158,8 @@ def dimm_object(dimm: Dimm, detail: Detail) -> Object:
         'phys_id': number(0, detail.human)}
     if not dimm.enabled:
         found['state'] = 'disabled'
+    if detail.health and dimm.spec.firmware_commands:
+        found['health'] = dict(_HEALTH)
     return found
 
 
@@ -147,7 +185,9 @@ def region_object(region: Region, detail: Detail, mapped: list[Dimm] | None) -> 
             'position': region.dimms.index(dimm)} for dimm in mapped]
     if not region.enabled:
         found['state'] = 'disabled'
-    elif detail.capabilities:
+    if region.errors.known:
+        found |= _bad_blocks(region, 0, region.size, detail.media_errors)
+    if region.enabled and detail.capabilities:
         found['capabilities'] = [
             {'mode': 'sector', 'sector_sizes': list(sizes.BTT_SECTOR_SIZES)},
             {'mode': 'fsdax', 'alignments': list(sizes.ALIGNMENTS)},

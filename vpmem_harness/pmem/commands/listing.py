@@ -104,7 +104,8 @@ def _select(parsed: Parsed, as_root: bool) -> _Selection:
     detail = json_objects.Detail(
         dax=parsed.flag('device-dax') or verbose >= 1, idle=idle, human=parsed.flag('human'),
         verbose=verbose >= 1, as_root=as_root,
-        capabilities=parsed.flag('capabilities') or verbose >= 3)
+        capabilities=parsed.flag('capabilities') or verbose >= 3,
+        media_errors=parsed.flag('media-errors'), health=parsed.flag('health'))
     return _Selection(**chosen, idle=idle, configured=parsed.flag('configured'), mode=mode,
                       numa_node=None, detail=detail, parsed=parsed)
 
@@ -127,7 +128,7 @@ class _List:
             return
         found = self._collect()
         if chosen.buses:
-            bus: Json = {'provider': json_objects.PROVIDER, 'dev': json_objects.BUS, **found}
+            bus: Json = {**json_objects.bus_object(self._memory), **found}
             show(self._transcript, [bus], chosen.detail.human)
             return
         # ndctl remembers the namespaces of the last region alone when it counts the lists.

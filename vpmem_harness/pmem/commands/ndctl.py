@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from vpmem_harness.pmem.commands import (
+    bus,
+    check,
     create,
     dimm,
     dimm_features,
+    infoblock,
     labels,
     listing,
+    media_errors,
     namespace,
     region,
 )
@@ -36,6 +40,14 @@ PROGRAM = Program(
         'destroy-namespace': namespace.destroy,
         'enable-namespace': namespace.enable,
         'disable-namespace': namespace.disable,
+        'check-namespace': check.check_namespace,
+        'read-infoblock': infoblock.read_infoblock,
+        'write-infoblock': infoblock.write_infoblock,
+        'inject-error': media_errors.inject_error,
+        'clear-errors': media_errors.clear_errors,
+        'start-scrub': bus.start_scrub,
+        'wait-scrub': bus.wait_scrub,
+        'activate-firmware': bus.activate_firmware,
         'enable-region': region.enable,
         'disable-region': region.disable,
         'enable-dimm': dimm.enable,

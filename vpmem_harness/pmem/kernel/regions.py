@@ -14,6 +14,7 @@ from vpmem_harness.pmem.kernel import labels, sizes
 from vpmem_harness.pmem.kernel.dimms import Dimm
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.media import InfoBlock, Media
+from vpmem_harness.pmem.kernel.media_errors import MediaErrors
 from vpmem_harness.pmem.kernel.namespaces import Claim, NamespaceDevice
 from vpmem_harness.pmem.kernel.numbering import Holders, Numbers
 
@@ -35,6 +36,7 @@ class Region:
         self.size = sum(dimm.spec.size for dimm in dimms)
         self.align = sizes.region_align(self.size, self.ways)
         self.media = Media(self.size)
+        self.errors = MediaErrors()
         self.enabled = False
         self.namespaces: list[NamespaceDevice] = []
         self.seed: NamespaceDevice | None = None
@@ -189,6 +191,16 @@ class Region:
         end = device.offset + device.size
         return any(other.offset < end and device.offset < other.offset + other.size
                    for other in self.namespaces if other is not device and other.enabled)
+
+    def data_range(self, device: NamespaceDevice) -> tuple[int, int]:
+        """Where the data of a namespace are: offset in the region, and bytes.
+
+        Of a disabled one, where they are when it is enabled.
+        """
+        block = None if device.claim else self._valid_info_block(device)
+        if block is None:
+            return device.data
+        return device.offset + block.data_offset, block.size
 
     def _valid_info_block(self, device: NamespaceDevice) -> InfoBlock | None:
         block = self.media.info_block(device.offset)
