@@ -79,7 +79,7 @@ class PersistentMemory:
         self._depth = 0
         self._listings_change = False
         for region in self.regions:
-            region.enable()
+            region.enable(at_boot=True)
 
     # What there is
 
@@ -260,7 +260,7 @@ class PersistentMemory:
             for dimm in self.dimms:
                 dimm.boot()
             for region in self.regions:
-                region.enable()
+                region.enable(at_boot=True)
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """``callback`` is called after each change, one of contents too, with the lock held.

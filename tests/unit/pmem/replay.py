@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.unit.pmem.shell import Shell
 from vpmem_harness.pmem import CommandResult, DimmSpec, PersistentMemory
+from vpmem_harness.pmem.kernel.release import DEBIAN_12, DEBIAN_13
 from vpmem_harness.randomness import Randomness
 
 RECORDINGS = pathlib.Path(__file__).parents[2] / 'golden' / 'ndctl'
@@ -44,6 +45,8 @@ def _row(number: int, record: dict[str, Any]) -> Row:
     return Row(number, record['step'], record['cmd'], record['rc'], record['out'], record['err'])
 
 
+_RELEASES = {release.ndctl: release for release in (DEBIAN_12, DEBIAN_13)}
+
 #: The nodes of the recorded machines that have CPUs and memory. A DIMM on another one is memory of
 #: its own node, and near the first of these.
 _NODES = (0, 1)
@@ -54,7 +57,8 @@ def machine_of(recording: dict[str, Any]) -> PersistentMemory:
     return PersistentMemory([
         DimmSpec(dimm['size'], numa_node=node if node in _NODES else _NODES[0], target_node=node,
                  labels=dimm['labels'], label_area=dimm['label_area'])
-        for dimm in recording['dimms'] for node in [dimm['numa_node']]], randomness=Randomness(0))
+        for dimm in recording['dimms'] for node in [dimm['numa_node']]],
+        randomness=Randomness(0), release=_RELEASES[recording['ndctl']])
 
 
 class SameUUIDs:

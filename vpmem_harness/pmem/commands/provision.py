@@ -284,7 +284,7 @@ class Provisioner:
         wanted = InfoBlock(kind, uuid, device.uuid, 0, memmap=plan.map, align=plan.align)
         start = region.start + device.offset
         extent = sizes.dax_extent(start, device.size, plan.map, plan.align)
-        if extent is None:
+        if extent is None or (not extent[1] and self.memory.release.refuses_empty_dax):
             return wanted, None
         data, size = extent
         return wanted, dataclasses.replace(wanted, size=size, data_offset=data - start)

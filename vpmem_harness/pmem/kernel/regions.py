@@ -122,8 +122,12 @@ class Region:
 
     # The region itself
 
-    def enable(self) -> None:
+    def enable(self, *, at_boot: bool = False) -> None:
         """Finds the namespaces, numbers them and enables each as its info block says.
+
+        The kernel makes the seeds of btt, pfn and dax devices while it probes the namespaces, so
+        their numbers are a race. In the recordings the seeds come first at boot; when a region
+        with a single namespace is enabled later, that namespace does.
 
         :raises KernelError: ENXIO, when the labels of a disabled DIMM are needed
         """
@@ -134,17 +138,20 @@ class Region:
         self.enabled = True
         self.labelled = self.has_labels
         self._numbers = Numbers()
-        self.holders = {kind: Holders() for kind in ('btt', 'pfn', 'dax')}
         found = self._scan_labels() if self.labelled else [
             NamespaceDevice(self.number, 0, size=self.size, labelled=False)]
         for device in found or [NamespaceDevice(self.number, 0)]:
             device.number = self._numbers.take()
             self.namespaces.append(device)
         self.seed = self.namespaces[0]
+        seeds_first = at_boot or len(found) != 1 or not self.labelled
+        self.holders = {kind: Holders(seeds_first) for kind in ('btt', 'pfn', 'dax')}
         for device in list(self.namespaces):
             if device.size:
                 with contextlib.suppress(KernelError):
                     self.enable_namespace(device)
+        for holders in self.holders.values():
+            holders.make_seed()
 
     def disable(self) -> None:
         """Takes the namespaces away; their labels and contents stay."""
