@@ -115,8 +115,9 @@ class Shell:
 
     def _command(self, command: str, stdin: bytes, status: int) -> Output:
         command = re.sub(r'\s2> ?/dev/null', '', command)
-        command, target = (re.split(r'\s> ?(\S+)', command) + [''])[:2] \
-            if re.search(r'\s> ?\S+\s*$', command) else (command, '')
+        redirected = re.fullmatch(r'(.*)\s> ?(\S+)\s*', command)
+        if redirected:
+            command = redirected[1]
         command = re.sub(r'\$\(printf "([^"]*)"\)', _printf, command)
         words = shlex.split(command.replace('$?', str(status)))
         if words[0] in _TOOLS:
@@ -127,7 +128,7 @@ class Shell:
             output = Output(out=(' '.join(words[1:]) + '\n').encode())
         else:
             output = Output()       # mkdir, mke2fs, sleep, kill: nothing that is simulated
-        return dataclasses.replace(output, out=b'') if target else output
+        return dataclasses.replace(output, out=b'') if redirected else output
 
     def _tool(self, words: list[str]) -> Output:
         result = self._memory.run(

@@ -12,8 +12,8 @@ from vpmem_harness.pmem.commands.results import USAGE, CommandResult, Transcript
 from vpmem_harness.pmem.kernel.media import NOTHING, Contents
 from vpmem_harness.pmem.machine import PersistentMemory
 
-#: The exit status for what is not simulated. The tools end with 0, 1, 129, 130 or 256 less an errno,
-#: so no real answer can be taken for this one.
+#: The exit status for what is not simulated. The tools end with 0, 1, 129, 130 or 256 less an
+#: errno, so no real answer can be mistaken for this one.
 NOT_SIMULATED = 69
 
 

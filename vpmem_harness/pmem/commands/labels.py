@@ -137,7 +137,7 @@ def read_labels(context: Context) -> int:
         found.append(shown)
         return 0
 
-    count, error = frame.run(context, dimms, action, changes=False)
+    count, failed = frame.run(context, dimms, action, changes=False)
     printed = Transcript()
     show(printed, found, context.terminal and not path)
     data = printed.stdout.encode('utf-8', 'surrogateescape') + b''.join(binary)
@@ -147,7 +147,7 @@ def read_labels(context: Context) -> int:
         transcript.print(printed.stdout)
     elif data:
         transcript.payload = Contents((Segment(len(data), _LABELS, data),))
-    return frame.close(context, 'read {} nmem{}', count, error)
+    return frame.close(context, 'read {} nmem{}', count, failed)
 
 
 def _read_bytes(dimm: Dimm, offset: int, length: int, chunks: list[bytes]) -> int:

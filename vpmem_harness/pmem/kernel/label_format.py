@@ -89,7 +89,8 @@ HEADER_SIZE = _INDEX.size
 def fletcher64(data: bytes) -> int:
     """The checksum of index blocks and of version 1.2 labels (kernel: ``nd_fletcher64``)."""
     sums = list(itertools.accumulate(struct.unpack(f'<{len(data) // 4}I', data)))
-    return (sum(sums) & 0xFFFFFFFF) << 32 | (sums[-1] & 0xFFFFFFFF)
+    low, high = sums[-1] & 0xFFFFFFFF, sum(sums) & 0xFFFFFFFF
+    return int(high << 32 | low)
 
 
 def index_size(slots: int) -> int:

@@ -8,9 +8,9 @@ lowest free slot and the slot of the old one is freed; its bytes stay (kernel: n
 from __future__ import annotations
 
 import errno
+import functools
 import struct
 from collections.abc import Iterable
-from functools import cache
 from typing import NamedTuple
 
 from vpmem_harness.pmem.kernel import label_format
@@ -67,6 +67,8 @@ class _Contents(NamedTuple):
 class LabelArea:
     """The label area of one DIMM, all zeroes at first.
 
+    What the kernel writes becomes bytes when somebody reads them.
+
     :param size: bytes, 128 KiB or more
     """
 
@@ -74,11 +76,17 @@ class LabelArea:
         self.size = size
         self._pages: dict[int, bytearray] = {}
         self._parsed: _Contents | None = None
+        self._unwritten_labels: dict[int, Label] = {}
+        self._unwritten_indexes: dict[int, Index] = {}
 
     # Bytes
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from ``offset`` on."""
+        self._flush()
+        return self._load(offset, length)
+
+    def _load(self, offset: int, length: int) -> bytes:
         found = bytearray()
         while length > 0:
             page, start = divmod(offset, _PAGE)
@@ -90,6 +98,7 @@ class LabelArea:
 
     def write(self, offset: int, data: bytes) -> None:
         """Writes bytes from ``offset`` on, as the DIMM's firmware does for ndctl."""
+        self._flush()
         self._parsed = None
         self._store(offset, data)
 
@@ -106,6 +115,16 @@ class LabelArea:
             if page in self._pages or any(part):
                 self._pages.setdefault(page, bytearray(_PAGE))[start:start + count] = part
             position += count
+
+    def _flush(self) -> None:
+        if self._unwritten_indexes:
+            label_size = self.label_size
+            for slot, label in self._unwritten_labels.items():
+                self._store(self._slot_offset(slot, label_size),
+                            label_format.pack_label(label, label_size))
+            for index in self._unwritten_indexes.values():
+                self._put_index(index)
+            self._unwritten_labels, self._unwritten_indexes = {}, {}
 
     # What the kernel reads
 
@@ -139,6 +158,15 @@ class LabelArea:
         """Bytes that an index block takes beside labels of this size."""
         return label_format.index_size(label_format.slot_count(self.size, label_size))
 
+    @property
+    def slots(self) -> dict[int, Label]:
+        """The label in each slot that was ever written, in use or not."""
+        label_size = self.label_size
+        data = {slot: self.read(self._slot_offset(slot, label_size), label_size)
+                for slot in self.written_slots(label_size)}
+        return {slot: label_format.unpack_label(label) for slot, label in data.items()
+                if any(label)}
+
     def active(self) -> list[Label]:
         """The labels that are in use, by slot."""
         labels = self._contents().labels
@@ -146,6 +174,7 @@ class LabelArea:
 
     def written_slots(self, label_size: int) -> Iterable[int]:
         """The first slot, and each that is not on an untouched page: the others read as zeroes."""
+        self._flush()
         base = 2 * self.index_size(label_size)
         seen = {0}
         for page in self._pages:
@@ -199,16 +228,20 @@ class LabelArea:
 
     def initialize(self, version: str) -> None:
         """Writes two index blocks without labels, as ndctl does; all other bytes stay."""
+        self._flush()
+        slots = label_format.slot_count(self.size, LABEL_SIZES[version])
         for number in range(2):
-            self._put_index(Index(number, 3 - number, version, label_format.slot_count(
-                self.size, LABEL_SIZES[version]), -1))
-        self._parsed = None
+            self._put_index(Index(number, 3 - number, version, slots, -1))
+        free = (1 << slots) - 1
+        first, second = (Index(number, 3 - number, version, slots, free) for number in range(2))
+        self._parsed = _Contents((first, second), first, {}, {})
 
     def initialize_by_kernel(self) -> None:
         """Writes two version 1.2 index blocks, as the kernel does before the first label.
 
         The first update counts on from the index that is not current.
         """
+        self._flush()
         slots = label_format.slot_count(self.size, LABEL_SIZES['1.2'])
         for number, sequence in enumerate((2, 1)):
             self._put_index(Index(number, sequence, '1.2', slots, (1 << slots) - 1))
@@ -230,10 +263,8 @@ class LabelArea:
             raise KernelError(errno.ENXIO)
         lowest = current.free & -current.free
         slot = lowest.bit_length() - 1
-        label_size = LABEL_SIZES[current.version]
         label = label._replace(slot=slot)
-        self._store(self._slot_offset(slot, label_size),
-                    label_format.pack_label(label, label_size))
+        self._unwritten_labels[slot] = label
         freed = self._forget({label.uuid, *replaces})
         found.labels[slot] = label
         found.slots.setdefault(label.uuid, set()).add(slot)
@@ -257,7 +288,7 @@ class LabelArea:
     def _advance(self, current: Index, free: int) -> None:
         written = Index(1 - current.number, _NEXT_SEQUENCE[current.sequence], current.version,
                         current.slots, free)
-        self._put_index(written)
+        self._unwritten_indexes[written.number] = written
         indexes = (written, current) if written.number == 0 else (current, written)
         self._parsed = self._contents()._replace(indexes=indexes, current=written)
 
@@ -269,15 +300,19 @@ class LabelArea:
         label_size = LABEL_SIZES[index.version]
         size = self.index_size(label_size)
         length = -(-index.slots // 64) * 8
-        bitmap = (index.free & ((1 << 8 * length) - 1)).to_bytes(length, 'little')
-        rest = size - HEADER_SIZE - length
-        if rest < 0:
-            bitmap, rest = bitmap[:rest], 0
-        bitmap += self.read(index.number * size + HEADER_SIZE + length, rest)
-        header = IndexHeader(
-            SIGNATURE, bytes(3), label_size >> 8, index.sequence, index.number * size, size,
-            (1 - index.number) * size, 2 * size, index.slots, 1, 1 if label_size < 256 else 2, 0)
-        self._store(index.number * size, label_format.pack_index(header, bitmap))
+        rest = self._load(index.number * size + HEADER_SIZE + length,
+                          max(size - HEADER_SIZE - length, 0))
+        self._store(index.number * size, _packed(index, size, label_size, length, rest))
+
+
+@functools.lru_cache(maxsize=64)
+def _packed(index: Index, size: int, label_size: int, length: int, rest: bytes) -> bytes:
+    """An index block of ``size`` bytes, ``length`` of them for the bitmap before ``rest``."""
+    bitmap = (index.free & ((1 << 8 * length) - 1)).to_bytes(length, 'little')
+    header = IndexHeader(
+        SIGNATURE, bytes(3), label_size >> 8, index.sequence, index.number * size, size,
+        (1 - index.number) * size, 2 * size, index.slots, 1, 1 if label_size < 256 else 2, 0)
+    return label_format.pack_index(header, (bitmap + rest)[:size - HEADER_SIZE])
 
 
 def _better(first: Index | None, second: Index | None) -> Index | None:
@@ -288,7 +323,7 @@ def _better(first: Index | None, second: Index | None) -> Index | None:
     return first
 
 
-@cache
+@functools.cache
 def cookie(serials: tuple[int, ...], version: str | None) -> int:
     """The interleave set's cookie, which ties labels to the DIMMs in their positions.
 

@@ -37,6 +37,7 @@ class Region:
         self.align = sizes.region_align(self.size, self.ways)
         self.media = Media(self.size)
         self.errors = MediaErrors()
+        self._has_split = False
         self.enabled = False
         self.namespaces: list[NamespaceDevice] = []
         self.seed: NamespaceDevice | None = None
@@ -126,8 +127,8 @@ class Region:
         """Finds the namespaces, numbers them and enables each as its info block says.
 
         The kernel makes the seeds of btt, pfn and dax devices while it probes the namespaces, so
-        their numbers are a race. In the recordings the seeds come first at boot; when a region
-        with a single namespace is enabled later, that namespace does.
+        their numbers are a race. In the recordings the seeds come first at boot and in a region of
+        many namespaces; when a region with one or two is enabled later, the namespaces do.
 
         :raises KernelError: ENXIO, when the labels of a disabled DIMM are needed
         """
@@ -144,7 +145,7 @@ class Region:
             device.number = self._numbers.take()
             self.namespaces.append(device)
         self.seed = self.namespaces[0]
-        seeds_first = at_boot or len(found) != 1 or not self.labelled
+        seeds_first = at_boot or len(found) not in (1, 2) or not self.labelled
         self.holders = {kind: Holders(seeds_first) for kind in ('btt', 'pfn', 'dax')}
         for device in list(self.namespaces):
             if device.size:
@@ -194,7 +195,12 @@ class Region:
         self._advance_seed(device)
 
     def _is_overlapped(self, device: NamespaceDevice) -> bool:
-        """Whether another driver holds some of its range, so that its own cannot be bound."""
+        """Whether another driver holds some of its range, so that its own cannot be bound.
+
+        Ranges are disjoint until a namespace takes a second extent (see :meth:`set_size`).
+        """
+        if not self._has_split:
+            return False
         end = device.offset + device.size
         return any(other.offset < end and device.offset < other.offset + other.size
                    for other in self.namespaces if other is not device and other.enabled)
@@ -373,6 +379,7 @@ class Region:
         return _merged([*extents, (0, more)])
 
     def _allocate(self, uuid: str, extents: list[tuple[int, int]]) -> None:
+        self._has_split = self._has_split or len(extents) > 1
         for dimm in self.dimms:
             dimm.allocations.pop(uuid, None)
             if extents:
