@@ -12,12 +12,14 @@ from vpmem_harness import exceptions
 from vpmem_harness.pmem.commands.files import Files, LocalFiles
 from vpmem_harness.pmem.commands.results import CommandResult
 from vpmem_harness.pmem.kernel import kernfs, nfit, sizes
+from vpmem_harness.pmem.kernel.dax_devices import MEMORY_BLOCK
 from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.kernel.errors import NdctlError
 from vpmem_harness.pmem.kernel.media import NOTHING, Contents
 from vpmem_harness.pmem.kernel.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.kernel.numbering import Numbers
 from vpmem_harness.pmem.kernel.regions import Region
+from vpmem_harness.pmem.kernel.release import DEBIAN_12, Release
 from vpmem_harness.randomness import Randomness
 
 #: What numbers the regions.
@@ -41,22 +43,28 @@ class PersistentMemory:
     an exit status from :meth:`run`.
 
     :param dimms: the DIMMs, in the order of their slots
-    :param randomness: where UUIDs come from
+    :param randomness: the source of UUIDs
     :param first_region: the number of the first region; the others follow
     :param first_address: the physical address of the first DIMM, a multiple of 16 MiB
     :param region_order: what numbers the regions: ``firmware``, as on the recorded machines;
         ``slots``; or the DIMMs (or interleave sets), counted from 0, in the order that is wanted.
         Addresses follow the slots in any case
+    :param release: the versions of kernel and tools
+    :param memory_block: bytes of a memory block, the unit in which memory is onlined
     """
 
     def __init__(self, dimms: Iterable[DimmSpec], *, randomness: Randomness | None = None,
                  first_region: int = 0, first_address: int = FIRST_ADDRESS,
-                 region_order: RegionOrder = 'firmware') -> None:
+                 region_order: RegionOrder = 'firmware', release: Release = DEBIAN_12,
+                 memory_block: int = MEMORY_BLOCK) -> None:
         if first_address % sizes.REGION_ALIGN:
             raise exceptions.InvalidInputError(
                 'first address', expected='a multiple of 16 MiB', got=hex(first_address),
                 remedy='round it up')
         self.randomness = randomness or Randomness()
+        self.release = release
+        self.memory_block = memory_block
+        self.has_migrated = False
         self.lock = threading.RLock()
         self.dimms = [Dimm(number, spec) for number, spec in enumerate(dimms)]
         self._minors = Numbers()
@@ -71,7 +79,7 @@ class PersistentMemory:
         self._depth = 0
         self._listings_change = False
         for region in self.regions:
-            region.enable()
+            region.enable(at_boot=True)
 
     # What there is
 
@@ -147,6 +155,10 @@ class PersistentMemory:
         with self.lock:
             return frozenset(self._leftovers)
 
+    def is_leftover(self, path: str) -> bool:
+        """Whether a regular file is at ``path`` in /dev."""
+        return path in self._leftovers
+
     def leave_file(self, path: str) -> None:
         """A regular file comes to be at ``path`` in /dev."""
         with self.changing(listings=False):
@@ -175,6 +187,17 @@ class PersistentMemory:
         """Whether some of a namespace's media is marked bad."""
         return any(begin < namespace.address + namespace.raw_size and namespace.address < end
                    for begin, end in self._bad)
+
+    @property
+    def has_firmware_commands(self) -> bool:
+        """Whether the firmware of the DIMMs injects errors and scrubs."""
+        return bool(self.dimms) and all(dimm.spec.firmware_commands for dimm in self.dimms)
+
+    def scrub(self) -> None:
+        """The kernel learns of all bad blocks of the media."""
+        with self.changing():
+            for region in self.regions:
+                region.errors.scrub()
 
     # What it says
 
@@ -237,7 +260,7 @@ class PersistentMemory:
             for dimm in self.dimms:
                 dimm.boot()
             for region in self.regions:
-                region.enable()
+                region.enable(at_boot=True)
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """``callback`` is called after each change, one of contents too, with the lock held.

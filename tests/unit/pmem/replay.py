@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import errno
-import hashlib
 import json
-import os
 import pathlib
 import re
-import shlex
 from typing import Any
 
-from vpmem_harness.pmem import CommandResult, Contents, DimmSpec, PersistentMemory
-from vpmem_harness.pmem.commands.files import File
+from tests.unit.pmem.shell import Shell
+from vpmem_harness.pmem import CommandResult, DimmSpec, PersistentMemory
+from vpmem_harness.pmem.kernel.release import DEBIAN_12, DEBIAN_13
 from vpmem_harness.randomness import Randomness
 
 RECORDINGS = pathlib.Path(__file__).parents[2] / 'golden' / 'ndctl'
@@ -48,12 +45,20 @@ def _row(number: int, record: dict[str, Any]) -> Row:
     return Row(number, record['step'], record['cmd'], record['rc'], record['out'], record['err'])
 
 
+_RELEASES = {release.ndctl: release for release in (DEBIAN_12, DEBIAN_13)}
+
+#: The nodes of the recorded machines that have CPUs and memory. A DIMM on another one is memory of
+#: its own node, and near the first of these.
+_NODES = (0, 1)
+
+
 def machine_of(recording: dict[str, Any]) -> PersistentMemory:
     """The machine that a recording was made on."""
-    return PersistentMemory(
-        [DimmSpec(dimm['size'], numa_node=dimm['numa_node'], labels=dimm['labels'],
-                  label_area=dimm['label_area']) for dimm in recording['dimms']],
-        randomness=Randomness(0))
+    return PersistentMemory([
+        DimmSpec(dimm['size'], numa_node=node if node in _NODES else _NODES[0], target_node=node,
+                 labels=dimm['labels'], label_area=dimm['label_area'])
+        for dimm in recording['dimms'] for node in [dimm['numa_node']]],
+        randomness=Randomness(0), release=_RELEASES[recording['ndctl']])
 
 
 class SameUUIDs:
@@ -80,83 +85,20 @@ class SameUUIDs:
         return _UUID.sub(lambda found: self._theirs.get(found[0], found[0]), recorded)
 
 
-class RecordedFiles:
-    """The files that stood on the recorded machine."""
-
-    def __init__(self) -> None:
-        self.files = {'/tmp/rnd': File('regular', 2**20), '/tmp/reg': File('regular', 2**22),  # noqa: S108
-                      '/tmp': File('directory'), '/dev/zero': File('character')}  # noqa: S108
-
-    def open(self, path: str) -> File:
-        """As the kernel would."""
-        if path not in self.files:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        if self.files[path].kind == 'directory':
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        return self.files[path]
-
-    def create(self, path: str, mode: int = 0o600, data: bytes = b'') -> None:
-        """As the kernel would."""
-        if os.path.dirname(path) not in self.files:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        self.files[path] = File('regular', len(data))
-
-    def write(self, path: str, contents: Contents, offset: int) -> None:
-        """As the kernel would."""
-        self.files[path] = File('regular', offset + contents.length)
-
-
-def other_users_command(command: str) -> str:
-    """What ``su nobody -c`` runs; the older recordings have lost the quotes around it."""
-    words = command.removeprefix('su nobody -c ')
-    return shlex.split(words)[0] if words.startswith("'") else words
-
-
 class Session:
-    """Runs the rows of a recording, shell idioms included, as its shell did."""
+    """Runs the rows of a recording and compares them."""
 
     def __init__(self, memory: PersistentMemory) -> None:
         self.memory = memory
-        self._files = RecordedFiles()
+        self._shell = Shell(memory)
         self._uuids = SameUUIDs()
 
     def run(self, row: Row) -> CommandResult:
         """What the row's command prints here."""
-        command = self._uuids.command(row.command)
-        if command == 'reboot':
+        if row.command == 'reboot':
             self.memory.reboot()
             return CommandResult(0, '', '')
-        if command.startswith('su nobody -c '):
-            return self._tool(other_users_command(command), as_root=False)
-        if command.startswith('sh -c '):
-            # A device held open while it is destroyed: opening dax devices holds nothing up.
-            inner = next(part for part in re.split(r'[;&]', command) if 'ndctl' in part)
-            return self._tool(inner)
-        if command.startswith('ls -l '):
-            return self._list_and_remove(command)
-        if '| md5sum' in command:
-            return self._checksums(command)
-        return self._tool(re.sub(r' > \S+$', '', command))
-
-    def _tool(self, command: str, as_root: bool = True) -> CommandResult:
-        return self.memory.run(shlex.split(command), as_root=as_root, files=self._files)
-
-    def _list_and_remove(self, command: str) -> CommandResult:
-        path = command.split(';')[0].removeprefix('ls -l ').strip()
-        if path not in self.memory.leftovers:
-            return CommandResult(1, '', f'ls: {path}: No such file or directory\n')
-        self.memory.remove_file(path)
-        return CommandResult(0, f'-rw-------    1 root     root             0 TIME {path}\n', '')
-
-    def _checksums(self, command: str) -> CommandResult:
-        tool, zeroes = command.split('; ')
-        result = self._tool(tool.split('|')[0])
-        digest = hashlib.md5(usedforsecurity=False)
-        for chunk in result.payload.chunks() if result.payload else ():
-            digest.update(chunk)
-        assert 'bs=1M count=1' in zeroes
-        blank = hashlib.md5(bytes(2**20), usedforsecurity=False)
-        return CommandResult(0, f'{digest.hexdigest()}  -\n{blank.hexdigest()}  -\n', result.stderr)
+        return self._shell.run(self._uuids.command(row.command))
 
     def difference(self, row: Row) -> str:
         """Runs the row; how its outcome differs from the recorded one, empty when it does not."""

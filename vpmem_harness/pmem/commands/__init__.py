@@ -37,9 +37,10 @@ def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
     tool = argv[0].rpartition('/')[2] if argv else ''
     if tool == 'ndctl':
         return ndctl.run(memory, argv[1:], files, directory, as_root=as_root, in_use=in_use,
-                         terminal=terminal)
+                         terminal=terminal, stdin=stdin)
     if tool == 'daxctl':
-        return daxctl.run(memory, argv[1:], as_root)
+        return daxctl.run(memory, argv[1:], files, directory, as_root=as_root,
+                          terminal=terminal)
     if tool == 'daxio':
         return daxio.run(memory, argv[1:], files, directory, as_root=as_root, stdin=stdin)
     raise exceptions.InvalidInputError(

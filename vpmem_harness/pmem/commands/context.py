@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from vpmem_harness.pmem.commands.files import Files, LocalFiles
 from vpmem_harness.pmem.commands.options import Option, text
 from vpmem_harness.pmem.commands.results import USAGE, CommandResult, Transcript, UsageExit
+from vpmem_harness.pmem.kernel.media import NOTHING, Contents
 from vpmem_harness.pmem.machine import PersistentMemory
 
-#: The version whose behaviour is simulated.
-VERSION = '76.1'
-
-#: The exit status for a command that exists and is not simulated: EOPNOTSUPP as ndctl returns it.
-NOT_SIMULATED = 256 - 95
+#: The exit status for what is not simulated. The tools end with 0, 1, 129, 130 or 256 less an
+#: errno, so no real answer can be mistaken for this one.
+NOT_SIMULATED = 69
 
 
 @dataclasses.dataclass
@@ -28,7 +28,12 @@ class Context:
     terminal: bool = False
     files: Files = dataclasses.field(default_factory=LocalFiles)
     directory: str = '/'
+    stdin: Contents | None = NOTHING
     transcript: Transcript = dataclasses.field(default_factory=Transcript)
+
+    def path(self, name: str) -> str:
+        """Where the file ``name`` of the command line is."""
+        return os.path.join(self.directory, name)
 
 
 Command = Callable[[Context], int]
@@ -61,7 +66,7 @@ class Program:
             return 1
         word = {'-h': '--help', '-v': '--version'}.get(words[0], words[0])
         if word == '--list-cmds':
-            transcript.stdout += ''.join(f'{name}\n' for name in self.known)
+            transcript.print(''.join(f'{name}\n' for name in self.known))
             return 0
         if word.startswith('-') and word not in ('--help', '--version'):
             transcript.say(f'Unknown option: {word}\n\n Usage: {self.usage}')
@@ -72,7 +77,7 @@ class Program:
         if name == 'help':
             return self._help(transcript) if not rest else _manual(transcript)
         if name == 'version':
-            transcript.write(VERSION)
+            transcript.write(context.memory.release.ndctl)
             return 0
         if name not in self.known:
             transcript.say(f"Unknown command: '{name}'")
@@ -85,7 +90,7 @@ class Program:
         return command(context)
 
     def _help(self, transcript: Transcript) -> int:
-        transcript.stdout += (
+        transcript.print(
             f'\n usage: {self.usage}\n\n\n'
             f" See '{self.name} help COMMAND' for more information on a specific command.\n"
             f' {self.name} --list-cmds to see all available commands\n\n')
@@ -95,7 +100,7 @@ class Program:
 def _manual(transcript: Transcript) -> int:
     # As on a machine without a manual viewer, which the recorded one is.
     transcript.say("  Warning: failed to exec 'man': No such file or directory")
-    transcript.stderr += 'no man viewer handled the request'
+    transcript.warn('no man viewer handled the request')
     return -1
 
 

@@ -7,6 +7,7 @@ import uuid
 
 from vpmem_harness.pmem.commands import filters, json_objects
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
+from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.jsontext import pretty
 from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
@@ -67,7 +68,7 @@ def _checked(parsed: Parsed, transcript: Transcript) -> tuple[Request, str | Non
     if kind == 'blk' and mode in ('fsdax', 'devdax'):
         transcript.error("only 'pmem' namespaces support dax operation\n")
     _check_numbers(parsed, transcript)
-    sector_size = said('sector-size')
+    sector_size, identifier = said('sector-size'), said('uuid')
     if sector_size is not None and sizes.parse_size(sector_size) is None:
         transcript.error(f'invalid sector size: {sector_size}\n')
     elif sector_size is None and (kind == 'blk' or mode_of(mode) == 'sector'):
@@ -77,7 +78,8 @@ def _checked(parsed: Parsed, transcript: Transcript) -> tuple[Request, str | Non
     if transcript.stderr != before:
         raise OPTIONS.fail(transcript)
     return Request(mode=mode, map=memmap, size=said('size'), align=said('align'),
-                   sector_size=sector_size, name=said('name'), uuid=said('uuid'),
+                   sector_size=sector_size, name=said('name'),
+                   uuid=identifier.lower() if identifier is not None else None,
                    force=parsed.flag('force'), autolabel=parsed.flag('autolabel'),
                    autorecover=parsed.flag('autorecover')), kind
 
@@ -95,11 +97,12 @@ def _check_numbers(parsed: Parsed, transcript: Transcript) -> None:
             transcript.error(f'align must be a power-of-2 greater than {sizes.PAGE}\n')
     if wrong_size:
         transcript.error(f"failed to parse namespace size '{size}'\n")
-    if identifier is not None and not _is_uuid(identifier):
+    if identifier is not None and not is_uuid(identifier):
         transcript.error(f"failed to parse uuid: '{identifier}'\n")
 
 
-def _is_uuid(word: str) -> bool:
+def is_uuid(word: str) -> bool:
+    """Whether ``word`` is a UUID as uuid_parse of libuuid reads it."""
     try:
         return str(uuid.UUID(word)) == word.lower()
     except ValueError:
@@ -180,7 +183,7 @@ class _Creation:
                     continue
                 try:
                     made = self._provisioner.reconfigure(region, device, Administrator(
-                        self._context.transcript, COMMAND, as_root=self._context.as_root,
+                        memory, self._context.transcript, COMMAND, as_root=self._context.as_root,
                         force=self._force, in_use=self._context.in_use))
                 except NextRegion:
                     return -errno.EAGAIN
@@ -192,6 +195,7 @@ class _Creation:
         return status
 
     def _print(self, region: Region, device: NamespaceDevice) -> None:
+        check_node(self._context.memory, self._context.transcript, device, LISTED)
         made = json_objects.namespace_object(
             self._context.memory, region, device,
             json_objects.Detail(dax=True, human=self._context.terminal,

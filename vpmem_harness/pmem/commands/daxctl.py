@@ -1,17 +1,17 @@
-"""daxctl: the program and its one simulated command (daxctl: daxctl/list.c)."""
+"""daxctl: the program, and ``daxctl list`` (daxctl: daxctl/list.c)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from vpmem_harness.pmem.commands import json_objects
+from vpmem_harness.pmem.commands import acpi, dax_device, dax_filters, json_objects
 from vpmem_harness.pmem.commands.context import Context, Program
+from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.display import show
+from vpmem_harness.pmem.commands.files import Files
 from vpmem_harness.pmem.commands.jsontext import Json
 from vpmem_harness.pmem.commands.options import Option, Options, text
 from vpmem_harness.pmem.commands.results import CommandResult
-from vpmem_harness.pmem.kernel import kernfs, sizes
 from vpmem_harness.pmem.machine import PersistentMemory
 
 OPTIONS = Options(
@@ -43,14 +43,13 @@ def list_all(context: Context) -> int:
         as_root=context.as_root)
     found: list[Json] = []
     with context.memory.lock:
-        claimed = kernfs.listing_order(
-            ((region, device) for region in context.memory.regions
-             for device in region.namespaces if device.char_device),
-            lambda pair: pair[1].char_device or '')
-        for region, device in claimed:
-            if device.claim is None or not _is_region(region.number, wanted):
+        for region, device in dax_device.claimed_devices(context):
+            if device.claim is None or not dax_filters.is_region(region.number, wanted):
                 continue
-            block, chosen = device.claim.block, _is_device(device.char_device, device_wanted)
+            block = device.claim.block
+            chosen = dax_filters.is_device(device.char_device, device_wanted)
+            if chosen and (devices or not regions):
+                check_node(context.memory, transcript, device, LISTED)
             if regions:
                 found.append(json_objects.dax_region_object(
                     region, device, block, detail, json_objects.dax_region_path(region, device),
@@ -61,27 +60,27 @@ def list_all(context: Context) -> int:
     return 0
 
 
-def _is_region(number: int, words: str | None) -> bool:
-    if words is None:
-        return True
-    value, rest = sizes.scan_number(words)
-    return any(word == 'all' or (not rest and value == number)
-               for word in words.split(' ') if word)
-
-
-def _is_device(name: str | None, words: str | None) -> bool:
-    return words is None or any(
-        word in ('all', name) for word in re.split(' ', words) if word)
-
-
 PROGRAM = Program(
     'daxctl',
     known=('version', 'list', 'help', 'split-acpi', 'migrate-device-model', 'create-device',
            'destroy-device', 'reconfigure-device', 'online-memory', 'offline-memory',
            'disable-device', 'enable-device'),
-    commands={'list': list_all})
+    commands={
+        'list': list_all,
+        'create-device': dax_device.create,
+        'destroy-device': dax_device.destroy,
+        'reconfigure-device': dax_device.reconfigure,
+        'online-memory': dax_device.online_memory,
+        'offline-memory': dax_device.offline_memory,
+        'disable-device': dax_device.disable,
+        'enable-device': dax_device.enable,
+        'migrate-device-model': acpi.migrate_device_model,
+        'split-acpi': acpi.split_acpi,
+    })
 
 
-def run(memory: PersistentMemory, arguments: Sequence[str], as_root: bool = True) -> CommandResult:
+def run(memory: PersistentMemory, arguments: Sequence[str], files: Files, directory: str, *,
+        as_root: bool = True, terminal: bool = False) -> CommandResult:
     """Runs daxctl on ``memory``."""
-    return PROGRAM.run(Context(memory, list(arguments), as_root))
+    return PROGRAM.run(Context(memory, list(arguments), as_root, terminal=terminal, files=files,
+                               directory=directory))

@@ -1,6 +1,6 @@
-"""daxio: copies to and from devdax namespaces, and zeroes them (pmdk 1.12: tools/daxio).
+"""daxio: copies to and from devdax namespaces, and zeroes them (PMDK 1.12: tools/daxio).
 
-All that it says goes to standard error.
+It prints all messages to standard error.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from vpmem_harness.pmem.commands.results import CommandResult, InputWanted, Tran
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.media import NOTHING, Contents, Segment
 from vpmem_harness.pmem.machine import PersistentMemory
-
-VERSION = '1.12.1'
 
 USAGE = """\
 Usage: daxio [option] ...
@@ -48,6 +46,8 @@ failed to clear bad blocks on "{path}"
 _OPTIONS = (('input', 'i', True), ('output', 'o', True), ('skip', 'k', True), ('seek', 's', True),
             ('len', 'l', True), ('clear-bad-blocks', 'b', True), ('zero', 'z', False),
             ('help', 'h', False), ('version', 'V', False))
+#: The line of daxio.c that reports a failed write.
+_WRITE_LINE = 528
 _LIMIT = 2**64 - 1
 _UNITS: dict[str, int] = {'': 1, 'B': 1} | {
     f'{letter}{suffix}': 1024**power for power, letter in enumerate('KMGTP', 1)
@@ -146,10 +146,10 @@ class _Call:
                     f"'{value}' -- invalid argument of the '--clear-bad-blocks' option")
             self._clears_bad_blocks = value == 'yes'
         elif letter == 'h':
-            self.transcript.stderr += USAGE
+            self.transcript.warn(USAGE)
             raise UsageExit(0)
         elif letter == 'V':
-            self.transcript.write(VERSION)
+            self.transcript.write(self._memory.release.daxio)
             raise UsageExit(0)
 
     def _size(self, value: str, what: str) -> int:
@@ -207,6 +207,8 @@ class _Call:
             return None
         if not self._as_root:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        if not namespace.openable:
+            raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), path)
         end.is_dead = self._memory.is_bad(namespace)
         return namespace.size if namespace.mode == 'devdax' else None
 
@@ -246,15 +248,25 @@ class _Call:
             self.transcript.payload = contents
         elif target.is_dax:
             self._put(contents)
+        elif (namespace := self._memory.device(target.path)) is not None:
+            self._fill(namespace.size, contents)
         elif os.path.normpath(target.path) not in self._memory.leftovers:
             self._written = contents
+
+    def _fill(self, size: int, contents: Contents) -> None:
+        """Writes to a block device, which ends with an error behind its end."""
+        room = max(size - self._target.offset, 0)
+        self._put(contents.first(room))
+        if contents.length > room:
+            self._fail(f'do_io:{_WRITE_LINE}: write: {os.strerror(errno.ENOSPC)}')
+            raise self._stop('failed to perform I/O')
 
     def _write_file(self, contents: Contents) -> None:
         # Not with the machine's lock held: a device can be large.
         try:
             self._files.write(self._target.path, contents, self._target.offset)
         except OSError as error:
-            self._fail(f'do_io: write: {error.strerror}')
+            self._fail(f'do_io:{_WRITE_LINE}: write: {error.strerror}')
             raise self._stop('failed to perform I/O') from error
 
     def _from_file(self, length: int) -> int:
@@ -274,6 +286,9 @@ class _Call:
             return Contents((Segment(length, None),))
         if path in {*self._memory.leftovers, '/dev/null'}:
             return NOTHING
+        namespace = self._memory.device(source.path)
+        if namespace is not None:
+            return self._memory.contents(source.path, offset=source.offset, length=length)
         file = self._files.open(source.path)
         if file.kind == 'regular':
             length = min(length, max(file.size - source.offset, 0))
@@ -295,7 +310,7 @@ def _read_options(arguments: list[str], transcript: Transcript) -> Iterable[tupl
     """Letters and values, as glibc's getopt_long finds them."""
     def stop(message: str) -> UsageExit:
         transcript.say(f'daxio: {message}')
-        transcript.stderr += USAGE
+        transcript.warn(USAGE)
         return UsageExit(1)
 
     rest = list(arguments)

@@ -34,6 +34,9 @@ class Files(Protocol):
     def write(self, path: str, contents: Contents, offset: int) -> None:
         """Writes to a regular file from ``offset`` on."""
 
+    def read(self, path: str) -> bytes:
+        """All bytes of a regular file; none of a character device."""
+
 
 class LocalFiles:
     """The files of the system that the harness runs on, without its devices."""
@@ -76,6 +79,14 @@ class LocalFiles:
                     file.writelines(Contents((segment,)).chunks())
                 offset += segment.length
             file.truncate(max(size, offset))
+
+    def read(self, path: str) -> bytes:
+        """All bytes of a regular file; none of a character device."""
+        if path in _PLAIN_DEVICES:
+            return b''
+        self._check(path)
+        with open(path, 'rb') as file:
+            return file.read()
 
     def _check(self, path: str) -> None:
         if os.path.realpath(path).startswith('/dev/'):

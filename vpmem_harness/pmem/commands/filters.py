@@ -1,7 +1,6 @@
-"""Which bus, region, DIMM or namespace a word on the command line means.
+"""Filters: which bus, region, DIMM or namespace a word on the command line names.
 
-Several words in one argument stand for each of them; numbers are taken in any of C's bases
-(ndctl: ndctl/filter.c).
+One argument may hold several words; numbers are read in any of C's bases (ndctl: ndctl/filter.c).
 """
 
 from __future__ import annotations
@@ -21,11 +20,12 @@ _PAIR = re.compile(r'\s*([+-]?\d+)\.([+-]?\d+)')
 def _matches(words: str | None, number: int, *names: str) -> bool:
     if words is None:
         return True
-    # A number counts only when it is all there is: the words are not split before it is read.
-    value, rest = sizes.scan_number(words)
-    numeric = not rest
+    # Only the first word is read as a number, and then the others are not compared as names.
+    split = [word for word in words.split(' ') if word]
+    value, rest = sizes.scan_number(split[0] if split else '')
+    numeric = bool(split) and not rest
     return any(word == 'all' or (value == number if numeric else word in names)
-               for word in words.split(' ') if word)
+               for word in split)
 
 
 def is_bus(memory: PersistentMemory, words: str | None) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from vpmem_harness.pmem.commands.jsontext import Json, number, size
-from vpmem_harness.pmem.kernel import sizes
+from vpmem_harness.pmem.kernel import media_errors, sizes
 from vpmem_harness.pmem.kernel.dimms import Dimm
 from vpmem_harness.pmem.kernel.media import InfoBlock
 from vpmem_harness.pmem.kernel.namespaces import NO_UUID, NamespaceDevice
@@ -21,6 +21,12 @@ _SYSFS = '/LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00/ndbus0'
 
 Object = dict[str, Json]
 
+#: The health of a DIMM without any trouble.
+_HEALTH: Object = {
+    'health_state': 'ok', 'spares_percentage': 100, 'alarm_temperature': False,
+    'alarm_controller_temperature': False, 'alarm_spares': False, 'life_used_percentage': 0,
+    'shutdown_state': 'clean', 'shutdown_count': 0}
+
 
 @dataclasses.dataclass(frozen=True)
 class Detail:
@@ -32,6 +38,8 @@ class Detail:
     verbose: bool = False
     capabilities: bool = False
     mappings: bool = False
+    media_errors: bool = False
+    health: bool = False
     as_root: bool = True
 
 
@@ -47,7 +55,7 @@ def namespace_object(memory: PersistentMemory, region: Region, device: Namespace
         found['size'] = size(shown.size, detail.human)
     if block or device.labelled:
         found['uuid'] = shown.uuid or NO_UUID
-    if block and device.uuid and detail.verbose:
+    if block and device.uuid not in (None, NO_UUID) and detail.verbose:
         found['raw_uuid'] = device.uuid
     if block and shown.chardev:
         if detail.dax:
@@ -65,7 +73,35 @@ def namespace_object(memory: PersistentMemory, region: Region, device: Namespace
     if shown.name:
         found['name'] = shown.name
     if detail.verbose:
-        found |= {'numa_node': region.numa_node, 'target_node': region.numa_node}
+        found |= {'numa_node': region.numa_node, 'target_node': region.target_node}
+    if region.errors.known:
+        # Raw namespaces show those of the whole region.
+        begin, length = device.data if device.claim else (0, region.size)
+        is_sector = device.claim is not None and device.claim.kind == 'btt'
+        found |= _bad_blocks(region, begin, length, detail.media_errors and not is_sector)
+    return found
+
+
+def _bad_blocks(region: Region, begin: int, length: int, listed: bool) -> Object:
+    """The bad blocks in a part of a region, counted from its start."""
+    blocks = media_errors.within(region.errors.known, begin // media_errors.BLOCK,
+                                 length // media_errors.BLOCK)
+    if not blocks:
+        return {}
+    found: Object = {'badblock_count': sum(count for _, count in blocks)}
+    if listed:
+        # With several DIMMs it takes the firmware to tell which one it is.
+        where: Object = {'dimms': [region.dimms[0].dev]} if region.ways == 1 else {}
+        found['badblocks'] = [{'offset': first, 'length': count, **where}
+                              for first, count in blocks]
+    return found
+
+
+def bus_object(memory: PersistentMemory) -> Object:
+    """The machine's bus, without what is on it."""
+    found: Object = {'provider': PROVIDER, 'dev': BUS}
+    if memory.has_firmware_commands:
+        found['scrub_state'] = 'idle'
     return found
 
 
@@ -91,9 +127,14 @@ def dax_device_object(region: Region, device: NamespaceDevice, block: InfoBlock,
     """The dax device of a devdax namespace."""
     found: Object = {
         'chardev': device.char_device or '', 'size': size(block.size, detail.human),
-        'target_node': region.numa_node, 'align': size(block.align, detail.human),
-        'mode': 'devdax'}
-    if not block.size:
+        'target_node': region.target_node, 'align': size(block.align, detail.human),
+        'mode': 'system-ram' if device.memory else 'devdax'}
+    if device.memory and detail.as_root:
+        found |= {'online_memblocks': device.memory.online,
+                  'total_memblocks': device.memory.total}
+        if device.memory.online:
+            found['movable'] = device.memory.movable
+    if not block.size or not device.dax_bound:
         found['state'] = 'disabled'
     if detail.mappings and block.size and detail.as_root:
         start = region.start + device.data[0]
@@ -112,8 +153,14 @@ def dax_region_path(region: Region, device: NamespaceDevice) -> str:
 
 def dimm_object(dimm: Dimm, detail: Detail) -> Object:
     """A DIMM."""
-    return {'dev': dimm.dev, 'id': dimm.identifier, 'handle': number(dimm.handle, detail.human),
-            'phys_id': number(0, detail.human)}
+    found: Object = {
+        'dev': dimm.dev, 'id': dimm.identifier, 'handle': number(dimm.handle, detail.human),
+        'phys_id': number(0, detail.human)}
+    if not dimm.enabled:
+        found['state'] = 'disabled'
+    if detail.health and dimm.spec.firmware_commands:
+        found['health'] = dict(_HEALTH)
+    return found
 
 
 def region_object(region: Region, detail: Detail, mapped: list[Dimm] | None) -> Object:
@@ -128,7 +175,7 @@ def region_object(region: Region, detail: Detail, mapped: list[Dimm] | None) -> 
         'max_available_extent': size(region.max_available_extent, detail.human),
         'type': 'pmem'}
     if detail.verbose:
-        found |= {'numa_node': region.numa_node, 'target_node': region.numa_node}
+        found |= {'numa_node': region.numa_node, 'target_node': region.target_node}
     if region.has_labels:
         found['iset_id'] = number(region.cookie, detail.human)
     if mapped:
@@ -138,7 +185,9 @@ def region_object(region: Region, detail: Detail, mapped: list[Dimm] | None) -> 
             'position': region.dimms.index(dimm)} for dimm in mapped]
     if not region.enabled:
         found['state'] = 'disabled'
-    elif detail.capabilities:
+    if region.errors.known:
+        found |= _bad_blocks(region, 0, region.size, detail.media_errors)
+    if region.enabled and detail.capabilities:
         found['capabilities'] = [
             {'mode': 'sector', 'sector_sizes': list(sizes.BTT_SECTOR_SIZES)},
             {'mode': 'fsdax', 'alignments': list(sizes.ALIGNMENTS)},

@@ -19,6 +19,8 @@ def pretty(value: Json, indent: str = '') -> str:
     deeper = indent + '  '
     if isinstance(value, str):
         return encode_basestring(value).replace('/', '\\/')
+    if isinstance(value, bool):
+        return 'true' if value else 'false'
     if isinstance(value, int):
         return str(value)
     if isinstance(value, Mapping):

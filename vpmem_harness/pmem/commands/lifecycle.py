@@ -9,11 +9,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Collection
 
+from vpmem_harness.pmem.commands.dax_nodes import check_node
 from vpmem_harness.pmem.commands.results import Transcript
 from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
 from vpmem_harness.pmem.kernel.regions import Region
+from vpmem_harness.pmem.machine import PersistentMemory
 
 
 class Refused(Exception):
@@ -32,8 +34,9 @@ class Administrator:
     :param in_use: paths of block devices that are mounted or otherwise held
     """
 
-    def __init__(self, transcript: Transcript, command: str, *, as_root: bool,
-                 force: bool = False, in_use: Collection[str] = ()) -> None:
+    def __init__(self, memory: PersistentMemory, transcript: Transcript, command: str, *,
+                 as_root: bool, force: bool = False, in_use: Collection[str] = ()) -> None:
+        self._memory = memory
         self._transcript = transcript
         self._command = command
         self._as_root = as_root
@@ -43,8 +46,11 @@ class Administrator:
     def disable(self, region: Region, device: NamespaceDevice) -> None:
         """Disables a namespace; without rights, a devdax one stays and nobody is told.
 
-        :raises Refused: when its block device is in use or out of reach
+        :raises Refused: when its block device is in use or out of reach, or it is system RAM
         """
+        check_node(self._memory, self._transcript, device, 1)
+        if device.memory and device.memory.online:
+            raise Refused(errno.EBUSY)
         if device.block_device:
             if not self._as_root:
                 raise Refused(errno.EACCES)
@@ -148,9 +154,12 @@ class Administrator:
     def enable_region(self, region: Region) -> None:
         """Enables a region.
 
-        :raises Refused: without rights
+        :raises Refused: without rights, or when a DIMM that it needs is disabled
         """
-        if not region.enabled and not self._as_root:
+        try:
+            if not region.enabled and not self._as_root:
+                raise KernelError(errno.ENXIO)
+            region.enable()
+        except KernelError as error:
             self._transcript.library('ndctl_region_enable', f'{region.dev}: failed to enable')
-            raise Refused(errno.ENXIO)
-        region.enable()
+            raise Refused(error.errno) from error

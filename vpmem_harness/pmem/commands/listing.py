@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+from collections.abc import Sequence
 
 from vpmem_harness.pmem.commands import filters, json_objects
 from vpmem_harness.pmem.commands.context import Context
+from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json, pretty
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
 from vpmem_harness.pmem.kernel import kernfs, sizes
 from vpmem_harness.pmem.kernel.dimms import Dimm
+from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
 from vpmem_harness.pmem.kernel.regions import Region
 
 OPTIONS = Options(
@@ -101,7 +104,8 @@ def _select(parsed: Parsed, as_root: bool) -> _Selection:
     detail = json_objects.Detail(
         dax=parsed.flag('device-dax') or verbose >= 1, idle=idle, human=parsed.flag('human'),
         verbose=verbose >= 1, as_root=as_root,
-        capabilities=parsed.flag('capabilities') or verbose >= 3)
+        capabilities=parsed.flag('capabilities') or verbose >= 3,
+        media_errors=parsed.flag('media-errors'), health=parsed.flag('health'))
     return _Selection(**chosen, idle=idle, configured=parsed.flag('configured'), mode=mode,
                       numa_node=None, detail=detail, parsed=parsed)
 
@@ -124,7 +128,7 @@ class _List:
             return
         found = self._collect()
         if chosen.buses:
-            bus: Json = {'provider': json_objects.PROVIDER, 'dev': json_objects.BUS, **found}
+            bus: Json = {**json_objects.bus_object(self._memory), **found}
             show(self._transcript, [bus], chosen.detail.human)
             return
         # ndctl remembers the namespaces of the last region alone when it counts the lists.
@@ -164,7 +168,11 @@ class _List:
 
     def _dimms(self) -> list[Dimm]:
         return [dimm for dimm in kernfs.listing_order(self._memory.dimms, lambda each: each.dev)
-                if filters.is_dimm(dimm, self._words('dimm')) and self._concerns(dimm)]
+                if filters.is_dimm(dimm, self._words('dimm')) and self._concerns(dimm)
+                and self._shows(dimm)]
+
+    def _shows(self, dimm: Dimm) -> bool:
+        return dimm.enabled or self._chosen.idle or self._chosen.configured
 
     def _concerns(self, dimm: Dimm) -> bool:
         region = next(each for each in self._memory.regions if dimm in each.dimms)
@@ -183,16 +191,23 @@ class _List:
 
     def _region(self, region: Region) -> json_objects.Object:
         mapped = [dimm for dimm in region.dimms
-                  if filters.is_dimm(dimm, self._words('dimm'))] if self._chosen.dimms else None
+                  if filters.is_dimm(dimm, self._words('dimm')) and self._shows(dimm)
+                  ] if self._chosen.dimms else None
         return json_objects.region_object(region, self._chosen.detail, mapped)
 
-    def _namespaces(self, region: Region) -> list[Json]:
+    def _namespaces(self, region: Region) -> Sequence[Json]:
         if not self._chosen.namespaces:
             return []
-        wanted = mode_of(self._chosen.mode)
-        return [json_objects.namespace_object(self._memory, region, device, self._chosen.detail)
-                for device in self._memory.listed_devices(region)
-                if filters.is_namespace(device, self._words('namespace'))
-                and wanted in (None, device.mode)
-                and (device.enabled or self._chosen.idle
-                     or (self._chosen.configured and device.size))]
+        wanted, found = mode_of(self._chosen.mode), []
+        for device in self._memory.listed_devices(region):
+            if filters.is_namespace(device, self._words('namespace')) \
+                    and wanted in (None, device.mode) and self._shows_namespace(device):
+                if self._chosen.detail.dax:
+                    check_node(self._memory, self._transcript, device, LISTED)
+                found.append(json_objects.namespace_object(
+                    self._memory, region, device, self._chosen.detail))
+        return found
+
+    def _shows_namespace(self, device: NamespaceDevice) -> bool:
+        return device.enabled or self._chosen.idle or bool(
+            self._chosen.configured and device.size)

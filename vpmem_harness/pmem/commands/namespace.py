@@ -18,47 +18,49 @@ DISABLE = Options('ndctl disable-namespace <namespace> [<options>]', *NAMESPACE_
 DESTROY = Options('ndctl destroy-namespace <namespace> [<options>]', *NAMESPACE_OPTIONS,
                   Option('f', 'force', 'destroy namespace even if currently active'))
 
-#: Does something to a namespace and tells whether that counts.
+#: Acts on a namespace and returns whether it counts as a success.
 Action = Callable[[Region, NamespaceDevice], bool]
 
 
 def destroy(context: Context) -> int:
     """``ndctl destroy-namespace``"""
-    parsed = _parse(context, DESTROY, 'destroy')
+    parsed = parse(context, DESTROY, 'destroy')
     administrator = _administrator(context, 'destroy namespace', parsed.flag('force'))
-    return _each(context, parsed, administrator.destroy, 'destroying', 'destroyed')
+    return each(context, parsed, administrator.destroy, 'error destroying namespaces',
+                'destroyed {} namespace{}')
 
 
 def disable(context: Context) -> int:
     """``ndctl disable-namespace``"""
-    parsed = _parse(context, DISABLE, 'disable')
+    parsed = parse(context, DISABLE, 'disable')
     administrator = _administrator(context, 'disable namespace')
 
     def action(region: Region, device: NamespaceDevice) -> bool:
         administrator.disable(region, device)
         return True
 
-    return _each(context, parsed, action, 'disabling', 'disabled')
+    return each(context, parsed, action, 'error disabling namespaces', 'disabled {} namespace{}')
 
 
 def enable(context: Context) -> int:
     """``ndctl enable-namespace``"""
-    parsed = _parse(context, ENABLE, 'enable')
+    parsed = parse(context, ENABLE, 'enable')
     administrator = _administrator(context, 'enable namespace')
 
     def action(region: Region, device: NamespaceDevice) -> bool:
         administrator.enable(region, device)
         return True
 
-    return _each(context, parsed, action, 'enabling', 'enabled')
+    return each(context, parsed, action, 'error enabling namespaces', 'enabled {} namespace{}')
 
 
 def _administrator(context: Context, command: str, force: bool = False) -> Administrator:
-    return Administrator(context.transcript, command, as_root=context.as_root, force=force,
-                         in_use=context.in_use)
+    return Administrator(context.memory, context.transcript, command, as_root=context.as_root,
+                         force=force, in_use=context.in_use)
 
 
-def _parse(context: Context, options: Options, verb: str) -> Parsed:
+def parse(context: Context, options: Options, verb: str) -> Parsed:
+    """The command line of a command that takes one namespace or ``all``."""
     parsed = options.parse(context.arguments, context.transcript)
     if not parsed.arguments:
         context.transcript.error(f'specify a namespace to {verb}, or "all"\n')
@@ -69,12 +71,26 @@ def _parse(context: Context, options: Options, verb: str) -> Parsed:
     return parsed
 
 
-def _each(context: Context, parsed: Parsed, action: Action, doing: str, done: str) -> int:
-    name, transcript = parsed.arguments[0], context.transcript
+def each(context: Context, parsed: Parsed, action: Action, failure: str, done: str) -> int:
+    """Acts on the namespaces that are named, prints the closing lines and returns the status.
+
+    :param failure: the line for a failure, which is left out after an error that counts
+    :param done: the last line, with places for the number of successes and for the plural
+    """
+    status, count = run(context, parsed, action)
+    if status < 0 and not context.transcript.counted:
+        context.transcript.say(f'{failure}: {strerror(-status)}')
+    context.transcript.say(done.format(count, '' if count == 1 else 's'))
+    return status
+
+
+def run(context: Context, parsed: Parsed, action: Action) -> tuple[int, int]:
+    """Acts on the namespaces that are named; the last status and the number of successes."""
+    name = parsed.arguments[0]
     status, count = 0 if name == 'all' else -errno.ENXIO, 0
     with context.memory.changing():
         for region, device in _meant(context, parsed):
-            # 'all' spares the idle ones, and one may have become idle by now.
+            # 'all' skips idle namespaces, and one may have become idle by now.
             if name == 'all' and not device.size and device.uuid is None:
                 continue
             try:
@@ -82,10 +98,7 @@ def _each(context: Context, parsed: Parsed, action: Action, doing: str, done: st
                 status = 0
             except Refused as refusal:
                 status = -refusal.errno
-    if status < 0 and not transcript.counted:
-        transcript.say(f'error {doing} namespaces: {strerror(-status)}')
-    transcript.say(f'{done} {count} namespace{"" if count == 1 else "s"}')
-    return status
+    return status, count
 
 
 def _meant(context: Context, parsed: Parsed) -> list[tuple[Region, NamespaceDevice]]:

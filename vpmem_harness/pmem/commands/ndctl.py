@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from vpmem_harness.pmem.commands import create, dimm, listing, namespace, region
+from vpmem_harness.pmem.commands import (
+    bus,
+    check,
+    create,
+    dimm,
+    dimm_features,
+    infoblock,
+    labels,
+    listing,
+    media_errors,
+    namespace,
+    region,
+)
 from vpmem_harness.pmem.commands.context import Context, Program
 from vpmem_harness.pmem.commands.files import Files
 from vpmem_harness.pmem.commands.results import CommandResult
+from vpmem_harness.pmem.kernel.media import NOTHING, Contents
 from vpmem_harness.pmem.machine import PersistentMemory
 
 PROGRAM = Program(
@@ -27,18 +40,39 @@ PROGRAM = Program(
         'destroy-namespace': namespace.destroy,
         'enable-namespace': namespace.enable,
         'disable-namespace': namespace.disable,
+        'check-namespace': check.check_namespace,
+        'read-infoblock': infoblock.read_infoblock,
+        'write-infoblock': infoblock.write_infoblock,
+        'inject-error': media_errors.inject_error,
+        'clear-errors': media_errors.clear_errors,
+        'start-scrub': bus.start_scrub,
+        'wait-scrub': bus.wait_scrub,
+        'activate-firmware': bus.activate_firmware,
         'enable-region': region.enable,
         'disable-region': region.disable,
-        'init-labels': dimm.init_labels,
-        'zero-labels': dimm.zero_labels,
-        'read-labels': dimm.read_labels,
-        'check-labels': dimm.check_labels,
+        'enable-dimm': dimm.enable,
+        'disable-dimm': dimm.disable,
+        'init-labels': labels.init_labels,
+        'zero-labels': labels.zero_labels,
+        'read-labels': labels.read_labels,
+        'write-labels': labels.write_labels,
+        'check-labels': labels.check_labels,
+        'update-firmware': dimm_features.update_firmware,
+        'setup-passphrase': dimm_features.setup_passphrase,
+        'update-passphrase': dimm_features.update_passphrase,
+        'remove-passphrase': dimm_features.remove_passphrase,
+        'freeze-security': dimm_features.freeze_security,
+        'sanitize-dimm': dimm_features.sanitize_dimm,
+        'wait-overwrite': dimm_features.wait_overwrite,
+        'load-keys': dimm_features.load_keys,
+        'inject-smart': dimm_features.inject_smart,
+        'monitor': dimm_features.monitor,
     })
 
 
 def run(memory: PersistentMemory, arguments: Sequence[str], files: Files, directory: str, *,
         as_root: bool = True, in_use: Collection[str] = (),
-        terminal: bool = False) -> CommandResult:
+        terminal: bool = False, stdin: Contents | None = NOTHING) -> CommandResult:
     """Runs ndctl on ``memory``."""
     return PROGRAM.run(Context(memory, list(arguments), as_root, in_use, terminal, files,
-                               directory))
+                               directory, stdin))

@@ -138,7 +138,7 @@ class _Reader:
         if word in ('help', 'help-all'):
             raise self._options.fail(self._transcript)
         if word == 'list-opts':
-            self._transcript.stdout += ''.join(f'--{o.long} ' for o in self._options.options)
+            self._transcript.print(''.join(f'--{o.long} ' for o in self._options.options))
             raise UsageExit(130)
         name, equals, value = word.partition('=')
         option, positive = self._find(word, name)
@@ -197,7 +197,7 @@ class _Reader:
         # Given is a letter with its dash, or a long option without its dashes.
         self._transcript.say(f'\n usage: {self._options.usage}\n')
         shown = next((option for option in self._options.options
-                      if f'-{option.short}' == given
+                      if (option.short and f'-{option.short}' == given)
                       or given.removeprefix('no-').startswith(option.long)), None)
         if shown:
             self._transcript.say(_describe(shown))
@@ -216,7 +216,8 @@ class _Reader:
 
 def _describe(option: Option) -> str:
     argument = f' <{option.argument}>' if option.takes_value else ''
-    left = f'    -{option.short}, --{option.long}{argument}'
+    letter = f'-{option.short}, ' if option.short else '    '
+    left = f'    {letter}--{option.long}{argument}'
     if len(left) <= _COLUMN:
         return f'{left:{_COLUMN}}  {option.help}'
     return f'{left}\n{"":{_COLUMN}}  {option.help}'

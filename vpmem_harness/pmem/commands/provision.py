@@ -216,7 +216,7 @@ class Provisioner:
         if device.labelled:
             self._set(device.dev, 'set_uuid', lambda: self._set_uuid(region, device, plan.uuid))
             self._set(device.dev, 'set_alt_name', lambda: region.set_name(device, plan.name))
-            self._set(device.dev, 'set_size', lambda: region.set_size(device, plan.size))
+            self._set(device.dev, 'set_size', lambda: _set_size(region, device, plan.size))
         self._set_sector_size(region, device, plan)
         uuid = self.memory.randomness.uuid()
         if self.as_root:
@@ -284,7 +284,7 @@ class Provisioner:
         wanted = InfoBlock(kind, uuid, device.uuid, 0, memmap=plan.map, align=plan.align)
         start = region.start + device.offset
         extent = sizes.dax_extent(start, device.size, plan.map, plan.align)
-        if extent is None:
+        if extent is None or (not extent[1] and self.memory.release.refuses_empty_dax):
             return wanted, None
         data, size = extent
         return wanted, dataclasses.replace(wanted, size=size, data_offset=data - start)
@@ -301,6 +301,13 @@ class Provisioner:
 
 def _denied() -> None:
     raise KernelError(errno.EACCES)
+
+
+def _set_size(region: Region, device: NamespaceDevice, size: int) -> None:
+    # libndctl refuses 0: a namespace is deleted in another way.
+    if not size:
+        raise KernelError(errno.EINVAL)
+    region.set_size(device, size)
 
 
 def _delete_quietly(region: Region, device: NamespaceDevice) -> None:

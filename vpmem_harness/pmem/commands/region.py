@@ -28,7 +28,7 @@ def disable(context: Context) -> int:
 
 
 def _administrator(context: Context) -> Administrator:
-    return Administrator(context.transcript, 'region', as_root=context.as_root,
+    return Administrator(context.memory, context.transcript, 'region', as_root=context.as_root,
                          in_use=context.in_use)
 
 

@@ -1,4 +1,4 @@
-"""What a command leaves behind: its exit status and what it wrote."""
+"""The results of commands: exit status and output."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ USAGE = 129
 class CommandResult:
     """Exit status, standard output and standard error.
 
-    ``payload`` is binary output that comes after ``stdout``, as daxio writes it to its standard
-    output: a description, since it can be as large as a device.
+    ``payload`` is binary output that comes after ``stdout``: a description, since daxio can write
+    a whole device to its standard output. ``pieces`` are the texts of both streams in the order in
+    which the command wrote them, each with True for standard output: on a terminal they mix.
     """
 
     returncode: int
     stdout: str
     stderr: str
     payload: Contents | None = None
+    pieces: tuple[tuple[bool, str], ...] = dataclasses.field(default=(), compare=False, repr=False)
 
 
 class UsageExit(Exception):
@@ -35,9 +37,10 @@ class UsageExit(Exception):
 
 
 class InputWanted(Exception):
-    """The command reads its standard input, of which nothing is known yet.
+    """The command reads its standard input, and the caller has not said what is there.
 
-    Nothing has changed: run it again with the first ``length`` bytes, or as many as there are.
+    Nothing has changed: run the command again with the first ``length`` bytes, or as many as there
+    are.
     """
 
     def __init__(self, length: int) -> None:
@@ -46,44 +49,62 @@ class InputWanted(Exception):
 
 
 class Transcript:
-    """What a command of ndctl's family writes while it runs.
+    """The output of a command of ndctl's family while it runs.
 
     ``counted`` is the number of errors that were reported with the command's name: ndctl adds no
     closing line then (ndctl: ndctl/namespace.c ``err``).
     """
 
     def __init__(self) -> None:
-        self.stdout = ''
-        self.stderr = ''
+        self._pieces: list[tuple[bool, str]] = []
         self.counted = 0
         self.payload: Contents | None = None
 
+    @property
+    def stdout(self) -> str:
+        """What was written to standard output."""
+        return ''.join(text for is_output, text in self._pieces if is_output)
+
+    @property
+    def stderr(self) -> str:
+        """What was written to standard error."""
+        return ''.join(text for is_output, text in self._pieces if not is_output)
+
+    def print(self, text: str) -> None:
+        """Writes text to standard output as it is."""
+        self._pieces.append((True, text))
+
+    def warn(self, text: str) -> None:
+        """Writes text to standard error as it is."""
+        self._pieces.append((False, text))
+
     def say(self, line: str) -> None:
-        """A line on standard error."""
-        self.stderr += line + '\n'
+        """Writes a line to standard error."""
+        self.warn(line + '\n')
 
     def write(self, text: str) -> None:
-        """Text on standard output, with the final newline that the tools add."""
-        self.stdout += text + '\n'
+        """Writes a line to standard output."""
+        self.print(text + '\n')
 
     def error(self, message: str) -> None:
-        """``Error: ...``: most messages bring a newline of their own and so leave a blank line."""
+        """Writes ``Error: ...``; most messages end with a newline, which leaves a blank line."""
         self.say(f'  Error: {message}')
 
     def failed(self, command: str, message: str) -> None:
-        """An error that carries the command's name and counts."""
+        """Writes an error with the command's name and counts it."""
         self.counted += 1
         self.error(f'{command}: {message}\n')
 
-    def library(self, function: str, message: str) -> None:
-        """An error that libndctl logs."""
-        self.say(f'libndctl: {function}: {message}')
+    def library(self, function: str, message: str, library: str = 'libndctl') -> None:
+        """Writes an error that libndctl logs."""
+        self.say(f'{library}: {function}: {message}')
 
     def result(self, status: int) -> CommandResult:
-        """The outcome: a negative errno becomes the byte that a shell sees."""
-        return CommandResult(status & 0xFF, self.stdout, self.stderr, self.payload)
+        """The result; a negative errno becomes the byte that a shell sees."""
+        return CommandResult(status & 0xFF, self.stdout, self.stderr, self.payload,
+                             tuple(self._pieces))
 
 
 def strerror(error: int | KernelError) -> str:
-    """The C library's words for an error number."""
+    """The C library's message for an error number."""
     return os.strerror(error.errno if isinstance(error, KernelError) else error)

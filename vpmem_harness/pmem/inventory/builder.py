@@ -29,7 +29,8 @@ class Builder:
         :raises NdctlError: when a real host would refuse it, with ndctl's words
         """
         transcript = Transcript()
-        administrator = Administrator(transcript, 'building', as_root=True, force=True)
+        administrator = Administrator(self._memory, transcript, 'building', as_root=True,
+                                      force=True)
         try:
             if isinstance(step, Create):
                 self._create(step, transcript, administrator)

@@ -16,10 +16,14 @@ _CHUNK = 1024 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """``length`` bytes that ``writer`` wrote last, zeroes when the writer is None."""
+    """``length`` bytes that ``writer`` wrote last, zeroes when the writer is None.
+
+    ``data`` are the bytes themselves where they are known, as those of a label area are.
+    """
 
     length: int
     writer: str | None
+    data: bytes | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +52,8 @@ class Contents:
         kept: list[Segment] = []
         for segment in self.segments:
             if length > 0:
-                kept.append(Segment(min(segment.length, length), segment.writer))
+                data = segment.data and segment.data[:length]
+                kept.append(Segment(min(segment.length, length), segment.writer, data))
             length -= segment.length
         return Contents(tuple(kept))
 
@@ -59,6 +64,9 @@ class Contents:
         zero.
         """
         for segment in self.segments:
+            if segment.data is not None:
+                yield segment.data
+                continue
             word = (f'{segment.writer}\n'.encode() if segment.writer is not None else b'\0')
             for begin in range(0, segment.length, size):
                 length = min(size, segment.length - begin)

@@ -1,4 +1,4 @@
-"""Namespaces: the kernel's devices, and what users of the library see of them."""
+"""Namespaces: the kernel's devices, and the values that users of the library get."""
 
 from __future__ import annotations
 
@@ -31,12 +31,25 @@ class Claim:
 
 
 @dataclasses.dataclass
-class NamespaceDevice:
-    """A namespace as the kernel has it, idle ones included.
+class MemoryBlocks:
+    """The memory blocks of a dax device that the kernel uses as RAM.
 
-    ``offset`` and ``size`` are the capacity that it takes, in bytes from the start of its region;
+    ``movable`` tells whether they were onlined into ZONE_MOVABLE; it matters while some are online.
+    """
+
+    total: int
+    online: int = 0
+    movable: bool = True
+
+
+@dataclasses.dataclass
+class NamespaceDevice:
+    """A namespace device of the kernel; idle ones exist too.
+
+    ``offset`` and ``size`` are the range that it covers, in bytes from the start of its region;
     ``sector_size`` is the label's, 0 when it was never set. ``active`` means that its own driver
-    is bound, as raw; a claimed one is active through its claim.
+    is bound, as raw; a claimed one is active through its claim. Of a dax device ``memory`` is set
+    while its driver is kmem, and ``dax_bound`` is False while it has no driver.
     """
 
     region_number: int
@@ -51,6 +64,13 @@ class NamespaceDevice:
     active: bool = False
     claim: Claim | None = None
     minor: int | None = None
+    memory: MemoryBlocks | None = None
+    dax_bound: bool = True
+
+    @property
+    def openable(self) -> bool:
+        """Whether its device can be opened; a dax device cannot without the driver device_dax."""
+        return self.dax_bound and self.memory is None
 
     @property
     def dev(self) -> str:
@@ -103,11 +123,13 @@ class NamespaceDevice:
 
 @dataclasses.dataclass(frozen=True)
 class Namespace:
-    """A namespace at one moment, in ndctl's words; sizes in bytes.
+    """A namespace at one moment, in ndctl's terms; sizes in bytes.
 
-    ``size`` is what its users see, ``raw_size`` what it takes from its region; ``name`` is the
+    ``size`` is the usable size, ``raw_size`` the capacity taken from the region; ``name`` is the
     label's (``ns_0``), None without one. ``chardev`` and ``blockdev`` (``dax0.0``, ``pmem0``) are
-    None unless the namespace has the device, and ``path`` is the device's in /dev.
+    None unless the namespace has the device, and ``path`` is the device's in /dev. ``openable`` is
+    False while opening it fails with ENXIO: the kernel uses a devdax namespace as system RAM, or
+    ``daxctl disable-device`` has unbound its driver.
     """
 
     dev: str
@@ -126,6 +148,7 @@ class Namespace:
     state: str
     address: int
     minor: int | None = None
+    openable: bool = True
 
     @property
     def path(self) -> str | None:
@@ -148,4 +171,5 @@ def snapshot(device: NamespaceDevice, region_start: int, numa_node: int) -> Name
         region=f'region{device.region_number}', numa_node=numa_node,
         chardev=device.char_device, blockdev=device.block_device,
         state='enabled' if device.enabled else 'disabled',
-        address=region_start + device.offset, minor=device.minor)
+        address=region_start + device.offset, minor=device.minor,
+        openable=device.openable)

@@ -37,9 +37,16 @@ class Holders:
     gets a device of its own instead (kernel: nvdimm/region_devs.c ``nd_region_advance_seeds``).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, with_seed: bool = True) -> None:
         self._numbers = Numbers()
-        self.seed = self._numbers.take()
+        self.seed = -1
+        if with_seed:
+            self.make_seed()
+
+    def make_seed(self) -> None:
+        """Makes the seed unless there is one."""
+        if self.seed < 0:
+            self.seed = self._numbers.take()
 
     def use_seed(self) -> int:
         """The seed's number; a new seed takes its place."""

@@ -7,12 +7,14 @@ methods are what writes to sysfs do there; what the tools check before stands in
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 
 from vpmem_harness.pmem.kernel import labels, sizes
 from vpmem_harness.pmem.kernel.dimms import Dimm
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.media import InfoBlock, Media
+from vpmem_harness.pmem.kernel.media_errors import MediaErrors
 from vpmem_harness.pmem.kernel.namespaces import Claim, NamespaceDevice
 from vpmem_harness.pmem.kernel.numbering import Holders, Numbers
 
@@ -34,6 +36,8 @@ class Region:
         self.size = sum(dimm.spec.size for dimm in dimms)
         self.align = sizes.region_align(self.size, self.ways)
         self.media = Media(self.size)
+        self.errors = MediaErrors()
+        self._has_split = False
         self.enabled = False
         self.namespaces: list[NamespaceDevice] = []
         self.seed: NamespaceDevice | None = None
@@ -58,14 +62,19 @@ class Region:
         return self.dimms[0].spec.numa_node
 
     @property
+    def target_node(self) -> int:
+        """The NUMA node that its memory becomes when it is onlined."""
+        return self.dimms[0].target_node
+
+    @property
     def has_labels(self) -> bool:
         """False for a region of label-less DIMMs, which is one namespace as a whole."""
         return any(dimm.labelling for dimm in self.dimms)
 
     @property
     def cookie(self) -> int:
-        """The interleave set's cookie as the region shows it."""
-        return self._cookie(self._version())
+        """The interleave set's cookie as the region shows it (kernel: ``set_cookie_show``)."""
+        return self._cookie(self._version() if self.dimms[0].enabled else '1.1')
 
     def _cookie(self, version: str | None) -> int:
         return labels.cookie(tuple(dimm.serial for dimm in self.dimms), version)
@@ -77,19 +86,30 @@ class Region:
 
         A disabled region still has those that its labels leave.
         """
-        area = self.dimms[0].area
-        if area is None or not (self.labelled if self.enabled else self.has_labels):
+        first = self.dimms[0]
+        if first.area is None or not first.enabled \
+                or not (self.labelled if self.enabled else self.has_labels):
             return []
-        used = [(device.offset, device.size) for device in self.namespaces] if self.enabled else [
-            (label.dpa * self.ways, label.size * self.ways) for label in area.active()]
+        used = [(dpa * self.ways, size * self.ways)
+                for extents in first.allocations.values() for dpa, size in extents]
         extents, free_from = [], 0
-        for offset, size in [*sorted(extent for extent in used if extent[1]), (self.size, 0)]:
+        for offset, size in [*sorted(used), (self.size, 0)]:
             begin = sizes.align_up(free_from, self.align)
             end = sizes.align_down(offset, self.align)
             if end > begin:
                 extents.append((begin, end - begin))
             free_from = offset + size
         return extents
+
+    def extents(self, device: NamespaceDevice) -> list[tuple[int, int]]:
+        """Offset and size of each extent that a namespace takes, by address.
+
+        Mostly one, the range that it covers; :meth:`set_size` tells of the exception.
+        """
+        if not device.labelled:
+            return [(device.offset, device.size)]
+        return [(dpa * self.ways, size * self.ways)
+                for dpa, size in self.dimms[0].allocations.get(device.uuid or '', [])]
 
     @property
     def available_size(self) -> int:
@@ -103,23 +123,36 @@ class Region:
 
     # The region itself
 
-    def enable(self) -> None:
-        """Finds the namespaces, numbers them and enables each as its info block says."""
+    def enable(self, *, at_boot: bool = False) -> None:
+        """Finds the namespaces, numbers them and enables each as its info block says.
+
+        The kernel makes the seeds of btt, pfn and dax devices while it probes the namespaces, so
+        their numbers are a race. In the recordings the seeds come first at boot and in a region of
+        many namespaces; when a region with one or two is enabled later, the namespaces do.
+
+        :raises KernelError: ENXIO, when the labels of a disabled DIMM are needed
+        """
         if self.enabled:
             return
+        if any(dimm.labelling and not dimm.enabled for dimm in self.dimms):
+            raise KernelError(errno.ENXIO)
         self.enabled = True
         self.labelled = self.has_labels
         self._numbers = Numbers()
-        self.holders = {kind: Holders() for kind in ('btt', 'pfn', 'dax')}
         found = self._scan_labels() if self.labelled else [
             NamespaceDevice(self.number, 0, size=self.size, labelled=False)]
         for device in found or [NamespaceDevice(self.number, 0)]:
             device.number = self._numbers.take()
             self.namespaces.append(device)
         self.seed = self.namespaces[0]
+        seeds_first = at_boot or len(found) not in (1, 2) or not self.labelled
+        self.holders = {kind: Holders(seeds_first) for kind in ('btt', 'pfn', 'dax')}
         for device in list(self.namespaces):
             if device.size:
-                self.enable_namespace(device)
+                with contextlib.suppress(KernelError):
+                    self.enable_namespace(device)
+        for holders in self.holders.values():
+            holders.make_seed()
 
     def disable(self) -> None:
         """Takes the namespaces away; their labels and contents stay."""
@@ -152,6 +185,8 @@ class Region:
             return
         if device.claim or not device.size or (device.labelled and device.uuid is None):
             raise KernelError(errno.ENXIO)
+        if self._is_overlapped(device):
+            raise KernelError(errno.ENXIO)
         block = None if raw else self._valid_info_block(device)
         if block:
             self._claim(device, block, self.holders[block.kind].add())
@@ -159,11 +194,36 @@ class Region:
             device.active = True
         self._advance_seed(device)
 
+    def _is_overlapped(self, device: NamespaceDevice) -> bool:
+        """Whether another driver holds some of its range, so that its own cannot be bound.
+
+        Ranges are disjoint until a namespace takes a second extent (see :meth:`set_size`).
+        """
+        if not self._has_split:
+            return False
+        end = device.offset + device.size
+        return any(other.offset < end and device.offset < other.offset + other.size
+                   for other in self.namespaces if other is not device and other.enabled)
+
+    def data_range(self, device: NamespaceDevice) -> tuple[int, int]:
+        """Where the data of a namespace are: offset in the region, and bytes.
+
+        Of a disabled one, where they are when it is enabled.
+        """
+        block = None if device.claim else self._valid_info_block(device)
+        if block is None:
+            return device.data
+        return device.offset + block.data_offset, block.size
+
     def _valid_info_block(self, device: NamespaceDevice) -> InfoBlock | None:
         block = self.media.info_block(device.offset)
-        if block and block.parent == device.uuid and device.claim_class in block.claim_classes:
-            return block
-        return None
+        if block is None or block.parent != device.uuid \
+                or device.claim_class not in block.claim_classes:
+            return None
+        if block.kind != 'btt' and block.data_offset + block.size > device.size:
+            # The namespace has shrunk since (kernel: nvdimm/pfn_devs.c, "pfns truncated").
+            block = dataclasses.replace(block, size=max(device.size - block.data_offset, 0))
+        return block
 
     def _claim(self, device: NamespaceDevice, block: InfoBlock, number: int) -> None:
         device.claim = Claim(block.kind, number, block)
@@ -207,7 +267,7 @@ class Region:
         if any(other.claim and not other.claim.enabled and other.claim.kind == kind
                for other in self.namespaces):
             raise KernelError(errno.EBUSY)
-        if block is None:
+        if block is None or self._is_overlapped(device):
             if kind == 'btt':
                 device.claim = Claim(kind, holders.seed, wanted, enabled=False)
             raise KernelError(errno.ENXIO)
@@ -222,13 +282,24 @@ class Region:
         if device.minor is not None:
             self._minors.release(device.minor)
         device.claim, device.minor, device.active = None, None, False
+        device.memory, device.dax_bound = None, True
 
     # Labels: each method is one write to sysfs, and writes labels as often as the kernel does
 
     def set_uuid(self, device: NamespaceDevice, uuid: str) -> None:
-        """:raises KernelError: EINVAL, when the UUID is in use; EBUSY, when it is claimed."""
+        """Gives the namespace a UUID, which nobody else has.
+
+        :raises KernelError: EBUSY, when it is claimed, or has a UUID in a region without labels
+            (kernel: ``namespace_update_uuid``)
+        """
         self._check_unclaimed(device)
+        if device.uuid and any(dimm.area and not dimm.area.active() for dimm in self.dimms):
+            raise KernelError(errno.EBUSY)
         old, device.uuid = device.uuid, uuid
+        if old:
+            for dimm in self.dimms:
+                if old in dimm.allocations:
+                    dimm.allocations[uuid] = dimm.allocations.pop(old)
         self._update_labels(device, replaces=[old] if old else [])
 
     def set_name(self, device: NamespaceDevice, name: str) -> None:
@@ -260,40 +331,60 @@ class Region:
             self._update_labels(device)
 
     def set_size(self, device: NamespaceDevice, size: int) -> None:
-        """Takes capacity from the region, first fit, or gives it back.
+        """Takes capacity from the region or gives it back.
 
-        What it takes stays taken when its label cannot be written.
+        What it takes stays taken when its label cannot be written. A namespace that grows is
+        extended in place. Where it has no room beside it, the kernel takes the missing capacity
+        from the start of the region if that is free: the namespace then covers all of its size
+        from there on, whoever owns it, and its label records that first extent alone.
 
-        :raises KernelError: ENOSPC, when no extent has so much; ENXIO, when the label area is
-            full; EBUSY, when it is claimed
+        :raises KernelError: ENOSPC, when no extent is large enough; ENXIO, when it cannot grow or
+            the label area is full; EBUSY, when it is claimed
         """
         self._check_unclaimed(device)
         if device.uuid is None:
             raise KernelError(errno.ENXIO)
-        if size > self.max_available_extent + device.size:
+        before = sum(length for _, length in self.extents(device))
+        if size > self.max_available_extent + before:
             raise KernelError(errno.ENOSPC)
-        if size > device.size:
-            device.offset = self._extend(device, size)
-        device.size = size
+        if size != before:
+            extents = self._grown(device, size - before) if size > before \
+                else _shrunk(self.extents(device), before - size)
+            device.size = size
+            device.offset = extents[0][0] if extents else device.offset
+            self._allocate(device.uuid, extents)
         self._update_labels(device)
         if not size:
             device.uuid = None
-            if device.number and device is not self.seed:
+            if before and device.number and device is not self.seed:
                 self.namespaces.remove(device)
                 self._numbers.release(device.number)
 
-    def _extend(self, device: NamespaceDevice, size: int) -> int:
-        more = size - device.size
+    def _grown(self, device: NamespaceDevice, more: int) -> list[tuple[int, int]]:
+        """The extents of ``device`` with ``more`` bytes (kernel: ``scan_allocate``)."""
+        extents = self.extents(device)
+        last_begin, last_length = extents[-1] if extents else (0, 0)
         for begin, length in self.free_extents():
             if length < more:
                 continue
-            if not device.size:
-                return begin
-            if begin == device.offset + device.size:
-                return device.offset
-            if begin + length == device.offset:
-                return device.offset - more
-        raise KernelError(errno.ENXIO)
+            if not extents:
+                return [(begin, more)]
+            if begin == last_begin + last_length:
+                return _merged([*extents, (begin, more)])
+            if begin + length == last_begin:
+                return _merged([*extents, (last_begin - more, more)])
+        if any(dpa * self.ways < more for taken in self.dimms[0].allocations.values()
+               for dpa, _ in taken):
+            raise KernelError(errno.ENXIO)
+        return _merged([*extents, (0, more)])
+
+    def _allocate(self, uuid: str, extents: list[tuple[int, int]]) -> None:
+        self._has_split = self._has_split or len(extents) > 1
+        for dimm in self.dimms:
+            dimm.allocations.pop(uuid, None)
+            if extents:
+                dimm.allocations[uuid] = [(begin // self.ways, length // self.ways)
+                                          for begin, length in extents]
 
     def _check_unclaimed(self, device: NamespaceDevice) -> None:
         if device.claim or device.active:
@@ -326,5 +417,26 @@ class Region:
         return labels.Label(
             uuid=device.uuid or '', name=device.name, position=position, ways=self.ways,
             cookie=self._cookie(area.version), sector_size=device.sector_size,
-            dpa=device.offset // self.ways, size=device.size // self.ways,
+            dpa=device.offset // self.ways, size=self.extents(device)[0][1] // self.ways,
             claim=device.claim_class if area.version == '1.2' else '')
+
+
+def _merged(extents: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for begin, length in sorted(extents):
+        if merged and sum(merged[-1]) == begin:
+            merged[-1] = (merged[-1][0], merged[-1][1] + length)
+        else:
+            merged.append((begin, length))
+    return merged
+
+
+def _shrunk(extents: list[tuple[int, int]], less: int) -> list[tuple[int, int]]:
+    """Extents without their last ``less`` bytes (kernel: ``scan_free``)."""
+    kept = list(extents)
+    while less and kept:
+        begin, length = kept.pop()
+        if length > less:
+            kept.append((begin, length - less))
+        less -= min(length, less)
+    return kept

@@ -8,6 +8,7 @@ recorded creation in ``tests/golden/ndctl/sizes.tsv``.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -36,11 +37,22 @@ BTT_SECTOR_SIZES = (512, 520, 528, 4096, 4104, 4160, 4224)
 LABEL_SECTOR_SIZES = (512, 4096)
 DEFAULT_SECTOR_SIZE = 4096
 
-_BTT_ARENA_MIN = 16 * MIB
-_BTT_ARENA_MAX = 512 * GIB
-_BTT_FREE_BLOCKS = 256
+BTT_ARENA_MIN = 16 * MIB
+BTT_ARENA_MAX = 512 * GIB
+BTT_FREE_BLOCKS = 256
 _BTT_MAP_ENTRY = 4
 _BTT_LOG_GROUP = 64
+
+
+class Arena(NamedTuple):
+    """The layout of one arena of a sector mode namespace; offsets count from its start."""
+
+    sectors: int
+    blocks: int
+    stride: int
+    map_offset: int
+    log_offset: int
+    second_info_offset: int
 
 
 def align_up(value: int, align: int) -> int:
@@ -82,19 +94,27 @@ def btt_size(raw: int, sector_size: int, info_offset: int = INFO_BLOCK_OFFSET) -
         which the kernel writes to namespaces with version 1.2 labels
     """
     left = raw - info_offset
-    if left < _BTT_ARENA_MIN:
+    if left < BTT_ARENA_MIN:
         return None
-    stride = align_up(sector_size, 64)
     sectors = 0
-    while left >= _BTT_ARENA_MIN:
-        arena = min(left, _BTT_ARENA_MAX)
+    while left >= BTT_ARENA_MIN:
+        arena = min(left, BTT_ARENA_MAX)
         left -= arena
-        log = align_up(_BTT_FREE_BLOCKS * _BTT_LOG_GROUP, PAGE)
-        available = align_down(arena, PAGE) - 2 * PAGE - log
-        internal = (available - PAGE) // (stride + _BTT_MAP_ENTRY)
-        sectors += internal - _BTT_FREE_BLOCKS
+        sectors += btt_arena(arena, sector_size).sectors
     # What a sector holds beyond 512 or 4096 bytes is metadata, which is not counted.
     return sectors * (4096 if sector_size >= 4096 else 512)
+
+
+def btt_arena(size: int, sector_size: int) -> Arena:
+    """The layout of an arena of ``size`` bytes (kernel: nvdimm/btt.c ``alloc_arena``)."""
+    stride = align_up(sector_size, 64)
+    log = align_up(BTT_FREE_BLOCKS * _BTT_LOG_GROUP, PAGE)
+    available = align_down(size, PAGE) - 2 * PAGE - log
+    blocks = (available - PAGE) // (stride + _BTT_MAP_ENTRY)
+    mapping = align_up(blocks * _BTT_MAP_ENTRY, PAGE)
+    map_offset = PAGE + available - mapping
+    return Arena(blocks - BTT_FREE_BLOCKS, blocks, stride, map_offset, map_offset + mapping,
+                 map_offset + mapping + log)
 
 
 def region_align(size: int, ways: int) -> int:
