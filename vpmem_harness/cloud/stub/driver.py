@@ -70,7 +70,8 @@ class LibvirtDriver:
         10.1 a call can be stuck behind one that hangs on the same connection, for the client
         misses that it is to be sent (virnetclient.c, a lost g_main_loop_quit).
 
-        :raises HypervisorUnavailable: when it cannot be made.
+        :raises HypervisorUnavailable: when it cannot be made, or the driver is closed: a service
+            that has been killed reaches no host that has restarted since.
         """
         connection: libvirt.virConnect | None = getattr(self._own, 'connection', None)
         if connection is None or not connection.isAlive():
@@ -90,9 +91,14 @@ class LibvirtDriver:
 
     def _open(self) -> libvirt.virConnect:
         try:
-            return libvirt.open(self.uri)
+            connection = libvirt.open(self.uri)
         except libvirt.libvirtError as error:
             raise errors.HypervisorUnavailable() from error
+        with self._lock:
+            if not self._closed:
+                return connection
+        connection.close()
+        raise errors.HypervisorUnavailable()
 
     def give_back(self) -> None:
         """Let another thread have the calling thread's connection."""
