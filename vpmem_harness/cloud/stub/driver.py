@@ -200,7 +200,11 @@ class LibvirtDriver:
         self._destroy(domain)
 
     def shut_down(self, domain: libvirt.virDomain) -> bool:
-        """Ask a guest to shut down; False when it did not follow at once."""
+        """Ask a guest to shut down; False when it did not follow at once.
+
+        A guest without a configuration, which a start that failed late leaves, is gone once it is
+        off. Unlike here, Nova fails then, and shows its server as ACTIVE.
+        """
         if self.power_state_of(domain) == PowerState.SHUTDOWN:
             return True
         try:
@@ -208,7 +212,12 @@ class LibvirtDriver:
         except libvirt.libvirtError as error:
             LOG.debug('A guest could not be asked to shut down: %s', error)
             return False
-        return self.power_state_of(domain) == PowerState.SHUTDOWN
+        try:
+            return self.power_state_of(domain) == PowerState.SHUTDOWN
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                return True
+            raise
 
     def destroy(self, uuid: str) -> None:
         """Stop a domain at once, if there is one and it runs."""

@@ -210,10 +210,17 @@ class ComputeService(MoveOperations):
         self.check_alive()
         self.services.conductor.give_up_moves(instance)
         self.driver.bring_back_image(instance.uuid)
-        if instance.vm_state == VMState.ACTIVE and self.driver.domain(instance.uuid) is not None:
-            domain = self.driver.require(instance.uuid)
-            if not domain.isActive():
-                self.restart_domain(instance)
+        try:
+            if instance.vm_state == VMState.ACTIVE:
+                domain = self.driver.domain(instance.uuid)
+                if domain is not None and not domain.isActive():
+                    self.restart_domain(instance)
+        except (errors.NovaException, libvirt.libvirtError) as error:
+            # Nova shows such a server as ACTIVE, although it has no guest.
+            self.check_alive()
+            LOG.warning('A server could not be started after its move: %s', error)
+            self.add_fault(instance, error)
+            self.error_out(instance)
         self.save(instance, task_state=None, power_state=self.observe(instance))
 
     def _give_up_finish(self, instance: Instance) -> None:
