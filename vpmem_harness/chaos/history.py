@@ -75,17 +75,25 @@ class History:
 
     def __init__(self) -> None:
         self._may_be: dict[int, set[str]] = {}
-        self._asked: dict[int, set[str]] = {}
+        self._asked: dict[int, dict[str, frozenset[str]]] = {}     # what each verb may lead to
 
     def disturbed(self, server: int) -> bool:
         """Whether something has gone wrong with a server since the fleet was calm."""
         return server in self._may_be
 
-    def asked(self, server: int, verb: str) -> None:
-        """Note a request, whatever becomes of it."""
-        self._asked.setdefault(server, set()).add(verb)
+    def asked(self, server: int, verb: str, status: str = '') -> None:
+        """Note a request, whatever becomes of it.
+
+        :param status: the status that the server has when it is asked. Only an evacuation depends
+            on it: a server in ERROR runs when it has been rebuilt, any other is left off.
+        """
+        leads_to = self._leads_to(verb)
+        if verb == 'evacuate' and status not in ('ACTIVE', 'SHUTOFF'):
+            leads_to |= {'ACTIVE'}
+        self._asked.setdefault(server, {})
+        self._asked[server][verb] = self._asked[server].get(verb, frozenset()) | leads_to
         if server in self._may_be:
-            self._may_be[server] |= self._leads_to(verb)
+            self._may_be[server] |= leads_to
 
     def disturb(self, servers: Mapping[int, str], lost: bool = False) -> None:
         """Note that something has gone wrong with servers, by the status that they had.
@@ -95,8 +103,7 @@ class History:
         for server, status in servers.items():
             if server not in self._may_be:
                 self._may_be[server] = {status, 'ERROR'}
-                for verb in self._asked.get(server, ()):
-                    self._may_be[server] |= self._leads_to(verb)
+                self._may_be[server].update(*self._asked.get(server, {}).values())
             if lost:
                 self._may_be[server].add('SHUTOFF')
 
@@ -134,4 +141,4 @@ class History:
 
     def may_have_lost_data(self, server: int) -> bool:
         """Whether a server has been asked for what loses data since the fleet was calm."""
-        return not self._asked.get(server, set()) <= KEEPS_DATA
+        return not self._asked.get(server, {}).keys() <= KEEPS_DATA

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from vpmem_harness.serving.deferred import Deferred
 
 #: How a compute service begins the wipe of a device.
 _WIPE = ('daxio', '-z', '-o')
+
+#: The exit code of a command that ends with its service.
+_KILLED = -signal.SIGKILL
 
 
 class Wipes:
@@ -83,6 +87,8 @@ class DirectCommands:
 
     def execute(self, *argv: str) -> str:
         """Run a command to its end, as :class:`~vpmem_harness.cloud.stub.processes.Commands`."""
+        if self._ended:
+            raise ProcessExecutionError(' '.join(argv), _KILLED, '', '')
         namespace = self._host.pmem.device(argv[3]) if argv[:3] == _WIPE else None
         writers = self._host.pmem.contents(argv[3]).writers if namespace is not None else ()
         result = self._host.begin(ToolCall(argv))
@@ -106,7 +112,7 @@ class DirectCommands:
         try:
             result: CommandResult = later.result()
         except ConnectionAbortedError:
-            return CommandResult(-9, '', '')
+            return CommandResult(_KILLED, '', '')
         return result
 
     def terminate(self) -> None:

@@ -132,12 +132,26 @@ class Fleet:
         the namespaces that it has count.
         """
         wanted = dict(instance.flavor.resources)
-        if any(move.migration_type == 'resize' and move.status == 'error'
-               for move in self.backend.services.database.migrations(instance.uuid)):
+        if self._has_failed_resize(instance):
             classes = collections.Counter(one.resource_class for one in instance.resources)
             wanted = {name: amount for name, amount in wanted.items()
                       if not name.startswith(PMEM_CLASS)} | classes
         return wanted
+
+    def _has_failed_resize(self, instance: Instance) -> bool:
+        return any(move.migration_type == 'resize' and move.status == 'error'
+                   for move in self.backend.services.database.migrations(instance.uuid))
+
+    def _may_run_on(self, instance: Instance) -> list[list[str]]:
+        """The devices that the guest of an instance runs on: those of all namespaces that it holds.
+
+        After a resize that failed at its end it may have been started anew. Nova then gives it what
+        its old flavor asks for, as far as that is among the namespaces of the new one.
+        """
+        sets = [instance.resources]
+        if self._has_failed_resize(instance):
+            sets.append(instance.ordered(instance.resources, instance.flavor))
+        return [sorted(one.device.devpath for one in resources) for resources in sets]
 
     def _held(self, host: str) -> dict[str, tuple[Instance, Resource]]:
         """The namespaces of a host that are held: for whom, and as what."""
@@ -197,8 +211,8 @@ class Fleet:
                     continue
                 running.add(one.uuid)
                 paths = sorted(path for path in domain.open_paths if path.startswith('/dev/'))
-                held = sorted(resource.device.devpath for resource in one.resources)
-                if paths != held:
+                held, *started_anew = self._may_run_on(one)
+                if paths != held and paths not in started_anew:
                     yield f'{one.display_name} runs on {paths}, and holds {held}'
         for one in instances:
             if one.vm_state == VMState.ACTIVE and one.uuid not in running:

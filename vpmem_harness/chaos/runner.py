@@ -22,7 +22,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import ComputeHost
 from vpmem_harness.cloud.cloud import Cloud, Compute
 from vpmem_harness.cloud.server import Server
-from vpmem_harness.cloud.states import status_from_state
+from vpmem_harness.cloud.states import TaskState, VMState, status_from_state
 from vpmem_harness.cloud.stub.backend import StubBackend
 from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import HarnessError, InvalidInputError
@@ -39,6 +39,9 @@ LIMIT = 60.0
 
 #: Seconds after which it is looked again whether what still works is held up by a fault.
 _LOOK = 0.002
+
+#: The HTTP status of a request that the API gives up after it has recorded it.
+_GIVEN_UP = 500
 
 #: Requests that may come to any host, and events that may end guests.
 _ANYWHERE = ('boot', 'resize', 'migrate', 'unshelve', 'live-migrate', 'evacuate')
@@ -57,6 +60,7 @@ class Player:
         self._hangs: list[Hang] = []
         self._claims: Sequence[str] = ()
         self._in_flight: set[int] = set()       # servers that nobody waits for
+        self._given_up: set[int] = set()        # servers whose deletion the API has given up
         self._history = history.History()
         self._wipes = Wipes()
         self._hands: Hands
@@ -162,15 +166,23 @@ class Player:
         asked = step.number('server')
         if asked in self._hung():
             asked = None
+        confirms = step.verb == 'delete' and asked in self._deleting_unconfirmed()
         try:
             refused = not self._do(step, asked)
-        except (errors.NovaException, libvirt.libvirtError):
+        except errors.NovaException as error:
+            # A deletion that the API gives up has been recorded: see _delete_again.
+            refused = error.status < _GIVEN_UP
+            if not refused and asked is not None:
+                self._given_up.add(asked)
+        except libvirt.libvirtError:
             refused = True
         if asked is not None:
             if step.verb == 'boot':
                 before[asked] = 'nothing'
             if not refused:
-                self._history.asked(asked, step.verb)
+                self._history.asked(asked, step.verb, before.get(asked, history.GONE))
+                if confirms:
+                    self._history.asked(asked, 'confirm')
             if 'at-once' in step.options and fault is None:
                 self._history.disturb({asked: before.get(asked, history.GONE)})
                 self._in_flight.add(asked)
@@ -334,6 +346,7 @@ class Player:
             if not self.compute(at).is_up:
                 self.compute(at).start()
             self._settle()
+        self._delete_again()
         # Before the services look, and set right what they have claimed.
         self._claims = list(self.fleet.claims())
         for at, host in enumerate(self.hosts):
@@ -341,6 +354,24 @@ class Player:
                 self.compute(at).restart()
                 self._settle()
         self.cloud.backend.run_periodic_tasks()
+
+    def _delete_again(self) -> None:
+        """Repeat the deletions that the API gave up because a move's source was down.
+
+        Nova leaves such a server in its task until it is asked again, confirms the move then, and
+        ignores the request otherwise.
+        """
+        for number in sorted(self._given_up & self._deleting_unconfirmed()):
+            self._history.asked(number, 'confirm')
+            self.servers[number].delete(expect=None)
+            self._settle()
+        self._given_up.clear()
+
+    def _deleting_unconfirmed(self) -> set[int]:
+        """The servers that are being deleted, and whose move has not been confirmed for that."""
+        numbers = self._numbers()
+        return {numbers[one.uuid] for one in self._database.instances()
+                if one.vm_state == VMState.RESIZED and one.task_state == TaskState.DELETING}
 
     # What the history explains
 

@@ -132,7 +132,7 @@ class BuildOperations(ComputeBase):
             raise
 
     def _terminate_instance(self, instance: Instance) -> None:
-        resources = instance.resources
+        resources = self.own(instance.resources)
         self.unspawn(instance, resources)
         self.tracker.release(instance, resources)
         with self.services.database.lock:
@@ -147,6 +147,16 @@ class BuildOperations(ComputeBase):
         for host in list(instance.left_behind):
             compute = self.services.compute(host)
             compute.cast(compute.clean_up, instance)
+
+    def own(self, resources: Iterable[Resource]) -> tuple[Resource, ...]:
+        """The resources of this host: a server that has just come still has those of its source."""
+        return tuple(one for one in resources if one.provider_uuid == self.provider_uuid)
+
+    def leave_deleted(self, instance: Instance) -> None:
+        """Note what a server that is deleted without this service has left here and elsewhere."""
+        held = self.own(instance.resources)
+        self.leave_behind(instance, held)
+        self.leave_sides(instance, held)
 
     def leave_sides(self, instance: Instance, removed: Iterable[Resource]) -> None:
         """A server is deleted in the middle of a move: either side may hold something of it.

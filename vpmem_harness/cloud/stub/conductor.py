@@ -142,9 +142,7 @@ class Conductor:
             if instance.deleted:
                 return
             if instance.host is not None:
-                compute = services.compute(instance.host)
-                compute.leave_behind(instance, instance.resources)
-                compute.leave_sides(instance, instance.resources)
+                services.compute(instance.host).leave_deleted(instance)
             for migration in services.database.migrations(instance.uuid):
                 self.release_allocations(migration.uuid)
             self.release_allocations(instance.uuid)

@@ -70,7 +70,8 @@ class LibvirtDriver:
         10.1 a call can be stuck behind one that hangs on the same connection, for the client
         misses that it is to be sent (virnetclient.c, a lost g_main_loop_quit).
 
-        :raises HypervisorUnavailable: when it cannot be made.
+        :raises HypervisorUnavailable: when it cannot be made, or the driver is closed: a service
+            that has been killed reaches no host that has restarted since.
         """
         connection: libvirt.virConnect | None = getattr(self._own, 'connection', None)
         if connection is None or not connection.isAlive():
@@ -90,9 +91,14 @@ class LibvirtDriver:
 
     def _open(self) -> libvirt.virConnect:
         try:
-            return libvirt.open(self.uri)
+            connection = libvirt.open(self.uri)
         except libvirt.libvirtError as error:
             raise errors.HypervisorUnavailable() from error
+        with self._lock:
+            if not self._closed:
+                return connection
+        connection.close()
+        raise errors.HypervisorUnavailable()
 
     def give_back(self) -> None:
         """Let another thread have the calling thread's connection."""
@@ -194,7 +200,11 @@ class LibvirtDriver:
         self._destroy(domain)
 
     def shut_down(self, domain: libvirt.virDomain) -> bool:
-        """Ask a guest to shut down; False when it did not follow at once."""
+        """Ask a guest to shut down; False when it did not follow at once.
+
+        A guest without a configuration, which a start that failed late leaves, is gone once it is
+        off. Unlike here, Nova fails then, and shows its server as ACTIVE.
+        """
         if self.power_state_of(domain) == PowerState.SHUTDOWN:
             return True
         try:
@@ -202,7 +212,12 @@ class LibvirtDriver:
         except libvirt.libvirtError as error:
             LOG.debug('A guest could not be asked to shut down: %s', error)
             return False
-        return self.power_state_of(domain) == PowerState.SHUTDOWN
+        try:
+            return self.power_state_of(domain) == PowerState.SHUTDOWN
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                return True
+            raise
 
     def destroy(self, uuid: str) -> None:
         """Stop a domain at once, if there is one and it runs."""

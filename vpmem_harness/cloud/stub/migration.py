@@ -192,15 +192,19 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             if instance.host != self.host:      # to which another evacuation has brought it
                 self.drop_provider(instance.uuid, self.provider_uuid)
             return
-        if self.host in instance.left_behind:
-            self.clean_up(instance)     # a move was to bring it here, and was given up
         try:
+            if self.host in instance.left_behind:
+                self.clean_up(instance)     # a move was to bring it here, and was given up
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
         except errors.ComputeResourcesUnavailable as error:
             self.give_up_evacuation(instance, migration)
             raise errors.BuildAbortException(
                 instance_uuid=instance.uuid, reason=error.message) from error
+        except Exception:
+            self.check_alive()
+            self.give_up_evacuation(instance, migration)
+            raise
         source = self.services.compute(migration.source_compute)
         stopped = instance.vm_state != VMState.ERROR
         try:

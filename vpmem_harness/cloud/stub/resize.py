@@ -188,14 +188,22 @@ class ResizeOperations(BuildOperations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the source: let go of a server that was to be deleted, and is not any more."""
-        self.confirm(instance, migration)
-        self.save(instance, task_state=None)
+        try:
+            if self.confirm(instance, migration):
+                self.save(instance, task_state=None)
+        except Exception:
+            self.check_alive()
+            self.save(instance, task_state=None)
+            raise
 
-    def confirm(self, instance: Instance, migration: Migration) -> None:
-        """The inner part, which a delete of an unconfirmed server goes through too."""
+    def confirm(self, instance: Instance, migration: Migration) -> bool:
+        """The inner part, which a delete of an unconfirmed server goes through too.
+
+        False when the move has been confirmed already: then nothing changes.
+        """
         if migration.status not in ('finished', 'confirming'):
             LOG.warning('Unexpected status %s of a migration to confirm', migration.status)
-            return
+            return False
         move = instance.migration_context
         try:
             if move is not None:
@@ -214,6 +222,7 @@ class ResizeOperations(BuildOperations):
         finally:
             # Whatever happened, the server is on the destination now.
             self.release_allocations(migration.uuid)
+        return True
 
     @step('compute_confirm_resize')
     def confirm_for_deleting(

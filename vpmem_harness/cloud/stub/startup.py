@@ -141,15 +141,28 @@ class ComputeService(MoveOperations):
                 self.again(instance, 'confirmResize', work, migration)
 
     def _give_up_claim(self, instance: Instance) -> None:
-        """A server was on its way here, and had got no further than its booking."""
-        if not self.allocated_here(instance.uuid):
+        """A server was on its way here, and had got no further than its booking.
+
+        Its request may have been lost with the last run, which took it from its queue. Nova leaves
+        such a server in its task, and its allocations in Placement.
+        """
+        if not self.allocated_here(instance.uuid) or self._is_still_to_come(instance):
             return
-        if instance.vm_state == VMState.BUILDING and instance.task_state is None:
+        if instance.vm_state == VMState.BUILDING and (
+                instance.task_state in (None, TaskState.SCHEDULING)):
             self.release_allocations(instance.uuid)
-            self.save(instance, vm_state=VMState.ERROR)
-        elif instance.task_state == TaskState.SPAWNING:
+            self.save(instance, vm_state=VMState.ERROR, task_state=None)
+        elif instance.task_state in (TaskState.UNSHELVING, TaskState.SPAWNING):
             self.release_allocations(instance.uuid)
             self.save(instance, task_state=None)
+
+    def _is_still_to_come(self, instance: Instance) -> bool:
+        """Whether a request about an instance waits for this service, or is about to be sent."""
+        services = self.services
+        return (not services.conductor.under_way.empty(instance.uuid)
+                or any(not compute.at_rest(instance.uuid)
+                       for compute in services.computes.values())
+                or self.waits_for(instance))
 
     def _comes_back(self, instance: Instance) -> bool:
         """Whether a server is on its way back here: its move is reverted, and left there."""
@@ -197,10 +210,17 @@ class ComputeService(MoveOperations):
         self.check_alive()
         self.services.conductor.give_up_moves(instance)
         self.driver.bring_back_image(instance.uuid)
-        if instance.vm_state == VMState.ACTIVE and self.driver.domain(instance.uuid) is not None:
-            domain = self.driver.require(instance.uuid)
-            if not domain.isActive():
-                self.restart_domain(instance)
+        try:
+            if instance.vm_state == VMState.ACTIVE:
+                domain = self.driver.domain(instance.uuid)
+                if domain is not None and not domain.isActive():
+                    self.restart_domain(instance)
+        except (errors.NovaException, libvirt.libvirtError) as error:
+            # Nova shows such a server as ACTIVE, although it has no guest.
+            self.check_alive()
+            LOG.warning('A server could not be started after its move: %s', error)
+            self.add_fault(instance, error)
+            self.error_out(instance)
         self.save(instance, task_state=None, power_state=self.observe(instance))
 
     def _give_up_finish(self, instance: Instance) -> None:
