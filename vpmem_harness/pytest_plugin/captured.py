@@ -62,8 +62,9 @@ class Captured:
         """Yield the titles and texts captured so far, and forget them."""
         sections, self._sections = self._sections, {}
         yield from sections.items()
-        if self.log is not None and self.log.output not in sections.values():
-            yield 'log', self.log.output
+        log = '' if self.log is None else self.log.output
+        if log and log not in sections.values():
+            yield 'log', log
 
     def forget(self) -> None:
         """Forget what was captured in a phase that passed."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from vpmem_harness.pytest_plugin import captured, logs
+from vpmem_harness.pytest_plugin import captured, logs, tracebacks
 
 #: What testtools raises at the end of a test whose expectThat failed.
 _FORCED = 'Forced Test Failure'
@@ -80,7 +80,7 @@ class TesttoolsOutcome:
         self._original = {
             name: getattr(item, name) for name in (
                 'addError', 'addSkip', 'addExpectedFailure', 'addUnexpectedSuccess')}
-        case.addOnException(self._errors.append)
+        case.addOnException(self._raised)
 
     def addError(  # noqa: N802 - unittest's name
         self, test: Any, error: Any = None, details: Mapping[str, Any] | None = None,
@@ -128,10 +128,21 @@ class TesttoolsOutcome:
     ) -> None:
         """Accept a success; its details are not shown."""
 
+    def _raised(self, error: Any) -> None:
+        """Note an exception, and its text: a mismatch describes objects as they are when asked."""
+        kind, value, traceback = error
+        mismatch = getattr(value, 'mismatch', None)
+        if mismatch is not None:
+            value.mismatch = _Described(mismatch.describe(), mismatch.get_details())
+        outer = sys.exception()
+        if tracebacks.is_multiple(outer) and outer is not None:
+            traceback = tracebacks.joined(outer.__traceback__, traceback)
+        self._errors.append((kind, value, traceback))
+
     def _report(self, test: Any, error: Any, details: Mapping[str, Any]) -> None:
         kind, value, _ = error
         name = kind.__name__
-        if name == 'SetupError':        # it carries the details of a fixture, and no reason
+        if tracebacks.is_setup(value):
             return
         if issubclass(kind, self._case.skipException):
             self._original['addSkip'](test, str(value) or _reason(details))
@@ -143,6 +154,20 @@ class TesttoolsOutcome:
             if str(value) == _FORCED:
                 error = _failure(_expectations(details) or _FORCED)
             self._original['addError'](test, error)
+
+
+class _Described:
+    """A mismatch of testtools with a text that does not change any more."""
+
+    def __init__(self, text: str, details: dict[str, Any]) -> None:
+        self._text = text
+        self._details = details
+
+    def describe(self) -> str:
+        return self._text
+
+    def get_details(self) -> dict[str, Any]:
+        return self._details
 
 
 class _Reason:

@@ -7,14 +7,13 @@ under pytest-xdist, the controller.
 from __future__ import annotations
 
 import shlex
-import sys
 import traceback
 from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
-from vpmem_harness.pytest_plugin import captured, marker, seeding
+from vpmem_harness.pytest_plugin import captured, marker, seeding, tracebacks
 from vpmem_harness.pytest_plugin.captured import Captured
 from vpmem_harness.pytest_plugin.options import SEED_VARIABLE, SESSION_SEED
 
@@ -31,8 +30,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the sections to the report of a failed test."""
     watch = captured.of(item)
-    others = _unwrap(call)
-    _shorten_tracebacks(item)
+    others = _unwrap(call, watch)
+    tracebacks.shorten(item)
     report = yield
     if report.failed:
         watch.capture_all()
@@ -45,54 +44,20 @@ def pytest_runtest_makereport(
     return report
 
 
-def _unwrap(call: pytest.CallInfo[None]) -> list[BaseException]:
+def _unwrap(call: pytest.CallInfo[None], watch: Captured) -> list[BaseException]:
     """Replace testtools' MultipleExceptions, which fixtures raise, by the first of its errors.
 
     :returns: the others.
     """
-    errors = [] if call.excinfo is None else _flat(call.excinfo.value)
-    if call.excinfo is not None and errors and errors[0] is not call.excinfo.value:
+    if call.excinfo is None:
+        return []
+    error = call.excinfo.value
+    for details in tracebacks.setup_details(error):
+        watch.add(details)
+    errors = tracebacks.flattened(error)
+    if errors[0] is not error:
         call.excinfo = pytest.ExceptionInfo.from_exception(errors[0])
     return errors[1:]
-
-
-def _shorten_tracebacks(item: Any) -> None:
-    """End the traceback of a refusal or a failed assertion where the test calls the harness.
-
-    The option ``--full-trace`` shows the rest, as it does for frames that pytest hides.
-    """
-    pytests = getattr(type(item), '_traceback_filter', None)
-    if pytests is None:
-        return
-
-    def shortened(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
-        error, entries = excinfo.value, pytests(item, excinfo)
-        ours = type(error).__module__.startswith('vpmem_harness.')
-        if not ours and not isinstance(error, AssertionError):
-            return entries
-        kept = list(entries)
-        while kept and _is_inside(kept[-1].frame.f_globals.get('__name__', '')):
-            del kept[-1]
-        if not kept or len(kept) == len(entries):
-            return entries
-        if ours and error.__cause__ is None:
-            error.__suppress_context__ = True
-        return type(entries)(kept)
-
-    item._traceback_filter = shortened
-
-
-def _is_inside(module: str) -> bool:
-    return module.partition('.')[0] in ('vpmem_harness', 'testtools')
-
-
-def _flat(error: BaseException) -> list[BaseException]:
-    multiple = getattr(sys.modules.get('testtools.runtest'), 'MultipleExceptions', None)
-    if multiple is None or not isinstance(error, multiple):
-        return [error]
-    # The last one carries the details of the fixture that failed in its setUp, and no reason.
-    return [one for _, each, _ in error.args for one in _flat(each)
-            if type(one).__name__ != 'SetupError'] or [error]
 
 
 def _errors(errors: list[BaseException], watch: Captured) -> Iterator[tuple[str, str]]:
