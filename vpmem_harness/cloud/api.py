@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState, status_from_state
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.randomness import Randomness
 
 T = TypeVar('T')
 
@@ -326,6 +327,14 @@ class Backend(Protocol):
 
     def log(self) -> str:
         """What its services have complained of, where they do not log to this program."""
+
+    def reset(self, randomness: Randomness) -> None:
+        """Forget the flavors, the deleted servers, their moves, and the log.
+
+        Every compute service runs, and there are no servers.
+
+        :param randomness: what the backend draws from after that, if it draws at all.
+        """
 
     def wait_for(
         self, found: Callable[[], T | None], seconds: float,

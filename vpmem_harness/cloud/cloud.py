@@ -202,6 +202,17 @@ class Cloud:
                 f'{record.name} is {record.status} ({record.task_state})'
                 for record in self.backend.servers() if record.task_state is not None])
 
+    def forget(self, randomness: Randomness) -> None:
+        """Forget the flavors and the deleted servers; used between tests.
+
+        :param randomness: what the cloud draws from after that.
+        """
+        self.backend.reset(randomness)
+        self._randomness = randomness
+        self._flavors.clear()
+        self._made.clear()
+        self._booted = 0
+
     # Flavors
 
     def flavor(

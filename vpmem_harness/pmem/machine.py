@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -261,6 +262,18 @@ class PersistentMemory:
                 dimm.boot()
             for region in self.regions:
                 region.enable(at_boot=True)
+
+    def save(self) -> object:
+        """Return a copy of the whole state, contents included, for :meth:`restore`."""
+        with self.lock:
+            return copy.deepcopy(
+                (self.dimms, self.regions, self._minors, self._leftovers, self._bad))
+
+    def restore(self, saved: object) -> None:
+        """Return to a state that :meth:`save` returned."""
+        with self.changing():
+            (self.dimms, self.regions, self._minors, self._leftovers,
+             self._bad) = copy.deepcopy(saved)  # type: ignore[misc]
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """``callback`` is called after each change, one of contents too, with the lock held.

@@ -66,6 +66,10 @@ class NovaBackend:
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
         self._look = _Look()
+        self._flavors: list[str] = []
+        #: What came before the latest reset: the sizes of the logs, and the moves.
+        self._old_logs: dict[str, int] = {}
+        self._old_moves: set[str] = set()
 
     # The services
 
@@ -287,6 +291,7 @@ class NovaBackend:
             except errors.NovaException:
                 self._request('DELETE', path)
                 raise
+        self._flavors.append(flavor.flavorid)
 
     def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
         """Ask for a server; returns its id and the id of the request."""
@@ -332,11 +337,22 @@ class NovaBackend:
     def migrations(self, server: str | None = None) -> list[api.MigrationRecord]:
         """The moves of one server or of all, oldest first."""
         moves: list[api.MigrationRecord] = self._desk.ask('migrations', server)
-        return moves
+        return [move for move in moves if move.uuid not in self._old_moves]
 
     def log(self) -> str:
         """The last warnings and errors in the log of each process."""
-        return logs.complaints(self.directory)
+        return logs.complaints(self.directory, self._old_logs)
+
+    def reset(self, randomness: Randomness) -> None:
+        """Delete the flavors, and hide the moves and the log entries that there are.
+
+        Nova's own processes draw what is random in them; ``randomness`` is not used.
+        """
+        for flavor in self._flavors:
+            self._request('DELETE', f'/flavors/{flavor}')
+        self._flavors.clear()
+        self._old_moves.update(move.uuid for move in self.migrations())
+        self._old_logs = logs.sizes(self.directory)
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         """Wait until ``found`` gives something, and what it asked about is at rest.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 #: A line of a log that tells of a warning, of an error, or of its traceback.
 _COMPLAINT = re.compile(r'\S+ \S+ \d+ (WARNING|ERROR|CRITICAL) ')
@@ -16,11 +18,22 @@ _LOGGED = 200
 _LAST = 4000
 
 
-def complaints(directory: Path) -> str:
-    """What the logs in a directory complain of, each under its process's name."""
+def sizes(directory: Path) -> dict[str, int]:
+    """Return how many bytes each log in a directory has."""
+    return {file.name: file.stat().st_size for file in directory.glob('*.log')}
+
+
+def complaints(directory: Path, skipped: Mapping[str, int] = MappingProxyType({})) -> str:
+    """What the logs in a directory complain of, each under its process's name.
+
+    :param skipped: the number of bytes to skip at the beginning of each log, by its name.
+    """
     parts = []
     for file in sorted(directory.glob('*.log')):
-        found = [line for line in file.read_text().splitlines() if _COMPLAINT.match(line)]
+        with file.open('rb') as stream:
+            stream.seek(skipped.get(file.name, 0))
+            lines = stream.read().decode('utf-8', 'replace').splitlines()
+        found = [line for line in lines if _COMPLAINT.match(line)]
         parts += [f'{file.stem}:', *found[-_LOGGED:]] if found else []
     return '\n'.join(parts)
 

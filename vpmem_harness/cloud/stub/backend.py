@@ -56,6 +56,11 @@ class Identifiers:
         with self._lock:
             return self._randomness.uuid()
 
+    def draw_from(self, randomness: Randomness) -> None:
+        """Draw from another stream from now on."""
+        with self._lock:
+            self._randomness = randomness
+
 
 class StubBackend:
     """A cloud on simulated hosts; see :class:`~vpmem_harness.cloud.api.Backend`.
@@ -78,6 +83,7 @@ class StubBackend:
     ) -> None:
         identifiers = Identifiers(randomness.derive('identifiers'))
         self._disconnect = disconnect
+        self._identifiers = identifiers
         ledger = Ledger()
         providers = {one.host.name: identifiers.uuid() for one in hosts}
         for name, uuid in providers.items():
@@ -215,6 +221,14 @@ class StubBackend:
 
     def log(self) -> str:
         return ''
+
+    def reset(self, randomness: Randomness) -> None:
+        self._api.forget_flavors()
+        self.services.database.reset()
+        self._identifiers.draw_from(randomness.derive('identifiers'))
+        self.services.randomness = randomness
+        for compute in self.services.computes.values():
+            compute.draw_anew()
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
         return self.services.database.wait_for(found, seconds)

@@ -106,6 +106,10 @@ class ComputeBase:
         draw = self.services.randomness.derive('claims', self.host).choice
         return lambda free: (self.services.choose or draw)(free)
 
+    def draw_anew(self) -> None:
+        """Choose among equal namespaces with the current randomness of the cloud."""
+        self.tracker.choose = self._chooser()
+
     def in_service(self, work: Callable[[], None]) -> None:
         """Do work in the service's name, in the caller's thread."""
         life = self._running()

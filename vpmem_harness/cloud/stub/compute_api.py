@@ -55,6 +55,10 @@ class API:
         validate_extra_specs(flavor.extra_specs)
         self._flavors[flavor.flavorid] = flavor
 
+    def forget_flavors(self) -> None:
+        """Forget every flavor."""
+        self._flavors.clear()
+
     def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
         """Record a server and have it built; returns its id and that of the request."""
         _check_name(name)

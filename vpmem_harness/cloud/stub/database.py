@@ -303,6 +303,15 @@ class Database:
             self._migrations = [one for one in self._migrations
                                 if one.instance_uuid in self._instances]
 
+    def reset(self) -> None:
+        """Forget the deleted instances and all moves, and number instances from 1 again."""
+        with self.lock:
+            self._instances = {uuid: one for uuid, one in self._instances.items()
+                               if not one.deleted}
+            self._migrations.clear()
+            if not self._instances:
+                self._numbered = 0
+
     # Migrations
 
     def add_migration(self, migration: Migration) -> None:

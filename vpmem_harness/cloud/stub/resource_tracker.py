@@ -58,7 +58,7 @@ class ResourceTracker:
     ) -> None:
         self._host = host
         self._provider_uuid = provider_uuid
-        self._choose = choose
+        self.choose = choose
         self._read_cells = cells
         self._cells: Sequence[NUMACell] | None = None
         self._lock = threading.Lock()
@@ -119,7 +119,7 @@ class ResourceTracker:
                         f'Needed {amount} units of resource class {name}, but {len(free)} are '
                         'available.'))
                 for _ in range(amount):
-                    one = self._choose(free)
+                    one = self.choose(free)
                     free.remove(one)
                     claimed.append(one)
             self._assigned.update(dict.fromkeys(claimed, instance.uuid))
