@@ -39,7 +39,7 @@ class AuditLogTest(base.TestCase):
         domain.create()
         self.assertRaises(libvirt.libvirtError, domain.create)
         domain.destroy()
-        started, refused = ('virDomainCreate', '<host:1>', 'ok'), self.entries()[2]
+        started, refused = ('virDomainCreate', host.name, 'ok'), self.entries()[2]
         self.assertEqual(['virDomainDefineXML', 'virDomainCreate', 'virDomainCreate',
                           'virDomainDestroy'], [deed[0] for deed in self.deeds()])
         self.assertEqual(started, self.deeds()[1])
@@ -54,7 +54,7 @@ class AuditLogTest(base.TestCase):
         failed, disabled, _ = self.entries()
         self.assertNotEqual('ok', failed['outcome'])
         self.assertEqual(['disable-region', 'all'], disabled['arguments'])
-        self.assertEqual(('reboot', '<host:1>', 'ok'), self.deeds()[2])
+        self.assertEqual(('reboot', host.name, 'ok'), self.deeds()[2])
 
     def test_one_order_for_all_hosts(self):
         """The deeds on two hosts are numbered through."""
@@ -62,7 +62,7 @@ class AuditLogTest(base.TestCase):
         second = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         for host in (first, second, first):
             host.reboot()
-        self.assertEqual([(1, '<host:1>'), (2, '<host:2>'), (3, '<host:1>')],
+        self.assertEqual([(1, first.name), (2, second.name), (3, first.name)],
                          [(entry['seq'], entry['host']) for entry in self.entries()])
 
     def test_uuid_is_a_pseudonym(self):

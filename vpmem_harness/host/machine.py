@@ -12,6 +12,7 @@ from pathlib import Path
 
 from oslo_log import log as logging
 
+from vpmem_harness import safelog
 from vpmem_harness.host import audit_trail, process_numbers
 from vpmem_harness.host.backing import HostBacking
 from vpmem_harness.host.calls import ToolCall
@@ -78,6 +79,7 @@ class Host:
                  as_user: bool = False, first_region: int | None = None,
                  audit: AuditLog | None = None) -> None:
         self.name = name
+        safelog.current().simulate(name)
         self._audit = audit
         self.inventory = inventory
         self.layout = Layout(directory / name)

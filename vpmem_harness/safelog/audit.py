@@ -51,8 +51,8 @@ class AuditLog:
                **details: Any) -> None:
         """Record one deed. Details are what JSON can say; anything else is recorded by its str."""
         redactor = active.current()
-        if host is not None and not redactor.unsafe:
-            host = redactor.pseudonyms.of('host', host)
+        if host is not None:
+            host = redactor.host_name(host)
         with self._lock:
             self._sequence += 1
             entry = {'seq': self._sequence, 'time': self._now().isoformat(), 'who': who,

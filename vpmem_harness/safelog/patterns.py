@@ -26,9 +26,9 @@ _WORD = '(?:' + '|'.join((
     *(f'{use}[_-]?key' for use in _KEY),
 )) + r')(?:[_-]?hash)?\d*'
 
-#: Of these one is in a text with a keyed secret.
-SECRET_STEMS = ('pass', 'pswd', 'pwd', 'secret', 'token', 'credential', 'key', 'kek', 'cookie',
-                'configdrive', 'swifthash', 'user_data', 'userdata')
+#: A text with a keyed secret has one of these, or ``pass``, ``key``, ``token`` or ``secret``.
+RARE_SECRET_STEMS = ('pswd', 'pwd', 'credential', 'kek', 'cookie', 'configdrive', 'swifthash',
+                     'user_data', 'userdata')
 
 #: A bare value ends where a list, a call or a query goes on, not at every comma or bracket.
 _BARE = r'''(?:\{sha\d+\})?
@@ -44,7 +44,7 @@ _VALUE = rf'''(?:[ub]{{0,2}}(?P<quote>\\*["']))?
 KEYED_SECRET = re.compile(
     rf'''{_WORD}(?![\w-])
          (?: (?P<keyquote>\\*["'])?\s*(?:=>?|:(?!//)|%3[ad])\s*
-           | \\*["']\s*,\s*(?=[ub]{{0,2}}\\*["'])
+           | \\*["']\s*(?P<pair>,)\s*(?=[ub]{{0,2}}\\*["'])
            | \s+(?=["']) )
          {_VALUE}''', re.VERBOSE | re.DOTALL)
 
@@ -52,6 +52,17 @@ KEYED_SECRET = re.compile(
 KEYED_SECRET_ARGUMENT = re.compile(rf'--[\w-]{{0,60}}?{_WORD}\s+(?!-)(?P<value>[^\s"\']+)')
 KEYED_SECRET_ELEMENT = re.compile(
     rf'<[\w:.-]{{0,60}}?{_WORD}(?:\s[^<>]*)?>(?P<value>[^<]+)(?=</)')
+
+#: ``mysql -u nova -p x``, ``['sshpass', '-p', 'x']``; ``curl -u user:x``. Many programs have an
+#: option ``-p`` of another meaning: see :mod:`vpmem_harness.safelog.masking`.
+KEYED_SHORT_OPTION = re.compile(
+    r'''(?:(?<=\s)-p(?:\s+|=)(?P<quote>["'])? | (?<=["'])-p["'],\s*(?P<item>["']))
+        (?P<value>(?(item)[^"'\n]+|(?(quote)[^"'\n]+|[^\s"'-][^\s"']*)))''', re.VERBOSE)
+KEYED_ATTACHED_OPTION = re.compile(
+    r'''(?:mysql|mariadb)[\w-]*\s(?:[^\n|;]{0,200}?\s)?-p(?P<value>[^\s"'-][^\s"']*)''')
+KEYED_USER_OPTION = re.compile(
+    r'''(?<=[\s"'])(?:-u|--user|--proxy-user)(?:["'],)?[\s=]\s*["']?
+        (?P<value>[^\s"':]+:[^\s"':]+)(?=[\s"']|\Z)''', re.VERBOSE)
 
 #: HTTP headers whose whole value is a secret, and the value of a bearer without its header.
 KEYED_HEADER = re.compile(
@@ -68,20 +79,67 @@ KEYED_LIBVIRT_CALL = re.compile(r'(?:secret_?set|\.set)_?value\w*\((?P<value>[^(
 #: What a tag holds before its end, pseudonyms included.
 _TAG = r'(?:[^<>]|<\w+:\w+>)*?'
 
-#: What a user, a project or a host is called.
-OWNER_STEMS = ('user', 'project', 'tenant', 'owner', 'account')
+#: What introduces a key of several spellings: ``user=``, ``'user': u'``, ``\\"user\\": \\"``.
+_IS = r'''(?P<keyquote>\\*["'])?\s*[:=]\s*(?:[bfru]{0,2}(?P<quote>\\*["']))?'''
+
+#: What a user, a project or a host is called. A quoted user may have several words.
 KEYED_OWNER = re.compile(
-    r'''(?:user|project|tenant|account|owner)(?:_?id|_?name)?(?:\\*["'])?\s*[:=]\s*
-        (?:[bfru]{0,2}\\*["'])?(?P<value>\w[\w.@-]*)''', re.VERBOSE)
+    rf'''(?:user|project|tenant|account|owner|logname)(?:_?id|_?name)?{_IS}
+        (?P<value>\w(?(quote)(?:[\w.@-]*(?:\ [\w.@-]+){{0,3}}(?=\\*["'])|[\w.@-]*)
+                     |(?:[\w.@-]*\w)?))''', re.VERBOSE)
 #: Who asked, in oslo.log's formats: ``[None req-<uuid:a> USER PROJECT - - -]``, ``user_identity``.
 KEYED_IDENTITY = re.compile(
     r'''(?:req-\S+\s | user_identity(?:\\*["'])?\s*[:=]\s*\\*["'])
         (?P<value>[\w.@<>:-]+(?:\ [\w.@<>:-]+){1,5})(?=\s*[\]"'\\])''', re.VERBOSE)
 KEYED_OWNER_ELEMENT = re.compile(rf'<nova:(?:user|project)\b{_TAG}>(?P<value>[^<]+)(?=<)')
 KEYED_HOST = re.compile(
-    r'''host(?<![a-z]host)(?:_?name)?(?:\\*["'])?\s*[:=]\s*
-        (?:[bfru]{0,2}\\*["'])?(?P<value>[a-z0-9][\w.-]*)''', re.VERBOSE)
-KEYED_HOST_ELEMENT = re.compile(rf'<host(?:\s{_TAG}\bname=["\']|name>)(?P<value>[^<>"\']+)')
+    rf'''host(?<![a-z]host)(?:_?name)?{_IS}(?P<value>[a-z0-9](?:[\w.-]*\w)?)''', re.VERBOSE)
+#: Nova's other words for a host; with a colon only as the key of a dictionary.
+_NODE = r'''(?:(?P<keyquote>\\*["'])\s*:|\s*=)\s*(?:[bfru]{0,2}(?P<quote>\\*["']))?
+           (?P<value>[a-z](?:[\w.-]*\w)?)'''
+KEYED_NODE = re.compile(
+    rf'''node(?:(?<![\w-]node)|(?<=source_node)|(?<=dest_node))(?:_?name)?{_NODE}''', re.VERBOSE)
+KEYED_COMPUTE = re.compile(
+    rf'''_compute(?:(?<=source_compute)|(?<=dest_compute)){_NODE}''', re.VERBOSE)
+KEYED_HOST_ELEMENT = re.compile(
+    rf'<host(?:\s{_TAG}\bname=["\']|name>|>)(?P<value>[^<>"\'\s]+)')
+#: Places that have a host without a key: a line of syslog, a server that was not reached, Nova's
+#: HostState, oslo.messaging's Target.
+HOST_PLACES = (
+    (']: ', re.compile(
+        r'''^(?:[a-z]{3}\ [\ \d]\d\ \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dt[\d:.+-]+z?)[ ]
+            (?P<value>[\w.-]+)\ [\w./@-]+\[\d+\]:\ ''', re.VERBOSE | re.MULTILINE)),
+    ('server ', re.compile(
+        r'''\bserver\ (?:on|at)\ (?P<quote>["'])?(?P<value>[a-z][\w.-]*)
+            (?=(?(quote)["'][\s:,(]|:\d))''', re.VERBOSE)),
+    (') ram:', re.compile(r'\((?P<value>[\w.-]+)(?=, [\w.<>:-]+\) ram:)')),
+    (') ram:', re.compile(r'\([\w.<>:-]+, (?P<value>[\w.-]+)(?=\) ram:)')),
+    ('<target ', re.compile(r'<target [^>]{0,200}?\bserver=(?P<value>[\w.-]+)')),
+)
+
+#: ``alice@example.org``; ``alice@node7`` and MySQL's ``'nova'@'node7'``.
+EMAIL = re.compile(
+    r'(?<![\w.+%@/:-])[A-Za-z0-9_][\w.+%-]{0,63}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)'
+    r'(?![\w@-])')
+USER_AT_HOST = re.compile(
+    r'''(?<![\w.+%@/:-])(?P<quote>["'`])?(?P<user>[A-Za-z_][\w.-]*)(?(quote)(?P=quote))@
+        (?:(?P<hostquote>["'`])?(?P<host>[A-Za-z][\w-]*)(?(hostquote)(?P=hostquote))
+           (?=[\s:,;)\]"'~$>]|\.?\Z|\.\s)
+         | (?=["'`]?<(?:ip|host|mac):))''', re.VERBOSE)
+
+#: Serial numbers: of a DIMM (``ndctl list`` shows it as ``id``), of the set of DIMMs that a region
+#: is interleaved over, of disks and machines.
+DIMM = re.compile(r'[0-9a-fA-F](?<![\w-].)[0-9a-fA-F]{3}-[0-9a-fA-F]{2}-[0-9a-fA-F]{4}-'
+                  r'[0-9a-fA-F]{8}(?![\w-])')
+KEYED_DIMM = re.compile(
+    r'''\\*["'](?<![\w\\]["'])(?:id|dimm)\\*["']\s*:\s*\\*["']
+        (?P<value>[0-9a-f]{4}-[0-9a-f]{8})(?=\\*["'])''', re.VERBOSE)
+KEYED_SERIAL = re.compile(
+    r'''(?:serial(?:[_ -]?(?:number|num|no))?|iset_?(?:id|cookie)|dimm_?uid|wwn|wwpn|unique_id)
+        (?P<keyquote>\\*["'])?\s*[:=]\s*(?:[bu]?(?P<quote>\\*["']))?
+        (?P<value>(?(quote)[^"'\\\n<>]+|(?=[\w.-]*\d)[\w.-]{4,}))''', re.VERBOSE)
+KEYED_SERIAL_ELEMENT = re.compile(
+    r'''<(?:serial|wwn|wwpn|entry\ name=["']serial["'])>(?P<value>[^<>\s]+)(?=</)''', re.VERBOSE)
 
 #: Secrets that are known by their own form, and what a text with one of them holds. An SSH key
 #: that is public is none, but it has one owner.
@@ -103,18 +161,8 @@ FINGERPRINT = re.compile(r'(?<![\w:])[0-9a-f]{2}(?::[0-9a-f]{2}){15}(?![\w:])')
 PEM = re.compile(r'(-----BEGIN ([A-Z0-9 ]+)-----)(?:(?!-----BEGIN ).)*?(-----END \2-----|\Z)',
                  re.DOTALL)
 
-#: ``scheme://user:password@host:port``; the credentials may hold what should have been escaped.
-URI = re.compile(
-    r'''://
-        (?P<credentials>[^\s"'<>/@:]{0,256}:[^\s"'<>]{0,512}@ | [^\s"'<>/@:]{1,256}@)?
-        (?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*)''', re.VERBOSE)
-#: Hosts that public texts name: namespaces of XML documents, documentation.
-PUBLIC_HOST = re.compile(
-    r'(?:^|\.)(?:libvirt\.org|openstack\.org|opendev\.org|launchpad\.net|w3\.org|relaxng\.org'
-    r'|qemu\.org|python\.org|kernel\.org|pmem\.io)$')
-
 UUID = re.compile(r'[0-9a-fA-F](?<![0-9A-Za-z].)[0-9a-fA-F]{7}'
-                  r'(?:-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{24})(?![0-9A-Za-z])')
+                  r'(?:([-_])(?:[0-9a-fA-F]{4}\1){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{24})(?![0-9A-Za-z])')
 MAC = re.compile(r'[0-9a-fA-F](?<![0-9A-Za-z:].)[0-9a-fA-F]'
                  r'(?:(?::[0-9a-fA-F]{2}){5}|(?:-[0-9a-fA-F]{2}){5})(?![0-9A-Za-z:])')
 #: Not a package's or a requirement's version; a version of four parts is told by what goes before.
@@ -128,6 +176,6 @@ VERSION_BEFORE = re.compile(r'(?:version|release|\bv|\bver\.?)["\']?\s*[:=]?\s*[
 #: Values that stand for themselves: nothing is gained by hiding them.
 HARMLESS = frozenset({
     '', 'root', 'none', 'null', 'nil', 'true', 'false', '***', '-', 'localhost', 'undefined',
-    'unknown'})
+    'unknown', 'localhost.localdomain', 'localhost6', 'ip6-localhost'})
 HARMLESS_UUIDS = frozenset({32 * '0', 32 * 'f'})
 HARMLESS_MACS = frozenset({12 * '0', 12 * 'f'})

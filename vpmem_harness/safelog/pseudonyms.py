@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from vpmem_harness.exceptions import InvalidInputError
 
 #: A pseudonym as it stands in a text.
-PSEUDONYM = re.compile(r'<(?:uuid|host|ip|mac|path|id|user):[0-9a-z]+>')
+PSEUDONYM = re.compile(r'<(?:uuid|host|ip|mac|path|id|user|email|serial):[0-9a-z]+>')
 
 
 class Pseudonyms:

@@ -21,6 +21,12 @@ _PLACE = re.compile(
 #: What every text with such a line holds.
 GUARD = '  File "'
 
+#: The file of a traceback's line.
+FILE = re.compile(r'''(?P<before>\ \ File\ \\?")(?P<path>/[^"\n\\]+)''', re.VERBOSE)
+
+#: What stands for the directories of Python and for those that it imports from.
+PYTHON, PATH = '<python>', '<sys.path>'
+
 #: An identifier, or a chain of attributes.
 _NAME = re.compile(r'[^\W\d]\w*(?:\.[^\W\d]\w*)*')
 #: What in a line of source is no code: string literals, also one that goes on elsewhere, comments.
@@ -56,10 +62,16 @@ def _literals(source: str) -> tuple[list[int], list[int]]:
 
 
 def code_roots() -> tuple[tuple[str, str], ...]:
-    """Where code lies whose paths are public, and keep their ends."""
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    roots = {package: '<vpmem_harness>', sys.prefix: '<python>', sys.base_prefix: '<python>',
-             os.path.dirname(os.__file__): '<python>/lib'}
+    """Directories of code whose paths are public, with what is shown for each; the longest first.
+
+    A file of the harness stands as ``<vpmem_harness>/cloud/server.py`` wherever the package is
+    installed, another one in ``site-packages`` as ``<sys.path>/nova/compute/manager.py``.
+    """
+    roots = {sys.prefix: PYTHON, sys.base_prefix: PYTHON,
+             os.path.dirname(os.__file__): f'{PYTHON}/lib'}
+    roots |= {entry.rstrip('/'): PATH for entry in (*sys.path, *roots)
+              if os.path.basename(entry.rstrip('/')) in ('site-packages', 'dist-packages')}
+    roots[os.path.dirname(os.path.dirname(os.path.abspath(__file__)))] = '<vpmem_harness>'
     return tuple(sorted(roots.items(), key=lambda item: len(item[0]), reverse=True))
 
 
@@ -82,7 +94,7 @@ def place(path: str, project: str | None, before: str) -> str | None:
     if not (before.endswith(('File "', 'File \\"')) and path.endswith('.py')):
         return None
     roots = [(project, '<cwd>')] if project else []
-    roots += [(entry, '<sys.path>') for entry in sorted(sys.path, key=len, reverse=True)]
+    roots += [(entry, PATH) for entry in sorted(sys.path, key=len, reverse=True)]
     for root, name in roots:
         below = path[len(root) + 1:]
         if root.startswith('/') and path.startswith(root + '/') and (

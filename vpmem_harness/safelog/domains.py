@@ -1,0 +1,136 @@
+"""Host names with a domain, told by their form from the other names with dots in a log.
+
+``compute-17.rack3.corp.example.com`` is one; ``nova.compute.manager``, ``self.host.name``,
+``libvirt.so.0``, ``nova.conf``, ``34.0.0`` and ``org.qemu.guest_agent.0`` are not. The last label
+decides, and where it also ends the names of modules, attributes or files, the form of the others:
+a dash, or a digit as in ``node7``, is in the name of a machine and in few others.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+
+#: Top-level domains that end little else in a log.
+_TOP = frozenset('''
+    com org edu gov mil biz arpa example invalid localdomain novalocal openstacklocal lan intranet
+    corp local internal net
+    '''.split())  # noqa: SIM905
+#: Those that also end modules, attributes and files.
+_AMBIGUOUS = frozenset('''
+    io dev cloud info name test site host home private app tech online systems network software
+    solutions services hosting cluster lab prod production staging dc domain office work zone svc
+    int pro mobi aero asia coop jobs museum tel travel cat post eu
+    ac ad ae af ag ai al am ao aq ar at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bv
+    bw by bz ca cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cz de dj dk dm do dz ec ee eg er es et
+    fi fj fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu
+    ie il im iq ir je jm jo jp ke kg kh ki km kn kp kr kw ky kz lb lc li lk lr ls lt lu lv ly
+    ma mc me mg mh mk mm mn mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz
+    om pa pe pf pg ph pk pn pr pt pw qa re ro ru rw sa sb sc sd se sg si sj sk sl sm sn sr ss
+    st su sv sx sy sz tc td tf tg th tj tk tl tm tn tr tt tv tw tz ua ug uk us uy uz va vc ve vg
+    vi vn vu wf ws ye yt za zm zw
+    '''.split())  # noqa: SIM905
+#: Country codes that are the usual ending of files or of words as well.
+_FILE_LIKE = frozenset('cc gz id in is it la md ml mo pl pm ps rs sh so to as hs vb cs'.split())  # noqa: SIM905
+#: Endings of files and of units, never the end of a host's name.
+_ENDINGS = frozenset('''
+    py pyc pyi so log conf cfg ini json jsonl yaml yml xml html htm txt rst md toml lock sock socket
+    pid service timer slice scope target mount path device img iso qcow raw vmdk vhd vdi
+    bak orig rej tmp swp sample template tmpl j2 jinja diff patch tar tgz zip xz zst bz2 gz
+    deb rpm whl egg ko bin fd rng xsd dtd css js ts map crt pem key csr cer pub der p12 db sqlite
+    ovs fifo dump core out err ppk sql csv tsv po pot mo
+    '''.split())  # noqa: SIM905
+#: With these begins a chain of attributes, or a name that is written from its end on.
+_FIRST_OF_CODE = frozenset('''
+    self cls conf lib nova placement oslo oslo_messaging keystoneauth1 urllib3 sqlalchemy eventlet
+    greenlet corolocal lxml libvirt stevedore fixtures testtools requests webob paste jsonschema
+    com org net io edu gov fr de iqn nqn eui naa rfc obj instance context
+    '''.split())  # noqa: SIM905
+
+#: Projects whose sites and name spaces are in the texts of programs and identify nobody. Only
+#: their sites: a machine of theirs has a digit or a dash in its name.
+_PUBLIC = re.compile(
+    r'(?:[a-z]+\.)*(?:libvirt\.org|openstack\.org|opendev\.org|launchpad\.net|w3\.org|relaxng\.org'
+    r'|qemu\.org|python\.org|kernel\.org|pmem\.io|sqlalche\.me|sqlalchemy\.org)'
+    r'|urllib3\.readthedocs\.io|docs\.sqlalchemy\.org')
+
+#: The end of a name with dots whose last label begins with a letter.
+_END = re.compile(r'\.(?<=[A-Za-z0-9]\.)([A-Za-z][A-Za-z0-9-]*)(?![\w-]|\.\w)')
+_BEGIN = re.compile(r'[A-Za-z0-9.-]*')
+_IDENTIFIER = re.compile(r'[a-z_][a-z0-9_]*')
+_NUMBERED = re.compile(r'[a-z][a-z-]*\d+[a-z]?')
+_NUMBERED_WITH_DASH = re.compile(r'(?!instance-)[a-z][a-z0-9]*(?:-[a-z0-9]+)*-\d+[a-z]?')
+
+#: DNS allows no name that is longer.
+_LONGEST = 253
+
+
+def is_public(host: str) -> bool:
+    """Whether the host is the site of a public project, in lower case."""
+    return bool(_PUBLIC.fullmatch(host))
+
+
+def replace(text: str, pseudonym: Callable[[str, int], str]) -> str:
+    """The text with each host name that has a domain replaced; the function gets its place."""
+    parts: list[str] = []
+    done = 0
+    for found in _END.finditer(text):
+        end = found.end()
+        if text[end:end + 1] == '(':
+            continue                    # a call
+        lowest = max(done, end - _LONGEST)
+        start = found.start()
+        while start > lowest and (text[start - 1].isalnum() or text[start - 1] in '.-'):
+            start -= 1
+        length = host_part(text[start:end])
+        if not length or (start > 0 and text[start - 1] in '_<'):
+            continue
+        parts += text[done:start], pseudonym(text[start:start + length], start)
+        done = start + length
+    return ''.join((*parts, text[done:])) if parts else text
+
+
+@lru_cache(maxsize=4096)
+def host_part(name: str) -> int:
+    """How many of the first characters of a name with dots name a host: all, some or none."""
+    if is_host(name):
+        return len(name)
+    rest, _, last = name.rpartition('.')
+    if last.lower() in _ENDINGS and '.' in rest and is_host(rest):
+        return len(rest)
+    return 0
+
+
+def is_host(name: str) -> bool:
+    """Whether a name with dots names a host."""
+    labels = name.lower().split('.')
+    last = labels[-1]
+    if not all(labels) or labels[0][0] == '-' or last in _ENDINGS or is_public('.'.join(labels)):
+        return False
+    is_code = all(map(_IDENTIFIER.fullmatch, labels))
+    if labels[0] in _FIRST_OF_CODE or (is_code and labels[0] in sys.stdlib_module_names):
+        return False
+    dashed = any('-' in label for label in labels[:-1])
+    if last in _TOP:
+        return not (last == 'net' and is_code and len(labels) == 2 and _is_model(labels[0]))
+    if any(map(str.isdigit, labels)):
+        return False
+    if last in _AMBIGUOUS:
+        return dashed or (len(labels) > 2 and bool(_NUMBERED.fullmatch(labels[0])))
+    if last in _FILE_LIKE:
+        return len(labels) > 2 and (dashed or bool(_NUMBERED.fullmatch(labels[0])))
+    return (len(labels) > 2 and name == name.lower() and '-' not in last
+            and bool(_NUMBERED_WITH_DASH.fullmatch(labels[0])))
+
+
+def is_domain(name: str) -> bool:
+    """Whether what stands behind the @ of an address can be a domain."""
+    last = name.rpartition('.')[2].lower()
+    return last.isalpha() and len(last) > 1 and last not in ('service', 'socket', 'timer', 'slice',
+                                                             'scope', 'target', 'mount')
+
+
+def _is_model(word: str) -> bool:
+    return word in ('network', 'model', 'vif', 'port', 'torch', 'socket', 'host')

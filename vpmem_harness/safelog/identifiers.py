@@ -1,0 +1,95 @@
+"""Hides what is known by its form: UUIDs, MAC and IP addresses, serial numbers."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import lru_cache
+
+from vpmem_harness.safelog import masking, patterns
+from vpmem_harness.safelog.pseudonyms import Pseudonyms
+from vpmem_harness.safelog.text import Text
+
+_SEPARATORS = str.maketrans('', '', '-_:')
+
+
+class Identifiers:
+    """Gives each identifier in a text its pseudonym."""
+
+    def __init__(self, pseudonyms: Pseudonyms) -> None:
+        self._pseudonyms = pseudonyms
+
+    def redact(self, text: Text) -> None:
+        """Put pseudonyms in place of the identifiers of a text."""
+        plain = patterns.UUID.sub(self._uuid, text.text)
+        dashes = plain.count('-')
+        if dashes >= 3:
+            plain = patterns.DIMM.sub(self._dimm, plain)
+        text.text = plain
+        lower = text.lower
+        if '-' in lower and ('"id' in lower or "'id" in lower):
+            text.replace(patterns.KEYED_DIMM, self._serial)
+        if ('serial' in lower or 'iset' in lower or 'wwn' in lower or 'dimmuid' in lower
+                or 'unique_id' in lower or 'wwpn' in lower):
+            text.replace(patterns.KEYED_SERIAL, self._keyed_serial)
+            if '<' in lower:
+                text.replace(patterns.KEYED_SERIAL_ELEMENT, self._serial)
+        plain = text.text
+        colons = plain.count(':')
+        if colons >= 5 or dashes >= 5:
+            plain = patterns.MAC.sub(self._mac, plain)
+        if plain.count('.') >= 3:
+            plain = patterns.IPV4.sub(self._ip, plain)
+        if colons >= 7 or '::' in plain:
+            plain = patterns.IPV6.sub(self._ip, plain)
+        text.text = plain
+
+    def _uuid(self, found: re.Match[str]) -> str:
+        digits = found[0].translate(_SEPARATORS).lower()
+        if digits in patterns.HARMLESS_UUIDS:
+            return found[0]
+        return self._pseudonyms.of('uuid', digits)
+
+    def _mac(self, found: re.Match[str]) -> str:
+        digits = found[0].translate(_SEPARATORS).lower()
+        if digits in patterns.HARMLESS_MACS:
+            return found[0]
+        return self._pseudonyms.of('mac', digits)
+
+    def _ip(self, found: re.Match[str]) -> str:
+        address = _address(found[0])
+        before = found.string[max(0, found.start() - 16):found.start()]
+        if address is None or patterns.VERSION_BEFORE.search(before):
+            return found[0]
+        return self._pseudonyms.of('ip', address)
+
+    def _dimm(self, found: re.Match[str]) -> str:
+        return self._pseudonyms.of('serial', found[0].lower())
+
+    def _serial(self, value: str, found: re.Match[str]) -> str:
+        return self._pseudonyms.of('serial', value.lower())
+
+    def _keyed_serial(self, value: str, found: re.Match[str]) -> str:
+        quoted = found['quote']
+        if value.lower() in patterns.HARMLESS or (not quoted and masking.introduces_prose(found)):
+            return value
+        name = self._serial(value, found)
+        if found['keyquote'] and not quoted:
+            # A number in JSON becomes a string, so that it stays JSON.
+            return f'{found["keyquote"]}{name}{found["keyquote"]}'
+        return name
+
+
+@lru_cache(maxsize=1024)
+def _address(text: str) -> str | None:
+    """The address in its canonical form; None for what is none, or what every machine has."""
+    bare = text.partition('%')[0]
+    if ':' in bare and sum(map(bool, bare.split(':'))) < 2:
+        return None
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return None
+    if address.is_loopback or address.is_unspecified or str(address).startswith('255.255.'):
+        return None
+    return str(address)

@@ -1,0 +1,84 @@
+"""Hides paths below a home or a temporary directory, and shows where code is."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import urllib.parse
+
+from vpmem_harness.safelog import tracebacks
+from vpmem_harness.safelog.pseudonyms import Pseudonyms
+
+#: Homes of system users, that are not one person's.
+_SYSTEM_HOMES = frozenset((
+    '', '/bin', '/dev', '/etc', '/nonexistent', '/opt', '/proc', '/run', '/sbin', '/srv', '/sys',
+    '/usr', '/usr/bin', '/usr/local', '/usr/sbin', '/var', '/var/empty', '/var/lib'))
+
+
+class Paths:
+    """Gives each path of somebody's its pseudonym.
+
+    :param home: the home directory of the machine's user.
+    """
+
+    def __init__(self, pseudonyms: Pseudonyms, home: str) -> None:
+        self._pseudonyms = pseudonyms
+        self._guards, self._pattern = _pattern(home)
+        self._roots: tuple[tuple[str, str], ...] = ()
+        self._code = tracebacks.code_roots()
+        self._project = tracebacks.project()
+
+    def protect(self, path: str) -> None:
+        """Show what stands below this path, behind the path's pseudonym."""
+        root = path.rstrip('/')
+        roots = {*self._roots, (root, self._pseudonyms.of('path', root))}
+        self._roots = tuple(sorted(roots, reverse=True))
+
+    def redact(self, text: str) -> str:
+        """The text with pseudonyms in place of paths."""
+        if tracebacks.GUARD in text:
+            text = tracebacks.FILE.sub(self._file, text)
+        if any(guard in text for guard in self._guards):
+            text = self._pattern.sub(self._path, text)
+        for root, name in self._roots:
+            if root in text:
+                text = text.replace(root, name)
+        return text
+
+    def _file(self, found: re.Match[str]) -> str:
+        place = self._place(found['path'], found['before'])
+        return found['before'] + (place or found['path'])
+
+    def _place(self, path: str, before: str) -> str | None:
+        for root, name in self._code:
+            if path.startswith(root + '/') and name != tracebacks.PYTHON:
+                return name + path[len(root):]
+        return tracebacks.place(path, self._project, before)
+
+    def _path(self, found: re.Match[str]) -> str:
+        path = found[0]
+        if path.startswith('%'):
+            return self._pseudonyms.of('path', urllib.parse.unquote(path))
+        bare = path.rstrip('.')
+        for root, name in (*self._roots, *self._code):
+            if bare == root or bare.startswith(root + '/'):
+                # In quotes this can be a command line, with more paths behind.
+                return name + self._pattern.sub(self._path, path[len(root):])
+        before = found.string[max(0, found.start() - 8):found.start()]
+        name = (tracebacks.place(bare, self._project, before)
+                or self._pseudonyms.of('path', bare))
+        return name + path[len(bare):]
+
+
+def _pattern(home: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
+    """What is below a home or a temporary directory, and what a text with such a path holds."""
+    roots = {'/home', '/root', '/Users', '/tmp', '/var/tmp', '/dev/shm', '/run/user',  # noqa: S108
+             tempfile.gettempdir(), home}
+    roots = {root.rstrip('/') for root in roots if root.startswith('/')} - _SYSTEM_HOMES
+    either = '|'.join(re.escape(root) for root in sorted(roots, key=len, reverse=True))
+    quoted = '|'.join(re.escape(urllib.parse.quote(root, safe='')) for root in sorted(roots))
+    pattern = re.compile(
+        rf'''(?<=")(?:{either})/[^"\n\\]+(?=\\*") | (?<=')(?:{either})/[^'\n\\]+(?=\\*')
+          | (?<![\w.~-])(?:{either})/[^\s'"<>:,;()\[\]{{}}|\\&?\#*]+
+          | (?:{quoted})%2F[\w.%~+-]+''', re.VERBOSE)
+    return (*(root + '/' for root in roots), '%2F'), pattern

@@ -1,0 +1,83 @@
+"""Tells prose from a key with its value.
+
+``user: alice`` is a key and its value, ``user: not found`` is prose, and both have the same form.
+What distinguishes them:
+
+* ``=``, a quoted key, and a key that is part of a longer name with dashes (``X-Auth-Token: x``)
+  never introduce prose. Only a plain word with a colon and a space behind it can.
+* A quoted value of a secret is never prose. Of another key it is, if it has several words.
+* Prose begins with a word that nobody uses as a name or as a password: an article, a preposition,
+  an auxiliary verb (``OPENERS``), and goes on behind it; or with the name of a state or of a type
+  (``STATES``), which may stand alone: ``token: expired``.
+
+In doubt the text is a value, and hidden.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+#: Words that begin prose, if something follows them.
+OPENERS = frozenset('''
+    a about above according across added after again against all almost alone already also although
+    always among an and another any anybody anyone anything apart are aren't around as ask assuming
+    at available bad became because become been before begin begins behind being below beneath
+    beside besides between beyond both but by came can can't cannot cause choose come comes consider
+    contact correct could couldn't did didn't do does doesn't doing don't done down due during each
+    either else enough enter even every everybody everyone everything except exists expected expects
+    failed fails few fewer following for forget found from further gave get gets give given gives go
+    goes going gone got had hadn't has hasn't have haven't having he hence her here herself him
+    himself his how however i if in inside instead into is isn't it it's its itself just keep keeps
+    kept last later latest least leave leaves less let like look looks made make makes many may
+    maybe me mere might mine more moreover most much must my name names near needs neither never
+    next no nobody none nor not nothing now nowhere of off often old on once one only onto or other
+    others otherwise our ours out outside over own per perhaps permission please possibly
+    previously provide put quite rather really received remember same say says see seems seen set
+    several shall she should shouldn't show shows simply since so some somebody someone something
+    sometimes somewhere soon still such supply take taken takes tell than that that's the their
+    theirs them themselves then there there's therefore these they thing things this those though
+    three through throughout thus till to together too took toward towards tried tries try trying
+    twice two unable under unless until up upon use used uses using usually various very via want
+    wants was wasn't we well went were weren't what whatever when whenever where whereas wherever
+    whether which whichever while who whoever whole whom whose why will with within without won't
+    would wouldn't write yet you your yours yourself zero
+    '''.split())  # noqa: SIM905
+
+#: States, findings and types, with which prose begins, or which are all of it.
+STATES = frozenset('''
+    absent accepted allowed ambiguous authenticated authorized banned blank blocked broken busy
+    cancelled changed checked cleared closed compromised configured corrupt corrupted created
+    deactivated defined deleted denied deprecated different disabled disallowed disconnected
+    discarded down duplicate duplicated empty enabled encrypted exceeded excluded existing expired
+    expiring failing forbidden forced forgotten generated gone hidden identical ignored illegal
+    inaccessible incompatible incomplete inconsistent incorrect ineligible insufficient invalid
+    irrelevant known limited locked lost malformed masked mandatory mismatch mismatched misspelled
+    missing needed nonexistent obsolete offline omitted optional overloaded overridden outdated
+    parsed pending present private prohibited protected public read-only recognized redacted refused
+    registered rejected removed renamed repeated replaced required reset resolved restricted
+    revoked rotated scheduled skipped specified stale suspended timeout truncated unauthenticated
+    unauthorized unavailable unchanged undecided undefined unencrypted unexpected unhealthy unique
+    unknown unlocked unmasked unnecessary unneeded unreachable unreadable unrecognized unregistered
+    unreliable unresolvable unresolved unresponsive unset unspecified unsuitable unsupported
+    untrusted unusable unused unverified unwanted updated valid verified weak withheld wrong
+    str int bool bytes dict list tuple object float callable any
+    '''.split())  # noqa: SIM905
+
+def is_prose(lower: str, start: int) -> bool:
+    """Whether the text from ``start`` on is prose and no value; it is in lower case.
+
+    >>> is_prose('user: not found', 6), is_prose('user: alice was not found', 6)
+    (True, False)
+    """
+    return _is_prose(lower[start:start + 40].partition('\n')[0])
+
+
+@lru_cache(maxsize=1024)
+def _is_prose(text: str) -> bool:
+    words = text.split(None, 1)
+    if not words:
+        return False
+    first = words[0].rstrip('.,;:!?)]}"\'\\').replace('\u2019', "'")
+    if first in STATES:
+        return True
+    return first in OPENERS and (len(words) > 1 or words[0][len(first):][:1] in (',', ':'))

@@ -1,0 +1,161 @@
+"""Hides the names of hosts and users in one text."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from vpmem_harness.safelog import domains, masking, names, patterns, prose, tracebacks
+from vpmem_harness.safelog.known_names import KnownNames
+from vpmem_harness.safelog.pseudonyms import Pseudonyms
+from vpmem_harness.safelog.secret import MASK
+from vpmem_harness.safelog.text import Text
+
+#: A shorter secret that a key told is hidden there alone: it may be part of a word.
+_SHORTEST = 4
+#: A longer one is a document.
+_LONGEST = 256
+
+
+class TextNames:
+    """One text's names, hidden by the rule of :mod:`vpmem_harness.safelog.names`.
+
+    A value that has to be hidden in one place of the text is hidden in the others too: first
+    :meth:`by_place` has to see each piece of the text, then :meth:`by_word`.
+    """
+
+    def __init__(self, known: KnownNames, pseudonyms: Pseudonyms) -> None:
+        self._known = known
+        self._pseudonyms = pseudonyms
+        self._hidden: dict[str, str] = {}
+        self._literals: dict[str, str] = {}
+
+    def met_secret(self, value: str) -> None:
+        """Hide in the rest of the text a value that was masked."""
+        if _SHORTEST <= len(value) <= _LONGEST and value.split() == [value] and (
+                names.is_telling(value)):
+            self._hidden[value] = 'secret'
+            if len(value) > _SHORTEST and names.is_marked(value):
+                self._known.remember(value, 'secret')
+
+    def uri_host(self, host: str) -> str:
+        """What is shown for the host of a URI."""
+        bare = host.rstrip('.')
+        if bare.startswith('[') or bare.replace('.', '').isdigit():
+            return host
+        if domains.is_public(bare.lower()):
+            return host
+        return self._name('host', bare) + host[len(bare):]
+
+    def by_place(self, text: Text, source: bool) -> None:
+        """Hide the names that a place tells in a piece of the text, which may be source."""
+        if '@' in text.text:
+            text.text = patterns.USER_AT_HOST.sub(
+                self._user_at_host, patterns.EMAIL.sub(self._email, text.text))
+        text.text = domains.replace(text.text, partial(self._domain, text.text, source))
+        lower = text.lower
+        if 'host' in lower:
+            host = partial(self._keyed, 'host', source)
+            text.replace(patterns.KEYED_HOST, host)
+            if '<host' in lower:
+                text.replace(patterns.KEYED_HOST_ELEMENT, host)
+        if 'node' in lower:
+            text.replace(patterns.KEYED_NODE, partial(self._keyed, 'host', source))
+        if '_compute' in lower:
+            text.replace(patterns.KEYED_COMPUTE, partial(self._keyed, 'host', source))
+        for guard, pattern in patterns.HOST_PLACES:
+            if guard in lower:
+                text.replace(pattern, partial(self._keyed, 'host', source))
+        if 'req-' in lower or 'user_identity' in lower:
+            text.replace(patterns.KEYED_IDENTITY, self._identity)
+        if ('user' in lower or 'project' in lower or 'tenant' in lower or 'owner' in lower
+                or 'account' in lower or 'logname' in lower):
+            owner = partial(self._keyed, 'id', source)
+            text.replace(patterns.KEYED_OWNER, owner)
+            if '<nova:' in lower:
+                text.replace(patterns.KEYED_OWNER_ELEMENT, owner)
+
+    def by_word(self, text: str, source: bool) -> str:
+        """The text, or a line of source, without the names that are hidden wherever they stand."""
+        words = self._known.words_in(text)
+        if self._hidden:
+            words = {**self._hidden, **words}
+        # The longest name first: a fully qualified name holds the short one.
+        for word in sorted(words, key=len, reverse=True) if words else ():
+            if word in text:
+                text = names.word_pattern(word).sub(partial(self._word, words[word], source), text)
+        for kind, name, pattern in self._known.places:
+            if name in text and not (kind == 'host' and self._known.shows(name)):
+                text = pattern.sub(partial(self._spoken, kind), text)
+        if not source:
+            for literal, shown in self._literals.items():
+                if literal in text:
+                    text = re.sub(rf'''(["']){re.escape(literal)}\1(?!\s*:)''',
+                                  rf'\g<1>{shown}\g<1>', text)
+        return text
+
+    def _name(self, kind: str, value: str, *, literal: bool = False, quoted: bool = True) -> str:
+        """What is shown for a value, which its place tells to be a name."""
+        if value.lower() in patterns.HARMLESS or value.isdigit():
+            return value
+        if kind == 'host' and (self._known.shows(value) or value.replace('.', '').isdigit()):
+            return value
+        kind = self._known.kind_of(value, kind)
+        shown = self._pseudonyms.of(kind, value)
+        if names.is_telling(value):
+            self._hidden[value] = kind
+            if quoted or names.is_marked(value):
+                self._known.remember(value, kind)
+        elif literal:
+            self._literals[value] = shown
+        return shown
+
+    def _keyed(self, kind: str, source: bool, value: str, found: re.Match[str]) -> str:
+        groups = found.groupdict()
+        if value.startswith('<') or masking.introduces_prose(found):
+            return value
+        quoted = bool(groups.get('quote'))
+        if quoted and ' ' in value and prose.is_prose(found.string, found.start('value')):
+            return value
+        if source and tracebacks.is_name(found.string, *found.span('value')):
+            return value
+        return self._name(kind, value, literal=source, quoted=quoted)
+
+    def _identity(self, value: str, found: re.Match[str]) -> str:
+        return ' '.join(name if name == 'default' or name.startswith('<')
+                        else self._name('id', name) for name in value.split(' '))
+
+    def _domain(self, text: str, source: bool, host: str, start: int) -> str:
+        if source and tracebacks.is_name(text, start, start + len(host)):
+            return host
+        return self._name('host', host)
+
+    def _email(self, found: re.Match[str]) -> str:
+        user, _, domain = found[0].partition('@')
+        if not domains.is_domain(domain):
+            return found[0]
+        if user.lower() in patterns.HARMLESS:
+            return f'{user}@{self._name("host", domain)}'
+        return self._pseudonyms.of('email', found[0].lower())
+
+    def _user_at_host(self, found: re.Match[str]) -> str:
+        start, end = found.span('user')
+        text = found[0]
+        shown = text[:start - found.start()] + self._name('id', found['user'])
+        if found['host'] is None:
+            return shown + text[end - found.start():]
+        begins, ends = found.span('host')
+        return (shown + text[end - found.start():begins - found.start()]
+                + self._name('host', found['host']) + text[ends - found.start():])
+
+    def _word(self, kind: str, source: bool, found: re.Match[str]) -> str:
+        if not names.stands_there(source, found):
+            return found[0]
+        return MASK if kind == 'secret' else self._pseudonyms.of(kind, found[1])
+
+    def _spoken(self, kind: str, found: re.Match[str]) -> str:
+        group = found.lastgroup
+        if group is None:
+            return found[0]
+        start, end = (place - found.start() for place in found.span(group))
+        return found[0][:start] + self._pseudonyms.of(kind, found[group]) + found[0][end:]
