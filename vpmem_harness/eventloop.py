@@ -24,6 +24,7 @@ import heapq
 import itertools
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -40,6 +41,10 @@ LOG = logging.getLogger(__name__)
 
 READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
+
+#: The signals that the thread, and those that it starts, leave to the main thread.
+_MAIN_THREADS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM,
+                        signal.SIGCHLD)
 
 _EVENTS_AT_ONCE: Final = 64     # a small buffer; what is left comes with the next look
 
@@ -95,7 +100,12 @@ class EventLoop:
     def start(self) -> None:
         self._running = True
         self._thread = threading.Thread(target=self._run, name='vpmem-harness', daemon=True)
-        self._thread.start()
+        # Signals are the main thread's, also those that it has blocked in order to wait for them.
+        kept = signal.pthread_sigmask(signal.SIG_BLOCK, _MAIN_THREADS)
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, kept)
 
     def stop(self) -> None:
         """Ends and joins the thread, and closes what the loop owns; not from its own thread."""
