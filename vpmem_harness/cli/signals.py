@@ -27,7 +27,7 @@ import os
 import sys
 import time
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False       # without typing, which takes a while to import
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
