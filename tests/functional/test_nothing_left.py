@@ -95,17 +95,15 @@ class NothingLeftTest(base.TestCase):
                 self.assertEqual(128 + number, process.wait(timeout=60))
             self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
-    def test_commands_that_are_interrupted_twice(self):
-        """The second signal neither stops the clean-up nor changes the status."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            with self.chaos() as process:
-                self.wait_for_a_host(process)
-                process.send_signal(number)
-                other = signal.SIGTERM if number == signal.SIGINT else signal.SIGINT
-                process.send_signal(other)
-                # The kernel may deliver two that come at once in either order.
-                self.assertIn(process.wait(timeout=60), (128 + number, 128 + other))
-            self.assertEqual([], os.listdir(tempfile.gettempdir()))
+    def test_a_command_that_is_interrupted_twice(self):
+        """The second signal does not stop the clean-up."""
+        with self.chaos() as process:
+            self.wait_for_a_host(process)
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
+            # The kernel may deliver two that come at once in either order.
+            self.assertIn(process.wait(timeout=60), (143, 130))
+        self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
     def test_commands_that_are_interrupted_at_once(self):
         """A signal that waits for the command when it begins ends it in order."""

@@ -35,7 +35,8 @@ class Run(Command):
     The first host's ndctl, daxctl and daxio are first on the command's PATH, and
     LIBVIRT_DEFAULT_URI names its libvirt. Each host has DIR/HOST/libvirt-sock and DIR/HOST/bin.
     When the command has ended, so do its hosts and whatever still uses them; the exit status is
-    the command's.
+    the command's. SIGTERM, SIGHUP, and SIGINT from another process are relayed to the command;
+    if it still runs ten seconds later, it is killed.
 
     Raw DIMMs are given with --dimm, ready namespaces with --pmem; without either, the hosts hold
     random namespaces, and the seed that replays them is printed on standard error.
