@@ -89,17 +89,59 @@ class NothingLeftTest(base.TestCase):
     def test_commands_that_are_interrupted(self):
         """Ctrl-C, SIGTERM or a terminal that closes, in the middle: hosts and clouds go."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            process = subprocess.Popen(
-                [sys.executable, '-m', 'vpmem_harness.cli', 'chaos', '--steps', '100000'],
-                stderr=subprocess.PIPE, text=True)
-            with process:
-                self.assertIn('seed', process.stderr.readline())
-                while not [*Path(tempfile.gettempdir()).glob('*/*/libvirt-sock')]:
-                    self.assertIsNone(process.poll())
-                    threading.Event().wait(0.01)    # until it has a host
+            with self.chaos() as process:
+                self.wait_for_a_host(process)
                 process.send_signal(number)
                 self.assertEqual(128 + number, process.wait(timeout=60))
             self.assertEqual([], os.listdir(tempfile.gettempdir()))
+
+    def test_a_command_that_is_interrupted_twice(self):
+        """The second signal does not stop the clean-up."""
+        with self.chaos() as process:
+            self.wait_for_a_host(process)
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
+            # The kernel may deliver two that come at once in either order.
+            self.assertIn(process.wait(timeout=60), (143, 130))
+        self.assertEqual([], os.listdir(tempfile.gettempdir()))
+
+    def test_commands_that_are_interrupted_at_once(self):
+        """A signal that waits for the command when it begins ends it in order."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Blocked until the first line of the command, which is as early as it can be handled.
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+            try:
+                process = self.chaos()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            with process:
+                process.send_signal(number)
+                self.assertEqual((128 + number, ''),
+                                 (process.wait(timeout=60), process.stderr.read()))
+            self.assertEqual([], os.listdir(tempfile.gettempdir()))
+
+    def test_a_background_job_that_is_interrupted(self):
+        """SIGINT ends it, though the shell has started it with that signal ignored."""
+        with self.chaos('sh', '-c', 'trap "" INT; exec "$@"', 'sh') as process:
+            self.wait_for_a_host(process)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(130, process.wait(timeout=60))
+        self.assertEqual([], os.listdir(tempfile.gettempdir()))
+
+    def chaos(self, *before):
+        """A run of chaos that takes long."""
+        process = subprocess.Popen(
+            [*before, sys.executable, '-m', 'vpmem_harness.cli', 'chaos', '--steps', '100000'],
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        return process
+
+    def wait_for_a_host(self, process):
+        """Returns when a process has a host."""
+        self.assertIn('seed', process.stderr.readline())
+        while not [*Path(tempfile.gettempdir()).glob('*/*/libvirt-sock')]:
+            self.assertIsNone(process.poll())
+            threading.Event().wait(0.01)
 
     def test_set_up_that_fails_half_way(self):
         """The host that was up already goes again when the second one cannot come up."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import fixtures
@@ -135,6 +136,84 @@ class RunTest(base.TestCase):
         process.stdin.write('\n')
         process.stdin.flush()
         self.assertEqual(('ended\n', 3), (process.stdout.readline(), process.wait(timeout=30)))
+
+    def start(self, script, *before, **options):
+        """A run of a shell script that says ``ready`` on its way, once it has said so."""
+        process = subprocess.Popen(
+            [*before, *HARNESS, 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c', script],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+        self.addCleanup(process.stdin.close)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertEqual('ready\n', process.stdout.readline())
+        return process
+
+    def test_signals_of_other_processes_end_it(self):
+        """Each ends the command and its hosts, SIGINT also what the command waits for."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = self.start('echo ready; sleep 600; echo on')
+            process.send_signal(number)
+            self.assertEqual((128 + number, ''),
+                             (process.wait(timeout=30), process.stdout.read()))
+            self.assertEqual([], os.listdir(tempfile.gettempdir()))
+
+    def test_sigint_to_a_background_job(self):
+        """It ends, though the shell has started it with that signal ignored."""
+        process = self.start('echo ready; sleep 600', 'sh', '-c', 'trap "" INT; exec "$@"', 'sh')
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(130, process.wait(timeout=30))
+
+    def test_sighup_under_nohup(self):
+        """It stays ignored, for the command, too."""
+        process = self.start('echo ready; read line; exit 3',
+                             'sh', '-c', 'trap "" HUP; exec "$@"', 'sh')
+        process.send_signal(signal.SIGHUP)
+        process.stdin.write('\n')
+        process.stdin.flush()
+        self.assertEqual(3, process.wait(timeout=30))
+
+    def test_ctrl_c_is_the_commands(self):
+        """A command that goes on keeps its hosts; it gets the signal once."""
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        # The first terminal that the leader of a session opens is the session's.
+        process = self.start('trap "echo caught" INT; echo ready; until read line; do :; done;'
+                             'virsh hostname; exit 5', 'sh', '-c', ': <"$0"; exec "$@"',
+                             os.ttyname(theirs), start_new_session=True)
+        os.write(ours, b'\x03')
+        self.assertEqual('caught\n', process.stdout.readline())
+        process.stdin.write('\n')
+        process.stdin.flush()
+        self.assertEqual((5, 'host1\n\n'), (process.wait(timeout=30), process.stdout.read()))
+
+    def test_a_command_that_does_not_heed_a_signal(self):
+        """It is ended after a while, and the status is the signal's."""
+        process = subprocess.Popen(
+            [sys.executable, '-c', 'import sys; from vpmem_harness import cli;'
+             'from vpmem_harness.cli import foreground; foreground.GRACE = 0.05;'
+             'sys.exit(cli.main())', 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c',
+             'trap "" INT; echo ready; while :; do sleep 600; done'],
+            stdout=subprocess.PIPE, text=True)
+        with process:
+            self.assertEqual('ready\n', process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(130, process.wait(timeout=30))
+
+    def test_an_interrupted_run_in_a_directory_of_the_users(self):
+        """What the run has made there is removed."""
+        above = Path(self.useFixture(fixtures.TempDir()).path)
+        process = subprocess.Popen(
+            [*HARNESS, 'run', '--hosts', '1000', '--pmem', 'A:1x1GiB', '--dir',
+             str(above / 'fleet'), '--', 'true'])
+        with process:
+            while not (above / 'fleet' / 'host2').exists():
+                self.assertIsNone(process.poll())
+                threading.Event().wait(0.01)
+            process.terminate()
+            self.assertEqual(143, process.wait(timeout=60))
+        self.assertEqual([], os.listdir(above))
 
     def test_the_next_run_cleans_up_after_one_that_was_killed(self):
         """What SIGKILL has left is removed, the command included, and the log says so."""

@@ -8,13 +8,12 @@ import importlib.metadata
 import logging
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from types import FrameType
 
 from cliff import app
 
 from vpmem_harness import safelog
+from vpmem_harness.cli import signals
 from vpmem_harness.cli.commands import COMMANDS, Commands
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.safelog.pseudonyms import check_place
@@ -73,7 +72,8 @@ class App(app.App):
             return _USAGE
         # What follows the command is the command's: `run ... -- virsh --version`.
         self.options = self.parser.parse_args(argv[:words])
-        with contextlib.ExitStack() as stack:
+        # What is set up here is put back whenever a signal arrives.
+        with signals.deferred(), contextlib.ExitStack() as stack:
             stack.enter_context(_logging_restored())
             self.configure_logging()
             try:
@@ -86,10 +86,10 @@ class App(app.App):
                 self.LOG.error(error)
                 return 1
             self.interactive_mode = False
-            stack.enter_context(_orderly_end())
             try:
-                status = self.run_subcommand(argv[words:])
-            except _Ended as end:
+                with signals.allowed():
+                    status = self.run_subcommand(argv[words:])
+            except signals.Ended as end:
                 return 128 + end.number
             except KeyboardInterrupt:
                 return 128 + signal.SIGINT
@@ -98,31 +98,6 @@ class App(app.App):
                 sys.stdout = None
                 return 141
             return int(status or 0)
-
-
-class _Ended(KeyboardInterrupt):
-    """The command is to end: whatever is running cleans up, as it does for Ctrl-C."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-
-@contextlib.contextmanager
-def _orderly_end() -> Iterator[None]:
-    """Has SIGTERM and SIGHUP end the command as Ctrl-C does, so that its hosts go with it."""
-    def end(number: int, frame: FrameType | None) -> None:
-        raise _Ended(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield       # signals are not this thread's
-        return
-    kept = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 class _VersionAction(argparse.Action):

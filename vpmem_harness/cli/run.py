@@ -6,15 +6,13 @@ import argparse
 import contextlib
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from vpmem_harness import conf, safelog
+from vpmem_harness.cli import foreground, signals
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host import processes
@@ -37,7 +35,8 @@ class Run(Command):
     The first host's ndctl, daxctl and daxio are first on the command's PATH, and
     LIBVIRT_DEFAULT_URI names its libvirt. Each host has DIR/HOST/libvirt-sock and DIR/HOST/bin.
     When the command has ended, so do its hosts and whatever still uses them; the exit status is
-    the command's.
+    the command's. SIGTERM, SIGHUP, and SIGINT from another process are relayed to the command;
+    if it still runs ten seconds later, it is killed.
 
     Raw DIMMs are given with --dimm, ready namespaces with --pmem; without either, the hosts hold
     random namespaces, and the seed that replays them is printed on standard error.
@@ -84,11 +83,12 @@ class Run(Command):
                                     remedy='write it after --, as in: run --hosts 2 -- virsh list')
         if not parsed_args.beside_real_nvdimms:
             refuse_beside_real_nvdimms(REAL_NVDIMMS)
-        with hosts(parsed_args) as running:
+        # No signal comes between making a host and noting it, or interrupts the removal.
+        with signals.deferred(), hosts(parsed_args) as running:
             first = next(iter(running.values()))
             environment = {**first.env, processes.MARK: str(first.layout.root.parent)}
             environment['PATH'] = with_harness(environment['PATH'])
-            return run(words, environment)
+            return foreground.run(words, environment)
 
 
 def with_harness(path: str) -> str:
@@ -129,6 +129,7 @@ def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
         if settings.audit_log is not None:
             audit = acquired.enter_context(safelog.shared_audit_log(settings.audit_log))
         for number in range(1, arguments.hosts + 1):
+            signals.check()
             name = f'host{number}'
             own = randomness.derive('host', number)
             host = Host(
@@ -184,37 +185,3 @@ def parse_file(text: str) -> tuple[str, int]:
     path, _, size = text.rpartition('=')
     check_path(path, '--file')
     return path, spec.parse_size(size, '--file')
-
-
-def run(words: list[str], environment: dict[str, str]) -> int:
-    """Run a command to its end; returns its exit status as a shell gives it.
-
-    A terminal's signals reach the command by themselves; those sent to this process are passed on.
-    """
-    process: subprocess.Popen[bytes] | None = None
-    early: list[int] = []
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        if number in (signal.SIGINT, signal.SIGQUIT):
-            return
-        if process is None:
-            early.append(number)
-        else:
-            process.send_signal(number)
-
-    # In force before the command starts: a signal that came in between would end this process and
-    # leave the command to itself. Handlers, because what is ignored stays so in the command.
-    kept = {number: signal.signal(number, pass_on) for number in
-            (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        process = subprocess.Popen(words, env=environment)  # noqa: S603 - the user's own command
-        for number in early:
-            process.send_signal(number)
-        status = process.wait()
-    except OSError as error:
-        print(f'vpmem-harness: {words[0]}: {error.strerror}', file=sys.stderr)
-        return 127 if isinstance(error, FileNotFoundError) else 126
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-    return 128 - status if status < 0 else status

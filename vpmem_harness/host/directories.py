@@ -16,6 +16,7 @@ import shutil
 import socket
 import stat
 import string
+import time
 from pathlib import Path
 
 from oslo_log import log as logging
@@ -26,6 +27,9 @@ LOG = logging.getLogger(__name__)
 
 _DIGITS = string.digits + string.ascii_lowercase
 _NAME = re.compile(r'(?:vpmem|nova|left)-([0-9a-z]+)\.([0-9a-z]+)-[0-9a-z]+')
+
+#: Seconds in which a directory of this process can be removed, whatever its threads write to it.
+_PATIENCE = 5.0
 
 _count = itertools.count()
 _swept: set[tuple[int, str]] = set()
@@ -66,6 +70,26 @@ def sweep(parent: str) -> list[str]:
             LOG.warning('%s was left by a process that was killed, and is removed', entry.path)
             removed.append(entry.path)
     return removed
+
+
+def remove_own() -> None:
+    """Remove the directories of this process by their names, and end what still runs in them.
+
+    For the end of a process that was interrupted: a directory counts whether or not its path was
+    recorded anywhere.
+    """
+    own = os.getpid(), _started(os.getpid())
+    for parent in [parent for pid, parent in _swept if pid == os.getpid()]:
+        with contextlib.suppress(OSError):
+            for entry in list(os.scandir(parent)):
+                named = _NAME.fullmatch(entry.name)
+                if named is None or tuple(int(part, 36) for part in named.groups()) != own:
+                    continue
+                processes.end_marked(entry.path)
+                deadline = time.monotonic() + _PATIENCE
+                while os.path.lexists(entry.path) and time.monotonic() < deadline:
+                    # Again while a thread still writes to it.
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _answers(directory: Path) -> bool:

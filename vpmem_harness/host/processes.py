@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 #: The variable that marks every process of a run; its value is unique to the run.
 MARK = 'VPMEM_HARNESS_RUN'
@@ -61,3 +61,41 @@ def end_marked(value: str, grace: float = 2.0) -> list[int]:
                 break  # it is stuck in the kernel, or a zombie that its parent has not reaped
             number = signal.SIGKILL
     return found
+
+
+def end_descendants(others: Collection[int] = (), patience: float = 5.0) -> None:
+    """Kill the child processes of this process and theirs, and wait until they are gone.
+
+    :param others: children that stay, and theirs with them.
+    :param patience: seconds that are waited at most.
+    """
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        left = set(_descendants(os.getpid(), others))
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                descriptor = os.pidfd_open(pid)
+                try:
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                    select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+                finally:
+                    os.close(descriptor)
+
+
+def _descendants(pid: int, others: Collection[int]) -> Iterator[int]:
+    """The processes below a process, the youngest generation last."""
+    try:
+        threads = os.listdir(f'/proc/{pid}/task')
+    except OSError:
+        return
+    for thread in threads:
+        with contextlib.suppress(OSError), open(f'/proc/{pid}/task/{thread}/children') as file:
+            for child in map(int, file.read().split()):
+                if child not in others:
+                    yield child
+                    yield from _descendants(child, others)

@@ -24,6 +24,7 @@ import heapq
 import itertools
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -40,6 +41,10 @@ LOG = logging.getLogger(__name__)
 
 READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
+
+#: Signals that the loop's thread, and the threads that it starts, leave to the main thread.
+_MAIN_THREADS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM,
+                        signal.SIGCHLD)
 
 _EVENTS_AT_ONCE: Final = 64     # the next poll returns the rest
 
@@ -95,7 +100,12 @@ class EventLoop:
     def start(self) -> None:
         self._running = True
         self._thread = threading.Thread(target=self._run, name='vpmem-harness', daemon=True)
-        self._thread.start()
+        # The main thread handles signals, including those that it blocks to wait for them.
+        kept = signal.pthread_sigmask(signal.SIG_BLOCK, _MAIN_THREADS)
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, kept)
 
     def stop(self) -> None:
         """Stop and join the thread, and close the descriptors; not from the loop's own thread."""

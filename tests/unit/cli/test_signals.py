@@ -1,0 +1,229 @@
+"""Signals that end a command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+from tests import base
+from vpmem_harness.cli import signals
+
+#: What a process does whose command is ``command``.
+PROCESS = """
+import signal, subprocess, sys, tempfile
+from vpmem_harness.cli import signals
+{script}
+sys.exit(signals.run_to_end(command, whole_process=True))
+"""
+
+
+class SignalsTest(base.TestCase):
+
+    def run_to_end(self, command):
+        """The exit status of a command that is called in this process."""
+        return signals.run_to_end(command, whole_process=False)
+
+    def test_a_command_that_ends_by_itself(self):
+        """Its status is returned."""
+        self.assertEqual(3, self.run_to_end(lambda: 3))
+
+    def test_each_signal_interrupts(self):
+        """The status is 128 and the signal's number, and the command does not go on."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            def command(number=number):
+                signal.raise_signal(number)
+                self.fail('it goes on')
+            self.assertEqual(128 + number, self.run_to_end(command))
+
+    def test_a_clean_up_is_not_interrupted(self):
+        """A second signal changes neither what is done nor the status."""
+        done = []
+
+        def command():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+                done.append('cleaned up')
+        self.assertEqual((143, ['cleaned up']), (self.run_to_end(command), done))
+
+    def test_an_interruption_that_became_another_error(self):
+        """The status is the signal's all the same."""
+        def command():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt as error:
+                raise RuntimeError from error
+        self.assertEqual(143, self.run_to_end(command))
+
+    def test_an_interruption_that_is_swallowed(self):
+        """The status is the signal's all the same."""
+        def command():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt:
+                return 0
+        self.assertEqual(143, self.run_to_end(command))
+
+    def test_other_errors_are_raised(self):
+        """Without a signal nothing is hidden."""
+        def command():
+            raise ZeroDivisionError
+        self.assertRaises(ZeroDivisionError, self.run_to_end, command)
+
+    def test_deferred(self):
+        """The block ends before the interruption."""
+        done = []
+
+        def command():
+            with signals.deferred():
+                signal.raise_signal(signal.SIGTERM)
+                done.append('block')
+            done.append('after')
+        self.assertEqual((143, ['block']), (self.run_to_end(command), done))
+
+    def test_check(self):
+        """A long block can be left between two of its parts."""
+        done = []
+
+        def command():
+            with signals.deferred():
+                signal.raise_signal(signal.SIGTERM)
+                done.append('part')
+                signals.check()
+                done.append('another part')
+        self.assertEqual((143, ['part']), (self.run_to_end(command), done))
+
+    def test_allowed(self):
+        """A signal interrupts a block in a deferred one, at its beginning if it came before."""
+        done = []
+
+        def early():
+            with signals.deferred():
+                signal.raise_signal(signal.SIGTERM)
+                with signals.allowed():
+                    done.append('block')
+
+        def within():
+            with signals.deferred(), signals.allowed():
+                signal.raise_signal(signal.SIGTERM)
+                done.append('block')
+        self.assertEqual((143, 143, []), (self.run_to_end(early), self.run_to_end(within), done))
+
+    def test_relayed(self):
+        """A signal is somebody else's for the time of a block."""
+        relayed = []
+
+        def command():
+            with signals.deferred(), signals.relayed(relayed.append):
+                signal.raise_signal(signal.SIGTERM)
+            return 3
+        self.assertEqual((3, [signal.SIGTERM]), (self.run_to_end(command), relayed))
+
+    def test_too_late_to_be_relayed(self):
+        """A signal that came before the block keeps it from beginning."""
+        relayed = []
+
+        def command():
+            with signals.deferred():
+                signal.raise_signal(signal.SIGTERM)
+                with signals.relayed(relayed.append):
+                    relayed.append('block')
+        self.assertEqual((143, []), (self.run_to_end(command), relayed))
+
+    def ignored(self, number):
+        self.addCleanup(signal.signal, number, signal.signal(number, signal.SIG_IGN))
+
+    def test_sigint_that_was_ignored(self):
+        """A background job of a script can be interrupted."""
+        self.ignored(signal.SIGINT)
+        self.assertEqual(130, self.run_to_end(lambda: signal.raise_signal(signal.SIGINT)))
+
+    def test_sighup_that_was_ignored(self):
+        """It stays ignored, as nohup wants it."""
+        self.ignored(signal.SIGHUP)
+        self.assertEqual(3, self.run_to_end(lambda: signal.raise_signal(signal.SIGHUP) or 3))
+
+    def test_handlers_are_restored(self):
+        """A program that calls a command keeps its own."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.getsignal(number) for number in numbers]
+        self.run_to_end(lambda: signal.raise_signal(signal.SIGTERM))
+        self.assertEqual(before, [signal.getsignal(number) for number in numbers])
+
+
+class ProcessTest(base.TestCase):
+
+    def end(self, script):
+        """The exit status of a process whose command the script defines, and what it printed."""
+        done = subprocess.run([sys.executable, '-c', PROCESS.format(script=script)],
+                              capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_what_was_not_recorded_is_removed(self):
+        """Neither a directory nor a process of an interrupted command is left."""
+        code, out, err = self.end("""
+def command():
+    from vpmem_harness.host import directories
+    directories.make('vpmem', tempfile.gettempdir())
+    print(subprocess.Popen(['sleep', '600']).pid)
+    signal.raise_signal(signal.SIGTERM)
+""")
+        self.assertEqual((143, ''), (code, err))
+        self.assertEqual([], os.listdir(tempfile.gettempdir()))
+        self.assertFalse(os.path.exists(f'/proc/{out.strip()}'))
+
+    def test_an_exception_that_python_drops(self):
+        """The interruption is repeated."""
+        self.assertEqual((143, '', ''), self.end("""
+import time
+
+class Dropping:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def command():
+    Dropping()
+    time.sleep(600)
+"""))
+
+    def test_a_clean_up_that_hangs(self):
+        """It is cut short."""
+        self.assertEqual((143, '', ''), self.end("""
+signals.LIMIT = 0.05
+
+def command():
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        import time; time.sleep(600)
+"""))
+
+    def test_a_signal_after_the_command(self):
+        """It counts as long as the process has something to do."""
+        self.assertEqual((130, '', ''), self.end("""
+import atexit
+
+def command():
+    atexit.register(signal.raise_signal, signal.SIGINT)
+    return 0
+"""))
+
+    def test_an_interruption_within_exec(self):
+        """The process ends with a status, not by the signal."""
+        self.assertEqual((130, '', ''), self.end("""
+def command():
+    exec('signal.raise_signal(signal.SIGINT)', globals())
+"""))
+
+    def test_nothing_is_imported_before_the_handlers(self):
+        """What takes long comes when a signal ends the command in order already."""
+        code = ('import sys; before = set(sys.modules); import vpmem_harness.cli.signals;'
+                'print(*sorted(set(sys.modules) - before))')
+        printed = subprocess.run([sys.executable, '-I', '-c', code], check=True,
+                                 capture_output=True, text=True).stdout
+        self.assertEqual('__future__ atexit vpmem_harness vpmem_harness.cli '
+                         'vpmem_harness.cli.signals', printed.strip())
