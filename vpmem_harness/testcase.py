@@ -1,37 +1,47 @@
-"""The base class of tests on simulated hosts, and what can be asserted of a cloud."""
+"""The base class of tests on simulated hosts, with assertions on clouds and hosts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
 
 import testtools
 from lxml import etree
 
 from vpmem_harness import safelog
-from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
+from vpmem_harness.cloud.api import Named, VPMEMDevice
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.flavors import PMEM_CLASS
 from vpmem_harness.cloud.server import Server
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import HarnessError, InvalidInputError
 from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
 from vpmem_harness.fixtures.seeds import TestSeed
+from vpmem_harness.host.calls import Calls
 from vpmem_harness.host.machine import Host
 from vpmem_harness.uuids import UUIDs
+
+#: How many calls the message of a failed assertion lists.
+_CALLS_SHOWN = 50
+
+# pytest leaves the frames of this module out of a traceback.
+__tracebackhide__ = True
 
 
 class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
     """A test on simulated hosts.
 
-    When it fails, its details hold the seed that replays it, what was asked of its clouds, and
-    the log, with nothing in it that identifies anybody. ``self.log`` has that, too.
+    The details of a failed test contain the seed that replays it, the requests to its clouds, the
+    calls to its hosts, and the log, without anything that identifies people or machines.
+    ``self.log`` is the captured log.
 
-    ``self.uuids`` makes UUIDs by name, the same one for a name within a test::
+    ``self.uuids`` makes UUIDs by name; within a test a name always gives the same UUID::
 
         self.assertEqual(self.uuids.server1, self.uuids.server1)
 
-    ``self.randomness`` is for whatever else a test draws: that seed replays it, too.
+    Use ``self.randomness`` for random values of the test: the seed replays them as well.
     """
 
     def setUp(self) -> None:
@@ -40,15 +50,110 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
         self.randomness = self.useFixture(TestSeed()).randomness
         self.uuids = UUIDs(self.randomness)
 
-    def assertAllocated(  # noqa: N802 - assertions are named as unittest's
-        self, server: Server, resources: Mapping[str, int],
-        host: str | SimulatedHost | None = None,
+    def onException(  # noqa: N802 - testtools calls it
+        self, exc_info: Any, tb_label: str = 'traceback',
     ) -> None:
-        """A server holds these amounts of a host in Placement, and no other persistent memory.
+        """Report an error, without the frames of the harness if it is meant for the test."""
+        _, error, traceback = exc_info
+        if isinstance(error, HarnessError | self.failureException):
+            _shorten(traceback)
+        super().onException(exc_info, tb_label)
 
-        :param resources: amounts by resource class; a class of another kind that is not named
-            is not looked at.
-        :param host: the server's own, unless another is named.
+    # Calls to a host
+
+    def assertCalled(  # noqa: N802 - assertions are named as unittest's
+        self, host: Host | HostFixture, name: str, subcommand: str | None = None, *,
+        times: int | None = None, **arguments: Any,
+    ) -> Calls:
+        """A function of libvirt, or a tool, was called on a host; returns the calls.
+
+        ::
+
+            self.assertCalled(host, 'domainDefineXML', xml=Contains('nvdimm'))
+            self.assertCalled(host, 'ndctl', 'list', times=1)
+
+        :param name: as for :meth:`~vpmem_harness.host.calls.selection.Calls.named`.
+        :param subcommand: of ndctl or daxctl.
+        :param times: how often; at least once if None.
+        :param arguments: values or testtools matchers for arguments of the call, by name.
+        """
+        if isinstance(times, bool) or not isinstance(times, int | None):
+            raise InvalidInputError('times', expected='a number of calls', got=repr(times),
+                                    remedy='leave it out for at least one')
+        found = self._calls(host, name, subcommand, arguments)
+        if times is None and found:
+            return found
+        self._check_nothing_dropped(host, name, subcommand)
+        if times is None:
+            self._fail_with_calls(
+                host, f'{_called(name, subcommand, arguments)} was not called')
+        elif len(found) != times:
+            self._fail_with_calls(
+                host, f'{_called(name, subcommand, arguments)} was called {len(found)} times, '
+                f'not {times}')
+        return found
+
+    def assertNotCalled(  # noqa: N802 - as above
+        self, host: Host | HostFixture, name: str, subcommand: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        """A function of libvirt, or a tool, was not called on a host."""
+        found = self._calls(host, name, subcommand, arguments)
+        if found:
+            self._fail_with_calls(
+                host, f'{_called(name, subcommand, arguments)} was called {len(found)} times')
+        self._check_nothing_dropped(host, name, subcommand)
+
+    def assertCallOrder(  # noqa: N802 - as above
+        self, host: Host | HostFixture, *names: str,
+    ) -> None:
+        """The calls of some functions and tools were made in this order.
+
+        Other calls in between do not matter. A name can occur more than once, and a tool can have
+        its subcommand: ``'ndctl list'``.
+        """
+        simulated = _host(host)
+        calls = iter(simulated.calls)
+        for name in names:
+            wanted = simulated.calls.named(name)
+            numbers = {call.number for call in wanted}
+            if not any(call.number in numbers for call in calls):
+                self._fail_with_calls(
+                    host, f'{name} was not called{" after that" if wanted else ""}; '
+                    f'expected the order {", ".join(names)}')
+
+    def _calls(self, host: Host | HostFixture, name: str, subcommand: str | None,
+               arguments: Mapping[str, Any]) -> Calls:
+        values = {key: value.id if isinstance(value, Server) else value
+                  for key, value in arguments.items()}
+        return _host(host).calls.named(name, subcommand).matching(**values)
+
+    def _check_nothing_dropped(self, host: Host | HostFixture, name: str,
+                               subcommand: str | None) -> None:
+        dropped = _host(host).calls.dropped_named(name, subcommand)
+        if dropped:
+            self._fail_with_calls(
+                host, f'{dropped} calls of {name} are no longer kept; clear the record with '
+                'host.calls.clear() before the part of the test that counts')
+
+    def _fail_with_calls(self, host: Host | HostFixture, reason: str) -> None:
+        simulated = _host(host)
+        calls = simulated.calls[:]
+        lines = [repr(call) for call in calls[-_CALLS_SHOWN:]]
+        if len(calls) > _CALLS_SHOWN:
+            lines.insert(0, f'... {len(calls) - _CALLS_SHOWN} calls before')
+        made = '\n  '.join(lines) or 'none'
+        raise self.failureException(f'{simulated.name}: {reason}\ncalls:\n  {made}')
+
+    # Servers
+
+    def assertAllocated(  # noqa: N802 - as above
+        self, server: Server, resources: Mapping[str, int], host: str | Named | None = None,
+    ) -> None:
+        """A server has these allocations on a host, and no other persistent memory.
+
+        :param resources: amounts by resource class; other classes of another kind do not matter.
+        :param host: the server's own host if None.
         """
         name = server.host if host is None else server._cloud.compute(host).name
         held = server.allocations.get(name or '', {})
@@ -56,23 +161,23 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
             resource: amount for resource, amount in held.items()
             if resource in resources or resource.startswith(PMEM_CLASS)}
         self.assertEqual(
-            dict(resources), of_interest, f'what {server.name} holds of {name} in Placement')
+            dict(resources), of_interest, f'allocations of {server.name} on {name} in Placement')
 
     def assertNotAllocated(  # noqa: N802 - as above
-        self, server: Server, host: str | SimulatedHost,
+        self, server: Server, host: str | Named,
     ) -> None:
-        """A server holds nothing of a host in Placement."""
+        """A server has no allocations on a host."""
         name = server._cloud.compute(host).name
         self.assertEqual(
             {}, server.allocations.get(name, {}),
-            f'what {server.name} holds of {name} in Placement')
+            f'allocations of {server.name} on {name} in Placement')
 
     def assertClaimed(  # noqa: N802 - as above
-        self, cloud: Cloud, host: str | SimulatedHost, namespaces: Mapping[str, int],
+        self, cloud: Cloud, host: str | Named, namespaces: Mapping[str, int],
     ) -> None:
-        """A compute service has claimed this many namespaces for each server, and no other.
+        """A compute service has claimed this many namespaces for each server, and no others.
 
-        :param namespaces: how many, by the server's name.
+        :param namespaces: the numbers by the server's name.
         """
         compute = cloud.compute(host)
         names = {server.id: server.name for server in cloud.servers}
@@ -81,48 +186,51 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
         self.assertEqual(dict(namespaces), dict(claimed), f'the claims on {compute.name}')
 
     def assertNamespacesFree(  # noqa: N802 - as above
-        self, cloud: Cloud, host: str | SimulatedHost,
+        self, cloud: Cloud, host: str | Named,
         names: Iterable[str | VPMEMDevice] | None = None,
     ) -> None:
-        """Nobody has claimed these namespaces of a host, or any of it.
+        """No server has claimed these namespaces of a host.
 
-        :param names: namespaces, as a server has them or by their names.
+        :param names: namespaces of a server, or their names; every namespace if None.
         """
         compute = cloud.compute(host)
         assigned = set(compute.assigned_namespaces)
-        wanted = assigned if names is None else _named(_simulated(compute.host), names)
+        wanted = assigned if names is None else _named(_host(compute.host), names)
         self.assertEqual(set(), wanted & assigned, f'claimed namespaces of {compute.name}')
 
     def assertWiped(  # noqa: N802 - as above
-        self, host: SimulatedHost | HostFixture, devices: Iterable[VPMEMDevice],
+        self, host: Host | HostFixture, devices: Iterable[VPMEMDevice],
     ) -> None:
-        """Namespaces of a host hold nothing but zeroes."""
+        """Namespaces of a host contain only zeros."""
         for device in devices:
             self.assertEqual(
                 frozenset(), _writers(host, device), f'who has left data on {device.name}')
 
     def assertHoldsDataOf(  # noqa: N802 - as above
-        self, server: Server, host: SimulatedHost | HostFixture, devices: Iterable[VPMEMDevice],
+        self, server: Server, host: Host | HostFixture, devices: Iterable[VPMEMDevice],
     ) -> None:
-        """Namespaces of a host hold what the guest of a server wrote, and nothing else."""
+        """Namespaces of a host contain the data of a server's guest, and no other data."""
         for device in devices:
             self.assertEqual(
                 frozenset({server.id}), _writers(host, device),
                 f'who has left data on {device.name}')
 
     def assertFault(self, server: Server, text: str) -> None:  # noqa: N802 - as above
-        """A server is in ERROR, and its fault says so."""
-        self.assertEqual('ERROR', server.status)
-        fault = server.fault
-        self.assertIsNotNone(fault)
-        self.assertIn(text, '' if fault is None else fault.message)
+        """A server is in ERROR, and the message of its fault contains a text."""
+        record = server.record
+        fault = 'no fault' if record.fault is None else f'the fault {record.fault.message!r}'
+        found = f'server {server.name} is {record.status} with {fault}'
+        if record.status != 'ERROR':
+            self.fail(f'{found}; expected ERROR and a fault with {text!r}')
+        if record.fault is None or text not in record.fault.message:
+            self.fail(f'{found}; expected a fault with {text!r}')
 
     def assertGuestHas(  # noqa: N802 - as above
         self, server: Server, devices: Iterable[VPMEMDevice] | None = None,
     ) -> None:
-        """The domain of a server lies on its namespaces, in their order.
+        """The domain of a server has the server's namespaces, in their order.
 
-        :param devices: other namespaces than those that the cloud says it has.
+        :param devices: namespaces instead of those that the cloud reports.
         """
         paths = self.nvdimm_paths(server)
         expected = server.namespaces if devices is None else devices
@@ -130,16 +238,16 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
             [device.devpath for device in expected], paths, f'the NVDIMMs of {server.name}')
 
     def nvdimm_paths(self, server: Server) -> list[str]:
-        """The devices behind the NVDIMMs of a server's domain, as its hypervisor has them."""
+        """The devices of the NVDIMMs of a server's domain, from its hypervisor."""
         domain = etree.fromstring(server.domain_xml())
         return [
             str(path.text)
             for path in domain.iterfind("./devices/memory[@model='nvdimm']/source/path")]
 
     def assertConsistent(self, cloud: Cloud) -> None:  # noqa: N802 - as above
-        """Nothing is claimed twice or for nobody: Placement, claims and domains agree.
+        """Placement, claims and domains agree, and no namespace is claimed twice.
 
-        True of a cloud at rest, whatever has happened to it.
+        This holds for every cloud in which no server has a task.
         """
         for host in cloud.hosts:
             compute = cloud.compute(host)
@@ -158,8 +266,28 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
             self.assertEqual([], twice, f'namespaces of {host.name} in two domains')
 
 
-def _simulated(host: SimulatedHost | HostFixture) -> Host:
-    """The host itself, of a fixture too."""
+def _called(name: str, subcommand: str | None, arguments: Mapping[str, Any]) -> str:
+    """A call in words, with the arguments that were expected."""
+    words = f'{name} {subcommand}' if subcommand else name
+    expected = ', '.join(f'{key}={value!r}' for key, value in arguments.items())
+    return f'{words} with {expected}' if expected else words
+
+
+def _shorten(traceback: TracebackType | None) -> None:
+    """Cut the last frames of a traceback that belong to the harness or to testtools."""
+    last = None
+    while traceback is not None:
+        names = traceback.tb_frame.f_globals
+        if '__unittest' not in names and not str(names.get('__name__')).startswith(
+                f'{__package__}.'):
+            last = traceback
+        traceback = traceback.tb_next
+    if last is not None:
+        last.tb_next = None
+
+
+def _host(host: Host | HostFixture) -> Host:
+    """The host itself, also of a fixture."""
     simulated = host.host if isinstance(host, HostFixture) else host
     if not isinstance(simulated, Host):
         raise InvalidInputError(
@@ -169,7 +297,7 @@ def _simulated(host: SimulatedHost | HostFixture) -> Host:
 
 
 def _named(host: Host, namespaces: Iterable[str | VPMEMDevice]) -> set[str]:
-    """The names of namespaces that a host has."""
+    """The names of namespaces of a host."""
     if isinstance(namespaces, str):
         raise InvalidInputError(
             'names of namespaces', expected='a list of them', got=f'the text {namespaces!r}',
@@ -184,8 +312,8 @@ def _named(host: Host, namespaces: Iterable[str | VPMEMDevice]) -> set[str]:
     return names
 
 
-def _writers(host: SimulatedHost | HostFixture, device: VPMEMDevice) -> frozenset[str]:
-    simulated = _simulated(host)
+def _writers(host: Host | HostFixture, device: VPMEMDevice) -> frozenset[str]:
+    simulated = _host(host)
     if simulated.pmem.device(device.devpath) is None:
         raise InvalidInputError(
             'namespace', expected=f'one that {simulated.name} has a device for now',

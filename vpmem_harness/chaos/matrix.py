@@ -14,6 +14,7 @@ import libvirt
 from vpmem_harness.chaos.invariants import Fleet
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.server import Server
+from vpmem_harness.host.calls import LibvirtCall
 from vpmem_harness.host.faults.fault import Fault
 from vpmem_harness.host.machine import Host
 
@@ -117,13 +118,13 @@ class Matrix:
         server = operation.prepare(self._cloud)
         self._reconnect()
         for host in self._hosts:
-            host.faults.forget_calls()
+            host.calls.clear()
         server = operation.ask(self._cloud, server)
         self._cloud.settle()
         found: dict[tuple[str, str], tuple[Host, str]] = {}
         for host in self._hosts:
-            for call in host.faults.calls:
-                if call.name.replace('_', '').isalnum():
+            for call in host.calls:
+                if isinstance(call, LibvirtCall):
                     found.setdefault((host.name, call.name), (host, call.name))
         self._remove(server)
         return list(found.values())

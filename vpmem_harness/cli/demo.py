@@ -91,7 +91,7 @@ class Story:
                    for number in range(count)]
         refused = self._cloud.boot(pmem=label, name='one-too-many', expect='ERROR')
         self.show()
-        print(f'\n{refused.name} is in ERROR: {refused.fault.message if refused.fault else ""}')
+        print(f'\n{refused.name} is in ERROR: {refused.fault.message}')
         return servers, refused
 
     def use_again(self, servers: list[Server], label: str) -> None:

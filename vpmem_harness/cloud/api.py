@@ -1,8 +1,8 @@
-"""What a backend keeps: the protocol of a cloud, and the values that cross it.
+"""The interface of a cloud's backend, and the values that it exchanges with the cloud.
 
-Two backends stand behind one test: the compute-service stub (:mod:`vpmem_harness.cloud.stub`) and
-real Nova with real Placement (:mod:`vpmem_harness.cloud.nova`). A test does not meet a backend; it
-meets :class:`~vpmem_harness.cloud.cloud.Cloud` and :class:`~vpmem_harness.cloud.server.Server`.
+There are two backends: the compute-service stub (:mod:`vpmem_harness.cloud.stub`) and real Nova
+with real Placement (:mod:`vpmem_harness.cloud.nova`). Tests use neither directly, but
+:class:`~vpmem_harness.cloud.cloud.Cloud` and :class:`~vpmem_harness.cloud.server.Server`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from vpmem_harness.randomness import Randomness
 
 T = TypeVar('T')
 
-#: Placement's largest number, and the default of ``max_unit``.
+#: The largest number in Placement, and the default of ``max_unit``.
 MAX_INT = 0x7FFFFFFF
 
-#: What a consumer holds of one provider, by resource class.
+#: The amounts that a consumer holds of one provider, by resource class.
 Resources = Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What one provider has of one resource class, with Placement's fields."""
+    """The inventory of one resource class on one provider, with Placement's fields."""
 
     total: int
     reserved: int = 0
@@ -40,16 +40,16 @@ class Inventory:
 
     @property
     def capacity(self) -> int:
-        """How much can be held at once, in whole units."""
+        """The amount that can be allocated, in whole units."""
         return int(self.exact_capacity)
 
     @property
     def exact_capacity(self) -> float:
-        """How much can be held at once, as Placement compares it."""
+        """The amount that can be allocated, as Placement computes it."""
         return (self.total - self.reserved) * self.allocation_ratio
 
     def allows(self, amount: int) -> bool:
-        """Whether ``amount`` may be held by one consumer, were it free."""
+        """Whether one consumer may allocate ``amount`` if it is free."""
         return self.min_unit <= amount <= self.max_unit and amount % self.step_size == 0
 
 
@@ -82,10 +82,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class InstanceActionEvent:
-    """One step of a request, such as ``compute_finish_resize``.
+    """One event of an instance action, such as ``compute_finish_resize``.
 
-    ``result`` is None while it goes on, then ``'Success'`` or ``'Error'``; ``details`` says what
-    the error was, as the message of a fault does, and ``traceback`` where it came from.
+    ``result`` is None while the event is in progress, then ``'Success'`` or ``'Error'``;
+    ``details`` is the error message, as in a fault, and ``traceback`` its traceback.
     """
 
     event: str
@@ -97,7 +97,7 @@ class InstanceActionEvent:
 
 @dataclass(frozen=True)
 class InstanceAction:
-    """One request to a server, such as ``resize``; ``message`` is ``'Error'`` when it failed."""
+    """One request to a server, such as ``resize``; ``message`` is ``'Error'`` if it failed."""
 
     action: str
     request_id: str
@@ -106,20 +106,20 @@ class InstanceAction:
 
     @property
     def finished(self) -> bool:
-        """Whether every step that began has ended, and at least one has."""
+        """Whether there are events and all of them have ended."""
         return bool(self.events) and all(event.result is not None for event in self.events)
 
     @property
     def failed(self) -> bool:
-        """Whether a step has failed."""
+        """Whether an event has failed."""
         return any(event.result == 'Error' for event in self.events)
 
 
 @dataclass(frozen=True)
 class MigrationRecord:
-    """One move of a server, with Nova's types and statuses.
+    """One migration of a server, with Nova's types and statuses.
 
-    While it goes on, ``uuid`` is the consumer that holds what the server had on its source.
+    While the migration is in progress, ``uuid`` is the consumer of the allocations on the source.
     """
 
     uuid: str
@@ -132,10 +132,10 @@ class MigrationRecord:
 
 @dataclass(frozen=True)
 class ServerRecord:
-    """A server at one moment.
+    """The state of a server at one moment.
 
-    ``namespaces`` are those that its instance holds on ``host``, in the order of ``hw:pmem``;
-    ``old_namespaces`` those on its source that an unconfirmed move still holds.
+    ``namespaces`` are claimed on ``host``, in the order of ``hw:pmem``; ``old_namespaces`` are
+    those on the source host that an unconfirmed migration still claims.
     """
 
     id: str
@@ -159,13 +159,13 @@ class ServerRecord:
 
 
 class SimulatedHost(Protocol):
-    """What a backend needs of a host; :class:`vpmem_harness.host.machine.Host` is one."""
+    """The part of :class:`vpmem_harness.host.machine.Host` that a backend needs."""
 
     name: str
 
     @property
     def uri(self) -> str:
-        """Where libvirt is reached."""
+        """The libvirt URI of the host."""
 
     @property
     def bin_dir(self) -> Path:
@@ -173,28 +173,36 @@ class SimulatedHost(Protocol):
 
     @property
     def env(self) -> Mapping[str, str]:
-        """The environment in which programs find the host."""
+        """An environment in which programs find the host."""
 
     @property
     def instances_path(self) -> Path:
-        """A directory for the disks of the servers."""
+        """A directory for the servers' disks."""
 
     def introduce(self, other: Any) -> None:
-        """Let its guests migrate to another host."""
+        """Let guests migrate to another host."""
 
 
-def host_name(host: str | SimulatedHost) -> str:
-    """The name of a host, which may be given by it; raises InvalidInputError."""
+class Named(Protocol):
+    """A host, a ``HostFixture`` or a ``Compute``: anything with the name of a host."""
+
+    @property
+    def name(self) -> str:
+        """The name of the host."""
+
+
+def host_name(host: str | Named) -> str:
+    """The name of a host, given as its name or as an object; raises InvalidInputError."""
     try:
         return host if isinstance(host, str) else host.name
     except AttributeError as error:
         raise InvalidInputError(
-            'host', expected='a host that is up, or its name', got=repr(host),
+            'host', expected='a host that is set up, or its name', got=repr(host),
             remedy='take it from cloud.hosts') from error
 
 
 def service_runs(host: str) -> InvalidInputError:
-    """What is raised when a compute service is to be started where one runs."""
+    """The error for starting a compute service that runs already."""
     return InvalidInputError(
         'compute service', expected='a host whose compute service does not run', got=host,
         remedy='stop it first')
@@ -202,9 +210,9 @@ def service_runs(host: str) -> InvalidInputError:
 
 @dataclass(frozen=True)
 class ComputeHost:
-    """A host of a cloud, with the value of its ``pmem_namespaces`` option.
+    """A host of a cloud with its ``pmem_namespaces`` option.
 
-    ``pmem_namespaces`` is a list of ``LABEL:NAME|NAME...`` as nova.conf has it.
+    ``pmem_namespaces`` is a list of ``LABEL:NAME|NAME...`` as in nova.conf.
     """
 
     host: SimulatedHost
@@ -216,86 +224,86 @@ class ComputeHost:
 
 
 class Backend(Protocol):
-    """A cloud as both backends keep it. Every method may be called from any thread.
+    """The interface of both backends. Every method may be called from any thread.
 
-    Requests return at once, as those to Nova's API do; what they begin goes on by itself, and
-    :meth:`wait_for` waits for where it leads. A request that Nova's API refuses raises the
-    error of :mod:`vpmem_harness.cloud.errors` that Nova refuses it with.
+    Requests return immediately, like those to Nova's API, and are carried out asynchronously;
+    :meth:`wait_for` waits for a result. A request that Nova's API rejects raises the corresponding
+    error of :mod:`vpmem_harness.cloud.errors`.
     """
 
     name: str
 
     def start(self) -> None:
-        """Start the services; what was acquired is released by :meth:`stop`."""
+        """Start the services; :meth:`stop` releases what this acquires."""
 
     def stop(self) -> None:
-        """Stop everything, joining every thread, also when a call to a host hangs."""
+        """Stop everything and join every thread, even if a call to a host hangs."""
 
     # Hosts
 
     def start_compute(self, host: str) -> None:
-        """Start the compute service of a host that has none running.
+        """Start the compute service of a host.
 
-        :raises InvalidInputError: when it has.
-        :raises NovaException: what keeps the service from starting, such as
+        :raises InvalidInputError: when it is running already.
+        :raises NovaException: when it cannot start, for example
             :class:`~vpmem_harness.cloud.errors.PMEMNamespaceConfigInvalid`.
         """
 
     def stop_compute(self, host: str) -> None:
-        """Stop a compute service once what it is doing is done; its guests run on."""
+        """Stop a compute service when its current work is done; its guests keep running."""
 
     def kill_compute(self, host: str) -> None:
-        """End a compute service on the spot, in the middle of what it is doing."""
+        """Kill a compute service in the middle of its work."""
 
     def compute_is_up(self, host: str) -> bool:
-        """Whether the compute service of a host runs."""
+        """Whether the compute service of a host is running."""
 
     def set_pmem_namespaces(self, host: str, value: Sequence[str]) -> None:
-        """Change a host's nova.conf; its compute service reads it when it starts."""
+        """Change a host's nova.conf; the compute service reads it when it starts."""
 
     def run_periodic_tasks(self, host: str | None = None) -> None:
-        """Have a compute service do now what it does from time to time.
+        """Run the periodic tasks of a compute service now.
 
-        It audits its resources, removes what deleted servers have left, and synchronizes power
-        states; the stops that it asks for thereby go on by themselves.
+        They audit its resources, clean up after deleted servers, and synchronize power states;
+        stops that the last one requests are carried out asynchronously.
         """
 
     def provider_uuid(self, host: str) -> str:
-        """The resource provider of a host."""
+        """The UUID of a host's resource provider."""
 
     def inventories(self, host: str) -> dict[str, Inventory]:
-        """What a host has, by resource class."""
+        """A host's inventories by resource class."""
 
     def usages(self, host: str) -> dict[str, int]:
-        """How much of it is held."""
+        """The allocated amounts of a host by resource class."""
 
     def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
-        """What a server or a migration holds, by resource provider."""
+        """The allocations of a server or a migration by resource provider."""
 
     def consumers(self, host: str) -> dict[str, dict[str, int]]:
-        """What servers and migrations hold of a host, by consumer."""
+        """The allocations of servers and migrations on a host, by consumer."""
 
     def assigned_namespaces(self, host: str) -> dict[str, str]:
-        """Which server a compute service has claimed each namespace for, by its name."""
+        """The server that each namespace is claimed for, by the namespace's name."""
 
     # Flavors and servers
 
     def create_flavor(self, flavor: Flavor) -> None:
-        """Make a flavor known.
+        """Create a flavor.
 
-        :raises ValidationError: when the API refuses its extra specs.
+        :raises ValidationError: when the API rejects its extra specs.
         """
 
     def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
-        """Ask for a server; returns its id and the id of the request.
+        """Request a server; returns its id and the id of the request.
 
-        :param host: the only host that will do; None lets the scheduler choose.
+        :param host: the host to boot on; None lets the scheduler choose.
         """
 
     def request(self, server: str, action: str, **arguments: object) -> str:
-        """Ask for an action on a server; returns the id of the request.
+        """Request an action on a server; returns the id of the request.
 
-        ``action`` is Nova's name: delete, resize (flavor), migrate (host), confirmResize,
+        ``action`` is Nova's name for it: delete, resize (flavor), migrate (host), confirmResize,
         revertResize, stop, start, reboot (type), pause, unpause, suspend, resume, rebuild,
         shelve, shelveOffload, unshelve (host), rescue, unrescue, live-migration (host),
         evacuate (host).
@@ -304,29 +312,29 @@ class Backend(Protocol):
         """
 
     def server(self, server: str) -> ServerRecord:
-        """The present state of a server.
+        """The current state of a server.
 
-        :raises InstanceNotFound: when it is gone.
+        :raises InstanceNotFound: when it has been deleted.
         """
 
     def servers(self) -> list[ServerRecord]:
-        """The present states of all servers, oldest first."""
+        """The current states of all servers, oldest first."""
 
     def actions(self, server: str) -> list[InstanceAction]:
-        """The requests to a server, oldest first; those to a deleted one too."""
+        """The requests to a server, oldest first; also for a deleted server."""
 
     def migrations(self, server: str | None = None) -> list[MigrationRecord]:
-        """The moves of one server or of all, oldest first."""
+        """The migrations of one server or of all, oldest first."""
 
     def at_rest(self, server: str | None = None) -> bool:
-        """Whether no service has work under way about a server, or at all.
+        """Whether no service is working on a server, or on any server.
 
-        What a service that is down was asked to do waits for it, and does not count. Asked from
-        within :meth:`wait_for` it may take until the end of the work, or of the wait.
+        Requests that wait for a service that is down do not count. Called from within
+        :meth:`wait_for`, this may take until the end of the work, or of the wait.
         """
 
     def log(self) -> str:
-        """What its services have complained of, where they do not log to this program."""
+        """Warnings and errors of services that do not log to this process."""
 
     def reset(self, randomness: Randomness) -> None:
         """Forget the flavors, the deleted servers, their moves, and the log.
@@ -339,8 +347,8 @@ class Backend(Protocol):
     def wait_for(
         self, found: Callable[[], T | None], seconds: float,
     ) -> T | None:
-        """Wait until ``found`` gives something else than None, or for ``seconds``.
+        """Wait until ``found`` returns something other than None, at most ``seconds``.
 
-        ``found`` is called at once and after every change of a server; it reads through the
-        other methods, quickly, and changes nothing.
+        ``found`` is called immediately and after every change of a server. It must be fast and
+        may only read, through the other methods.
         """

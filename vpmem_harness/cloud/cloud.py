@@ -1,24 +1,34 @@
-"""A cloud, as a test holds it."""
+"""A cloud in the hands of a test: its hosts, flavors and servers."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 import libvirt
 
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.api import Backend, ComputeHost, Inventory, SimulatedHost, host_name
+from vpmem_harness.cloud.api import (
+    Backend,
+    ComputeHost,
+    Inventory,
+    Named,
+    SimulatedHost,
+    host_name,
+)
 from vpmem_harness.cloud.extra_specs import PMEM_EXTRA_SPEC
 from vpmem_harness.cloud.flavors import PMEM_CLASS, Flavor, refuse_beside_flavor
+from vpmem_harness.cloud.public_calls import short_traceback
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
 from vpmem_harness.cloud.waiting import check_status
 from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
+from vpmem_harness.host.machine import Host
 from vpmem_harness.randomness import Randomness
 
-#: Seconds in which a server reaches the state that is waited for.
+#: How long to wait for a state by default, in seconds.
 TIMEOUT = 60.0
 
 
@@ -27,7 +37,8 @@ class Compute:
 
     def __init__(self, cloud: Cloud, host: SimulatedHost) -> None:
         self._cloud = cloud
-        self.host = host
+        # Only chaos has another kind of host, around a Host.
+        self.host = cast(Host, host)
         self.name = host.name
 
     def __repr__(self) -> str:
@@ -39,29 +50,34 @@ class Compute:
 
     @property
     def is_up(self) -> bool:
+        """Whether the service is running."""
         return self._backend.compute_is_up(self.name)
 
+    @short_traceback
     def start(self) -> None:
-        """Start it; its claims are those it had.
+        """Start the service; it has the claims that it had before.
 
-        :raises NovaException: what keeps it from starting, such as a configuration that does
-            not fit the host.
+        :raises NovaException: when it cannot start, for example because its configuration does
+            not match the host.
         """
         self._backend.start_compute(self.name)
 
+    @short_traceback
     def stop(self) -> None:
-        """Stop it when what it is doing is done; its guests run on."""
+        """Stop the service when its current work is done; its guests keep running."""
         self._backend.stop_compute(self.name)
 
+    @short_traceback
     def kill(self) -> None:
-        """End it in the middle of what it is doing."""
+        """Kill the service in the middle of its work."""
         self._backend.kill_compute(self.name)
 
+    @short_traceback
     def restart(self, pmem_namespaces: str | Iterable[str] | None = None) -> None:
-        """Stop and start it, with another ``pmem_namespaces`` if one is given.
+        """Stop and start the service, optionally with a new ``pmem_namespaces``.
 
-        :param pmem_namespaces: as nova.conf has it, ``'SMALL:ns_0|ns_1,LARGE:ns_2'``, or its
-            items.
+        :param pmem_namespaces: the option as in nova.conf, ``'SMALL:ns_0|ns_1,LARGE:ns_2'``, or a
+            list of its items.
         """
         self.stop()
         if isinstance(pmem_namespaces, str):
@@ -70,14 +86,15 @@ class Compute:
             self._backend.set_pmem_namespaces(self.name, list(pmem_namespaces))
         self.start()
 
+    @short_traceback
     def run_periodic_tasks(self, timeout: float = TIMEOUT) -> None:
-        """Have it do now what it does from time to time, and wait until servers are at rest again.
+        """Run the service's periodic tasks now, and wait until they have affected the servers.
 
-        It audits its resources, cleans up, and synchronizes power states: a server whose guest
-        has gone off by itself, as all have after a reboot of the host, is ACTIVE until then.
-        Servers at which something is being done already are not waited for.
+        They audit resources, clean up, and synchronize power states. A server whose guest went
+        off by itself, as after a reboot of the host, stays ACTIVE until then. This does not wait
+        for servers that already have a task.
 
-        :raises WaitTimeoutError: when a server is not at rest after ``timeout`` seconds.
+        :raises WaitTimeoutError: when a server still has a task after ``timeout`` seconds.
         """
         backend = self._backend
         idle = [record for record in backend.servers()
@@ -85,16 +102,16 @@ class Compute:
         backend.run_periodic_tasks(self.name)
         for record in idle:
             if not _comes_to_rest(backend, timeout, record.id):
-                raise WaitTimeoutError(f'server {record.name!r} to be at rest', timeout, [])
+                raise WaitTimeoutError(f'server {record.name!r} to have no task', timeout, [])
 
     @property
     def inventories(self) -> dict[str, Inventory]:
-        """What its host has, by resource class."""
+        """The inventories of the host by resource class."""
         return self._backend.inventories(self.name)
 
     @property
     def usages(self) -> dict[str, int]:
-        """How much of that is held."""
+        """The allocated amounts by resource class."""
         return self._backend.usages(self.name)
 
     @property
@@ -104,11 +121,11 @@ class Compute:
 
 
 def _in_words(compute: Compute) -> str:
-    """A compute service, and what of its host's persistent memory is free."""
+    """Describe a compute service and the free persistent memory of its host."""
     try:
         inventories, usages = compute.inventories, compute.usages
     except HarnessError:
-        inventories, usages = {}, {}        # it has never come up
+        inventories, usages = {}, {}        # it has never started
     offers = [f'{name.removeprefix(PMEM_CLASS)} {one.total - usages[name]} of {one.total} free'
               for name, one in sorted(inventories.items()) if name.startswith(PMEM_CLASS)]
     return ', '.join([f'{compute.name} {"up" if compute.is_up else "down"}',
@@ -116,14 +133,14 @@ def _in_words(compute: Compute) -> str:
 
 
 def _comes_to_rest(backend: Backend, seconds: float, server: str | None = None) -> bool:
-    """Wait until nothing is done to a server, or at all; False when it still is after that."""
+    """Wait until no service works on a server, or on any; False after ``seconds``."""
     return bool(backend.wait_for(lambda: backend.at_rest(server) or None, seconds))
 
 
 class Cloud:
-    """Hosts with a compute service each, and servers on them.
+    """Hosts, each with a compute service, and servers on them.
 
-    :param timeout: seconds in which a server reaches the state that is waited for.
+    :param timeout: how long to wait for a state, in seconds.
     """
 
     def __init__(
@@ -138,18 +155,31 @@ class Cloud:
         self._made: dict[tuple[object, ...], Flavor] = {}
         self._booted = 0
 
-    # What there is
+    def __repr__(self) -> str:
+        computes = ', '.join(
+            f'{compute.name} {"up" if compute.is_up else "down"}'
+            for compute in self._computes.values())
+        servers = ', '.join(
+            f'{record.name} {record.status}' for record in self.backend.servers())
+        return (f'<{type(self).__name__} on {self.backend.name}: {computes or "no hosts"}; '
+                f'{servers or "no servers"}>')
+
+    # Hosts and servers
 
     @property
-    def hosts(self) -> list[SimulatedHost]:
-        """The hosts, in the order that they were given in."""
+    def hosts(self) -> list[Host]:
+        """The hosts, in the order in which they were given.
+
+        Each has ``faults``, ``calls``, ``connection``, ``run``, ``reboot``, ``namespaces``,
+        ``env`` and ``uri``: see :class:`~vpmem_harness.host.machine.Host`.
+        """
         return [compute.host for compute in self._computes.values()]
 
-    def host(self, name: str) -> SimulatedHost:
-        """A host by its name."""
+    def host(self, name: str) -> Host:
+        """The host of this name."""
         return self.compute(name).host
 
-    def compute(self, host: str | SimulatedHost) -> Compute:
+    def compute(self, host: str | Named) -> Compute:
         """The compute service of a host."""
         name = host_name(host)
         try:
@@ -161,40 +191,42 @@ class Cloud:
 
     @property
     def servers(self) -> list[Server]:
-        """The servers that there are, oldest first."""
+        """The servers, oldest first."""
         return [Server(self, record.id, record.name) for record in self.backend.servers()]
 
     def allocations(self, consumer: str | Server) -> dict[str, dict[str, int]]:
-        """What a server or a migration holds in Placement, by host and resource class."""
+        """The allocations of a server or a migration in Placement, by host and resource class."""
         names = {self.backend.provider_uuid(name): name for name in self._computes}
         held = self.backend.allocations(consumer if isinstance(consumer, str) else consumer.id)
         return {names.get(uuid, uuid): resources for uuid, resources in held.items()}
 
+    @short_traceback
     def domain_xml(self, server: Server, flags: int = 0) -> str:
-        """The domain of a server, as the hypervisor of its host has it.
+        """The XML of a server's domain, from the hypervisor of its host.
 
-        :param flags: of virDomainGetXMLDesc.
-        :raises libvirtError: when it has none.
+        :param flags: the flags of virDomainGetXMLDesc.
+        :raises libvirtError: when the server has no domain.
         """
         host = server.host
         if host is None:
             raise InvalidInputError(
-                f'host of server {server.name!r}', expected='one', got='none',
-                remedy='ask for the domain of a server that is on a host')
+                f'host of server {server.name!r}', expected='a host', got='none',
+                remedy='get the domain while the server is on a host')
         connection = libvirt.open(self.host(host).uri)
         try:
             return str(connection.lookupByUUIDString(server.id).XMLDesc(flags))
         finally:
             connection.close()
 
-    def inventories(self, host: str | SimulatedHost) -> dict[str, Inventory]:
-        """What a host has, by resource class."""
+    def inventories(self, host: str | Named) -> dict[str, Inventory]:
+        """The inventories of a host by resource class."""
         return self.compute(host).inventories
 
+    @short_traceback
     def settle(self, timeout: float | None = None) -> None:
-        """Wait until nothing is being done to any server, and every host has cleaned up.
+        """Wait until no server has a task and every host has cleaned up.
 
-        :raises WaitTimeoutError: when that has not come; it names the servers.
+        :raises WaitTimeoutError: after the timeout; it names the servers that still have a task.
         """
         seconds = self.timeout if timeout is None else timeout
         if not _comes_to_rest(self.backend, seconds):
@@ -215,19 +247,20 @@ class Cloud:
 
     # Flavors
 
+    @short_traceback
     def flavor(
         self, pmem: str = '', *, name: str | None = None, vcpus: int = 1, ram: int = 512,
         disk: int = 1, ephemeral: int = 0, swap: int = 0,
         extra_specs: Mapping[str, str] | None = None,
     ) -> Flavor:
-        """A flavor that the cloud knows; the same arguments give the same one.
+        """Create a flavor; the same arguments return the same flavor.
 
         :param pmem: labels, separated by commas, in the order of the guest's devices.
         """
         specs = {**({PMEM_EXTRA_SPEC: pmem} if pmem else {}), **(extra_specs or {})}
         if pmem and specs[PMEM_EXTRA_SPEC] != pmem:
             raise InvalidInputError(
-                PMEM_EXTRA_SPEC, expected='labels, said once',
+                PMEM_EXTRA_SPEC, expected='labels in pmem or in extra_specs',
                 got=f'{pmem!r} and {specs[PMEM_EXTRA_SPEC]!r}', remedy='leave one of them out')
         wanted = Flavor(name or '', '', vcpus, ram, disk, ephemeral, swap, specs)
         key = (name, vcpus, ram, disk, ephemeral, swap, tuple(sorted(specs.items())))
@@ -242,7 +275,7 @@ class Cloud:
     def flavor_like(
         self, flavor: Flavor, pmem: str | None, extra_specs: Mapping[str, str],
     ) -> Flavor:
-        """``flavor`` with other labels, or other extra specs."""
+        """Create a flavor like ``flavor`` with other labels, or other extra specs."""
         specs = {**flavor.extra_specs, **extra_specs}
         if pmem is not None:
             specs.pop(PMEM_EXTRA_SPEC, None)
@@ -251,7 +284,7 @@ class Cloud:
             ephemeral=flavor.ephemeral, swap=flavor.swap, extra_specs=specs)
 
     def know_flavor(self, flavor: Flavor) -> Flavor:
-        """Make a flavor known that was made by hand."""
+        """Register a flavor that was not made with :meth:`flavor`."""
         if not isinstance(flavor, Flavor):
             raise InvalidInputError(
                 'flavor', expected='a Flavor', got=repr(flavor),
@@ -262,9 +295,9 @@ class Cloud:
         return flavor
 
     def flavor_by_id(self, flavor_id: str) -> Flavor:
-        """A flavor that is known.
+        """The flavor with this id.
 
-        :raises FlavorNotFound: when it is not.
+        :raises FlavorNotFound: when there is none.
         """
         try:
             return self._flavors[flavor_id]
@@ -273,23 +306,24 @@ class Cloud:
 
     # Servers
 
+    @short_traceback
     def boot(
         self, pmem: str = '', name: str | None = None, *, expect: str | None = 'ACTIVE',
-        host: str | SimulatedHost | None = None, flavor: Flavor | None = None, vcpus: int = 1,
+        host: str | Named | None = None, flavor: Flavor | None = None, vcpus: int = 1,
         ram: int = 512, disk: int = 1, extra_specs: Mapping[str, str] | None = None,
     ) -> Server:
-        """Boot a server and wait until it is what is expected.
+        """Boot a server and wait until it has the expected status.
 
         :param pmem: labels, separated by commas: ``'SMALL'``, ``'LARGE,SMALL'``.
-        :param expect: ``'ACTIVE'``, or ``'ERROR'``, which waits for the fault, too; None does
+        :param expect: ``'ACTIVE'``, or ``'ERROR'``, which also waits for the fault; None does
             not wait.
-        :param host: the only host that will do.
-        :param flavor: in place of one made from the other arguments; not beside ``pmem`` or
+        :param host: the host to boot on; None lets the scheduler choose.
+        :param flavor: a flavor instead of the other arguments; not together with ``pmem`` or
             ``extra_specs``.
-        :raises UnexpectedStateError: when the server comes to be something else; it has the
+        :raises UnexpectedStateError: when the server reaches another status; the error has the
             fault.
-        :raises WaitTimeoutError: when it does not come to rest.
-        :raises InvalidInputError: when an argument is none that there can be.
+        :raises WaitTimeoutError: when the server still has a task after the timeout.
+        :raises InvalidInputError: when an argument cannot be used.
         """
         check_status(expect)
         if name is not None and not isinstance(name, str):
@@ -311,15 +345,15 @@ class Cloud:
         return server
 
     def transcript(self) -> str:
-        """The hosts, and what was asked of the servers there are and what came of it.
+        """The hosts, the servers, and the requests to the servers with their results.
 
-        One line a host, with what is free, one a request and one a server.
+        It has a line for each host, with the free amounts, for each request, and for each server.
         """
         lines = [_in_words(compute) for compute in self._computes.values()]
         for server in self.servers:
             for action in server.actions:
                 steps = ', '.join(
-                    f'{event.event} {event.result or "goes on"}' for event in action.events)
+                    f'{event.event} {event.result or "in progress"}' for event in action.events)
                 lines.append(f'{server.name}: {action.action}: {steps}')
             record = server.record
             labels = ', '.join(record.flavor.pmem)

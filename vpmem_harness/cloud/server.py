@@ -1,4 +1,4 @@
-"""A server, as a test holds it."""
+"""A handle on a server."""
 
 from __future__ import annotations
 
@@ -12,30 +12,36 @@ from vpmem_harness.cloud.api import (
     Fault,
     InstanceAction,
     MigrationRecord,
+    Named,
     ServerRecord,
-    SimulatedHost,
     VPMEMDevice,
     host_name,
 )
 from vpmem_harness.cloud.flavors import Flavor, refuse_beside_flavor
+from vpmem_harness.cloud.public_calls import short_traceback
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.waiting import DELETED, Wait, check_status
+from vpmem_harness.exceptions import HarnessError
 
 if TYPE_CHECKING:
     from vpmem_harness.cloud.cloud import Cloud
 
 
-class Server:
-    """A live handle on a server: its attributes read the present state.
+class NoFaultError(HarnessError):
+    """A server has no fault."""
 
-    A method that asks for something waits for the state that it leads to, and returns the server
-    itself, so that calls can be strung together::
+
+class Server:
+    """A live handle on a server: its attributes read the current state.
+
+    A method that makes a request waits for the state that the request leads to, and returns the
+    server itself, so that you can chain calls::
 
         cloud.boot(pmem='SMALL').stop().start().delete()
 
-    ``expect`` names another state to wait for, such as ``'ERROR'``; None does not wait at all.
+    Pass ``expect`` to wait for another state, such as ``'ERROR'``, or None to not wait at all.
 
-    :raises InstanceNotFound: from every attribute but ``id`` and ``name`` once it is deleted.
+    :raises InstanceNotFound: from every attribute except ``id`` and ``name`` after a delete.
     """
 
     def __init__(self, cloud: Cloud, server_id: str, name: str) -> None:
@@ -44,7 +50,15 @@ class Server:
         self.name = name
 
     def __repr__(self) -> str:
-        return f'<Server {self.name} {self.status if self.exists else DELETED}>'
+        try:
+            record = self.record
+        except errors.InstanceNotFound:
+            return f'<Server {self.name} {DELETED}>'
+        names = ', '.join(namespace.name for namespace in record.namespaces)
+        return (f'<Server {self.name} {record.status}'
+                f'{f" ({record.task_state})" if record.task_state else ""}'
+                f'{f" on {record.host}" if record.host else ""}{f" with {names}" if names else ""}'
+                f'{f": {record.fault.message}" if record.fault else ""}>')
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Server) and other.id == self.id
@@ -52,7 +66,7 @@ class Server:
     def __hash__(self) -> int:
         return hash(self.id)
 
-    # Its state
+    # State
 
     @property
     def record(self) -> ServerRecord:
@@ -61,7 +75,7 @@ class Server:
 
     @property
     def exists(self) -> bool:
-        """Whether it has not been deleted."""
+        """Whether the server has not been deleted."""
         try:
             return bool(self.record)
         except errors.InstanceNotFound:
@@ -74,88 +88,107 @@ class Server:
 
     @property
     def vm_state(self) -> VMState:
+        """Nova's ``vm_state``."""
         return self.record.vm_state
 
     @property
     def task_state(self) -> TaskState | None:
+        """Nova's ``task_state``; None when nothing is being done to the server."""
         return self.record.task_state
 
     @property
     def power_state(self) -> PowerState:
+        """Nova's ``power_state``."""
         return self.record.power_state
 
     @property
     def host(self) -> str | None:
-        """The name of its host; None while it is on none."""
+        """The name of the server's host; None while it is on no host."""
         return self.record.host
 
     @property
     def flavor(self) -> Flavor:
+        """The server's flavor."""
         return self.record.flavor
 
     @property
-    def fault(self) -> Fault | None:
-        """Why it is in ERROR."""
+    def fault(self) -> Fault:
+        """Why the server is in ERROR.
+
+        :raises NoFaultError: when it has no fault; ``fault_or_none`` is None then.
+        """
+        record = self.record
+        if record.fault is None:
+            raise NoFaultError(
+                f'server {self.name!r} is {record.status} and has no fault; '
+                'use fault_or_none if it may have none')
+        return record.fault
+
+    @property
+    def fault_or_none(self) -> Fault | None:
+        """Why the server is in ERROR; None if it has no fault."""
         return self.record.fault
 
     @property
     def instance_name(self) -> str:
-        """The name of its domain."""
+        """The name of the server's domain."""
         return self.record.instance_name
 
     @property
     def namespaces(self) -> tuple[VPMEMDevice, ...]:
-        """The namespaces that it holds on its host, in the order of its flavor's labels."""
+        """The namespaces claimed on the server's host, in the order of the flavor's labels."""
         return self.record.namespaces
 
     @property
     def old_namespaces(self) -> tuple[VPMEMDevice, ...]:
-        """Those that it still holds on the host that it came from, until the move is confirmed."""
+        """The namespaces still claimed on the source host of an unconfirmed migration."""
         return self.record.old_namespaces
 
     @property
     def allocations(self) -> dict[str, dict[str, int]]:
-        """What it holds in Placement, by host."""
+        """The server's allocations in Placement, by host."""
         return self._cloud.allocations(self.id)
 
     def domain(self, connection: libvirt.virConnect) -> libvirt.virDomain:
-        """Its domain, on a connection to the host that it is on.
+        """The server's domain, through a connection to its host.
 
-        :raises libvirtError: when that host has none.
+        :raises libvirtError: when the host does not have the domain.
         """
         return connection.lookupByUUIDString(self.id)
 
     def domain_xml(self, flags: int = 0) -> str:
-        """Its domain, as the hypervisor of its host has it; ``flags`` of virDomainGetXMLDesc."""
+        """The XML of the server's domain; ``flags`` are those of virDomainGetXMLDesc."""
         return self._cloud.domain_xml(self, flags)
 
     @property
     def actions(self) -> Sequence[InstanceAction]:
-        """The requests to it, oldest first."""
+        """The requests to the server, oldest first."""
         return self._cloud.backend.actions(self.id)
 
     @property
     def migrations(self) -> Sequence[MigrationRecord]:
-        """Its moves, oldest first."""
+        """The server's migrations, oldest first."""
         return self._cloud.backend.migrations(self.id)
 
     # Waiting
 
+    @short_traceback
     def wait_for(
         self, status: str, *, fault: bool = True, timeout: float | None = None,
     ) -> Server:
-        """Wait until it has a status and nothing is being done to it.
+        """Wait until the server has a status and no task.
 
-        :param fault: with ``'ERROR'``, wait for the fault as well.
-        :param timeout: seconds, in place of the cloud's.
-        :raises UnexpectedStateError: when it goes to ERROR instead.
-        :raises WaitTimeoutError: when the deadline passes; it names the states seen.
+        :param fault: for ``'ERROR'``, also wait for the fault.
+        :param timeout: in seconds; the cloud's timeout if None.
+        :raises UnexpectedStateError: when the server goes to ERROR instead.
+        :raises WaitTimeoutError: after the timeout; it lists the states seen.
         """
         self._wait(status, None, fault=fault, timeout=timeout)
         return self
 
+    @short_traceback
     def wait_until_deleted(self, *, timeout: float | None = None) -> None:
-        """Wait until it is gone."""
+        """Wait until the server is deleted."""
         self._wait(DELETED, None, timeout=timeout)
 
     def _wait(
@@ -173,20 +206,22 @@ class Server:
             self._wait(expect, request_id)
         return self
 
-    # What can be asked of it
+    # Requests
 
+    @short_traceback
     def delete(self, *, expect: str | None = DELETED) -> None:
-        """Delete it and wait until it is gone."""
+        """Delete the server and wait until it is gone."""
         self._request('delete', expect)
 
+    @short_traceback
     def resize(
         self, pmem: str | None = None, *, flavor: Flavor | None = None,
         extra_specs: Mapping[str, str] | None = None, expect: str | None = 'VERIFY_RESIZE',
     ) -> Server:
-        """Give it another flavor, on whatever host the scheduler chooses.
+        """Resize the server to another flavor, on a host that the scheduler chooses.
 
-        The labels in ``pmem`` replace those of its flavor, and all else stays; or ``flavor`` is
-        given alone. Nova's API has no way to name a host for a resize, as it has for a migration.
+        The labels in ``pmem`` replace those of the flavor, and everything else stays; or pass
+        ``flavor`` alone. Unlike for a migration, Nova's API does not let you name the host.
         """
         if flavor is None:
             flavor = self._cloud.flavor_like(self.flavor, pmem, extra_specs or {})
@@ -195,18 +230,21 @@ class Server:
             self._cloud.know_flavor(flavor)
         return self._request('resize', expect, flavor=flavor)
 
+    @short_traceback
     def migrate(
-        self, host: str | SimulatedHost | None = None, *, expect: str | None = 'VERIFY_RESIZE',
+        self, host: str | Named | None = None, *, expect: str | None = 'VERIFY_RESIZE',
     ) -> Server:
-        """Move it to another host with its power off (a cold migration)."""
+        """Cold-migrate the server: move it to another host with its power off."""
         return self._request('migrate', expect, host=_name(host))
 
+    @short_traceback
     def confirm_resize(self, *, expect: str | None = None, wait: bool = True) -> Server:
-        """Keep what a resize or migration has made of it: ACTIVE, or SHUTOFF if it was so."""
+        """Confirm a resize or cold migration; the server is ACTIVE, or SHUTOFF if it was off."""
         return self._settle('confirmResize', expect, wait)
 
+    @short_traceback
     def revert_resize(self, *, expect: str | None = None, wait: bool = True) -> Server:
-        """Take back a resize or migration: ACTIVE, or SHUTOFF if it was so before."""
+        """Revert a resize or cold migration; the server is ACTIVE, or SHUTOFF if it was off."""
         return self._settle('revertResize', expect, wait)
 
     def _settle(self, action: str, expect: str | None, wait: bool) -> Server:
@@ -214,69 +252,83 @@ class Server:
         return self._request(
             action, (expect or ('SHUTOFF' if off else 'ACTIVE')) if wait else None)
 
+    @short_traceback
     def stop(self, *, expect: str | None = 'SHUTOFF') -> Server:
-        """Ask its guest to shut down, and turn it off."""
+        """Shut the guest down, and turn the server off."""
         return self._request('stop', expect)
 
+    @short_traceback
     def start(self, *, expect: str | None = 'ACTIVE') -> Server:
-        """Turn it on."""
+        """Turn the server on."""
         return self._request('start', expect)
 
+    @short_traceback
     def reboot(self, *, hard: bool = False, expect: str | None = 'ACTIVE') -> Server:
-        """Reboot its guest, or turn it off and on again when ``hard``."""
+        """Reboot the guest, or turn the server off and on again if ``hard``."""
         return self._request('reboot', expect, type='HARD' if hard else 'SOFT')
 
+    @short_traceback
     def pause(self, *, expect: str | None = 'PAUSED') -> Server:
-        """Hold its guest in memory."""
+        """Pause the guest in memory."""
         return self._request('pause', expect)
 
+    @short_traceback
     def unpause(self, *, expect: str | None = 'ACTIVE') -> Server:
-        """Let its guest go on."""
+        """Continue a paused guest."""
         return self._request('unpause', expect)
 
+    @short_traceback
     def suspend(self, *, expect: str | None = 'SUSPENDED') -> Server:
-        """Save its guest's memory to disk."""
+        """Save the guest's memory to disk."""
         return self._request('suspend', expect)
 
+    @short_traceback
     def resume(self, *, expect: str | None = 'ACTIVE') -> Server:
-        """Start its guest where it was suspended."""
+        """Continue a suspended guest."""
         return self._request('resume', expect)
 
+    @short_traceback
     def rescue(self, *, expect: str | None = 'RESCUE') -> Server:
-        """Start it from a rescue image."""
+        """Boot the server from a rescue image."""
         return self._request('rescue', expect)
 
+    @short_traceback
     def unrescue(self, *, expect: str | None = 'ACTIVE') -> Server:
-        """Start it from its own disk again."""
+        """Boot the server from its own disk again."""
         return self._request('unrescue', expect)
 
+    @short_traceback
     def rebuild(self, *, expect: str | None = None, wait: bool = True) -> Server:
-        """Start it from its image again; what was on its namespaces is gone."""
+        """Build the server from its image again; the contents of its namespaces are lost."""
         stopped = self.vm_state == VMState.STOPPED
         return self._request(
             'rebuild', (expect or ('SHUTOFF' if stopped else 'ACTIVE')) if wait else None)
 
+    @short_traceback
     def shelve(self, *, expect: str | None = 'SHELVED_OFFLOADED') -> Server:
-        """Keep it as an image, on no host."""
+        """Store the server as an image and remove it from its host."""
         return self._request('shelve', expect)
 
+    @short_traceback
     def shelve_offload(self, *, expect: str | None = 'SHELVED_OFFLOADED') -> Server:
-        """Take it off its host, when it is shelved there."""
+        """Remove a shelved server from its host."""
         return self._request('shelveOffload', expect)
 
+    @short_traceback
     def unshelve(
-        self, host: str | SimulatedHost | None = None, *, expect: str | None = 'ACTIVE',
+        self, host: str | Named | None = None, *, expect: str | None = 'ACTIVE',
     ) -> Server:
-        """Build it from its image, on whatever host has the room, or on ``host``."""
+        """Build a shelved server from its image, on ``host`` or where the scheduler chooses."""
         return self._request('unshelve', expect, host=_name(host))
 
+    @short_traceback
     def live_migrate(
-        self, host: str | SimulatedHost | None = None, *, expect: str | None = None,
+        self, host: str | Named | None = None, *, expect: str | None = None,
         wait: bool = True,
     ) -> Server:
-        """Move it while it runs, to whatever host has the room, or to ``host``.
+        """Live-migrate the server, to ``host`` or where the scheduler chooses.
 
-        :raises UnexpectedStateError: when it stays, unless ``expect`` says what it is to be.
+        :raises UnexpectedStateError: when the migration fails, unless ``expect`` is given.
         """
         check_status(expect)
         status = self.status
@@ -285,15 +337,16 @@ class Server:
             self._wait(expect or status, request_id, success=expect is None)
         return self
 
+    @short_traceback
     def evacuate(
-        self, host: str | SimulatedHost | None = None, *, expect: str | None = 'SHUTOFF',
+        self, host: str | Named | None = None, *, expect: str | None = 'SHUTOFF',
     ) -> Server:
-        """Build it anew on another host, when the service of its own is down.
+        """Rebuild the server on another host, while the service of its own host is down.
 
-        It is left off there, unless it was in ERROR: then it runs.
+        The server is SHUTOFF afterwards, unless it was in ERROR: then it is started.
         """
         return self._request('evacuate', expect, host=_name(host))
 
 
-def _name(host: str | SimulatedHost | None) -> str | None:
+def _name(host: str | Named | None) -> str | None:
     return None if host is None else host_name(host)

@@ -1,4 +1,4 @@
-"""Waiting for a server: on its changes, with a deadline, and with the reason when it fails."""
+"""Waiting for the state of a server, with a timeout and the reason of a failure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ERROR = 'ERROR'
 
 
 class UnexpectedStateError(HarnessError):
-    """A server came to rest in another state than the one waited for.
+    """A server reached another state than the expected one.
 
-    ``expected`` and ``status`` name the two, ``fault`` says why, if the cloud said so; for a
-    request that was refused on its way and left the server as it was, ``reason`` holds the
-    details of the step that failed.
+    ``expected`` and ``status`` are the two states, and ``fault`` is the server's fault, if it has
+    one. If a request failed and left the server as it was, ``reason`` has the details of the event
+    that failed.
     """
 
     def __init__(
@@ -39,25 +39,26 @@ class UnexpectedStateError(HarnessError):
 
 
 def check_status(status: str | None) -> None:
-    """See that a server can be waited for to have a status, before anything is asked of it.
+    """Check a status to wait for, before the request is made; None means not to wait.
 
-    :raises InvalidInputError: when none at rest has it; None is to wait for none.
+    :raises InvalidInputError: when no server without a task can have it.
     """
     if status not in (None, *STATUSES_AT_REST):
         known = ', '.join(sorted(STATUSES_AT_REST))
         raise InvalidInputError(
-            'status', expected=f'that of a server at rest, {known}', got=repr(status),
-            remedy='wait for one of these, or with expect=None for none')
+            'status', expected=f'the status of a server without a task, {known}',
+            got=repr(status), remedy='use one of these, or expect=None to not wait')
 
 
 @dataclass
 class Wait:
-    """One wait for a server to be ``status`` with nothing going on.
+    """One wait for a server to have a status and no task.
 
-    :param request_id: the request that shall be done by then; None to look at the state alone.
-    :param success: whether the request must not have failed, for one that ends where it began.
-    :param fault: to see ERROR is to wait for its fault, too, which Nova records later, or until
-        nothing is done to the server any more: some failures leave no fault.
+    :param request_id: a request that must have finished; None to look at the state only.
+    :param success: whether the request must have succeeded, for a request that leads back to the
+        state in which it began.
+    :param fault: whether ERROR includes the fault. Nova records it later than the state, and some
+        failures leave none; the wait then ends when no service works on the server.
     """
 
     backend: Backend
@@ -73,11 +74,11 @@ class Wait:
         check_status(self.status)
 
     def run(self, seconds: float) -> ServerRecord | None:
-        """Wait, and return the server as it came to be; None for one that is gone.
+        """Wait, and return the state of the server; None if it was deleted as expected.
 
-        :raises UnexpectedStateError: when it comes to rest in another state.
-        :raises WaitTimeoutError: when it has not come to rest after ``seconds``.
-        :raises InstanceNotFound: when it is gone and should not be.
+        :raises UnexpectedStateError: when the server reaches another state.
+        :raises WaitTimeoutError: when the server still has a task after ``seconds``.
+        :raises InstanceNotFound: when the server was deleted unexpectedly.
         """
         outcome = self.backend.wait_for(self._look, seconds)
         if outcome is None:
@@ -98,8 +99,8 @@ class Wait:
         ended = action is None or action.finished
         told = record.status != ERROR or record.fault is not None or not self.fault
         if not (ended and told):
-            # Some failures leave no fault, what a service died at has no end, and of two steps of
-            # one name, as of a build that is tried on two hosts at once, Nova may end only one.
+            # Some failures leave no fault, an event during which its service died never ends, and
+            # of two events of one name, as of a build that is retried, Nova may end only one.
             reached = record.status in (ERROR, self.status)
             if not reached or not self.backend.at_rest(self.server):
                 return None
@@ -118,7 +119,7 @@ class Wait:
         return None
 
     def _record(self) -> ServerRecord | None:
-        """The server as it is; None when it is gone, as it should be."""
+        """The state of the server; None if it was deleted as expected."""
         try:
             return self.backend.server(self.server)
         except errors.InstanceNotFound:
@@ -129,7 +130,7 @@ class Wait:
     def _action(self) -> InstanceAction | None:
         if self.request_id is None:
             return None
-        # One request can be several actions: to delete a resized server is to confirm it first.
+        # One request can be several actions: deleting a resized server confirms the resize first.
         actions = [action for action in self.backend.actions(self.server)
                    if action.request_id == self.request_id]
         return next((action for action in actions if not action.finished),
@@ -137,6 +138,6 @@ class Wait:
 
 
 def _reason(action: InstanceAction | None) -> str:
-    """What the last step of a request that failed has failed with."""
+    """The details of the last event of an action that failed."""
     events = () if action is None else reversed(action.events)
     return next((event.details for event in events if event.details), '')

@@ -268,7 +268,7 @@ def refused_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str |
     if server.status == 'ACTIVE':
         return None
     return (f'the guest of {server.name} runs on {server.host} as before, and the server is '
-            f'{server.status} with {"a" if server.fault else "no"} fault')
+            f'{server.status} with {"a" if server.fault_or_none else "no"} fault')
 
 
 def lost_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:

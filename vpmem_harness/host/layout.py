@@ -60,6 +60,11 @@ class Layout:
     def answers(self) -> Path:
         return self.root / 'answers'
 
+    @property
+    def journal(self) -> Path:
+        """The pipe in which the stand-ins report the listings that they answer themselves."""
+        return self.root / 'journal'
+
     def make(self) -> None:
         """Make ``root``, for its owner alone; what lies below it is made when it is needed.
 

@@ -1,4 +1,4 @@
-"""A simulated host: its persistent memory and its hypervisor, joined."""
+"""A simulated host: its persistent memory, its hypervisor and its tools."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness import safelog
-from vpmem_harness.host import audit_trail, process_numbers
+from vpmem_harness.host import process_numbers
+from vpmem_harness.host.audit_trail import AuditTrail
 from vpmem_harness.host.backing import HostBacking
-from vpmem_harness.host.calls import ToolCall
+from vpmem_harness.host.calls import CallLog, ToolCall
+from vpmem_harness.host.calls.journal import Journal
 from vpmem_harness.host.faults.faults import Faults
 from vpmem_harness.host.files import HostFiles
 from vpmem_harness.host.layout import Layout
+from vpmem_harness.host.recorder import Recorder
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.tools import Tools
-from vpmem_harness.libvirtd.dispatch import Intercept
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
@@ -38,7 +41,7 @@ LOG = logging.getLogger(__name__)
 
 
 class LoopClock:
-    """The machine's time; what is due runs in the thread that serves the hosts."""
+    """The real time; timers run in the thread that serves the hosts."""
 
     def __init__(self, loop: eventloop.EventLoop) -> None:
         self._loop = loop
@@ -55,22 +58,24 @@ class LoopClock:
 class Host:
     """One simulated machine: a libvirt socket, ndctl, daxctl and daxio, and a directory tree.
 
-    :param name: its host name, and the name of its directory below ``directory``.
-    :param inventory: what persistent memory it holds.
+    :param name: the host name, and the name of the host's directory below ``directory``.
+    :param inventory: the persistent memory of the host.
     :param directory: an existing directory, in which the host makes its own.
-    :param randomness: where its UUIDs and MAC addresses come from.
-    :param clock: what simulated durations run on; the machine's own time when None.
-    :param files: sizes in bytes of files that exist on this host alone, by absolute path.
-    :param directories: absolute paths of directories that exist on this host alone.
-    :param as_user: its ndctl, daxctl and daxio act without privileges; as root otherwise,
+    :param randomness: the source of UUIDs and MAC addresses.
+    :param clock: the clock for simulated durations; real time if None.
+    :param files: sizes in bytes of files that exist only on this host, by absolute path.
+    :param directories: absolute paths of directories that exist only on this host.
+    :param as_user: run ndctl, daxctl and daxio without privileges; otherwise they run as root,
         whoever calls them.
-    :param first_region: the number of its first region; the next free one of the process when
-        neither this nor the inventory gives one.
-    :param audit: where what is done to it is recorded.
+    :param first_region: the number of the first region; if neither this nor the inventory gives
+        one, the next number that is free in the process.
+    :param audit: the audit log for what is done to the host.
 
-    ``neighbours`` are the hypervisors that it can migrate to, itself among them, by host name and
-    by the path of their socket: :meth:`introduce` adds those of another host. ``faults`` makes
-    things go wrong on it.
+    ``calls`` has every call that reached the host, ``faults`` makes calls fail or hang, and more:
+    see :class:`~vpmem_harness.host.calls.log.CallLog` and
+    :class:`~vpmem_harness.host.faults.faults.Faults`. ``neighbours`` are the hypervisors that
+    guests can migrate to, the host's own
+    included, by host name and by socket path; :meth:`introduce` adds those of another host.
     """
 
     def __init__(self, name: str, inventory: Inventory, *, directory: Path,
@@ -80,7 +85,7 @@ class Host:
                  audit: AuditLog | None = None) -> None:
         self.name = name
         safelog.current().simulate(name)
-        self._audit = audit
+        self._trail = AuditTrail(audit, name) if audit is not None else None
         self.inventory = inventory
         self.layout = Layout(directory / name)
         self._as_user = as_user
@@ -92,7 +97,13 @@ class Host:
         self._release = contextlib.ExitStack()
         self._installing = threading.Lock()
         self._tools: Tools | None = None
+        self._connection: libvirt.virConnect | None = None
+        self._connected_after = 0
+        self.calls = CallLog(
+            lambda: self.clock.now(), sync=lambda: self._recorder.sync(),
+            ended=self._trail.record if self._trail is not None else None)
         self.faults = Faults(self, randomness.derive('faults'))
+        self._recorder = Recorder(self.calls, self.faults)
         self.loop: eventloop.EventLoop
         self.clock: Clock
         self.pmem: PersistentMemory
@@ -100,12 +111,15 @@ class Host:
         self.daemon: Daemon
 
     def __repr__(self) -> str:
-        return f'<Host {self.name}>'
+        if not hasattr(self, 'daemon'):
+            return f'<Host {self.name}: not started>'
+        daemon = self.uri if self.daemon.running else 'libvirtd does not run'
+        return f'<Host {self.name}: {self.pmem.namespace_count} namespaces, {daemon}>'
 
-    # Its life
+    # Start and stop
 
     def start(self) -> None:
-        """Switch it on; whatever was acquired before an error is released."""
+        """Start the host; after an error everything acquired is released."""
         with contextlib.ExitStack() as acquired:
             self._start(acquired)
             self._release = acquired.pop_all()
@@ -124,16 +138,11 @@ class Host:
             clock=self.clock, neighbours=self.neighbours)
         self.introduce(self)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop)
-        self.daemon.intercept = self._intercept()
+        self.daemon.intercept = self._recorder.on_call
         self.daemon.start()
         acquired.callback(self.daemon.stop)
+        acquired.callback(self._disconnect)
         acquired.callback(self.faults.clear)
-
-    def _intercept(self) -> Intercept:
-        """What stands between a call and its execution: the audit log sees what faults leave."""
-        if self._audit is None:
-            return self.faults.on_call
-        return audit_trail.audited(self._audit, self.name, self.faults.on_call)
 
     def _take_regions(self, acquired: contextlib.ExitStack) -> int:
         count = len(self.inventory.dimms)
@@ -143,37 +152,53 @@ class Host:
         return first
 
     def install_tools(self) -> None:
-        """Put its ndctl, daxctl and daxio in place, unless they are.
+        """Install the host's ndctl, daxctl and daxio, unless they are installed.
 
-        That costs several files and a socket, so it waits until somebody looks for them.
+        They need several files and descriptors, so they are installed at their first use.
         """
         with self._installing:
             if self._tools is not None:
                 return
-            service = ToolService(self.loop, str(self.layout.tools_socket), self._answer)
+            recorder = self._recorder
+            service = ToolService(
+                self.loop, str(self.layout.tools_socket), self._answer, recorder.on_hang_up)
             self._release.callback(service.close)
-            tools = Tools(self.layout, self._run, lambda: self.faults.of_commands)
+            tools = Tools(self.layout, self._run, self._must_ask)
             tools.install()
+            journal = Journal(self.loop, self.layout.journal, recorder.on_report)
+            self._release.callback(journal.close)
+            self._release.callback(tools.forget)
+            recorder.tools, recorder.journal = tools, journal
             self.pmem.on_listing_change(tools.forget)
             self._tools = tools
 
+    def _must_ask(self) -> bool:
+        """Whether the tools must ask the host for every listing.
+
+        They must while a fault may strike, and if the host has a clock of its own: only the host
+        can read it, for the time of the call.
+        """
+        return self.faults.of_commands or self._given_clock is not None
+
     def introduce(self, other: Host) -> None:
-        """Let this host's guests migrate to ``other``, by its name and by its socket's path."""
+        """Let this host's guests migrate to ``other``, under its name and its socket's path."""
         self.neighbours[other.name] = self.neighbours[str(other.socket_path)] = other.hypervisor
 
     def stop(self) -> None:
-        """Switch it off: its clients lose their connections, its directory goes."""
+        """Stop the host: clients lose their connections, the directory is removed."""
         self._release.close()
 
     def reboot(self) -> None:
         """Restart the machine.
 
-        Clients lose their connections. No domain runs but those with autostart; transient ones
-        are gone. The namespaces of a region are numbered anew, their names and contents stay.
+        Clients lose their connections. Only domains with autostart run afterwards, transient ones
+        are gone. The namespaces of a region get new numbers but keep their names and contents.
         """
         LOG.info('host %s reboots', self.name)
-        if self._audit is not None:
-            self._audit.record('operator', 'reboot', host=self.name)
+        if self._trail is not None:
+            self._trail.record_reboot()
+        if not self.loop.in_thread:
+            self._disconnect()
         if self.daemon.running:
             self.daemon.drop_clients()
         else:
@@ -185,12 +210,32 @@ class Host:
         if self._tools is not None:
             self._tools.refresh()
 
-    # What programs meet
+    # For programs
 
     @property
     def uri(self) -> str:
-        """The libvirt URI at which a client finds it."""
+        """The libvirt URI of the host."""
         return self.daemon.uri
+
+    @property
+    def connection(self) -> libvirt.virConnect:
+        """A read-write connection to the host's libvirt, closed when the host stops.
+
+        It is opened at the first use, and again after the daemon has closed it.
+        """
+        daemon = self.daemon
+        if self._connection is not None and daemon.running and not (
+                self._connection.isAlive() and self._connected_after == daemon.cut_offs):
+            self._disconnect()
+        if self._connection is None:
+            self._connected_after = daemon.cut_offs
+            self._connection = libvirt.open(self.uri)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     @property
     def socket_path(self) -> Path:
@@ -199,13 +244,13 @@ class Host:
 
     @property
     def bin_dir(self) -> Path:
-        """The directory of its ndctl, daxctl and daxio."""
+        """The directory of the host's ndctl, daxctl and daxio."""
         self.install_tools()
         return self.layout.bin
 
     @property
     def tools(self) -> Tools:
-        """Its ndctl, daxctl and daxio, as files."""
+        """The host's ndctl, daxctl and daxio, as files."""
         self.install_tools()
         assert self._tools is not None  # noqa: S101 - just installed
         return self._tools
@@ -218,31 +263,31 @@ class Host:
 
     @property
     def env(self) -> dict[str, str]:
-        """This process's environment, with this host in it: PATH and LIBVIRT_DEFAULT_URI."""
+        """This process's environment with the host's PATH and LIBVIRT_DEFAULT_URI."""
         path = os.environ.get('PATH', os.defpath)
         own = f'{self.bin_dir}{os.pathsep}{self.layout.nowhere}'
         return {**os.environ, 'PATH': f'{own}{os.pathsep}{path}', 'LIBVIRT_DEFAULT_URI': self.uri}
 
     @property
     def namespaces(self) -> list[Namespace]:
-        """Its namespaces, idle ones aside, in ndctl's order."""
+        """The host's namespaces, without idle ones, in ndctl's order."""
         return self.pmem.namespaces
 
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:
-        """The names of the namespaces under each label that it offers to servers."""
+        """The names of the namespaces by the label under which servers can request them."""
         return self.inventory.labels or nova_labels.labels_by_size(self.namespaces)
 
     @property
     def pmem_namespaces(self) -> str:
-        """The value of ``[libvirt] pmem_namespaces`` that offers them."""
+        """The value of ``[libvirt] pmem_namespaces`` for these labels."""
         return nova_labels.pmem_namespaces(self.labels, self.namespaces)
 
-    # Its tools
+    # Tools
 
     @property
     def as_user(self) -> bool:
-        """Whether its ndctl, daxctl and daxio act without privileges; it can be set."""
+        """Whether ndctl, daxctl and daxio run without privileges; it can be set."""
         return self._as_user
 
     @as_user.setter
@@ -258,9 +303,9 @@ class Host:
 
             host.run('ndctl', 'list', '-X').stdout
 
-        It suffers the same faults, too; one that hangs is waited for.
+        Faults apply as usual; this waits for a command that hangs.
 
-        :raises FileNotFoundError: when a fault has taken the program away.
+        :raises FileNotFoundError: when a fault has removed the program.
         """
         result = self.begin(ToolCall(words, os.getcwd(), stdin=NOTHING))
         if not isinstance(result, Deferred):
@@ -272,27 +317,22 @@ class Host:
         return answer
 
     def begin(self, call: ToolCall) -> CommandResult | Deferred:
-        """Begin a command without a process for it; what a fault holds up ends later.
+        """Begin a command without a process for it; if a fault holds it, the result is deferred.
 
-        :raises FileNotFoundError: when a fault has taken the program away.
+        :raises FileNotFoundError: when a fault has removed the program.
         """
-        return self.faults.on_command(call.words, lambda: self._run(call))
+        return self._recorder.on_command(call, lambda: self._run(call))
 
     def _run(self, call: ToolCall) -> CommandResult:
-        result = self.pmem.run(
+        return self.pmem.run(
             call.words, as_root=not (self.as_user or call.as_user),
             stdin=call.stdin, files=self._files, terminal=call.terminal, directory=call.directory)
-        if self._audit is not None:
-            audit_trail.record_tool(self._audit, self.name, call.words, result)
-        return result
 
     def _answer(self, call: ToolCall) -> CommandResult | Deferred:
+        """Run a command for a stand-in."""
         if call.words[0] == 'reboot':
             self.reboot()
             return CommandResult(0, '', '')
-        if call.stdin is None:
-            result = self.faults.on_command(call.words, lambda: self.tools.call(call))
-        else:
-            result = self.tools.call(call)      # the same command, with the input that it wanted
+        result = self._recorder.on_command(call, lambda: self.tools.call(call))
         self.tools.refresh()
         return result

@@ -17,36 +17,44 @@ from vpmem_harness.serving.eventloop import READABLE, WRITABLE, EventLoop
 
 LOG = logging.getLogger(__name__)
 
-#: Bytes of a request's words; Linux passes no more to a command (execve(2), ARG_MAX).
+#: The longest request in bytes; Linux passes no more to a command (execve(2), ARG_MAX).
 REQUEST_LIMIT = 1 << 21
 
-#: What the writer of data is called that came on a command's standard input.
+#: The writer of data that came from a command's standard input.
 STDIN_WRITER = 'daxio'
 
-#: Bytes of a line of numbers, with room to spare.
+#: The longest line of numbers, in bytes, with room to spare.
 _LINE_LIMIT = 80
 
-#: Answers a call. It may raise InputWanted, at once or later: it is asked again with the input.
+#: Answers a call. It may raise InputWanted, at once or later; it is then called again with the
+#: input.
 Answer = Callable[[ToolCall], CommandResult | Deferred]
 
 
 class ToolService:
     """Listens for the stand-ins of one host, in the loop's thread.
 
-    The request and the answer are described in :mod:`vpmem_harness.host.tool_client`.
+    :mod:`vpmem_harness.host.tool_client` describes the request and the answer.
+
+    :param answer: runs a command.
+    :param abandoned: called with each command when its conversation has ended, for one that has
+        no result yet because its process has gone.
     """
 
-    def __init__(self, loop: EventLoop, path: str, answer: Answer) -> None:
+    def __init__(self, loop: EventLoop, path: str, answer: Answer,
+                 abandoned: Callable[[ToolCall], object] = lambda call: None) -> None:
         self._loop = loop
         self._answer = answer
+        self._abandoned = abandoned
         self._calls: set[_Conversation] = set()
         self._listener = loop.listen(path, self._accept)
 
     def _accept(self, client: socket.socket) -> None:
-        self._calls.add(_Conversation(self._loop, client, self._answer, self._calls.discard))
+        self._calls.add(_Conversation(
+            self._loop, client, self._answer, self._calls.discard, self._abandoned))
 
     def close(self) -> None:
-        """Stop listening; a stand-in that still waits learns that its host went away."""
+        """Stop listening, and hang up on the stand-ins that still wait."""
         self._listener.close()
         self._loop.run_and_wait(self._hang_up)
 
@@ -59,11 +67,13 @@ class _Conversation:
     """One command, from its first word to the last byte of its output."""
 
     def __init__(self, loop: EventLoop, client: socket.socket, answer: Answer,
-                 ended: Callable[[_Conversation], object]) -> None:
+                 ended: Callable[[_Conversation], object],
+                 abandoned: Callable[[ToolCall], object]) -> None:
         self._loop = loop
         self._client = client
         self._answer = answer
         self._ended = ended
+        self._abandoned = abandoned
         self._received = bytearray()
         self._call: ToolCall | None = None
         self._answering = False
@@ -78,21 +88,23 @@ class _Conversation:
             self._client.close()
             self._ended(self)
             if self._later is not None:
-                # What has not happened yet never will: the process has gone.
+                # The process has gone: a command that has not taken effect yet never will.
                 self._later.fail(ConnectionAbortedError())
+            if self._call is not None:
+                self._abandoned(self._call)
 
     def _ready(self, mask: int) -> None:
         try:
             if self._left:
                 self._write()
             elif self._answering:
-                self.close()  # the stand-in was ended while it waited
+                self.close()  # the stand-in was killed while it waited
             else:
                 self._read()
         except BlockingIOError:
             return
         except (OSError, ValueError):
-            self.close()  # the stand-in has gone, or is none
+            self.close()  # the stand-in has gone, or the client is not a stand-in
 
     def _read(self) -> None:
         chunk = self._client.recv(1 << 16)
@@ -104,27 +116,27 @@ class _Conversation:
         if not newline and len(head) < _LINE_LIMIT:
             return
         if self._call is None:
-            length, terminal, as_user = map(int, head.split())
+            length, terminal, as_user, caller = map(int, head.split())
             if length > REQUEST_LIMIT:
                 LOG.warning('A command of more than %d bytes was refused', REQUEST_LIMIT)
                 self.close()
                 return
             if len(rest) < length:
                 return
-            self._call = ToolCall.of_request(rest, terminal, as_user)
+            self._call = ToolCall.of_request(rest, terminal, as_user, caller)
         else:
             length, zeroes = map(int, head.split())
             segment = Segment(length, None if zeroes else STDIN_WRITER)
             self._call = dataclasses.replace(self._call, stdin=Contents((segment,)))
         self._received.clear()
-        # From here on only a hang-up is of interest, and that is reported always.
+        # From here on only a hang-up matters, which the loop always reports.
         self._answering = True
         self._loop.modify(self._client, 0)
         call = self._call
         self._settle(lambda: self._answer(call))
 
     def _settle(self, answer: Callable[[], CommandResult | Deferred]) -> None:
-        """Go on as the answer says."""
+        """Send the answer, ask for input, or wait for a deferred answer."""
         try:
             result = answer()
         except InputWanted as wanted:

@@ -1,16 +1,17 @@
-"""What the stand-ins for ndctl, daxctl and daxio run: it asks their host, and nobody else.
+"""The program behind the stand-ins for ndctl, daxctl and daxio: it asks their host only.
 
-Run as a script with nothing but the interpreter (``python -I -S``), since a compute service waits
-for it: ``_socket``, ``_signal`` and ``posix`` in place of the modules around them, whose imports
-take longer than all the rest.
+It runs as a script without site packages (``python -I -S``), and imports ``_socket``, ``_signal``
+and ``posix`` instead of the modules built on them: a compute service waits for it, and those
+imports would take longer than everything else.
 
-A request is a line ``LENGTH TERMINAL USER``, then LENGTH bytes: the directory that the command
-runs in and its words, each ended by a NUL byte. TERMINAL is 1 when standard output is a terminal,
-USER is 1 when the command acts without privileges. The answer is a line ``STATUS ERR OUT`` (exit
-status, or the negative number of the signal that ends it; lengths in bytes), then standard error
-and standard output. In place of it the host may ask
-for standard input with a line ``input LENGTH``: up to so many bytes are read, and it is told with
-a line ``LENGTH ZEROES`` how many there were, and with 1 that all of them were zeroes.
+A request is a line ``LENGTH TERMINAL USER CALLER``, then LENGTH bytes: the working directory and
+the words of the command line, each followed by a NUL byte. TERMINAL is 1 if standard output is a
+terminal, USER is 1 if the command runs without privileges, CALLER is the number of the process
+that ran the command. The answer is a line ``STATUS ERR OUT`` (the exit status, or the negative
+number of the signal that ends the command; two lengths in bytes), then standard error and
+standard output. The host may first ask for standard input with a line ``input LENGTH``. The
+stand-in then reads up to LENGTH bytes and replies with a line ``LENGTH ZEROES``: how many bytes
+there were, and 1 if all of them were zero.
 """
 
 import _signal  # type: ignore[import-not-found]  # not in typeshed
@@ -31,7 +32,8 @@ def main() -> int:
         words = [directory(), *map(encode, (program, *arguments))]
         request = b''.join(word + b'\0' for word in words)
         terminal = posix.isatty(1)
-        connection.sendall(b'%d %d %d\n%b' % (len(request), terminal, bool(user), request))
+        connection.sendall(b'%d %d %d %d\n%b' % (
+            len(request), terminal, bool(user), posix.getppid(), request))
         head, received = answer(connection)
         if head.startswith(b'input '):
             connection.sendall(b'%d %d\n' % consume(int(head[6:])))

@@ -1,8 +1,10 @@
-"""A host's ndctl, daxctl and daxio: executables that ask their host and nobody else."""
+"""A host's ndctl, daxctl and daxio: executables that ask their host and nothing else."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 import os
 import shlex
 import shutil
@@ -18,19 +20,20 @@ from vpmem_harness.pmem import CommandResult
 
 PROGRAMS = ('ndctl', 'daxctl', 'daxio')
 
-#: Rendered when the host starts and after each change, since every compute service asks for it.
+#: The listing that every compute service asks for: rendered when the tools are installed, and
+#: again after a change.
 EAGER = ('ndctl', 'list', '-X')
 
-#: Answers kept at most; a caller may think of any number of listings.
+#: How many rendered listings a host keeps; a program may ask for any number of different ones.
 ANSWERS_LIMIT = 64
 
-#: The variable that takes away the privileges of what is called with it, as ``su nobody`` would.
+#: A command that has this variable in its environment runs without privileges.
 AS_USER = 'VPMEM_HARNESS_AS_USER'
 
-# A shell starts in a millisecond, an interpreter in ten. The front answers a listing that the host
-# has rendered by itself, as long as the host's process lives; it asks the host for anything else.
-# A listing is the same on a terminal as off it, but not for everybody who asks.
-# ``command`` keeps the shell going when the answer goes away between the two looks at it.
+# A shell starts in a millisecond, an interpreter in ten. The front, a shell script, prints a
+# listing that the host has rendered, as long as the host's process lives. It asks the host for
+# everything else. A listing is the same on a terminal and in a pipe, but differs between root and
+# users. ``command`` keeps the shell running when the file disappears after the test for it.
 FRONT = """\
 #!/bin/sh
 # {program} of a simulated host. It talks to that host and to nothing else.
@@ -40,8 +43,18 @@ answer={answers}/"$user$# {program} $*"
 exec {python} -I -S {client} {socket} "$user" {program} "$@"
 """
 
-# In the place of a program that is absent from the host, where the machine that the harness runs on
-# has one: that one must not be found. The status is a shell's for a command that is not there.
+# A rendered listing. It reports the call in the host's journal first: the number of the listing,
+# the process that ran the command, and the name of that process. Without the journal the host is
+# gone, and the front goes on to say so.
+ANSWER = """\
+read -r name 2>/dev/null </proc/$PPID/comm
+printf '%s\\n' "{number} $PPID $name" 2>/dev/null 1<>{journal} || return 1
+printf %s {text}
+exit 0
+"""
+
+# Stands in for a program that a fault has removed from the host, if the machine that runs the
+# harness has one of that name: it must not be found. A shell uses the same status.
 NOT_FOUND = """\
 #!/bin/sh
 echo '{program}: not found' >&2
@@ -52,10 +65,10 @@ Run = Callable[[ToolCall], CommandResult]
 
 
 class Tools:
-    """The executables of one host, and the answers that they may give without asking it.
+    """The executables of one host, and the listings that they may print without asking it.
 
     :param run: runs a command on the simulated host.
-    :param withheld: whether every command has to ask the host just now.
+    :param withheld: whether every command has to ask the host at present.
     """
 
     def __init__(self, layout: Layout, run: Run,
@@ -66,11 +79,14 @@ class Tools:
         self._lock = threading.Lock()
         self._changes = 0
         self._answers: set[Path] = set()
+        self._numbers = itertools.count(1)
+        self._rendered: dict[int, tuple[ToolCall, CommandResult]] = {}
 
     def install(self) -> None:
-        """Write the executables and render the listing that is asked for most."""
+        """Write the executables and render the listing that compute services ask for."""
         self._layout.bin.mkdir(mode=0o700)
         self._layout.answers.mkdir(mode=0o700)
+        os.mkfifo(self._layout.journal, 0o600)
         words = {
             'as_user': AS_USER,
             'answers': shlex.quote(str(self._layout.answers)),
@@ -84,34 +100,37 @@ class Tools:
         self.refresh()
 
     def call(self, call: ToolCall) -> CommandResult:
-        """Run a command for a stand-in; a listing is kept, so that the next one is quicker.
+        """Run a command for a stand-in, and keep a listing so that the next one is faster.
 
-        :raises InputWanted: when it reads its standard input, and the call does not say what is
-            there.
+        :raises InputWanted: when the command reads standard input and the call does not have it.
         """
         with self._lock:
             changes = self._changes
         result = self._run(call)
         if 'list' in call.words[1:2] and result.returncode == 0 and not result.stderr:
-            self._keep(call, result.stdout, changes)
+            self._keep(call, result, changes)
         return result
 
     def refresh(self) -> None:
-        """Render the listing that is asked for most, unless it is there already."""
+        """Render the listing that compute services ask for, unless it is there."""
         call = ToolCall(EAGER)
         if self._answer(call) not in self._answers and not self._withheld():
             self.call(call)
 
     def forget(self) -> None:
-        """Take back all answers: the memory has changed."""
+        """Remove all rendered listings, because the memory has changed."""
         with self._lock:
             self._changes += 1
             for path in self._answers:
                 path.unlink(missing_ok=True)
             self._answers.clear()
 
+    def rendered(self, number: int) -> tuple[ToolCall, CommandResult] | None:
+        """The command line and the result of a listing that a stand-in has reported."""
+        return self._rendered.get(number)
+
     def take_away(self, program: str) -> None:
-        """Have the host's PATH lead to no such program."""
+        """Remove a program from the host's PATH."""
         self.forget()
         path = self._layout.bin / program
         path.rename(path.with_name(f'.{program}'))
@@ -120,33 +139,39 @@ class Tools:
             _write(self._layout.nowhere / program, NOT_FOUND.format(program=program), 0o700)
 
     def bring_back(self, program: str) -> None:
-        """Put a program back that was taken away."""
+        """Restore a program that was removed."""
         (self._layout.nowhere / program).unlink(missing_ok=True)
         path = self._layout.bin / program
         with contextlib.suppress(FileNotFoundError):
             path.with_name(f'.{program}').rename(path)
 
     def _answer(self, call: ToolCall) -> Path:
-        # The number of words tells `list -X` from one word that holds a space.
+        # The number of words distinguishes `list -X` from one word with a space in it.
         user = 'user' if call.as_user else ''
         return self._layout.answers / f'{user}{len(call.words) - 1} {" ".join(call.words)}'
 
-    def _keep(self, call: ToolCall, out: str, changes: int) -> None:
+    def _keep(self, call: ToolCall, result: CommandResult, changes: int) -> None:
         if any('/' in word or ' ' in word or '\n' in word for word in call.words):
             return
         path = self._answer(call)
         if len(path.name.encode()) > 255:
             return
-        script = f"printf %s {shlex.quote(out)}\nexit 0\n"
         with self._lock:
+            number = next(self._numbers)
+            script = ANSWER.format(number=number, text=shlex.quote(result.stdout),
+                                   journal=shlex.quote(str(self._layout.journal)))
             if (changes == self._changes and len(self._answers) < ANSWERS_LIMIT
                     and not self._withheld()):
+                # A stand-in that has opened a listing reports it even if it was removed since.
+                self._rendered[number] = dataclasses.replace(call, record=None), result
+                if len(self._rendered) > 2 * ANSWERS_LIMIT:
+                    del self._rendered[min(self._rendered)]
                 _write(path, script, 0o600)
                 self._answers.add(path)
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Write a file so that who opens it meanwhile sees all of it or the file before it."""
+    """Replace a file atomically: readers see the old text or the new one, never a part."""
     draft = f'{path.parent}/.draft'
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     with open(descriptor, 'w', encoding='utf-8', errors='surrogateescape') as file:

@@ -47,7 +47,8 @@ class Client:
         self._flushing = False
         self._closed = False
         self._loop.watch(sock, self._events, self._ready)
-        if listener.peer(sock).pid == os.getpid():
+        self._peer = listener.peer(sock)
+        if self._peer.pid == os.getpid():
             self._loop.watchdog.add(self._let_go)
 
     def _ready(self, mask: int) -> None:
@@ -100,6 +101,7 @@ class Client:
         session = self._session
         executed = 0
         while (call := session.next_call()) is not None:
+            call.peer = self._peer
             self._dispatcher.execute(call, self._daemon.intercept)
             if self._closed:
                 return

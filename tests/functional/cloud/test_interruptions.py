@@ -110,7 +110,7 @@ class DeathTest(InterruptionsTestCase):
         server = self.interrupt(
             'domainCreateWithFlags', lambda: cloud.boot(pmem='SMALL', expect=None))
         self.assertEqual('ERROR', server.wait_for('ERROR').status)
-        self.assertIsNone(server.fault)
+        self.assertIsNone(server.fault_or_none)
         self.assertConsistent(cloud)
         server.delete()
         self.assertNamespacesFree(cloud, cloud.hosts[0])

@@ -178,7 +178,7 @@ class ToolsTest(base.TestCase):
     def test_what_is_no_request_is_hung_up_on(self):
         """Neither a wrong line, a line without an end, nor too many words are waited for."""
         self.useFixture(fixtures.FakeLogger())
-        for request in (b'GET / HTTP/1.1\n', b'1' * 100, b'9999999999 0 0\n', b'3 0 0\na\0b'):
+        for request in (b'GET / HTTP/1.1\n', b'1' * 100, b'9999999999 0 0 1\n', b'3 0 0 1\na\0b'):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(30)
                 connection.connect(str(self.layout.tools_socket))

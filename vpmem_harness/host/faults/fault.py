@@ -1,8 +1,8 @@
-"""One thing that goes wrong on a host: when it strikes, whom it holds up, and how it ends.
+"""One fault of a host: when it strikes, which calls it holds, and how it ends.
 
-No locks here: the thread that answers every call asks whether a fault strikes, and must not wait
-for one that holds a lock. Such a thread may itself wait for an answer: anywhere, when the garbage
-collector finds a connection to libvirt in it, which closes with a call.
+This module takes no locks. The thread that answers every call asks whether a fault strikes, and
+must not wait for a thread that holds a lock: that thread may itself be waiting for an answer. This
+can happen anywhere, because the garbage collector closes a libvirt connection with a call.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from typing import TypedDict
 from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
 from vpmem_harness.randomness import Randomness
 
-#: Seconds in which a fault is reached, unless a test says otherwise: what a cloud on Nova needs for
-#: it on a machine that is busy with something else.
+#: How long to wait for a fault by default, in seconds: enough for Nova on a busy machine.
 TIMEOUT = 60.0
 
 
-class Often(TypedDict, total=False):
+class FaultFrequency(TypedDict, total=False):
     """How often a fault strikes.
 
-    ``times``: at the next so many calls, and then no more; at every call when None.
-    ``probability``: at each with this chance, drawn from the host's seed; 1 unless given.
-    ``skip``: so many calls are let pass before.
+    ``times``: the number of calls that it strikes; every call if None.
+    ``probability``: the chance of each call to be struck, drawn from the host's seed; 1 by default.
+    ``skip``: the number of calls to let pass first.
     """
 
     times: int | None
@@ -37,29 +36,29 @@ class Often(TypedDict, total=False):
 
 
 class Fault:
-    """A fault that is in force until it is removed.
+    """A fault, in force until it is removed.
 
-    As a context manager it is removed at the end of the block::
+    Use it as a context manager to remove it at the end of the block::
 
         with host.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
             cloud.boot(pmem='SMALL', expect='ERROR')
 
-    ``struck`` counts how often it has struck.
+    ``struck`` is the number of calls that it has struck.
 
-    :param what: it, in words: for messages and for the transcript of calls.
-    :param removed: called once, when it is removed.
+    :param what: a description for messages and for the record of a call.
+    :param removed: called once, when the fault is removed.
     """
 
     def __init__(self, what: str, randomness: Randomness, removed: Callable[[Fault], None], *,
                  times: int | None = None, probability: float = 1.0, skip: int = 0) -> None:
         if times is not None and not (isinstance(times, int) and times >= 1):
-            raise InvalidInputError('times of a fault', expected='1 or more, or None for always',
-                                    got=repr(times), remedy='leave the fault out for none')
+            raise InvalidInputError('times of a fault', expected='1 or more, or None for no limit',
+                                    got=repr(times), remedy='leave the fault out to have none')
         if not (isinstance(probability, int | float) and 0 <= probability <= 1):
             raise InvalidInputError('probability of a fault', expected='a number from 0 to 1',
                                     got=repr(probability), remedy='give 0.1 for one call in ten')
         if not (isinstance(skip, int) and skip >= 0):
-            raise InvalidInputError('skip of a fault', expected='how many calls, from 0 on',
+            raise InvalidInputError('skip of a fault', expected='a number of calls, 0 or more',
                                     got=repr(skip), remedy='leave it out to skip none')
         self.what = what
         self.struck = 0
@@ -89,14 +88,14 @@ class Fault:
 
     @property
     def in_force(self) -> bool:
-        """Whether it can still strike."""
+        """Whether the fault can still strike."""
         return self._in_force and (self._times is None or self.struck < self._times)
 
     def wait_until_reached(self, timeout: float = TIMEOUT, times: int = 1) -> None:
-        """Wait until it has struck, for the first time or for the ``times``-th.
+        """Wait until the fault has struck ``times`` calls.
 
         :param timeout: in seconds.
-        :raises WaitTimeoutError: when it has not by then.
+        :raises WaitTimeoutError: when it has not struck that many calls in time.
         """
         deadline = time.monotonic() + timeout
         while self.struck < times:
@@ -106,16 +105,16 @@ class Fault:
                 raise WaitTimeoutError(
                     f'the fault {self.what!r} to strike{f" {times} times" if times > 1 else ""}',
                     timeout, [f'{self.struck} times']) from None
-        self._signals.put(None)     # for others that wait
+        self._signals.put(None)     # for other waiters
 
     def release(self) -> None:
-        """Let what it holds up go on, and hold up nothing any more; the same as ``remove``."""
+        """Let the calls that it holds go on; the same as ``remove``."""
         self.remove()
 
     def remove(self) -> None:
-        """End it: it strikes no more, and what it holds up goes on.
+        """End the fault: it strikes no more, and the calls that it holds go on.
 
-        :raises Exception: what was to be done when it struck has raised this.
+        :raises Exception: the error of an action that ``faults.at`` ran, if it raised one.
         """
         self._in_force = False
         self._let_go()
@@ -124,18 +123,18 @@ class Fault:
         self.raise_failure()
 
     def fail(self, failure: Exception) -> None:
-        """Keep what an action at a stroke has raised, for the thread of the test."""
+        """Keep the error of an action, to be raised in the test's thread."""
         self._failures.append(failure)
 
     def raise_failure(self) -> None:
-        """Raise what the first action that failed has raised, once."""
+        """Raise the error of the first action that failed, once."""
         if self._failures:
             failure = self._failures.popleft()
             self._failures.clear()
             raise failure
 
     def strikes(self) -> bool:
-        """Whether it strikes this time; if so, that is counted."""
+        """Decide whether the fault strikes this call, and count it if so."""
         if not self.in_force or next(self._seen) < self._skip:
             return False
         if not self._randomness.chance(self._probability):
@@ -148,18 +147,18 @@ class Fault:
         return True
 
     def hold(self, go_on: Callable[[], None]) -> None:
-        """Have ``go_on`` called when it is removed, at once if it has been."""
+        """Call ``go_on`` when the fault is removed, at once if it has been removed."""
         self._held.append(go_on)
         if not self._in_force:
             self._let_go()
 
     @property
     def holding(self) -> int:
-        """How many calls it holds up now."""
+        """How many calls the fault holds at present."""
         return len(self._held)
 
     def lose(self) -> None:
-        """Forget what it holds up: who was to answer has gone, and it never goes on."""
+        """Drop the calls that the fault holds: the daemon that was to answer them has gone."""
         self._held.clear()
 
     def _let_go(self) -> None:
@@ -167,5 +166,5 @@ class Fault:
             try:
                 go_on = self._held.popleft()
             except IndexError:
-                return      # another thread was quicker
+                return      # another thread was faster
             go_on()

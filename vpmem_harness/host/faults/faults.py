@@ -1,24 +1,26 @@
-"""Faults by name: what can go wrong on a host, of its daemon, its executables, its memory."""
+"""Faults by name: what can go wrong with a host's daemon, its executables and its memory."""
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import libvirt
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.host.faults import effects, targets
-from vpmem_harness.host.faults.effects import CallSoon, Effect
-from vpmem_harness.host.faults.fault import TIMEOUT, Fault, Often
-from vpmem_harness.host.faults.targets import Armed, HostCall, Which, WhichCommand
+from vpmem_harness.host.calls import Call, CommandCall, LibvirtCall
+from vpmem_harness.host.faults import actions, filters
+from vpmem_harness.host.faults.actions import CallSoon, Effect
+from vpmem_harness.host.faults.fault import TIMEOUT, Fault, FaultFrequency
+from vpmem_harness.host.faults.filters import CommandFaultOptions, ProcedureFaultOptions
+from vpmem_harness.host.faults.rules import ANY as ANY
+from vpmem_harness.host.faults.rules import FaultRule, FaultRules
 from vpmem_harness.libvirtd.dispatch import DropConnection
 from vpmem_harness.libvirtd.errors import MESSAGES, LibvirtError
 from vpmem_harness.libvirtd.wire.procedures import lookup
-from vpmem_harness.libvirtd.wire.session import Call
+from vpmem_harness.libvirtd.wire.session import Call as WireCall
 from vpmem_harness.pmem import CommandResult
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.serving.clock import Clock
@@ -27,49 +29,46 @@ from vpmem_harness.serving.deferred import Deferred
 if TYPE_CHECKING:
     from vpmem_harness.host.machine import Host
 
-#: How many calls the transcript goes back.
-REMEMBERED = 500
-
-#: In place of a procedure's name: every call that the daemon answers.
-ANY = '*'
-
 
 class Faults:
-    """What goes wrong on one host. Each method begins a fault and returns it.
+    """The faults of one host. Each method begins a fault and returns it.
 
-    A fault is in force until it has struck ``times`` times, is removed, or its ``with`` block ends;
-    with the host all end, and what they hold up goes on. Of several faults for one call the newest
-    strikes.
+    A fault is in force until it has struck ``times`` calls, is removed, its ``with`` block ends,
+    or the host stops. The calls that it holds go on then. If several faults apply to a call, the
+    newest one strikes.
 
-    A procedure may be named as the protocol does (``domain_create_with_flags``), as libvirt's
-    function (``virDomainCreateWithFlags``, ``domainCreateWithFlags``) or as libvirt-python's method
-    (``createWithFlags``); :data:`ANY` (``'*'``) is every one. What else a fault of a procedure may
-    be given stands in :class:`~vpmem_harness.host.faults.targets.Which`, and for a program's in
-    :class:`~vpmem_harness.host.faults.targets.WhichCommand`.
+    Name a procedure as in the protocol (``domain_create_with_flags``), as libvirt's function
+    (``virDomainCreateWithFlags``, ``domainCreateWithFlags``), or as libvirt-python's method
+    (``createWithFlags``); :data:`ANY` (``'*'``) matches every procedure. Faults of procedures take
+    the options of :class:`~vpmem_harness.host.faults.filters.ProcedureFaultOptions`, those of
+    programs the options of :class:`~vpmem_harness.host.faults.filters.CommandFaultOptions` and a
+    subcommand after the program.
 
-    :raises InvalidInputError: from every method, when something named is not there.
+    :raises InvalidInputError: from every method, for a name or an option that does not exist.
     """
 
     def __init__(self, host: Host, randomness: Randomness) -> None:
         self._host = host
         self._randomness = randomness
-        # Held by those who change these, never by the thread that answers calls.
+        self._rules = FaultRules()
+        # For changes; the thread that answers calls never takes it.
         self._lock = threading.Lock()
-        self._of_procedures: dict[str, tuple[Armed, ...]] = {}
-        self._of_commands: tuple[Armed, ...] = ()
         self._all: list[Fault] = []
         self._acts: list[tuple[Fault, threading.Thread]] = []
-        self._calls: collections.deque[HostCall] = collections.deque(maxlen=REMEMBERED)
+
+    def __repr__(self) -> str:
+        faults = ', '.join(fault.what for fault in self.in_force)
+        return f'<Faults of {self._host.name}: {faults or "none in force"}>'
 
     # Procedures of libvirt
 
     def failing(self, procedure: str, error: int | LibvirtError = libvirt.VIR_ERR_INTERNAL_ERROR,
-                detail: str | None = None, **which: Unpack[Which]) -> Fault:
-        """Have a procedure fail.
+                detail: str | None = None, **which: Unpack[ProcedureFaultOptions]) -> Fault:
+        """Make a procedure fail.
 
-        :param error: one of ``libvirt.VIR_ERR_*``, with libvirt's message for it; or a
-            :class:`~vpmem_harness.libvirtd.errors.LibvirtError` for all that an error can say.
-        :param detail: what follows the message of the code.
+        :param error: one of ``libvirt.VIR_ERR_*``, which gets libvirt's message; or a
+            :class:`~vpmem_harness.libvirtd.errors.LibvirtError` to set every field.
+        :param detail: text that follows the message of the code.
         """
         if isinstance(error, LibvirtError):
             code, make = error.code, lambda: error
@@ -79,10 +78,10 @@ class Faults:
                     'error of a fault', expected='one of libvirt.VIR_ERR_*', got=str(error),
                     remedy='give a code such as libvirt.VIR_ERR_OPERATION_FAILED')
             code, make = error, lambda: LibvirtError(code, detail)
-        return self._arm(procedure, f'fails with error {code}', effects.raising(make), which)
+        return self._add(procedure, f'fails with error {code}', actions.raising(make), which)
 
-    def hanging(self, procedure: str, **which: Unpack[Which]) -> Fault:
-        """Have a procedure not come back until the fault is released.
+    def hanging(self, procedure: str, **which: Unpack[ProcedureFaultOptions]) -> Fault:
+        """Hold the calls of a procedure until the fault is released.
 
         ::
 
@@ -91,26 +90,28 @@ class Faults:
                 hang.wait_until_reached()
                 cloud.compute(server.host).kill()
         """
-        return self._arm(procedure, 'hangs', effects.holding(self), which)
+        return self._add(procedure, 'hangs', actions.holding(self), which)
 
-    def dropping(self, procedure: str, **which: Unpack[Which]) -> Fault:
-        """Have the daemon cut the client off in place of an answer.
+    def dropping(self, procedure: str, **which: Unpack[ProcedureFaultOptions]) -> Fault:
+        """Make the daemon close the connection instead of answering.
 
-        With ``when='after'`` the call has taken effect, and the client cannot know.
+        With ``when='after'`` the call has taken effect, but the client cannot know.
         """
-        return self._arm(
-            procedure, 'drops the connection', effects.raising(DropConnection), which)
+        return self._add(
+            procedure, 'drops the connection', actions.raising(DropConnection), which)
 
-    def slow(self, procedure: str, seconds: float, **which: Unpack[Which]) -> Fault:
-        """Have a procedure take its time, on the host's clock."""
-        return self._arm(
-            procedure, effects.in_words(seconds), effects.delaying(self, seconds), which)
+    def slow(self, procedure: str, seconds: float, **which: Unpack[ProcedureFaultOptions]) -> Fault:
+        """Delay a procedure by some seconds on the host's clock."""
+        return self._add(
+            procedure, actions.in_words(seconds), actions.delaying(self, seconds), which)
 
-    def at(self, procedure: str, action: Callable[[], object], **which: Unpack[Which]) -> Fault:
-        """Do something when a procedure is called; the call goes on when that is done.
+    def at(self, procedure: str, action: Callable[[], object],
+           **which: Unpack[ProcedureFaultOptions]) -> Fault:
+        """Run an action when a procedure is called; the call goes on when the action has ended.
 
-        What is done uses no connection of its own caller: libvirt's client may hold a second call
-        back until the first is answered. What it raises the fault raises when it is removed.
+        Do not use the caller's connection in the action: libvirt's client may hold a second call
+        back until the first is answered. If the action raises an error, the fault raises it again
+        when it is removed.
 
         ::
 
@@ -118,120 +119,129 @@ class Faults:
         """
         if not callable(action):
             raise InvalidInputError(
-                'action of a fault', expected='something to call', got=repr(action),
+                'action of a fault', expected='a function', got=repr(action),
                 remedy='leave out the parentheses, or write a lambda')
-        return self._arm(procedure, 'is watched', effects.doing(self, action, self._acts), which)
+        return self._add(procedure, 'is watched', actions.doing(self, action, self._acts), which)
 
-    def _arm(self, procedure: str, what: str, effect: Effect, which: Which) -> Fault:
-        targets.check(which, Which)
+    def _add(self, procedure: str, what: str, effect: Effect,
+             which: ProcedureFaultOptions) -> Fault:
+        filters.check(which, ProcedureFaultOptions)
         method = ANY if procedure == ANY else lookup(procedure).method
-        concerns, when = targets.about(which.get('domain')), which.get('when', 'before')
-        fault = self._begin(f'{method} {what}{_when(when)}', targets.limits(which), self._disarm)
+        applies_to, when = filters.about(which.get('domain')), which.get('when', 'before')
+        fault = self._begin(f'{method} {what}{filters.in_words(when)}', filters.frequency(which),
+                            self._rules.remove)
         if when == 'after':
-            effect = effects.afterwards(self, effect)
-        armed = Armed(fault, concerns, effect)
-        with self._lock:
-            self._of_procedures = {
-                **self._of_procedures, method: (armed, *self._of_procedures.get(method, ()))}
+            effect = actions.afterwards(self, effect)
+        self._rules.add_for_procedure(method, FaultRule(fault, applies_to, effect))
         return fault
-
-    def _disarm(self, fault: Fault) -> None:
-        with self._lock:
-            rest = {method: tuple(one for one in armed if one.fault is not fault)
-                    for method, armed in self._of_procedures.items()}
-            self._of_procedures = {method: armed for method, armed in rest.items() if armed}
 
     # ndctl, daxctl and daxio
 
     def tool_failing(self, program: str, subcommand: str | None = None, *, status: int = 1,
-                     text: str = '', **which: Unpack[WhichCommand]) -> Fault:
-        """Have a program end with a status, and a text on standard error, and do nothing.
+                     text: str = '', **which: Unpack[CommandFaultOptions]) -> Fault:
+        """Make a program fail without doing anything.
 
-        With ``when='after'`` it does what it does and fails then.
+        With ``when='after'`` the program does its work first.
 
         :param program: ``'ndctl'``, ``'daxctl'`` or ``'daxio'``.
-        :param subcommand: such as ``'list'``; any when None.
-        :param status: 1 to 255, or the negative number of the signal that ends it.
+        :param subcommand: such as ``'list'``; every one if None.
+        :param status: the exit status, 1 to 255, or the negative number of a signal.
+        :param text: what the program writes to standard error.
         """
         result = CommandResult(
-            effects.check_status(status, 1), '', f'{text.rstrip()}\n' if text else '')
-        return self._arm_tool(program, subcommand, f'fails with status {status}',
-                              effects.answering(lambda _: result), which, executes=False)
+            actions.check_status(status, 1), '', f'{text.rstrip()}\n' if text else '')
+        return self._add_tool(program, subcommand, f'fails with status {status}',
+                              actions.answering(lambda _: result), which, executes=False)
 
     def tool_hanging(self, program: str, subcommand: str | None = None,
-                     **which: Unpack[WhichCommand]) -> Fault:
-        """Have a program not end until the fault is released; one that is killed does nothing."""
-        return self._arm_tool(program, subcommand, 'hangs', effects.holding(self), which)
+                     **which: Unpack[CommandFaultOptions]) -> Fault:
+        """Hold a program until the fault is released; if it is killed, it has done nothing."""
+        return self._add_tool(program, subcommand, 'hangs', actions.holding(self), which)
 
+    @overload
+    def tool_slow(self, program: str, subcommand: str | None = None, *, seconds: float,
+                  **which: Unpack[CommandFaultOptions]) -> Fault: ...
+
+    @overload
+    def tool_slow(self, program: str, subcommand: str | None, seconds: float,
+                  **which: Unpack[CommandFaultOptions]) -> Fault: ...
+
+    @overload
     def tool_slow(self, program: str, seconds: float, *, subcommand: str | None = None,
-                  **which: Unpack[WhichCommand]) -> Fault:
-        """Have a program take its time, on the host's clock."""
-        return self._arm_tool(program, subcommand, effects.in_words(seconds),
-                              effects.delaying(self, seconds), which)
+                  **which: Unpack[CommandFaultOptions]) -> Fault: ...
+
+    def tool_slow(self, program: str, *arguments: Any, **which: Any) -> Fault:
+        """Delay a program by some seconds on the host's clock.
+
+        ::
+
+            host.faults.tool_slow('ndctl', 'list', seconds=5)
+
+        ``tool_slow('ndctl', 5, subcommand='list')``, the form of earlier versions, works as well.
+        """
+        subcommand, seconds = filters.slow_arguments(
+            arguments, which.pop('subcommand', None), which.pop('seconds', None))
+        options: CommandFaultOptions = which  # type: ignore[assignment]
+        return self._add_tool(program, subcommand, actions.in_words(seconds),
+                              actions.delaying(self, seconds), options)
 
     def tool_cut_short(self, program: str, subcommand: str | None = None, *, status: int = 0,
-                       **which: Unpack[WhichCommand]) -> Fault:
-        """Have a program print the first half of what it has to say, and end with a status."""
-        effects.check_status(status, 0)
-        return self._arm_tool(
+                       **which: Unpack[CommandFaultOptions]) -> Fault:
+        """Make a program print the first half of its output and exit with a status."""
+        actions.check_status(status, 0)
+        return self._add_tool(
             program, subcommand, 'prints half of its output',
-            effects.answering(lambda result: effects.half(result, status)), which)
+            actions.answering(lambda result: actions.half(result, status)), which)
 
     def tool_absent(self, program: str) -> Fault:
-        """Have a program not be there: not in the host's directory, and not on its PATH.
+        """Remove a program from the host's directory and from its PATH.
 
-        Where the machine that the harness runs on has one of that name, programs that look for it
-        on the host's PATH find one that says that it is not found, with a shell's status 127.
+        If the machine that runs the harness has a program of that name, the host's PATH leads to
+        a script that reports "not found" and exits with a shell's status, 127.
         """
-        targets.command(program, None)
+        filters.command(program, None)
         tools = self._host.tools
 
         def bring_back(fault: Fault) -> None:
-            self._disarm_tool(fault)
+            self._rules.remove(fault)
             tools.bring_back(program)
         fault = self._begin(f'{program} is absent', {}, bring_back)
         tools.take_away(program)
-        missing = effects.raising(
+        missing = actions.raising(
             lambda: FileNotFoundError(2, 'No such file or directory', program))
-        with self._lock:
-            self._of_commands = (Armed(fault, targets.command(program, None), missing),
-                                 *self._of_commands)
+        self._rules.add_for_commands(
+            FaultRule(fault, filters.command(program, None), missing))
         return fault
 
-    def _arm_tool(self, program: str, subcommand: str | None, what: str, effect: Effect,
-                  which: WhichCommand, executes: bool = True) -> Fault:
-        targets.check(which, WhichCommand)
-        concerns = targets.command(program, subcommand)
+    def _add_tool(self, program: str, subcommand: str | None, what: str, effect: Effect,
+                  which: CommandFaultOptions, executes: bool = True) -> Fault:
+        filters.check(which, CommandFaultOptions)
+        applies_to = filters.command(program, subcommand)
         when = which.get('when', 'before')
         if when == 'after':
-            effect = effects.afterwards(self, effect)
+            effect = actions.afterwards(self, effect)
         elif not executes:
-            effect = _without_executing(effect)
+            effect = actions.without_executing(effect)
         named = f'{program} {subcommand}' if subcommand else program
         fault = self._begin(
-            f'{named} {what}{_when(when)}', targets.limits(which), self._disarm_tool)
-        with self._lock:
-            self._of_commands = (Armed(fault, concerns, effect), *self._of_commands)
+            f'{named} {what}{filters.in_words(when)}', filters.frequency(which),
+            self._rules.remove)
+        self._rules.add_for_commands(FaultRule(fault, applies_to, effect))
         self._host.tools.forget()
         return fault
-
-    def _disarm_tool(self, fault: Fault) -> None:
-        with self._lock:
-            self._of_commands = tuple(
-                one for one in self._of_commands if one.fault is not fault)
 
     # Namespaces
 
     def vanishing(self, name: str) -> Fault:
-        """Take a namespace away: its device is gone, and ``ndctl list`` does not show it.
+        """Remove a namespace: its device is gone, and ``ndctl list`` does not show it.
 
-        What holds the device goes on with it. It comes back when the fault is removed, or when the
-        host is rebooted.
+        A guest that has the device open keeps it. The namespace comes back when the fault is
+        removed or the host is rebooted.
 
         :param name: such as ``ns_0``, ``namespace0.0`` or ``/dev/dax0.0``.
         """
         pmem = self._host.pmem
-        found = targets.namespace(pmem.namespaces, name)
+        found = filters.namespace(pmem.namespaces, name)
 
         def bring_back(fault: Fault) -> None:
             for one in pmem.namespaces:
@@ -242,12 +252,12 @@ class Faults:
         return fault
 
     def bad(self, name: str) -> Fault:
-        """Mark a namespace bad: its device is there, and cannot be mapped or cleared any more.
+        """Make a namespace bad: its device exists but can no longer be mapped or cleared.
 
-        daxio fails on it, and so does the start of a domain. It stays bad over a reboot.
+        daxio fails on it, and so does starting a domain. It stays bad across a reboot.
         """
         pmem = self._host.pmem
-        found = targets.namespace(pmem.namespaces, name)
+        found = filters.namespace(pmem.namespaces, name)
         media = found.address, found.address + found.raw_size
         fault = self._begin(f'namespace {name} is bad', {}, lambda fault: pmem.mend(*media))
         pmem.mark_bad(*media)
@@ -256,32 +266,30 @@ class Faults:
     # The daemon
 
     def kill_daemon(self) -> None:
-        """Kill libvirtd: its clients lose their connections, its guests run on.
+        """Kill libvirtd: its clients lose their connections, its guests keep running.
 
-        A call that a fault holds up is lost with it, and never takes effect.
+        Calls that a fault holds are lost and never take effect.
         """
         self._host.daemon.kill()
         self.lose_calls()
 
     def lose_calls(self) -> None:
-        """Forget the calls to libvirt that faults hold up."""
-        with self._lock:
-            faults = [armed.fault for of_one in self._of_procedures.values() for armed in of_one]
-        for fault in faults:
+        """Drop the calls to libvirt that faults hold."""
+        for fault in self._rules.of_procedures():
             fault.lose()
 
     def start_daemon(self, *, domains: bool = True) -> None:
-        """Start libvirtd again, if it does not run.
+        """Start libvirtd again unless it runs.
 
-        :param domains: False when its guests have ended meanwhile: those that were transient are
-            gone, the others are off.
+        :param domains: False if the guests have ended meanwhile: transient domains are gone, the
+            others are shut off.
         """
         if not domains and not self._host.daemon.running:
             self._host.hypervisor.crash()
         self._host.daemon.start()
 
     def daemon_down(self, *, domains: bool = True) -> Fault:
-        """Kill libvirtd; it is started again when the fault is removed."""
+        """Kill libvirtd, and start it again when the fault is removed."""
         fault = self._begin(
             'the daemon is down', {}, lambda fault: self.start_daemon(domains=domains))
         self.kill_daemon()
@@ -290,13 +298,13 @@ class Faults:
     # All of them
 
     @property
-    def calls(self) -> Sequence[HostCall]:
-        """The last calls to the host, oldest first: procedures, and commands that it was asked."""
-        return list(self._calls.copy())
+    def calls(self) -> Sequence[Call]:
+        """The calls to the host, oldest first; ``host.calls`` has more to ask them."""
+        return list(self._host.calls)
 
     def forget_calls(self) -> None:
-        """Begin the transcript of calls anew."""
-        self._calls.clear()
+        """Clear the record of calls: the same as ``host.calls.clear()``."""
+        self._host.calls.clear()
 
     @property
     def in_force(self) -> Sequence[Fault]:
@@ -305,9 +313,9 @@ class Faults:
             return [fault for fault in self._all if fault.in_force]
 
     def clear(self) -> None:
-        """Remove every fault, the newest first; what they hold up goes on.
+        """Remove every fault, newest first; the calls that they hold go on.
 
-        :raises Exception: what was to be done when one of them struck has raised this.
+        :raises Exception: the error of an action of :meth:`at`, if one raised an error.
         """
         with self._lock:
             faults, acts = list(self._all), list(self._acts)
@@ -320,66 +328,53 @@ class Faults:
             for fault in faults:
                 ending.callback(fault.remove)
 
-    def _begin(self, what: str, limits: Often, removed: Callable[[Fault], None]) -> Fault:
+    def _begin(self, what: str, frequency: FaultFrequency,
+               removed: Callable[[Fault], None]) -> Fault:
         def ended(fault: Fault) -> None:
             with self._lock:
                 self._all.remove(fault)
             removed(fault)
         with self._lock:
-            fault = Fault(what, self._randomness, ended, **limits)
+            fault = Fault(what, self._randomness, ended, **frequency)
             self._all.append(fault)
         return fault
 
-    # What the host asks
+    # The host's side
 
     @property
     def clock(self) -> Clock:
-        """What durations run on."""
+        """The clock for durations."""
         return self._host.clock
 
     @property
     def call_soon(self) -> CallSoon:
-        """Calls a function in the thread that answers the host's calls."""
+        """Call a function in the thread that answers the host's calls."""
         return self._host.loop.call_soon
 
     @property
     def of_commands(self) -> bool:
-        """Whether a command may go wrong: none is answered then without asking the host."""
-        return any(armed.fault.in_force for armed in self._of_commands)
+        """Whether a fault applies to commands: every command must ask the host then."""
+        return self._rules.command_faults_in_force
 
-    def on_call(self, call: Call, execute: Callable[[], Any]) -> Any:
-        """Stand between a call and its execution: see ``libvirtd.dispatch.Intercept``."""
-        of_procedures = self._of_procedures
-        armed = None
-        if of_procedures:
-            armed = self._striking((*of_procedures.get(call.procedure.method, ()),
-                                    *of_procedures.get(ANY, ())), call)
-        handle = call.domain
-        self._calls.append(HostCall(
-            call.procedure.method, handle.name if handle is not None else None,
-            armed.fault.what if armed is not None else None))
-        return execute() if armed is None else armed.effect(armed.fault, execute)
+    def on_call(self, record: LibvirtCall, call: WireCall, execute: Callable[[], Any]) -> Any:
+        """Execute a call, or what a fault does in its place: see ``libvirtd.dispatch.Intercept``.
 
-    def on_command(self, words: Sequence[str], execute: Callable[[], CommandResult],
-                   ) -> CommandResult | Deferred:
-        """Stand between a command line and its execution.
-
-        :raises FileNotFoundError: when the program is absent.
+        :param record: the entry for the call, which is told of the fault.
         """
-        armed = self._striking(self._of_commands, words)
-        self._calls.append(HostCall(
-            ' '.join(words), None, armed.fault.what if armed is not None else None))
-        if armed is None:
+        rule = self._rules.for_call(call)
+        if rule is None:
             return execute()
-        return armed.effect(armed.fault, execute)  # type: ignore[return-value]
+        record.fault = rule.fault.what
+        return rule.effect(rule.fault, execute)
 
-    def _striking(self, armed: Sequence[Armed], call: object) -> Armed | None:
-        return next((one for one in armed if one.concerns(call) and one.fault.strikes()), None)
+    def on_command(self, record: CommandCall, execute: Callable[[], CommandResult],
+                   ) -> CommandResult | Deferred:
+        """Execute a command, or what a fault does in its place.
 
-
-def _when(when: str) -> str:
-    return ' after it took effect' if when == 'after' else ''
-
-
-def _without_executing(effect: Effect) -> Effect:
-    return lambda fault, go_on: effect(fault, lambda: None)
+        :raises FileNotFoundError: when a fault has removed the program.
+        """
+        rule = self._rules.for_command(record.words)
+        if rule is None:
+            return execute()
+        record.fault = rule.fault.what
+        return rule.effect(rule.fault, execute)  # type: ignore[return-value]

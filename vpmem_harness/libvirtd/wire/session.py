@@ -53,14 +53,20 @@ _SECONDARY: Final = re.compile(
 
 
 class Call:
-    """A call that has not been answered yet."""
+    """A call that has not been answered yet.
 
-    __slots__ = ('arguments', 'procedure', 'serial')
+    ``peer`` is the process at the other end of the socket, set by the owner of the session.
+    ``reply`` holds the encoded results once the call has been answered with any.
+    """
+
+    __slots__ = ('arguments', 'peer', 'procedure', 'reply', 'serial')
 
     def __init__(self, procedure: Procedure, serial: int, arguments: tuple[Any, ...]) -> None:
         self.procedure = procedure
         self.serial = serial
         self.arguments = arguments
+        self.peer: object = None
+        self.reply: bytes | None = None
 
     @property
     def domain(self) -> values.DomainHandle | None:
@@ -138,6 +144,7 @@ class Session:
         """Answer a call; if the results do not encode, raises ``XDRError`` and sends nothing."""
         procedure = call.procedure
         payload = procedure.results_codec.encode(results) if results else b''
+        call.reply = payload
         self._output.append(frames.frame(
             procedure.program, procedure.number, frames.REPLY, call.serial, frames.OK, payload))
         self.running -= 1

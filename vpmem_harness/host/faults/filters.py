@@ -1,18 +1,19 @@
-"""Which calls a fault is about."""
+"""Which calls a fault applies to."""
 
 from __future__ import annotations
 
 import difflib
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 from lxml import etree
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.host.faults.fault import Fault, Often
+from vpmem_harness.host.calls.record import subcommand as subcommand_of
+from vpmem_harness.host.calls.values import domain_of
+from vpmem_harness.host.faults.fault import FaultFrequency
 from vpmem_harness.host.tools import PROGRAMS
-from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.wire.session import Call
 from vpmem_harness.pmem import Namespace, commands
 
@@ -20,33 +21,37 @@ from vpmem_harness.pmem import Namespace, commands
 When = Literal['before', 'after']
 
 
-class Which(Often, total=False):
+class ProcedureFaultOptions(FaultFrequency, total=False):
     """Which calls of a procedure a fault strikes.
 
-    ``domain``: those that name this domain, by its name or UUID, or that define it; all when None.
-    ``when``: ``'before'`` the call takes effect, which is so unless said otherwise, or ``'after'``.
+    ``domain``: only calls that name this domain, by its name or UUID, or that define it.
+    ``when``: ``'before'`` the call takes effect (the default), or ``'after'``.
     """
 
     domain: str | None
     when: When
 
 
-class WhichCommand(Often, total=False):
-    """Which calls of a program a fault strikes: ``when`` is as in :class:`Which`."""
+class CommandFaultOptions(FaultFrequency, total=False):
+    """Which runs of a program a fault strikes.
+
+    ``when`` is the same as in :class:`ProcedureFaultOptions`.
+    """
 
     when: When
 
 
-def limits(which: Which | WhichCommand) -> Often:
-    """What is said of how often a fault strikes."""
+def frequency(which: ProcedureFaultOptions | CommandFaultOptions) -> FaultFrequency:
+    """The options that say how often a fault strikes."""
     return {'times': which.get('times'), 'probability': which.get('probability', 1.0),
             'skip': which.get('skip', 0)}
 
 
-def check(which: Which | WhichCommand, known: type[Which] | type[WhichCommand]) -> None:
-    """Refuse what a fault cannot be told.
+def check(which: ProcedureFaultOptions | CommandFaultOptions,
+          known: type[ProcedureFaultOptions] | type[CommandFaultOptions]) -> None:
+    """Check the options of a fault.
 
-    :raises InvalidInputError: for a keyword that ``known`` lacks, and an unknown ``when``.
+    :raises InvalidInputError: for an option that ``known`` lacks, and for an unknown ``when``.
     """
     for word in which:
         _check_word('argument of a fault', word, sorted(known.__annotations__))
@@ -61,39 +66,15 @@ def _check_word(what: str, word: str, known: Sequence[str]) -> None:
             remedy=f'did you mean {close[0]!r}?' if close else 'leave it out')
 
 
-class HostCall(NamedTuple):
-    """One call to a host: a procedure by its name in the protocol, or a command line.
-
-    ``domain`` is the name of the domain that it names, if it names one; ``fault`` says what went
-    wrong, if something did.
-    """
-
-    name: str
-    domain: str | None = None
-    fault: str | None = None
-
-    def __str__(self) -> str:
-        about = f' {self.domain}' if self.domain else ''
-        return f'{self.name}{about}{f": {self.fault}" if self.fault else ""}'
+#: Whether a fault applies to a call, or to a command line.
+AppliesToCall = Callable[[Call], bool]
+AppliesToCommand = Callable[[Sequence[str]], bool]
 
 
-#: Whether a call, or a command line, is one that a fault is about.
-ConcernsCall = Callable[[Call], bool]
-ConcernsCommand = Callable[[Sequence[str]], bool]
+def about(domain: str | None) -> AppliesToCall:
+    """A filter for the calls that name a domain: by a handle, its UUID or name, or in XML.
 
-
-class Armed(NamedTuple):
-    """A fault that is in force, with what it is about and what it does."""
-
-    fault: Fault
-    concerns: Callable[..., bool]
-    effect: Callable[..., object]
-
-
-def about(domain: str | None) -> ConcernsCall:
-    """The calls that name a domain: by a handle of it, by its UUID or name, or in its XML.
-
-    :raises InvalidInputError: when it is given by something else than its name or UUID.
+    :raises InvalidInputError: when ``domain`` is neither None nor a name or UUID.
     """
     if domain is None:
         return lambda call: True
@@ -101,17 +82,17 @@ def about(domain: str | None) -> ConcernsCall:
         raise InvalidInputError('domain of a fault', expected='the name or the UUID of a domain',
                                 got=repr(domain), remedy='give the id of a server')
 
-    def concerns(call: Call) -> bool:
+    def applies_to(call: Call) -> bool:
         return domain in _named(call)
-    return concerns
+    return applies_to
 
 
 def _named(call: Call) -> set[str]:
     """The names and UUIDs of domains in a call's arguments."""
     found: set[str] = set()
     for field, value in zip(call.procedure.arguments.fields, call.arguments, strict=True):
-        handle = value if isinstance(value, DomainHandle) else getattr(value, 'dom', None)
-        if isinstance(handle, DomainHandle):
+        handle = domain_of(value)
+        if handle is not None:
             found |= {handle.name, str(uuid.UUID(bytes=handle.uuid))}
         elif field.name == 'uuid' and isinstance(value, bytes) and len(value) == 16:
             found.add(str(uuid.UUID(bytes=value)))
@@ -131,25 +112,39 @@ def _described(xml: str) -> set[str]:
     return {text.strip() for name in ('name', 'uuid') if (text := root.findtext(name))}
 
 
-def command(program: str, subcommand: str | None) -> ConcernsCommand:
-    """The command lines of a program, or those with one sub-command of it.
+def command(program: str, subcommand: str | None) -> AppliesToCommand:
+    """A filter for the command lines of a program, or of one subcommand of it.
 
-    :raises InvalidInputError: for a program that hosts do not have, or that lacks the sub-command.
+    :raises InvalidInputError: for a program that hosts do not have, or that lacks the subcommand.
     """
     _check_word('program of a host', program, PROGRAMS)
     if subcommand is not None:
         _check_word(f'sub-command of {program}', subcommand, commands.subcommands(program))
 
-    def concerns(words: Sequence[str]) -> bool:
-        rest = [word for word in words[1:] if not word.startswith('-')]
-        return words[0] == program and subcommand in (None, *rest[:1])
-    return concerns
+    def applies_to(words: Sequence[str]) -> bool:
+        return words[0] == program and subcommand in (None, subcommand_of(words))
+    return applies_to
+
+
+def in_words(when: str) -> str:
+    """The end of a fault's description."""
+    return ' after it took effect' if when == 'after' else ''
+
+
+def slow_arguments(arguments: Sequence[Any], subcommand: Any, seconds: Any) -> tuple[Any, Any]:
+    """The subcommand and the seconds of ``tool_slow``, in whatever order they were given."""
+    for argument in arguments:
+        if isinstance(argument, str) or argument is None:
+            subcommand = argument
+        else:
+            seconds = argument
+    return subcommand, seconds
 
 
 def namespace(namespaces: Sequence[Namespace], name: str) -> Namespace:
-    """The namespace with this name, such as ``ns_0``, ``namespace0.0`` or ``/dev/dax0.0``.
+    """Find a namespace by a name such as ``ns_0``, ``namespace0.0`` or ``/dev/dax0.0``.
 
-    :raises InvalidInputError: when there is none, or when several have it.
+    :raises InvalidInputError: when there is none, or more than one.
     """
     if not isinstance(name, str):
         raise InvalidInputError(
@@ -161,5 +156,5 @@ def namespace(namespaces: Sequence[Namespace], name: str) -> Namespace:
         known = ', '.join(one.name or one.dev for one in namespaces) or 'none at all'
         raise InvalidInputError(
             'namespace', expected='the name or the device of one of this host',
-            got=f'{name}, which {len(found)} have', remedy=f'it has {known}')
+            got=f'{name}, the name of {len(found)}', remedy=f'it has {known}')
     return found[0]

@@ -1,7 +1,7 @@
-"""What a fault does to a call: to libvirt's daemon, or of one of the host's executables.
+"""What a fault does to a call of libvirt or of one of the host's executables.
 
-An effect gets what would happen without it, a function that returns the result of the call or a
-``Deferred``, and returns or raises what happens in its place.
+An effect is a function that is called in place of the call. It receives a function that executes
+the call, and returns what the caller gets, raises an error, or returns a ``Deferred``.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ CallSoon = Callable[[Callable[[], object]], None]
 
 
 class Stage(Protocol):
-    """Where calls are answered: the loop's ``call_soon``, and the host's clock."""
+    """The host's event loop and its clock."""
 
     @property
     def call_soon(self) -> CallSoon:
-        """Calls a function in the thread that answers."""
+        """Call a function in the thread that answers calls."""
 
     @property
     def clock(self) -> Clock:
-        """What durations run on."""
+        """The clock for durations."""
 
 
 def raising(error: Callable[[], Exception]) -> Effect:
-    """Fail with an error."""
+    """Raise an error."""
     def effect(fault: Fault, go_on: GoOn) -> Any:
         raise error()
     return effect
 
 
 def holding(stage: Stage) -> Effect:
-    """Hold up until the fault is removed."""
+    """Hold the call until the fault is removed."""
     def effect(fault: Fault, go_on: GoOn) -> Any:
         later, resume = _resumable(stage, go_on)
         fault.hold(resume)
@@ -55,15 +55,15 @@ def holding(stage: Stage) -> Effect:
 
 
 def in_words(seconds: float) -> str:
-    """What is said of a fault that takes so long; raises InvalidInputError."""
+    """Describe a delay; raises InvalidInputError for an impossible one."""
     if not (isinstance(seconds, int | float) and math.isfinite(seconds) and seconds >= 0):
-        raise InvalidInputError('seconds of a fault', expected='a number from 0 on',
-                                got=repr(seconds), remedy='use hanging() for one without an end')
+        raise InvalidInputError('seconds of a fault', expected='a number, 0 or more',
+                                got=repr(seconds), remedy='use hanging() for a call without end')
     return f'takes {seconds:g} s'
 
 
 def delaying(stage: Stage, seconds: float) -> Effect:
-    """Hold up for so long on the host's clock, or until the fault is removed."""
+    """Hold the call for a time on the host's clock, or until the fault is removed."""
     def effect(fault: Fault, go_on: GoOn) -> Any:
         later, resume = _resumable(stage, go_on)
         timer = stage.clock.call_later(seconds, resume)
@@ -78,10 +78,10 @@ def delaying(stage: Stage, seconds: float) -> Effect:
 
 def doing(stage: Stage, action: Callable[[], object],
           acts: list[tuple[Fault, threading.Thread]]) -> Effect:
-    """Do something in a thread of its own, and go on when that is done.
+    """Run an action in a new thread, and execute the call when the action has ended.
 
-    In a thread, since what is done may itself wait for the one that answers calls: a compute
-    service that is killed closes its connection. What it raises is the fault's to tell.
+    A thread, because the action may wait for the thread that answers calls: a compute service that
+    is killed closes its connection. The fault raises the action's error when it is removed.
     """
     def effect(fault: Fault, go_on: GoOn) -> Any:
         later, resume = _resumable(stage, go_on)
@@ -101,7 +101,7 @@ def doing(stage: Stage, action: Callable[[], object],
 
 
 def check_status(status: int, lowest: int) -> int:
-    """An exit status that a program can end with, or a signal; raises InvalidInputError."""
+    """Return an exit status, or a negative signal number; raises InvalidInputError otherwise."""
     if not (isinstance(status, int)
             and (lowest <= status <= 255 or -status in signal.valid_signals())):
         raise InvalidInputError(
@@ -110,20 +110,25 @@ def check_status(status: int, lowest: int) -> int:
     return status
 
 
+def without_executing(effect: Effect) -> Effect:
+    """Apply an effect instead of executing the call."""
+    return lambda fault, go_on: effect(fault, lambda: None)
+
+
 def answering(change: Callable[[CommandResult], CommandResult]) -> Effect:
-    """Answer a command with something else than its result."""
+    """Change the result of a command."""
     def effect(fault: Fault, go_on: GoOn) -> Any:
         return then(go_on(), change)
     return effect
 
 
 def afterwards(stage: Stage, effect: Effect) -> Effect:
-    """Strike when the call has taken effect, in place of before it."""
+    """Apply an effect after the call has taken effect instead of before."""
     def after(fault: Fault, go_on: GoOn) -> Any:
         try:
             result = go_on()
         except InputWanted:
-            raise       # it has not happened yet
+            raise       # the call has not taken effect yet
         except Exception as error:
             refusal = error
 
@@ -140,7 +145,7 @@ def afterwards(stage: Stage, effect: Effect) -> Effect:
 
 
 def then(result: Any, change: Callable[[CommandResult], CommandResult]) -> Any:
-    """The result of a command, changed, now or when it is there."""
+    """Change the result of a command, now or when it is there."""
     if not isinstance(result, Deferred):
         return change(result)
     later = Deferred()
@@ -149,7 +154,7 @@ def then(result: Any, change: Callable[[CommandResult], CommandResult]) -> Any:
 
 
 def half(result: CommandResult, status: int) -> CommandResult:
-    """The first half of what a command prints."""
+    """Keep the first half of a command's output."""
     payload = result.payload
     if payload is not None:
         payload = Contents(tuple(_first(payload, payload.length // 2)))
@@ -168,9 +173,9 @@ def _first(contents: Contents, length: int) -> list[Segment]:
 
 
 def _resumable(stage: Stage, go_on: GoOn) -> tuple[Deferred, Callable[[], None]]:
-    """A result to come, and what brings it about: the first call of that counts.
+    """A deferred result, and a function that starts the call: only its first use counts.
 
-    What nobody waits for any more is not done: a command whose process has been killed.
+    The call is not executed if nobody waits any more, as for a command that was killed.
     """
     later = Deferred()
     times = itertools.count()
