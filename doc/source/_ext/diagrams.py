@@ -132,19 +132,21 @@ def draw_boot() -> str:
         ('host', 'says whether /dev/dax0.0 exists and how large it is', ''),
         ('pmem', 'knows the namespace and records who writes to it', ''),
     ]
-    height, gap, width = 2 * LINE + 10, 18, 400
+    height, gap, width = 2 * LINE + 10, 18, 396
     y = 2.0
     for number, (name, does, kind) in enumerate(steps):
-        if number:
-            canvas.arrow(2 + width / 2, y - gap, y)
         if name == 'libvirtd/wire':
-            canvas.line(y - gap / 2, 'boundary', right=width + 4)
+            canvas.line(y - 6, 'boundary', right=width + 4)
+            canvas.arrow(2 + width / 2, y - gap, y + 14)
+            y += 14
+        elif number:
+            canvas.arrow(2 + width / 2, y - gap, y)
         canvas.box(2, y, width, height, [name, does], kind, strong_first=True)
         y += height + gap
-    canvas.arrow(width + 40, y - gap - 20, 20)
+    canvas.arrow(width + 24, y - gap - 20, 20)
     middle = y / 2
     for number, line in enumerate(['ACTIVE,', 'or ERROR', 'with its', 'fault']):
-        canvas.text(width + 50, middle + number * LINE, line, 'note', anchor='start')
+        canvas.text(width + 36, middle + number * LINE, line, 'note', anchor='start')
     return canvas.markup()
 
 

@@ -84,5 +84,5 @@ class Canvas:
         description = escape(self._description)
         return (
             f'<div class="diagram"><svg viewBox="0 0 {WIDTH} {self.height + 2:g}" role="img" '
-            f'style="max-width: {WIDTH * 1.3:g}px" aria-label="{description}">'
+            f'style="max-width: {WIDTH * 1.1:g}px" aria-label="{description}">'
             f'<title>{description}</title>{"".join(self._elements)}</svg></div>')
