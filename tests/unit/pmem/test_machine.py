@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+from typing import Any
 
 import hypothesis
 import testtools
@@ -12,7 +13,7 @@ from vpmem_harness.pmem.kernel.sizes import GIB, MIB
 from vpmem_harness.randomness import Randomness
 
 
-def labelled(*sizes: int, **options: int) -> PersistentMemory:
+def labelled(*sizes: int, **options: Any) -> PersistentMemory:
     """A machine with initialized DIMMs of these sizes, on alternating NUMA nodes."""
     return PersistentMemory(
         [DimmSpec(size, numa_node=node % 2, labels='initialized')
@@ -272,18 +273,27 @@ class MachineSequences(stateful.RuleBasedStateMachine):
         for region in self.memory.regions:
             if region.enabled:
                 extents = sorted([*region.free_extents(), *(
-                    (device.offset, device.size) for device in region.namespaces if device.size)])
+                    extent for device in region.namespaces for extent in region.extents(device))])
                 ends = [begin + size for begin, size in extents]
                 assert [0, *ends] == [*(begin for begin, _ in extents), region.size]
 
     @stateful.invariant()
+    def namespaces_have_their_size(self) -> None:
+        """The extents of a namespace are as large as it is, in all, or one of them is left."""
+        for region in self.memory.regions:
+            for device in region.namespaces:
+                taken = [length for _, length in region.extents(device)]
+                assert device.size in (sum(taken), taken[0] if taken else 0)
+
+    @stateful.invariant()
     def labels_say_what_there_is(self) -> None:
-        """The labels of an enabled region are its namespaces."""
+        """The labels of an enabled region are the first extents of its namespaces."""
         for region in self.memory.regions:
             area = region.dimms[0].area
             if region.enabled and area:
-                assert {label.uuid: label.size for label in area.active()} == {
-                    device.uuid: device.size for device in region.namespaces if device.size}
+                assert {label.uuid: (label.dpa, label.size) for label in area.active()} == {
+                    device.uuid: region.extents(device)[0] for device in region.namespaces
+                    if device.size}
 
     @stateful.invariant()
     def numbers_are_unique(self) -> None:

@@ -7,7 +7,8 @@ import testtools
 
 from tests.unit.pmem.test_machine import labelled
 from vpmem_harness import exceptions
-from vpmem_harness.pmem import CommandResult, DimmSpec, PersistentMemory
+from vpmem_harness.pmem import CommandResult, Contents, DimmSpec, PersistentMemory, Segment
+from vpmem_harness.pmem.commands import daxctl, ndctl
 from vpmem_harness.pmem.kernel.sizes import GIB, KIB, MIB
 from vpmem_harness.randomness import Randomness
 
@@ -111,9 +112,10 @@ class FullLabelAreaTest(NdctlTest):
         area = self.region.dimms[0].area
         assert area
         self.area = area
-        for number in range(area.slot_count - 2):
+        randomness = Randomness(2)
+        for _ in range(area.slot_count - 2):
             # Labels of a set that is not fitted any more: no namespaces, but slots that are taken.
-            area.put(area.active()[0]._replace(uuid=f'other-{number}', cookie=1))
+            area.put(area.active()[0]._replace(uuid=randomness.uuid(), cookie=1))
 
     def test_a_namespace_without_a_label_is_refused(self) -> None:
         """The kernel has no slot for it, and ndctl cleans up."""
@@ -181,10 +183,17 @@ class ProgramTest(NdctlTest):
     """The program itself."""
 
     def test_what_is_not_simulated_says_so(self) -> None:
-        """A real command that is missing here fails with its name."""
-        result = self.ndctl('inject-error namespace0.0')
-        self.assertEqual((161, "ndctl: 'inject-error' is not simulated\n"),
-                         (result.returncode, result.stderr))
+        """It ends with a status of its own, which no tool has."""
+        self.ndctl('disable-region all')
+        result = self.memory.run(['ndctl', 'write-labels', 'nmem0'],
+                                 stdin=Contents((Segment(4096, 'somebody'),)))
+        self.assertEqual(69, result.returncode)
+        self.assertIn('write-labels from standard input is not simulated', result.stderr)
+
+    def test_every_command_is_simulated(self) -> None:
+        """Each command that the tools list can be run."""
+        for program in (ndctl.PROGRAM, daxctl.PROGRAM):
+            self.assertEqual({'help', 'version'}, set(program.known) - set(program.commands))
 
     def test_other_programs_are_refused(self) -> None:
         """Only the three tools run on the simulated machine."""

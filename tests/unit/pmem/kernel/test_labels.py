@@ -7,8 +7,10 @@ import testtools
 from vpmem_harness.pmem.kernel import labels
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.sizes import KIB, MIB
+from vpmem_harness.randomness import Randomness
 
-_LABEL = labels.Label('first', 'name', 0, 1, 7, 512, 0, 16 * MIB)
+_FIRST, _SECOND = (Randomness(seed).uuid() for seed in range(2))
+_LABEL = labels.Label(_FIRST, 'name', 0, 1, 7, 512, 0, 16 * MIB)
 
 
 class LabelAreaTest(testtools.TestCase):
@@ -58,21 +60,22 @@ class LabelAreaTest(testtools.TestCase):
         """The label with the old UUID is freed in the same write."""
         self.area.initialize('1.1')
         self.area.put(_LABEL)
-        self.area.put(_LABEL._replace(uuid='second'), replaces=['first'])
-        self.assertEqual(['second'], [label.uuid for label in self.area.active()])
+        self.area.put(_LABEL._replace(uuid=_SECOND), replaces=[_FIRST])
+        self.assertEqual([_SECOND], [label.uuid for label in self.area.active()])
 
     def test_a_full_area_takes_no_label(self) -> None:
         """Not even in the place of another one, and nothing changes."""
         self.area = labels.LabelArea(128 * KIB)
         self.area.initialize('1.1')
-        for number in range(self.area.slot_count):
-            self.area.put(_LABEL._replace(uuid=str(number)))
+        randomness = Randomness(2)
+        for _ in range(self.area.slot_count):
+            self.area.put(_LABEL._replace(uuid=randomness.uuid()))
         before = self.area.active(), list(self.area.indexes)
-        for label in (_LABEL, _LABEL._replace(uuid='0')):
+        for label in (_LABEL, before[0][0]):
             error = self.assertRaises(KernelError, self.area.put, label)
             self.assertEqual(errno.ENXIO, error.errno)
         self.assertEqual(before, (self.area.active(), list(self.area.indexes)))
-        self.area.remove('0')
+        self.area.remove(before[0][0].uuid)
         self.area.put(_LABEL)
 
     def test_initializing_again_forgets(self) -> None:
@@ -94,6 +97,37 @@ class LabelAreaTest(testtools.TestCase):
         self.area.initialize('1.1')
         self.area.zero(0, 256)
         self.assertEqual(2, self.area.current.sequence if self.area.current else 0)
+
+
+    def test_the_bytes_say_it_all(self) -> None:
+        """A copy of the bytes has the same index blocks and labels."""
+        for version in ('1.1', '1.2'):
+            self.area.initialize(version)
+            self.area.put(_LABEL._replace(claim='dax' if version == '1.2' else ''))
+            copy = labels.LabelArea(self.area.size)
+            copy.write(0, self.area.read(0, self.area.size))
+            self.assertEqual((self.area.indexes, self.area.active()),
+                             (copy.indexes, copy.active()))
+
+    def test_a_damaged_index_does_not_count(self) -> None:
+        """One wrong byte makes its checksum wrong."""
+        self.area.initialize('1.1')
+        self.area.zero(255, 1)
+        self.assertEqual([False, True], [index is not None for index in self.area.indexes])
+
+    def test_a_damaged_label_is_no_namespace(self) -> None:
+        """Version 1.2 labels have a checksum."""
+        self.area.initialize('1.2')
+        self.area.put(_LABEL)
+        self.area.write(2 * self.area.index_size(256) + 20, b'x')
+        self.assertEqual([], self.area.active())
+
+    def test_versions_do_not_see_each_other(self) -> None:
+        """What version 1.1 left behind is not read by version 1.2."""
+        self.area.initialize('1.1')
+        self.area.put(_LABEL)
+        self.area.initialize('1.2')
+        self.assertEqual(('1.2', []), (self.area.version, self.area.active()))
 
 
 class CookieTest(testtools.TestCase):
