@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 #: How many calls the transcript goes back.
 REMEMBERED = 500
 
-#: In place of a procedure's name: every call that the daemon answers.
+#: In place of a procedure's name: every call that the daemon answers but the closing of a connection,
+#: which the garbage collector may make in any thread, on behalf of nobody.
 ANY = '*'
+_CLOSE = 'connect_close'
 
 
 class Faults:
@@ -352,8 +354,9 @@ class Faults:
         of_procedures = self._of_procedures
         armed = None
         if of_procedures:
-            armed = self._striking((*of_procedures.get(call.procedure.method, ()),
-                                    *of_procedures.get(ANY, ())), call)
+            method = call.procedure.method
+            of_any = of_procedures.get(ANY, ()) if method != _CLOSE else ()
+            armed = self._striking((*of_procedures.get(method, ()), *of_any), call)
         handle = call.domain
         self._calls.append(HostCall(
             call.procedure.method, handle.name if handle is not None else None,
