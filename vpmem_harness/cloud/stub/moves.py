@@ -38,7 +38,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         if self.superseded(instance, TaskState.MIGRATING):
             return
         try:
-            self.abandon_move(instance)
+            self.make_way(instance)
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
             try:
@@ -193,10 +193,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
                 self.drop_provider(instance.uuid, self.provider_uuid)
             return
         try:
-            self.abandon_move(instance)
-            # A move was given up that was to bring it here, or has failed that took it from here.
-            # What is saved there of its guest must not be what is started now.
-            self.clean_up(instance)
+            self.make_way(instance)
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
         except errors.ComputeResourcesUnavailable as error:

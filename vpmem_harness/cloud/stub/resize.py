@@ -56,7 +56,7 @@ class ResizeOperations(BuildOperations):
         source.cast(source.resize_instance, context, instance, flavor, migration)
 
     def _prep_resize(self, instance: Instance, flavor: Flavor, migration: Migration) -> None:
-        self.abandon_move(instance)
+        self.make_way(instance)
         self.save(instance, new_flavor=flavor, old_vm_state=instance.vm_state)
         resources, cell = self.tracker.claim(
             instance, flavor, self.allocated_here(instance.uuid), side='new')
