@@ -34,6 +34,8 @@ from vpmem_harness.randomness import Randomness
 
 #: Seconds in which a fleet comes to rest after a step; it takes milliseconds.
 PATIENCE = 20.0
+#: Seconds after which what does not come to rest is taken to wait behind what a fault holds up.
+BEHIND = 2.0
 #: Seconds in which a step ends, whatever hangs.
 LIMIT = 60.0
 
@@ -202,7 +204,7 @@ class Player:
         if fault is None:
             return wrong
         kind, on = step.options['fault'], self._number(step.number('on'))
-        if fault.struck and kind in HANGS:
+        if fault.holding and kind in HANGS:
             self._hangs.append(Hang(fault, on, kind in COMMAND_FAULTS, asked))
             return wrong
         fault.remove()
@@ -260,12 +262,20 @@ class Player:
         return arm(kind, self.hosts[number], step.number('at') or 0, self.compute(number).kill)
 
     def _settle(self, fault: Fault | None = None) -> list[str]:
-        """Wait until nobody works but what is held up, be it by the fault of this step."""
-        deadline = time.monotonic() + PATIENCE
+        """Wait until nobody works but what is held up, be it by the fault of this step.
+
+        More may wait behind what is held up, for the same server: then all of it is let go on.
+        """
+        begun = time.monotonic()
         while not self._workers.quiet(
                 len(self._hangs) + (fault is not None and fault.holding),
-                _LOOK if fault is not None else PATIENCE):
-            if time.monotonic() >= deadline:
+                _LOOK if fault is not None else BEHIND if self._hangs else PATIENCE):
+            waited = time.monotonic() - begun
+            if waited >= BEHIND and (self._hangs or fault is not None):
+                self.release_hangs()
+                if fault is not None and fault.holding:
+                    fault.release()
+            if waited >= PATIENCE:
                 return [f'the cloud does not come to rest: {where_threads_are()}; '
                         f'{self.cloud.transcript()}']
         return []

@@ -192,6 +192,16 @@ class BuildOperations(ComputeBase):
         self.services.compute(self.require_destination(move.migration)).settle(instance, move)
         source.cast(source.clean_up, instance)
 
+    def make_way(self, instance: Instance) -> None:
+        """Remove what a move that failed or was given up has left here, before the server comes.
+
+        To do that later would remove the guest that has come meanwhile; and what is saved of the
+        old guest must not be what is started.
+        """
+        self.abandon_move(instance)
+        if instance.host != self.host:
+            self.clean_up(instance)
+
     @staticmethod
     def require_destination(migration: Migration) -> str:
         if migration.dest_compute is None:

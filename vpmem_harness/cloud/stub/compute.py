@@ -305,12 +305,16 @@ class ComputeBase:
         logged, and the service runs on.
         """
         database = self.services.database
-        with database.lock:
-            here = [one for one in database.instances() if one.host == self.host]
-            moving = [one for one in database.instances() if one.migration_context is not None]
-            left = database.left_behind(self.host)
+        life = self._running()
         try:
-            self.tracker.restore(here, moving, left)
+            # Under the lock, so that no claim is made or given back meanwhile.
+            with database.lock:
+                instances = database.instances()
+                life.tracker.restore(
+                    [one for one in instances if one.host == self.host],
+                    [one for one in instances if one.migration_context is not None],
+                    database.left_behind(self.host),
+                    lambda uuid: not life.under_way.empty(uuid))
         except errors.AssignedResourceNotFound as error:
             LOG.error('Error updating resources for node: %s', error)
         self.report_inventory()
@@ -392,7 +396,7 @@ class ComputeBase:
         """What the hypervisor says of an instance."""
         try:
             return self.driver.power_state(instance.uuid)
-        except libvirt.libvirtError as error:
+        except (libvirt.libvirtError, errors.HypervisorUnavailable) as error:
             LOG.warning('The power state of a server could not be read: %s', error)
             return PowerState.NOSTATE
 

@@ -38,7 +38,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         if self.superseded(instance, TaskState.MIGRATING):
             return
         try:
-            self.abandon_move(instance)
+            self.make_way(instance)
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
             try:
@@ -193,8 +193,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
                 self.drop_provider(instance.uuid, self.provider_uuid)
             return
         try:
-            if self.host in instance.left_behind:
-                self.clean_up(instance)     # a move was to bring it here, and was given up
+            self.make_way(instance)
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid), side='new')
         except errors.ComputeResourcesUnavailable as error:
@@ -209,7 +208,6 @@ class MoveOperations(ResizeOperations, ShelveOperations):
         stopped = instance.vm_state != VMState.ERROR
         try:
             self.save_migration(migration, dest_compute=self.host, status='pre-migrating')
-            self.abandon_move(instance)
             left = instance.resources
             with self.services.database.lock:
                 self.save(

@@ -56,7 +56,7 @@ class ResizeOperations(BuildOperations):
         source.cast(source.resize_instance, context, instance, flavor, migration)
 
     def _prep_resize(self, instance: Instance, flavor: Flavor, migration: Migration) -> None:
-        self.abandon_move(instance)
+        self.make_way(instance)
         self.save(instance, new_flavor=flavor, old_vm_state=instance.vm_state)
         resources, cell = self.tracker.claim(
             instance, flavor, self.allocated_here(instance.uuid), side='new')
@@ -113,11 +113,12 @@ class ResizeOperations(BuildOperations):
         context = instance.migration_context
         if context is None:
             return
-        if self._life is not None:
-            self._life.tracker.release(instance, context.new_resources, side='new')
         with self.services.database.lock:
             if not instance.deleted:
                 self.services.database.save(instance, migration_context=None)
+        # Only now: what this service reads back from the records must not claim it again.
+        if self._life is not None:
+            self._life.tracker.release(instance, context.new_resources, side='new')
 
     @step('compute_finish_resize', here=not_found)
     def finish_resize(

@@ -6,6 +6,7 @@ namespace of a label, as the order of a set has it, the tracker takes the one it
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -154,35 +155,34 @@ class ResourceTracker:
         instances: Iterable[Instance],
         moving: Iterable[Instance],
         left_behind: Iterable[tuple[Instance, Iterable[Resource]]] = (),
+        busy: Callable[[str], bool] = lambda uuid: False,
     ) -> None:
         """Read the claims back from the records, as a service does when it starts.
 
+        Nova excludes that while a claim is being made and recorded, by COMPUTE_RESOURCE_SEMAPHORE.
+
         :param moving: instances whose move is not confirmed, to or from wherever.
         :param left_behind: what is still claimed here for instances that have gone.
+        :param busy: whether the service is at work on an instance, by its UUID. The claims of such
+            an instance stay as they are: they may not have been recorded yet.
         :raises AssignedResourceNotFound: when the configuration no longer names a namespace
             that is claimed; the claims are in force all the same.
         """
+        busy = functools.cache(busy)
         with self._lock:
-            self._assigned.clear()
-            self._uses.clear()
+            self._assigned = {one: uuid for one, uuid in self._assigned.items() if busy(uuid)}
+            self._uses = {key: use for key, use in self._uses.items() if busy(key[0])}
             for instance, resources in left_behind:
-                self._assign(instance, resources)
+                if not busy(instance.uuid):
+                    self._assign(instance, resources)
             for instance in moving:
-                move = instance.migration_context
-                if move is None:
-                    continue
-                if move.migration.source_compute == self._host:
-                    self._assign(instance, move.old_resources)
-                    self._uses[instance.uuid, ''] = _Use(
-                        move.old_cell, instance.old_flavor or instance.flavor)
-                if move.migration.dest_compute == self._host:
-                    self._assign(instance, move.new_resources)
-                    self._uses[instance.uuid, 'new'] = _Use(
-                        move.new_cell, instance.new_flavor or instance.flavor)
+                if not busy(instance.uuid):
+                    self._restore_move(instance)
             for instance in instances:
-                self._assign(instance, instance.resources)
-                if (instance.uuid, 'new') not in self._uses:
-                    self._uses[instance.uuid, ''] = _Use(instance.cell, instance.flavor)
+                if not busy(instance.uuid):
+                    self._assign(instance, instance.resources)
+                    if (instance.uuid, 'new') not in self._uses:
+                        self._uses[instance.uuid, ''] = _Use(instance.cell, instance.flavor)
             lost = [(one.identifier, one.resource_class) for one in self._assigned
                     if one not in self._resources.get(one.resource_class, ())]
         if lost:
@@ -190,6 +190,19 @@ class ResourceTracker:
                 'The following resources are assigned to instances, but were not listed in the '
                 f'configuration: {lost} Please check if this will influence your instances, and '
                 'restore your configuration if necessary'))
+
+    def _restore_move(self, instance: Instance) -> None:
+        move = instance.migration_context
+        if move is None:
+            return
+        if move.migration.source_compute == self._host:
+            self._assign(instance, move.old_resources)
+            self._uses[instance.uuid, ''] = _Use(
+                move.old_cell, instance.old_flavor or instance.flavor)
+        if move.migration.dest_compute == self._host:
+            self._assign(instance, move.new_resources)
+            self._uses[instance.uuid, 'new'] = _Use(
+                move.new_cell, instance.new_flavor or instance.flavor)
 
     def _assign(self, instance: Instance, resources: Iterable[Resource]) -> None:
         # A server that has just come still has the resources of where it was.

@@ -61,6 +61,7 @@ class ShelveOperations(PowerOperations):
         """Build the server from its image on this host, on namespaces claimed anew."""
         try:
             self.save(instance, (TaskState.UNSHELVING,), task_state=TaskState.SPAWNING)
+            self.make_way(instance)
             resources, cell = self.tracker.claim(
                 instance, instance.flavor, self.allocated_here(instance.uuid))
         except Exception:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from vpmem_harness.host.faults.fault import Fault
 from vpmem_harness.libvirtd.wire.session import Call as WireCall
 
-#: Matches every procedure that the daemon answers.
+#: Matches every procedure that the daemon answers, except the one that closes a connection: the
+#: garbage collector may call that in any thread, without a request of anybody.
 ANY = '*'
+_CLOSE = 'connect_close'
 
 
 class FaultRule(NamedTuple):
@@ -67,8 +69,9 @@ class FaultRules:
         of_procedures = self._of_procedures
         if not of_procedures:
             return None
-        return _striking((*of_procedures.get(call.procedure.method, ()),
-                          *of_procedures.get(ANY, ())), call)
+        method = call.procedure.method
+        of_any = of_procedures.get(ANY, ()) if method != _CLOSE else ()
+        return _striking((*of_procedures.get(method, ()), *of_any), call)
 
     def for_command(self, words: Sequence[str]) -> FaultRule | None:
         """The rule whose fault strikes a command; the fault counts the command."""

@@ -1,0 +1,179 @@
+"""Requests that die with a service, or that meet a deletion: nothing is left or held twice."""
+
+from __future__ import annotations
+
+import contextlib
+from unittest import mock
+
+from tests import base
+from vpmem_harness.chaos.invariants import Fleet
+from vpmem_harness.cloud.states import TaskState
+from vpmem_harness.fixtures.cloud import CloudFixture
+
+
+class LostRequestTest(base.VPMEMTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x1GiB', backend='stub'))
+        self.fleet = Fleet(self.cloud, {host.name: host for host in self.cloud.hosts})
+        self.here, self.there = self.cloud.hosts
+        self.services = self.cloud.backend.services
+
+    def assertNothingWrong(self):
+        self.cloud.settle()
+        self.assertEqual([], list(self.fleet.at_rest()))
+
+    @contextlib.contextmanager
+    def casts(self, host, step, instead=lambda: None):
+        """Do something in place of what is cast to a service: it dies with what it was to do."""
+        service = self.services.compute(host.name)
+        cast = service.cast
+
+        def intercept(work, *args):
+            if work.__name__ == step:
+                instead()
+            else:
+                cast(work, *args)
+        with mock.patch.object(service, 'cast', intercept):
+            yield
+            self.cloud.settle()
+
+    # Services that die
+
+    def test_a_build(self):
+        """The server is in ERROR when the service is back, and holds nothing in Placement."""
+        compute = self.cloud.compute(self.here)
+        with self.casts(self.here, 'build_and_run_instance', compute.kill):
+            server = self.cloud.boot(pmem='SMALL', host=self.here, expect=None)
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual('ERROR', server.status)
+        self.assertEqual({}, server.allocations)
+
+    def test_a_build_that_waits(self):
+        """It is done when the service is back."""
+        service, compute = self.services.compute(self.here.name), self.cloud.compute(self.here)
+        cast = service.cast
+
+        def kill_first(*args):
+            compute.kill()
+            cast(*args)
+        with mock.patch.object(service, 'cast', kill_first):
+            server = self.cloud.boot(pmem='SMALL', host=self.here, expect=None)
+            self.cloud.settle()
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual('ACTIVE', server.status)
+
+    def test_an_unshelving(self):
+        """The server stays shelved, and holds nothing in Placement."""
+        server = self.cloud.boot(pmem='SMALL').shelve()
+        compute = self.cloud.compute(self.here)
+        with self.casts(self.here, 'unshelve_instance', compute.kill):
+            server.unshelve(self.here, expect=None)
+        compute.start()
+        self.assertNothingWrong()
+        self.assertEqual('SHELVED_OFFLOADED', server.status)
+
+    # Deletions
+
+    def test_a_deletion_of_a_server_that_has_just_come(self):
+        """It has left its source, and was not started yet: it holds namespaces on either host."""
+        for up in (True, False):
+            server = self.cloud.boot(pmem='SMALL', host=self.here)
+            compute = self.cloud.compute(self.there)
+            kill = (lambda: None) if up else compute.kill
+            with self.casts(self.there, 'finish_resize', kill):
+                server.migrate(expect=None)
+            server.delete(expect=None)
+            self.cloud.settle()
+            if not up:
+                compute.start()
+            self.assertNothingWrong()
+            self.assertFalse(server.exists)
+            for host in self.cloud.hosts:
+                self.assertNamespacesFree(self.cloud, host)
+
+    def unconfirmed(self):
+        """A server that is being deleted, its move, and the service that is to confirm that."""
+        server = self.cloud.boot(pmem='SMALL', host=self.here).migrate()
+        instance = self.services.database.instance(server.id)
+        instance.task_state = TaskState.DELETING
+        return instance, self.services.database.migration(server.id, 'finished')
+
+    def confirm_in_place(self, instance, migration):
+        service = self.services.compute(self.here.name)
+        service.again(instance, 'confirmResize', service.confirm_in_place, migration)
+        self.cloud.settle()
+
+    def test_a_deletion_that_is_repeated(self):
+        """It confirms the move, and ends the task."""
+        instance, migration = self.unconfirmed()
+        self.confirm_in_place(instance, migration)
+        self.assertEqual(('active', None), (instance.vm_state, instance.task_state))
+
+    def test_a_deletion_that_is_repeated_while_it_goes_on(self):
+        """The move is confirmed already, and the task is not ended."""
+        instance, migration = self.unconfirmed()
+        self.services.database.save_migration(migration, status='confirmed')
+        self.confirm_in_place(instance, migration)
+        self.assertEqual(TaskState.DELETING, instance.task_state)
+        instance.task_state = None
+
+    def test_a_deletion_that_is_repeated_and_fails(self):
+        """The server is in ERROR, without a task."""
+        instance, migration = self.unconfirmed()
+        with self.here.faults.tool_failing('daxio'):
+            self.confirm_in_place(instance, migration)
+        self.assertEqual(('error', None), (instance.vm_state, instance.task_state))
+
+    # Claims
+
+    def test_an_audit_while_a_claim_is_recorded(self):
+        """It does not take the claim away."""
+        service = self.services.compute(self.here.name)
+        save, found = service.save, []
+
+        def audit(*args, **changes):
+            if 'resources' in changes:
+                service.in_service(service.audit)
+                found.append(service.assigned_namespaces())
+            save(*args, **changes)
+        with mock.patch.object(service, 'save', audit):
+            server = self.cloud.boot(pmem='SMALL', host=self.here)
+        self.assertEqual([server.id], list(found[0].values()))
+        self.assertNothingWrong()
+
+    def test_an_audit_while_a_claim_is_given_up(self):
+        """It does not bring the claim back."""
+        server = self.cloud.boot(pmem='SMALL', host=self.here)
+        there = self.services.compute(self.there.name)
+        release = type(there.tracker).release
+
+        def audit(tracker, instance, *args, **options):
+            there.in_service(there.audit)
+            release(tracker, instance, *args, **options)
+            there.in_service(there.audit)
+        with (mock.patch.object(type(there.tracker), 'release', audit),
+              self.here.faults.failing('domainDestroy')):
+            server.migrate(expect='ERROR')
+            self.cloud.settle()
+        self.assertEqual({}, there.assigned_namespaces())
+
+    # What is left behind
+
+    def test_a_live_migration_to_where_a_failed_move_has_left_a_guest(self):
+        """That is removed before, not while the guest comes."""
+        server = self.cloud.boot(pmem='SMALL', host=self.here).migrate()
+        with self.there.faults.failing('domainDestroy'):
+            server.revert_resize(wait=False)
+            self.cloud.settle()
+        server.reboot(hard=True)
+        with self.there.faults.hanging('domainMigratePerform3Params') as hang:
+            server.live_migrate(wait=False)
+            hang.wait_until_reached()
+            self.assertEqual([], self.services.database.left_behind(self.here.name))
+            self.assertEqual([], list(self.here.hypervisor.domains))
+        self.assertNothingWrong()
+        self.assertEqual((self.here.name, 'ACTIVE'), (server.host, server.status))
