@@ -70,8 +70,8 @@ Which functions of libvirt's public API (``libvirt-api.xml`` of libvirt {version
 answers. *Simulated*: the function reads or changes the host's state. *Answered by the client
 alone*: the client library needs no daemon for it. *Not simulated*: the daemon answers at once with
 ``VIR_ERR_NO_SUPPORT`` and the function's name, or the function serves only what is not simulated.
-Network filters, host interfaces, checkpoints, streams and volumes' contents are left out on
-purpose: nobody asks a vPMEM host for them.
+Network filters, checkpoints and host interfaces can only be listed and looked up, and streams are
+left out on purpose: a test of vPMEM needs no more.
 
 '''
 

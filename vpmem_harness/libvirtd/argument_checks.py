@@ -263,13 +263,8 @@ def _lifecycle_action(procedure: Procedure, arguments: tuple[Any, ...]) -> None:
 
 
 def _map_length(procedure: Procedure, arguments: tuple[Any, ...]) -> None:
-    length = arguments[1]
-    if length < 0:
+    if arguments[1] < 0:
         raise errors.internal('maplen must be non-negative', domain=libvirt.VIR_FROM_RPC)
-    if length > _CPUMAPS_MAX:
-        # libvirtd finds a map, and cannot send it.
-        raise LibvirtError(libvirt.VIR_ERR_RPC, 'Unable to encode message payload',
-                           domain=libvirt.VIR_FROM_RPC)
 
 
 def _memory_limit(procedure: Procedure, arguments: tuple[Any, ...]) -> None:

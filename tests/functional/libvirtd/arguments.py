@@ -25,8 +25,8 @@ _RANGES: Final = {'int': (-(1 << 31), (1 << 31) - 1), 'uint': (0, (1 << 32) - 1)
                   'hyper': (-(1 << 63), (1 << 63) - 1), 'uhyper': (0, (1 << 64) - 1),
                   'uchar': (0, 255), 'ushort': (0, (1 << 16) - 1), 'char': (-128, 127)}
 
-_TEXTS: Final = ('', '\0', ' ', '\n', '-', '-1', '0', '1', 'x', 'x' * 300, '/', '../..', '%s%n', '<',
-                 '\udcff\udcfe', '\U0001f4a9', 'vda', 'hda', 'vdb', 'vnet0', 'eth0', 'default',
+_TEXTS: Final = ('', '\0', ' ', '\n', '-', '-1', '0', '1', 'x', 'x' * 300, '/', '../..', '%s%n',
+                 '<', '\udcff\udcfe', '\U0001f4a9', 'vda', 'hda', 'vdb', 'vnet0', 'eth0', 'default',
                  'virtio-disk0', 'dimm0', 'nvdimm0', 'x86_64', 'i686', 'pc', 'q35', 'qemu', 'kvm',
                  'QEMU', 'computer', 'mdev', 'pci', '/images/disk', '/srv/pmem/ns_0',
                  '/var/lib/libvirt/images', 'one', 'two', 'qemu+tcp://nowhere/system', '^', '0-1',
@@ -55,14 +55,16 @@ _DOCUMENTS: Final = (
     "<memory model='nvdimm'><source><path>/srv/pmem/ns_0</path></source>"
     "<target><size unit='KiB'>131072</size><node>0</node></target></memory>",
     "<memory model='dimm'><target><size unit='KiB'>131072</size><node>0</node></target></memory>",
-    "<graphics type='vnc' port='5901' passwd='x'/>", "<serial type='pty'/>", "<rng model='virtio'/>",
+    "<graphics type='vnc' port='5901' passwd='x'/>", "<serial type='pty'/>",
+    "<rng model='virtio'/>",
     "<hostdev mode='subsystem' type='pci'><source><address domain='0' bus='59' slot='0' "
     "function='0'/></source></hostdev>", "<iothread id='2'/>", "<watchdog model='i6300esb'/>",
     "<domainsnapshot><name>s</name><disks><disk name='vda' snapshot='external'/></disks>"
     '</domainsnapshot>', '<domainsnapshot/>',
     "<secret ephemeral='no' private='no'><usage type='ceph'><name>x</name></usage></secret>",
     "<cpu><model>Nehalem</model><feature name='vmx'/></cpu>", '<cpu/>',
-    '<device><parent>computer</parent><capability type="mdev"><type id="t"/></capability></device>',
+    '<device><parent>pci_0000_3b_00_0</parent><capability type="mdev"><type id="t"/></capability>'
+    '</device>', '<device><parent>computer</parent></device>',
     '<network><name>net</name></network>', "<pool type='dir'><name>p</name></pool>",
     "<volume><name>v</name><capacity>1</capacity></volume>", '<x/>', '<domain/>', '', 'no document')
 
@@ -97,6 +99,13 @@ _PARAMETERS: Final = {
     'destination_name': values.STRING, 'migrate_disks': values.STRING, 'granularity': values.UINT,
     'shm_pages_to_scan': values.UINT, 'x' * 79: values.INT, 'x' * 80: values.INT}
 
+#: The handles that a client gets and gives back, but for domains, and those with a UUID.
+_HANDLES: Final = {'network': values.NetworkHandle, 'storage_pool': values.StoragePoolHandle,
+                   'storage_vol': values.StorageVolHandle, 'secret': values.SecretHandle,
+                   'snapshot': values.SnapshotHandle, 'node_device': values.NodeDeviceHandle}
+_KINDS: Final = frozenset(_HANDLES.values())
+_IDENTIFIED: Final = (values.NetworkHandle, values.StoragePoolHandle, values.SecretHandle)
+
 _DOCUMENT_FIELD: Final = re.compile(r'xml|document|config', re.IGNORECASE)
 _VALUE: Final = re.compile(r"(?<==')[^']*(?=')|(?<=>)[^<>\n]+(?=<)")
 
@@ -121,6 +130,7 @@ class Arguments:
         self._random = randomness
         self.domains: list[values.DomainHandle] = []
         self._procedure = ''
+        self._seen: dict[type, list[Any]] = {}
         self._handles: dict[str, Callable[[], Any]] = {
             'domain': self._domain,
             'snapshot': lambda: values.SnapshotHandle(self._name(), self._domain()),
@@ -144,6 +154,17 @@ class Arguments:
         self._procedure = procedure.method
         return tuple(self._value(field.name, field.type) for field in procedure.arguments.fields)
 
+    def remember(self, results: object) -> None:
+        """Remember the handles in the results of a call, to be drawn as arguments."""
+        if type(results) in _KINDS:
+            known = self._seen.setdefault(type(results), [])
+            if results not in known:
+                known.append(results)
+                del known[:-20]
+        elif isinstance(results, list | tuple):
+            for each in results:
+                self.remember(each)
+
     def _value(self, name: str, shape: shapes.Type) -> Any:
         match shape:
             case shapes.Scalar('double'):
@@ -163,10 +184,16 @@ class Arguments:
             case shapes.ListOf(of, limit):
                 return [self._value(name, of) for _ in range(min(limit, self._count()))]
             case shapes.Struct(_, kind) if kind in self._handles:
-                return self._handles[kind]()
+                return self._handle(kind)
             case shapes.Struct(fields, _):
                 return tuple(self._value(field.name, field.type) for field in fields)
         return ''
+
+    def _handle(self, kind: str) -> Any:
+        known = self._seen.get(_HANDLES[kind]) if kind in _HANDLES else None
+        if known and self._random.chance(0.7):
+            return self._random.choice(known)
+        return self._handles[kind]()
 
     def _count(self) -> int:
         return self._random.choice((0, 1, 1, 1, 2, 3, 16))
@@ -193,9 +220,18 @@ class Arguments:
     def _name(self) -> str:
         if self.domains and self._random.chance(0.2):
             return self._random.choice(self.domains).name
+        devices = self._seen.get(values.NodeDeviceHandle)
+        if devices and self._random.chance(0.6 if 'device' in self._procedure else 0.05):
+            return str(self._random.choice(devices).name)
+        if re.search('block|disk|io_tune', self._procedure) and self._random.chance(0.6):
+            return self._random.choice(('vda', 'hda', '/images/disk'))
         return self._random.choice(_TEXTS)
 
     def _uuid(self) -> bytes:
+        known = [handle for kind in _IDENTIFIED if kind.__name__.lower().startswith(
+                 self._procedure.partition('_')[0]) for handle in self._seen.get(kind, ())]
+        if known and self._random.chance(0.6):
+            return bytes(self._random.choice(known).uuid)
         if self.domains and self._random.chance(0.3):
             return self._random.choice(self.domains).uuid
         return uuid.UUID(self._random.uuid()).bytes

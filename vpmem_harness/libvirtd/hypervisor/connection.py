@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import BlockJobProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.checkpoints import CheckpointProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.cpu_pinning import CpuPinningProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.definition import DefinitionProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.guest import GuestProcedures
@@ -24,7 +25,10 @@ from vpmem_harness.libvirtd.hypervisor.domain.procedures.throttling import Throt
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.tuning import TuningProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.vcpus import VcpuProcedures
 from vpmem_harness.libvirtd.hypervisor.events import Emit, EventProcedures
+from vpmem_harness.libvirtd.hypervisor.network.interfaces import InterfaceProcedures
 from vpmem_harness.libvirtd.hypervisor.network.networks import NetworkProcedures
+from vpmem_harness.libvirtd.hypervisor.network.nwfilters import NWFilterProcedures
+from vpmem_harness.libvirtd.hypervisor.network.ports import NetworkPortProcedures
 from vpmem_harness.libvirtd.hypervisor.node.node_device_procedures import NodeDeviceProcedures
 from vpmem_harness.libvirtd.hypervisor.node.node_procedures import NodeProcedures
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEventProcedures
@@ -66,6 +70,7 @@ class Connection:
     hotplug = Group(HotplugProcedures)
     block_jobs = Group(BlockJobProcedures)
     snapshots = Group(SnapshotProcedures)
+    checkpoints = Group(CheckpointProcedures)
     statistics = Group(StatisticsProcedures)
     jobs = Group(JobProcedures)
     migration = Group(MigrationProcedures)
@@ -73,6 +78,9 @@ class Connection:
     events = Group(EventProcedures)
     object_events = Group(ObjectEventProcedures)
     networks = Group(NetworkProcedures)
+    network_ports = Group(NetworkPortProcedures)
+    interfaces = Group(InterfaceProcedures)
+    nwfilters = Group(NWFilterProcedures)
     storage = Group(StorageProcedures)
     secrets = Group(SecretProcedures)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
 import libvirt
@@ -36,8 +36,11 @@ def check_exclusive_flags(function: str, flags: int, one: str, other: str, *,
             domain=domain)
 
 
-def check_parameters(params: Sequence[TypedParameter], types: Mapping[str, int]) -> None:
+def check_parameters(params: Sequence[TypedParameter], types: Mapping[str, int], *,
+                     multiple: Container[str] = ()) -> None:
     """Refuse typed parameters other than those of ``types``: name to VIR_TYPED_PARAM_*.
+
+    :param multiple: the names that may occur more than once.
 
     Source: libvirt 9.0.0, src/util/virtypedparam.c (virTypedParamsValidate).
     """
@@ -47,7 +50,7 @@ def check_parameters(params: Sequence[TypedParameter], types: Mapping[str, int])
             raise errors.LibvirtError(
                 libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
                 f"parameter '{parameter.name}' not supported", domain=libvirt.VIR_FROM_NONE)
-        if parameter.name in seen:
+        if parameter.name in seen and parameter.name not in multiple:
             raise errors.bad_argument(f"parameter '{parameter.name}' occurs multiple times",
                                       domain=libvirt.VIR_FROM_NONE)
         if parameter.type != types[parameter.name]:

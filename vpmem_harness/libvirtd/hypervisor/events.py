@@ -155,7 +155,7 @@ class EventProcedures(ProcedureGroup):
         if event not in MESSAGES:
             raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, f'unsupported event ID {event}',
                                domain=libvirt.VIR_FROM_RPC)
-        uuid = None if domain is None else self.domain(domain).uuid
+        uuid = None if domain is None else domain.uuid
         return self.hypervisor.events.subscribe(self.connection, event, uuid)
 
     @procedure

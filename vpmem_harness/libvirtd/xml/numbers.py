@@ -14,6 +14,10 @@ _POWERS = {'k': 1, 'm': 2, 'g': 3, 't': 4, 'p': 5, 'e': 6}
 
 _WHOLE = re.compile(r'\s*\+?(\d+)')
 
+#: How many numbers a set such as that of CPUs or NUMA nodes may hold.
+#: Source: libvirt 9.0.0, src/conf/domain_conf.h (VIR_DOMAIN_CPUMASK_LEN).
+BITMAP_SIZE = 16384
+
 #: The largest size that libvirt accepts, in bytes.
 MAX_BYTES = 2**63 - 1
 
@@ -104,7 +108,7 @@ def bitmap(text: str) -> set[int] | None:
             return None
         low = int(match.group(2))
         high = int(match.group(3) or low)
-        if high < low or (match.group(1) and match.group(3)):
+        if high < low or high >= BITMAP_SIZE or (match.group(1) and match.group(3)):
             return None
         if match.group(1):
             numbers.discard(low)

@@ -202,3 +202,64 @@ class TestHost(ObjectCase):
         """The cells' free memory adds up to the host's."""
         cells = self.connection.node_get_cells_free_memory(0, 16)
         self.assertEqual(self.connection.node_get_free_memory(), sum(cells))
+
+
+class TestInterfaces(ObjectCase):
+
+    def test_listing(self):
+        """The interfaces of the host's network cards are listed, and they are up."""
+        self.assertEqual([('eth0', hosts.MAC)], self.connection.connect_list_all_interfaces(1, 0))
+        self.assertEqual((1, ['eth0'], 0, []), (
+            self.connection.connect_num_of_interfaces(),
+            self.connection.connect_list_interfaces(9),
+            self.connection.connect_num_of_defined_interfaces(),
+            self.connection.connect_list_defined_interfaces(9)))
+
+    def test_document(self):
+        """An interface has libvirt's XML."""
+        interface = self.connection.interface_lookup_by_mac_string(hosts.MAC)
+        text = self.connection.interface_get_xml_desc(interface, 0)
+        self.assert_fits(text, 'interface.rng')
+        self.assertIn(hosts.MAC, text)
+
+    def test_unknown(self):
+        """An interface that is not there is refused by name and by MAC address."""
+        self.assert_refused("Interface not found: couldn't find interface named 'eth9'",
+                            self.connection.interface_lookup_by_name, 'eth9')
+        self.assert_refused("Interface not found: couldn't find interface with MAC address 'x'",
+                            self.connection.interface_lookup_by_mac_string, 'x')
+
+
+class TestNothingThere(ObjectCase):
+
+    def test_lists(self):
+        """Network filters, bindings and checkpoints are empty lists."""
+        domain = self.connection.domain_define_xml(
+            "<domain type='qemu'><name>guest</name><memory>65536</memory><os><type>hvm</type></os>"
+            '</domain>')
+        for call, arguments in ((self.connection.connect_list_all_nwfilters, (1, 0)),
+                                (self.connection.connect_list_nwfilters, (9,)),
+                                (self.connection.connect_list_all_nwfilter_bindings, (1, 0)),
+                                (self.connection.domain_list_all_checkpoints, (domain, 1, 0))):
+            self.assertEqual([], call(*arguments))
+
+    def test_lookups(self):
+        """A network filter that is not there is refused by name."""
+        self.assert_refused("Network filter not found: no nwfilter with matching name 'f'",
+                            self.connection.nwfilter_lookup_by_name, 'f')
+
+
+class TestNetworkPorts(ObjectCase):
+
+    def test_ports(self):
+        """A running domain's interface is a port of its network, and no longer afterwards."""
+        network = self.connection.network_lookup_by_name('default')
+        domain = self.connection.domain_define_xml(
+            "<domain type='qemu'><name>guest</name><memory>65536</memory><os><type>hvm</type></os>"
+            "<devices><interface type='network'><source network='default'/></interface></devices>"
+            '</domain>')
+        self.connection.domain_create(domain)
+        (port,) = self.connection.network_list_all_ports(network, 1, 0)
+        self.assertEqual(port, self.connection.network_port_lookup_by_uuid(network, port.uuid))
+        self.connection.domain_destroy(domain)
+        self.assertEqual([], self.connection.network_list_all_ports(network, 1, 0))

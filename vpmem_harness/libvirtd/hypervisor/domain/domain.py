@@ -27,7 +27,8 @@ class Domain:
 
     ``config`` is None for a transient domain, ``live`` is None while it is off; one of them is
     always there. ``asked_cpu`` is the CPU of what it was started from. ``uuid`` is 16 bytes.
-    ``started`` is the time of the last start.
+    ``started`` is the time of the last start, ``nvdimm_enabled`` whether it had an NVDIMM then,
+    and ``storage_ids`` the number of indexes that its disks' sources have taken since.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Domain:
     current_snapshot: str | None = None
     block_jobs: dict[str, BlockJob] = field(default_factory=dict)
     open_paths: list[str] = field(default_factory=list)
+    nvdimm_enabled: bool = False
+    storage_ids: int = 0
 
     @cached_property
     def uuid_text(self) -> str:
@@ -76,6 +79,11 @@ class Domain:
         if definition is None:
             raise AssertionError('a domain is active, persistent, or both')
         return definition
+
+    def next_storage_id(self) -> int:
+        """Return a new index for the source of a disk."""
+        self.storage_ids += 1
+        return self.storage_ids
 
     def next_definition(self) -> Definition:
         """What describes it after the next start: the configuration, if it has one."""

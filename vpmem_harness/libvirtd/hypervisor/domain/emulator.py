@@ -89,9 +89,12 @@ def _check_nodes(definition: Definition, cells: int) -> None:
                                   domain=libvirt.VIR_FROM_NONE)
 
 
-def hot_plug(definition: Definition, device: Element, backing: Backing) -> None:
-    """Plug a memory device into a running guest, and note in it where it is.
+def hot_plug(definition: Definition, device: Element, backing: Backing, *,
+             nvdimm_enabled: bool) -> None:
+    """Plug a memory device into a running guest, and set its address.
 
+    :param nvdimm_enabled: whether the guest was started with an NVDIMM: only then libvirt has
+        enabled them in QEMU's machine.
     :raises LibvirtError: QEMU's refusal of ``object-add`` or ``device_add``.
     """
     check_paths([device], backing)
@@ -103,6 +106,8 @@ def hot_plug(definition: Definition, device: Element, backing: Backing) -> None:
         if not definition.has_acpi:
             raise PlugRefused('memory hotplug is not enabled: missing acpi device or acpi '
                               'disabled')
+        if device.get('model') == 'nvdimm' and not nvdimm_enabled:
+            raise PlugRefused("nvdimm is not enabled: missing 'nvdimm' in '-M'")
         others = [other for other in definition.memory_devices if other is not device]
         GuestMemory(definition, others).plug(device)
     except PlugRefused as refused:

@@ -57,6 +57,9 @@ class QemuProcesses:
         domain.live = definition
         asked_cpu = (source or domain.next_definition()).root.find('cpu')
         domain.asked_cpu = None if asked_cpu is None else copy(asked_cpu)
+        domain.nvdimm_enabled = any(device.get('model') == 'nvdimm'
+                                    for device in definition.memory_devices)
+        domain.storage_ids = len(definition.devices.findall('disk'))
         domain.id = number
         domain.started = hypervisor.clock.now()
         domain.paused_at = None

@@ -13,6 +13,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.values import TypedParameter
+from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 
@@ -120,6 +121,35 @@ def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
     return params
 
 
+#: How QEMU polls for an I/O thread's events unless told otherwise, in nanoseconds.
+_POLLING = 32768
+
+
+def _iothreads(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    ids = iothread_ids(domain.definition) if domain.active else []
+    found = [TypedParameter.uint('iothread.count', len(ids))] if ids else []
+    for number in ids:
+        found += [TypedParameter.ullong(f'iothread.{number}.poll-max-ns', _POLLING),
+                  TypedParameter.uint(f'iothread.{number}.poll-grow', 0),
+                  TypedParameter.uint(f'iothread.{number}.poll-shrink', 0)]
+    return found
+
+
+def iothread_ids(definition: Definition) -> list[int]:
+    """The IDs of a domain's I/O threads.
+
+    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainIOThreadIDDefArrayInit).
+    """
+    count = int(definition.root.findtext('iothreads') or 0)
+    ids = [int(thread.get('id', '0')) for thread in definition.root.findall('iothreadids/iothread')]
+    for number in range(1, count + 1):
+        if len(ids) >= count:
+            break
+        if number not in ids:
+            ids.append(number)
+    return ids
+
+
 def _dirty_rate(hypervisor: Hypervisor, domain: Domain) -> Parameters:
     if not domain.active:
         return []
@@ -138,7 +168,7 @@ GROUPS: tuple[tuple[int, Callable[[Hypervisor, Domain], Parameters]], ...] = (
     (libvirt.VIR_DOMAIN_STATS_STATE, _state), (libvirt.VIR_DOMAIN_STATS_CPU_TOTAL, _cpu),
     (libvirt.VIR_DOMAIN_STATS_BALLOON, _balloon), (libvirt.VIR_DOMAIN_STATS_VCPU, _vcpu),
     (libvirt.VIR_DOMAIN_STATS_INTERFACE, _net), (libvirt.VIR_DOMAIN_STATS_BLOCK, _block),
-    (libvirt.VIR_DOMAIN_STATS_PERF, _nothing), (libvirt.VIR_DOMAIN_STATS_IOTHREAD, _nothing),
+    (libvirt.VIR_DOMAIN_STATS_PERF, _nothing), (libvirt.VIR_DOMAIN_STATS_IOTHREAD, _iothreads),
     (libvirt.VIR_DOMAIN_STATS_MEMORY, _nothing),
     (libvirt.VIR_DOMAIN_STATS_DIRTYRATE, _dirty_rate),
     (libvirt.VIR_DOMAIN_STATS_VM, _nothing),

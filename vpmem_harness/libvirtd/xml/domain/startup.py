@@ -26,14 +26,12 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
         add(add(root, 'resource'), 'partition', '/machine')
     _label(root)
     _start_cpu(definition, host)
-    disks = []
-    for disk in definition.devices.findall('disk'):
+    disks = definition.devices.findall('disk')
+    for place, disk in enumerate(disks):
         if _has_source(disk):
-            disks.append(disk)
+            start_source(disk, len(disks) - place)
         else:
             empty(disk)
-    for place, disk in enumerate(disks):
-        start_source(disk, len(disks) - place)
     for device in definition.devices.findall('interface'):
         start_interface(device, host)
     _start_character_devices(definition, host, number)
@@ -107,9 +105,10 @@ EMULATED_HOST_MODEL = 'Westmere'
 
 
 def start_source(disk: Element, number: int) -> None:
-    """Number a disk's source, and mark the end of its backing chain.
+    """Give a disk's source its index, and an empty backing store.
 
-    libvirt numbers the disks from the last to the first.
+    At the start libvirt numbers all disks from the last one backwards, empty drives included.
+    Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainPrepareDiskSourceBlockdev).
     """
     source = disk.find('source')
     if source is None:

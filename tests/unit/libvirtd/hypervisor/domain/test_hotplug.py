@@ -144,3 +144,73 @@ class TestInterfaces(HotPlugCase):
         self.connection.domain_attach_device_flags(domain, self.xml, LIVE)
         self.connection.domain_detach_device_flags(domain, self.xml, LIVE)
         self.assertEqual(1, len(domain.live.devices.findall('interface')))
+
+
+PLAIN = """<domain type='qemu'><name>guest</name><memory>65536</memory>
+<maxMemory slots='4'>1048576</maxMemory><os><type machine='{machine}'>hvm</type></os>
+<features><acpi/></features><cpu><numa><cell id='0' cpus='0' memory='65536'/></numa></cpu>
+<devices>{devices}</devices></domain>"""
+DIMM = "<memory model='dimm'><target><size>131072</size><node>0</node></target></memory>"
+
+
+class TestFirstNvdimm(HotPlugCase):
+
+    def start(self, machine='pc', devices=''):
+        """A running domain without an NVDIMM."""
+        self.host = hosts.recorded_host()
+        self.connection = hosts.Client(self.host)
+        domain = self.connection.domain_define_xml(
+            PLAIN.format(machine=machine, devices=devices))
+        self.connection.domain_create(domain)
+        return domain
+
+    def test_a_guest_without_one(self):
+        """QEMU takes no NVDIMM if the guest was started without one, also beside a DIMM."""
+        for machine, devices in (('pc', ''), ('q35', ''), ('pc', DIMM)):
+            domain = self.start(machine, devices)
+            error = hosts.refusal(self.connection.domain_attach_device_flags, domain,
+                                  NVDIMM.format(file='ns_0', size=131072), LIVE)
+            self.assertEqual(
+                "internal error: unable to execute QEMU command 'device_add': nvdimm is not "
+                "enabled: missing 'nvdimm' in '-M'", error.message)
+
+    def test_after_the_next_start(self):
+        """An NVDIMM of the configuration enables others from the next start on."""
+        domain = self.start()
+        self.connection.domain_attach_device_flags(
+            domain, NVDIMM.format(file='ns_0', size=131072), CONFIG)
+        self.connection.domain_destroy(domain)
+        self.connection.domain_create(domain)
+        self.connection.domain_attach_device_flags(
+            domain, NVDIMM.format(file='ns_2', size=131072), LIVE)
+        self.assertEqual(2, len(domain.live.memory_devices))
+
+
+class TestDiskIndexes(HotPlugCase):
+
+    DISKS = """<disk type='file' device='disk'><source file='/images/disk'/>
+    <target dev='vda' bus='virtio'/></disk><disk type='file' device='cdrom'>
+    <target dev='hda' bus='ide'/></disk>"""
+
+    def start(self):
+        """A running domain with a disk and an empty CD-ROM."""
+        self.connection = hosts.Client(hosts.recorded_host())
+        domain = self.connection.domain_define_xml(PLAIN.format(machine='pc', devices=self.DISKS))
+        self.connection.domain_create(domain)
+        return domain
+
+    def indexes(self, domain):
+        return [source.get('index') for source in domain.live.devices.findall('disk/source')]
+
+    def test_an_empty_drive_takes_an_index(self):
+        """An empty CD-ROM that follows a disk takes index 1."""
+        self.assertEqual(['2'], self.indexes(self.start()))
+
+    def test_a_new_medium(self):
+        """A medium gets an index that no source has had since the start."""
+        domain = self.start()
+        for file in ('/images/one', '/images/two'):
+            self.connection.domain_update_device_flags(
+                domain, f"<disk type='file' device='cdrom'><source file='{file}'/>"
+                "<target dev='hda' bus='ide'/><readonly/></disk>", LIVE)
+        self.assertEqual(['2', '4'], self.indexes(domain))

@@ -139,12 +139,116 @@ class TestParameters(LifecycleCase):
 
     def test_strict_memory_stays(self):
         """Memory that is bound strictly is not moved while the guest runs."""
-        domain = self.define()
+        domain = self.define(minimal().replace(
+            '</domain>', "<numatune><memory mode='strict' nodeset='0'/></numatune></domain>"))
         self.connection.domain_create(domain)
         self.assert_refused(
             'Requested operation is not valid: change of nodeset for running domain requires '
             'restrictive numa mode', self.connection.domain_set_numa_parameters, domain,
             [TypedParameter.string('numa_nodeset', '0')], LIVE)
+
+
+    def test_unbound_memory_moves(self):
+        """A running guest whose memory is bound to no nodes takes a nodeset."""
+        domain = self.define()
+        self.connection.domain_create(domain)
+        self.connection.domain_set_numa_parameters(
+            domain, [TypedParameter.string('numa_nodeset', '0')], LIVE)
+        self.assertIn("<memory mode='strict' nodeset='0'/>",
+                      self.connection.domain_get_xml_desc(domain, 0))
+
+    def test_node_that_is_not_there(self):
+        """A running guest does not move to a NUMA node that the host lacks."""
+        domain = self.define()
+        self.connection.domain_create(domain)
+        self.assert_refused(
+            'unsupported configuration: NUMA node 9 is unavailable',
+            self.connection.domain_set_numa_parameters, domain,
+            [TypedParameter.string('numa_nodeset', '9')], LIVE,
+            code=libvirt.VIR_ERR_CONFIG_UNSUPPORTED, domain=libvirt.VIR_FROM_NONE)
+
+    def test_mode_alone(self):
+        """A mode binds no memory without nodes."""
+        self.assert_refused(
+            "unsupported configuration: nodeset for NUMA memory tuning must be set if 'placement' "
+            "is 'static'", self.connection.domain_set_numa_parameters, self.define(),
+            [TypedParameter.int_('numa_mode', 0)], CONFIG)
+
+    def test_devices_of_blkiotune(self):
+        """A device gets a weight of its own, and loses it with 0."""
+        domain = self.define()
+        for value in ('/dev/sda,200,/dev/sdb,300', '/dev/sda,0'):
+            self.connection.domain_set_blkio_parameters(
+                domain, [TypedParameter.string('device_weight', value)], CONFIG)
+        params = self.connection.domain_get_blkio_parameters(domain, 9, CONFIG)
+        self.assertIn(TypedParameter.string('device_weight', '/dev/sdb,300'), params)
+
+    def test_devices_that_do_not_parse(self):
+        """A device without a value is refused."""
+        self.assert_refused(
+            "invalid argument: unable to parse blkio device 'device_weight' '/dev/sda'",
+            self.connection.domain_set_blkio_parameters, self.define(),
+            [TypedParameter.string('device_weight', '/dev/sda')], CONFIG)
+
+    def test_parameters_of_another_type(self):
+        """A parameter of another type than libvirt's is refused."""
+        self.assert_refused(
+            "invalid argument: invalid type 'string' for parameter 'cpu_shares', expected 'ullong'",
+            self.connection.domain_set_scheduler_parameters, self.define(),
+            [TypedParameter.string('cpu_shares', 'many')])
+
+
+class TestMemoryLimits(LifecycleCase):
+
+    def set(self, domain, flags=CONFIG, **limits):
+        self.connection.domain_set_memory_parameters(
+            domain, [TypedParameter.ullong(name, value) for name, value in limits.items()], flags)
+
+    def test_no_limit(self):
+        """A limit beyond libvirt's largest number is none."""
+        domain = self.define()
+        self.set(domain, hard_limit=1 << 17)
+        self.set(domain, hard_limit=(1 << 64) - 1, swap_hard_limit=(1 << 64) - 1)
+        self.assertNotIn('memtune', self.connection.domain_get_xml_desc(domain, 0))
+
+    def test_swap_below_memory(self):
+        """The limit of memory is not above that of memory and swap."""
+        self.assert_refused(
+            'invalid argument: memory hard_limit tunable value must be lower than or equal to '
+            'swap_hard_limit', self.set, self.define(), hard_limit=2, swap_hard_limit=1)
+
+    def test_limit_of_a_running_domain(self):
+        """The control group of a running domain takes no more than libvirt's largest number."""
+        domain = self.define()
+        self.connection.domain_create(domain)
+        self.assert_refused(
+            "invalid argument: Memory '18446744073709551615' must be less than 9007199254740991",
+            self.set, domain, LIVE, soft_limit=(1 << 64) - 1)
+
+
+class TestIoThreads(LifecycleCase):
+
+    def test_statistics(self):
+        """The statistics of a running domain have how each of its I/O threads polls."""
+        domain = self.define(minimal().replace(
+            '</domain>', "<iothreads>2</iothreads><iothreadids><iothread id='7'/></iothreadids>"
+            '</domain>'))
+        self.connection.domain_create(domain)
+        [(_, params)] = self.connection.connect_get_all_domain_stats(
+            [], libvirt.VIR_DOMAIN_STATS_IOTHREAD, 0)
+        self.assertEqual(
+            [('iothread.count', 2), ('iothread.7.poll-max-ns', 32768),
+             ('iothread.7.poll-grow', 0), ('iothread.7.poll-shrink', 0),
+             ('iothread.1.poll-max-ns', 32768), ('iothread.1.poll-grow', 0),
+             ('iothread.1.poll-shrink', 0)], [(name, value) for name, _, value in params])
+
+    def test_none(self):
+        """A domain without I/O threads has no statistics of them."""
+        domain = self.define()
+        self.connection.domain_create(domain)
+        [(_, params)] = self.connection.connect_get_all_domain_stats(
+            [], libvirt.VIR_DOMAIN_STATS_IOTHREAD, 0)
+        self.assertEqual([], params)
 
 
 class TestAgent(LifecycleCase):

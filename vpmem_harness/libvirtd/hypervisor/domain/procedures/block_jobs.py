@@ -13,7 +13,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.domain.block_job import BlockJob
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
-from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml import etree, reading
@@ -28,6 +28,9 @@ _CANCELED = libvirt.VIR_DOMAIN_BLOCK_JOB_CANCELED
 _COPY_FLAGS = (libvirt.VIR_DOMAIN_BLOCK_COPY_SHALLOW | libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
                | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
                | libvirt.VIR_DOMAIN_BLOCK_COPY_SYNCHRONOUS_WRITES)
+_COPY_PARAMETERS = {'bandwidth': libvirt.VIR_TYPED_PARAM_ULLONG,
+                    'granularity': libvirt.VIR_TYPED_PARAM_UINT,
+                    'buf-size': libvirt.VIR_TYPED_PARAM_ULLONG}
 _REBASE_FLAGS = (libvirt.VIR_DOMAIN_BLOCK_REBASE_SHALLOW
                  | libvirt.VIR_DOMAIN_BLOCK_REBASE_REUSE_EXT
                  | libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY
@@ -80,6 +83,7 @@ class BlockJobProcedures(ProcedureGroup):
                           params: list[TypedParameter], flags: int) -> None:
         """Copy a disk; it is ready to move there at once."""
         check_flags('qemuDomainBlockCopy', flags, _COPY_FLAGS)
+        check_parameters(params, _COPY_PARAMETERS)
         domain = self.domain(handle)
         disk, target = self._disk_of(domain, path)
         destination = reading.parse(xml, root='disk', document='disk_definition')

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import bad_argument, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs, get_one_def
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
@@ -15,6 +16,9 @@ from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, pr
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop
+
+#: Bytes of CPU maps that a message holds: libvirtd finds a longer map, and cannot send it.
+_CPUMAPS_MAX = 8388608
 
 
 class CpuPinningProcedures(ProcedureGroup):
@@ -93,6 +97,9 @@ class CpuPinningProcedures(ProcedureGroup):
         pin = root.find('cputune/emulatorpin')
         text = '' if pin is None else pin.get('cpuset', '')
         every = set(range(len(self.hypervisor.hardware.cpus)))
+        if length > _CPUMAPS_MAX:
+            raise LibvirtError(libvirt.VIR_ERR_RPC, 'Unable to encode message payload',
+                               domain=libvirt.VIR_FROM_RPC)
         return _map(numbers.bitmap(text) or every, length), 1
 
     @procedure
@@ -114,12 +121,12 @@ class CpuPinningProcedures(ProcedureGroup):
                                  flags: int) -> tuple[list[tuple[int, bytes]], int]:
         """The I/O threads: number, and the map of CPUs that each may run on."""
         check_flags('qemuDomainGetIOThreadInfo', flags, LIVE | CONFIG)
-        root = get_one_def(self.domain(handle), flags).root
+        definition = get_one_def(self.domain(handle), flags)
         every = set(range(len(self.hypervisor.hardware.cpus)))
         length = (len(every) + 7) // 8
         threads = []
-        for number in range(1, int(root.findtext('iothreads') or 0) + 1):
-            pin = root.find(f"cputune/iothreadpin[@iothread='{number}']")
+        for number in resource_usage.iothread_ids(definition):
+            pin = definition.root.find(f"cputune/iothreadpin[@iothread='{number}']")
             text = '' if pin is None else pin.get('cpuset', '')
             threads.append((number, _map(numbers.bitmap(text) or every, length)))
         return threads, len(threads)

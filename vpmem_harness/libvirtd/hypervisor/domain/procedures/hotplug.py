@@ -89,7 +89,7 @@ class HotplugProcedures(ProcedureGroup):
         else:
             pci.plug(live, device)
         aliases.give_memory(device, live)
-        emulator.hot_plug(live, device, backing)
+        emulator.hot_plug(live, device, backing, nvdimm_enabled=domain.nvdimm_enabled)
         live.devices.append(device)
         live.memory_total += memory.size(device)
         if device.get('model') == 'dimm':
@@ -106,7 +106,7 @@ class HotplugProcedures(ProcedureGroup):
     def _attach_other(self, domain: Domain, live: Definition, device: Element) -> str:
         if device.tag == 'disk':
             if device.get('device') in ('cdrom', 'floppy'):
-                return self._change_media(live, device)
+                return self._change_media(domain, live, device)
             bus = disks.target(device)[1]
             if disks.by_target(live.devices, disks.target(device)[0]) is not None:
                 raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
@@ -122,9 +122,7 @@ class HotplugProcedures(ProcedureGroup):
                                           "Bus 'pci.0' does not support hotplugging")
         aliases.give(device, aliases.next_name(live, device))
         if device.tag == 'disk':
-            used = [int(source.get('index', '0'))
-                    for source in live.devices.findall('disk/source')]
-            startup.start_source(device, max(used, default=0) + 1)
+            startup.start_source(device, domain.next_storage_id())
         elif device.tag == 'interface':
             startup.start_interface(device, self.hypervisor.xml_host)
         elif device.tag in ('serial', 'parallel', 'console', 'channel'):
@@ -135,13 +133,14 @@ class HotplugProcedures(ProcedureGroup):
             disks.sort(live.devices)
         return aliases.name(device)
 
-    def _change_media(self, live: Definition, device: Element) -> str:
+    def _change_media(self, domain: Domain, live: Definition, device: Element) -> str:
         found = disks.by_target(live.devices, disks.target(device)[0])
         if found is None:
             raise LibvirtError(
                 libvirt.VIR_ERR_OPERATION_INVALID,
                 f"cdrom/floppy device hotplug isn't supported by '{disks.target(device)[0]}'")
         _replace_source(found, device)
+        startup.start_source(found, domain.next_storage_id())
         return aliases.name(found)
 
     @procedure
@@ -233,9 +232,9 @@ class HotplugProcedures(ProcedureGroup):
         changed = None
         if config is not None:
             changed = config.copy()
-            _update(changed, self._parse(xml, changed, to_find=True), live=False)
+            _update(changed, self._parse(xml, changed, to_find=True))
         if live is not None:
-            _update(live, self._parse(xml, live, to_find=True), live=True)
+            _update(live, self._parse(xml, live, to_find=True), domain)
         if changed is not None:
             domain.config = changed
 
@@ -255,11 +254,13 @@ def _replace_source(old: Element, new: Element) -> None:
         old.append(etree.copy(source))
 
 
-def _update(definition: Definition, device: Element, *, live: bool) -> None:
+def _update(definition: Definition, device: Element, running: Domain | None = None) -> None:
     """Change what a client may change of a device.
 
+    :param running: the domain whose live definition is changed, or None for a configuration.
     :raises LibvirtError: there is no such device, or it cannot be changed.
     """
+    live = running is not None
     how = 'live' if live else 'persistent'
     if device.tag == 'graphics':
         found = definition.devices.find(f"graphics[@type='{device.get('type')}']")
@@ -293,9 +294,10 @@ def _update(definition: Definition, device: Element, *, live: bool) -> None:
             and disks.source_path(found) != disks.source_path(device):
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                            "cannot modify field 'source' of the disk")
-    elif live:
+    elif running is not None:
         disk_update.check(found, device)
         _replace_source(found, device)
+        startup.start_source(found, running.next_storage_id())
     else:
         etree.replace(definition.devices, found, device)
         addresses.assign(definition)

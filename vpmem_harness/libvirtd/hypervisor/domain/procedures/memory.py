@@ -11,9 +11,9 @@ from vpmem_harness.libvirtd.errors import bad_argument, invalid
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import (
     CONFIG,
     LIVE,
+    ensure_element,
     get_defs,
     get_one_def,
-    set_element,
 )
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
@@ -100,10 +100,40 @@ class MemoryProcedures(ProcedureGroup):
         """Set limits of a domain's memory, in KiB."""
         check_flags('qemuDomainSetMemoryParameters', flags, LIVE | CONFIG)
         check_parameters(params, dict.fromkeys(_MEMTUNE, libvirt.VIR_TYPED_PARAM_ULLONG))
-        for definition in get_defs(self.domain(handle), flags):
+        domain = self.domain(handle)
+        live, config = get_defs(domain, flags)
+        limits = {parameter.name: int(parameter.value) for parameter in params}
+        _check_limits(domain.definition, live, limits)
+        for definition in (live, config):
             if definition is not None:
-                for parameter in params:
-                    set_element(definition, 'memtune', parameter.name, parameter.value, unit='KiB')
+                _set_limits(definition, limits)
+
+
+def _check_limits(present: Definition, live: Definition | None, limits: dict[str, int]) -> None:
+    """Refuse limits that do not fit together, or that the control group does not take.
+
+    Source: libvirt 9.0.0, src/hypervisor/domain_cgroup.c
+    (virDomainCgroupSetMemoryLimitParameters), src/util/vircgroupv2.c.
+    """
+    hard, swap = (limits.get(name, int(present.root.findtext(f'memtune/{name}') or UNLIMITED))
+                  for name in ('hard_limit', 'swap_hard_limit'))
+    if ('hard_limit' in limits or 'swap_hard_limit' in limits) and hard > swap:
+        raise bad_argument('memory hard_limit tunable value must be lower than or equal to '
+                           'swap_hard_limit', domain=libvirt.VIR_FROM_DOMAIN)
+    for limit in limits.values() if live is not None else ():
+        if limit > UNLIMITED:
+            raise bad_argument(f"Memory '{limit}' must be less than {UNLIMITED}",
+                               domain=libvirt.VIR_FROM_CGROUP)
+
+
+def _set_limits(definition: Definition, limits: dict[str, int]) -> None:
+    tune = ensure_element(definition.root, 'memtune')
+    for name, limit in limits.items():
+        drop(tune, name)
+        if limit < UNLIMITED:
+            add(tune, name, limit, unit='KiB')
+    if not len(tune):
+        definition.root.remove(tune)
 
 
 def _virtio_mem(definition: Definition) -> int:

@@ -11,7 +11,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import migration
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import DEFAULT_DOWNTIME
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
-from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
 from vpmem_harness.libvirtd.hypervisor.procedure_group import (
     ProcedureGroup,
     procedure,
@@ -22,6 +22,32 @@ from vpmem_harness.serving.deferred import Deferred
 
 #: What libvirt reports as an unlimited migration speed, in MiB a second.
 UNLIMITED_SPEED = (2**63 - 1) // 1024**2
+_STRING: int = libvirt.VIR_TYPED_PARAM_STRING
+_INT: int = libvirt.VIR_TYPED_PARAM_INT
+_ULLONG: int = libvirt.VIR_TYPED_PARAM_ULLONG
+#: The parameters of a migration, and those that may occur more than once.
+#: Source: libvirt 9.0.0, src/qemu/qemu_migration.h (QEMU_MIGRATION_PARAMETERS).
+_PARAMETERS = {
+    libvirt.VIR_MIGRATE_PARAM_URI: _STRING, libvirt.VIR_MIGRATE_PARAM_DEST_NAME: _STRING,
+    libvirt.VIR_MIGRATE_PARAM_DEST_XML: _STRING, libvirt.VIR_MIGRATE_PARAM_BANDWIDTH: _ULLONG,
+    libvirt.VIR_MIGRATE_PARAM_GRAPHICS_URI: _STRING,
+    libvirt.VIR_MIGRATE_PARAM_LISTEN_ADDRESS: _STRING,
+    libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS: _STRING,
+    libvirt.VIR_MIGRATE_PARAM_DISKS_PORT: _INT,
+    libvirt.VIR_MIGRATE_PARAM_COMPRESSION: _STRING,
+    libvirt.VIR_MIGRATE_PARAM_COMPRESSION_MT_LEVEL: _INT,
+    libvirt.VIR_MIGRATE_PARAM_COMPRESSION_MT_THREADS: _INT,
+    libvirt.VIR_MIGRATE_PARAM_COMPRESSION_MT_DTHREADS: _INT,
+    libvirt.VIR_MIGRATE_PARAM_COMPRESSION_XBZRLE_CACHE: _ULLONG,
+    libvirt.VIR_MIGRATE_PARAM_PERSIST_XML: _STRING,
+    libvirt.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL: _INT,
+    libvirt.VIR_MIGRATE_PARAM_AUTO_CONVERGE_INCREMENT: _INT,
+    libvirt.VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY: _ULLONG,
+    libvirt.VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS: _INT,
+    libvirt.VIR_MIGRATE_PARAM_TLS_DESTINATION: _STRING,
+    libvirt.VIR_MIGRATE_PARAM_DISKS_URI: _STRING,
+}
+_MULTIPLE = (libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS, libvirt.VIR_MIGRATE_PARAM_COMPRESSION)
 _COOKIE_ONLY = ('client-driven migration is not simulated: use VIR_MIGRATE_PEER2PEER '
                 '(virsh migrate --p2p)')
 
@@ -34,6 +60,7 @@ class MigrationProcedures(ProcedureGroup):
                                        params: list[TypedParameter], cookie: bytes,
                                        flags: int) -> Deferred:
         """Migrate a domain to the host that ``uri`` names; completes when it has arrived."""
+        check_parameters(params, _PARAMETERS, multiple=_MULTIPLE)
         values = {parameter.name: parameter.value for parameter in params}
 
         def text(name: str) -> str | None:

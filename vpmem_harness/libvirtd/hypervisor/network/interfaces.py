@@ -1,0 +1,90 @@
+"""The host's network interfaces: those of its PCI devices, all of them up.
+
+Source: libvirt 9.0.0, src/interface/interface_backend_udev.c.
+"""
+
+from __future__ import annotations
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
+from vpmem_harness.libvirtd.values import InterfaceHandle
+from vpmem_harness.libvirtd.xml.etree import add, element, serialize
+
+_FROM = libvirt.VIR_FROM_INTERFACE
+_ACTIVE, _INACTIVE = (libvirt.VIR_CONNECT_LIST_INTERFACES_ACTIVE,
+                      libvirt.VIR_CONNECT_LIST_INTERFACES_INACTIVE)
+
+
+class InterfaceProcedures(ProcedureGroup):
+    """Procedures that list the host's network interfaces."""
+
+    def _interfaces(self) -> list[InterfaceHandle]:
+        return [InterfaceHandle(*card.interface) for card in self.hypervisor.hardware.pci
+                if card.interface is not None]
+
+    def _interface(self, name: str) -> InterfaceHandle:
+        for interface in self._interfaces():
+            if interface.name == name:
+                return interface
+        raise LibvirtError(libvirt.VIR_ERR_NO_INTERFACE,
+                           f"couldn't find interface named '{name}'", domain=_FROM)
+
+    @procedure
+    def connect_list_all_interfaces(self, need_results: int, flags: int) -> list[InterfaceHandle]:
+        """Return the interfaces that match the filters."""
+        check_flags('udevConnectListAllInterfaces', flags, _ACTIVE | _INACTIVE, domain=_FROM)
+        return [] if flags == _INACTIVE else self._interfaces()
+
+    @procedure
+    def connect_num_of_interfaces(self) -> int:
+        """Return the number of active interfaces."""
+        return len(self._interfaces())
+
+    @procedure
+    def connect_list_interfaces(self, maximum: int) -> list[str]:
+        """Return the names of the active interfaces."""
+        return [interface.name for interface in self._interfaces()]
+
+    @procedure
+    def connect_num_of_defined_interfaces(self) -> int:
+        """Return the number of inactive interfaces: there are none."""
+        return 0
+
+    @procedure
+    def connect_list_defined_interfaces(self, maximum: int) -> list[str]:
+        """Return the names of the inactive interfaces: there are none."""
+        return []
+
+    @procedure
+    def interface_lookup_by_name(self, name: str) -> InterfaceHandle:
+        """Return the interface with that name."""
+        return self._interface(name)
+
+    @procedure
+    def interface_lookup_by_mac_string(self, mac: str) -> InterfaceHandle:
+        """Return the interface with that MAC address."""
+        for interface in self._interfaces():
+            if interface.mac.lower() == mac.lower():
+                return interface
+        raise LibvirtError(libvirt.VIR_ERR_NO_INTERFACE,
+                           f"couldn't find interface with MAC address '{mac}'", domain=_FROM)
+
+    @procedure
+    def interface_is_active(self, handle: InterfaceHandle) -> int:
+        """Return 1: every interface is up."""
+        self._interface(handle.name)
+        return 1
+
+    @procedure
+    def interface_get_xml_desc(self, handle: InterfaceHandle, flags: int) -> str:
+        """Return an interface's XML."""
+        check_flags('udevInterfaceGetXMLDesc', flags, libvirt.VIR_INTERFACE_XML_INACTIVE,
+                    domain=_FROM)
+        interface = self._interface(handle.name)
+        root = element('interface', type='ethernet', name=interface.name)
+        add(root, 'link', speed=25000, state='up')
+        add(root, 'mac', address=interface.mac)
+        return serialize(root)
