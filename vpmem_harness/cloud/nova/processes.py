@@ -8,16 +8,19 @@ import itertools
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import vpmem_harness
+from vpmem_harness.host import directories
 from vpmem_harness.serving import process_wide
 
 
@@ -35,15 +38,21 @@ class Zygote:
         self._lock_orders = threading.Lock()
         self._orders, theirs = socket.socketpair()
         path = [str(Path(vpmem_harness.__file__).parent.parent), os.environ.get('PYTHONPATH', '')]
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, '-m', 'vpmem_harness.cloud.nova.zygote', str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
-                env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, path))})
-        if self._orders.recv(1) != b'!':
-            raise RuntimeError(
-                f'the parent of the Nova processes ended with {self._process.wait()}; '
-                'its standard error says why')
+        # The directory belongs to this process, so it is removed even if either process is killed.
+        temporary = directories.make('nova', tempfile.gettempdir())
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - our own module
+                    [sys.executable, '-m', 'vpmem_harness.cloud.nova.zygote',
+                     str(theirs.fileno()), str(temporary)],
+                    pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+                    env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, path))})
+            if self._orders.recv(1) != b'!':
+                raise RuntimeError(
+                    f'the parent of the Nova processes ended with {self._process.wait()}; '
+                    'its standard error says why')
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
         process_wide.children.add(self._process.pid)
         process_wide.descriptors.add(self._orders.fileno())
 

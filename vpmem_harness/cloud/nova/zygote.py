@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
 
@@ -25,14 +26,19 @@ _ROLES = {'control': 'vpmem_harness.cloud.nova.control',
 
 
 def main() -> None:
-    """Serve the socket whose descriptor is the first argument until its other end closes."""
+    """Serve the socket whose descriptor is the first argument until its other end closes.
+
+    Temporary files of the preparation go to the directory that is the second argument.
+    """
     orders = socket.socket(fileno=int(sys.argv[1]))
     # What Nova says while it is prepared, without a cloud, is of no interest.
     logging.getLogger().addHandler(logging.NullHandler())
+    tempfile.tempdir = sys.argv[2]
     workarounds.before_import()
     roles = {name: importlib.import_module(module) for name, module in _ROLES.items()}
     workarounds.after_import()
     roles['control'].prepare()
+    tempfile.tempdir = None
     if threading.active_count() > 1:
         raise RuntimeError(f'a thread before the first fork: {threading.enumerate()}')
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
