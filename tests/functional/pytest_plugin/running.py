@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 PROJECTS = pathlib.Path(__file__).parent / 'projects'
 
 #: Loaded by name, for the package may be imported from a checkout, without its entry point.
-PYTEST = (sys.executable, '-m', 'pytest', '-p', 'vpmem_harness.pytest_plugin',
+PYTEST = (sys.executable, '-m', 'pytest', '-p', 'xdist', '-p', 'vpmem_harness.pytest_plugin',
           '-p', 'no:cacheprovider', '--strict-markers', '--junit-xml=results.xml')
 
 SECTION = re.compile(r'^-+ vpmem ([\w-]+) -+$', re.MULTILINE)
@@ -71,13 +71,13 @@ def run(project: str, *options: str, test: str = '', environment: str = '') -> R
     # Neither what the tests of this process have set up nor its user's settings count there.
     environ = {name: value for name, value in os.environ.items()
                if not name.startswith(('VPMEM_HARNESS_', 'PYTEST_', 'PY_COLORS', 'CI'))}
+    environ |= {'COLUMNS': '160', 'PYTEST_DISABLE_PLUGIN_AUTOLOAD': '1', 'PYTHONPATH': str(ROOT)}
     environ |= dict(word.split('=') for word in environment.split())
     with tempfile.TemporaryDirectory(prefix='vp') as directory:
         shutil.copy(PROJECTS / f'{project}.py', directory)
         done = subprocess.run(
             [*PYTEST, *options, f'{project}.py{test}'], cwd=directory, capture_output=True,
-            text=True, check=False, timeout=300, env={
-                **environ, 'COLUMNS': '160', 'PYTHONPATH': str(ROOT), 'TMPDIR': directory})
+            text=True, check=False, timeout=300, env={**environ, 'TMPDIR': directory})
         results = pathlib.Path(directory, 'results.xml')
         outcomes = _outcomes(results.read_text()) if results.exists() else {}
     return Run(done.returncode, done.stdout + done.stderr, outcomes)
@@ -85,7 +85,7 @@ def run(project: str, *options: str, test: str = '', environment: str = '') -> R
 
 def _outcomes(xml: str) -> dict[str, list[Outcome]]:
     found: dict[str, list[Outcome]] = {}
-    for case in ElementTree.fromstring(xml).iter('testcase'):
+    for case in ElementTree.fromstring(xml).iter('testcase'):   # noqa: S314 - pytest wrote it
         name = '.'.join([*case.get('classname', '').split('.')[1:], case.get('name', '')])
         outcomes = [Outcome(one.tag, one.get('message', ''), one.text or '')
                     for one in case if one.tag in ('failure', 'error', 'skipped')]

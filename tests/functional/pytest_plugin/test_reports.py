@@ -127,7 +127,7 @@ class TestCasesTest(ReportsTest):
 
     def test_a_test_and_its_cleanup(self) -> None:
         """Both are reported, the test's own failure first."""
-        messages = [one.message.rpartition(': ')[2]
+        messages = [re.split('[:"]', one.message.strip('"'))[-1].strip()
                     for one in self.run.outcomes['CaseTest.test_both']]
         self.assertEqual(['in the test', 'in the cleanup'], messages)
 
