@@ -42,6 +42,7 @@ _ENDINGS = frozenset('''
     deb rpm whl egg ko bin fd rng xsd dtd css js ts map crt pem key csr cer pub der p12 db sqlite
     ovs fifo dump core out err ppk sql csv tsv po pot mo
     '''.split())  # noqa: SIM905
+_LAST = _TOP | _AMBIGUOUS | _FILE_LIKE | _ENDINGS
 #: With these begins a chain of attributes, or a name that is written from its end on.
 _FIRST_OF_CODE = frozenset('''
     self cls conf lib nova placement oslo oslo_messaging keystoneauth1 urllib3 sqlalchemy eventlet
@@ -58,7 +59,6 @@ _PUBLIC = re.compile(
 
 #: The end of a name with dots whose last label begins with a letter.
 _END = re.compile(r'\.(?<=[A-Za-z0-9]\.)([A-Za-z][A-Za-z0-9-]*)(?![\w-]|\.\w)')
-_BEGIN = re.compile(r'[A-Za-z0-9.-]*')
 _IDENTIFIER = re.compile(r'[a-z_][a-z0-9_]*')
 _NUMBERED = re.compile(r'[a-z][a-z-]*\d+[a-z]?')
 _NUMBERED_WITH_DASH = re.compile(r'(?!instance-)[a-z][a-z0-9]*(?:-[a-z0-9]+)*-\d+[a-z]?')
@@ -78,9 +78,11 @@ def replace(text: str, pseudonym: Callable[[str, int], str]) -> str:
     done = 0
     for found in _END.finditer(text):
         end = found.end()
+        lowest = max(done, end - _LONGEST)
+        if found[1].lower() not in _LAST and '-' not in text[lowest:found.start()]:
+            continue
         if text[end:end + 1] == '(':
             continue                    # a call
-        lowest = max(done, end - _LONGEST)
         start = found.start()
         while start > lowest and (text[start - 1].isalnum() or text[start - 1] in '.-'):
             start -= 1
@@ -95,11 +97,12 @@ def replace(text: str, pseudonym: Callable[[str, int], str]) -> str:
 @lru_cache(maxsize=4096)
 def host_part(name: str) -> int:
     """How many of the first characters of a name with dots name a host: all, some or none."""
-    if is_host(name):
-        return len(name)
-    rest, _, last = name.rpartition('.')
-    if last.lower() in _ENDINGS and '.' in rest and is_host(rest):
-        return len(rest)
+    while '.' in name:
+        if is_host(name):
+            return len(name)
+        name, _, last = name.rpartition('.')
+        if last.lower() not in _ENDINGS:
+            break
     return 0
 
 

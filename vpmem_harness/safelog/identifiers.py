@@ -24,7 +24,7 @@ class Identifiers:
         plain = patterns.UUID.sub(self._uuid, text.text)
         dashes = plain.count('-')
         if dashes >= 3:
-            plain = patterns.DIMM.sub(self._dimm, plain)
+            plain = self._redact_dimms(plain)
         text.text = plain
         lower = text.lower
         if '-' in lower and ('"id' in lower or "'id" in lower):
@@ -63,8 +63,14 @@ class Identifiers:
             return found[0]
         return self._pseudonyms.of('ip', address)
 
-    def _dimm(self, found: re.Match[str]) -> str:
-        return self._pseudonyms.of('serial', found[0].lower())
+    def _redact_dimms(self, text: str) -> str:
+        parts: list[str] = []
+        done = 0
+        for found in patterns.DIMM.finditer(text):
+            start, end = found.start() - 4, found.end()
+            parts += text[done:start], self._pseudonyms.of('serial', text[start:end].lower())
+            done = end
+        return ''.join((*parts, text[done:])) if parts else text
 
     def _serial(self, value: str, found: re.Match[str]) -> str:
         return self._pseudonyms.of('serial', value.lower())
