@@ -21,20 +21,18 @@ class Identifiers:
 
     def redact(self, text: Text) -> None:
         """Put pseudonyms in place of the identifiers of a text."""
+        lower = text.lower
+        has_id = '"id' in lower or "'id" in lower
+        has_serial = ('serial' in lower or 'iset' in lower or 'wwn' in lower or 'dimmuid' in lower
+                      or 'unique_id' in lower or 'wwpn' in lower)
         plain = patterns.UUID.sub(self._uuid, text.text)
         dashes = plain.count('-')
         if dashes >= 3:
             plain = self._redact_dimms(plain)
-        text.text = plain
-        lower = text.lower
-        if '-' in lower and ('"id' in lower or "'id" in lower):
-            text.replace(patterns.KEYED_DIMM, self._serial)
-        if ('serial' in lower or 'iset' in lower or 'wwn' in lower or 'dimmuid' in lower
-                or 'unique_id' in lower or 'wwpn' in lower):
-            text.replace(patterns.KEYED_SERIAL, self._keyed_serial)
-            if '<' in lower:
-                text.replace(patterns.KEYED_SERIAL_ELEMENT, self._serial)
-        plain = text.text
+        if has_id or has_serial:
+            text.set(plain)
+            self._redact_keyed(text, has_serial)
+            plain = text.text
         colons = plain.count(':')
         if colons >= 5 or dashes >= 5:
             plain = patterns.MAC.sub(self._mac, plain)
@@ -42,7 +40,15 @@ class Identifiers:
             plain = patterns.IPV4.sub(self._ip, plain)
         if colons >= 7 or '::' in plain:
             plain = patterns.IPV6.sub(self._ip, plain)
-        text.text = plain
+        text.set(plain)
+
+    def _redact_keyed(self, text: Text, has_serial: bool) -> None:
+        if '-' in text.lower:
+            text.replace(patterns.KEYED_DIMM, self._serial)
+        if has_serial:
+            text.replace(patterns.KEYED_SERIAL, self._keyed_serial)
+            if '<' in text.lower:
+                text.replace(patterns.KEYED_SERIAL_ELEMENT, self._serial)
 
     def _uuid(self, found: re.Match[str]) -> str:
         digits = found[0].translate(_SEPARATORS).lower()

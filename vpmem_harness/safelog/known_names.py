@@ -85,6 +85,8 @@ class KnownNames:
             parts = [part for part in words if part in text]
         else:
             parts = list(words.keys() & _TOKEN.findall(text))
+        if not parts:
+            return {}
         return {word: kind for part in parts for word, kind in words[part].items()}
 
     def certain(self) -> dict[str, str]:

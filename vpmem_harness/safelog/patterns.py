@@ -26,10 +26,6 @@ _WORD = '(?:' + '|'.join((
     *(f'{use}[_-]?key' for use in _KEY),
 )) + r')(?:[_-]?hash)?(?:_?\d+)?'
 
-#: A text with a keyed secret has one of these, or ``pass``, ``key``, ``token`` or ``secret``.
-RARE_SECRET_STEMS = ('pswd', 'pwd', 'credential', 'kek', 'cookie', 'configdrive', 'swifthash',
-                     'user_data', 'userdata')
-
 #: A bare value ends where a list, a call or a query goes on, not at every comma or bracket.
 _BARE = r'''(?:\{sha\d+\})?
     (?:[^\s"'<>{}()\[\],;&\\] | \\(?!["'nrt]) | [,;&](?![\s"'{\[(]|[\w.%-]+\s*[=:]|$)
@@ -122,6 +118,8 @@ HOST_STATE = (re.compile(r'\((?P<value>[\w.-]+)(?=, [\w.<>:-]+\) ram:)'),
               re.compile(r'\([\w.<>:-]+, (?P<value>[\w.-]+)(?=\) ram:)'))
 TARGET_HOST = re.compile(r'<target [^>]{0,200}?\bserver=(?P<value>[\w.-]+)')
 
+#: What every text with an address has.
+AT = re.compile(r'''@(?<=[\w.+%"'`-]@)[A-Za-z0-9"'`<]''')
 #: ``alice@example.org``; ``alice@node7`` and MySQL's ``'nova'@'node7'``.
 EMAIL = re.compile(
     r'(?<![\w.+%@/:-])[A-Za-z0-9_][\w.+%-]{0,63}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)'
@@ -138,8 +136,7 @@ USER_AT_HOST = re.compile(
 DIMM = re.compile(r'-(?<=[0-9a-fA-F]{4}-)(?<![\w-].{4}-)[0-9a-fA-F]{2}-[0-9a-fA-F]{4}-'
                   r'[0-9a-fA-F]{8}(?![\w-])')
 KEYED_DIMM = re.compile(
-    r'''\\*["'](?<![\w\\]["'])(?:id|dimm)\\*["']\s*:\s*\\*["']
-        (?P<value>[0-9a-f]{4}-[0-9a-f]{8})(?=\\*["'])''', re.VERBOSE)
+    r'''id(?<=["']id)\\*["']\s*:\s*\\*["'](?P<value>[0-9a-f]{4}-[0-9a-f]{8})(?=\\*["'])''')
 KEYED_SERIAL = re.compile(
     r'''(?:serial(?:[_ -]?(?:number|num|no))?|iset_?(?:id|cookie)|dimm_?uid|wwn|wwpn|unique_id)
         (?P<keyquote>\\*["'])?\s*[:=]\s*(?:[bu]?(?P<quote>\\*["']))?
@@ -147,9 +144,7 @@ KEYED_SERIAL = re.compile(
 KEYED_SERIAL_ELEMENT = re.compile(
     r'''<(?:serial|wwn|wwpn|entry\ name=["']serial["'])>(?P<value>[^<>\s]+)(?=</)''', re.VERBOSE)
 
-#: Secrets that are known by their own form, and what a text with one of them holds. An SSH key
-#: that is public is none, but it has one owner.
-TOKEN_STEMS = ('AKIA', 'ASIA', 'eyJ', 'AAAA', 'gh', 'xox', 'AQ', 'SHA256:')
+#: Secrets that are known by their own form. An SSH key that is public is none, but has one owner.
 TOKEN = re.compile(
     r'''(?<![A-Za-z0-9])(?:
         (?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])            # AWS access keys

@@ -49,11 +49,13 @@ class TextNames:
 
     def by_place(self, text: Text, source: bool) -> None:
         """Hide the names that a place tells in a piece of the text, which may be source."""
-        if '@' in text.text:
-            text.text = patterns.USER_AT_HOST.sub(
-                self._user_at_host, patterns.EMAIL.sub(self._email, text.text))
+        if '@' in text.text and patterns.AT.search(text.text):
+            text.set(patterns.USER_AT_HOST.sub(
+                self._user_at_host, patterns.EMAIL.sub(self._email, text.text)))
         if '.' in text.text:
-            text.text = domains.replace(text.text, partial(self._domain, text.text, source))
+            places = domains.places(text.text)
+            if places:
+                text.set(self._without_domains(text.text, places, source))
         lower = text.lower
         if 'host' in lower:
             host = partial(self._keyed, 'host', source)
@@ -138,10 +140,15 @@ class TextNames:
         return ' '.join(name if name == 'default' or name.startswith('<')
                         else self._name('id', name) for name in value.split(' '))
 
-    def _domain(self, text: str, source: bool, host: str, start: int) -> str:
-        if source and tracebacks.is_name(text, start, start + len(host)):
-            return host
-        return self._host(host)
+    def _without_domains(self, text: str, places: list[tuple[int, int]], source: bool) -> str:
+        parts: list[str] = []
+        done = 0
+        for start, end in places:
+            is_name = source and tracebacks.is_name(text, start, end)
+            host = text[start:end]
+            parts += text[done:start], host if is_name else self._host(host)
+            done = end
+        return ''.join((*parts, text[done:]))
 
     def _host(self, host: str) -> str:
         """What is shown for a host, perhaps with a domain: its first label alone names it, too."""
