@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from functools import lru_cache
 
 #: Top-level domains that end little else in a log.
@@ -42,6 +41,7 @@ _ENDINGS = frozenset('''
     deb rpm whl egg ko bin fd rng xsd dtd css js ts map crt pem key csr cer pub der p12 db sqlite
     ovs fifo dump core out err ppk sql csv tsv po pot mo
     '''.split())  # noqa: SIM905
+_LAST = _TOP | _AMBIGUOUS | _FILE_LIKE | _ENDINGS
 #: With these begins a chain of attributes, or a name that is written from its end on.
 _FIRST_OF_CODE = frozenset('''
     self cls conf lib nova placement oslo oslo_messaging keystoneauth1 urllib3 sqlalchemy eventlet
@@ -57,8 +57,7 @@ _PUBLIC = re.compile(
     r'|urllib3\.readthedocs\.io|docs\.sqlalchemy\.org')
 
 #: The end of a name with dots whose last label begins with a letter.
-_END = re.compile(r'\.(?<=[A-Za-z0-9]\.)([A-Za-z][A-Za-z0-9-]*)(?![\w-]|\.\w)')
-_BEGIN = re.compile(r'[A-Za-z0-9.-]*')
+_END = re.compile(r'\.(?<=[A-Za-z0-9]\.)([A-Za-z][A-Za-z0-9-]*+)(?![\w-]|\.\w)')
 _IDENTIFIER = re.compile(r'[a-z_][a-z0-9_]*')
 _NUMBERED = re.compile(r'[a-z][a-z-]*\d+[a-z]?')
 _NUMBERED_WITH_DASH = re.compile(r'(?!instance-)[a-z][a-z0-9]*(?:-[a-z0-9]+)*-\d+[a-z]?')
@@ -72,34 +71,36 @@ def is_public(host: str) -> bool:
     return bool(_PUBLIC.fullmatch(host))
 
 
-def replace(text: str, pseudonym: Callable[[str, int], str]) -> str:
-    """The text with each host name that has a domain replaced; the function gets its place."""
-    parts: list[str] = []
+def places(text: str) -> list[tuple[int, int]]:
+    """Where in a text host names with a domain begin and end."""
+    found: list[tuple[int, int]] = []
     done = 0
-    for found in _END.finditer(text):
-        end = found.end()
+    for last in _END.finditer(text):
+        end = last.end()
+        if last[1].lower() not in _LAST and '-' not in text[text.rfind(' ', done, end) + 1:end]:
+            continue
+        lowest = max(done, end - _LONGEST)
         if text[end:end + 1] == '(':
             continue                    # a call
-        lowest = max(done, end - _LONGEST)
-        start = found.start()
+        start = last.start()
         while start > lowest and (text[start - 1].isalnum() or text[start - 1] in '.-'):
             start -= 1
         length = host_part(text[start:end])
-        if not length or (start > 0 and text[start - 1] in '_<'):
-            continue
-        parts += text[done:start], pseudonym(text[start:start + length], start)
-        done = start + length
-    return ''.join((*parts, text[done:])) if parts else text
+        if length and not (start > 0 and text[start - 1] in '_<'):
+            done = start + length
+            found.append((start, done))
+    return found
 
 
 @lru_cache(maxsize=4096)
 def host_part(name: str) -> int:
     """How many of the first characters of a name with dots name a host: all, some or none."""
-    if is_host(name):
-        return len(name)
-    rest, _, last = name.rpartition('.')
-    if last.lower() in _ENDINGS and '.' in rest and is_host(rest):
-        return len(rest)
+    while '.' in name:
+        if is_host(name):
+            return len(name)
+        name, _, last = name.rpartition('.')
+        if last.lower() not in _ENDINGS:
+            break
     return 0
 
 

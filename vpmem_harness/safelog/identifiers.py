@@ -21,20 +21,18 @@ class Identifiers:
 
     def redact(self, text: Text) -> None:
         """Put pseudonyms in place of the identifiers of a text."""
+        lower = text.lower
+        has_id = '"id' in lower or "'id" in lower
+        has_serial = ('serial' in lower or 'iset' in lower or 'wwn' in lower or 'dimmuid' in lower
+                      or 'unique_id' in lower or 'wwpn' in lower)
         plain = patterns.UUID.sub(self._uuid, text.text)
         dashes = plain.count('-')
         if dashes >= 3:
-            plain = patterns.DIMM.sub(self._dimm, plain)
-        text.text = plain
-        lower = text.lower
-        if '-' in lower and ('"id' in lower or "'id" in lower):
-            text.replace(patterns.KEYED_DIMM, self._serial)
-        if ('serial' in lower or 'iset' in lower or 'wwn' in lower or 'dimmuid' in lower
-                or 'unique_id' in lower or 'wwpn' in lower):
-            text.replace(patterns.KEYED_SERIAL, self._keyed_serial)
-            if '<' in lower:
-                text.replace(patterns.KEYED_SERIAL_ELEMENT, self._serial)
-        plain = text.text
+            plain = self._redact_dimms(plain)
+        if has_id or has_serial:
+            text.set(plain)
+            self._redact_keyed(text, has_serial)
+            plain = text.text
         colons = plain.count(':')
         if colons >= 5 or dashes >= 5:
             plain = patterns.MAC.sub(self._mac, plain)
@@ -42,7 +40,15 @@ class Identifiers:
             plain = patterns.IPV4.sub(self._ip, plain)
         if colons >= 7 or '::' in plain:
             plain = patterns.IPV6.sub(self._ip, plain)
-        text.text = plain
+        text.set(plain)
+
+    def _redact_keyed(self, text: Text, has_serial: bool) -> None:
+        if '-' in text.lower:
+            text.replace(patterns.KEYED_DIMM, self._serial)
+        if has_serial:
+            text.replace(patterns.KEYED_SERIAL, self._keyed_serial)
+            if '<' in text.lower:
+                text.replace(patterns.KEYED_SERIAL_ELEMENT, self._serial)
 
     def _uuid(self, found: re.Match[str]) -> str:
         digits = found[0].translate(_SEPARATORS).lower()
@@ -63,8 +69,14 @@ class Identifiers:
             return found[0]
         return self._pseudonyms.of('ip', address)
 
-    def _dimm(self, found: re.Match[str]) -> str:
-        return self._pseudonyms.of('serial', found[0].lower())
+    def _redact_dimms(self, text: str) -> str:
+        parts: list[str] = []
+        done = 0
+        for found in patterns.DIMM.finditer(text):
+            start, end = found.start() - 4, found.end()
+            parts += text[done:start], self._pseudonyms.of('serial', text[start:end].lower())
+            done = end
+        return ''.join((*parts, text[done:])) if parts else text
 
     def _serial(self, value: str, found: re.Match[str]) -> str:
         return self._pseudonyms.of('serial', value.lower())

@@ -20,7 +20,7 @@ _TOKEN = re.compile('[A-Za-z0-9]+')
 class KnownNames:
     """Words to hide, and names to show: see :mod:`vpmem_harness.safelog.names`.
 
-    ``places`` are the ordinary names of the machine and its user, with where they are hidden.
+    ``places`` are the ordinary names of the machine and its user, with their patterns.
     Thread-safe.
     """
 
@@ -37,7 +37,7 @@ class KnownNames:
             if names.is_telling(name):
                 self._add(name, kind)
             elif len(name) > 1 and name.lower() not in patterns.HARMLESS:
-                self.places.append((kind, name, names.place_pattern(kind, name)))
+                self.places.append((kind, name, names.ordinary_pattern(name)))
         if machine.host != self._host and machine.host.lower() not in patterns.HARMLESS:
             self._add(machine.host, 'host')
 
@@ -85,6 +85,8 @@ class KnownNames:
             parts = [part for part in words if part in text]
         else:
             parts = list(words.keys() & _TOKEN.findall(text))
+        if not parts:
+            return {}
         return {word: kind for part in parts for word, kind in words[part].items()}
 
     def certain(self) -> dict[str, str]:

@@ -50,6 +50,26 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
 
     :param met: is called with each value that was masked for the word before it.
     """
+    lower = text.lower
+    if ('pass' in lower or 'key' in lower or 'token' in lower or 'secret' in lower
+            or 'wd' in lower or 'credential' in lower or 'kek' in lower or 'cookie' in lower
+            or 'configdrive' in lower or 'swifthash' in lower or 'user_data' in lower
+            or 'userdata' in lower or 'authorization' in lower or 'bearer' in lower
+            or 'value' in lower or ' -p' in lower or '-p\'' in lower or '-p"' in lower
+            or ' -u' in lower or '-u\'' in lower or '--user' in lower):
+        _mask_keyed(text, met)
+    plain = text.text
+    if ('gh' in plain or 'eyJ' in plain or 'AAAA' in plain or 'AKIA' in plain or 'ASIA' in plain
+            or 'xox' in plain or 'AQ' in plain or 'SHA256:' in plain):
+        plain = patterns.TOKEN.sub(MASK, plain)
+    if plain.count(':') >= 15:
+        plain = patterns.FINGERPRINT.sub(MASK, plain)
+    if '-----BEGIN' in plain:
+        plain = patterns.PEM.sub(rf'\1{MASK}\3', plain)
+    text.set(plain)
+
+
+def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
     def masked(value: str, found: re.Match[str]) -> str:
         if value.lower() in patterns.HARMLESS or introduces_prose(found):
             return value
@@ -74,18 +94,16 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
         return masked(value, found) if _is_password(found) else value
 
     lower = text.lower
-    if ('pass' in lower or 'key' in lower or 'token' in lower or 'secret' in lower
-            or any(map(lower.__contains__, patterns.RARE_SECRET_STEMS))):
-        text.replace(patterns.KEYED_SECRET, keyed)
-        if '<' in lower:
-            text.replace(patterns.KEYED_SECRET_ELEMENT, masked)
-        if '--' in lower:
-            text.replace(patterns.KEYED_SECRET_ARGUMENT, argument)
-    if '-p' in lower and (' -p' in lower or "'-p'" in lower or '"-p"' in lower):
+    text.replace(patterns.KEYED_SECRET, keyed)
+    if '<' in lower:
+        text.replace(patterns.KEYED_SECRET_ELEMENT, masked)
+    if '--' in lower:
+        text.replace(patterns.KEYED_SECRET_ARGUMENT, argument)
+    if ' -p' in lower or "'-p'" in lower or '"-p"' in lower:
         text.replace(patterns.KEYED_SHORT_OPTION, option)
         if 'mysql' in lower or 'mariadb' in lower:
             text.replace(patterns.KEYED_ATTACHED_OPTION, masked)
-    if '-u' in lower and (' -u' in lower or '--user' in lower or "'-u'" in lower):
+    if ' -u' in lower or '--user' in lower or "'-u'" in lower:
         text.replace(patterns.KEYED_USER_OPTION, option)
     if 'authorization' in lower or 'cookie' in lower:
         text.replace(patterns.KEYED_HEADER, masked)
@@ -94,14 +112,6 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
     if 'value' in lower:
         text.replace(patterns.KEYED_LIBVIRT_SECRET, masked)
         text.replace(patterns.KEYED_LIBVIRT_CALL, masked)
-    plain = text.text
-    if any(map(plain.__contains__, patterns.TOKEN_STEMS)):
-        plain = patterns.TOKEN.sub(MASK, plain)
-    if plain.count(':') >= 15:
-        plain = patterns.FINGERPRINT.sub(MASK, plain)
-    if '-----BEGIN' in plain:
-        plain = patterns.PEM.sub(rf'\1{MASK}\3', plain)
-    text.text = plain
 
 
 def _is_password(found: re.Match[str]) -> bool:

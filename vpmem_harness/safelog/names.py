@@ -95,15 +95,22 @@ def stands_there(source: bool, found: re.Match[str]) -> bool:
 
 
 @lru_cache(maxsize=64)
-def place_pattern(kind: str, name: str) -> re.Pattern[str]:
-    """An ordinary name where a host or a user is spoken of, or a pseudonym."""
-    what = 'host|node|hypervisor|machine' if kind == 'host' else 'user|account|owner'
-    end = r'(?=["\']?(?:[\s,;:)\]]|\.(?:\s|$)|$))'
-    address = (f'@(?P<address>{name}){end}' if kind == 'host'
-               else f'(?<![\\w@/.-])(?P<address>{name})@')
-    return re.compile(
-        rf'''{PSEUDONYM.pattern}
-           | \b(?:on|for|from|to|of|at|with|by|as|via)\s+(?:the\s+)?(?:compute\s+)?
-             (?:{what})\s+["']?(?P<spoken>{re.escape(name)}){end}
-           | \b(?:{what})\s+(?:"(?P<double>{re.escape(name)})"|'(?P<single>{re.escape(name)})')
-           | {address}''', re.VERBOSE)
+def ordinary_pattern(name: str) -> re.Pattern[str]:
+    """An ordinary name as a word of its own, and not as a part of a name with dots or dashes."""
+    return re.compile(rf'{re.escape(name)}(?<![\w./<-]{re.escape(name)})(?![\w/>-]|\.\w)')
+
+
+#: What stands before an ordinary name where a host or a user is spoken of.
+_BEFORE = {
+    kind: re.compile(
+        rf'''(?:\b(?:on|for|from|to|of|at|with|by|as|via)\s+(?:the\s+)?(?:compute\s+)?(?:{nouns})
+               \s+["']? | \b(?:{nouns})\s+["'] {address})\Z''', re.VERBOSE)
+    for kind, nouns, address in (('host', 'host|node|hypervisor|machine', '| @'),
+                                 ('user', 'user|account|owner', ''))}
+
+
+def is_spoken_of(kind: str, found: re.Match[str]) -> bool:
+    """Whether the match of an ordinary name stands where a host or a user is spoken of."""
+    before = found.string[max(0, found.start() - 48):found.start()]
+    return (_BEFORE[kind].search(before) is not None
+            or (kind == 'user' and found.string[found.end():found.end() + 1] == '@'))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import urllib.parse
 
-from vpmem_harness.safelog import tracebacks
+from vpmem_harness.safelog import names, tracebacks
 from vpmem_harness.safelog.pseudonyms import Pseudonyms
-
-#: Homes of system users, that are not one person's.
-_SYSTEM_HOMES = frozenset((
-    '', '/bin', '/dev', '/etc', '/nonexistent', '/opt', '/proc', '/run', '/sbin', '/srv', '/sys',
-    '/usr', '/usr/bin', '/usr/local', '/usr/sbin', '/var', '/var/empty', '/var/lib'))
 
 
 class Paths:
     """Gives each path of somebody's its pseudonym.
 
-    :param home: the home directory of the machine's user.
+    :param home: the home directory of the machine's user. Outside of ``/home`` and its like it is
+        hidden if its name is telling: ``/var/lib/nova`` and ``/opt/stack`` are nobody's.
     """
 
     def __init__(self, pseudonyms: Pseudonyms, home: str) -> None:
@@ -36,9 +33,11 @@ class Paths:
 
     def redact(self, text: str) -> str:
         """The text with pseudonyms in place of paths."""
+        if '/' not in text and '%2F' not in text:
+            return text
         if tracebacks.GUARD in text:
             text = tracebacks.FILE.sub(self._file, text)
-        if any(guard in text for guard in self._guards):
+        if any(map(text.__contains__, self._guards)):
             text = self._pattern.sub(self._path, text)
         for root, name in self._roots:
             if root in text:
@@ -73,8 +72,10 @@ class Paths:
 def _pattern(home: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
     """What is below a home or a temporary directory, and what a text with such a path holds."""
     roots = {'/home', '/root', '/Users', '/tmp', '/var/tmp', '/dev/shm', '/run/user',  # noqa: S108
-             tempfile.gettempdir(), home}
-    roots = {root.rstrip('/') for root in roots if root.startswith('/')} - _SYSTEM_HOMES
+             tempfile.gettempdir()}
+    if names.is_telling(os.path.basename(home.rstrip('/'))):
+        roots.add(home)
+    roots = {root.rstrip('/') for root in roots if root.startswith('/') and root != '/'}
     either = '|'.join(re.escape(root) for root in sorted(roots, key=len, reverse=True))
     quoted = '|'.join(re.escape(urllib.parse.quote(root, safe='')) for root in sorted(roots))
     pattern = re.compile(

@@ -24,11 +24,7 @@ _WORD = '(?:' + '|'.join((
     'user_?data',       # what a server runs when it first boots: passwords, in base64
     *(f'{owner}_?pass' for owner in _PASS),
     *(f'{use}[_-]?key' for use in _KEY),
-)) + r')(?:[_-]?hash)?\d*'
-
-#: A text with a keyed secret has one of these, or ``pass``, ``key``, ``token`` or ``secret``.
-RARE_SECRET_STEMS = ('pswd', 'pwd', 'credential', 'kek', 'cookie', 'configdrive', 'swifthash',
-                     'user_data', 'userdata')
+)) + r')(?:[_-]?hash)?(?:_?\d+)?'
 
 #: A bare value ends where a list, a call or a query goes on, not at every comma or bracket.
 _BARE = r'''(?:\{sha\d+\})?
@@ -84,7 +80,7 @@ _IS = r'''(?P<keyquote>\\*["'])?\s*[:=]\s*(?:[bfru]{0,2}(?P<quote>\\*["']))?'''
 
 #: What a user, a project or a host is called. A quoted user may have several words.
 KEYED_OWNER = re.compile(
-    rf'''(?:user|project|tenant|account|owner|logname)(?:_?id|_?name)?{_IS}
+    rf'''(?:user|project|tenant|account|owner|logname)(?:_?id|_?name)?(?:_\d+)?{_IS}
         (?P<value>\w(?(quote)(?:[\w.@-]*(?:\ [\w.@-]+){{0,3}}(?=\\*["'])|[\w.@-]*)
                      |(?:[\w.@-]*\w)?))''', re.VERBOSE)
 #: Who asked, in oslo.log's formats: ``[None req-<uuid:a> USER PROJECT - - -]``, ``user_identity``.
@@ -93,7 +89,8 @@ KEYED_IDENTITY = re.compile(
         (?P<value>[\w.@<>:-]+(?:\ [\w.@<>:-]+){1,5})(?=\s*[\]"'\\])''', re.VERBOSE)
 KEYED_OWNER_ELEMENT = re.compile(rf'<nova:(?:user|project)\b{_TAG}>(?P<value>[^<]+)(?=<)')
 KEYED_HOST = re.compile(
-    rf'''host(?<![a-z]host)(?:_?name)?{_IS}(?P<value>[a-z0-9](?:[\w.-]*\w)?)''', re.VERBOSE)
+    rf'''host(?<![a-z]host)(?:_?name)?(?:_\d+)?{_IS}(?P<value>[a-z0-9](?:[\w.-]*\w)?)''',
+    re.VERBOSE)
 #: Nova's other words for a host; with a colon only as the key of a dictionary.
 _NODE = r'''(?:(?P<keyquote>\\*["'])\s*:|\s*=)\s*(?:[bfru]{0,2}(?P<quote>\\*["']))?
            (?P<value>[a-z](?:[\w.-]*\w)?)'''
@@ -105,18 +102,24 @@ KEYED_HOST_ELEMENT = re.compile(
     rf'<host(?:\s{_TAG}\bname=["\']|name>|>)(?P<value>[^<>"\'\s]+)')
 #: Places that have a host without a key: a line of syslog, a server that was not reached, Nova's
 #: HostState, oslo.messaging's Target.
-HOST_PLACES = (
-    (']: ', re.compile(
-        r'''^(?:[a-z]{3}\ [\ \d]\d\ \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dt[\d:.+-]+z?)[ ]
-            (?P<value>[\w.-]+)\ [\w./@-]+\[\d+\]:\ ''', re.VERBOSE | re.MULTILINE)),
-    ('server ', re.compile(
-        r'''\bserver\ (?:on|at)\ (?P<quote>["'])?(?P<value>[a-z][\w.-]*)
-            (?=(?(quote)["'][\s:,(]|:\d))''', re.VERBOSE)),
-    (') ram:', re.compile(r'\((?P<value>[\w.-]+)(?=, [\w.<>:-]+\) ram:)')),
-    (') ram:', re.compile(r'\([\w.<>:-]+, (?P<value>[\w.-]+)(?=\) ram:)')),
-    ('<target ', re.compile(r'<target [^>]{0,200}?\bserver=(?P<value>[\w.-]+)')),
-)
+SYSLOG_HOST = re.compile(
+    r'''^(?:[a-z]{3}\ [\ \d]\d\ \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dt[\d:.+-]+z?)[ ]
+        (?P<value>[\w.-]+)\ [\w./@-]+\[\d+\]:\ ''', re.VERBOSE | re.MULTILINE)
+SERVER_ON_HOST = re.compile(
+    r'''server\ (?:on|at)\ (?P<quote>["'])?(?P<value>[a-z][\w.-]*)
+        (?=(?(quote)(?::\d+)?["'][\s:,(]|:\d))''', re.VERBOSE)
+#: ``host compute-17``, ``node 'db7'``: with a number a name is none of prose's words.
+NUMBERED_HOST, NUMBERED_NODE = (re.compile(
+    rf'''{noun}\ (?P<quote>["'])?(?!instance-)
+        (?P<value>(?(quote)[a-z][a-z0-9-]*\d[a-z0-9-]*|[a-z][a-z0-9]*(?:-[a-z0-9]+)*-\d+))
+        (?=(?(quote)["']|(?:[\s,;:)]|\.\s|\.?\Z)))''', re.VERBOSE) for noun in ('host', 'node'))
+UNIX_USER = re.compile(r'id=(?<=[ug]id=)\d+\((?P<value>[\w.-]+)(?=\))')
+HOST_STATE = (re.compile(r'\((?P<value>[\w.-]+)(?=, [\w.<>:-]+\) ram:)'),
+              re.compile(r'\([\w.<>:-]+, (?P<value>[\w.-]+)(?=\) ram:)'))
+TARGET_HOST = re.compile(r'<target [^>]{0,200}?\bserver=(?P<value>[\w.-]+)')
 
+#: What every text with an address has.
+AT = re.compile(r'''@(?<=[\w.+%"'`-]@)[A-Za-z0-9"'`<]''')
 #: ``alice@example.org``; ``alice@node7`` and MySQL's ``'nova'@'node7'``.
 EMAIL = re.compile(
     r'(?<![\w.+%@/:-])[A-Za-z0-9_][\w.+%-]{0,63}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)'
@@ -129,11 +132,11 @@ USER_AT_HOST = re.compile(
 
 #: Serial numbers: of a DIMM (``ndctl list`` shows it as ``id``), of the set of DIMMs that a region
 #: is interleaved over, of disks and machines.
-DIMM = re.compile(r'[0-9a-fA-F](?<![\w-].)[0-9a-fA-F]{3}-[0-9a-fA-F]{2}-[0-9a-fA-F]{4}-'
+#: The match begins behind the first four digits, because then the search skips what is no dash.
+DIMM = re.compile(r'-(?<=[0-9a-fA-F]{4}-)(?<![\w-].{4}-)[0-9a-fA-F]{2}-[0-9a-fA-F]{4}-'
                   r'[0-9a-fA-F]{8}(?![\w-])')
 KEYED_DIMM = re.compile(
-    r'''\\*["'](?<![\w\\]["'])(?:id|dimm)\\*["']\s*:\s*\\*["']
-        (?P<value>[0-9a-f]{4}-[0-9a-f]{8})(?=\\*["'])''', re.VERBOSE)
+    r'''id(?<=["']id)\\*["']\s*:\s*\\*["'](?P<value>[0-9a-f]{4}-[0-9a-f]{8})(?=\\*["'])''')
 KEYED_SERIAL = re.compile(
     r'''(?:serial(?:[_ -]?(?:number|num|no))?|iset_?(?:id|cookie)|dimm_?uid|wwn|wwpn|unique_id)
         (?P<keyquote>\\*["'])?\s*[:=]\s*(?:[bu]?(?P<quote>\\*["']))?
@@ -141,9 +144,7 @@ KEYED_SERIAL = re.compile(
 KEYED_SERIAL_ELEMENT = re.compile(
     r'''<(?:serial|wwn|wwpn|entry\ name=["']serial["'])>(?P<value>[^<>\s]+)(?=</)''', re.VERBOSE)
 
-#: Secrets that are known by their own form, and what a text with one of them holds. An SSH key
-#: that is public is none, but it has one owner.
-TOKEN_STEMS = ('AKIA', 'ASIA', 'eyJ', 'AAAA', 'gh', 'xox', 'AQ', 'SHA256:')
+#: Secrets that are known by their own form. An SSH key that is public is none, but has one owner.
 TOKEN = re.compile(
     r'''(?<![A-Za-z0-9])(?:
         (?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])            # AWS access keys

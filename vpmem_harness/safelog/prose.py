@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-#: Words that begin prose, if something follows them.
+#: Words that begin prose, if something follows them. The last lines are the nouns with which
+#: messages of Nova and its libraries begin.
 OPENERS = frozenset('''
     a about above according across added after again against all almost alone already also although
     always among an and another any anybody anyone anything apart are aren't around as ask assuming
@@ -41,6 +42,10 @@ OPENERS = frozenset('''
     wants was wasn't we well went were weren't what whatever when whenever where whereas wherever
     whether which whichever while who whoever whole whom whose why will with within without won't
     would wouldn't write yet you your yours yourself zero
+    access aggregate argument authentication authorization character characters communication
+    connection details directory duration error errors exception field file files flavor
+    identity image instance instances interface key keypair length migration network operation
+    path policy quota reason request resource response snapshot value values version volume
     '''.split())  # noqa: SIM905
 
 #: States, findings and types, with which prose begins, or which are all of it.
@@ -60,6 +65,7 @@ STATES = frozenset('''
     unknown unlocked unmasked unnecessary unneeded unreachable unreadable unrecognized unregistered
     unreliable unresolvable unresolved unresponsive unset unspecified unsuitable unsupported
     untrusted unusable unused unverified unwanted updated valid verified weak withheld wrong
+    yes no
     str int bool bytes dict list tuple object float callable any
     '''.split())  # noqa: SIM905
 

@@ -123,8 +123,9 @@ class Redactor:
         names = TextNames(self._known, self.pseudonyms)
         masking.mask(text, names.met_secret)
         if '://' in text.text:
-            text.text = uris.URI.sub(lambda found: uris.redact(found[0], names.uri_host), text.text)
-        text.text = self._paths.redact(text.text)
+            text.set(uris.URI.sub(
+                lambda found: uris.redact(found[0], names.uri_host, names.met_secret), text.text))
+        text.set(self._paths.redact(text.text))
         self._identifiers.redact(text)
         if tracebacks.GUARD not in text.text:
             names.by_place(text, False)

@@ -13,33 +13,17 @@ _ASCII_LOWER = {ord(letter): ord(letter.lower()) for letter in string.ascii_uppe
 class Text:
     """A text, and the same text in lower case, with each character at the same place."""
 
-    __slots__ = ('_lower', '_text')
+    __slots__ = ('lower', 'text')
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._lower: str | None = None
+        self.text = text
+        self.lower = _lower(text)
 
-    @property
-    def text(self) -> str:
-        """The text."""
-        return self._text
-
-    @text.setter
-    def text(self, text: str) -> None:
-        if text != self._text:
-            self._text = text
-            self._lower = None
-
-    @property
-    def lower(self) -> str:
-        """The text in lower case."""
-        lower = self._lower
-        if lower is None:
-            lower = self._text.lower()
-            if len(lower) != len(self._text):
-                lower = self._text.translate(_ASCII_LOWER)
-            self._lower = lower
-        return lower
+    def set(self, text: str) -> None:
+        """Put another text in place of this one."""
+        if text is not self.text:
+            self.text = text
+            self.lower = _lower(text)
 
     def replace(self, pattern: re.Pattern[str],
                 replacement: Callable[[str, re.Match[str]], str]) -> None:
@@ -51,7 +35,7 @@ class Text:
         found = pattern.search(self.lower)
         if found is None:
             return
-        text, lower = self._text, self.lower
+        text, lower = self.text, self.lower
         parts: list[str] = []
         done = 0
         while found is not None:
@@ -59,4 +43,9 @@ class Text:
             parts += text[done:start], replacement(text[start:end], found)
             done = end
             found = pattern.search(lower, max(found.end(), end + (start == end)))
-        self.text = ''.join((*parts, text[done:]))
+        self.set(''.join((*parts, text[done:])))
+
+
+def _lower(text: str) -> str:
+    lower = text.lower()
+    return lower if len(lower) == len(text) else text.translate(_ASCII_LOWER)

@@ -45,33 +45,48 @@ class TextNames:
             return host
         if domains.is_public(bare.lower()):
             return host
-        return self._name('host', bare) + host[len(bare):]
+        return self._host(bare) + host[len(bare):]
 
     def by_place(self, text: Text, source: bool) -> None:
         """Hide the names that a place tells in a piece of the text, which may be source."""
-        if '@' in text.text:
-            text.text = patterns.USER_AT_HOST.sub(
-                self._user_at_host, patterns.EMAIL.sub(self._email, text.text))
-        text.text = domains.replace(text.text, partial(self._domain, text.text, source))
+        if '@' in text.text and patterns.AT.search(text.text):
+            text.set(patterns.USER_AT_HOST.sub(
+                self._user_at_host, patterns.EMAIL.sub(self._email, text.text)))
+        if '.' in text.text:
+            places = domains.places(text.text)
+            if places:
+                text.set(self._without_domains(text.text, places, source))
         lower = text.lower
         if 'host' in lower:
             host = partial(self._keyed, 'host', source)
             text.replace(patterns.KEYED_HOST, host)
+            if 'host ' in lower:
+                text.replace(patterns.NUMBERED_HOST, host)
             if '<host' in lower:
                 text.replace(patterns.KEYED_HOST_ELEMENT, host)
         if 'node' in lower:
-            text.replace(patterns.KEYED_NODE, partial(self._keyed, 'host', source))
+            host = partial(self._keyed, 'host', source)
+            text.replace(patterns.KEYED_NODE, host)
+            if 'node ' in lower:
+                text.replace(patterns.NUMBERED_NODE, host)
         if '_compute' in lower:
             text.replace(patterns.KEYED_COMPUTE, partial(self._keyed, 'host', source))
-        for guard, pattern in patterns.HOST_PLACES:
-            if guard in lower:
+        if ']: ' in lower:
+            text.replace(patterns.SYSLOG_HOST, partial(self._keyed, 'host', source))
+        if 'server ' in lower:
+            text.replace(patterns.SERVER_ON_HOST, partial(self._keyed, 'host', source))
+        if ') ram:' in lower:
+            for pattern in patterns.HOST_STATE:
                 text.replace(pattern, partial(self._keyed, 'host', source))
+        if '<target ' in lower:
+            text.replace(patterns.TARGET_HOST, partial(self._keyed, 'host', source))
         if 'req-' in lower or 'user_identity' in lower:
             text.replace(patterns.KEYED_IDENTITY, self._identity)
         if ('user' in lower or 'project' in lower or 'tenant' in lower or 'owner' in lower
-                or 'account' in lower or 'logname' in lower):
+                or 'account' in lower or 'logname' in lower or 'id=' in lower):
             owner = partial(self._keyed, 'id', source)
             text.replace(patterns.KEYED_OWNER, owner)
+            text.replace(patterns.UNIX_USER, owner)
             if '<nova:' in lower:
                 text.replace(patterns.KEYED_OWNER_ELEMENT, owner)
 
@@ -86,12 +101,11 @@ class TextNames:
                 text = names.word_pattern(word).sub(partial(self._word, words[word], source), text)
         for kind, name, pattern in self._known.places:
             if name in text and not (kind == 'host' and self._known.shows(name)):
-                text = pattern.sub(partial(self._spoken, kind), text)
-        if not source:
-            for literal, shown in self._literals.items():
-                if literal in text:
-                    text = re.sub(rf'''(["']){re.escape(literal)}\1(?!\s*:)''',
-                                  rf'\g<1>{shown}\g<1>', text)
+                text = pattern.sub(partial(self._ordinary, kind), text)
+        for literal, shown in self._literals.items():
+            if literal in text:
+                text = re.sub(rf'''(["']){re.escape(literal)}\1(?!\s*:)''',
+                              rf'\g<1>{shown}\g<1>', text)
         return text
 
     def _name(self, kind: str, value: str, *, literal: bool = False, quoted: bool = True) -> str:
@@ -115,7 +129,8 @@ class TextNames:
         if value.startswith('<') or masking.introduces_prose(found):
             return value
         quoted = bool(groups.get('quote'))
-        if quoted and ' ' in value and prose.is_prose(found.string, found.start('value')):
+        if quoted and (' ' in value or found.string[found.end('value'):][:1] == ' ') and (
+                prose.is_prose(found.string, found.start('value'))):
             return value
         if source and tracebacks.is_name(found.string, *found.span('value')):
             return value
@@ -125,10 +140,23 @@ class TextNames:
         return ' '.join(name if name == 'default' or name.startswith('<')
                         else self._name('id', name) for name in value.split(' '))
 
-    def _domain(self, text: str, source: bool, host: str, start: int) -> str:
-        if source and tracebacks.is_name(text, start, start + len(host)):
-            return host
-        return self._name('host', host)
+    def _without_domains(self, text: str, places: list[tuple[int, int]], source: bool) -> str:
+        parts: list[str] = []
+        done = 0
+        for start, end in places:
+            is_name = source and tracebacks.is_name(text, start, end)
+            host = text[start:end]
+            parts += text[done:start], host if is_name else self._host(host)
+            done = end
+        return ''.join((*parts, text[done:]))
+
+    def _host(self, host: str) -> str:
+        """What is shown for a host, perhaps with a domain: its first label alone names it, too."""
+        label, dot, _ = host.partition('.')
+        shown = self._name('host', host)
+        if dot and shown != host and names.is_marked(label) and not self._known.shows(label):
+            self._hidden[label] = 'host'
+        return shown
 
     def _email(self, found: re.Match[str]) -> str:
         user, _, domain = found[0].partition('@')
@@ -153,9 +181,7 @@ class TextNames:
             return found[0]
         return MASK if kind == 'secret' else self._pseudonyms.of(kind, found[1])
 
-    def _spoken(self, kind: str, found: re.Match[str]) -> str:
-        group = found.lastgroup
-        if group is None:
-            return found[0]
-        start, end = (place - found.start() for place in found.span(group))
-        return found[0][:start] + self._pseudonyms.of(kind, found[group]) + found[0][end:]
+    def _ordinary(self, kind: str, found: re.Match[str]) -> str:
+        if names.is_spoken_of(kind, found):
+            return self._pseudonyms.of(kind, found[0])
+        return found[0]

@@ -25,30 +25,37 @@ _BETWEEN = re.compile(rf'(?P<hosts>{_HOST}(?::\d+)?(?:,{_HOST}(?::\d+)?)*),'
 _ONE_HOST = re.compile(rf'(?<![:\w]){_HOST}')
 
 
-def redact(run: str, hide: Callable[[str], str]) -> str:
+def redact(run: str, hide: Callable[[str], str], met: Callable[[str], None]) -> str:
     """What goes from a ``://`` to the next space or quote, with its credentials and hosts hidden.
 
     :param hide: gives what is shown for a host.
+    :param met: is called with each password.
     """
     if run.count('://') == 1:
-        return '://' + _redact(run[3:], hide)
+        return '://' + _redact(run[3:], hide, met)
     parts = []
     for part in _NEXT.split(run):
         before, _, rest = part.partition('://')
-        parts.append(f'{before}://{_redact(rest, hide)}')
+        parts.append(f'{before}://{_redact(rest, hide, met)}')
     return ''.join(parts)
 
 
-def _redact(rest: str, hide: Callable[[str], str]) -> str:
+def _redact(rest: str, hide: Callable[[str], str], met: Callable[[str], None]) -> str:
     found = _CREDENTIALS.match(rest) if '@' in rest else None
     shown = ''
     if found:
         first, *between = found[0][:-1].split('@')
+        given = [first]
         shown = _mask(first)
         for piece in between:
             both = _BETWEEN.fullmatch(piece)
             if both:
+                given.append(both['credentials'])
                 shown += f'{_hide(both["hosts"], hide)},{_mask(both["credentials"])}'
+            else:
+                given[-1] += f'@{piece}'
+        for credentials in given:
+            met(credentials.partition(':')[2])
         rest = rest[found.end():]
     hosts = _HOSTS.match(rest)
     if hosts is None:

@@ -2,8 +2,8 @@
 
 A machine or a user that is called by one of them is not hidden by its name alone: see
 :mod:`vpmem_harness.safelog.names`. The words are those that the messages and docstrings of Nova,
-its libraries and Python itself use most, the names of this package's modules, and the usual names
-of machines of continuous integration.
+its libraries and Python itself use most, and the usual names of machines and users of continuous
+integration.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ WORDS = frozenset('''
     device devices devstack dialect dialects dict dictionaries dictionary dicts did difference
     different digits dimm dimms dir direct direction directly directories directory disable
     disabled discovery disk disks dispatch display distribution do docker docstring document
-    documentation does doesn doing dom domain don done down drive driver drivers due dummy
-    duplicate during dynamic each east edge effect effects either element elements else email
-    emit emitted empty emulator enable enabled encoded encoding encrypted encryption end
+    documentation does doesn doing dom domain domains don done down drive driver drivers due
+    dummy duplicate during dynamic each east edge effect effects either element elements else
+    email emit emitted empty emulator enable enabled encoded encoding encrypted encryption end
     endpoint ends engine enough ensure entire entities entity entries entry enum env environment
     equal equivalent err error errors escape establish established etc etcd etree evacuate
     evaluated even event eventlet eventloop events every everything exact exactly example
@@ -72,10 +72,10 @@ WORDS = frozenset('''
     handle handled handler handlers handles handling happen hard hardware harness has hash have
     having header headers health heat held help helper helpers here hidden higher history hold
     holds home hook horizon host hostname hosts hotplug how however http https huge hypervisor
-    id identical identified identifier identity if ignore ignored image images immediately
-    immutable impact implement implementation implementations implemented implements import
-    important imported in inactive include included includes including incoming index indexes
-    indicate indicates indicating individual info information inheritance init initial
+    id identical identified identifier identifiers identity if ignore ignored image images
+    immediately immutable impact implement implementation implementations implemented implements
+    import important imported in inactive include included includes including incoming index
+    indexes indicate indicates indicating individual info information inheritance init initial
     initialized inline input insert inserted inside inspect install installed instance instances
     instead int integer integers integrated intended interface interfaces internal interpreted
     interpreter interval into invalid invariants inventory invoke invoked invoking ip ironic is
@@ -87,10 +87,10 @@ WORDS = frozenset('''
     libvirtd lifecycle like likely limit limited limits line lines link linux list listed
     listener listeners listing lists literal literals live load loaded loader loading local
     locale localhost location lock log logged logger logging logic logical logs long longer look
-    looked looking looks lookup loop loopback lower lxc lxd mac machine machines macos made mail
-    main major make makes making managed management manager manila many map mapped mapper
-    mappers mapping mappings mariadb mark marked marker master match matched matcher matches
-    matching matrix max maximum may mdev mean meaning means media medium member members
+    looked looking looks lookup loop loopback lost lower lxc lxd mac machine machines macos made
+    mail main major make makes making managed management manager manila many map mapped mapper
+    mappers mapping mappings mariadb mark marked marker masking master match matched matcher
+    matches matching matrix max maximum may mdev mean meaning means media medium member members
     memcached memory message messages messaging meta metaclass metadata method methods
     microversion might migrate migration migrations minimum mirror missing mock mod mode model
     models modification modified modify module modules mongo monitor month more most mount move
@@ -110,26 +110,26 @@ WORDS = frozenset('''
     policies policy poll pool pools pop populated port ports position positional positive
     possible possibly post postgres postgresql postparse power precision preferred prefix
     present prevent previous previously primary primitives print printsql prior priority private
-    procedures process processed processes processing prod produce produced produces production
-    profile profiles program progress project projects proper properly properties property
-    protocol provide provided provider providers provides providing provision proxy pseudonyms
-    public pull puppet purpose push put py pycon pypy python qa qemu queries query queue quota
-    quotas quote quoted quoting rabbit rabbitmq rack racks raise raised raises raising random
-    randomness range rate rather raw re reach reached read reading readline ready real reason
-    reboot rebuild receive received recent recommended record recorded records red redaction
-    redis ref refer reference referenced references refers reflect reflected reflection refresh
-    regardless region regions register registered registry regular related relationship
-    relationships relative release remain remaining remains remote removal remove removed
-    removing render rendered renders replace replaced replacement reply report reported repr
-    represent representation represented representing represents request requested requests
+    proc procedures process processed processes processing prod produce produced produces
+    production profile profiles program progress project projects proper properly properties
+    property prose protocol provide provided provider providers provides providing provision
+    proxy pseudonyms public pull puppet purpose push put py pycon pypy python qa qemu queries
+    query queue quota quotas quote quoted quoting rabbit rabbitmq rack racks raise raised raises
+    raising random randomness range rate rather raw re reach reached read reading readline ready
+    real reason reboot rebuild receive received recent recommended record recorded records red
+    redaction redis ref refer reference referenced references refers reflect reflected
+    reflection refresh regardless region regions register registered registry regular related
+    relationship relationships relative release remain remaining remains remote removal remove
+    removed removing render rendered renders replace replaced replacement reply report reported
+    repr represent representation represented representing represents request requested requests
     require required requires rescue rescued reserved reset resize resized resolve resource
     resources response rest restart restore result resulting results resume retries retrieve
     retrieved retry return returned returning returns revert rhel right rocky role rollback root
     router row rows rpc rtype ruby rule rules run runner runners running runs runtime safe
-    safelog salt same sample sandbox sata save says scalar scan scenario scenarios scheduler
-    scheduling schema scheme school scope script scsi search second secondary seconds secret
-    secrets section security see seed seeds segment select selectable selected selection self
-    semantics send sending sent separate separated sequence sequences serial series server
+    safelog salt same sample sandbox sata save says sbin scalar scan scenario scenarios
+    scheduler scheduling schema scheme school scope script scsi search second secondary seconds
+    secret secrets section security see seed seeds segment select selectable selected selection
+    self semantics send sending sent separate separated sequence sequences serial series server
     servers service services serving session set sets setting settings setup several shapes
     shard share shared shares shell shelve shelved short should show shut shutdown side sign
     signal signature silently similar simple simply simulated since single size sizes skip sleep
@@ -151,13 +151,14 @@ WORDS = frozenset('''
     translation transport travis treated tree true trunk try trying tuning tuple tuples turn two
     type types typically typing ubuntu uefi uint unable under underlying undo unexpected unicode
     unique unit units unix unknown unless unlock unpause unrescue unscoped unshelve unsupported
-    until up update updated updates upgrade upload upon url usable usage usb use used useful
-    user username users uses using usr usually util utils uuid uuids vagrant valid validate
-    validation value values var variable variables various vault verify version versions very
-    veth vfio via view virsh virt virtio virtual vlan vm vms vnc volume volumes vpmem vxlan wait
-    waiting want warning warnings was watch watchdog way we web weight well were west what
-    whatever wheel when whenever where whether which while white whitespace who whole whose wide
-    width will window windows wipe wire with within without word words work workarounds worker
-    workers working works workstation would wrapped wrapper write writes writing written wrong
-    www xdr xen xml year yes yet yield yields you your zero zone zuul zygote
+    until up update updated updates upgrade upload upon uris url usable usage usb use used
+    useful user username users uses using usr usually util utils uuid uuids vagrant valid
+    validate validation value values var variable variables various vault verify version
+    versions very veth vfio via view virsh virt virtio virtual vlan vm vms vnc vocabulary volume
+    volumes vpmem vxlan wait waiting want warning warnings was watch watchdog way we web weight
+    well were west what whatever wheel when whenever where whether which while white whitespace
+    who whole whose wide width will window windows wipe wire with within without word words work
+    workarounds worker workers working works workstation would wrapped wrapper write writes
+    writing written wrong www xdr xen xml year yes yet yield yields you your zero zone zuul
+    zygote
 '''.split())  # noqa: SIM905 - a list of 1,800 strings is no better to read
