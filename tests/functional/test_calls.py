@@ -92,21 +92,20 @@ class CommandsTest(base.TestCase):
                          (killed.outcome, killed.fault))
 
     def test_input_that_never_comes(self):
-        """A command that is killed before its input is there is in progress no more."""
+        """A command that is killed before its input is there ends with an error."""
         read, write = os.pipe()
         self.addCleanup(os.close, write)
-        process = subprocess.Popen(
-            [str(self.host.host.bin_dir / 'daxio'), '-o', self.host.namespaces[0].path],
-            env=self.host.env, stdin=read)
-        os.close(read)
-        self.host.faults.at('connectGetHostname', lambda: None)
-        while not len(self.host.calls):
-            self.host.run('daxctl', 'version')
+        with self.host.faults.tool_cut_short('daxio') as fault:
+            process = subprocess.Popen(
+                [str(self.host.host.bin_dir / 'daxio'), '-o', self.host.namespaces[0].path],
+                env=self.host.env, stdin=read)
+            os.close(read)
+            fault.wait_until_reached()
         process.kill()
         process.wait()
         self.script('daxctl list -D')
-        self.assertFalse(self.host.calls.named('daxio') and
-                         self.host.calls.named('daxio').last.in_progress)
+        self.assertEqual('error: the caller went away',
+                         self.host.calls.named('daxio').last.outcome)
 
     def test_without_privileges(self):
         """The record says so."""

@@ -25,6 +25,7 @@ def short_traceback(method: Callable[P, R]) -> Callable[P, R]:
         try:
             return method(*args, **kwargs)
         except HarnessError as error:
-            raise error.with_traceback(None)  # noqa: B904 - the same error
+            # The context is what a service was handling when the wait ended.
+            raise error.with_traceback(None) from error.__cause__
 
     return call

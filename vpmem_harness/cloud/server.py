@@ -117,6 +117,7 @@ class Server:
 
         :raises NoFaultError: when it has no fault; ``fault_or_none`` is None then.
         """
+        __tracebackhide__ = True
         record = self.record
         if record.fault is None:
             raise NoFaultError(

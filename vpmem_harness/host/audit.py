@@ -1,8 +1,8 @@
-"""What becomes of the data in a host's namespaces: who wrote them, who meets them, who loses them.
+"""An audit of the data in a host's namespaces.
 
-A namespace remembers who wrote to it last, so what happens to data can be told from the host alone:
-its devices' contents before and after, and which domains run. Nothing here knows how a compute
-service works or what is wrong with one.
+A namespace remembers who wrote to it last. So the audit needs only the host to find out what
+happens to data: the contents of devices before and after a change, and the running domains. It
+knows nothing about compute services and their defects.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import enum
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import libvirt
 
 from vpmem_harness.host.machine import Host
 
-#: The events after which a domain may run on a namespace that it had not before.
+#: The events after which a domain may use a namespace that it did not use before.
 _GIVES_DEVICES = (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED)
 
 
 class Kind(enum.StrEnum):
-    """What went wrong with somebody's data."""
+    """What went wrong with the data of a server."""
 
     LEAKED = 'a guest started on data of another server'
     TAKEN = 'a namespace in use was wiped or given away'
@@ -32,10 +33,11 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Report:
-    """One thing that went wrong.
+    """One report of the audit.
 
-    ``servers`` are UUIDs, the sufferer first; ``operation`` is what was asked for at the time, as
-    far as it is known, such as ``'confirmResize of server1'``; ``devices`` are paths.
+    ``servers`` are UUIDs, that of the owner of the data first; ``device`` is a path.
+    ``operation`` is the operation in progress, as far as it is known, such as
+    ``'confirmResize of server1'``; or the last operation, if that was ``over`` at the time.
     """
 
     kind: Kind
@@ -44,10 +46,18 @@ class Report:
     namespace: str
     device: str
     servers: tuple[str, ...]
+    over: bool = False
 
     def __str__(self) -> str:
         return (f'{self.kind}: {self.namespace} ({self.device}) on {self.host}, '
-                f'during {self.operation}')
+                f'{"after" if self.over else "during"} {self.operation}')
+
+
+class Operation(NamedTuple):
+    """An operation that is in progress, or the last one, if it is ``over``."""
+
+    name: str
+    over: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,25 +69,25 @@ class _State:
 
 @dataclass(frozen=True)
 class _Loss:
-    """What a server had written is gone; ``excused`` when there is nothing more to tell of it."""
+    """Data of a server that are gone; ``excused`` if there is nothing more to report about it."""
 
     kind: Kind
     server: str
-    operation: str
+    operation: Operation
     excused: bool
 
 
 class HostAudit:
-    """Watches one host, from now until :meth:`close`.
+    """Audits one host, until :meth:`close`.
 
-    :param report: called with each report, in whatever thread it happens.
-    :param operation: names what was asked for last for any of some servers.
-    :param loses_data: whether what is being done to a server (UUID) loses rightly what it has in
-        a namespace (name) of a host (name).
+    :param report: called with each report, from any thread.
+    :param operation: returns the operation in progress for some servers, or the last one.
+    :param loses_data: returns whether the operation on a server (UUID) may lose its data in a
+        namespace (name) of a host (name).
     """
 
     def __init__(self, host: Host, report: Callable[[Report], None], *,
-                 operation: Callable[[Iterable[str]], str],
+                 operation: Callable[[Iterable[str]], Operation],
                  loses_data: Callable[[str, str, str], bool]) -> None:
         self._host = host
         self._report = report
@@ -85,13 +95,16 @@ class HostAudit:
         self._loses_data = loses_data
         self._lock = threading.RLock()
         self._states = self._look()
-        #: By the namespace; told if the server still owns it at rest, or starts on it again.
+        #: By namespace; reported if the server still owns it without a task, or starts on it.
         self._losses: dict[str, _Loss] = {}
         self._stop = (host.pmem.on_change(self._on_change),
                       host.hypervisor.on_event(self._on_event))
 
+    def __repr__(self) -> str:
+        return f'<HostAudit of {self._host.name}>'
+
     def close(self) -> None:
-        """Watch no more."""
+        """Stop the audit."""
         for stop in self._stop:
             stop()
 
@@ -146,12 +159,12 @@ class HostAudit:
                    for domain in self._host.hypervisor.domains)
 
     def look(self, owns: Callable[[str, str, str], bool | None]) -> None:
-        """Report what servers have left behind, and what was taken from those that live.
+        """Report data that deleted servers left behind, and data that existing servers lost.
 
-        A server whose domain is still there has not gone yet, whatever its user sees.
+        A server whose domain still exists has not gone yet, whatever its user sees.
 
-        :param owns: whether a server (UUID) still owns a namespace (name) of a host (name); None
-            when that cannot be said, as while something is being done to the server.
+        :param owns: returns whether a server (UUID) still owns a namespace (name) of a host
+            (name); None if that is unknown, as while the server has a task.
         """
         with self._lock:
             states, losses = dict(self._states), dict(self._losses)
@@ -175,10 +188,11 @@ class HostAudit:
                 self._losses[key] = replace(loss, excused=True)
 
     def has_domain(self, server: str) -> bool:
-        """Whether the host knows a domain with the server's UUID, running or not."""
+        """Whether the host has a domain with the server's UUID, running or not."""
         return any(domain.uuid_text == server for domain in self._host.hypervisor.domains)
 
     def _tell(self, kind: Kind, state: _State, *servers: str,
-              operation: str | None = None) -> None:
-        self._report(Report(kind, operation or self._operation(servers), self._host.name,
-                            state.name, state.path, servers))
+              operation: Operation | None = None) -> None:
+        name, over = operation or self._operation(servers)
+        self._report(Report(
+            kind, name, self._host.name, state.name, state.path, servers, over))

@@ -33,6 +33,8 @@ class GuestTest(testcase.VPMEMTestCase):
         """A domain with an NVDIMM runs on a namespace of its host."""
         host = self.useFixture(fixtures.HostFixture(pmem='SMALL:1x4GiB'))
         namespace = host.namespaces[0]
+        assert namespace.path is not None       # as in raw mode
+        assert namespace.align is not None
         domain = host.connection.defineXML(GUEST.format(
             namespace=namespace, size=namespace.size // 1024, align=namespace.align // 1024))
         domain.create()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from testtools.matchers import MismatchError
+from testtools.matchers import EndsWith, MismatchError
 
 from tests import base
 from tests.functional.nova_defects import defect_of_nova
@@ -116,6 +116,39 @@ class DataSafetyTest(base.VPMEMTestCase):
         self.assertEqual([], self.unsafe)
         self.wipe(host, server)
         self.assertEqual(['rebuild of server1: LOST'], self.unsafe)
+
+    def test_an_operation_that_is_over_is_not_blamed(self):
+        """A wipe by hand happens after the last operation, not during it."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL')
+        cloud.settle()
+        self.wipe(cloud.host(server.host), server)
+        reports = self.audit.reports
+        self.assertNotEqual([], reports)
+        for report in reports:
+            self.assertTrue(report.over)
+            self.assertThat(str(report), EndsWith(', after create of server1'))
+
+    def test_an_operation_in_progress_is_named(self):
+        """A wipe while a pause hangs happens during the pause."""
+        server = self.start_cloud().boot(pmem='SMALL')
+        host = self.cloud.host(server.host)
+        with host.faults.hanging('domainSuspend') as hang:
+            server.pause(expect=None)
+            hang.wait_until_reached()
+            self.wipe(host, server)
+        server.wait_for('PAUSED')
+        self.assertEqual({('pause of server1', False)}, {
+            (report.operation, report.over) for report in self.audit.reports})
+
+    def test_a_start_of_a_service_that_is_over_is_not_blamed(self):
+        """A wipe by hand after it happens after it."""
+        server, host = self.boot_and_stop()
+        self.cloud.compute(host).restart()
+        self.cloud.settle()
+        host.pmem.write(server.namespaces[0].devpath, 'somebody')
+        self.assertEqual(
+            {True}, {report.over for report in self.audit.reports if report.kind != Kind.LEFT})
 
     def test_what_is_refused_excuses_nothing(self):
         """A request that was refused does not give up the server's data."""

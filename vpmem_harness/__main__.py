@@ -1,0 +1,9 @@
+"""Run the command with ``python -m vpmem_harness``, if it is not on PATH."""
+
+from __future__ import annotations
+
+import sys
+
+from vpmem_harness.cli import main
+
+sys.exit(main())
