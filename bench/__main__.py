@@ -1,4 +1,4 @@
-"""``python -m bench [NAME [ARGUMENT...]]``: one benchmark, or all of them one after the other."""
+"""Runs one benchmark, or all of them in turn: ``python -m bench [NAME [ARGUMENT...]]``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> int:
               file=sys.stderr)
         return 2
     runs = [arguments] if arguments else [[name] for name in NAMES]
-    # Each in a process of its own: what one leaves in memory would weigh on the next.
+    # Each runs in its own process, so that the memory of one does not slow down the next.
     return max(subprocess.run([sys.executable, '-m', f'bench.{name}', *rest],
                               check=False).returncode for name, *rest in runs)
 

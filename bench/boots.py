@@ -1,11 +1,11 @@
-"""How many servers a second are booted, against the bare libvirt calls of a boot.
+"""Measures booted servers per second, compared with the bare libvirt calls of a boot.
 
     python -m bench.boots [--servers N] [--rounds N]
 
-The peer is what no cloud can do without: define a server's domain, start it and ask for its state,
-with libvirt-python on the same host, from the XML of such a server. The ratio says what a compute
-service, its scheduler and its books, and the wait for it in another thread, add to that. Rounds
-alternate, and the best of each is taken. Servers are deleted outside the time.
+The peer makes the calls that no cloud can avoid: define the domain of a server, start it and query
+its state, with libvirt-python on the same host and with the same XML. The ratio shows the cost of
+the compute service, its scheduler and its ledger, and of the wait in another thread. The rounds
+alternate, and the best round of each counts. The time excludes the deletion of the servers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vpmem_harness.randomness import Randomness
 
 
 def boots(cloud: Cloud, count: int) -> float:
-    """Seconds for one server after the other, each waited for."""
+    """Return the seconds to boot servers one after the other and wait for each."""
     begin = time.perf_counter()
     servers = [cloud.boot(pmem='SMALL') for _ in range(count)]
     taken = time.perf_counter() - begin
@@ -32,7 +32,7 @@ def boots(cloud: Cloud, count: int) -> float:
 
 
 def domains(connection: libvirt.virConnect, xml: str, names: list[str]) -> float:
-    """Seconds for the bare calls, on namespaces that nobody else uses."""
+    """Return the seconds for the bare calls, on unused namespaces."""
     texts = [xml.replace('NAME', f'peer-{number}').replace('UUID', uuid)
              for number, uuid in enumerate(names)]
     begin = time.perf_counter()
@@ -50,7 +50,7 @@ def domains(connection: libvirt.virConnect, xml: str, names: list[str]) -> float
 
 
 def template(cloud: Cloud) -> str:
-    """The XML of a booted server, to be given names."""
+    """Return the XML of a booted server with placeholders for its names."""
     server = cloud.boot(pmem='SMALL')
     xml = server.domain_xml(libvirt.VIR_DOMAIN_XML_INACTIVE)
     text = xml.replace(server.instance_name, 'NAME').replace(server.id, 'UUID')
@@ -59,7 +59,7 @@ def template(cloud: Cloud) -> str:
 
 
 def main() -> int:
-    """Prints boots a second, and the ratio to the peer."""
+    """Print boots per second and the ratio to the peer."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--servers', type=int, default=100)
     parser.add_argument('--rounds', type=int, default=5)

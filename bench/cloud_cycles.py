@@ -1,10 +1,11 @@
-"""How fast a two-host cloud is set up, used once and cleaned up, and what that leaves behind.
+"""Measures the life cycle of a two-host cloud, and checks that it leaves nothing behind.
 
     python -m bench.cloud_cycles [--cycles N]
 
-The peer is the two hosts without a cloud on them, set up and cleaned up in turn with it. After a
-tenth of the cycles the process is looked at, and again at the end: threads, descriptors, files in
-the temporary directory and resident memory must be as they were. It fails when they are not.
+A cycle sets up a cloud, boots one server and cleans up. The peer sets up and cleans up the two
+hosts without a cloud, alternating with the cloud. The benchmark examines the process after a
+tenth of the cycles and at the end. It fails if the numbers of threads, descriptors and temporary
+files or the resident memory have grown.
 """
 
 from __future__ import annotations
@@ -22,24 +23,24 @@ from vpmem_harness.fixtures import CloudFixture, HostFixture
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x16GiB'
 
-#: KiB by which resident memory may grow over all cycles: what the allocator holds more or less.
+#: KiB by which resident memory may grow over all cycles: the slack of the allocator.
 SLACK = 8192
 
 
 def cloud() -> None:
-    """One cloud, with one server on it."""
+    """Set up one cloud and boot one server."""
     with CloudFixture(hosts=2, pmem=PMEM) as made:
         made.boot(pmem='SMALL')
 
 
 def hosts() -> None:
-    """The peer: its hosts alone."""
+    """Set up the hosts only, as the peer."""
     with HostFixture(pmem=PMEM), HostFixture(pmem=PMEM):
         pass
 
 
 def held() -> dict[str, int]:
-    """What this process holds."""
+    """Return what this process holds."""
     gc.collect()
     status = Path('/proc/self/status').read_text()
     resident = next(line for line in status.splitlines() if line.startswith('VmRSS'))
@@ -52,7 +53,7 @@ def held() -> dict[str, int]:
 
 
 def main() -> int:
-    """Prints cycles a second, the ratio to the peer, and what is held before and after."""
+    """Print cycles per second, the ratio to the peer, and what the process holds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--cycles', type=int, default=100)
     cycles = parser.parse_args().cycles

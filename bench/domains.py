@@ -1,14 +1,14 @@
-"""How long a domain takes to define, start, show and forget, against libvirt's test driver.
+"""Measures the life cycle of a domain, compared with libvirt's test driver.
 
     python -m bench.domains [--cycles N] [--rounds N]
 
 A cycle is define, create, XMLDesc, destroy and undefine of a guest with two NVDIMMs, through the
-real libvirt-python.  Ours goes over a socket to a simulated daemon in this process; the peer is
-the test driver within the client library, which is asked over no socket, places no device on a
-bus and looks at no file.  What it refuses is left out of its XML in the order of ``_REFUSED``, and
-that is printed; libvirt 9.0.0's refuses nothing.  All is pinned to one CPU, and the rounds of the
-two alternate.  Beside the time there is the CPU time of
-the whole process, its least over the rounds: other work on the machine weighs less on it.
+real libvirt-python. The simulated daemon is in this process and reached over a socket. The peer
+is the test driver inside the client library: it uses no socket, assigns no addresses to devices
+and checks no files. If it refuses a part of the XML, that part is removed in the order of
+``_REFUSED``, and the benchmark prints it; the driver of libvirt 9.0.0 refuses nothing. Everything
+runs on one CPU, and the rounds alternate. Besides the wall-clock time, the benchmark prints the
+least CPU time of the whole process over all rounds, which other work on the machine affects less.
 """
 
 from __future__ import annotations
@@ -59,18 +59,18 @@ _NVDIMM = """
   </target></memory>
 """
 
-#: What the test driver may refuse, the least first.
+#: Parts that the test driver may refuse, in the order of removal.
 _REFUSED = ('devices/memory/target/label', 'devices/graphics', 'devices/interface',
             'devices/memory', 'maxMemory')
 
 
 def document(kind: str) -> str:
-    """The XML of the guest."""
+    """Return the XML of the guest."""
     return _DOMAIN.format(kind=kind, nvdimms=''.join(_NVDIMM.format(path=path) for path in _FILES))
 
 
 def accepted(connection: libvirt.virConnect, text: str) -> tuple[str, list[str]]:
-    """The XML without what a driver refuses, and the paths that were left out."""
+    """Return the XML without the parts that a driver refuses, and their paths."""
     root, left_out = etree.fromstring(text), []
     for path in (*_REFUSED, None):
         try:
@@ -90,7 +90,7 @@ def accepted(connection: libvirt.virConnect, text: str) -> tuple[str, list[str]]
 
 
 def cycle(connection: libvirt.virConnect, text: str) -> None:
-    """A domain's life, as short as it can be."""
+    """Run the shortest life cycle of a domain."""
     domain = connection.defineXML(text)
     domain.create()
     domain.XMLDesc()
@@ -99,7 +99,7 @@ def cycle(connection: libvirt.virConnect, text: str) -> None:
 
 
 def measure(connection: libvirt.virConnect, text: str, cycles: int) -> tuple[float, float]:
-    """Milliseconds a cycle: of the clock, and of this process's CPU."""
+    """Return the milliseconds per cycle: wall-clock time and CPU time of this process."""
     begun, used = time.perf_counter(), time.process_time()
     for _ in range(cycles):
         cycle(connection, text)
@@ -109,7 +109,7 @@ def measure(connection: libvirt.virConnect, text: str, cycles: int) -> tuple[flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--cycles', type=int, default=20, help='cycles in a round')
+    parser.add_argument('--cycles', type=int, default=20, help='cycles per round')
     parser.add_argument('--rounds', type=int, default=9)
     options = parser.parse_args()
     libvirt.registerErrorHandler(lambda context, error: None, None)

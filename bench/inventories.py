@@ -1,11 +1,11 @@
-"""How many inventories a second are drawn and built, against reading them from a recording.
+"""Measures inventories per second, compared with reading them from a recording.
 
     python -m bench.inventories [--hosts N] [--namespaces N] [--rounds N]
 
-The peer is what a mock does: ``json.loads`` of what ``ndctl list -X`` printed on the same hosts,
-which gives a listing and no host. Where ndctl is installed, a second one is the real
-``ndctl list -X`` on this machine, once for each host. The figure is the best of the rounds, in
-processor time, and the rounds of all alternate.
+The peer does what a mock does: ``json.loads`` of the output of ``ndctl list -X`` on the same
+hosts. This gives a listing, but no host. If ndctl is installed, a second peer runs the real
+``ndctl list -X`` on this machine once per host. The result is the least processor time of the
+rounds, which alternate.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from vpmem_harness.randomness import Randomness
 
 
 def draw(count: int, profile: Profile) -> None:
-    """Random inventories, described and not built."""
+    """Draw descriptions of random inventories."""
     for seed in range(count):
         random_inventory(Randomness(seed), profile)
 
 
 def build(count: int, profile: Profile) -> list[PersistentMemory]:
-    """Random inventories, built."""
+    """Draw random inventories and build them."""
     return [random_inventory(Randomness(seed), profile).build(Randomness(seed))
             for seed in range(count)]
 
 
 def fleet(count: int, namespaces: int) -> list[PersistentMemory]:
-    """Hosts with ready namespaces, all of them there at once."""
+    """Build hosts with ready namespaces, and keep all of them."""
     inventory = of_labels(f'SMALL:{namespaces}x4GiB')
     return [inventory.build(Randomness(seed), first_region=2 * seed) for seed in range(count)]
 
 
 def listings(memories: list[PersistentMemory]) -> list[str]:
-    """What ``ndctl list -X`` prints on each."""
+    """Return the output of ``ndctl list -X`` on each."""
     return [memory.run(['ndctl', 'list', '-X']).stdout for memory in memories]
 
 
 def read(texts: list[str]) -> None:
-    """The peer: listings read, and no host."""
+    """Read the listings, as the peer does."""
     for text in texts:
         json.loads(text or '[]')
 
 
 def real_ndctl() -> None:
-    """The other peer: the real tool, on this machine."""
+    """Run the real tool on this machine, as the second peer."""
     subprocess.run(['ndctl', 'list', '-X'], check=False, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
 
 
 def seconds(work: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    """How long ``work`` takes; what it makes is dropped outside the time."""
+    """Return the seconds of ``work``, without the time to release its result."""
     begin = clock()
     made = work()
     taken = clock() - begin
@@ -70,7 +70,7 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.proces
 
 
 def main() -> int:
-    """Prints a line for each kind of inventory: hosts a second, and the ratio to the peer."""
+    """Print hosts per second and the ratio to the peer for each kind of inventory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--hosts', type=int, default=1000)
     parser.add_argument('--namespaces', type=int, default=8)

@@ -1,9 +1,9 @@
-"""What a log call costs with redaction, against the same call without, in the same run.
+"""Measures a log call with redaction, compared with the same call without.
 
     python -m bench.log_call [--calls N] [--rounds N]
 
-The rounds of the two alternate, so that a busy machine weighs on both. A suppressed call is one
-below the logger's level: redaction must cost it nothing.
+The rounds alternate, so that other work on the machine affects both. A suppressed call has a level
+below that of the logger; redaction must not slow it down.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOG = logging.getLogger('bench.log_call')
 
 
 def calls(randomness: Randomness) -> dict[str, Callable[[], None]]:
-    """The calls to measure, by what they are like."""
+    """Return the calls to measure, by their description."""
     uuid, project = randomness.uuid(), randomness.uuid().replace('-', '')
     xml = ('<domain type="kvm"><name>instance-1</name><uuid>' + uuid + '</uuid>'
            + '<memory unit="KiB">4194304</memory>' * 40 + '</domain>')
@@ -38,7 +38,7 @@ def calls(randomness: Randomness) -> dict[str, Callable[[], None]]:
 
 
 def measure(call: Callable[[], None], count: int) -> float:
-    """Microseconds for one call."""
+    """Return the microseconds of one call."""
     begun = time.perf_counter()
     for _ in range(count):
         call()

@@ -1,18 +1,26 @@
-"""What a daemon's other clients notice of malformed frames, and of sessions that stall or die.
+"""Measures what clients notice when others send malformed frames, stall or die.
 
     python -m bench.malformed [--frames N] [--sessions N] [--seed N]
 
-A host in a process of its own serves a client that works, in another one: libvirt-python, which
-asks for the host's name and for a domain's XML, and now and then defines, starts, destroys and
-undefines a domain. Its latencies and errors are taken first alone; then while malformed frames of
-every kind come, from clients that read their answers or not and that end in every way; then while
-sessions connect and say nothing, or half of something, and stay; then alone again. The ratio is to
-the latencies at the beginning. The host's memory and descriptors are looked at after each tenth of
-the frames and each round of sessions.
+A host in its own process serves a working client in another process. The client uses
+libvirt-python: it asks for the host's name and for a domain's XML, and from time to time it
+defines, starts, destroys and undefines a domain. The benchmark records its latencies and errors
 
-It fails when the client that works meets an error, when the daemon fails to answer something (its
-log has an error then), when memory grows by more than the allocator's slack in the second half of
-either, or when descriptors are left. The full run: --frames 1000000 --sessions 10000.
+1. alone,
+2. while other clients send malformed frames of every kind and end in every way,
+3. while other sessions connect, send nothing or half a message, and stay,
+4. alone again.
+
+The ratios refer to the latencies of the first phase. The benchmark checks the memory and the
+descriptors of the host after each tenth of the frames and after each round of sessions. It fails
+if
+
+* the working client gets an error,
+* the daemon logs an error because it cannot answer something,
+* memory grows by more than the slack of the allocator in the second half of a phase, or
+* descriptors are left.
+
+The full run uses --frames 1000000 --sessions 10000.
 """
 
 from __future__ import annotations
@@ -37,7 +45,7 @@ from vpmem_harness.randomness import Randomness
 
 #: KiB by which resident memory may grow in the second half of the frames, or of the sessions.
 SLACK = 8192
-#: The sessions come in so many rounds; a daemon takes 5,000 clients at a time.
+#: Rounds of sessions; a daemon accepts 5,000 clients at a time.
 ROUNDS = 6
 #: Seconds that the client works alone, before and after.
 ALONE = 3.0
@@ -46,10 +54,10 @@ DOMAIN = """<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory
 <os><type arch='x86_64'>hvm</type></os></domain>"""
 
 
-# The host, in a process of its own
+# The host, in its own process
 
 class _Failures(logging.FileHandler):
-    """Writes the log to nowhere, formatted and redacted, and counts what it says of failures."""
+    """Log handler that formats and redacts records, discards them, and counts failures."""
 
     def __init__(self) -> None:
         super().__init__(os.devnull)
@@ -63,7 +71,7 @@ class _Failures(logging.FileHandler):
 
 
 def serve(control: Connection) -> None:
-    """One host; answers with what its process holds whenever it is asked."""
+    """Run one host, and report what its process holds on request."""
     failures = _Failures()
     logging.getLogger().addHandler(failures)
     with HostFixture(pmem='A:2x1GiB') as host:
@@ -73,17 +81,17 @@ def serve(control: Connection) -> None:
 
 
 def held() -> dict[str, int]:
-    """What this process holds."""
+    """Return what this process holds."""
     status = Path('/proc/self/status').read_text()
     resident = next(line for line in status.splitlines() if line.startswith('VmRSS'))
     return {'descriptors': len(os.listdir('/proc/self/fd')),
             'KiB of memory': int(resident.split()[1])}
 
 
-# The client that works, in another
+# The working client, in another process
 
 def work(uri: str, control: Connection) -> None:
-    """Works until it is told to end; between two tellings it notes latencies and errors."""
+    """Work until told to stop, and report latencies and errors on request."""
     libvirt.registerErrorHandler(lambda context, error: None, None)
     connection = libvirt.open(uri)
     kept = connection.defineXML(DOMAIN.format(name='kept'))
@@ -116,7 +124,7 @@ def work(uri: str, control: Connection) -> None:
 
 
 class Scene:
-    """The host, the client that works, and what they say of themselves."""
+    """The host, the working client, and their reports."""
 
     def __init__(self, host: Connection, worker: Connection) -> None:
         self._host = host
@@ -125,12 +133,12 @@ class Scene:
         self.errors: list[str] = []
 
     def held(self) -> dict[str, int]:
-        """What the host's process holds."""
+        """Return what the host's process holds."""
         self._host.send('held')
         return dict(self._host.recv())
 
     def latencies(self, during: str) -> None:
-        """Prints what the client that works has met since the last time."""
+        """Print the latencies and errors of the working client since the last call."""
         self._worker.send('latencies')
         took, errors = self._worker.recv()
         self.errors += errors
@@ -144,13 +152,13 @@ class Scene:
 
 
 def percentile(values: list[float], of: float) -> float:
-    """The value that so many percent do not exceed."""
+    """Return the value that this percentage does not exceed."""
     return sorted(values)[min(len(values) - 1, int(len(values) * of / 100))]
 
 
 def make_noise(path: str, randomness: Randomness, frames: int,
                look: Callable[[str], None]) -> None:
-    """Sends so many malformed frames; has somebody look after each tenth of them."""
+    """Send malformed frames, and call ``look`` after each tenth of them."""
     noise = Noise(randomness.derive('frames'))
     kinds: collections.Counter[str] = collections.Counter()
     sent = clients = 0
@@ -167,7 +175,7 @@ def make_noise(path: str, randomness: Randomness, frames: int,
 
 
 def stall(path: str, randomness: Randomness, sessions: int, look: Callable[[str], None]) -> None:
-    """Has so many sessions come, and fall silent or die; in rounds, each of which goes at once."""
+    """Open sessions that stall or die, in rounds that each end at once."""
     kinds: collections.Counter[str] = collections.Counter()
     most = 0
     begin = time.perf_counter()
@@ -189,7 +197,7 @@ def stall(path: str, randomness: Randomness, sessions: int, look: Callable[[str]
 
 
 def main() -> int:
-    """Prints latencies and what is held, before and after."""
+    """Print latencies and what the host holds, before and after."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--frames', type=int, default=20_000)
     parser.add_argument('--sessions', type=int, default=500)
@@ -207,7 +215,7 @@ def main() -> int:
     working.start()
     scene = Scene(host, worker)
     time.sleep(0.5)
-    worker.send('latencies')    # of its first calls, which are slower
+    worker.send('latencies')    # discards the first calls, which are slower
     worker.recv()
     time.sleep(ALONE)
     scene.latencies('alone')
@@ -216,7 +224,7 @@ def main() -> int:
     def look(when: str) -> None:
         deadline = time.monotonic() + PATIENCE
         now = scene.held()
-        # What has been closed here the daemon closes in its turn.
+        # The daemon closes its side of what was closed here.
         while (now['descriptors'] > looks[0][1]['descriptors']
                and time.monotonic() < deadline):
             time.sleep(0.1)
@@ -239,7 +247,7 @@ def main() -> int:
 
 
 def verdict(scene: Scene, looks: list[dict[str, int]]) -> int:
-    """Whether somebody has noticed anything."""
+    """Return the exit status: whether the client or the host was affected."""
     sessions = looks[-1]
     wrong = [f'errors: {error}' for error in sorted(set(scene.errors))]
     for before, after in ((looks[5], looks[10]), (looks[10 + ROUNDS // 2], sessions)):

@@ -1,12 +1,12 @@
-"""Nova's three scenarios of persistent memory on each backend, against Nova's own tests.
+"""Measures Nova's three vPMEM scenarios on each backend, compared with Nova's own tests.
 
     python -m bench.nova_scenarios [--rounds N]
 
-All are whole processes, imports included, one after the other in each round, with the Nova that is
-installed; where none is, the stub stands alone. Nova's own replace the guest's start, the cleaning
-and the host's tools with mocks; the backends replace nothing. On real Nova the ratio is to be at
-most 1.0. What the stub's tests take by themselves is told, too: the rest is the interpreter's start
-and imports, once for however many tests.
+Each run is a whole process including its imports, and the runs of a round follow each other. The
+benchmark uses the installed Nova; without one it measures the stub only. Nova's own tests mock
+the start of the guest, the cleanup and the host's tools; the backends mock nothing. On real Nova
+the ratio should be at most 1.0. For the stub, the benchmark also prints the time of the tests
+themselves, because the rest is the start of the interpreter and the imports.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import time
 
 ROOT = pathlib.Path(__file__).parents[1]
 
-# A wheel has its api-paste.ini where Nova's ConfFixture does not look for it.
+# Nova's ConfFixture does not find the api-paste.ini of a wheel.
 THEIRS = """
 import os, sys
 from nova import monkey_patch
@@ -44,14 +44,14 @@ sys.exit(not result.wasSuccessful())
 
 
 def paste_configuration() -> str:
-    """The path of the installed api-paste.ini."""
+    """Return the path of the installed api-paste.ini."""
     [found] = [file for file in importlib.metadata.files('nova') or ()
                if file.name == 'api-paste.ini']
     return os.path.realpath(str(found.locate()))
 
 
 def seconds(command: list[str], directory: str, **variables: str) -> float:
-    """The seconds that a command takes; raises CalledProcessError when it fails."""
+    """Return the seconds of a command; raise CalledProcessError if it fails."""
     begin = time.perf_counter()
     subprocess.run(command, check=True, cwd=directory, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, env={**os.environ, **variables})
@@ -59,7 +59,7 @@ def seconds(command: list[str], directory: str, **variables: str) -> float:
 
 
 def on_backend(name: str) -> tuple[float, float]:
-    """The seconds of a process with the three tests, and those of the tests themselves."""
+    """Return the seconds of a process with the three tests, and of the tests themselves."""
     begin = time.perf_counter()
     ran = subprocess.run(
         [sys.executable, '-m', 'testtools.run', 'tests.functional.cloud.test_vpmem'],

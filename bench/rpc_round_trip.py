@@ -1,10 +1,11 @@
-"""How long a round trip takes, against the real libvirtd's test driver in the same run.
+"""Measures a round trip, compared with the test driver of a real libvirtd.
 
     python -m bench.rpc_round_trip [--calls N] [--rounds N]
 
-Everything is pinned to one CPU: across CPUs the kernel's wake-ups rule both sides.  The figure is
-the median over the rounds of the mean of a round, getHostname through the real libvirt-python; the
-rounds of the two daemons alternate, so that a busy machine weighs on both.
+Everything runs on one CPU, because across CPUs the kernel's wake-ups dominate both sides. The
+result is the median over the rounds of the mean time of ``getHostname`` through the real
+libvirt-python. The rounds of the two daemons alternate, so that other work on the machine affects
+both.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Round = Callable[[], float]
 
 
 class _Connection:
-    """The least that a client can connect to."""
+    """The minimum that a client can connect to."""
 
     emit = None
 
@@ -49,14 +50,14 @@ class _Hypervisor:
 
 
 def pin(cpu: int, pid: int = 0) -> None:
-    """Pins all threads of a process to one CPU."""
+    """Pin all threads of a process to one CPU."""
     for thread in os.listdir(f'/proc/{pid or os.getpid()}/task'):
         os.sched_setaffinity(int(thread), {cpu})
 
 
 @contextlib.contextmanager
 def simulated(cpu: int) -> Iterator[str]:
-    """The URI of a simulated daemon in this process."""
+    """Return the URI of a simulated daemon in this process."""
     with tempfile.TemporaryDirectory() as directory:
         daemon = Daemon(_Hypervisor(), os.path.join(directory, 'libvirt-sock'))
         daemon.start()
@@ -76,7 +77,7 @@ def _serve(cpu: int, uri: multiprocessing.SimpleQueue[str],
 
 @contextlib.contextmanager
 def simulated_elsewhere(cpu: int) -> Iterator[str]:
-    """The URI of a simulated daemon in a process of its own."""
+    """Return the URI of a simulated daemon in its own process."""
     context = multiprocessing.get_context('spawn')
     uri, ended = context.SimpleQueue(), context.SimpleQueue()
     process = context.Process(target=_serve, args=(cpu, uri, ended))
@@ -90,16 +91,16 @@ def simulated_elsewhere(cpu: int) -> Iterator[str]:
 
 @contextlib.contextmanager
 def real(cpu: int) -> Iterator[str]:
-    """The URI of a real libvirtd's test driver."""
+    """Return the URI of a real libvirtd's test driver."""
     with libvirtd.RealLibvirtd() as daemon:
-        libvirt.open(daemon.uri).close()    # its threads are there now
+        libvirt.open(daemon.uri).close()    # starts its threads
         pin(cpu, daemon.pid)
         yield daemon.uri
 
 
 @contextlib.contextmanager
 def busy_thread(cpu: int) -> Iterator[None]:
-    """A thread that computes without end, beside the loop."""
+    """Run a thread that computes all the time, beside the event loop."""
     ended = threading.Event()
 
     def compute() -> None:
@@ -117,7 +118,7 @@ def busy_thread(cpu: int) -> Iterator[None]:
 
 
 def caller(uri: str, calls: int, stack: contextlib.ExitStack) -> Round:
-    """A round of calls: returns microseconds a call."""
+    """Return a function that runs a round of calls and returns microseconds per call."""
     connection = libvirt.open(uri)
     stack.callback(connection.close)
     get_hostname = connection.getHostname
@@ -133,7 +134,7 @@ def caller(uri: str, calls: int, stack: contextlib.ExitStack) -> Round:
 
 
 def many_clients(uri: str, clients: int, calls: int) -> float:
-    """Microseconds a call with that many clients at once."""
+    """Return the microseconds per call with this many concurrent clients."""
     connections = [libvirt.open(uri) for _ in range(clients)]
     threads = [threading.Thread(target=lambda c=c: [c.getHostname() for _ in range(calls)])
                for c in connections]
@@ -150,9 +151,9 @@ def many_clients(uri: str, clients: int, calls: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--calls', type=int, default=2000, help='calls in a round')
+    parser.add_argument('--calls', type=int, default=2000, help='calls per round')
     parser.add_argument('--rounds', type=int, default=15)
-    parser.add_argument('--clients', type=int, default=200, help='clients at once')
+    parser.add_argument('--clients', type=int, default=200, help='concurrent clients')
     options = parser.parse_args()
     missing = libvirtd.missing()
     if missing:
@@ -178,7 +179,7 @@ def main() -> None:
         for name, each in crowd.items():
             print(f'  {name:34} {each:8.1f} us  {each / crowd["real libvirtd, test driver"]:6.2f}')
         with busy_thread(cpu):
-            print('Beside a thread that computes:')
+            print('Beside a busy thread:')
             for name, uri in uris.items():
                 measure = caller(uri, 20, stack)
                 print(f'  {name:34} {statistics.median(measure() for _ in range(3)):8.1f} us')

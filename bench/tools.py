@@ -1,10 +1,11 @@
-"""What a call of a host's stand-ins costs, against processes that do nothing, in the same run.
+"""Measures a call of a host's tools, compared with processes that do nothing.
 
     python -m bench.tools [--rounds N]
 
-The rounds of all of them alternate, so that a busy machine weighs on each. ``ndctl list -X`` is
-answered by the shell front, ``ndctl list -N -r region0`` after a change by the host, through the
-interpreter. The real ndctl is measured where it is installed; it has nothing to list.
+The rounds alternate, so that other work on the machine affects all of them. The shell front end
+answers ``ndctl list -X`` itself. The host answers ``ndctl list -N -r region0`` after a change,
+through the interpreter. If the real ndctl is installed, it is measured too; it has nothing to
+list.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ INTERPRETER = os.path.realpath(sys.executable)
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str]) -> float:
-    """Milliseconds from its start to its end."""
+    """Return the milliseconds of a process from start to end."""
     begun = time.perf_counter()
     subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
     return (time.perf_counter() - begun) * 1e3
@@ -41,7 +42,7 @@ def main() -> None:
             'nothing: sh': ['/bin/sh', '-c', ':'],
             'nothing: python -I -S': [INTERPRETER, '-I', '-S', '-c', 'pass'],
             'answered by the front': [ndctl, 'list', '-X'],
-            # A slash is in no file's name, so the host keeps no answer to this.
+            # No file name contains a slash, so the host does not cache this answer.
             'answered by the host': [ndctl, 'list', '-X', '-b', 'no/bus'],
         }
         if real := shutil.which('ndctl'):

@@ -1,9 +1,9 @@
-"""Counts the tests of the subunit streams on standard input, one after the other.
+"""Counts the tests of the subunit streams on standard input.
 
-Prints why tests were skipped and how tests failed, and ``N passed, N failed, N skipped`` as its
-last line. A test that was skipped in one stream and ran in another is not counted as skipped. The
-exit status is 1 when a test failed or none ran, so that a run that broke before its first test is
-no success.
+Prints the reasons of skipped tests and the errors of failed tests. The last line is ``N passed, N
+failed, N skipped``. A test that was skipped in one stream and ran in another does not count as
+skipped. The exit status is 1 if a test failed, or if no test ran: a run that breaks before its
+first test is not a success.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, BinaryIO
 import subunit
 from testtools import StreamToDict
 
-#: How much of a failed test is told: the end of its traceback, where its reason stands.
+#: Lines of a traceback to print, from its end, which has the reason.
 LINES = 40
 
 
 class Tally:
-    """The tests of any number of runs."""
+    """The results of any number of runs."""
 
     def __init__(self) -> None:
         self.passed: list[str] = []
@@ -28,7 +28,7 @@ class Tally:
         self._skipped: dict[str, str] = {}
 
     def add(self, test: dict[str, Any]) -> None:
-        """A test has ended; one that never did comes with the status it had, and has failed."""
+        """Add a test that ended, or one that never ended, which counts as failed."""
         if test['status'] == 'skip':
             reason = test['details'].get('reason')
             self._skipped[test['id']] = reason.as_text() if reason else 'no reason given'
@@ -39,14 +39,14 @@ class Tally:
 
     @property
     def skipped(self) -> collections.Counter[str]:
-        """How many tests ran nowhere, by the reason."""
+        """The number of tests that ran in no stream, by reason."""
         ran = {*self.passed, *(test['id'] for test in self.failed)}
         return collections.Counter(
             reason for test, reason in self._skipped.items() if test not in ran)
 
 
 def failure(test: dict[str, Any]) -> str:
-    """What a failed test says of itself: its seed, if it has one, and the end of its traceback."""
+    """Format a failed test: its seed, if it has one, and the end of its traceback."""
     lines = [f'failed: {test["id"]} ({test["status"]})']
     for name, content in sorted(test['details'].items()):
         if name == 'replay' or name.startswith('traceback'):
@@ -55,7 +55,7 @@ def failure(test: dict[str, Any]) -> str:
 
 
 def count(stream: BinaryIO) -> Tally:
-    """Count what ran."""
+    """Count the tests of a stream."""
     tally = Tally()
     result = StreamToDict(tally.add)
     result.startTestRun()

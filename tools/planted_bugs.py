@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Plants known bugs in copies of the package and lets chaos look for them: each has to be found.
+"""Plants known bugs in copies of the package and checks that chaos finds each of them.
 
-    python tools/planted_bugs.py                      all, on ten hosts, in 10,000 steps each
-    python tools/planted_bugs.py --list               their names
+    python tools/planted_bugs.py                      all bugs, ten hosts, 10,000 steps each
+    python tools/planted_bugs.py --list               the names of the bugs
     python tools/planted_bugs.py start-wipes --seed 3
 
-A bug is a change of one place in the compute-service stub. What chaos finds it shortens to a
-script, which must show the bug again in the copy, and nothing in the package as it is.
+A bug is a change of one place in the compute-service stub. Chaos shortens what it finds to a
+script. That script must show the bug again in the copy, and nothing in the unchanged package.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / 'vpmem_harness'
 
 @dataclass(frozen=True)
 class Bug:
-    """One change of a file of the stub: ``old``, which stands there once, becomes ``new``."""
+    """One change of a file of the stub: ``old``, which occurs once, becomes ``new``."""
 
     name: str
     file: str
@@ -71,18 +71,18 @@ BUGS = (
 
 
 def plant(bug: Bug, directory: pathlib.Path) -> None:
-    """Make a copy of the package with one bug in it."""
+    """Copy the package and plant one bug in the copy."""
     shutil.copytree(PACKAGE, directory / PACKAGE.name,
                     ignore=shutil.ignore_patterns('__pycache__'))
     path = directory / PACKAGE.name / 'cloud' / 'stub' / bug.file
     text = path.read_text()
     if text.count(bug.old) != 1:
-        raise SystemExit(f'{bug.name}: its place in {bug.file} has changed; plant it anew')
+        raise SystemExit(f'{bug.name}: its place in {bug.file} has changed; update the bug')
     path.write_text(text.replace(bug.old, bug.new))
 
 
 def chaos(directory: pathlib.Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run chaos with the package that is in a directory."""
+    """Run chaos with the package in a directory."""
     return subprocess.run(  # noqa: S603 - this interpreter and our own command
         [sys.executable, '-m', 'vpmem_harness.cli', 'chaos', *words], cwd=directory,
         env={**os.environ, 'PYTHONPATH': str(directory)}, text=True, capture_output=True,
@@ -90,7 +90,7 @@ def chaos(directory: pathlib.Path, *words: str) -> subprocess.CompletedProcess[s
 
 
 def look_for(bug: Bug, arguments: argparse.Namespace) -> bool:
-    """Let chaos look for one bug; says what became of it."""
+    """Search for one bug with chaos, print the result, and return whether it was found."""
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
         plant(bug, directory)
@@ -106,8 +106,8 @@ def look_for(bug: Bug, arguments: argparse.Namespace) -> bool:
         again = chaos(directory, '--replay', str(script)).returncode == 1
         without = chaos(PACKAGE.parent, '--replay', str(script)).returncode == 0
     told = next(line for line in found.stdout.splitlines() if line.startswith('#'))
-    print(f'found      {bug.name}, after {taken[1]} steps; {len(steps)} of them show it'
-          f'{" again" if again else ", BUT NOT AGAIN"}{"" if without else ", AND WITHOUT IT, TOO"}'
+    print(f'found      {bug.name}, after {taken[1]} steps; {len(steps)} of them reproduce it'
+          f'{" again" if again else ", BUT NOT AGAIN"}{"" if without else ", ALSO WITHOUT THE BUG"}'
           f'\n           {told[:160]}', flush=True)
     if arguments.scripts:
         print(found.stdout, flush=True)
@@ -117,7 +117,7 @@ def look_for(bug: Bug, arguments: argparse.Namespace) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('names', nargs='*', metavar='NAME', help='look for these bugs alone')
+    parser.add_argument('names', nargs='*', metavar='NAME', help='search for these bugs only')
     parser.add_argument('--hosts', type=int, default=10)
     parser.add_argument('--steps', type=int, default=10000)
     parser.add_argument('--seed', type=int, default=1)

@@ -1,11 +1,11 @@
-"""Records what the real libvirtd's QEMU driver answers to the conformance tests' calls.
+"""Records the answers of the real libvirtd's QEMU driver to the conformance tests' calls.
 
     python -m tools.recording.libvirt_calls [SCENARIO...]
 
-Needed: Debian's libvirt-daemon, libvirt-daemon-driver-qemu and qemu-system-x86; emulation is
-enough.  An unprivileged libvirtd of its own is started on a private socket; nothing else is
-touched.  It writes ``tests/golden/libvirt/calls-qemu.json``; scenarios that are named replace
-those of that file alone.  All of it takes some minutes.
+It needs Debian's libvirt-daemon, libvirt-daemon-driver-qemu and qemu-system-x86; emulation is
+sufficient. It starts an unprivileged libvirtd on a private socket and changes nothing else. It
+writes ``tests/golden/libvirt/calls-qemu.json``; if you name scenarios, it replaces only those in
+the file. A complete recording takes some minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RECORDING = pathlib.Path(__file__).parents[2] / 'tests/golden/libvirt/calls-qemu
 
 
 def record(names: list[str]) -> None:
-    """Runs the scenarios and writes the file, a step on each line."""
+    """Run the scenarios and write the file with one step per line."""
     libvirt.registerErrorHandler(lambda context, error: None, None)
     recorded = json.loads(RECORDING.read_text()) if RECORDING.exists() and names else {}
     with libvirtd.RealLibvirtd() as real:

@@ -1,4 +1,4 @@
-"""Turns what a session left in its ``out`` directory into one JSON object a line."""
+"""Converts the ``out`` directory of a session into one JSON object per line."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NOTE = re.compile(r'^# note: *(.*)$', re.MULTILINE)
 
 
 def in_bytes(size: str) -> int:
-    """The bytes of a size such as ``4GiB``."""
+    """Return the bytes of a size such as ``4GiB``."""
     return int(size[:-3]) * UNITS[size[-3:]]
 
 
 def dimms(source: str) -> list[dict[str, Any]]:
-    """The DIMMs that a session's header asks for."""
+    """Return the DIMMs that the header of a session requests."""
     found = []
     for index, (size, rest) in enumerate(DIMM.findall(source)):
         options = dict(option.strip().split('=') for option in rest.split(',')[1:])
@@ -34,14 +34,14 @@ def dimms(source: str) -> list[dict[str, Any]]:
 
 
 def region_order(out: pathlib.Path) -> list[int]:
-    """The DIMM of each region."""
+    """Return the DIMM of each region."""
     lines = map(str.split, (out / 'regions').read_text().splitlines())
     return [int(dimm.removeprefix('nmem')) for _, dimm in sorted(
         (int(region), dimm) for region, dimm in lines)]
 
 
 def header(script: pathlib.Path, out: pathlib.Path, emulated_by: str) -> dict[str, Any]:
-    """What was recorded, on what; the order of the regions where it is not that of the slots."""
+    """Return what was recorded on which system, and the DIMM of each region."""
     source = script.read_text()
     versions = dict(line.split('=', 1) for line in (out / 'versions').read_text().splitlines())
     note, order = NOTE.search(source), region_order(out)
@@ -57,7 +57,7 @@ def header(script: pathlib.Path, out: pathlib.Path, emulated_by: str) -> dict[st
 
 
 def rows(out: pathlib.Path) -> Iterator[dict[str, Any]]:
-    """The commands, in the order in which they ran."""
+    """Yield the commands in the order of execution."""
     for line in (out / 'sequence').read_text().splitlines():
         kind, _, rest = line.partition(' ')
         if kind == 'reboot':
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument('out', type=pathlib.Path, nargs='?')
     parser.add_argument('--emulated-by', default='')
     parser.add_argument('--dimms', action='store_true',
-                        help='print size, NUMA node and label area of each DIMM, and nothing else')
+                        help='only print the size, NUMA node and label area of each DIMM')
     arguments = parser.parse_args()
     if arguments.dimms:
         for dimm in dimms(arguments.script.read_text()):

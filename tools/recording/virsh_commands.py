@@ -1,9 +1,9 @@
-"""Records what virsh prints before the real libvirtd's QEMU driver.
+"""Records what virsh prints on the real libvirtd's QEMU driver.
 
     python -m tools.recording.virsh_commands [SCRIPT...]
 
-As ``libvirt_calls.py`` does, with the scripts of ``tests/conformance/commands.py``; it writes
-``tests/golden/libvirt/virsh-qemu.json``.
+It works like ``libvirt_calls.py``, with the scripts of ``tests/conformance/commands.py``, and
+writes ``tests/golden/libvirt/virsh-qemu.json``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RECORDING = pathlib.Path(__file__).parents[2] / 'tests/golden/libvirt/virsh-qemu
 
 
 def record(scripts: list[str]) -> None:
-    """Runs the scripts and writes the file, a script on each line."""
+    """Run the scripts and write the file with one script per line."""
     libvirt.registerErrorHandler(lambda context, error: None, None)
     old = json.loads(RECORDING.read_text()) if RECORDING.exists() else {}
     with libvirtd.RealLibvirtd() as real:
