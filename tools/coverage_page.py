@@ -3,8 +3,8 @@
     python tools/coverage_page.py            writes doc/source/reference/coverage.rst
     python tools/coverage_page.py --check    fails when that page is not up to date
 
-The functions come from the installed ``libvirt-api.xml`` and libvirt-python. A procedure is simulated
-if one of the simulated daemon's procedure groups has a method for it.
+The functions come from the installed ``libvirt-api.xml`` and libvirt-python. A procedure is
+simulated if a procedure group of the simulated daemon has a method for it.
 """
 
 from __future__ import annotations
