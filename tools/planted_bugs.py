@@ -26,7 +26,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / 'vpmem_harness'
 
 @dataclass(frozen=True)
 class Bug:
-    """One change of a file of the stub: ``old``, which occurs once, becomes ``new``."""
+    """One change of a file of the compute service: ``old``, which occurs once, becomes ``new``."""
 
     name: str
     file: str
@@ -35,13 +35,13 @@ class Bug:
 
 
 BUGS = (
-    Bug('confirm-keeps-a-claim', 'compute.py',
+    Bug('confirm-keeps-a-claim', 'cleanup.py',
         "self.tracker.release(instance, resources, side=None if still_here else '')",
         "self.tracker.release(instance, resources[:1], side=None if still_here else '')"),
     Bug('revert-wipes-the-wrong-host', 'resize.py',
-        'self.wipe(self.tracker.held_by(instance, move.new_resources))',
-        'self.wipe(move.old_resources)'),
-    Bug('failed-live-migration-keeps-its-booking', 'migration.py',
+        'self.service.wipe(self.tracker.held_by(instance, move.new_resources))',
+        'self.service.wipe(move.old_resources)'),
+    Bug('failed-live-migration-keeps-its-booking', 'live_migration.py',
         'self.services.conductor.return_allocations(migration, instance)',
         'pass'),
     Bug('boots-that-race-for-a-claim', 'resource_tracker.py',
@@ -55,13 +55,13 @@ BUGS = (
             self._uses"""),
     Bug('restart-loses-a-claim', 'resource_tracker.py',
         'self._assign(instance, move.old_resources)', 'pass'),
-    Bug('evacuation-leaves-the-domain', 'migration.py',
-        'source.leave_behind(instance, left)', 'pass'),
+    Bug('evacuation-leaves-the-domain', 'evacuation.py',
+        'source.cleanup.leave_behind(instance, left)', 'pass'),
     Bug('start-wipes', 'power.py',
         'self.driver.undefine(instance.uuid)\n        self.driver.create_image',
-        'self.wipe(instance.resources)\n        self.driver.create_image'),
+        'self.service.wipe(instance.resources)\n        self.driver.create_image'),
     Bug('delete-forgets-the-other-side', 'build.py',
-        'self.leave_sides(instance, resources)', 'pass'),
+        'self.service.cleanup.leave_sides(instance, resources)', 'pass'),
     Bug('failed-build-keeps-its-claim', 'build.py',
         'self.tracker.release(instance, [one for one in resources if one not in left])',
         'pass'),
@@ -74,7 +74,7 @@ def plant(bug: Bug, directory: pathlib.Path) -> None:
     """Copy the package and plant one bug in the copy."""
     shutil.copytree(PACKAGE, directory / PACKAGE.name,
                     ignore=shutil.ignore_patterns('__pycache__'))
-    path = directory / PACKAGE.name / 'cloud' / 'stub' / bug.file
+    path = directory / PACKAGE.name / 'cloud' / 'stub' / 'compute' / bug.file
     text = path.read_text()
     if text.count(bug.old) != 1:
         raise SystemExit(f'{bug.name}: its place in {bug.file} has changed; update the bug')

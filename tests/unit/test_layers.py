@@ -11,7 +11,8 @@ PACKAGE = pathlib.Path(__file__).parents[2] / 'vpmem_harness'
 
 #: The layers, from the top; the members of one layer do not import each other.
 LAYERS = (
-    ('cli', '__main__'),
+    ('__main__',),
+    ('cli',),
     ('findings', 'chaos', 'novatests', 'pytest_plugin'),
     ('testcase',),
     ('fixtures',),

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from vpmem_harness.cloud.stub.processes import ProcessExecutionError
+from vpmem_harness.cloud.stub.compute.processes import ProcessExecutionError
 from vpmem_harness.host.calls import ToolCall
 from vpmem_harness.host.machine import Host
 from vpmem_harness.pmem import CommandResult
@@ -86,7 +86,7 @@ class DirectCommands:
         self._ended = False
 
     def execute(self, *argv: str) -> str:
-        """Run a command to its end, as :class:`~vpmem_harness.cloud.stub.processes.Commands`."""
+        """Run a command to its end, as the service's own ``Commands`` do."""
         if self._ended:
             raise ProcessExecutionError(' '.join(argv), _KILLED, '', '')
         namespace = self._host.pmem.device(argv[3]) if argv[:3] == _WIPE else None

@@ -24,7 +24,7 @@ from vpmem_harness.cloud.cloud import Cloud, Compute
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.states import TaskState, VMState, status_from_state
 from vpmem_harness.cloud.stub.backend import StubBackend
-from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
+from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import HarnessError, InvalidInputError
 from vpmem_harness.host.faults.fault import Fault
 from vpmem_harness.host.layout import runtime_directory

@@ -22,7 +22,7 @@ from vpmem_harness.cloud.extra_specs import PMEM_EXTRA_SPEC
 from vpmem_harness.cloud.flavors import PMEM_CLASS, Flavor, refuse_beside_flavor
 from vpmem_harness.cloud.public_calls import short_traceback
 from vpmem_harness.cloud.server import Server
-from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
+from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.cloud.waiting import check_status
 from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
 from vpmem_harness.host.machine import Host

@@ -13,7 +13,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Inventory
 from vpmem_harness.cloud.cloud import Cloud, Compute
 from vpmem_harness.cloud.flavors import PMEM_CLASS
-from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
+from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import HarnessError
 from vpmem_harness.host.machine import Host
 from vpmem_harness.pmem import Namespace

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import fixtures
 
 from vpmem_harness.cloud.nova import workarounds
-from vpmem_harness.cloud.stub.pmem_namespaces import parse_option
+from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fixtures.host import HostFixture
 

@@ -10,10 +10,10 @@ from unittest import mock
 from tests import base
 from vpmem_harness.chaos import run as chaos
 from vpmem_harness.cli import main
-from vpmem_harness.cloud.stub.driver import LibvirtDriver
-from vpmem_harness.cloud.stub.power import PowerOperations
-from vpmem_harness.cloud.stub.resize import ResizeOperations
-from vpmem_harness.cloud.stub.resource_tracker import ResourceTracker
+from vpmem_harness.cloud.stub.compute.driver import LibvirtDriver
+from vpmem_harness.cloud.stub.compute.power import PowerOperations
+from vpmem_harness.cloud.stub.compute.resize import ResizeOperations
+from vpmem_harness.cloud.stub.compute.resource_tracker import ResourceTracker
 
 #: Chaos finds each of what is planted within so many steps.
 STEPS = 4000

@@ -8,7 +8,7 @@ from unittest import mock
 from tests import base
 from vpmem_harness.chaos import run as chaos
 from vpmem_harness.chaos.steps import Script
-from vpmem_harness.cloud.stub.compute import ComputeBase
+from vpmem_harness.cloud.stub.compute.service import ComputeService
 
 #: Two hosts with one namespace of each label: a script always gets the same ones.
 ONE_OF_EACH = 'SMALL:1x1GiB,LARGE:1x2GiB'
@@ -60,7 +60,7 @@ class FoundScriptTest(base.TestCase):
 
     def test_a_guest_that_runs_on_less_than_its_server_holds(self):
         """Only such a resize explains that."""
-        with mock.patch.object(ComputeBase, 'devices', return_value=[]):
+        with mock.patch.object(ComputeService, 'devices', return_value=[]):
             wrong = self.replay('boot server=0 labels=SMALL host=0')
         self.assertIn('server1 runs on [], and holds', ' '.join(wrong))
 

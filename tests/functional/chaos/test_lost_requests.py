@@ -104,7 +104,7 @@ class LostRequestTest(base.VPMEMTestCase):
 
     def confirm_in_place(self, instance, migration):
         service = self.services.compute(self.here.name)
-        service.again(instance, 'confirmResize', service.confirm_in_place, migration)
+        service.again(instance, 'confirmResize', service.resize.confirm_in_place, migration)
         self.cloud.settle()
 
     def test_a_deletion_that_is_repeated(self):

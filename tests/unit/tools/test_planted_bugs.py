@@ -17,7 +17,7 @@ class PlantedBugsTest(testtools.TestCase):
         for bug in planted_bugs.BUGS:
             directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
             planted_bugs.plant(bug, directory)
-            file = pathlib.Path('cloud', 'stub', bug.file)
+            file = pathlib.Path('cloud', 'stub', 'compute', bug.file)
             copy = directory / 'vpmem_harness' / file
             self.assertIn(bug.new, copy.read_text(), bug.name)
             self.assertNotEqual((planted_bugs.PACKAGE / file).read_text(), copy.read_text())

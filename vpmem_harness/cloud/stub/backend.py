@@ -20,15 +20,15 @@ from vpmem_harness.cloud.api import (
     service_runs,
 )
 from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.stub.compute.driver import quiet
+from vpmem_harness.cloud.stub.compute.guest import Owner
+from vpmem_harness.cloud.stub.compute.service import ComputeService
 from vpmem_harness.cloud.stub.compute_api import API
 from vpmem_harness.cloud.stub.conductor import Conductor
 from vpmem_harness.cloud.stub.context import Services
 from vpmem_harness.cloud.stub.database import Database
-from vpmem_harness.cloud.stub.driver import quiet
-from vpmem_harness.cloud.stub.guest import Owner
 from vpmem_harness.cloud.stub.ledger import Ledger
 from vpmem_harness.cloud.stub.scheduler import Scheduler
-from vpmem_harness.cloud.stub.startup import ComputeService
 from vpmem_harness.cloud.stub.workers import Workers
 from vpmem_harness.exceptions import HarnessError
 from vpmem_harness.randomness import Randomness
@@ -168,7 +168,7 @@ class StubBackend:
     def run_periodic_tasks(self, host: str | None = None) -> None:
         for compute in list(self.services.computes.values()):
             if host in (None, compute.host):
-                compute.run_periodic_tasks()
+                compute.startup.run_periodic_tasks()
 
     def provider_uuid(self, host: str) -> str:
         return self.services.compute(host).provider_uuid

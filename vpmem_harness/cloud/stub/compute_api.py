@@ -5,6 +5,7 @@ Source: nova/compute/api.py.
 
 from __future__ import annotations
 
+import operator
 import unicodedata
 from collections.abc import Callable
 
@@ -13,9 +14,9 @@ from vpmem_harness.cloud.extra_specs import validate_extra_specs
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub import requests
+from vpmem_harness.cloud.stub.compute.driver import GIB
 from vpmem_harness.cloud.stub.context import RequestContext, Services
 from vpmem_harness.cloud.stub.database import Instance, Migration
-from vpmem_harness.cloud.stub.driver import GIB
 
 #: The most characters of a server's name.
 NAME_LIMIT = 255
@@ -132,7 +133,7 @@ class API:
             raise errors.InstanceNotReady(instance_id=instance.uuid)
         compute = self.services.compute(instance.host)
         return lambda context: compute.cast(
-            getattr(compute, step), context, instance, *arguments)
+            operator.attrgetter(step)(compute), context, instance, *arguments)
 
     # Requests that one host's service does not do alone. Each is called under the lock of the
     # records, and returns what sends it; None when there is nothing to send.
@@ -148,12 +149,13 @@ class API:
             # To delete once more, in Nova, is to confirm and to give the deletion up.
             given_up = again and instance.host is not None and (
                 self.services.compute(instance.host).is_up)
-            confirm = source.confirm_in_place if given_up else source.confirm_for_deleting
+            confirm = (source.resize.confirm_in_place if given_up
+                       else source.resize.confirm_for_deleting)
             self.services.database.save_migration(migration, status='confirming')
             return lambda context: source.cast(confirm, context, instance, migration)
         if instance.host is None or not self.services.compute(instance.host).is_up:
             return lambda context: conductor.delete_local(instance)
-        return None if again else self._on_host(instance, 'terminate_instance')
+        return None if again else self._on_host(instance, 'build.terminate_instance')
 
     def _unconfirmed(self, instance: Instance) -> Migration | None:
         """The move of an instance that is to be confirmed before it can be deleted."""
@@ -212,12 +214,13 @@ class API:
         if not source.is_up:
             raise errors.ServiceUnavailable()
         self.services.database.save_migration(migration, status='confirming')
-        return lambda context: source.cast(source.confirm_resize, context, instance, migration)
+        return lambda context: source.cast(
+            source.resize.confirm_resize, context, instance, migration)
 
     def _revert_resize(self, instance: Instance) -> Send:
         migration = self._finished(instance)
         self.services.database.save_migration(migration, status='reverting')
-        return self._on_host(instance, 'revert_resize', migration)
+        return self._on_host(instance, 'resize.revert_resize', migration)
 
     def _finished(self, instance: Instance) -> Migration:
         """The move of an instance that can be confirmed or reverted."""

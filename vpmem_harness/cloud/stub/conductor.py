@@ -117,7 +117,7 @@ class Conductor:
         if instance.deleted:
             self.release_allocations(instance.uuid)
             return
-        compute.cast(compute.build_and_run_instance, context, instance)
+        compute.cast(compute.build.build_and_run_instance, context, instance)
 
     def _bury(self, instance: Instance, error: Exception) -> None:
         """Nova's set_vm_state_and_notify: ERROR, and then the fault."""
@@ -142,7 +142,7 @@ class Conductor:
             if instance.deleted:
                 return
             if instance.host is not None:
-                services.compute(instance.host).leave_deleted(instance)
+                services.compute(instance.host).cleanup.leave_deleted(instance)
             for migration in services.database.migrations(instance.uuid):
                 self.release_allocations(migration.uuid)
             self.release_allocations(instance.uuid)
@@ -151,7 +151,7 @@ class Conductor:
                 migration_context=None, deleted=True)
         for host in list(instance.left_behind):
             compute = services.compute(host)
-            compute.cast(compute.clean_up, instance)
+            compute.cast(compute.cleanup.clean_up, instance)
 
     # Cold moves
 
@@ -226,7 +226,7 @@ class Conductor:
     ) -> None:
         context.alternates = selected[1:]
         compute = self.services.compute(selected[0].service_host)
-        compute.cast(compute.prep_resize, context, instance, flavor, migration)
+        compute.cast(compute.resize.prep_resize, context, instance, flavor, migration)
 
     def give_up_moves(self, instance: Instance) -> None:
         """Free what a server was to get, by moves that have not taken it from its host."""
@@ -238,9 +238,9 @@ class Conductor:
                 database.save_migration(migration, status='error')
         if move is not None and move.migration.dest_compute is not None:
             destination = self.services.compute(move.migration.dest_compute)
-            destination.leave_behind(instance, move.new_resources)
+            destination.cleanup.leave_behind(instance, move.new_resources)
             database.save(instance, migration_context=None)
-            destination.cast(destination.clean_up, instance)
+            destination.cast(destination.cleanup.clean_up, instance)
 
     def give_up_finish(self, instance: Instance, move: MigrationContext) -> None:
         """Leave a server where its move has brought it, though it was not started there."""
@@ -249,7 +249,7 @@ class Conductor:
         database.save_migration(move.migration, status='error')
         self.release_allocations(move.migration.uuid)
         source = self.services.compute(move.migration.source_compute)
-        source.cast(source.leave_source, instance, move)
+        source.cast(source.resize.leave_source, instance, move)
 
     # Unshelving
 
@@ -262,7 +262,7 @@ class Conductor:
             database.save(
                 instance, (TaskState.UNSHELVING,), task_state=TaskState.POWERING_ON)
             compute = self.services.compute(instance.host)
-            compute.cast(compute.start_instance, context, instance)
+            compute.cast(compute.power.start_instance, context, instance)
             return
         database.finish_event(
             context.action, database.start_event(context.action, 'get_image_info', None))
@@ -277,7 +277,7 @@ class Conductor:
             failure = error
         else:
             compute = self.services.compute(selected[0].service_host)
-            compute.cast(compute.unshelve_instance, context, instance)
+            compute.cast(compute.shelve.unshelve_instance, context, instance)
         database.finish_event(context.action, begun, failure)
 
     # Rebuild, live migration and evacuation
@@ -286,7 +286,7 @@ class Conductor:
         """Have a server built anew where it is."""
         begun = self.services.database.start_event(context.action, 'rebuild_server', None)
         compute = self.services.compute(host)
-        compute.cast(compute.rebuild_instance, context, instance)
+        compute.cast(compute.power.rebuild_instance, context, instance)
         self.services.database.finish_event(context.action, begun)
 
     def live_migrate_instance(
@@ -309,7 +309,7 @@ class Conductor:
                 self.return_allocations(migration, instance)
                 raise
             compute = self.services.compute(selected[0].service_host)
-            compute.cast(compute.pre_live_migration, context, instance, migration)
+            compute.cast(compute.live_migration.pre_live_migration, context, instance, migration)
         except errors.NovaException as error:
             self.give_up_move(instance, migration, error)
             failure = error
@@ -328,7 +328,7 @@ class Conductor:
             selected = self.scheduler.select_destinations(
                 self.spec(instance, instance.flavor, host, [instance.host]))
             compute = self.services.compute(selected[0].service_host)
-            compute.cast(compute.evacuate_instance, context, instance, migration)
+            compute.cast(compute.evacuation.evacuate_instance, context, instance, migration)
         except errors.NoValidHost as error:
             self.services.database.save_migration(migration, status='error')
             self._bury(instance, error)

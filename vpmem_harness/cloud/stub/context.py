@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Fault
+from vpmem_harness.cloud.stub.compute.guest import Owner
 from vpmem_harness.cloud.stub.database import Action, Database, Instance, Resource
-from vpmem_harness.cloud.stub.guest import Owner
 from vpmem_harness.cloud.stub.ledger import Ledger
 from vpmem_harness.cloud.stub.scheduler import Selection
 from vpmem_harness.cloud.stub.workers import Workers
 from vpmem_harness.randomness import Randomness
 
 if TYPE_CHECKING:
+    from vpmem_harness.cloud.stub.compute.service import ComputeService
     from vpmem_harness.cloud.stub.conductor import Conductor
-    from vpmem_harness.cloud.stub.startup import ComputeService
 
 
 @dataclass

@@ -20,7 +20,7 @@ from vpmem_harness.cloud.api import (
 )
 from vpmem_harness.cloud.flavors import Flavor, pmem_resource_class
 from vpmem_harness.cloud.states import MOVED, PowerState, TaskState, VMState
-from vpmem_harness.cloud.stub.guest import HostCell
+from vpmem_harness.cloud.stub.compute.guest import HostCell
 
 T = TypeVar('T')
 

@@ -1,4 +1,4 @@
-"""Which requests the API takes in which states.
+"""Requests that the API accepts, and the states in which it accepts them.
 
 Source: the decorators of nova/compute/api.py, and what its methods check.
 """
@@ -14,7 +14,7 @@ from vpmem_harness.cloud.stub.database import Instance
 
 _AT_REST: frozenset[TaskState | None] = frozenset({None})
 
-#: Tasks that a hard reboot may interrupt. Source: task_states.ALLOW_REBOOT.
+#: Task states that a hard reboot may interrupt. Source: task_states.ALLOW_REBOOT.
 _REBOOTABLE: frozenset[TaskState | None] = frozenset({
     None, TaskState.REBOOTING, TaskState.REBOOT_PENDING, TaskState.REBOOT_STARTED,
     TaskState.RESUMING, TaskState.REBOOTING_HARD, TaskState.UNPAUSING, TaskState.PAUSING,
@@ -23,14 +23,14 @@ _REBOOTABLE: frozenset[TaskState | None] = frozenset({
 
 @dataclass(frozen=True)
 class Rule:
-    """What a request needs, and the task that it begins.
+    """The states that a request needs, and the task that it begins.
 
-    :param host: whether it needs a server that is on a host, which is looked at first.
-    :param vm_states: None for any.
-    :param tasks: the tasks that it may find; None for any.
-    :param step: what the compute service of the server's host is told to do; none where there
-        is more to it.
-    :param action: the name of the instance action, where it is not the request's.
+    :param host: whether the server must be on a host, which is checked first.
+    :param vm_states: the accepted VM states; None for any.
+    :param tasks: the accepted task states; None for any.
+    :param step: the step of the compute service of the server's host, with its operation group;
+        empty if the request takes more than one step.
+    :param action: the name of the instance action, if it differs from the request's name.
     """
 
     vm_states: frozenset[VMState] | None
@@ -49,26 +49,27 @@ def _rule(
     return Rule(frozenset(vm_states), task, step=step, action=action, host=host)
 
 
-#: By the name of the request. A reboot's kind belongs to its name here.
+#: Rules by request; the names of reboots include their type.
 RULES: Mapping[str, Rule] = {
     'delete': Rule(None, TaskState.DELETING, tasks=None, must_have_launched=False),
     'stop': _rule(
-        TaskState.POWERING_OFF, VMState.ACTIVE, VMState.ERROR, step='stop_instance', host=True),
-    'start': _rule(TaskState.POWERING_ON, VMState.STOPPED, step='start_instance', host=True),
+        TaskState.POWERING_OFF, VMState.ACTIVE, VMState.ERROR, step='power.stop_instance',
+        host=True),
+    'start': _rule(TaskState.POWERING_ON, VMState.STOPPED, step='power.start_instance', host=True),
     'reboot:SOFT': _rule(
-        TaskState.REBOOTING, VMState.ACTIVE, step='reboot_instance', action='reboot'),
+        TaskState.REBOOTING, VMState.ACTIVE, step='power.reboot_instance', action='reboot'),
     'reboot:HARD': Rule(
         frozenset({VMState.ACTIVE, VMState.STOPPED, VMState.PAUSED, VMState.SUSPENDED,
                    VMState.ERROR}),
-        TaskState.REBOOTING_HARD, tasks=_REBOOTABLE, step='reboot_instance', action='reboot'),
-    'pause': _rule(TaskState.PAUSING, VMState.ACTIVE, step='pause_instance'),
-    'unpause': _rule(TaskState.UNPAUSING, VMState.PAUSED, step='unpause_instance'),
-    'suspend': _rule(TaskState.SUSPENDING, VMState.ACTIVE, step='suspend_instance'),
-    'resume': _rule(TaskState.RESUMING, VMState.SUSPENDED, step='resume_instance'),
+        TaskState.REBOOTING_HARD, tasks=_REBOOTABLE, step='power.reboot_instance', action='reboot'),
+    'pause': _rule(TaskState.PAUSING, VMState.ACTIVE, step='power.pause_instance'),
+    'unpause': _rule(TaskState.UNPAUSING, VMState.PAUSED, step='power.unpause_instance'),
+    'suspend': _rule(TaskState.SUSPENDING, VMState.ACTIVE, step='power.suspend_instance'),
+    'resume': _rule(TaskState.RESUMING, VMState.SUSPENDED, step='power.resume_instance'),
     'rescue': _rule(
         TaskState.RESCUING, VMState.ACTIVE, VMState.STOPPED, VMState.ERROR,
-        step='rescue_instance'),
-    'unrescue': _rule(TaskState.UNRESCUING, VMState.RESCUED, step='unrescue_instance'),
+        step='power.rescue_instance'),
+    'unrescue': _rule(TaskState.UNRESCUING, VMState.RESCUED, step='power.unrescue_instance'),
     'rebuild': _rule(
         TaskState.REBUILDING, VMState.ACTIVE, VMState.STOPPED, VMState.ERROR),
     'resize': _rule(TaskState.RESIZE_PREP, VMState.ACTIVE, VMState.STOPPED),
@@ -77,9 +78,9 @@ RULES: Mapping[str, Rule] = {
     'revertResize': _rule(TaskState.RESIZE_REVERTING, VMState.RESIZED),
     'shelve': _rule(
         TaskState.SHELVING, VMState.ACTIVE, VMState.STOPPED, VMState.PAUSED,
-        VMState.SUSPENDED, step='shelve_instance'),
+        VMState.SUSPENDED, step='shelve.shelve_instance'),
     'shelveOffload': _rule(
-        TaskState.SHELVING_OFFLOADING, VMState.SHELVED, step='shelve_offload_instance'),
+        TaskState.SHELVING_OFFLOADING, VMState.SHELVED, step='shelve.shelve_offload_instance'),
     'unshelve': _rule(TaskState.UNSHELVING, VMState.SHELVED, VMState.SHELVED_OFFLOADED),
     'live-migration': _rule(TaskState.MIGRATING, VMState.ACTIVE, VMState.PAUSED),
     'evacuate': Rule(

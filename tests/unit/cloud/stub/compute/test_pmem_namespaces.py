@@ -7,8 +7,8 @@ import json
 import testtools
 
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.stub.pmem_namespaces import devices_on_host, discover, parse_option
-from vpmem_harness.cloud.stub.processes import ProcessExecutionError
+from vpmem_harness.cloud.stub.compute.pmem_namespaces import devices_on_host, discover, parse_option
+from vpmem_harness.cloud.stub.compute.processes import ProcessExecutionError
 
 
 def namespace(number, **overrides):

@@ -16,8 +16,8 @@ from oslo_log import log as logging
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Inventory, Resources, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
+from vpmem_harness.cloud.stub.compute.guest import HostCell
 from vpmem_harness.cloud.stub.database import Instance, Resource
-from vpmem_harness.cloud.stub.guest import HostCell
 
 LOG = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The compute service of one host: its life, and what its operations have in common."""
+"""The compute service of one host, composed of operation groups."""
 
 from __future__ import annotations
 
@@ -15,17 +15,26 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Inventory, SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
-from vpmem_harness.cloud.stub import placement_errors, pmem_namespaces
+from vpmem_harness.cloud.stub import placement_errors
+from vpmem_harness.cloud.stub.compute import pmem_namespaces
+from vpmem_harness.cloud.stub.compute.build import BuildOperations
+from vpmem_harness.cloud.stub.compute.cleanup import CleanupOperations
+from vpmem_harness.cloud.stub.compute.driver import LibvirtDriver
+from vpmem_harness.cloud.stub.compute.evacuation import EvacuationOperations
+from vpmem_harness.cloud.stub.compute.guest import Guest, domain_xml
+from vpmem_harness.cloud.stub.compute.live_migration import LiveMigrationOperations
+from vpmem_harness.cloud.stub.compute.power import PowerOperations
+from vpmem_harness.cloud.stub.compute.resize import ResizeOperations
+from vpmem_harness.cloud.stub.compute.resource_tracker import Choose, ResourceTracker
+from vpmem_harness.cloud.stub.compute.service_run import ServiceKilled, ServiceRun
+from vpmem_harness.cloud.stub.compute.shelve import ShelveOperations
+from vpmem_harness.cloud.stub.compute.startup import StartupOperations
 from vpmem_harness.cloud.stub.context import RequestContext, Services
 from vpmem_harness.cloud.stub.database import Instance, Migration, Resource, about
-from vpmem_harness.cloud.stub.driver import LibvirtDriver
-from vpmem_harness.cloud.stub.guest import Guest, domain_xml
-from vpmem_harness.cloud.stub.resource_tracker import Choose, ResourceTracker
-from vpmem_harness.cloud.stub.service_run import Life, ServiceKilled
 
 LOG = logging.getLogger(__name__)
 
-#: GiB that a host has for disks: a property of the simulated machine, not of the one it runs on.
+#: Disk space of a simulated host in GiB.
 LOCAL_GB = 4096
 
 #: Nova's defaults: ``initial_cpu_allocation_ratio`` and ``reserved_host_memory_mb``.
@@ -33,8 +42,8 @@ CPU_ALLOCATION_RATIO = 4.0
 RESERVED_HOST_MEMORY_MB = 512
 
 
-class ComputeBase:
-    """The life of a compute service, and what its operations share."""
+class ComputeService:
+    """A compute service: its runs, its work, and what its operation groups share."""
 
     def __init__(
         self, host: SimulatedHost, services: Services, option: Sequence[str],
@@ -43,23 +52,31 @@ class ComputeBase:
         self.services = services
         self.pmem_namespaces = tuple(option)
         self.disabled = False
-        self._simulated = host
+        self.simulated_host = host
         self._lock = threading.Lock()
-        self._life: Life | None = None
+        self.current_run: ServiceRun | None = None
         self._current = threading.local()
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self.build = BuildOperations(self)
+        self.power = PowerOperations(self)
+        self.resize = ResizeOperations(self)
+        self.shelve = ShelveOperations(self)
+        self.live_migration = LiveMigrationOperations(self)
+        self.evacuation = EvacuationOperations(self)
+        self.cleanup = CleanupOperations(self)
+        self.startup = StartupOperations(self)
 
-    # Its life
+    # Start and stop
 
     @property
     def is_up(self) -> bool:
-        life = self._life
-        return life is not None and life.accepting
+        run = self.current_run
+        return run is not None and run.accepting
 
     @property
     def runs(self) -> bool:
-        """Whether there is a run of it, if only one that comes up or goes down."""
-        return self._life is not None
+        """Whether the service has a process, even one that is starting or stopping."""
+        return self.current_run is not None
 
     @property
     def driver(self) -> LibvirtDriver:
@@ -74,13 +91,13 @@ class ComputeBase:
         return self.services.providers[self.host]
 
     def start(self) -> None:
-        """Read the configuration and the host, take up the claims, and then the work that waits.
+        """Start the service: read configuration and host, restore claims, then do queued work.
 
         :raises PMEMNamespaceConfigInvalid: when the configuration does not fit the host.
         :raises GetPMEMNamespacesFailed: when ndctl fails.
         :raises HypervisorUnavailable: when libvirt does not answer.
         """
-        driver = LibvirtDriver(self._simulated)
+        driver = LibvirtDriver(self.simulated_host)
         try:
             devices = pmem_namespaces.discover(self.pmem_namespaces, driver.list_namespaces)
             tracker = ResourceTracker(
@@ -90,14 +107,14 @@ class ComputeBase:
             driver.close()
             driver.give_back()
             raise
-        life = self._life = Life(driver, tracker)
+        run = self.current_run = ServiceRun(driver, tracker)
         try:
-            self.in_service(self.init_host)
+            self.in_service(self.startup.init_host)
         except Exception:
             self.kill()
             raise
         with self._lock:
-            life.accepting = True
+            run.accepting = True
             waiting, self._inbox = self._inbox, []
         for work, args in waiting:
             self.cast(work, *args)
@@ -107,59 +124,56 @@ class ComputeBase:
         return lambda free: (self.services.choose or draw)(free)
 
     def draw_anew(self) -> None:
-        """Choose among equal namespaces with the current randomness of the cloud."""
+        """Use the cloud's current randomness to choose among equal namespaces."""
         self.tracker.choose = self._chooser()
 
     def in_service(self, work: Callable[[], None]) -> None:
-        """Do work in the service's name, in the caller's thread."""
-        life = self._running()
-        before = getattr(self._current, 'life', None)
-        self._current.life = life
-        life.under_way.begin(None)
+        """Do work of the service in the caller's thread."""
+        run = self._running()
+        before = getattr(self._current, 'run', None)
+        self._current.run = run
+        run.under_way.begin(None)
         try:
             work()
         finally:
-            self._current.life = before
-            life.done(None)
-
-    def init_host(self) -> None:
-        """What a service does before it takes work; the operations add to it."""
+            self._current.run = before
+            run.done(None)
 
     def stop(self, seconds: float) -> bool:
-        """End once the work in progress is done.
+        """Stop the service when its work in progress is done.
 
-        What is not done after ``seconds`` is cut off, as systemd does; then this is False.
+        After ``seconds``, work in progress is aborted, as systemd does; returns False then.
         """
-        life = self._life
-        if life is None:
+        run = self.current_run
+        if run is None:
             return True
         with self._lock:
-            life.accepting = False
-        done = life.under_way.rest(seconds)
+            run.accepting = False
+        done = run.under_way.rest(seconds)
         self.kill()
         return done
 
     def kill(self) -> None:
-        """End on the spot; work in progress gets no further than its next step."""
+        """Kill the service; work in progress ends at its next step."""
         with self._lock:
-            life, self._life = self._life, None
-        if life is not None:
-            life.end()
+            run, self.current_run = self.current_run, None
+        if run is not None:
+            run.end()
 
     def cast(self, work: Callable[..., None], *args: Any) -> None:
-        """Have work done soon. What is cast to a service that is down waits until it starts."""
+        """Queue work for a worker thread; a service that is down does it when it starts."""
         with self._lock:
-            life = self._life
-            if life is None or not life.accepting:
+            run = self.current_run
+            if run is None or not run.accepting:
                 self._inbox.append((work, args))
                 return
-            life.under_way.begin(about(args))
-        self.services.workers.submit(functools.partial(self._do, life, work, *args))
+            run.under_way.begin(about(args))
+        self.services.workers.submit(functools.partial(self._do, run, work, *args))
 
     def again(
         self, instance: Instance, action: str, work: Callable[..., None], *args: object,
     ) -> None:
-        """Have a step done under a request of the service's own."""
+        """Queue a step under a new request of the service."""
         request_id = f'req-{self.services.new_uuid()}'
         record = self.services.database.start_action(instance, action, request_id)
         self.cast(work, RequestContext(request_id, record), instance, *args)
@@ -167,56 +181,56 @@ class ComputeBase:
     def once_more(
         self, instance: Instance, work: Callable[..., None], *args: object,
     ) -> None:
-        """Do a step over that the last run may have begun, before what waits for this one.
+        """Repeat a step that the previous run may have begun, before queued work.
 
-        It counts to the latest request. Source: nova/db/main/api.py, action_event_start.
+        The step belongs to the latest request. Source: nova/db/main/api.py, action_event_start.
         """
         latest = instance.actions[-1]
         work(RequestContext(latest.request_id, latest), instance, *args)
 
     def waits_for(self, instance: Instance) -> bool:
-        """Whether something about an instance waits for this service to start."""
+        """Whether queued work concerns an instance."""
         with self._lock:
             return any(instance in args for _work, args in self._inbox)
 
-    def _do(self, life: Life, work: Callable[..., None], *args: Any) -> None:
-        self._current.life = life
+    def _do(self, run: ServiceRun, work: Callable[..., None], *args: Any) -> None:
+        self._current.run = run
         try:
             work(*args)
         except ServiceKilled:
-            LOG.debug('A compute service was killed at its work')
+            LOG.debug('A compute service was killed while it worked')
         finally:
-            self._current.life = None
-            life.done(about(args))
+            self._current.run = None
+            run.done(about(args))
             self.services.database.look()
 
     def at_rest(self, server: str | None) -> bool:
-        """Whether the run of the service that there is has no work under way: see ``Tally``."""
-        life = self._life
-        return life is None or life.under_way.empty(server)
+        """Whether the current run has no work in progress; see ``Tally``."""
+        run = self.current_run
+        return run is None or run.under_way.empty(server)
 
-    def _running(self) -> Life:
-        """The run of the service that this is done in the name of.
+    def _running(self) -> ServiceRun:
+        """Return the run of the service that the current work belongs to.
 
         :raises ServiceKilled: when it has ended.
         """
         self.check_alive()
-        life = self._life
-        if life is None:
+        run = self.current_run
+        if run is None:
             raise ServiceKilled
-        return life
+        return run
 
     def check_alive(self) -> None:
-        """Go on only if the run of the service that began this work goes on.
+        """Check that the run of the service that began this work has not ended.
 
         :raises ServiceKilled: when it has ended.
         """
-        life = getattr(self._current, 'life', None)
-        if life is not None and life is not self._life:
+        run = getattr(self._current, 'run', None)
+        if run is not None and run is not self.current_run:
             raise ServiceKilled
 
     def instance_lock(self, instance: Instance) -> threading.RLock:
-        """Nova's ``synchronized(instance.uuid)``: it holds within one process."""
+        """Nova's ``synchronized(instance.uuid)``, which applies within one process."""
         return self._running().locks[instance.uuid]
 
     # Records
@@ -235,7 +249,7 @@ class ComputeBase:
         self.services.database.save_migration(migration, **changes)
 
     def revert_task_state(self, instance: Instance, error: Exception) -> None:
-        """Leave no task behind a failed step, unless it is another request's."""
+        """Reset the task state after a failed step, unless another request has set it."""
         if isinstance(error, errors.UnexpectedTaskStateError):
             return
         with self.services.database.lock:
@@ -243,84 +257,47 @@ class ComputeBase:
                 self.save(instance, task_state=None)
 
     def add_fault(self, instance: Instance, error: Exception) -> None:
-        """Nova's wrap_instance_fault: a server that is not found gets no fault."""
+        """Record a fault as Nova's wrap_instance_fault does: not for InstanceNotFound."""
         if not isinstance(error, errors.InstanceNotFound):
             self.services.add_fault(instance, error)
 
     def superseded(self, instance: Instance, *tasks: TaskState) -> bool:
-        """Whether a step comes too late: its request was given up when a service restarted."""
+        """Whether a restart of a service has ended the request of this step."""
         late = instance.task_state not in tasks and instance.task_state != TaskState.DELETING
         if late and not instance.deleted:
-            LOG.info('A step came too late for its request, which had been given up')
+            LOG.info('A step came too late: a restart has ended its request')
         return late and not instance.deleted
 
     def error_out(self, instance: Instance) -> None:
-        """Nova's _set_instance_obj_error_state: the task is left for the step to revert."""
+        """Set ERROR as Nova's _set_instance_obj_error_state does; the step reverts the task."""
         if not instance.deleted:
             self.save(instance, vm_state=VMState.ERROR)
-
-    # What is left behind
-
-    def leave_behind(self, instance: Instance, resources: Iterable[Resource]) -> None:
-        """Note what this host holds of a server that has gone from it, until it is cleaned up."""
-        with self.services.database.lock:
-            before = instance.left_behind.get(self.host, ())
-            more = tuple(one for one in resources if one not in before)
-            self.services.database.set_left_behind(instance, self.host, before + more)
-
-    def keep(self, instance: Instance, resources: Iterable[Resource]) -> None:
-        """Note that a server stays with what could not be cleaned up: that is its own."""
-        database = self.services.database
-        with database.lock:
-            left = instance.left_behind.get(self.host, ())
-            rest = tuple(one for one in left if one not in resources)
-            database.set_left_behind(instance, self.host, rest or None)
-
-    def clean_up(self, instance: Instance) -> None:
-        """Remove what a server has left behind on this host, its data first.
-
-        The claims hold until that is done: nobody gets a namespace with another's data on it.
-        """
-        with self.instance_lock(instance):
-            resources = instance.left_behind.get(self.host)
-            if resources is None:
-                return
-            still_here = not instance.deleted and instance.host == self.host
-            if not still_here:
-                self.driver.destroy(instance.uuid)
-            self.wipe(self.tracker.held_by(instance, resources))
-            if not still_here:
-                self.driver.undefine(instance.uuid)
-                self.driver.remove_image(instance.uuid)
-            self.driver.remove_aside_image(instance.uuid)
-            self.tracker.release(instance, resources, side=None if still_here else '')
-            self.services.database.set_left_behind(instance, self.host, None)
 
     # The host
 
     def audit(self) -> None:
-        """Report the inventory, and check the claims against the configuration.
+        """Report the inventory, and compare the claims with the configuration.
 
-        Source: nova/compute/resource_tracker.py, update_available_resource; what goes wrong is
-        logged, and the service runs on.
+        Source: nova/compute/resource_tracker.py, update_available_resource; errors are logged,
+        and the service continues.
         """
         database = self.services.database
-        life = self._running()
+        run = self._running()
         try:
             # Under the lock, so that no claim is made or given back meanwhile.
             with database.lock:
                 instances = database.instances()
-                life.tracker.restore(
+                run.tracker.restore(
                     [one for one in instances if one.host == self.host],
                     [one for one in instances if one.migration_context is not None],
                     database.left_behind(self.host),
-                    lambda uuid: not life.under_way.empty(uuid))
+                    lambda uuid: not run.under_way.empty(uuid))
         except errors.AssignedResourceNotFound as error:
             LOG.error('Error updating resources for node: %s', error)
         self.report_inventory()
 
     def report_inventory(self) -> None:
-        """Tell Placement what the host has."""
+        """Report the host's inventory to Placement."""
         memory, cpus = self.driver.memory_and_cpus()
         inventories = {
             orc.VCPU: Inventory(
@@ -342,14 +319,14 @@ class ComputeBase:
                 return
 
     def allocated_here(self, consumer: str) -> dict[str, int]:
-        """What a consumer holds of this host."""
+        """Return a consumer's allocations on this host."""
         held = self.services.ledger.allocations_for_consumer(consumer)
         return held.allocations.get(self.provider_uuid, {})
 
     def guest_xml(
         self, instance: Instance, flavor: Flavor | None = None, rescue: bool = False,
     ) -> str:
-        """The domain of an instance on this host, on the namespaces that it holds."""
+        """Return the domain XML of an instance on this host."""
         flavor = flavor or instance.flavor
         return domain_xml(Guest(
             uuid=instance.uuid,
@@ -365,7 +342,7 @@ class ComputeBase:
             rescue=rescue))
 
     def start_guest(self, instance: Instance, power_on: bool = True) -> PowerState:
-        """Define the domain of an instance and start it; one that does not start is forgotten.
+        """Define and start the domain of an instance; undefine it if it does not start.
 
         Source: nova/virt/libvirt/driver.py, _create_guest_with_network, without its wipe.
         """
@@ -380,11 +357,11 @@ class ComputeBase:
         return self.driver.power_state_of(domain)
 
     def devices(self, resources: Iterable[Resource]) -> list[VPMEMDevice]:
-        """Claimed resources as this host has them now."""
+        """Return the current devices of claimed resources."""
         return [(self.tracker.present(one) or one).device for one in resources]
 
     def paths(self, instance: Instance, resources: tuple[Resource, ...]) -> list[str]:
-        """The device paths of claimed namespaces here, in the order of the guest's devices."""
+        """Return the device paths of claimed namespaces in the order of the guest's devices."""
         ordered = instance.ordered(resources, instance.flavor)
         return [device.devpath for device in self.devices(ordered)]
 
@@ -393,13 +370,19 @@ class ComputeBase:
         self.driver.wipe(self.devices(resources))
 
     def observe(self, instance: Instance) -> PowerState:
-        """What the hypervisor says of an instance."""
+        """Return the power state that the hypervisor reports."""
         try:
             return self.driver.power_state(instance.uuid)
         except (libvirt.libvirtError, errors.HypervisorUnavailable) as error:
-            LOG.warning('The power state of a server could not be read: %s', error)
+            LOG.warning('Cannot read the power state of a server: %s', error)
             return PowerState.NOSTATE
 
     def assigned_namespaces(self) -> dict[str, str]:
-        life = self._life
-        return {} if life is None else life.tracker.assigned()
+        run = self.current_run
+        return {} if run is None else run.tracker.assigned()
+
+    @staticmethod
+    def require_destination(migration: Migration) -> str:
+        if migration.dest_compute is None:
+            raise errors.MigrationError(reason='Migration has no destination')
+        return migration.dest_compute

@@ -21,9 +21,9 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState
-from vpmem_harness.cloud.stub.guest import with_paths
-from vpmem_harness.cloud.stub.processes import Commands, Executables, HasCommands
-from vpmem_harness.cloud.stub.resource_tracker import NUMACell
+from vpmem_harness.cloud.stub.compute.guest import with_paths
+from vpmem_harness.cloud.stub.compute.processes import Commands, Executables, HasCommands
+from vpmem_harness.cloud.stub.compute.resource_tracker import NUMACell
 
 LOG = logging.getLogger(__name__)
 

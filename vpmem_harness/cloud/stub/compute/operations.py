@@ -1,4 +1,4 @@
-"""What the steps of requests have in common, each of which is a method of a compute service."""
+"""Base of operation groups, and the decorator of their steps."""
 
 from __future__ import annotations
 
@@ -10,36 +10,65 @@ from oslo_log import log as logging
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import TaskState
+from vpmem_harness.cloud.stub.compute.driver import LibvirtDriver
+from vpmem_harness.cloud.stub.compute.resource_tracker import ResourceTracker
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, conflicting
 
 if TYPE_CHECKING:
-    from vpmem_harness.cloud.stub.compute import ComputeBase
+    from vpmem_harness.cloud.stub.compute.service import ComputeService
 
 LOG = logging.getLogger(__name__)
 
 P = ParamSpec('P')
-S = TypeVar('S', bound='ComputeBase')
+S = TypeVar('S', bound='Operations')
+
+
+class Operations:
+    """A group of operations of a compute service.
+
+    :ivar service: the compute service, which has what all groups share.
+    """
+
+    def __init__(self, service: ComputeService) -> None:
+        self.service = service
+        self.services = service.services
+        self.host = service.host
+
+    @property
+    def driver(self) -> LibvirtDriver:
+        """The driver of the service's current run."""
+        return self.service.driver
+
+    @property
+    def tracker(self) -> ResourceTracker:
+        """The resource tracker of the service's current run."""
+        return self.service.tracker
+
+    @property
+    def provider_uuid(self) -> str:
+        """The resource provider of the host."""
+        return self.service.provider_uuid
 
 
 Step = Callable[Concatenate[S, RequestContext, Instance, P], None]
 
-#: What a step fails with that finds its server on another host; it gets the step's arguments.
+#: Creates the error of a step whose server is on another host, from the step's arguments.
 Late = Callable[..., errors.NovaException]
 
 
 def not_found(instance: Instance, *_arguments: object) -> errors.NovaException:
-    """The guest of a server is not there."""
+    """Return the error for a missing guest."""
     return errors.InstanceNotFound(instance_id=instance.uuid)
 
 
 def not_running(instance: Instance, *_arguments: object) -> errors.NovaException:
-    """There is no guest of a server to make an image of."""
+    """Return the error for a missing guest to make an image of."""
     return errors.InstanceNotRunning(instance_id=instance.uuid)
 
 
 def not_in(*tasks: TaskState) -> Late:
-    """A server is not in the task of the request any more."""
+    """Return an error for a server that has left the task states of the request."""
     def conflict(instance: Instance, *_arguments: object) -> errors.NovaException:
         if instance.task_state in tasks:        # that is a later request, to its other host
             return not_found(instance)
@@ -48,14 +77,14 @@ def not_in(*tasks: TaskState) -> Late:
 
 
 def step(event: str, *, here: Late | None = None) -> Callable[[Step[S, P]], Step[S, P]]:
-    """Make a method one step of a request, with the event that Nova records for it.
+    """Mark a method as a step of a request, with the name of Nova's event.
 
-    Steps on one instance exclude each other. A step that fails leaves a fault and an event with
-    its traceback, and a server without a task, as Nova's decorators wrap_instance_event,
+    Only one step at a time runs on an instance. A failed step records a fault and an event with its
+    traceback, and resets the task state, as Nova's decorators wrap_instance_event,
     wrap_instance_fault and reverts_task_state do.
 
-    :param here: given for a step on a server of this host. One that waited while the service was
-        down finds that its server was evacuated: it fails with this, and does nothing to it.
+    :param here: creates the error of a step that needs its server on this host. If the step was
+        queued while the service was down, the server may have been evacuated since.
     """
     def decorate(method: Step[S, P]) -> Step[S, P]:
         def run(
@@ -63,23 +92,23 @@ def step(event: str, *, here: Late | None = None) -> Callable[[Step[S, P]], Step
             *args: P.args, **kwargs: P.kwargs,
         ) -> None:
             database = self.services.database
-            with self.instance_lock(instance):
+            with self.service.instance_lock(instance):
                 begun = database.start_event(context.action, event, self.host)
                 failure: Exception | None = None
                 try:
                     if here and instance.host != self.host and not instance.deleted:
                         failure = here(instance, *args, **kwargs)
-                        LOG.info('A step came too late for its server, which is elsewhere')
-                        self.add_fault(instance, failure)
+                        LOG.info('A step came too late: its server is on another host')
+                        self.service.add_fault(instance, failure)
                     else:
                         method(self, context, instance, *args, **kwargs)
                 except Exception as error:
-                    self.check_alive()
+                    self.service.check_alive()
                     failure = error
                     LOG.warning('%s failed: %s', event, error)
-                    self.add_fault(instance, error)
-                    self.revert_task_state(instance, error)
-                self.check_alive()
+                    self.service.add_fault(instance, error)
+                    self.service.revert_task_state(instance, error)
+                self.service.check_alive()
                 database.finish_event(context.action, begun, failure)
                 LOG.info('%s of server %s on %s: %s', event, instance.uuid, self.host,
                          'Error' if failure else 'Success')

@@ -10,7 +10,7 @@ from lxml import etree
 
 from vpmem_harness.cloud.api import VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
-from vpmem_harness.cloud.stub.guest import (
+from vpmem_harness.cloud.stub.compute.guest import (
     NOVA_NAMESPACE,
     Guest,
     HostCell,
@@ -19,7 +19,7 @@ from vpmem_harness.cloud.stub.guest import (
     domain_xml,
 )
 
-GOLDEN = pathlib.Path(__file__).parents[3] / 'golden' / 'nova'
+GOLDEN = pathlib.Path(__file__).parents[4] / 'golden' / 'nova'
 
 SMALL = VPMEMDevice('SMALL', 'ns_0', '/dev/dax0.0', 4292870144, 2097152)
 LARGE = VPMEMDevice('LARGE', 'ns_1', '/dev/dax0.1', 8585740288, 2097152)

@@ -1,0 +1,1 @@
+"""The compute service of one host: operations, driver, resource tracker."""
