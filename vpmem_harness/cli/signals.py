@@ -4,10 +4,11 @@ The first signal raises :class:`Ended` in the main thread, which unwinds the com
 change nothing, so that the clean-up completes. An exception that arrives between two instructions
 can hit the moment after something was acquired and before its release was registered. So a process
 that was interrupted ends with a last pass over what it may have left: its child processes, and the
-directories that carry its process id in their names. A clean-up that hangs is cut short after
-:data:`LIMIT` seconds with the same pass.
+directories that carry its process id in their names. For the same reason the clean-up can hang: it
+is cut short after :data:`LIMIT` seconds with the same pass.
 
-Code that must not be interrupted in the middle runs under :class:`deferred`.
+Code that must not be interrupted in the middle runs under :class:`deferred`: no such moment exists
+there, and the clean-up takes as long as it takes.
 
 SIGINT ends a command even if it was ignored when the command began: a shell starts the background
 jobs of a script that way, and ``kill -INT`` is how the script ends them. SIGHUP stays ignored if
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from vpmem_harness.cli.leftovers import Leftovers
 
-#: Seconds that a clean-up may take.
+#: Seconds that a clean-up may take after an exception between two instructions.
 LIMIT = 30.0
 
 _ENDING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
@@ -113,7 +114,6 @@ class _Command:
             self.received = number
             if self._whole_process:
                 self._watch_for_loss()
-                _thread.start_new_thread(self._cut_short, ())
         elif not self._lost:
             return
         self._lost = False
@@ -122,6 +122,8 @@ class _Command:
         if self.deferrals:
             self._pending = True
             return
+        if self._whole_process:
+            _thread.start_new_thread(self._cut_short, ())
         raise Ended(self.received)
 
     def _watch_for_loss(self) -> None:
