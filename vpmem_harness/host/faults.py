@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 #: How many calls the transcript goes back.
 REMEMBERED = 500
 
-#: In place of a procedure's name: every call that the daemon answers but the closing of a connection,
-#: which the garbage collector may make in any thread, on behalf of nobody.
+#: In place of a procedure's name: every call that the daemon answers but the one that closes a
+#: connection, which the garbage collector may make in any thread.
 ANY = '*'
 _CLOSE = 'connect_close'
 
