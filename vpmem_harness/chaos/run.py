@@ -27,6 +27,9 @@ SERVERS_PER_HOST, FAULTS = 3, 0.2
 #: when the first of them is not: to one host, for the same namespaces.
 AT_ONCE, TOGETHER = 0.1, 3
 
+#: Seconds in which a script is shortened.
+SHRINKING = 60.0
+
 _EVENTS = {'kill': 6, 'stop-service': 2, 'start-service': 12, 'restart-service': 4,
            'restart-machine': 3, 'restart-daemon': 4, 'lose-domains': 2, 'bad': 2, 'look': 6,
            'release': 6}
@@ -178,7 +181,7 @@ def ending(steps: Sequence[Step], window: int) -> list[Step]:
               if step.verb == 'boot' and step.options['server'] in asked), *last]
 
 
-def shrink(result: Result, seconds: float = 60.0, *,
+def shrink(result: Result, seconds: float = SHRINKING, *,
            progress: Callable[[int], object] = lambda left: None) -> Result:
     """Leave out of a failing run's script what it fails in the same way without.
 

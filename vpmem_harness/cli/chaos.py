@@ -65,6 +65,8 @@ class Chaos(Command):
         if not result.wrong:
             return 0
         if parsed_args.replay is None:
+            print(f'# shortening the script, for {chaos.SHRINKING:g} s at most', file=sys.stderr,
+                  flush=True)
             bar = _Bar(len(result.script.steps))
             result = chaos.shrink(result, progress=bar.tell)
             bar.end()

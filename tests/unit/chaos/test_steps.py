@@ -76,6 +76,15 @@ class HistoryTest(testtools.TestCase):
         history.disturb({0: 'ACTIVE'}, lost=True)
         self.assertEqual([], list(history.calm({0: 'SHUTOFF'})))
 
+    def test_an_evacuation_explains_that_a_server_in_error_runs(self):
+        """No other server runs after one."""
+        for before, explained_by_that in (('ERROR', True), ('REBUILD', True), ('ACTIVE', False),
+                                          ('SHUTOFF', False)):
+            history = History()
+            history.asked(0, 'evacuate', before)
+            history.disturb({0: 'SHUTOFF'})
+            self.assertEqual(explained_by_that, not list(history.calm({0: 'ACTIVE'})), before)
+
     def test_who_may_have_lost_data(self):
         """Who has been asked for what loses it, since all was calm."""
         history = History()

@@ -161,6 +161,13 @@ class FailingTest(FaultsTest):
         self.assertEqual(first, outcomes())
         self.assertEqual({True, False}, set(first))
 
+    def test_any_call_is_none_that_closes_a_connection(self):
+        """The garbage collector makes that in whatever thread: it must not hang there."""
+        connection = libvirt.open(self.host.uri)
+        with self.faults.hanging('*') as hang:
+            connection.close()
+        self.assertEqual(0, hang.struck)
+
     def test_every_procedure(self):
         """A star is any."""
         self.host.connection.getHostname()
@@ -222,7 +229,7 @@ class HangingTest(FaultsTest):
         """The fixture's own connection is closed when the faults are gone."""
         with HostFixture() as host:
             host.connection.getHostname()
-            host.faults.hanging('*')
+            host.faults.hanging('connectClose')
 
     def test_what_is_not_reached(self):
         """To wait for it is an error in the end, which says for what."""

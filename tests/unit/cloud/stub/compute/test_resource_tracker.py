@@ -137,6 +137,19 @@ class ClaimsTest(TrackerTestCase):
         again.restore([], [instance])
         self.assertEqual({old[0].identifier}, set(again.assigned()))
 
+    def test_a_claim_that_is_being_made_is_left_alone(self):
+        """It may not be in the records yet, or not any more."""
+        tracker = self.tracker(2)
+        at_work, gone = self.instance(host='host1'), self.instance('gone')
+        [held] = self.claim(tracker, at_work)
+        self.claim(tracker, gone)
+        tracker.restore([at_work], [], busy=lambda uuid: uuid == at_work.uuid)
+        self.assertEqual({held.identifier: at_work.uuid}, tracker.assigned())
+        tracker.release(at_work, [held])
+        at_work.resources = (held,)
+        tracker.restore([at_work], [], busy=lambda uuid: uuid == at_work.uuid)
+        self.assertEqual({}, tracker.assigned())
+
     def test_a_claim_survives_another_device_number(self):
         """A reboot numbers devices anew; the namespace is the same by its name."""
         instance = self.instance(host='host1')

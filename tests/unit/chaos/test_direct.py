@@ -1,0 +1,23 @@
+"""Hosts whose commands run without processes."""
+
+from __future__ import annotations
+
+from tests import base
+from vpmem_harness.chaos.direct import DirectCommands, Wipes
+from vpmem_harness.cloud.stub.processes import ProcessExecutionError
+from vpmem_harness.fixtures import HostFixture
+
+
+class DirectCommandsTest(base.TestCase):
+
+    def test_a_service_that_has_ended_runs_no_command(self):
+        """Its device may be another server's by now."""
+        host = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))
+        wipes = Wipes()
+        commands = DirectCommands(host, wipes)
+        commands.terminate()
+        [path] = [one.path for one in host.namespaces]
+        error = self.assertRaises(
+            ProcessExecutionError, commands.execute, 'daxio', '-z', '-o', path)
+        self.assertEqual(-9, error.exit_code)
+        self.assertEqual(set(), wipes.of(host.name))
