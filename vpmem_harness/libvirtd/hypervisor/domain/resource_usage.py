@@ -1,4 +1,4 @@
-"""What a domain has used: CPUs, memory, disks, interfaces.
+"""Statistics of a domain: CPUs, memory, disks, interfaces, I/O threads.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainGetStats...);
 golden/libvirt/*.domstats.txt.
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 Parameters = list[TypedParameter]
 
-#: KiB that QEMU itself takes, and the share of its memory that an idle guest has touched.
+#: QEMU's own memory in KiB, and the divisor of the memory that an idle guest has touched.
 _OVERHEAD, _TOUCHED = 40960, 64
 
 
 def rss(domain: Domain) -> int:
-    """KiB of the host's memory that a running domain has."""
+    """Return the resident memory of a running domain in KiB."""
     return _OVERHEAD + domain.definition.memory_initial // _TOUCHED
 
 
@@ -90,7 +90,7 @@ def _net(hypervisor: Hypervisor, domain: Domain) -> Parameters:
 
 
 def target(device: Element) -> str:
-    """The host's name for an interface, or an empty string."""
+    """Return the host's name of an interface, or an empty string."""
     found = device.find('target')
     return '' if found is None else found.get('dev', '')
 
@@ -121,7 +121,7 @@ def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
     return params
 
 
-#: How QEMU polls for an I/O thread's events unless told otherwise, in nanoseconds.
+#: QEMU's default polling time of an I/O thread, in nanoseconds.
 _POLLING = 32768
 
 
@@ -136,7 +136,7 @@ def _iothreads(hypervisor: Hypervisor, domain: Domain) -> Parameters:
 
 
 def iothread_ids(definition: Definition) -> list[int]:
-    """The IDs of a domain's I/O threads.
+    """Return the IDs of a domain's I/O threads.
 
     Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainIOThreadIDDefArrayInit).
     """
@@ -163,7 +163,7 @@ def _nothing(hypervisor: Hypervisor, domain: Domain) -> Parameters:
     return []
 
 
-#: Each group of statistics and what tells it, in the order in which libvirt does.
+#: The groups of statistics and their functions, in libvirt's order.
 GROUPS: tuple[tuple[int, Callable[[Hypervisor, Domain], Parameters]], ...] = (
     (libvirt.VIR_DOMAIN_STATS_STATE, _state), (libvirt.VIR_DOMAIN_STATS_CPU_TOTAL, _cpu),
     (libvirt.VIR_DOMAIN_STATS_BALLOON, _balloon), (libvirt.VIR_DOMAIN_STATS_VCPU, _vcpu),
@@ -176,6 +176,6 @@ GROUPS: tuple[tuple[int, Callable[[Hypervisor, Domain], Parameters]], ...] = (
 
 
 def collect(hypervisor: Hypervisor, domain: Domain, groups: int) -> Parameters:
-    """The statistics of a domain, of the groups that are asked for (0: of all)."""
+    """Return a domain's statistics of the requested groups, or of all with 0."""
     return [parameter for group, tell in GROUPS if not groups or groups & group
             for parameter in tell(hypervisor, domain)]

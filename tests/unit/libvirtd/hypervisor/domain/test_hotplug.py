@@ -192,9 +192,12 @@ class TestDiskIndexes(HotPlugCase):
     <target dev='vda' bus='virtio'/></disk><disk type='file' device='cdrom'>
     <target dev='hda' bus='ide'/></disk>"""
 
+    def setUp(self):
+        super().setUp()
+        self.connection = hosts.Client(hosts.recorded_host())
+
     def start(self):
         """A running domain with a disk and an empty CD-ROM."""
-        self.connection = hosts.Client(hosts.recorded_host())
         domain = self.connection.domain_define_xml(PLAIN.format(machine='pc', devices=self.DISKS))
         self.connection.domain_create(domain)
         return domain
@@ -214,3 +217,19 @@ class TestDiskIndexes(HotPlugCase):
                 domain, f"<disk type='file' device='cdrom'><source file='{file}'/>"
                 "<target dev='hda' bus='ide'/><readonly/></disk>", LIVE)
         self.assertEqual(['2', '4'], self.indexes(domain))
+
+    def refused(self, message, size, path='vda', flags=0):
+        self.connection = hosts.Client(hosts.recorded_host())
+        error = hosts.refusal(self.connection.domain_block_resize, self.start(), path, size, flags)
+        self.assertEqual(message, error.message)
+
+    def test_sizes_that_overflow(self):
+        """A disk is not resized to more bytes than a number holds."""
+        self.refused('numerical overflow: size must be less than 18014398509481983', 1 << 60)
+        self.refused("internal error: unable to execute QEMU command 'block_resize': Invalid "
+                     "parameter type for 'size', expected: integer", 1 << 63, flags=1)
+
+    def test_an_empty_drive(self):
+        """An empty drive is not resized."""
+        self.refused("Operation not supported: can't resize empty or readonly disk 'hda'", 1,
+                     path='hda')
