@@ -13,6 +13,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.values import TypedParameter
+from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
@@ -121,6 +122,8 @@ def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
     return params
 
 
+#: Source: libvirt 9.0.0, src/remote/remote_protocol.x (REMOTE_IOTHREAD_INFO_MAX).
+IOTHREADS_MAX = 16384
 #: QEMU's default polling time of an I/O thread, in nanoseconds.
 _POLLING = 32768
 
@@ -136,12 +139,13 @@ def _iothreads(hypervisor: Hypervisor, domain: Domain) -> Parameters:
 
 
 def iothread_ids(definition: Definition) -> list[int]:
-    """Return the IDs of a domain's I/O threads.
+    """Return the IDs of a domain's I/O threads, at most as many as a message holds.
 
     Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainIOThreadIDDefArrayInit).
     """
-    count = int(definition.root.findtext('iothreads') or 0)
-    ids = [int(thread.get('id', '0')) for thread in definition.root.findall('iothreadids/iothread')]
+    count = min(numbers.whole(definition.root.findtext('iothreads')) or 0, IOTHREADS_MAX)
+    ids = [numbers.whole(thread.get('id')) or 0
+           for thread in definition.root.findall('iothreadids/iothread')]
     for number in range(1, count + 1):
         if len(ids) >= count:
             break
