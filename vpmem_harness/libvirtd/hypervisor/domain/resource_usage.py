@@ -6,6 +6,7 @@ golden/libvirt/*.domstats.txt.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -146,12 +147,9 @@ def iothread_ids(definition: Definition) -> list[int]:
     count = min(numbers.whole(definition.root.findtext('iothreads')) or 0, IOTHREADS_MAX)
     ids = [numbers.whole(thread.get('id')) or 0
            for thread in definition.root.findall('iothreadids/iothread')]
-    for number in range(1, count + 1):
-        if len(ids) >= count:
-            break
-        if number not in ids:
-            ids.append(number)
-    return ids
+    given = set(ids)
+    free = (number for number in range(1, count + len(ids) + 1) if number not in given)
+    return ids + list(itertools.islice(free, max(0, count - len(ids))))
 
 
 def _dirty_rate(hypervisor: Hypervisor, domain: Domain) -> Parameters:
