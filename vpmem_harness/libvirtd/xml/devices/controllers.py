@@ -18,8 +18,7 @@ MAX_INDEX = 255
 def number(definition: Definition) -> None:
     """Number the controllers that have no index, each type from its lowest free one.
 
-    :raises LibvirtError: an index or a number of ports is no integer, or the index of a PCI
-        controller is too high.
+    :raises LibvirtError: the index of a PCI controller is too high.
 
     USB 2 controllers that follow each other share one, as long as their models differ.
     Source: libvirt 9.0.0, src/conf/domain_postparse.c (virDomainAssignControllerIndexes).
@@ -27,10 +26,6 @@ def number(definition: Definition) -> None:
     seen: dict[str, set[int]] = {}
     controllers = definition.devices.findall('controller')
     for controller in controllers:
-        for name in ('index', 'ports'):
-            text = controller.get(name, '-1')
-            if text != '-1' and not 0 <= _integer(text) < 1 << 31:
-                raise bad_attribute('controller', name, text, expected='integer value')
         index = controller.get('index')
         if index is not None and index != '-1':
             if controller.get('type') == 'pci' and int(index) > MAX_INDEX:
@@ -127,10 +122,17 @@ def _leads(controller: Element) -> bool:
 def sort(devices: Element) -> None:
     """Put controllers of a type side by side by index, types in the order they came.
 
-    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced).
+    :raises LibvirtError: an index or a number of ports is no integer.
+
+    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced,
+    virDomainControllerDefParseXML).
     """
     ordered: list[Element] = []
     for controller in devices.findall('controller'):
+        for name in ('index', 'ports'):
+            text = controller.get(name, '-1')
+            if text != '-1' and not 0 <= _integer(text) < 1 << 31:
+                raise bad_attribute('controller', name, text, expected='integer value')
         same = [place for place, other in enumerate(ordered)
                 if other.get('type') == controller.get('type')]
         index = int(controller.get('index', '0'))
