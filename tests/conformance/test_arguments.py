@@ -1,7 +1,7 @@
-"""The simulated daemon refuses the arguments that libvirt's public functions refuse.
+"""Wrong arguments get the same errors from the simulated daemon and from libvirtd.
 
-The real daemon and ours get the same calls. Compared are the errors that a public function or
-libvirtd's dispatcher reports, not those of a driver: the real daemon's is the test driver.
+Both get the same calls. Compared are the errors of libvirt's public functions and of libvirtd's
+dispatcher, not those of a driver, because libvirtd runs its test driver.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LEFT_OUT = ('domain_save', 'domain_core_dump', 'domain_restore')
 
 
 def _values(field: shapes.Field) -> list[Any]:
-    """Arguments for a field, the first of which passes most checks."""
+    """Return arguments for a field; the first one passes most checks."""
     match field.type:
         case shapes.Scalar(kind):
             if field.name == 'flags':
@@ -71,7 +71,7 @@ def _values(field: shapes.Field) -> list[Any]:
 
 
 def calls(procedure: Procedure) -> Iterator[tuple[Any, ...]]:
-    """Arguments of a procedure of which one or two are not the usual ones."""
+    """Yield the arguments of calls in which one or two arguments are unusual."""
     choices = [_values(field) for field in procedure.arguments.fields]
     usual = tuple(choice[0] for choice in choices)
     yield usual
@@ -85,7 +85,7 @@ def calls(procedure: Procedure) -> Iterator[tuple[Any, ...]]:
 
 
 def checked(answer: client.Answer | None) -> dict[str, Any] | None:
-    """The error of a public function or of the dispatcher, or None."""
+    """Return the fields of an error of a public function or of the dispatcher, or None."""
     if answer is None or answer.status == frames.OK:
         return None
     error = answer.error
@@ -102,7 +102,7 @@ def checked(answer: client.Answer | None) -> dict[str, Any] | None:
 
 
 class _Real:
-    """A client of a real daemon's test driver."""
+    """A client of libvirtd's test driver."""
 
     def __init__(self, path: str, *, readonly: bool) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
@@ -153,9 +153,9 @@ class ArgumentsTest(base.TestCase):
         self.assertEqual([], differences[:5])
 
     def test_errors(self) -> None:
-        """Each wrong argument gets the error that libvirtd answers, with all of its fields."""
+        """Wrong arguments get the same errors, with all fields."""
         self.compare(readonly=False)
 
     def test_errors_of_a_reader(self) -> None:
-        """A read-only client is refused where libvirtd refuses it, before or after a check."""
+        """Read-only clients get the same errors, before or after the read-only check."""
         self.compare(readonly=True)

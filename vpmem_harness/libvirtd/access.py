@@ -1,8 +1,8 @@
-"""What a read-only connection may not do, and which URI this daemon opens.
+"""Read-only access, and the URIs that the daemon opens.
 
-libvirt refuses in its public functions, before any driver: most by their name (the mark in the
-procedure table), a few by an argument.  Source: virCheckReadOnlyGoto and VIR_CONNECT_RO in
-src/libvirt-*.c of libvirt 9.0.0.
+libvirt's public functions refuse changes over a read-only connection before any driver sees
+them: most functions altogether (marked in the procedure table), a few by an argument.
+Source: virCheckReadOnlyGoto and VIR_CONNECT_RO in src/libvirt-*.c of libvirt 9.0.0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.wire.procedures import Procedure
 
-#: Procedure to (argument, flags of which none may be set).
+#: Procedure to the index of its flags, and the flags refused to read-only clients.
 _SECURE_FLAGS: Final[dict[str, tuple[int, int]]] = {
     'domain_get_xml_desc': (1, libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE),
     'domain_managed_save_get_xml_desc': (1, libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE),
@@ -25,7 +25,7 @@ _SECURE_FLAGS: Final[dict[str, tuple[int, int]]] = {
     'domain_checkpoint_get_xml_desc': (1, libvirt.VIR_DOMAIN_CHECKPOINT_XML_SECURE),
 }
 
-#: Procedure to what asks the guest, which only a writer may.
+#: Procedure to whether a call asks the guest, which is refused to read-only clients.
 _GUEST: Final[dict[str, Callable[..., bool]]] = {
     'domain_get_vcpus_flags': lambda dom, flags: bool(flags & libvirt.VIR_DOMAIN_VCPU_GUEST),
     'domain_interface_addresses': lambda dom, source, flags: (
@@ -37,14 +37,17 @@ _URI: Final = re.compile(r'([A-Za-z][\w+.-]*):(?://[^/?#]*)?([^?#]*)')
 
 
 def refuse(procedure: Procedure, *arguments: Any) -> Any:
-    """Raises what libvirt says to a reader that wants to write."""
+    """Raise the refusal of a procedure over a read-only connection."""
     raise LibvirtError(libvirt.VIR_ERR_OPERATION_DENIED,
                        f'read only access prevents {procedure.function}',
                        domain=procedure.error_domain)
 
 
 def guard(procedure: Procedure, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps a method that refuses some arguments to a reader; others come back as they are."""
+    """Wrap a method that refuses some arguments over a read-only connection.
+
+    Return the method itself if no argument is refused.
+    """
     secure = _SECURE_FLAGS.get(procedure.method)
     guest = _GUEST.get(procedure.method)
     if secure is None and guest is None:
@@ -64,10 +67,10 @@ def guard(procedure: Procedure, method: Callable[..., Any]) -> Callable[..., Any
 
 
 def check_uri(uri: str | None) -> None:
-    """Raises what libvirtd says to a client that wants another driver than QEMU's.
+    """Refuse a URI of another driver than QEMU's, as libvirtd does.
 
     The client strips the transport: ``qemu+unix:///system?socket=...`` arrives as
-    ``qemu:///system``.  A privileged libvirtd takes ``/session`` for the same.
+    ``qemu:///system``. A privileged libvirtd treats ``/session`` the same.
     Source: src/libvirt.c and src/driver.c of libvirt 9.0.0.
     """
     if not uri:

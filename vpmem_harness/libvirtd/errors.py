@@ -1,4 +1,4 @@
-"""The errors that a simulated daemon answers with, filled as libvirt fills them."""
+"""Errors of the simulated daemon, with the fields that libvirt fills."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 import libvirt
 
-#: What libvirt says of an error: alone, and with a detail.
+#: Each code's message alone, and its format with a detail.
 #: Source: the messages of libvirt 9.0.0, src/util/virerror.c.
 MESSAGES: dict[int, tuple[str, str]] = {
     libvirt.VIR_ERR_INTERNAL_ERROR: ('internal error', 'internal error: %s'),
@@ -184,7 +184,7 @@ class LibvirtError(Exception):
     """An error as a client of libvirt sees it.
 
     :param code: one of ``libvirt.VIR_ERR_*``.
-    :param detail: what follows the text of the code, or None for the text alone.
+    :param detail: the text after the code's own message, or None for that message alone.
     :param domain: the part of libvirt that reports it, one of ``libvirt.VIR_FROM_*``.
 
     ``str1`` is the format, ``str2`` the detail, ``int1`` and ``int2`` are -1, as in every error
@@ -207,40 +207,40 @@ class LibvirtError(Exception):
 
 
 def system_error(errno: int, detail: str, *, domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
-    """The error for a failed system call: the detail, the cause, and errno in ``int1``."""
+    """Return the error of a failed system call: detail, cause, and errno in ``int1``."""
     return LibvirtError(libvirt.VIR_ERR_SYSTEM_ERROR, f'{detail}: {os.strerror(errno)}',
                         domain=domain, int1=errno)
 
 
 def denied(api: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> LibvirtError:
-    """The refusal of a change over a read-only connection; ``api`` is libvirt's function."""
+    """Return the refusal of a change over a read-only connection; ``api`` is the function."""
     return LibvirtError(libvirt.VIR_ERR_OPERATION_DENIED, f'read only access prevents {api}',
                         domain=domain)
 
 
 def internal(detail: str, *, domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
-    """libvirt's ``internal error: ...``."""
+    """Return an ``internal error: ...``."""
     return LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, detail, domain=domain)
 
 
 def invalid(detail: str, *, domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
-    """The refusal of an operation that the present state does not allow."""
+    """Return the refusal of an operation that the current state does not allow."""
     return LibvirtError(libvirt.VIR_ERR_OPERATION_INVALID, detail, domain=domain)
 
 
 def unsupported(detail: str, *, domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
-    """The refusal of a configuration that libvirt or QEMU cannot serve."""
+    """Return the refusal of a configuration that libvirt or QEMU does not support."""
     return LibvirtError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, detail, domain=domain)
 
 
 def bad_argument(detail: str, *, domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
-    """The refusal of an argument."""
+    """Return an ``invalid argument: ...``."""
     return LibvirtError(libvirt.VIR_ERR_INVALID_ARG, detail, domain=domain)
 
 
 def misused(function: str, argument: str, message: str, *,
             domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
-    """The refusal of an argument by name: the message stands alone, ``str1`` is the function.
+    """Return the refusal of a named argument, with the message alone and the function in ``str1``.
 
     Source: libvirt 9.0.0, src/util/virerror.h (virReportInvalidArg).
     """
@@ -251,15 +251,15 @@ def misused(function: str, argument: str, message: str, *,
 
 
 def bad_xml(detail: str, *, domain: int = libvirt.VIR_FROM_DOMAIN) -> LibvirtError:
-    """libvirt's ``XML error: ...``."""
+    """Return an ``XML error: ...``."""
     return LibvirtError(libvirt.VIR_ERR_XML_ERROR, detail, domain=domain)
 
 
 def bad_attribute(element: str, attribute: str, value: str, *,
                   expected: str = '') -> LibvirtError:
-    """What libvirt says of an attribute's value that it does not know.
+    """Return the error of an attribute's unknown value.
 
-    :param expected: what it should have been, where libvirt tells.
+    :param expected: the values that libvirt suggests, if any.
 
     Source: libvirt 9.0.0, src/util/virxml.c (virXMLPropEnumInternal, virXMLPropUInt).
     """
@@ -270,5 +270,5 @@ def bad_attribute(element: str, attribute: str, value: str, *,
 
 
 def xml_detail(detail: str, *, domain: int = libvirt.VIR_FROM_DOMAIN) -> LibvirtError:
-    """An error of the XML whose detail is the whole message."""
+    """Return an XML error whose detail is the whole message."""
     return LibvirtError(libvirt.VIR_ERR_XML_DETAIL, detail, domain=domain)

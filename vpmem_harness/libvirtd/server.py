@@ -1,4 +1,4 @@
-"""A host's daemon: its sockets, and the clients that are connected to them."""
+"""A host's daemon: its sockets and its connected clients."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from vpmem_harness.serving import eventloop, listener
 
 LOG = logging.getLogger(__name__)
 
-_READ_SIZE: Final = 8192            # enough for any usual call
-_READ_SIZE_MAX: Final = 1 << 20     # while a long frame arrives
-#: What a client may leave unread before it is cut off.
+_READ_SIZE: Final = 8192            # enough for a usual call
+_READ_SIZE_MAX: Final = 1 << 20     # while a long frame is incomplete
+#: Bytes of output that a client may leave unread before it is disconnected.
 _UNREAD_MAX: Final = 64 << 20
-#: How many clients a daemon has at a time; those who come then wait until one leaves.  There is no
-#: limit of those who have not authenticated (max_anonymous_clients): nobody needs to.
+#: The number of clients that a daemon serves at a time; others wait in the socket's queue. There is
+#: no separate limit for clients that have not authenticated (max_anonymous_clients).
 #: Source: max_clients in src/remote/remote_daemon_config.c, virNetServerCheckLimits in
 #: src/rpc/virnetserver.c of libvirt 9.0.0.
 CLIENTS_MAX: Final = 5000
 
 
 class Client:
-    """One connected client: its socket on one side, its session on the other."""
+    """A connected client: joins its socket, its session and its dispatcher."""
 
     def __init__(self, daemon: Daemon, sock: socket.socket, readonly: bool) -> None:
         self._daemon = daemon
@@ -41,7 +41,7 @@ class Client:
             self._session, daemon.hypervisor, readonly=readonly, flush=self._flush,
             drop=self.close, call_soon=self._loop.call_soon)
         self._read_size = _READ_SIZE
-        self._backlog = bytearray()     # what the client has not taken yet
+        self._backlog = bytearray()     # output that the socket has not accepted yet
         self._events = eventloop.READABLE
         self._timer: eventloop.Timer | None = None
         self._flushing = False
@@ -62,9 +62,9 @@ class Client:
             if mask & eventloop.READABLE:
                 self._read()
             elif mask & ~eventloop.WRITABLE:
-                self.close()        # hung up or broken, and nothing left to read
+                self.close()        # closed or broken, and nothing left to read
         except Exception:
-            LOG.exception('A client of %s is cut off: the daemon failed', self._daemon.path)
+            LOG.exception('A client of %s is disconnected: the daemon failed', self._daemon.path)
             self.close()
 
     def _read(self) -> None:
@@ -79,13 +79,13 @@ class Client:
             data = b''
         if not data:
             if session.within_frame:
-                LOG.warning('A client of %s has gone within a frame', self._daemon.path)
+                LOG.warning('A client of %s disconnected within a frame', self._daemon.path)
             self.close()
             return
         try:
             session.receive(data, self._loop.now)
         except FrameError as error:
-            LOG.warning('A client of %s is cut off: %s', self._daemon.path, error)
+            LOG.warning('A client of %s is disconnected: %s', self._daemon.path, error)
             self.close()
             return
         if session.waiting:
@@ -95,7 +95,7 @@ class Client:
             self._read_size = min(max(_READ_SIZE, session.missing), _READ_SIZE_MAX)
 
     def _work(self) -> None:
-        """Executes what the session has for us and writes what it says."""
+        """Execute the calls that the session has received, and write its output."""
         if self._closed:
             return
         session = self._session
@@ -110,7 +110,7 @@ class Client:
                 break
         self._write()
         if session.ready and not self._backlog:
-            self._flush()       # once the others have had their turn
+            self._flush()       # after the other clients
         if self._timer is None and session.keepalive.started:
             self._keep_alive()
 
@@ -135,17 +135,17 @@ class Client:
             elif sent < len(data):
                 backlog += data[sent:]
             if len(backlog) > _UNREAD_MAX:
-                LOG.warning('A client of %s is cut off: it left %d bytes unread',
+                LOG.warning('A client of %s is disconnected: it left %d bytes unread',
                             self._daemon.path, len(backlog))
                 self.close()
                 return
         if backlog:
-            events = eventloop.WRITABLE     # nothing new is read until the answers are
+            events = eventloop.WRITABLE     # read no more calls until the client reads its replies
         elif self._session.closing:
             self.close()
             return
         else:
-            # Nothing new either while there is enough to do.
+            # Nor while enough calls are waiting.
             busy = self._session.waiting or self._session.running >= CALLS_MAX
             events = 0 if busy else eventloop.READABLE
         if events != self._events:
@@ -153,7 +153,7 @@ class Client:
             self._loop.modify(self._socket, events)
 
     def _flush(self) -> None:
-        """Has the output written soon, whatever thread asks for it."""
+        """Schedule the output to be written; callable from any thread."""
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush_now)
@@ -167,7 +167,7 @@ class Client:
         if self._closed:
             return
         if not self._session.tick(self._loop.now):
-            LOG.warning('A client of %s is cut off: it did not answer keepalive',
+            LOG.warning('A client of %s is disconnected: it did not answer keepalive',
                         self._daemon.path)
             self.close()
             return
@@ -178,10 +178,10 @@ class Client:
                                                 self._keep_alive)
 
     def _let_go(self) -> None:
-        """Hangs up on a client that wants to be closed while the loop cannot answer.
+        """Disconnect a client that closes its connection while the event loop is blocked.
 
-        It waits in a thread for which the loop may be waiting itself, and would not look at the
-        answer. In another thread than the loop's.
+        The client waits for the reply in a thread that the loop itself may be waiting for, and does
+        not need the reply. Called in the watchdog's thread.
         """
         with contextlib.suppress(OSError):
             start = self._socket.recv(HEADER.size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -189,7 +189,7 @@ class Client:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Cuts the client off, at once and without a word; in the loop's thread."""
+        """Disconnect the client at once; in the loop's thread."""
         if self._closed:
             return
         self._closed = True
@@ -203,11 +203,11 @@ class Client:
 
 
 class Daemon:
-    """A simulated libvirtd on a UNIX socket, and on a second one for readers if wanted.
+    """A simulated libvirtd on a UNIX socket, and optionally on a second, read-only one.
 
-    ``start`` makes the socket (0600; its directory should be 0700) and ``stop`` takes everything
-    down, also with clients connected or waiting for answers.  ``intercept`` is for faults: see
-    ``dispatch.Intercept``.  ``cut_offs`` counts how often it has left all of its clients.
+    ``start`` creates the socket (mode 0600; its directory should be 0700). ``stop`` closes it and
+    disconnects the clients, even if calls are in progress. ``intercept`` injects faults: see
+    ``dispatch.Intercept``. ``cut_offs`` counts how often all clients have been disconnected.
     """
 
     def __init__(self, hypervisor: Hypervisor, path: str, *, readonly_path: str | None = None,
@@ -228,13 +228,13 @@ class Daemon:
 
     @property
     def uri(self) -> str:
-        """What a client connects to: libvirt's URI for this socket."""
+        """libvirt's URI for the socket."""
         return f'qemu+unix:///system?socket={urllib.parse.quote(self.path)}'
 
     @property
     def loop(self) -> eventloop.EventLoop:
         if self._loop is None:
-            raise RuntimeError('the daemon does not run: start it first')
+            raise RuntimeError('the daemon is not running: call start() first')
         return self._loop
 
     @property
@@ -242,7 +242,7 @@ class Daemon:
         return self._loop is not None
 
     def start(self) -> None:
-        """Begins to serve; raises ``LimitError`` where a limit of this machine is in the way."""
+        """Start to serve; raise ``LimitError`` if a limit of this machine prevents it."""
         if self._loop is not None:
             return
         self._loop = self._given_loop or eventloop.acquire()
@@ -255,11 +255,11 @@ class Daemon:
             raise
 
     def stop(self) -> None:
-        """Ends all sessions, removes the sockets, and gives the loop back."""
+        """End all sessions, remove the sockets, and release the event loop."""
         self._end(unlink=True)
 
     def kill(self) -> None:
-        """Ends as a killed daemon does: the sockets' paths stay, and nobody listens."""
+        """End like a killed daemon: the sockets' paths stay, and connections are refused."""
         self._end(unlink=False)
 
     def _end(self, unlink: bool) -> None:
@@ -269,13 +269,13 @@ class Daemon:
         listeners, self._listeners = self._listeners, []
         for listening in listeners:
             listening.close(unlink=unlink)
-        if self.clients:        # nobody is let in any more
+        if self.clients:        # no new client can connect now
             loop.run_and_wait(self._cut_off)
         if self._given_loop is None:
             eventloop.release(loop)
 
     def drop_clients(self) -> None:
-        """Cuts every client off, and goes on serving new ones."""
+        """Disconnect every client, and keep serving new ones."""
         self.loop.run_and_wait(self._cut_off)
 
     def _cut_off(self) -> None:
@@ -293,7 +293,7 @@ class Daemon:
                 listening.pause()
 
     def forget(self, client: Client) -> None:
-        """Takes note that a client has gone: another one may come in its place."""
+        """Remove a client that is gone, so that another one can connect."""
         self.clients.discard(client)
         if len(self.clients) < self.clients_max:
             for listening in self._listeners:

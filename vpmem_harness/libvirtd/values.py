@@ -1,7 +1,7 @@
-"""The values that cross the line between the wire and the hypervisor.
+"""Values that the wire and the hypervisor exchange.
 
-Plain data with no byte of XDR in it: the wire decodes into these, the hypervisor returns these,
-and neither imports the other.  A UUID in a handle is its 16 raw bytes, as it is on the wire.
+Plain data without XDR: the wire decodes arguments into these, the hypervisor returns these, and
+neither imports the other. A UUID in a handle is its 16 raw bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import libvirt
 
 
 class DomainHandle(NamedTuple):
-    """A domain as a client names it; ``id`` is -1 where it does not run."""
+    """A client's reference to a domain; ``id`` is -1 if the domain is not running."""
 
     name: str
     uuid: bytes
@@ -87,9 +87,9 @@ STRING: Final[int] = libvirt.VIR_TYPED_PARAM_STRING
 
 
 class TypedParameter(NamedTuple):
-    """One of libvirt's typed parameters: a field's name, its ``VIR_TYPED_PARAM_*``, its value.
+    """A typed parameter of libvirt: its name, its ``VIR_TYPED_PARAM_*`` and its value.
 
-    A list of them may repeat a name (``migrate_disks``), which is why it is a list and no dict::
+    Parameters are a list and not a dict because a name can repeat (``migrate_disks``)::
 
         >>> TypedParameter.ullong('memory_total', 4096)
         TypedParameter(name='memory_total', type=4, value=4096)

@@ -1,8 +1,8 @@
-"""Calls procedures with drawn arguments, and checks that the host stays whole.
+"""Fuzzer of procedure arguments that checks the state of the host.
 
     python -m tests.functional.libvirtd.argument_fuzzer [CALLS] [SEED]
 
-The calls go through a session and its dispatcher, without a socket.
+Calls go through a session and its dispatcher, without a socket.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from vpmem_harness.libvirtd.wire.procedures import Procedure
 from vpmem_harness.libvirtd.wire.session import Session
 from vpmem_harness.randomness import Randomness
 
-#: Calls between two looks at the host, and between two new hosts.
+#: Calls between two checks of the host, and between two hosts.
 _LOOK, _RENEW = 20, 2000
-#: The domains that a host has at most.
+#: The maximum number of domains of a host.
 _DOMAINS = 8
 
 
 class Client:
-    """A client of a hypervisor, whose calls are answered at once."""
+    """A client without a socket; calls return their answers at once."""
 
     def __init__(self, hypervisor: Hypervisor, *, readonly: bool = False) -> None:
         self._session = Session()
@@ -54,7 +54,7 @@ class Client:
 
 
 class Fuzzer(logging.Handler):
-    """Draws procedures and arguments; ``failures`` lists what has gone wrong, with its calls."""
+    """Calls random procedures with random arguments; ``failures`` lists what went wrong."""
 
     def __init__(self, randomness: Randomness) -> None:
         super().__init__(logging.ERROR)
@@ -69,7 +69,7 @@ class Fuzzer(logging.Handler):
         self._renew()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note that the daemon has failed to answer a call."""
+        """Record that the daemon failed to execute a call."""
         self.failures.append(f'{self._recent[-1:]}: {self.format(record)}')
 
     def run(self, calls: int) -> None:
@@ -102,7 +102,7 @@ class Fuzzer(logging.Handler):
             self._arguments.remember(answer.results)
 
     def _look(self) -> None:
-        """Check that another client can ask for every domain, and keep three of them there."""
+        """Check every domain through another client, and make sure that there are three domains."""
         domains = self._domains()
         questions: list[tuple[Any, ...]] = [('connect_get_all_domain_stats', [], 0, 0)]
         for domain in domains:

@@ -1,7 +1,7 @@
-"""Arguments of the right types and of any value, for each procedure; seeded.
+"""Random arguments of the right types for each procedure; seeded.
 
-They decode, so that the hypervisor sees them: numbers at limits, flags that do not fit together,
-strings that name what is there, what is not, or nothing, and documents with odd values.
+They decode, so that the hypervisor sees them: numbers at limits, contradicting flags, strings with
+and without meaning, documents with odd values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vpmem_harness.libvirtd.wire import shapes
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, Procedure
 from vpmem_harness.randomness import Randomness
 
-#: Numbers at which a check or a calculation may change.
+#: Numbers around limits and overflows.
 _NUMBERS: Final = (0, 1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256,
                    1000, 1023, 1024, 1025, 4095, 4096, 16384, 16385, 65535, 65536, 131072, 1048576,
                    (1 << 22) + 1, (1 << 23) + 1, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32,
@@ -68,7 +68,7 @@ _DOCUMENTS: Final = (
     '<network><name>net</name></network>', "<pool type='dir'><name>p</name></pool>",
     "<volume><name>v</name><capacity>1</capacity></volume>", '<x/>', '<domain/>', '', 'no document')
 
-#: The elements of the documents that a procedure expects, by a pattern of its name.
+#: The root elements that a procedure expects, by a pattern of its name.
 _ROOTS: Final = (
     (re.compile(r'snapshot'), ('domainsnapshot',)), (re.compile(r'secret'), ('secret',)),
     (re.compile(r'cpu'), ('cpu',)), (re.compile(r'node_device'), ('device',)),
@@ -78,7 +78,7 @@ _ROOTS: Final = (
                              'watchdog')),
     (re.compile(r'domain'), ('domain',)))
 
-#: The first word of the typed parameters of a procedure, by a pattern of its name.
+#: A pattern of the typed parameters of a procedure, by a pattern of its name.
 _WORDS: Final = (
     (re.compile(r'scheduler'), r'cpu_|vcpu|emulator|global'), (re.compile(r'blkio'), r'.*weight'),
     (re.compile(r'memory_par'), r'.*limit|shm'), (re.compile(r'numa'), r'numa'),
@@ -86,7 +86,7 @@ _WORDS: Final = (
     (re.compile(r'migrate'), r'bandwidth|destination|migrate'),
     (re.compile(r'copy'), r'bandwidth|granularity'))
 
-#: Names of typed parameters that procedures know, each with the type that is right.
+#: Names of typed parameters, each with its type.
 _PARAMETERS: Final = {
     'weight': values.UINT, 'device_weight': values.STRING, 'hard_limit': values.ULLONG,
     'soft_limit': values.ULLONG, 'swap_hard_limit': values.ULLONG, 'numa_mode': values.INT,
@@ -99,7 +99,7 @@ _PARAMETERS: Final = {
     'destination_name': values.STRING, 'migrate_disks': values.STRING, 'granularity': values.UINT,
     'shm_pages_to_scan': values.UINT, 'x' * 79: values.INT, 'x' * 80: values.INT}
 
-#: The handles that a client gets and gives back, but for domains, and those with a UUID.
+#: Handles other than those of domains, and those with a UUID.
 _HANDLES: Final = {'network': values.NetworkHandle, 'storage_pool': values.StoragePoolHandle,
                    'storage_vol': values.StorageVolHandle, 'secret': values.SecretHandle,
                    'snapshot': values.SnapshotHandle, 'node_device': values.NodeDeviceHandle}
@@ -109,13 +109,13 @@ _IDENTIFIED: Final = (values.NetworkHandle, values.StoragePoolHandle, values.Sec
 _DOCUMENT_FIELD: Final = re.compile(r'xml|document|config', re.IGNORECASE)
 _VALUE: Final = re.compile(r"(?<==')[^']*(?=')|(?<=>)[^<>\n]+(?=<)")
 
-#: Procedures that end the client's session or take none of its time, and are no test of arguments.
+#: Procedures of the session itself.
 _LEFT_OUT: Final = frozenset({'connect_open', 'connect_close', 'auth_list', 'auth_sasl_init',
                               'auth_sasl_start', 'auth_sasl_step', 'auth_polkit'})
 
 
 def procedures() -> list[Procedure]:
-    """Every procedure that a client may call, but for those of the session itself."""
+    """Return the procedures that a client can call, except those of the session."""
     return [procedure for procedure in BY_NAME.values()
             if procedure.callable and procedure.shaped and procedure.method not in _LEFT_OUT]
 
@@ -123,7 +123,7 @@ def procedures() -> list[Procedure]:
 class Arguments:
     """Draws arguments of procedures.
 
-    :ivar domains: the domains that are there, as a client knows them.
+    :ivar domains: handles of the existing domains.
     """
 
     def __init__(self, randomness: Randomness) -> None:
@@ -155,7 +155,7 @@ class Arguments:
         return tuple(self._value(field.name, field.type) for field in procedure.arguments.fields)
 
     def remember(self, results: object) -> None:
-        """Remember the handles in the results of a call, to be drawn as arguments."""
+        """Remember the handles in the results of a call, to draw them as arguments."""
         if type(results) in _KINDS:
             known = self._seen.setdefault(type(results), [])
             if results not in known:
@@ -242,7 +242,7 @@ class Arguments:
         return values.DomainHandle(self._name(), self._uuid(), self._number('int'))
 
     def _document(self) -> str:
-        """A document, two times of three with some of its values replaced."""
+        """Return a document, in two of three cases with some values replaced."""
         text = self._random.choice(self._fitting(_DOCUMENTS, _ROOTS, '<({})[ >]'))
         places = list(_VALUE.finditer(text))
         if not places or self._random.chance(0.3):
@@ -258,7 +258,7 @@ class Arguments:
     def _fitting(self, texts: Sequence[str],
                  patterns: Iterable[tuple[re.Pattern[str], str | tuple[str, ...]]],
                  form: str) -> Sequence[str]:
-        """Those of ``texts`` that the procedure expects, or one time of five all of them."""
+        """Return those of ``texts`` that suit the procedure or, in one of five cases, all."""
         if self._random.chance(0.2):
             return texts
         for pattern, wanted in patterns:

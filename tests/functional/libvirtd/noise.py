@@ -1,8 +1,8 @@
-"""Frames that no client of libvirt sends, each wrong in a way of its own; seeded.
+"""Malformed frames; seeded.
 
-Most begin as a call of a procedure of the table with arguments of its shape, written by a writer
-that remembers where counts, booleans, kinds and padding stand: there they are made wrong. Names,
-UUIDs and documents are drawn, so that what decodes names nothing that is there.
+Most begin as a call of a procedure with arguments of its types. The writer remembers the places of
+counts, booleans, types and padding, where the frame is then corrupted. Names, UUIDs and documents
+are random, so that a frame that decodes refers to nothing that exists.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _SERIAL = 'a serial'
 
 
 class Frame(NamedTuple):
-    """What is sent at once.
+    """Bytes that are sent at once.
 
-    :param kind: what is wrong with it.
+    :param kind: what is wrong with the frame.
     :param data: the bytes.
-    :param last: nothing can follow: the client's stream is cut off, or out of step.
+    :param last: whether the stream ends here, or is out of step.
     """
 
     kind: str
@@ -46,12 +46,12 @@ class Frame(NamedTuple):
 
     @property
     def malformed(self) -> bool:
-        """Whether it is wrong by its form, not by what it says."""
+        """Whether the frame itself is malformed, and not only its contents."""
         return self.kind not in (_NONSENSE, _SERIAL)
 
 
 class Noise:
-    """Draws frames, one after the other."""
+    """Draws malformed frames."""
 
     def __init__(self, randomness: Randomness) -> None:
         self._random = randomness
@@ -68,11 +68,11 @@ class Noise:
         }
 
     def frame(self) -> Frame:
-        """The next one."""
+        """Return the next frame."""
         return self._random.weighted(self._kinds)()
 
     def oversize(self) -> Frame:
-        """One of a size at the limits, of megabytes."""
+        """Return a frame of several megabytes."""
         size = self._random.choice((1 << 20, primitives.STRING_MAX + 4, frames.PAYLOAD_MAX))
         payload = struct.pack('>I', self._random.choice((size - 4, *ODD))) + bytes(size - 4)
         return Frame('megabytes', self._framed(self._any(), payload))
@@ -230,7 +230,7 @@ class Noise:
 
 
 class _Writer:
-    """Writes values of a shape, and marks what can be made wrong."""
+    """Writes values, and records the places that can be corrupted."""
 
     def __init__(self, randomness: Randomness) -> None:
         self._random = randomness

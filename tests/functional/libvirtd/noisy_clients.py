@@ -1,4 +1,4 @@
-"""Clients that send malformed frames, or fall silent, or die."""
+"""Clients that send malformed frames, fall silent, or die."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE: Final = 60.0
 
 
 def connect(path: str) -> socket.socket:
-    """A socket to the daemon; waits while its queue is full."""
+    """Return a socket that is connected to the daemon."""
     sock = socket.socket(socket.AF_UNIX)
     sock.connect(path)
     sock.settimeout(PATIENCE)
@@ -24,7 +24,7 @@ def connect(path: str) -> socket.socket:
 
 
 def drain(sock: socket.socket) -> None:
-    """Reads to the end of what the daemon says."""
+    """Read until the daemon closes the connection."""
     with contextlib.suppress(ConnectionError):
         sock.shutdown(socket.SHUT_WR)
         while sock.recv(1 << 16):
@@ -33,7 +33,7 @@ def drain(sock: socket.socket) -> None:
 
 def noisy_session(path: str, noise: Noise, randomness: Randomness,
                   kinds: collections.Counter[str]) -> int:
-    """One client that sends nonsense; returns how many malformed frames it has sent."""
+    """Send malformed frames as one client; return their number."""
     malformed = 0
     with connect(path) as sock, contextlib.suppress(ConnectionError):
         if randomness.chance(0.7):
@@ -76,7 +76,7 @@ WORDS: Final = {
 
 def silent_session(path: str, randomness: Randomness,
                    kinds: collections.Counter[str]) -> socket.socket | None:
-    """One client that says no more; the socket when it stays."""
+    """Fall silent as one client; return the socket if it stays open."""
     sock = connect(path)
     sock.settimeout(0)
     what = randomness.choice([*WORDS])

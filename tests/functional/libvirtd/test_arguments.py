@@ -1,4 +1,4 @@
-"""No arguments of the right types make the daemon fail, or spoil the host for another client."""
+"""No arguments make the daemon fail, or corrupt the host for another client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CALLS = 1500
 class ArgumentsTest(base.TestCase):
 
     def test_any_arguments(self) -> None:
-        """Every call is answered with a result or libvirt's error, and every domain stays whole."""
+        """Every call gets a result or an error of libvirt, and every domain stays intact."""
         fuzzer = Fuzzer(self.useFixture(TestSeed()).randomness.derive('arguments'))
         logger = logging.getLogger('vpmem_harness.libvirtd.dispatch')
         logger.addHandler(fuzzer)

@@ -1,4 +1,4 @@
-"""No success that changed nothing: what a call says it did, another call sees."""
+"""A call that succeeds has an effect that another call sees."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _RNG = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
 
 
 def _found(domain, path, flags=0):
-    """Elements of a domain's XML: their text, or their attributes where they have none."""
+    """Return elements of a domain's XML: their text, or else their attributes."""
     return [element.text if (element.text or '').strip() else dict(element.attrib)
             for element in etree.fromstring(domain.XMLDesc(flags)).findall(path)]
 
@@ -144,7 +144,7 @@ class ChangesTest(base.TestCase):
         self.assertNotEqual(before, read(self.domain))
 
     def test_a_saved_guest_can_get_another_device(self):
-        """But it cannot become another guest."""
+        """A managed save image accepts another device path, but not another guest."""
         domain = self.domain
         self.assertRaises(libvirt.libvirtError, domain.managedSaveDefineXML, domain.XMLDesc())
         domain.managedSave()

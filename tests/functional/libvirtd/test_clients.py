@@ -1,4 +1,4 @@
-"""The real clients, libvirt-python and virsh, are at home on a simulated daemon's socket."""
+"""libvirt-python and virsh work with a simulated daemon."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PythonTest(ClientTest):
         self.addCleanup(self.connection.close)
 
     def test_plain_values(self):
-        """Strings, numbers and structs arrive as the methods return them."""
+        """Strings, numbers and structs are returned to the client."""
         self.assertEqual(
             (fake.HOSTNAME, 'QEMU', 9000000, ['x86_64', 4096, 4, 2000, 1, 1, 4, 1],
              {'total': 4 << 20, 'free': 1 << 20}),
@@ -50,7 +50,7 @@ class PythonTest(ClientTest):
              self.connection.getMemoryStats(0)))
 
     def test_domains(self):
-        """Domains are listed and looked up, with their names, UUIDs and ids."""
+        """Domains are listed and looked up, with names, UUIDs and IDs."""
         one, two = self.connection.listAllDomains()
         self.assertEqual(['domain-1', 'domain-2'], [one.name(), two.name()])
         again = self.connection.lookupByName('domain-2')
@@ -58,7 +58,7 @@ class PythonTest(ClientTest):
         self.assertIn('domain-2', again.XMLDesc())
 
     def test_typed_parameters(self):
-        """Typed parameters go both ways with their types."""
+        """Typed parameters keep their types in both directions."""
         domain = self.connection.lookupByName('domain-1')
         self.assertEqual({'numa_nodeset': '0-1', 'numa_mode': 2}, domain.numaParameters())
         domain.setNumaParameters({'numa_nodeset': '0', 'numa_mode': 1})
@@ -67,7 +67,7 @@ class PythonTest(ClientTest):
                          {parameter.name: parameter.value for parameter in parameters})
 
     def test_errors(self):
-        """An error has its code and its text."""
+        """A client gets the code and the text of an error."""
         error = self.assertRaises(libvirt.libvirtError, self.connection.lookupByName, 'none')
         self.assertEqual(libvirt.VIR_ERR_NO_DOMAIN, error.get_error_code())
         error = self.assertRaises(libvirt.libvirtError, self.connection.defineXML, '<domain/>')
@@ -75,7 +75,7 @@ class PythonTest(ClientTest):
                          (error.get_error_code(), error.get_str2()))
 
     def test_a_daemon_that_ends(self):
-        """A call under way when the daemon ends fails, and does not hang."""
+        """A call in progress fails when the daemon ends."""
         domain = self.connection.lookupByName('domain-1')
         failures = []
 
@@ -100,7 +100,7 @@ class PythonTest(ClientTest):
         self.assertEqual(1, len(failures))
 
     def test_readers(self):
-        """A connection opened for reading refuses to write, in the daemon too."""
+        """The daemon refuses changes over a read-only connection."""
         reader = libvirt.openReadOnly(self.daemon.uri)
         self.addCleanup(reader.close)
         self.assertEqual(fake.HOSTNAME, reader.getHostname())
@@ -110,7 +110,7 @@ class PythonTest(ClientTest):
         self.assertEqual(libvirt.VIR_ERR_OPERATION_DENIED, error.get_error_code())
 
     def test_the_end_is_heard(self):
-        """Closing a connection closes the hypervisor's."""
+        """Closing a connection closes the hypervisor's connection."""
         other = libvirt.open(self.daemon.uri)
         other.close()
         self.assertTrue(self.hypervisor.connections[-1].closed.wait(_SECONDS))
@@ -132,7 +132,7 @@ class VirshTest(ClientTest):
         return self.virsh(*command).communicate(timeout=_SECONDS)[0].strip()
 
     def test_reading(self):
-        """virsh reads what the daemon says."""
+        """virsh prints what the daemon returns."""
         self.assertEqual(fake.HOSTNAME, self.output('hostname'))
         self.assertEqual('<domain><name>domain-2</name></domain>',
                          self.output('dumpxml', 'domain-2'))
@@ -147,7 +147,7 @@ class VirshTest(ClientTest):
         self.assertEqual('INFO', self.output('qemu-monitor-command', '--hmp', 'domain-1', 'info'))
 
     def test_events(self):
-        """virsh waits for an event and prints it; keepalive runs beside it."""
+        """virsh waits for an event and prints it, with keepalive enabled."""
         registered = threading.Event()
 
         def intercept(call, execute):

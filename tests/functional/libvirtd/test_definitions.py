@@ -1,4 +1,4 @@
-"""The recorded definitions, through the socket and libvirt's own client."""
+"""Recorded definitions are accepted or refused over the socket as recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES = {'/srv/pmem/ns_0': 128 * MiB, '/srv/pmem/ns_1': 126 * MiB, '/srv/pmem/ns
 
 
 def verdict(call):
-    """``ok``, or what the client learns of the error."""
+    """Return ``ok``, or the error that the client gets."""
     try:
         call()
     except libvirt.libvirtError as error:

@@ -1,4 +1,4 @@
-"""A connection that nobody closes is closed by the garbage collector, wherever that runs."""
+"""The garbage collector closes a connection that is not closed, in any thread."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LostConnectionTest(base.TestCase):
         self.lost = weakref.ref(connection)
 
     def collect(self, collect=gc.collect) -> None:
-        """Collects in a thread of its own, which must come to an end."""
+        """Collect garbage in a separate thread, which has to end."""
         thread = threading.Thread(target=collect, daemon=True)
         thread.start()
         thread.join(_SECONDS)
@@ -40,7 +40,7 @@ class LostConnectionTest(base.TestCase):
         self.assertEqual(self.host.name, self.host.connection.getHostname())
 
     def collect_with(self, lock, need) -> None:
-        """Collects while holding a lock that the daemon's thread waits for."""
+        """Collect garbage while holding a lock that the daemon's thread waits for."""
         def collect() -> None:
             entered = threading.Event()
 
@@ -56,23 +56,23 @@ class LostConnectionTest(base.TestCase):
         self.collect(collect)
 
     def test_anywhere(self) -> None:
-        """As a rule the daemon answers, and that is it."""
+        """A connection is closed by the garbage collector."""
         self.collect()
 
     def test_in_the_thread_of_the_daemon(self) -> None:
-        """The daemon would wait for its own answer."""
+        """A connection is closed in the daemon's own thread, which cannot answer."""
         self.collect(lambda: self.loop.run_and_wait(gc.collect))
 
     def test_with_the_lock_of_persistent_memory(self) -> None:
-        """The daemon waits for the lock, its holder for the daemon."""
+        """A connection is closed while the daemon waits for the lock of persistent memory."""
         self.collect_with(self.host.pmem.lock, lambda: self.host.pmem.namespaces)
 
     def test_with_the_lock_of_the_hypervisor(self) -> None:
-        """So it is with the hypervisor's."""
+        """A connection is closed while the daemon waits for the hypervisor's lock."""
         self.collect_with(self.host.hypervisor.lock, lambda: self.host.hypervisor.connect(False))
 
     def test_with_the_lock_of_a_log_handler(self) -> None:
-        """And with any that is not even ours."""
+        """A connection is closed while the daemon waits for a log handler's lock."""
         handler = logging.StreamHandler(io.StringIO())
         logger = logging.getLogger(self.id())
         logger.addHandler(handler)
@@ -80,7 +80,7 @@ class LostConnectionTest(base.TestCase):
         self.collect_with(handler.lock, lambda: logger.warning('from the daemon'))
 
     def test_a_client_that_wants_something_else(self) -> None:
-        """Who waits for an answer while the daemon is held up gets it in the end."""
+        """A call other than closing is answered after the daemon was blocked."""
         connection = self.host.connection
         self.loop.call_soon(lambda: threading.Event().wait(3 * watchdog.PERIOD))
         self.assertEqual(self.host.name, connection.getHostname())

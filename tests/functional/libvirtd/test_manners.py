@@ -1,4 +1,4 @@
-"""A host's manners: who may come, who may see what, and what a crowd costs."""
+"""Permissions, secrets, limits, and the cost of idle sessions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SNAPSHOT = '<domainsnapshot><name>one</name></domainsnapshot>'
 
 
 def _resident():
-    """The process's resident memory in bytes."""
+    """Return the process's resident memory in bytes."""
     with open('/proc/self/statm') as stream:
         return int(stream.read().split()[1]) * resource.getpagesize()
 
@@ -66,14 +66,14 @@ class MannersTest(base.TestCase):
         self.assertEqual(libvirt.VIR_ERR_OPERATION_DENIED, error.get_error_code())
 
     def test_only_the_user_may_come(self):
-        """The socket is the user's alone, and so is every directory that the host made."""
+        """The socket and every directory of the host are private to the user."""
         path = self.host.host.socket_path
         self.assertEqual(0o600, stat.S_IMODE(path.stat().st_mode))
         self.assertEqual(0o700, stat.S_IMODE(path.parent.stat().st_mode))
         self.assertEqual(0o700, stat.S_IMODE(path.parent.parent.stat().st_mode))
 
     def test_passwords_need_secure(self):
-        """A password is in XML only for who asks for it and may write."""
+        """Passwords are in XML only with the secure flag, which read-only clients cannot use."""
         domain = self.host.connection.defineXML(_DOMAIN)
         domain.create()
         domain.snapshotCreateXML(_SNAPSHOT, libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY)
@@ -98,7 +98,7 @@ class MannersTest(base.TestCase):
         self.assertNotIn(_PASSWORD, self.log.output)
 
     def test_readers_are_refused_by_the_daemon(self):
-        """A reader that skips the client library's checks is refused as well."""
+        """The daemon refuses changes of a read-only client without checks of its own."""
         domain = self.host.connection.defineXML(_DOMAIN)
         raw = RawClient(str(self.host.host.socket_path))
         self.addCleanup(raw.socket.close)
@@ -113,15 +113,15 @@ class MannersTest(base.TestCase):
         self.assertFalse(domain.isActive())
 
     def test_a_frame_that_is_too_long(self):
-        """It ends its own session, with a line in the log; a call under way elsewhere goes on."""
+        """A frame that is too long is logged and ends its own session only."""
         broken, working = self.raw(), self.host.connection
         broken.send((frames.MESSAGE_MAX + 5).to_bytes(4, 'big'))
         self.assertIsNone(broken.answer())
-        self.assertIn('is cut off', self.log.output)
+        self.assertIn('is disconnected', self.log.output)
         self.assertEqual(self.host.name, working.getHostname())
 
     def test_a_string_that_is_too_long(self):
-        """A string beyond libvirt's limit is refused, and the session goes on."""
+        """A string beyond libvirt's limit is refused, and the session continues."""
         raw = self.raw()
         size = 4194304 + 4
         payload = size.to_bytes(4, 'big') + b'x' * size
@@ -131,7 +131,7 @@ class MannersTest(base.TestCase):
         self.assertEqual((self.host.name,), raw.ask('connect_get_hostname').results)
 
     def test_a_thousand_idle_sessions(self):
-        """They cost no thread and little memory, and a call among them is answered."""
+        """A thousand idle sessions need no threads and little memory, and do not delay a call."""
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard != resource.RLIM_INFINITY and hard < 2 * _SESSIONS + 200:
             self.skipTest('the hard limit of descriptors is too low')

@@ -1,4 +1,4 @@
-"""What one client does wrong, however wrong, no other client notices; nothing of it is left."""
+"""A misbehaving client does not disturb other clients, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NoiseTest(base.TestCase):
         self.before = self.descriptors()
 
     def working(self) -> None:
-        """The client that works finds everything as it left it."""
+        """Check that another client still works."""
         self.assertTrue(self.kept.isActive())
         self.assertIn('kept', self.kept.XMLDesc())
 
@@ -51,7 +51,7 @@ class NoiseTest(base.TestCase):
         return len(os.listdir('/proc/self/fd'))
 
     def assertNothingLeft(self) -> None:
-        """The daemon has but the client that works, and has not failed to answer anything."""
+        """Check that only the working client is connected, and that the daemon has not failed."""
         for _ in range(1000):
             if len(self.daemon.clients) == 1:
                 break
@@ -61,7 +61,7 @@ class NoiseTest(base.TestCase):
         self.assertNotIn(' ERROR ', self.log.output)
 
     def test_malformed_frames(self) -> None:
-        """Frames of every kind, from clients that open or not, read or not, and die or not."""
+        """Malformed frames of every kind do not disturb another client."""
         noise = Noise(self.randomness.derive('frames'))
         kinds: collections.Counter[str] = collections.Counter()
         sent = 0
@@ -72,7 +72,7 @@ class NoiseTest(base.TestCase):
         self.assertNothingLeft()
 
     def test_frames_of_megabytes(self) -> None:
-        """What is as long as a message may be, and no message."""
+        """Malformed frames of maximum size do not disturb another client."""
         noise = Noise(self.randomness.derive('frames'))
         for _ in range(5):
             with connect(self.path) as sock:
@@ -82,7 +82,7 @@ class NoiseTest(base.TestCase):
         self.assertNothingLeft()
 
     def test_sessions_that_stall_or_die(self) -> None:
-        """They say nothing or half of something, and stay or go."""
+        """Sessions that fall silent or die do not disturb another client."""
         kinds: collections.Counter[str] = collections.Counter()
         staying = []
         for _ in range(SESSIONS):

@@ -1,4 +1,4 @@
-"""The simulated daemon answers as libvirt's QEMU driver is recorded to have answered."""
+"""The simulated daemon answers calls as libvirt's QEMU driver did in recordings."""
 
 from __future__ import annotations
 

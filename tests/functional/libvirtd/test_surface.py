@@ -1,4 +1,4 @@
-"""Whatever a client calls, it gets an answer: nothing hangs, nothing ends the session."""
+"""Every call of libvirt-python gets an answer, and the session continues."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class SurfaceTest(base.TestCase):
         return self.connection.secretDefineXML(_CEPH_USER.format(name=f'secret-{self.made}'))
 
     def volume(self):
-        """A volume that a client remembers: the host itself has none."""
+        """Return a volume that does not exist."""
         def intercept(call, execute):
             if call.procedure.name == 'storage_vol_lookup_by_key':
                 return StorageVolHandle('default', 'gone', '/gone')
@@ -79,7 +79,7 @@ class SurfaceTest(base.TestCase):
         return self.connection.storageVolLookupByKey('/gone')
 
     def argument(self, method, parameter):
-        """A plausible value for a parameter, by its annotation and its name."""
+        """Return a plausible argument for a parameter."""
         kind = str(parameter.annotation).strip('"\'')
         if parameter.name in ('xml', 'xmlDesc', 'domxml'):
             return _DOMAIN.format(name='another')
@@ -96,7 +96,7 @@ class SurfaceTest(base.TestCase):
         return None
 
     def call(self, thing, name):
-        """Calls a method in a thread of its own: 'hangs', or what it returned or raised."""
+        """Call a method in a separate thread; return 'hangs', or what it returned or raised."""
         method = getattr(thing, name)
         parameters = [p for p in inspect.signature(method).parameters.values()
                       if p.default is p.empty]
@@ -117,7 +117,7 @@ class SurfaceTest(base.TestCase):
         return outcome[0]
 
     def check(self, kind, make):
-        """Calls every method of a class once, on a fresh object each."""
+        """Call every method of a class once, each on a new object."""
         for name, _ in inspect.getmembers(kind, inspect.isfunction):
             if name.startswith('_') or name in _LOCAL:
                 continue

@@ -1,4 +1,4 @@
-"""Arguments that libvirt's public functions refuse reach no method of the hypervisor."""
+"""Arguments that libvirt's public functions refuse never reach the hypervisor."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ REFUSALS = (
 class ArgumentChecksTest(testtools.TestCase):
 
     def refusal(self, name, arguments, **options):
-        """The error that a call raises in the place of its method."""
+        """Return the error that a call raises before its method runs."""
         def method(*arguments):
             self.fail(f'{name} was called with {arguments}')
 
@@ -83,12 +83,12 @@ class ArgumentChecksTest(testtools.TestCase):
         self.assertIn('maxids > REMOTE_DOMAIN_LIST_MAX', error.message)
 
     def test_right_arguments(self):
-        """What passes the checks reaches the method, whose result is the call's."""
+        """A call whose arguments pass the checks returns what the method returns."""
         call = argument_checks.guard(BY_NAME['domain_set_vcpus'], lambda dom, count: count)
         self.assertEqual(3, call(DOMAIN, 3))
 
     def test_unchecked(self):
-        """A procedure without checks is its method itself, at no cost."""
+        """A procedure without checks is not wrapped."""
         def method():
             pass
 

@@ -1,4 +1,4 @@
-"""Dispatch finds the method of a call, and gives the client what it returns or raises."""
+"""The dispatcher finds the method of a call, and answers with what it returns or raises."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOMAIN = DomainHandle('domain-1', bytes(15) + b'\1', 1)
 
 
 class DispatchTest(testtools.TestCase):
-    """A session and its dispatcher, with no socket between them and the test."""
+    """A session and its dispatcher, without a socket."""
 
     readonly = False
 
@@ -36,7 +36,7 @@ class DispatchTest(testtools.TestCase):
             drop=lambda: self.dropped.append(True), call_soon=lambda function: function())
 
     def ask(self, name, *arguments, intercept=None):
-        """The answers to a call."""
+        """Return the answers to a call."""
         self.session.receive(client.call(name, *arguments))
         while (call := self.session.next_call()) is not None:
             self.dispatcher.execute(call, intercept)
@@ -61,18 +61,18 @@ class DispatchTest(testtools.TestCase):
 class OpenTest(DispatchTest):
 
     def test_a_connection_for_each_client(self):
-        """Opening connects to the hypervisor, once."""
+        """A client opens one connection, and only one."""
         self.assertFalse(self.open().readonly)
         error = self.error('connect_open', 'qemu:///system', 0)
         self.assertEqual('internal error: connection already open', error['message'])
         self.assertEqual(1, len(self.hypervisor.connections))
 
     def test_a_reader_says_so(self):
-        """The client's flag makes the connection read-only."""
+        """The flag VIR_CONNECT_RO makes the connection read-only."""
         self.assertTrue(self.open(libvirt.VIR_CONNECT_RO).readonly)
 
     def test_other_drivers(self):
-        """Only QEMU's driver is here, at the paths of a privileged daemon."""
+        """Only QEMU's driver can be opened, with the paths of a privileged daemon."""
         for uri, message in (
                 ('xen:///system', 'no connection driver available for xen:///system'),
                 ('system', "no connection driver available for URI 'system' does not include "
@@ -91,7 +91,7 @@ class OpenTest(DispatchTest):
             drop=lambda: None, call_soon=lambda function: function())
 
     def test_closing(self):
-        """The reply to connect_close ends the session; the connection hears of it once."""
+        """The reply to connect_close ends the session, and the connection is closed once."""
         connection = self.open()
         self.assertEqual((), self.results('connect_close'))
         self.assertTrue(self.session.closing)
@@ -101,7 +101,7 @@ class OpenTest(DispatchTest):
         self.assertFalse(connection.closed.is_set())
 
     def test_features(self):
-        """The daemon's features are there; the driver is asked for the rest."""
+        """The dispatcher answers for the daemon's features, the connection for the others."""
         self.open()
         self.assertEqual(
             {8: 1, 14: 1, 15: 1, 13: 1, 4: 0},
@@ -109,7 +109,7 @@ class OpenTest(DispatchTest):
              for feature in (8, 14, 15, 13, 4)})
 
     def test_close_callbacks_and_identity(self):
-        """What concerns the session alone is answered without the hypervisor."""
+        """Procedures of the session are answered without the hypervisor."""
         self.open()
         for name, arguments in (('connect_register_close_callback', ()),
                                 ('connect_unregister_close_callback', ()),
@@ -128,23 +128,23 @@ class ResultTest(DispatchTest):
         self.assertEqual((fake.HOSTNAME,), self.results('connect_get_hostname'))
 
     def test_many_results(self):
-        """Several are a tuple."""
+        """Several results are a tuple."""
         self.assertEqual(('x86_64', 4 << 20, 4, 2000, 1, 1, 4, 1), self.results('node_get_info'))
 
     def test_no_result(self):
-        """None is a reply without results; arguments arrive as they were sent."""
+        """None is a reply without results; the method gets the arguments that were sent."""
         parameters = [TypedParameter.int_('numa_mode', 1)]
         self.assertEqual((), self.results('domain_set_numa_parameters', DOMAIN, parameters, 3))
         self.assertEqual([(DOMAIN, parameters, 3)], self.hypervisor.seen)
 
     def test_a_list_and_its_length(self):
-        """A plain list is counted; the list itself only comes where it is wanted."""
+        """A plain list is sent with its length, and left out if only the length is wanted."""
         handles = [DomainHandle(f'domain-{n}', bytes(15) + bytes([n]), n) for n in (1, 2)]
         self.assertEqual((handles, 2), self.results('connect_list_all_domains', 1, 0))
         self.assertEqual(([], 2), self.results('connect_list_all_domains', 0, 0))
 
     def test_parameters_and_their_number(self):
-        """Parameters are counted first and given next, not more than are wanted."""
+        """A client gets the number of parameters first, and then as many as it asks for."""
         parameters = self.connection.domain_get_numa_parameters(DOMAIN, 0, 0)
         for wanted, expected in ((0, ([], 2)), (1, (parameters[:1], 1)), (2, (parameters, 2)),
                                  (9, (parameters, 2))):
@@ -152,16 +152,16 @@ class ResultTest(DispatchTest):
                              self.results('domain_get_numa_parameters', DOMAIN, wanted, 0))
 
     def test_a_list_without_a_count(self):
-        """A list alone is cut to what the client has room for."""
+        """A list without a length is cut to the size that the client has room for."""
         self.assertEqual(([1],), self.results('connect_list_domains', 1))
         self.assertEqual(([],), self.results('connect_list_domains', 0))
 
     def test_another_program(self):
-        """The QEMU program's methods have its name before theirs."""
+        """The methods of the QEMU program have the prefix ``qemu_``."""
         self.assertEqual(('INFO',), self.results('qemu_domain_monitor_command', DOMAIN, 'info', 0))
 
     def test_a_result_that_does_not_fit(self):
-        """A result of the wrong kind is libvirt's error, and a line in our log."""
+        """A result of the wrong type is logged, and the client gets libvirt's error."""
         error = self.error('connect_get_capabilities')
         self.assertEqual('Unable to encode message payload', error['message'])
         self.assertIn('connect_get_capabilities', self.log.output)
@@ -174,21 +174,21 @@ class ErrorTest(DispatchTest):
         self.open()
 
     def test_an_error_of_the_hypervisor(self):
-        """A LibvirtError reaches the client as it is."""
+        """A LibvirtError is sent to the client unchanged."""
         error = self.error('domain_lookup_by_name', 'none')
         self.assertEqual((libvirt.VIR_ERR_NO_DOMAIN,
                           "Domain not found: no domain with matching name 'none'"),
                          (error['code'], error['message']))
 
     def test_an_error_of_ours(self):
-        """Any other exception is logged, and the client sees nothing of it."""
+        """Any other exception is logged, and its text is not sent to the client."""
         error = self.error('connect_get_version')
         self.assertEqual(libvirt.VIR_ERR_INTERNAL_ERROR, error['code'])
         self.assertNotIn('secret', str(error))
         self.assertIn('ZeroDivisionError: a secret of the server', self.log.output)
 
     def test_what_is_not_simulated(self):
-        """A procedure without a method answers as a driver does that lacks it."""
+        """A procedure without a method fails like one that a driver lacks."""
         for name, arguments, function, domain in (
                 ('domain_create', (DOMAIN,), 'virDomainCreate', libvirt.VIR_FROM_DOMAIN),
                 ('network_create', (NetworkHandle('n', bytes(16)),), 'virNetworkCreate',
@@ -216,23 +216,23 @@ class ReaderTest(DispatchTest):
                          (error['code'], error['message']))
 
     def test_a_reader_may_read(self):
-        """What reads is executed."""
+        """A read-only client can call procedures that read."""
         self.assertEqual((fake.HOSTNAME,), self.results('connect_get_hostname'))
 
     def test_a_reader_may_not_write(self):
-        """What writes is refused with libvirt's text, implemented or not."""
+        """A read-only client gets libvirt's refusal of procedures that write, simulated or not."""
         self.refused('read only access prevents virDomainSuspend', 'domain_suspend', DOMAIN)
         self.refused('read only access prevents virDomainCreate', 'domain_create', DOMAIN)
         self.assertEqual(0, self.hypervisor.suspended)
 
     def test_a_reader_sees_no_secrets(self):
-        """Flags that show secrets are refused, and only these."""
+        """A read-only client cannot use flags that show secrets, and can use others."""
         self.refused('virDomainGetXMLDesc with secure flag',
                      'domain_get_xml_desc', DOMAIN, libvirt.VIR_DOMAIN_XML_SECURE)
         self.results('domain_get_xml_desc', DOMAIN, libvirt.VIR_DOMAIN_XML_INACTIVE)
 
     def test_a_reader_does_not_ask_the_guest(self):
-        """Nor are questions that the guest would have to answer allowed."""
+        """A read-only client cannot ask the guest agent."""
         self.refused('read only access prevents virDomainGetVcpusFlags',
                      'domain_get_vcpus_flags', DOMAIN, libvirt.VIR_DOMAIN_VCPU_GUEST)
         self.assertEqual((2,), self.results('domain_get_vcpus_flags', DOMAIN, 0))
@@ -245,7 +245,7 @@ class LaterTest(DispatchTest):
         self.open()
 
     def test_the_answer_comes_when_it_is_there(self):
-        """A Deferred holds up its own call alone."""
+        """A Deferred delays only the answer of its own call."""
         self.assertEqual([], self.ask('domain_resume', DOMAIN))
         self.assertEqual((fake.HOSTNAME,), self.results('connect_get_hostname'))
         self.hypervisor.later.resolve()
@@ -253,14 +253,14 @@ class LaterTest(DispatchTest):
         self.assertEqual((29 - 1, frames.OK), (answer.number, answer.status))
 
     def test_it_may_fail(self):
-        """A Deferred's error is the call's."""
+        """An error of a Deferred is the error of the call."""
         self.ask('domain_resume', DOMAIN)
         self.hypervisor.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_ABORTED, 'by a test'))
         (answer,) = client.answers(self.session.take_output())
         self.assertEqual('operation aborted: by a test', answer.error['message'])
 
     def test_nobody_waits_any_more(self):
-        """After the client has gone the result is dropped."""
+        """The result of a Deferred is dropped after the client is gone."""
         self.ask('domain_resume', DOMAIN)
         self.dispatcher.close()
         self.hypervisor.later.resolve()
@@ -270,7 +270,7 @@ class LaterTest(DispatchTest):
 class EventTest(DispatchTest):
 
     def test_events_go_after_the_reply(self):
-        """What a call causes is sent after its reply, with the fields of the message."""
+        """Events that a call causes are sent after its reply, with the fields of the message."""
         self.open()
         self.results('connect_domain_event_callback_register_any', 0, None)
         reply, event = self.ask('domain_suspend', DOMAIN)
@@ -279,7 +279,7 @@ class EventTest(DispatchTest):
         self.assertEqual(frames.REPLY, reply.kind)
 
     def test_no_events_after_the_end(self):
-        """A connection that has ended sends nothing."""
+        """A closed connection sends no events."""
         connection = self.open()
         self.dispatcher.close()
         connection.emit('domain_event_callback_lifecycle', 0, (DOMAIN, 3, 0))
@@ -296,7 +296,7 @@ class InterceptTest(DispatchTest):
         return self.ask('domain_suspend', DOMAIN, intercept=intercept)
 
     def test_it_sees_the_call(self):
-        """The call says what it is and which domain it is about."""
+        """The intercept gets the call, with its procedure and its domain."""
         seen = []
 
         def intercept(call, execute):
@@ -307,7 +307,7 @@ class InterceptTest(DispatchTest):
         self.assertEqual(([('domain_suspend', DOMAIN)], 1), (seen, self.hypervisor.suspended))
 
     def test_it_fails_a_call(self):
-        """An error may take the place of the execution."""
+        """The intercept can raise an error in place of the execution."""
         def intercept(call, execute):
             raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, 'by a fault')
 
@@ -316,7 +316,7 @@ class InterceptTest(DispatchTest):
         self.assertEqual(0, self.hypervisor.suspended)
 
     def test_it_fails_a_call_that_took_effect(self):
-        """Or come after it."""
+        """The intercept can raise an error after the execution."""
         def intercept(call, execute):
             execute()
             raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, 'by a fault')
@@ -325,7 +325,7 @@ class InterceptTest(DispatchTest):
         self.assertEqual((frames.ERROR, 1), (answer.status, self.hypervisor.suspended))
 
     def test_it_drops_the_connection(self):
-        """The client may be cut off without an answer."""
+        """The intercept can disconnect the client without an answer."""
         def intercept(call, execute):
             execute()
             raise DropConnection
@@ -334,7 +334,7 @@ class InterceptTest(DispatchTest):
         self.assertEqual(([True], 1), (self.dropped, self.hypervisor.suspended))
 
     def test_it_holds_a_call(self):
-        """The execution may wait until it is released."""
+        """The intercept can delay the execution."""
         later, held = Deferred(), []
 
         def intercept(call, execute):

@@ -17,7 +17,7 @@ def _fields(error: LibvirtError) -> tuple:
 class ErrorsTest(testtools.TestCase):
 
     def test_a_detail(self):
-        """An error of a driver has its format, its detail, and -1 twice."""
+        """An error of a driver has a format, a detail, and -1 in both numbers."""
         error = LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, 'why')
         self.assertEqual(
             (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_FROM_QEMU, libvirt.VIR_ERR_ERROR,
@@ -25,7 +25,7 @@ class ErrorsTest(testtools.TestCase):
             _fields(error))
 
     def test_unknown_flags(self):
-        """Unknown flags are refused with the function and the argument, and without a prefix."""
+        """The error of unknown flags names the function and the argument, without a prefix."""
         error = self.assertRaises(LibvirtError, driver_checks.check_flags, 'qemuDomainReset', 5, 1)
         text = 'unsupported flags (0x4) in function qemuDomainReset'
         self.assertEqual(

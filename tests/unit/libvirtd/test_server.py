@@ -1,4 +1,4 @@
-"""A daemon serves its clients, whatever one of them does, and leaves nothing behind."""
+"""A daemon serves its clients whatever another client does, and releases everything at its end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DOMAIN = DomainHandle('domain-1', bytes(15) + b'\1', 1)
 
 
 class RawClient:
-    """A client that writes what it likes."""
+    """A client that sends any bytes."""
 
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
@@ -40,7 +40,7 @@ class RawClient:
         self.socket.sendall(data)
 
     def answer(self) -> client.Answer | None:
-        """The next frame; None after the end."""
+        """Return the next frame, or None after the end."""
         while not self._came:
             try:
                 data = self.socket.recv(1 << 20)
@@ -91,11 +91,11 @@ class ServerTest(base.TestCase):
 class LifeTest(ServerTest):
 
     def test_uri(self):
-        """The URI names the socket, for libvirt to read."""
+        """libvirt can parse the daemon's URI."""
         self.assertEqual(f'qemu+unix:///system?socket={self.daemon.path}', self.daemon.uri)
 
     def test_stop_ends_everything(self):
-        """Stopping cuts off clients, also one that waits for an answer, and is done only once."""
+        """Stopping disconnects all clients, even in a call; stopping twice is harmless."""
         waiting, idle, unopened = self.opened(), self.opened(), self.client()
         waiting.send(client.call('domain_resume', _DOMAIN))
         idle.ask('connect_get_hostname')
@@ -107,7 +107,7 @@ class LifeTest(ServerTest):
         self.hypervisor.later.resolve()
 
     def test_stop_returns_what_it_took(self):
-        """A start and a stop with clients leave no thread and no descriptor."""
+        """No thread and no file descriptor remains after a start and a stop with clients."""
         self.daemon.stop()
         gc.collect()    # what another test has left in a cycle is not counted
         before = (os.listdir('/proc/self/fd'), threading.active_count())
@@ -120,7 +120,7 @@ class LifeTest(ServerTest):
         self.assertEqual(before, (os.listdir('/proc/self/fd'), threading.active_count()))
 
     def test_a_killed_daemon(self):
-        """A kill leaves the paths, a client finds nobody there, and a new start takes them over."""
+        """A killed daemon leaves its sockets, refuses connections, and can be started again."""
         raw = self.opened()
         self.daemon.kill()
         self.assertIsNone(raw.answer())
@@ -130,35 +130,35 @@ class LifeTest(ServerTest):
         self.opened()
 
     def test_two_daemons_on_one_path(self):
-        """A path that is served is not taken over."""
+        """A daemon does not take over the path of a running one."""
         other = server.Daemon(fake.Hypervisor(), self.daemon.path)
         self.assertRaises(OSError, other.start)
         self.assertFalse(other.running)
         self.opened()
 
     def test_dropping_clients(self):
-        """Clients can be cut off while the daemon goes on."""
+        """All clients can be disconnected while the daemon keeps serving."""
         raw = self.opened()
         self.daemon.drop_clients()
         self.assertIsNone(raw.answer())
         self.opened()
 
     def test_a_client_that_goes(self):
-        """When the client hangs up, its connection is closed."""
+        """The connection is closed when the client hangs up."""
         raw = self.opened()
         raw.socket.close()
         self.assertTrue(self.hypervisor.connections[0].closed.wait(_SECONDS))
 
     def test_a_client_that_goes_within_a_frame(self):
-        """A frame that is cut short is worth a line in the log."""
+        """A client that disconnects within a frame is logged."""
         raw = self.opened()
         raw.send(client.call('connect_get_hostname')[:20])
         raw.socket.close()
         self.assertTrue(self.hypervisor.connections[0].closed.wait(_SECONDS))
-        self.assertIn('gone within a frame', self.log.output)
+        self.assertIn('disconnected within a frame', self.log.output)
 
     def test_a_client_that_goes_while_it_waits(self):
-        """Also with as many calls under way as it may have, when nothing more is read of it."""
+        """A client that hangs up with the maximum of calls in progress is noticed."""
         raw = self.opened()
         raw.send(client.call('domain_resume', _DOMAIN) * 8)
         self.opened().ask('connect_get_hostname')
@@ -166,10 +166,10 @@ class LifeTest(ServerTest):
         self.assertTrue(self.hypervisor.connections[0].closed.wait(_SECONDS))
 
     def test_a_call_that_waits(self):
-        """It holds up no other call of its client.
+        """A waiting call does not delay other calls of the same client.
 
-        Asked by no real client: of two threads on one connection, libvirt's may leave the second
-        one's call unsent while the first one waits.
+        libvirt's own client may not send the second call of two threads on one connection while the
+        first one waits.
         """
         raw = self.opened()
         raw.send(client.call('domain_resume', _DOMAIN, serial=7))
@@ -178,7 +178,7 @@ class LifeTest(ServerTest):
         self.assertEqual(7, raw.answer().serial)
 
     def test_intercept(self):
-        """The daemon's hook stands before every call."""
+        """The daemon's intercept is called with every call."""
         raw = self.opened()
 
         def intercept(call, execute):
@@ -193,12 +193,12 @@ class LifeTest(ServerTest):
 class AccessTest(ServerTest):
 
     def test_modes(self):
-        """Only the user may connect."""
+        """Only the user can connect to the socket."""
         for path in (self.daemon.path, self.daemon.readonly_path):
             self.assertEqual(0o600, os.stat(path).st_mode & 0o777)
 
     def test_another_user(self):
-        """A client of another user is hung up on, with a line in the log."""
+        """A client of another user is disconnected, and logged."""
         self.useFixture(fixtures.MonkeyPatch(
             'vpmem_harness.serving.listener.peer',
             lambda sock: listener.Peer(os.getpid(), os.getuid() + 1, os.getgid())))
@@ -206,7 +206,7 @@ class AccessTest(ServerTest):
         self.assertIn('another user', self.log.output)
 
     def test_the_socket_for_readers(self):
-        """Who comes over the second socket can only read, whatever it asks for."""
+        """Connections over the read-only socket are read-only, whatever the client asks for."""
         raw = self.client(self.daemon.readonly_path)
         raw.open()
         self.assertEqual(frames.ERROR, raw.ask('domain_suspend', _DOMAIN).status)
@@ -216,7 +216,7 @@ class AccessTest(ServerTest):
 class ManyTest(ServerTest):
 
     def test_a_storm_of_noise(self):
-        """Clients that send noise are cut off one by one; another works on undisturbed."""
+        """Clients that send garbage are disconnected, and another client is not disturbed."""
         noise = random.Random(7)    # noqa: S311 - noise, no secret
         worker = self.opened()
         for number in range(200):
@@ -231,11 +231,11 @@ class ManyTest(ServerTest):
                 while raw.answer() is not None:
                     pass
             self.assertEqual((fake.HOSTNAME,), worker.ask('connect_get_hostname').results)
-        self.assertIn('is cut off: a frame of', self.log.output)
+        self.assertIn('is disconnected: a frame of', self.log.output)
         self.assertNotIn('Traceback', self.log.output)
 
     def test_one_that_has_much_to_ask(self):
-        """Others have their turn before all that one client has sent is answered."""
+        """A call of another client is answered before all of those of a client with many."""
         greedy, modest = self.opened(), self.opened()
         for noise in (client.call('connect_get_type'),
                       frames.frame(table.REMOTE_PROGRAM, 9999, frames.CALL, 1, frames.OK)):
@@ -253,20 +253,20 @@ class ManyTest(ServerTest):
                 greedy.answer()
 
     def test_a_frame_in_small_pieces(self):
-        """A call may arrive byte by byte."""
+        """A call can arrive byte by byte."""
         raw = self.opened()
         for byte in client.call('connect_get_hostname'):
             raw.send(bytes([byte]))
         self.assertEqual((fake.HOSTNAME,), raw.answer().results)
 
     def test_a_long_call(self):
-        """A call of 4 MiB is taken whole."""
+        """A call of 4 MiB is accepted."""
         raw = self.opened()
         self.assertEqual(frames.ERROR, raw.ask('domain_lookup_by_name', 'x' * (4 << 20)).status)
         self.assertEqual((fake.HOSTNAME,), raw.ask('connect_get_hostname').results)
 
     def test_a_client_that_does_not_read(self):
-        """Answers wait for their reader; meanwhile others are served; none is lost."""
+        """Replies wait for a client that does not read, and other clients are served."""
         raw, calls = self.opened(), 400
         domain = _DOMAIN._replace(name='x' * 10000)
         sender = threading.Thread(
@@ -278,14 +278,14 @@ class ManyTest(ServerTest):
             self.assertGreater(len(raw.answer().payload), 10000)
 
     def test_many_clients(self):
-        """Two hundred clients are served side by side."""
+        """Two hundred clients are served at the same time."""
         clients = [self.opened() for _ in range(200)]
         for raw in clients:
             raw.send(client.call('connect_get_hostname'))
         self.assertEqual([(fake.HOSTNAME,)] * 200, [raw.answer().results for raw in clients])
 
     def test_more_clients_than_there_may_be(self):
-        """Who comes too many waits, as for the real daemon, and is served once one has left."""
+        """A client beyond the limit waits, as with libvirtd, until another one disconnects."""
         self.daemon.clients_max = 2
         first, second = self.opened(), self.opened()
         third = self.client()
@@ -298,7 +298,7 @@ class ManyTest(ServerTest):
         self.assertEqual(frames.OK, third.answer().status)
 
     def test_events_from_another_thread(self):
-        """What the hypervisor emits in any thread arrives, in its order."""
+        """Events emitted in any thread are sent in their order."""
         raw = self.opened()
         emit = self.hypervisor.connections[0].emit
         for number in range(100):
@@ -311,7 +311,7 @@ class KeepAliveTest(ServerTest):
     keepalive_interval = 0.02
 
     def test_a_silent_client_is_cut_off(self):
-        """A client that offered keepalive and does not answer is asked, and cut off."""
+        """A client that does not answer keepalive messages is disconnected."""
         raw = self.client()
         raw.ask('connect_supports_feature', 10)
         self.assertEqual(frames.MESSAGE, raw.answer().kind)
@@ -325,7 +325,7 @@ class AnsweredKeepAliveTest(ServerTest):
     keepalive_count = 500       # so that a slow machine does not end it
 
     def test_a_client_that_answers_stays(self):
-        """One that answers goes on."""
+        """A client that answers keepalive messages stays connected."""
         raw = self.client()
         raw.ask('connect_supports_feature', 10)
         for _ in range(5):
@@ -336,7 +336,7 @@ class AnsweredKeepAliveTest(ServerTest):
 class ThousandTest(base.TestCase):
 
     def test_a_thousand_daemons(self):
-        """A thousand hosts cost one descriptor each and one thread together."""
+        """A thousand daemons need one descriptor each and one thread together."""
         directory = self.useFixture(fixtures.TempDir()).path
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
@@ -362,7 +362,7 @@ class ThousandTest(base.TestCase):
         self.assertEqual(before, (len(os.listdir('/proc/self/fd')), threading.active_count()))
 
     def test_no_more_descriptors(self):
-        """Where the hard limit leaves no room the error says what to do."""
+        """The error of an exhausted descriptor limit says what to do."""
         free = os.dup(2)        # the lowest number that is free
         os.close(free)
         self.useFixture(fixtures.MonkeyPatch(

@@ -1,4 +1,4 @@
-"""What a hypervisor knows of the files and devices that back its guests."""
+"""The files and devices of a host that back its guests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Kind = Literal['regular', 'directory', 'dax', 'block']
 
 @dataclass(frozen=True)
 class BackingFile:
-    """A path that a guest may be backed by.
+    """A file or device that can back a guest.
 
     :param size: in bytes; 0 for a directory.
-    :param align: a dax device's alignment in bytes: QEMU refuses to map it with a smaller one.
-        0 for everything else.
-    :param dead: whether it is there and cannot be mapped, as a device that has failed.
+    :param align: the alignment of a dax device in bytes, 0 for anything else: QEMU refuses to map
+        the device with a smaller alignment.
+    :param dead: whether it exists but cannot be mapped, like a failed device.
     """
 
     kind: Kind
@@ -28,22 +28,22 @@ class Backing(Protocol):
     """The files and devices of a host; ``domain`` is a domain's UUID in its canonical form."""
 
     def stat(self, path: str) -> BackingFile | None:
-        """What is at ``path``, or None."""
+        """Return the file or device at ``path``, or None."""
 
     def opened(self, path: str, domain: str) -> None:
-        """A domain that starts has opened ``path``."""
+        """Note that a starting domain has opened ``path``."""
 
     def closed(self, path: str, domain: str) -> None:
-        """A domain that stops has closed ``path``."""
+        """Note that a stopping domain has closed ``path``."""
 
     def written(self, path: str, domain: str) -> None:
-        """A domain's guest may have written to ``path`` from now on."""
+        """Note that a domain's guest can write to ``path`` from now on."""
 
 
 class DeclaredFiles:
-    """A backing that holds what it was told: ``{path: BackingFile}``.
+    """A backing of declared files: ``{path: BackingFile}``.
 
-    ``open_by`` says for each path which domains have it open, once for each time.
+    ``open_by`` lists the domains that have each path open, once per time that they opened it.
     """
 
     def __init__(self, files: dict[str, BackingFile] | None = None) -> None:
@@ -52,22 +52,22 @@ class DeclaredFiles:
         self.written_by: dict[str, list[str]] = {}
 
     def stat(self, path: str) -> BackingFile | None:
-        """What was declared at ``path``: also a directory in which a file was declared."""
+        """Return what is declared at ``path``, or a directory if a path below it is declared."""
         found = self.files.get(path)
         if found is None and any(each.startswith(f'{path}/') for each in self.files):
             return BackingFile('directory', 0)
         return found
 
     def opened(self, path: str, domain: str) -> None:
-        """Note that ``domain`` has ``path`` open."""
+        """Record that ``domain`` has ``path`` open."""
         self.open_by.setdefault(path, []).append(domain)
 
     def closed(self, path: str, domain: str) -> None:
-        """Note that ``domain`` has closed ``path``."""
+        """Record that ``domain`` has closed ``path``."""
         self.open_by[path].remove(domain)
         if not self.open_by[path]:
             del self.open_by[path]
 
     def written(self, path: str, domain: str) -> None:
-        """Note that ``domain`` writes to ``path``."""
+        """Record that ``domain`` writes to ``path``."""
         self.written_by.setdefault(path, []).append(domain)

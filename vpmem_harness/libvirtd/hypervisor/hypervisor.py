@@ -1,4 +1,4 @@
-"""The hypervisor of one simulated host."""
+"""The state of libvirtd and QEMU on one simulated host."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from vpmem_harness.serving.clock import Clock, SystemClock
 
 @dataclass
 class Guests:
-    """How the guests of a host behave: none of them executes an instruction.
+    """How the guests of a host react; no guest runs any code.
 
-    :param obeys_power_button: whether an ACPI shutdown or reboot is obeyed.
+    :param obeys_power_button: whether a guest obeys an ACPI shutdown or reboot.
     :param shutdown_seconds: how long that takes, on the host's clock.
-    :param releases_devices: whether a guest lets go of a device that is unplugged.
+    :param releases_devices: whether a guest releases a device that is unplugged.
     :param unplug_seconds: how long that takes.
     """
 
@@ -49,16 +49,16 @@ class Guests:
     unplug_seconds: float = 0.0
 
 
-#: Numbers the hosts of a process, so that two are always locked in the same order.
+#: Numbers the hypervisors of a process: two are always locked in the same order.
 _ORDER = itertools.count()
 
-#: Bytes of the file system that the storage pool is on.
+#: Size of the default storage pool's file system, in bytes.
 POOL_SIZE = 512 * 1024**3
 
-#: What a disk holds whose file the host knows nothing of, in bytes.
+#: Size of a disk whose file the backing does not know, in bytes.
 DISK_SIZE = 1024**3
 
-#: What a guest's start costs, and the load of an idle guest.
+#: CPU seconds that the start of a guest takes, and the load of an idle vCPU.
 BOOT_CPU_SECONDS, IDLE_LOAD = 0.1, 0.01
 
 
@@ -66,13 +66,12 @@ class Hypervisor:
     """The state of libvirtd and QEMU on one host.
 
     :param name: the host's name, as ``getHostname`` returns it.
-    :param neighbours: the hypervisors that this one can migrate to, by host name and by the path
-        of their socket; shared and filled by whoever runs several hosts.
-
+    :param neighbours: the hypervisors that guests can migrate to, by host name and by the path of
+        their socket; shared between hosts and filled by their owner.
     :param migration_seconds: how long copying a guest takes on the clock, unless a client limits
         its speed.
 
-    Everything runs under ``lock``; the backing's own lock is taken inside of it.
+    ``lock`` protects all state. The backing's own lock is acquired inside it.
     """
 
     def __init__(self, name: str, *, randomness: Randomness | None = None,
@@ -109,30 +108,30 @@ class Hypervisor:
 
     @functools.cached_property
     def capabilities(self) -> str:
-        """The host's capabilities as XML: the hardware stays as it is."""
+        """The host's capabilities as XML, which never change."""
         return capabilities.host(self)
 
     def connect(self, readonly: bool = False) -> Connection:
-        """A new client's connection."""
+        """Open a connection for a client."""
         return Connection(self, readonly=readonly)
 
     def on_event(self, observer: Callable[..., None]) -> Callable[[], None]:
         """Call ``observer(event, domain, *fields)`` with every event of a domain from now on.
 
-        Returns what ends that.
+        Return a function that removes the observer.
         """
         self.events.observers.append(observer)
         return lambda: self.events.observers.remove(observer)
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Call ``action`` after ``seconds`` on the clock, at once when that is none."""
+        """Call ``action`` after ``seconds`` on the clock, or at once if that is 0."""
         if seconds > 0:
             self.clock.call_later(seconds, action)
         else:
             action()
 
     def cpu_time(self, domain: Domain) -> int:
-        """Nanoseconds that a domain's vCPUs have run: they are idle but for 1 % of the time."""
+        """Return the nanoseconds that a domain's vCPUs have run; they are idle 99 % of the time."""
         if not domain.active:
             return 0
         now = self.clock.now()
@@ -143,7 +142,7 @@ class Hypervisor:
         return int((BOOT_CPU_SECONDS + ran * IDLE_LOAD * domain.definition.vcpus) * 1e9)
 
     def disk_size(self, disk: Element) -> int:
-        """Bytes of a disk: what the backing knows of its path, or a guess that never changes."""
+        """Return the size of a disk in bytes, or a constant if its file is unknown."""
         path = disks.source_path(disk)
         if path in self.resized:
             return self.resized[path]
@@ -151,10 +150,10 @@ class Hypervisor:
         return file.size if file is not None and file.size else DISK_SIZE
 
     def check_agent(self, domain: Domain) -> None:
-        """Refuse what only a guest's agent can do: guests here run none.
+        """Refuse an operation of the guest agent: no guest runs one.
 
-        :raises LibvirtError: VIR_ERR_ARGUMENT_UNSUPPORTED where the domain has no channel for
-            an agent, VIR_ERR_AGENT_UNRESPONSIVE where nobody listens on it.
+        :raises LibvirtError: VIR_ERR_ARGUMENT_UNSUPPORTED if the domain has no channel for an
+            agent, VIR_ERR_AGENT_UNRESPONSIVE otherwise.
             Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainAgentAvailable).
         """
         if domain.state != libvirt.VIR_DOMAIN_RUNNING:
@@ -168,7 +167,7 @@ class Hypervisor:
                            'QEMU guest agent is not connected')
 
     def crash(self) -> None:
-        """The machine loses its power: running domains end unseen, transient ones are gone."""
+        """Power the machine off: running domains end without events, transient ones are gone."""
         with self.lock:
             for domain in self.domains:
                 if domain.active:
@@ -176,7 +175,7 @@ class Hypervisor:
                 domain.reason = libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN
 
     def reboot(self) -> None:
-        """The machine starts anew: ids begin at 1, and autostarted domains are running."""
+        """Restart the machine: IDs begin at 1, and autostart domains are started."""
         with self.lock:
             self.crash()
             self.processes = QemuProcesses(self)

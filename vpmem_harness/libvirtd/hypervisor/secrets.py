@@ -1,4 +1,4 @@
-"""Secrets, whose values only their own procedures tell.
+"""Secrets; their values appear only in the results of their own procedures.
 
 Source: libvirt 9.0.0, src/secret/secret_driver.c, src/conf/virsecretobj.c.
 """
@@ -19,17 +19,17 @@ from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, text_of
 
 _FROM = libvirt.VIR_FROM_SECRET
-#: What a secret is for: libvirt's name, and the element that says which.
+#: The usage types, each with the element that identifies the usage.
 USAGES = {'none': '', 'volume': 'volume', 'ceph': 'name', 'iscsi': 'target', 'tls': 'name',
           'vtpm': 'name'}
 _KINDS = tuple(USAGES)
-#: What libvirt's errors call them, where that is another name.
+#: The usage types' names in errors, where they differ.
 _NAMES = {'ceph': 'Ceph', 'iscsi': 'iSCSI', 'tls': 'TLS', 'vtpm': 'vTPM'}
 
 
 @dataclass(eq=False)
 class Secret:
-    """A secret: ``uuid`` is 16 bytes, ``value`` None until it is set."""
+    """A secret: ``uuid`` is 16 bytes, ``value`` is None until it is set."""
 
     uuid: bytes
     usage_type: int
@@ -48,7 +48,7 @@ class Secret:
         return str(uuids.UUID(bytes=self.uuid))
 
     def xml(self) -> str:
-        """The definition, without the value."""
+        """Return the definition, without the value."""
         root = element('secret', ephemeral='yes' if self.ephemeral else 'no',
                        private='yes' if self.private else 'no')
         add(root, 'uuid', self.uuid_text)
@@ -93,7 +93,7 @@ _FILTERS: tuple[tuple[int, int, Callable[[Secret], bool]], ...] = (
 
 
 class SecretProcedures(ProcedureGroup):
-    """Procedures about secrets."""
+    """Procedures for secrets."""
 
     def _secret(self, handle: SecretHandle) -> Secret:
         return self._by_uuid(handle.uuid)
@@ -106,23 +106,23 @@ class SecretProcedures(ProcedureGroup):
                                domain=_FROM)
         return secret
 
-    def _tell_secret(self, secret: Secret, event: int) -> None:
+    def _publish(self, secret: Secret, event: int) -> None:
         self.hypervisor.object_events.publish(
             'secret', libvirt.VIR_SECRET_EVENT_ID_LIFECYCLE, secret.uuid, secret, event, 0)
 
     @procedure
     def connect_num_of_secrets(self) -> int:
-        """How many secrets there are."""
+        """Return the number of secrets."""
         return len(self.hypervisor.secrets)
 
     @procedure
     def connect_list_secrets(self, maximum: int) -> list[str]:
-        """The UUIDs of the secrets."""
+        """Return the UUIDs of the secrets."""
         return [secret.uuid_text for secret in self.hypervisor.secrets.values()]
 
     @procedure
     def connect_list_all_secrets(self, need_results: int, flags: int) -> list[Secret]:
-        """Every secret that fits the filters."""
+        """Return the secrets that match the filters."""
         allowed = 0
         for yes, no, _ in _FILTERS:
             allowed |= yes | no
@@ -133,12 +133,12 @@ class SecretProcedures(ProcedureGroup):
 
     @procedure
     def secret_lookup_by_uuid(self, uuid: bytes) -> Secret:
-        """The secret with that UUID."""
+        """Return the secret with that UUID."""
         return self._by_uuid(uuid)
 
     @procedure
     def secret_lookup_by_usage(self, kind: int, name: str) -> Secret:
-        """The secret for that use."""
+        """Return the secret with that usage."""
         for secret in self.hypervisor.secrets.values():
             if (secret.usage_type, secret.usage_id) == (kind, name):
                 return secret
@@ -166,12 +166,12 @@ class SecretProcedures(ProcedureGroup):
                 raise internal(f'a secret with UUID {other.uuid_text} already defined for use '
                                f'with {secret.usage_id}', domain=_FROM)
         secrets[secret.uuid] = secret
-        self._tell_secret(secret, libvirt.VIR_SECRET_EVENT_DEFINED)
+        self._publish(secret, libvirt.VIR_SECRET_EVENT_DEFINED)
         return secret
 
     @procedure
     def secret_get_xml_desc(self, handle: SecretHandle, flags: int) -> str:
-        """A secret's definition, without its value."""
+        """Return a secret's definition, without its value."""
         check_flags('secretGetXMLDesc', flags, 0, domain=_FROM)
         return self._secret(handle).xml()
 
@@ -186,7 +186,7 @@ class SecretProcedures(ProcedureGroup):
 
     @procedure
     def secret_get_value(self, handle: SecretHandle, flags: int) -> bytes:
-        """A secret's value, unless it is private."""
+        """Return a secret's value, unless it is private."""
         check_flags('secretGetValue', flags, 0, domain=_FROM)
         secret = self._secret(handle)
         if secret.private:
@@ -199,9 +199,9 @@ class SecretProcedures(ProcedureGroup):
 
     @procedure
     def secret_undefine(self, handle: SecretHandle) -> None:
-        """Forget a secret and its value."""
+        """Remove a secret and its value."""
         secret = self._secret(handle)
         del self.hypervisor.secrets[secret.uuid]
-        self._tell_secret(secret, libvirt.VIR_SECRET_EVENT_UNDEFINED)
+        self._publish(secret, libvirt.VIR_SECRET_EVENT_UNDEFINED)
 
 

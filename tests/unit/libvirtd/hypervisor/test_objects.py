@@ -1,4 +1,4 @@
-"""Secrets, networks, storage and node devices are what clients look for."""
+"""Secrets, networks, storage pools, node devices and interfaces."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class ObjectCase(testtools.TestCase):
         self.recorder = hosts.Recorder(self.connection)
 
     def assert_fits(self, text, name):
-        """A document fits libvirt's schema, where that is installed."""
+        """Check a document against libvirt's schema, if that is installed."""
         relaxng = schema.load(name)
         if relaxng is not None and not relaxng.validate(etree.fromstring(text)):
             self.fail(f'{relaxng.error_log}\n{text}')
 
     def assert_refused(self, message, call, *arguments):
-        """A call is refused with that message."""
+        """Check that a call is refused with that message."""
         error = hosts.refusal(call, *arguments)
         self.assertEqual(message, None if error is None else error.message)
 
@@ -47,31 +47,31 @@ class ObjectCase(testtools.TestCase):
 class TestSecrets(ObjectCase):
 
     def define(self, name='one', private='no'):
-        """A secret for a TPM."""
+        """Define a secret for a TPM."""
         return self.connection.secret_define_xml(DEFINITION.format(name=name, private=private), 0)
 
     def test_value(self):
-        """What was set is what is told."""
+        """The value of a secret is the one that was set."""
         secret = self.define()
         self.connection.secret_set_value(secret, b'hidden', 0)
         self.assertEqual(b'hidden', self.connection.secret_get_value(secret, 0))
 
     def test_private_value(self):
-        """The value of a private secret is not told to clients."""
+        """Clients cannot read the value of a private secret."""
         secret = self.define(private='yes')
         self.connection.secret_set_value(secret, b'hidden', 0)
         self.assert_refused('Invalid secret: secret is private',
                             self.connection.secret_get_value, secret, 0)
 
     def test_no_value(self):
-        """A secret without a value says so."""
+        """A secret without a value is an error to read."""
         secret = self.define()
         self.assert_refused(
             f"Secret not found: secret '{secret.uuid_text}' does not have a value",
             self.connection.secret_get_value, secret, 0)
 
     def test_document_has_no_value(self):
-        """The value stands in no document and no repr."""
+        """A secret's XML and repr do not contain its value."""
         secret = self.define()
         self.connection.secret_set_value(secret, b'hidden', 0)
         text = self.connection.secret_get_xml_desc(secret, 0)
@@ -79,7 +79,7 @@ class TestSecrets(ObjectCase):
         self.assertNotIn('hidden', text + repr(secret))
 
     def test_lookup_by_usage(self):
-        """A secret is found by what it is for."""
+        """A secret is found by its usage."""
         secret = self.define('two')
         self.assertIs(secret, self.connection.secret_lookup_by_usage(
             libvirt.VIR_SECRET_USAGE_TYPE_VTPM, 'two'))
@@ -88,7 +88,7 @@ class TestSecrets(ObjectCase):
                             libvirt.VIR_SECRET_USAGE_TYPE_VTPM, 'three')
 
     def test_events(self):
-        """A definition and a new value are told."""
+        """Defining a secret and setting its value publish events."""
         for event in (libvirt.VIR_SECRET_EVENT_ID_LIFECYCLE,
                       libvirt.VIR_SECRET_EVENT_ID_VALUE_CHANGED):
             self.connection.connect_secret_event_register_any(event, None)
@@ -100,19 +100,19 @@ class TestSecrets(ObjectCase):
 class TestNetworksAndPools(ObjectCase):
 
     def test_default_network(self):
-        """libvirt's own network is there, active and persistent."""
+        """The default network is active and persistent."""
         [network] = self.connection.connect_list_all_networks(1, 0)
         self.assertEqual('default', network.name)
         self.assert_fits(self.connection.network_get_xml_desc(network, 0), 'network.rng')
 
     def test_unknown_network(self):
-        """A network that there is not is an error."""
+        """The lookup of an unknown network fails."""
         uuid = Randomness(9).uuid()
         self.assert_refused(f"Network not found: no network with matching uuid '{uuid}'",
                             self.connection.network_lookup_by_uuid, uuids.UUID(uuid).bytes)
 
     def test_default_pool(self):
-        """libvirt's own pool is there, with room in it."""
+        """The default storage pool has free space."""
         pool = self.connection.storage_pool_lookup_by_name('default')
         state, capacity, allocation, available = self.connection.storage_pool_get_info(pool)
         self.assertEqual(libvirt.VIR_STORAGE_POOL_RUNNING, state)
@@ -123,7 +123,7 @@ class TestNetworksAndPools(ObjectCase):
 class TestNodeDevices(ObjectCase):
 
     def names(self, flags=0):
-        """The names of the devices that fit the filters."""
+        """Return the names of the devices that match the filters."""
         return [device.name
                 for device in self.connection.connect_list_all_node_devices(1, flags)]
 
@@ -134,7 +134,7 @@ class TestNodeDevices(ObjectCase):
              f"net_eth0_{hosts.MAC.replace(':', '_')}"], self.names())
 
     def test_documents_fit_the_schema(self):
-        """Each device's document fits libvirt's schema."""
+        """Each device's XML matches libvirt's schema."""
         self.connection.node_device_create_xml(MDEV, 0)
         for name in self.names():
             self.assert_fits(self.connection.node_device_get_xml_desc(name, 0), 'nodedev.rng')
@@ -145,20 +145,20 @@ class TestNodeDevices(ObjectCase):
             libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_MDEV_TYPES))
 
     def test_mediated_device_takes_an_instance(self):
-        """A mediated device leaves its parent with one fewer."""
+        """Creating a mediated device leaves its parent one instance fewer."""
         self.connection.node_device_create_xml(MDEV, 0)
         self.assertIn('<availableInstances>1</availableInstances>',
                       self.connection.node_device_get_xml_desc('pci_0000_3b_00_0', 0))
 
     def test_no_instance_left(self):
-        """A card is split into no more devices than it can be."""
+        """A card provides no more mediated devices than its type allows."""
         for _ in range(2):
             self.connection.node_device_create_xml(MDEV, 0)
         error = hosts.refusal(self.connection.node_device_create_xml, MDEV, 0)
         self.assertIn('No space left on device', error.message)
 
     def test_defined_device(self):
-        """A defined device is inactive until it is made, and survives a reboot."""
+        """A defined device is inactive until it is created, and survives a reboot."""
         device = self.connection.node_device_define_xml(MDEV, 0)
         self.assertNotIn(device.name, self.names())
         self.connection.node_device_create(device.name, 0)
@@ -168,7 +168,7 @@ class TestNodeDevices(ObjectCase):
             libvirt.VIR_CONNECT_LIST_NODE_DEVICES_INACTIVE))
 
     def test_unknown_device(self):
-        """A device that there is not is an error."""
+        """The lookup of an unknown device fails."""
         self.assert_refused(
             "Node device not found: no node device with matching name 'pci_0000_00_00_0'",
             self.connection.node_device_lookup_by_name, 'pci_0000_00_00_0')
@@ -177,7 +177,7 @@ class TestNodeDevices(ObjectCase):
 class TestHost(ObjectCase):
 
     def test_capabilities_fit_the_schema(self):
-        """The host's capabilities fit libvirt's schema and tell of its NUMA cells."""
+        """The host's capabilities match libvirt's schema, with the NUMA cells."""
         text = self.connection.connect_get_capabilities()
         self.assert_fits(text, 'capability.rng')
         cells = etree.fromstring(text).findall('host/topology/cells/cell')
@@ -185,14 +185,14 @@ class TestHost(ObjectCase):
                          [cell.get('id') for cell in cells])
 
     def test_domain_capabilities_fit_the_schema(self):
-        """What a domain can have fits libvirt's schema, on both machines, emulated or not."""
+        """Domain capabilities match libvirt's schema, on both machine types."""
         for machine in ('pc', 'q35'):
             for virt_type in ('kvm', 'qemu'):
                 self.assert_fits(self.connection.connect_get_domain_capabilities(
                     None, 'x86_64', machine, virt_type, 0), 'domaincaps.rng')
 
     def test_unknown_machine(self):
-        """A machine that QEMU does not have has no capabilities."""
+        """An unknown machine type has no capabilities."""
         self.assert_refused(
             "invalid argument: the machine 'foo' is not supported by emulator "
             "'/usr/bin/qemu-system-x86_64'", self.connection.connect_get_domain_capabilities,
@@ -223,7 +223,7 @@ class TestInterfaces(ObjectCase):
         self.assertIn(hosts.MAC, text)
 
     def test_unknown(self):
-        """An interface that is not there is refused by name and by MAC address."""
+        """The lookup of an unknown interface by name or MAC address fails."""
         self.assert_refused("Interface not found: couldn't find interface named 'eth9'",
                             self.connection.interface_lookup_by_name, 'eth9')
         self.assert_refused("Interface not found: couldn't find interface with MAC address 'x'",
@@ -233,7 +233,7 @@ class TestInterfaces(ObjectCase):
 class TestNothingThere(ObjectCase):
 
     def test_lists(self):
-        """Network filters, bindings and checkpoints are empty lists."""
+        """The lists of network filters, bindings and checkpoints are empty."""
         domain = self.connection.domain_define_xml(
             "<domain type='qemu'><name>guest</name><memory>65536</memory><os><type>hvm</type></os>"
             '</domain>')
@@ -244,7 +244,7 @@ class TestNothingThere(ObjectCase):
             self.assertEqual([], call(*arguments))
 
     def test_lookups(self):
-        """A network filter that is not there is refused by name."""
+        """The lookup of an unknown network filter fails."""
         self.assert_refused("Network filter not found: no nwfilter with matching name 'f'",
                             self.connection.nwfilter_lookup_by_name, 'f')
 
@@ -252,7 +252,7 @@ class TestNothingThere(ObjectCase):
 class TestNetworkPorts(ObjectCase):
 
     def test_ports(self):
-        """A running domain's interface is a port of its network, and no longer afterwards."""
+        """An interface of a running domain is a port of its network until the domain ends."""
         network = self.connection.network_lookup_by_name('default')
         domain = self.connection.domain_define_xml(
             "<domain type='qemu'><name>guest</name><memory>65536</memory><os><type>hvm</type></os>"

@@ -1,4 +1,4 @@
-"""What of a running guest's disk can be changed: its medium, and nothing else.
+"""Checks of an update of a running guest's disk: only its medium can change.
 
 Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDiskChangeSupported).
 """
@@ -14,12 +14,12 @@ from vpmem_harness.libvirtd.xml.etree import Element
 
 
 class _Field(NamedTuple):
-    """A field under libvirt's name for it; ``attribute`` is None for an element's text."""
+    """A field and its name in errors; ``attribute`` is None for an element's text."""
 
     name: str
     path: str
     attribute: str | None = None
-    #: Whether a document that does not give the field leaves it as it is.
+    #: Whether an update without the field leaves it unchanged.
     optional: bool = True
 
     def of(self, disk: Element) -> str | None:
@@ -27,7 +27,7 @@ class _Field(NamedTuple):
         if found is None:
             return None
         value = (found.text or '') if self.attribute is None else found.get(self.attribute)
-        # What is not given is 0, where 0 is no value of its own.
+        # A missing value is 0, unless 0 is a value of its own.
         return None if value == 'default' or (value == '0' and not self.optional) else value
 
 
@@ -36,7 +36,7 @@ _TUNED = tuple(f'{direction}_{unit}_sec{limit}'
                for unit in ('bytes', 'iops')
                for direction in ('total', 'read', 'write'))
 
-#: In the order in which libvirt compares them: before the address, and after it.
+#: The fields before the address and after it, in libvirt's order.
 _FIRST: Final = (
     _Field('device', '.', 'device', optional=False),
     _Field('bus', 'target', 'bus', optional=False),
@@ -69,11 +69,11 @@ _LAST: Final = (
 )
 
 def check(found: Element, device: Element) -> None:
-    """Refuse an update of a running guest's disk that asks for more than another medium.
+    """Refuse an update of a running guest's disk that changes more than the medium.
 
-    :param found: the disk as it is.
-    :param device: the disk as the client wants it.
-    :raises LibvirtError: VIR_ERR_OPERATION_UNSUPPORTED, with the name of the first field.
+    :param found: the current disk.
+    :param device: the disk of the update.
+    :raises LibvirtError: VIR_ERR_OPERATION_UNSUPPORTED, naming the first field that differs.
     """
     _compare(_FIRST, found, device)
     _compare_presence('transient', 'transient', found, device)

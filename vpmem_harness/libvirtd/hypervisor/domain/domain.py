@@ -1,4 +1,4 @@
-"""A domain: what a hypervisor knows of one guest."""
+"""The state of one domain."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from vpmem_harness.libvirtd.xml.etree import Element
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
 
-#: The id of a domain that is off.
+#: The ID of a domain that is not running.
 OFF = -1
 
 
 @dataclass(eq=False)
 class Domain:
-    """One guest: its configuration, and while it runs its live definition.
+    """A domain: its persistent configuration and, while it runs, its live definition.
 
-    ``config`` is None for a transient domain, ``live`` is None while it is off; one of them is
-    always there. ``asked_cpu`` is the CPU of what it was started from. ``uuid`` is 16 bytes.
-    ``started`` is the time of the last start, ``nvdimm_enabled`` whether it had an NVDIMM then,
-    and ``storage_ids`` the number of indexes that its disks' sources have taken since.
+    ``config`` is None for a transient domain, ``live`` is None for one that is not running; one of
+    them is always present. ``asked_cpu`` is the ``<cpu>`` that it was started with. ``uuid`` is 16
+    bytes. ``started`` is the time of the last start, ``nvdimm_enabled`` whether it had an NVDIMM
+    then, and ``storage_ids`` the number of indexes that its disks' sources have taken since.
     """
 
     name: str
@@ -64,17 +64,17 @@ class Domain:
 
     @property
     def active(self) -> bool:
-        """True from start to stop, whether its CPUs run or not."""
+        """True while the domain runs or is paused."""
         return self.live is not None
 
     @property
     def persistent(self) -> bool:
-        """True when its configuration outlives it."""
+        """True if the domain has a persistent configuration."""
         return self.config is not None
 
     @property
     def definition(self) -> Definition:
-        """What describes it now: the live definition while it runs."""
+        """The current definition: the live one while the domain runs."""
         definition = self.live or self.config
         if definition is None:
             raise AssertionError('a domain is active, persistent, or both')
@@ -86,5 +86,5 @@ class Domain:
         return self.storage_ids
 
     def next_definition(self) -> Definition:
-        """What describes it after the next start: the configuration, if it has one."""
+        """Return the definition of the next start: the configuration, if there is one."""
         return self.config or self.definition

@@ -1,4 +1,4 @@
-"""The domains of a hypervisor, and what must be unique among them."""
+"""The domains of a hypervisor, with unique names and UUIDs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vpmem_harness.libvirtd.values import DomainHandle
 
 
 class DomainList:
-    """Every domain of a host, each reached by its UUID, its name and, while it runs, its id."""
+    """The domains of a hypervisor, found by UUID, name and, while they run, ID."""
 
     def __init__(self) -> None:
         self._by_uuid: dict[bytes, Domain] = {}
@@ -26,9 +26,9 @@ class DomainList:
         return len(self._by_uuid)
 
     def by_handle(self, handle: DomainHandle) -> Domain:
-        """The domain that a client means.
+        """Return the domain that a client refers to.
 
-        :raises LibvirtError: VIR_ERR_NO_DOMAIN with UUID and name in parentheses.
+        :raises LibvirtError: VIR_ERR_NO_DOMAIN with the UUID, and the name in parentheses.
         """
         domain = self._by_uuid.get(handle.uuid)
         if domain is None:
@@ -38,7 +38,7 @@ class DomainList:
         return domain
 
     def by_uuid(self, uuid: bytes) -> Domain:
-        """The domain with that UUID, or VIR_ERR_NO_DOMAIN."""
+        """Return the domain with that UUID, or raise VIR_ERR_NO_DOMAIN."""
         domain = self._by_uuid.get(uuid)
         if domain is None:
             text = uuids.UUID(bytes=uuid)
@@ -47,7 +47,7 @@ class DomainList:
         return domain
 
     def by_name(self, name: str) -> Domain:
-        """The domain with that name, or VIR_ERR_NO_DOMAIN."""
+        """Return the domain with that name, or raise VIR_ERR_NO_DOMAIN."""
         domain = self._by_name.get(name)
         if domain is None:
             raise LibvirtError(libvirt.VIR_ERR_NO_DOMAIN,
@@ -55,17 +55,17 @@ class DomainList:
         return domain
 
     def by_id(self, number: int) -> Domain:
-        """The running domain with that id, or VIR_ERR_NO_DOMAIN."""
+        """Return the running domain with that ID, or raise VIR_ERR_NO_DOMAIN."""
         for domain in self._by_uuid.values():
             if domain.active and domain.id == number:
                 return domain
         raise LibvirtError(libvirt.VIR_ERR_NO_DOMAIN, f'no domain with matching id {number}')
 
     def find(self, name: str, uuid: bytes, *, to_start: bool = False) -> Domain | None:
-        """The domain that a definition of that name and UUID belongs to, or None for a new one.
+        """Return the domain that a definition of that name and UUID belongs to, or None.
 
-        :raises LibvirtError: another domain has the name or the UUID; with ``to_start`` also when
-            it runs already (VIR_ERR_OPERATION_INVALID).
+        :raises LibvirtError: another domain has the name or the UUID or, with ``to_start``, the
+            domain is already running (VIR_ERR_OPERATION_INVALID).
             Source: libvirt 9.0.0, src/conf/virdomainobjlist.c.
         """
         domain = self._by_uuid.get(uuid)
@@ -88,17 +88,17 @@ class DomainList:
         return None
 
     def add(self, domain: Domain) -> None:
-        """Take a new domain in."""
+        """Add a new domain."""
         self._by_uuid[domain.uuid] = domain
         self._by_name[domain.name] = domain
 
     def remove(self, domain: Domain) -> None:
-        """Forget a domain."""
+        """Remove a domain."""
         del self._by_uuid[domain.uuid]
         del self._by_name[domain.name]
 
     def rename(self, domain: Domain, name: str) -> None:
-        """Give a domain another name, which must be free."""
+        """Give a domain another name, which must be unused."""
         del self._by_name[domain.name]
         domain.name = name
         self._by_name[name] = domain

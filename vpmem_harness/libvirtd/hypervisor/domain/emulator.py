@@ -1,8 +1,8 @@
-"""QEMU: what it says to a guest that cannot start, and to a device that cannot be plugged in.
+"""QEMU's refusals of guests that cannot start and of memory devices that cannot be plugged.
 
 Source: QEMU 7.2, softmmu/physmem.c (qemu_ram_alloc_from_fd, file_ram_alloc), hw/core/machine.c
-(machine_set_mem), hw/i386/pc.c (pc_memory_init), hw/mem/memory-device.c, hw/mem/pc-dimm.c,
-hw/mem/nvdimm.c; libvirt 9.0.0, src/qemu/qemu_command.c, src/util/vircgroup.c.
+(machine_set_mem), hw/i386/pc.c (pc_memory_init, pc_memory_pre_plug), hw/mem/memory-device.c,
+hw/mem/pc-dimm.c, hw/mem/nvdimm.c; libvirt 9.0.0, src/qemu/qemu_command.c, src/util/vircgroup.c.
 """
 
 from __future__ import annotations
@@ -24,28 +24,27 @@ from vpmem_harness.libvirtd.xml.etree import Element, every, first, having, text
 
 PROGRAM = 'qemu-system-x86_64'
 PAGE = 4096
-#: ACPI: the most slots for memory devices that a PC has.
+#: The maximum number of memory slots of a PC (ACPI).
 MAX_SLOTS = 256
-#: Device models by what libvirt calls them.
+#: QEMU's device drivers by libvirt's model of memory device.
 DRIVERS = {'dimm': 'pc-dimm', 'nvdimm': 'nvdimm', 'virtio-pmem': 'virtio-pmem-pci',
            'virtio-mem': 'virtio-mem-pci'}
 
 
-#: What the host's CPUs have; a guest sees it when its CPU is the host's.
+#: Physical address bits of the host's CPUs, and of guests with the host's CPU.
 HOST_PHYSICAL_BITS = 46
 
 
 class Refused(Exception):
-    """QEMU refuses; the text is what it prints."""
+    """A refusal of QEMU, with the text that it prints."""
 
 
 def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
-    """Start a guest: note in its memory devices where each one is.
+    """Start a guest, and set the addresses of its memory devices.
 
-    :param hardware: the host's: its NUMA cells and huge pages.
-
-    :raises LibvirtError: what libvirt or QEMU say to a guest that they cannot start, in the order
-        in which they look: files, memory backends, the machine, its devices.
+    :param hardware: the host's NUMA cells and huge pages.
+    :raises LibvirtError: libvirt or QEMU refuses the guest. Checks run in their order: files,
+        memory backends, the machine, its devices.
     """
     _check_nodes(definition, len(hardware.cells))
     _check_huge_pages(definition, hardware)
@@ -93,8 +92,8 @@ def hot_plug(definition: Definition, device: Element, backing: Backing, *,
              nvdimm_enabled: bool) -> None:
     """Plug a memory device into a running guest, and set its address.
 
-    :param nvdimm_enabled: whether the guest was started with an NVDIMM: only then libvirt has
-        enabled them in QEMU's machine.
+    :param nvdimm_enabled: whether the guest was started with an NVDIMM: otherwise libvirt has not
+        enabled NVDIMMs in QEMU's machine.
     :raises LibvirtError: QEMU's refusal of ``object-add`` or ``device_add``.
     """
     check_paths([device], backing)
@@ -115,7 +114,7 @@ def hot_plug(definition: Definition, device: Element, backing: Backing, *,
 
 
 def command_failed(command: str, text: str) -> LibvirtError:
-    """libvirt's report of a command that QEMU has refused."""
+    """Return libvirt's error for a command that QEMU refuses."""
     return internal(f"unable to execute QEMU command '{command}': {text}")
 
 
@@ -141,7 +140,7 @@ def check_paths(devices: list[Element], backing: Backing) -> None:
 
 
 def check_backend(device: Element, backing: Backing) -> None:
-    """Refuse a file that does not hold a memory device, or not in the way that it asks for."""
+    """Refuse a memory device whose file is too small, misaligned or cannot be mapped."""
     path = memory.path(device)
     file = None if path is None else backing.stat(memory.real_path(path))
     size = memory.size(device) * 1024
@@ -182,7 +181,7 @@ def _check_machine(definition: Definition, top: int) -> None:
 
 
 def _physical_bits(definition: Definition) -> int:
-    """How wide the guest's physical addresses are."""
+    """Return the width of the guest's physical addresses."""
     cpu = definition.root.find('cpu')
     for emulated in [] if cpu is None else having(cpu, 'maxphysaddr', mode='emulate')[:1]:
         if emulated.get('bits'):
@@ -192,7 +191,7 @@ def _physical_bits(definition: Definition) -> int:
 
 
 def _command_line(device: Element) -> str:
-    """The ``-device`` argument that libvirt writes for a memory device."""
+    """Return libvirt's ``-device`` argument for a memory device."""
     properties: dict[str, object] = {'driver': DRIVERS[device.get('model', '')]}
     node = memory.target_node(device)
     if node is not None:

@@ -1,4 +1,4 @@
-"""Long-running work on a domain, and what it tells of itself.
+"""Jobs of domains, such as a migration, and their statistics.
 
 Source: libvirt 9.0.0, src/qemu/qemu_domainjob.c, src/qemu/qemu_driver.c
 (qemuDomainGetJobStats, qemuDomainAbortJobFlags).
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 
-#: Milliseconds that a guest may stand still, unless a client says otherwise.
+#: The default of the maximum downtime in a migration, in milliseconds.
 DEFAULT_DOWNTIME = 300
 PAGE = 4096
 
 
 @dataclass(eq=False)
 class Job:
-    """One piece of work on a domain, whose progress follows from the clock.
+    """A job of a domain, whose progress follows the clock.
 
     :param operation: VIR_DOMAIN_JOB_OPERATION_*.
     :param total: bytes to copy.
-    :param seconds: how long that takes.
-    :param ended: called with VIR_DOMAIN_JOB_COMPLETED, _FAILED or _CANCELLED when it is over.
+    :param seconds: how long copying takes.
+    :param ended: called at the end with VIR_DOMAIN_JOB_COMPLETED, _FAILED or _CANCELLED.
     """
 
     operation: int
@@ -46,17 +46,17 @@ class Job:
     timer: Timer | None = None
 
     def elapsed(self, now: float) -> float:
-        """Seconds that it has been going on, or that it took."""
+        """Return the seconds since the start, or the duration of a finished job."""
         return (self.finished if self.finished is not None else now) - self.started
 
     def processed(self, now: float) -> int:
-        """Bytes that are copied."""
+        """Return the bytes that are copied."""
         if self.type == libvirt.VIR_DOMAIN_JOB_COMPLETED or not self.seconds:
             return self.total
         return min(int(self.total * self.elapsed(now) / self.seconds), self.total)
 
     def info(self, now: float) -> tuple[int, ...]:
-        """Type, milliseconds elapsed and remaining, and bytes of all data, memory and files."""
+        """Return type, elapsed and remaining milliseconds, and bytes of data, memory and files."""
         done = self.processed(now)
         left = self.total - done
         milliseconds = int(self.elapsed(now) * 1000)
@@ -64,7 +64,7 @@ class Job:
                 0, 0, 0)
 
     def stats(self, now: float) -> list[TypedParameter]:
-        """What ``getJobStats`` tells."""
+        """Return the parameters of ``getJobStats``."""
         done = self.processed(now)
         elapsed = self.elapsed(now)
         speed = int(done / elapsed) if elapsed > 0 else 0
@@ -89,7 +89,7 @@ class Jobs:
         self._hypervisor = hypervisor
 
     def begin(self, domain: Domain, job: Job, done: Callable[[], None]) -> None:
-        """Start a job that calls ``done`` when it has taken its time."""
+        """Start a job that calls ``done`` when its time has passed."""
         domain.job = job
         if job.seconds > 0:
             job.timer = self._hypervisor.clock.call_later(job.seconds, done)
@@ -97,7 +97,7 @@ class Jobs:
             done()
 
     def end(self, domain: Domain, result: int) -> None:
-        """The domain's job is over."""
+        """End the domain's job, and publish its result."""
         job, domain.job = domain.job, None
         if job is None:
             return

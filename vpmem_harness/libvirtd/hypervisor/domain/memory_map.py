@@ -1,4 +1,4 @@
-"""A guest's physical memory: where memory devices go in it.
+"""The guest's physical address space, and the addresses of memory devices.
 
 Source: QEMU 7.2, hw/i386/pc.c (pc_memory_init), hw/mem/memory-device.c
 (memory_device_get_free_addr), hw/mem/nvdimm.c (nvdimm_prepare_memory_region).
@@ -18,14 +18,14 @@ PAGE = 4096
 #: QEMU: the alignment of anonymous memory on x86.
 RAM_ALIGNMENT = 2 * 1024**2
 
-#: AMD: the addresses from here to 1 TiB belong to HyperTransport.
+#: On AMD, the addresses from here to 1 TiB are reserved for HyperTransport.
 AMD_HYPERTRANSPORT = 0xfd00000000
 
 
 class PlugRefused(Exception):
-    """QEMU refuses a memory device; the text is what it says.
+    """A refusal of a memory device by QEMU, with the text that it prints.
 
-    ``late`` tells that it says so when libvirt has reached its monitor already.
+    ``late`` is true if QEMU refuses after libvirt has connected to its monitor.
     """
 
     def __init__(self, text: str, *, late: bool = False) -> None:
@@ -35,7 +35,7 @@ class PlugRefused(Exception):
 
 @dataclass(frozen=True)
 class Region:
-    """A memory device's place: ``start`` and ``size`` in bytes."""
+    """The address range of a memory device: ``start`` and ``size`` in bytes."""
 
     start: int
     size: int
@@ -43,12 +43,12 @@ class Region:
 
     @property
     def end(self) -> int:
-        """The first byte behind it."""
+        """The first byte behind the range."""
         return self.start + self.size
 
 
 class GuestMemory:
-    """The part of a guest's address space that memory devices are plugged into."""
+    """The address range for memory devices of a guest."""
 
     def __init__(self, definition: Definition, plugged: Iterable[Element] = ()) -> None:
         self._ram = definition.memory_initial * 1024
@@ -66,7 +66,7 @@ class GuestMemory:
                 self._regions.append(Region(base, _usable(device), aliases.name(device)))
 
     def _lay_out(self, above: int) -> None:
-        """Put the memory devices behind the memory that lies at ``above``."""
+        """Place the range for memory devices behind the memory at ``above``."""
         self._start = _up(above + self._above, GIB)
         self._end = self._start
         if self._most:
@@ -74,11 +74,11 @@ class GuestMemory:
 
     @property
     def top(self) -> int:
-        """The last address that the guest may use, that of its PCI devices included."""
+        """The highest address of the guest, including its PCI devices."""
         return _up(self._end, GIB) + self._hole - 1
 
     def plug(self, device: Element) -> None:
-        """Find a place for a device and note its address in it."""
+        """Find a free range for a device, and set the device's address."""
         size, align = _usable(device), _alignment(device)
         if size <= 0:
             raise PlugRefused(_too_small(device), late=True)
@@ -121,7 +121,7 @@ def _up(number: int, step: int) -> int:
 
 
 def _above_4g(definition: Definition, ram: int) -> int:
-    """How much of a guest's memory lies above 4 GiB."""
+    """Return how much of a guest's memory lies above 4 GiB."""
     if definition.is_q35:
         low = 0x80000000 if ram >= 0xb0000000 else 0xb0000000
     else:
@@ -130,7 +130,7 @@ def _above_4g(definition: Definition, ram: int) -> int:
 
 
 def _is_amd(definition: Definition) -> bool:
-    """Whether the guest sees an AMD CPU: by its model, and ``qemu64`` where it is emulated."""
+    """Whether the guest has an AMD CPU: by its model, or emulated ``qemu64``."""
     model = text_of(definition.root, 'cpu/model') or ''
     if model in ('qemu64', 'qemu32'):
         return definition.virt_type == 'qemu'
@@ -138,14 +138,14 @@ def _is_amd(definition: Definition) -> bool:
 
 
 def _alignment(device: Element) -> int:
-    """The alignment that a device's memory asks for, in bytes."""
+    """Return the alignment that a device's memory needs, in bytes."""
     if memory.path(device) is None:
         return RAM_ALIGNMENT
     return max(int(text_of(device, 'source/alignsize') or 0) * 1024, PAGE)
 
 
 def _usable(device: Element) -> int:
-    """The bytes of a device that the guest sees as memory: not an NVDIMM's label."""
+    """Return how many bytes of a device the guest sees as memory, without an NVDIMM's label."""
     size = memory.size(device) * 1024
     if device.get('model') != 'nvdimm':
         return size

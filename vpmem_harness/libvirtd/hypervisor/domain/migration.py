@@ -1,4 +1,4 @@
-"""Live migration from one simulated host to another, driven by the source.
+"""Peer-to-peer live migration between simulated hosts.
 
 Source: libvirt 9.0.0, src/qemu/qemu_migration.c (qemuMigrationSrcPerformPeer2Peer3).
 """
@@ -32,7 +32,7 @@ MIB = 1024**2
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks of a migration; ``bandwidth`` in MiB a second, 0 for all there is."""
+    """A client's parameters of a migration; ``bandwidth`` in MiB a second, 0 for unlimited."""
 
     uri: str
     flags: int
@@ -48,16 +48,16 @@ class Request:
 
 @contextlib.contextmanager
 def locked(source: Hypervisor, target: Hypervisor) -> Iterator[None]:
-    """Both hosts locked, always in the same order, so that two migrations cannot meet."""
+    """Hold the locks of both hosts, acquired in a fixed order so as not to deadlock."""
     first, second = sorted((source, target), key=lambda host: host.order)
     with first.lock, second.lock:
         yield
 
 
 def destination(source: Hypervisor, uri: str) -> Hypervisor:
-    """The host that a URI names: by the path of its socket or by its host name.
+    """Return the host that a URI names, by the path of its socket or by its host name.
 
-    :raises LibvirtError: VIR_ERR_OPERATION_FAILED where there is no such host.
+    :raises LibvirtError: VIR_ERR_OPERATION_FAILED if there is no such host.
     """
     parts = urlsplit(uri)
     sockets = parse_qs(parts.query).get('socket', [])
@@ -89,7 +89,7 @@ def check_allowed(domain: Domain) -> None:
 
 
 def check_same_guest(target: Definition, source: Definition) -> None:
-    """Refuse a destination's document that describes another guest.
+    """Refuse a definition whose guest ABI differs from that of the running domain.
 
     Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainDefCheckABIStability).
     """
@@ -120,7 +120,7 @@ def _count(definition: Definition, tag: str) -> int:
 
 
 class Migration:
-    """One migration: prepared on the destination, then copied, then finished or undone."""
+    """One migration: prepare the destination, copy, then finish or undo."""
 
     def __init__(self, source: Hypervisor, target: Hypervisor, domain: Domain,
                  request: Request) -> None:
@@ -135,10 +135,10 @@ class Migration:
         self.later = Deferred()
 
     def start(self) -> Deferred:
-        """Prepare the destination and begin to copy; completes with an empty cookie.
+        """Prepare the destination and start copying; the result completes with an empty cookie.
 
-        :raises LibvirtError: the guest cannot be migrated, or the destination cannot take it;
-            nothing has changed then.
+        :raises LibvirtError: the guest cannot be migrated, or the destination refuses it. Nothing
+            has changed then.
         """
         with locked(self._source, self._target):
             domain = self._domain
@@ -186,7 +186,7 @@ class Migration:
                                 libvirt.VIR_DOMAIN_EVENT_STARTED_MIGRATED)
 
     def complete(self) -> None:
-        """Everything is copied: the guest goes on at the destination."""
+        """Finish the migration after copying: the guest continues at the destination."""
         with locked(self._source, self._target):
             domain, arrived, job = self._domain, self._arrived, self._domain.job
             if arrived is None or job is None:
@@ -244,7 +244,7 @@ class Migration:
                                     libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
 
     def _ended(self, result: int) -> None:
-        """The job is over: answer the client, and undo what was prepared if it failed."""
+        """Answer the client when the job ends, and undo the preparation if it failed."""
         if result == libvirt.VIR_DOMAIN_JOB_COMPLETED:
             self.later.resolve(b'')
             return

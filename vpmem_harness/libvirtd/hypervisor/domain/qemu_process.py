@@ -1,4 +1,7 @@
-"""What happens to a guest: it starts, pauses, shuts down, and ends."""
+"""The QEMU processes of guests: start, pause, shutdown and end.
+
+Source: libvirt 9.0.0, src/qemu/qemu_process.c.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def check_active(domain: Domain) -> None:
-    """Refuse what only a running domain can do."""
+    """Refuse an operation that needs a running domain."""
     if not domain.active:
         raise invalid('domain is not running', domain=libvirt.VIR_FROM_DOMAIN)
 
 
 class QemuProcesses:
-    """The guests' side of a hypervisor; every method runs under the hypervisor's lock."""
+    """The QEMU processes of a hypervisor; every method runs under the hypervisor's lock."""
 
     def __init__(self, hypervisor: Hypervisor) -> None:
         self._hypervisor = hypervisor
@@ -36,11 +39,12 @@ class QemuProcesses:
               reason: int = libvirt.VIR_DOMAIN_RUNNING_BOOTED,
               paused_reason: int = libvirt.VIR_DOMAIN_PAUSED_USER,
               source: Definition | None = None) -> None:
-        """Start the guest: a new id, the live definition, its files open.
+        """Start the guest: assign an ID, build the live definition, open its files.
 
-        :param source: what to start in place of the configuration (a saved or migrated guest).
-        :raises LibvirtError: what libvirt or QEMU refuse; the domain is then as it was, with the
-            reason VIR_DOMAIN_SHUTOFF_FAILED, and has used up an id.
+        :param source: the definition to start in place of the configuration (a saved or migrated
+            guest).
+        :raises LibvirtError: libvirt or QEMU refuses. The domain is unchanged but for its reason,
+            VIR_DOMAIN_SHUTOFF_FAILED, and has used up an ID.
         """
         number = self._next_id
         self._next_id += 1
@@ -72,7 +76,7 @@ class QemuProcesses:
             self._written(domain)
 
     def stop(self, domain: Domain, reason: int, detail: int | None = None) -> None:
-        """End the guest: its files closed, a transient domain forgotten.
+        """End the guest: close its files, and remove a transient domain.
 
         :param reason: VIR_DOMAIN_SHUTOFF_*.
         :param detail: VIR_DOMAIN_EVENT_STOPPED_* of the event, or None for no event.
@@ -96,7 +100,7 @@ class QemuProcesses:
 
     def suspend(self, domain: Domain, reason: int = libvirt.VIR_DOMAIN_PAUSED_USER,
                 detail: int = libvirt.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED) -> None:
-        """Stop the guest's CPUs."""
+        """Pause the guest's vCPUs."""
         if domain.state == libvirt.VIR_DOMAIN_PAUSED:
             return
         self._set(domain, libvirt.VIR_DOMAIN_PAUSED, reason)
@@ -104,13 +108,13 @@ class QemuProcesses:
 
     def resume(self, domain: Domain, reason: int = libvirt.VIR_DOMAIN_RUNNING_UNPAUSED,
                detail: int = libvirt.VIR_DOMAIN_EVENT_RESUMED_UNPAUSED) -> None:
-        """Let the guest's CPUs run again."""
+        """Resume the guest's vCPUs."""
         self._set(domain, libvirt.VIR_DOMAIN_RUNNING, reason)
         self._written(domain)
         self._hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_RESUMED, detail)
 
     def press_power_button(self, domain: Domain) -> None:
-        """Ask the guest to shut down; it obeys as :attr:`Hypervisor.guests` says."""
+        """Ask the guest to shut down; :attr:`Hypervisor.guests` decides whether it obeys."""
         guests = self._hypervisor.guests
         number = domain.id
         if not guests.obeys_power_button or domain.state != libvirt.VIR_DOMAIN_RUNNING:
@@ -123,14 +127,14 @@ class QemuProcesses:
         self._hypervisor.after(guests.shutdown_seconds, shut_down)
 
     def shut_down(self, domain: Domain, detail: int) -> None:
-        """The guest has powered itself off."""
+        """End a guest that has powered itself off."""
         self._set(domain, libvirt.VIR_DOMAIN_SHUTDOWN, libvirt.VIR_DOMAIN_SHUTDOWN_UNKNOWN)
         self._hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SHUTDOWN, detail)
         self.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN,
                   libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN)
 
     def reboot(self, domain: Domain) -> None:
-        """Ask the guest to reboot; it obeys as it would shut down, and keeps its id."""
+        """Ask the guest to reboot; it obeys like a shutdown, and keeps its ID."""
         guests = self._hypervisor.guests
         number = domain.id
         if not guests.obeys_power_button or domain.state != libvirt.VIR_DOMAIN_RUNNING:

@@ -1,4 +1,4 @@
-"""What a domain has used: CPUs, memory, disks, interfaces.
+"""Statistics of a domain: CPUs, memory, disks, interfaces, I/O threads.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainGetStats...);
 golden/libvirt/*.domstats.txt.
@@ -6,6 +6,7 @@ golden/libvirt/*.domstats.txt.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.values import TypedParameter
+from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
 
 Parameters = list[TypedParameter]
 
-#: KiB that QEMU itself takes, and the share of its memory that an idle guest has touched.
+#: QEMU's own memory in KiB, and the divisor of the memory that an idle guest has touched.
 _OVERHEAD, _TOUCHED = 40960, 64
 
 
 def rss(domain: Domain) -> int:
-    """KiB of the host's memory that a running domain has."""
+    """Return the resident memory of a running domain in KiB."""
     return _OVERHEAD + domain.definition.memory_initial // _TOUCHED
 
 
@@ -90,7 +92,7 @@ def _net(hypervisor: Hypervisor, domain: Domain) -> Parameters:
 
 
 def target(device: Element) -> str:
-    """The host's name for an interface, or an empty string."""
+    """Return the host's name of an interface, or an empty string."""
     found = device.find('target')
     return '' if found is None else found.get('dev', '')
 
@@ -121,7 +123,9 @@ def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
     return params
 
 
-#: How QEMU polls for an I/O thread's events unless told otherwise, in nanoseconds.
+#: Source: libvirt 9.0.0, src/remote/remote_protocol.x (REMOTE_IOTHREAD_INFO_MAX).
+IOTHREADS_MAX = 16384
+#: QEMU's default polling time of an I/O thread, in nanoseconds.
 _POLLING = 32768
 
 
@@ -136,18 +140,16 @@ def _iothreads(hypervisor: Hypervisor, domain: Domain) -> Parameters:
 
 
 def iothread_ids(definition: Definition) -> list[int]:
-    """The IDs of a domain's I/O threads.
+    """Return the IDs of a domain's I/O threads, at most as many as a message holds.
 
     Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainIOThreadIDDefArrayInit).
     """
-    count = int(definition.root.findtext('iothreads') or 0)
-    ids = [int(thread.get('id', '0')) for thread in definition.root.findall('iothreadids/iothread')]
-    for number in range(1, count + 1):
-        if len(ids) >= count:
-            break
-        if number not in ids:
-            ids.append(number)
-    return ids
+    count = min(numbers.whole(definition.root.findtext('iothreads')) or 0, IOTHREADS_MAX)
+    ids = [numbers.whole(thread.get('id')) or 0
+           for thread in definition.root.findall('iothreadids/iothread')]
+    given = set(ids)
+    free = (number for number in range(1, count + len(ids) + 1) if number not in given)
+    return ids + list(itertools.islice(free, max(0, count - len(ids))))
 
 
 def _dirty_rate(hypervisor: Hypervisor, domain: Domain) -> Parameters:
@@ -163,7 +165,7 @@ def _nothing(hypervisor: Hypervisor, domain: Domain) -> Parameters:
     return []
 
 
-#: Each group of statistics and what tells it, in the order in which libvirt does.
+#: The groups of statistics and their functions, in libvirt's order.
 GROUPS: tuple[tuple[int, Callable[[Hypervisor, Domain], Parameters]], ...] = (
     (libvirt.VIR_DOMAIN_STATS_STATE, _state), (libvirt.VIR_DOMAIN_STATS_CPU_TOTAL, _cpu),
     (libvirt.VIR_DOMAIN_STATS_BALLOON, _balloon), (libvirt.VIR_DOMAIN_STATS_VCPU, _vcpu),
@@ -176,6 +178,6 @@ GROUPS: tuple[tuple[int, Callable[[Hypervisor, Domain], Parameters]], ...] = (
 
 
 def collect(hypervisor: Hypervisor, domain: Domain, groups: int) -> Parameters:
-    """The statistics of a domain, of the groups that are asked for (0: of all)."""
+    """Return a domain's statistics of the requested groups, or of all with 0."""
     return [parameter for group, tell in GROUPS if not groups or groups & group
             for parameter in tell(hypervisor, domain)]

@@ -1,4 +1,4 @@
-"""What a snapshot does to each of a domain's disks.
+"""The disks of a snapshot.
 
 Source: libvirt 9.0.0, src/conf/snapshot_conf.c (virDomainSnapshotAlignDisks),
 src/qemu/qemu_snapshot.c (qemuSnapshotPrepare, qemuSnapshotCreateInactiveExternal).
@@ -20,11 +20,11 @@ _DOMAIN = libvirt.VIR_FROM_DOMAIN_SNAPSHOT
 
 
 def align(root: Element, definition: Definition, name: str, backing: Backing) -> list[Element]:
-    """One ``<disk>`` for each of a domain's disks, complete, in the order of the domain's.
+    """Return a complete ``<disk>`` for each of a domain's disks, in the domain's order.
 
-    :param root: a client's ``<domainsnapshot>`` of name ``name``; disks that it does not list
-        are taken too, but for those without a medium and those that it is forbidden for.
-    :raises LibvirtError: it names disks that are not there, or new files cannot be named.
+    :param root: the client's ``<domainsnapshot>`` of name ``name``; disks that it does not list
+        are included, except empty drives and disks with ``snapshot='no'``.
+    :raises LibvirtError: a listed disk does not exist, or a new file cannot be named.
     """
     present = definition.devices.findall('disk')
     asked = root.findall('disks/disk')
@@ -90,7 +90,7 @@ def _aligned(disk: Element, wanted: Element | None, name: str, backing: Backing)
 
 
 def _name(disk: Element, target: str, kind: str, name: str, backing: Backing) -> str:
-    """The file over a disk's present one: in its place, the snapshot's name for its ending."""
+    """Return the new file's path: the current one with the snapshot's name as its suffix."""
     if kind != 'file':
         raise unsupported(f"cannot generate external snapshot name for disk '{target}' on a "
                           f"'{kind}' device", domain=_DOMAIN)
@@ -108,7 +108,7 @@ def _name(disk: Element, target: str, kind: str, name: str, backing: Backing) ->
 
 
 def check(listed: list[Element], domain: Domain) -> None:
-    """Refuse what QEMU cannot take a snapshot of."""
+    """Refuse disks that QEMU cannot take a snapshot of."""
     for disk in listed:
         name, how = disk.get('name', ''), disk.get('snapshot')
         if how != 'no' and name in domain.block_jobs:
@@ -139,7 +139,7 @@ def _check_external(disk: Element, name: str, domain: Domain) -> None:
 
 
 def switch(listed: list[Element], domain: Domain) -> None:
-    """Let a domain's disks be their new files, also after its next start where they were one."""
+    """Switch the domain's disks to their new files, in the configuration too if they match."""
     for wanted in listed:
         name = wanted.get('name', '')
         before = disks.by_target(domain.definition.devices, name)

@@ -1,6 +1,6 @@
 """The host's capabilities as XML.
 
-Source of the form: golden/libvirt/capabilities.xml.
+Source of the document: golden/libvirt/capabilities.xml.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OWNER = '+64055:+64055'
 
 
 def host(hypervisor: Hypervisor) -> str:
-    """The document that ``getCapabilities`` returns."""
+    """Return the document of ``getCapabilities``."""
     root = element('capabilities')
     _host(add(root, 'host'), hypervisor)
     _guest(root, 'i686', 32)
@@ -62,7 +62,7 @@ def _host(parent: Element, hypervisor: Hypervisor) -> None:
 
 
 def cpu(parent: Element, hardware: Hardware) -> None:
-    """Describe the host's CPU."""
+    """Add the description of the host's CPU."""
     add(parent, 'arch', hardware.arch)
     add(parent, 'model', hardware.model)
     add(parent, 'vendor', hardware.vendor)

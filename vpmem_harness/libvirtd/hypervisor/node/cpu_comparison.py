@@ -1,7 +1,7 @@
-"""Comparing CPUs, and finding what several have in common.
+"""Comparison of CPUs, and the baseline of several.
 
-Models are compared by their generation, features by their names: what a CPU map would say in
-more words. Source of verdicts and texts: libvirt 9.0.0, src/cpu/cpu.c, src/cpu/cpu_x86.c.
+Models are compared by their generation and features by their names, which stands in for libvirt's
+CPU map. Source of verdicts and texts: libvirt 9.0.0, src/cpu/cpu.c, src/cpu/cpu_x86.c.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def _read(text: str, flags: int = 0) -> Element:
 
 
 def compare(text: str, hardware: Hardware, flags: int) -> int:
-    """How the host's CPU compares to the one in ``text``: VIR_CPU_COMPARE_*.
+    """Compare the host's CPU to the one in ``text``, and return VIR_CPU_COMPARE_*.
 
-    :raises LibvirtError: VIR_ERR_CPU_INCOMPATIBLE for one that the host cannot run, if the
+    :raises LibvirtError: VIR_ERR_CPU_INCOMPATIBLE for a CPU that the host does not provide, if the
         client's flags ask for it.
     """
     cpu = _read(text, flags)
@@ -59,7 +59,7 @@ def compare(text: str, hardware: Hardware, flags: int) -> int:
     return int(libvirt.VIR_CPU_COMPARE_SUPERSET)
 
 
-#: Features that no Intel server of these generations has.
+#: Features that none of the simulated Intel servers has.
 _NEVER_THERE = frozenset({'svm', 'sse4a', '3dnow', '3dnowext', 'xop', 'fma4', 'tbm', 'npt',
                           'skinit', 'misalignsse', 'lwp', 'amx-tile', 'amx-int8', 'amx-bf16',
                           'cmp_legacy', 'cr8legacy', 'avx512-fp16', 'la57'})
@@ -72,10 +72,10 @@ def _incompatible(flags: int, why: str) -> int:
 
 
 def baseline(texts: list[str], flags: int) -> str:
-    """The CPU that every one of ``texts`` can run: the oldest model, the features of all.
+    """Return a CPU that every one of ``texts`` provides: the oldest model, the common features.
 
-    :raises LibvirtError: VIR_ERR_INVALID_ARG for none, VIR_ERR_OPERATION_FAILED for CPUs of two
-        vendors.
+    :raises LibvirtError: VIR_ERR_INVALID_ARG for an empty list, VIR_ERR_OPERATION_FAILED for CPUs
+        of two vendors.
     """
     if not texts:
         raise misused('virConnectBaselineCPU', 'xmlCPUs',

@@ -1,4 +1,4 @@
-"""CPU models: what QEMU offers, and what of it runs on the host.
+"""CPU models of QEMU, and whether they run on the host.
 
 Source: golden/libvirt/domcapabilities.xml and domcapabilities-kvm.xml for names, vendors and
 order; libvirt 9.0.0, src/cpu_map, for the names of features.
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 
 class Model(NamedTuple):
-    """A CPU model: its name, its vendor, and whether QEMU can emulate it without KVM."""
+    """A CPU model: name, vendor, and whether QEMU can emulate it without KVM."""
 
     name: str
     vendor: str
@@ -39,7 +39,7 @@ _BY_NAME: Final = {
               'Broadwell-noTSX-IBRS', 'Broadwell-noTSX', 'Broadwell-IBRS', 'Broadwell'),
 }
 
-#: Every model in the order in which libvirt lists them.
+#: The models in libvirt's order.
 MODELS: Final = tuple(_BY_NAME[name] for name in (
     'qemu64', 'qemu32', 'phenom', 'pentium3', 'pentium2', 'pentium', 'n270', 'kvm64', 'kvm32',
     'coreduo', 'core2duo', 'athlon', 'Westmere-IBRS', 'Westmere', 'Snowridge',
@@ -52,7 +52,7 @@ MODELS: Final = tuple(_BY_NAME[name] for name in (
     'Cooperlake', 'Conroe', 'Cascadelake-Server-noTSX', 'Cascadelake-Server',
     'Broadwell-noTSX-IBRS', 'Broadwell-noTSX', 'Broadwell-IBRS', 'Broadwell', '486'))
 
-#: What a Cascade Lake server has beyond the model, as the host and as a guest of KVM sees it.
+#: The features of a Cascade Lake server beyond its model, on the host and in a guest of KVM.
 HOST_FEATURES: Final = ('ds', 'acpi', 'ss', 'ht', 'tm', 'pbe', 'dtes64', 'monitor', 'ds_cpl',
                         'vmx', 'smx', 'est', 'tm2', 'xtpr', 'pdcm', 'dca', 'osxsave',
                         'tsc_adjust', 'cmt', 'intel-pt', 'pku', 'ospke', 'md-clear', 'stibp',
@@ -63,7 +63,7 @@ GUEST_FEATURES: Final = ('ss', 'vmx', 'pdcm', 'hypervisor', 'tsc_adjust', 'umip'
                          'amd-stibp', 'amd-ssbd', 'rdctl-no', 'ibrs-all', 'skip-l1dfl-vmentry',
                          'mds-no', 'pschange-mc-no', 'tsx-ctrl')
 
-#: The generations of Intel's servers, oldest first: a host runs the models up to its own.
+#: The generations of Intel's CPUs, oldest first: a host runs the models up to its own.
 _INTEL: Final = ('486', 'pentium', 'pentium2', 'pentium3', 'coreduo', 'n270', 'core2duo',
                  'Conroe', 'Penryn', 'Nehalem', 'Westmere', 'SandyBridge', 'IvyBridge',
                  'Haswell', 'Broadwell', 'Skylake-Client', 'Skylake-Server',
@@ -73,18 +73,18 @@ _AMD: Final = ('athlon', 'phenom', 'Opteron_G1', 'Opteron_G2', 'Opteron_G3', 'Op
 
 
 def find(name: str) -> Model | None:
-    """The model of that name, or None."""
+    """Return the model of that name, or None."""
     return _BY_NAME.get(name)
 
 
 def vendor_of(name: str) -> str:
-    """The vendor of a model; ``unknown`` for one of nobody's."""
+    """Return the vendor of a model, or ``unknown``."""
     model = _BY_NAME.get(name)
     return 'unknown' if model is None else model.vendor
 
 
 def runs_on(name: str, host: str) -> bool:
-    """Whether a host's CPU has everything that a model has, so that KVM can run it."""
+    """Whether KVM can run a model on a host's CPU."""
     if name in ('qemu64', 'qemu32', 'kvm64', 'kvm32'):
         return True
     line = _INTEL if vendor_of(host) == 'Intel' else _AMD

@@ -1,6 +1,6 @@
-"""What a domain can have, as XML.
+"""The capabilities of domains as XML.
 
-Source of the form: golden/libvirt/domcapabilities*.xml.
+Source of the document: golden/libvirt/domcapabilities*.xml.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _DEVICES: Final[tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]]
 
 def domain(hardware: Hardware, emulator: str | None, arch: str | None, machine: str | None,
            virt_type: str | None) -> str:
-    """The document that ``getDomainCapabilities`` returns.
+    """Return the document of ``getDomainCapabilities``.
 
-    :raises LibvirtError: VIR_ERR_INVALID_ARG for what the host has no emulator for.
+    :raises LibvirtError: VIR_ERR_INVALID_ARG if the host has no such emulator.
     """
     arch, machine, virt_type = _resolve(hardware, emulator, arch, machine, virt_type)
     q35 = machine.startswith('pc-q35')
@@ -123,7 +123,7 @@ def _cpu(parent: Element, hardware: Hardware, virt_type: str) -> None:
 
 
 def host_model(parent: Element, hardware: Hardware, virt_type: str) -> None:
-    """Describe the model that a guest with the host's model gets."""
+    """Add the CPU model that a guest with ``host-model`` gets."""
     if virt_type == 'kvm':
         add(parent, 'model', hardware.model, fallback='forbid')
         add(parent, 'vendor', hardware.vendor)

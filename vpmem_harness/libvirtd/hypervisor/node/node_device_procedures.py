@@ -1,4 +1,4 @@
-"""Procedures about the host's devices.
+"""Procedures for node devices.
 
 Source: libvirt 9.0.0, src/node_device/node_device_driver.c.
 """
@@ -19,7 +19,7 @@ from vpmem_harness.libvirtd.xml import reading
 _FROM = libvirt.VIR_FROM_NODEDEV
 _CREATED, _DELETED = libvirt.VIR_NODE_DEVICE_EVENT_CREATED, libvirt.VIR_NODE_DEVICE_EVENT_DELETED
 
-#: The filter of each capability, by libvirt's name for it.
+#: The filter flag of each capability.
 _CAPS = {'system': libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_SYSTEM,
          'pci': libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_PCI_DEV,
          'usb_device': libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_USB_DEV,
@@ -47,7 +47,7 @@ _INACTIVE = libvirt.VIR_CONNECT_LIST_NODE_DEVICES_INACTIVE
 
 
 class NodeDeviceProcedures(ProcedureGroup):
-    """Procedures about the host's devices."""
+    """Procedures for node devices."""
 
     def _devices(self) -> list[NodeDevice]:
         hypervisor = self.hypervisor
@@ -77,13 +77,13 @@ class NodeDeviceProcedures(ProcedureGroup):
 
     @procedure
     def node_num_of_devices(self, cap: str | None, flags: int) -> int:
-        """How many devices there are, or how many with a capability."""
+        """Return the number of devices, or of those with a capability."""
         check_flags('nodeNumOfDevices', flags, 0, domain=_FROM)
         return len(self._with(cap))
 
     @procedure
     def node_list_devices(self, cap: str | None, maximum: int, flags: int) -> list[str]:
-        """The names of the devices, or of those with a capability."""
+        """Return the names of the devices, or of those with a capability."""
         check_flags('nodeListDevices', flags, 0, domain=_FROM)
         return [device.name for device in self._with(cap)]
 
@@ -93,7 +93,7 @@ class NodeDeviceProcedures(ProcedureGroup):
 
     @procedure
     def connect_list_all_node_devices(self, need_results: int, flags: int) -> list[NodeDevice]:
-        """Every device that fits the filters; active ones, unless a client says otherwise."""
+        """Return the devices that match the filters; only active ones by default."""
         known = _ACTIVE | _INACTIVE
         for flag in _CAPS.values():
             known |= flag
@@ -106,50 +106,50 @@ class NodeDeviceProcedures(ProcedureGroup):
 
     @procedure
     def node_device_lookup_by_name(self, name: str) -> NodeDevice:
-        """The device with that name."""
+        """Return the device with that name."""
         return self._named(name)
 
     @procedure
     def node_device_get_xml_desc(self, name: str, flags: int) -> str:
-        """A device's XML."""
+        """Return a device's XML."""
         check_flags('nodeDeviceGetXMLDesc', flags, 0, domain=_FROM)
         return self._named(name).xml()
 
     @procedure
     def node_device_get_parent(self, name: str) -> str | None:
-        """The device that a device hangs off."""
+        """Return the name of a device's parent."""
         return self._named(name).parent
 
     @procedure
     def node_device_num_of_caps(self, name: str) -> int:
-        """How many capabilities a device has."""
+        """Return the number of a device's capabilities."""
         return len(self._named(name).caps)
 
     @procedure
     def node_device_list_caps(self, name: str, maximum: int) -> list[str]:
-        """A device's capabilities."""
+        """Return a device's capabilities."""
         return list(self._named(name).caps)
 
     @procedure
     def node_device_is_active(self, name: str) -> int:
-        """1 when a device is there, 0 when it is only defined."""
+        """Return 1 for an active device, 0 for one that is only defined."""
         return int(self._named(name).active)
 
     @procedure
     def node_device_is_persistent(self, name: str) -> int:
-        """1 when a device is there again after a reboot."""
+        """Return 1 for a device that exists after a reboot."""
         device = self._named(name)
         return int(device.persistent or name not in self.hypervisor.mdevs)
 
     @procedure
     def node_device_get_autostart(self, name: str) -> int:
-        """1 when a device is made with the host's start."""
+        """Return 1 for a device that is created when the host starts."""
         device = self._named(name)
         return int(device.autostart or name not in self.hypervisor.mdevs)
 
     @procedure
     def node_device_set_autostart(self, name: str, autostart: int) -> None:
-        """Say whether a defined mediated device is made with the host's start."""
+        """Set whether a defined mediated device is created when the host starts."""
         device = self._mdev(name)
         if not device.persistent:
             raise invalid('cannot set autostart for transient node device', domain=_FROM)
@@ -188,7 +188,7 @@ class NodeDeviceProcedures(ProcedureGroup):
 
     @procedure
     def node_device_create_xml(self, xml: str, flags: int) -> NodeDevice:
-        """Make a mediated device that is gone after a reboot."""
+        """Create a transient mediated device."""
         check_flags('nodeDeviceCreateXML', flags, 0, domain=_FROM)
         device = self._read_mdev(xml)
         self._start_mdev(device)
@@ -196,7 +196,7 @@ class NodeDeviceProcedures(ProcedureGroup):
 
     @procedure
     def node_device_define_xml(self, xml: str, flags: int) -> NodeDevice:
-        """Define a mediated device without making it."""
+        """Define a mediated device without creating it."""
         check_flags('nodeDeviceDefineXML', flags, 0, domain=_FROM)
         device = self._read_mdev(xml)
         known = self.hypervisor.mdevs.get(device.name)
@@ -205,12 +205,12 @@ class NodeDeviceProcedures(ProcedureGroup):
             return known
         device.active, device.persistent = False, True
         self.hypervisor.mdevs[device.name] = device
-        self._tell_device(device, libvirt.VIR_NODE_DEVICE_EVENT_DEFINED)
+        self._publish(device, libvirt.VIR_NODE_DEVICE_EVENT_DEFINED)
         return device
 
     @procedure
     def node_device_create(self, name: str, flags: int) -> None:
-        """Make a mediated device that is defined."""
+        """Create a defined mediated device."""
         check_flags('nodeDeviceCreate', flags, 0, domain=_FROM)
         device = self._mdev(name)
         if device.active:
@@ -231,32 +231,32 @@ class NodeDeviceProcedures(ProcedureGroup):
                            'device', domain=_FROM)
         device.active = True
         self.hypervisor.mdevs[device.name] = device
-        self._tell_device(device, _CREATED)
+        self._publish(device, _CREATED)
 
     @procedure
     def node_device_destroy(self, name: str) -> None:
-        """Unmake a mediated device; a definition stays."""
+        """Destroy a mediated device; its definition stays."""
         device = self._mdev(name)
         if not device.active:
             raise invalid('Device is not active', domain=_FROM)
         device.active = False
-        self._tell_device(device, _DELETED)
+        self._publish(device, _DELETED)
         if not device.persistent:
             del self.hypervisor.mdevs[name]
 
     @procedure
     def node_device_undefine(self, name: str, flags: int) -> None:
-        """Forget a mediated device's definition."""
+        """Remove a mediated device's definition."""
         check_flags('nodeDeviceUndefine', flags, 0, domain=_FROM)
         device = self._mdev(name)
         if not device.persistent:
             raise invalid('Node device is not persistent', domain=_FROM)
         device.persistent = False
-        self._tell_device(device, libvirt.VIR_NODE_DEVICE_EVENT_UNDEFINED)
+        self._publish(device, libvirt.VIR_NODE_DEVICE_EVENT_UNDEFINED)
         if not device.active:
             del self.hypervisor.mdevs[name]
 
-    def _tell_device(self, device: NodeDevice, event: int) -> None:
+    def _publish(self, device: NodeDevice, event: int) -> None:
         self.hypervisor.object_events.publish(
             'node_device', libvirt.VIR_NODE_DEVICE_EVENT_ID_LIFECYCLE, device.name, device,
             event, 0)

@@ -1,6 +1,6 @@
-"""The devices of a host: PCI devices, network cards, mediated devices.
+"""The node devices of a host: PCI devices, network cards, mediated devices.
 
-Source of the form: libvirt 9.0.0, src/conf/node_device_conf.c.
+Source of the documents: libvirt 9.0.0, src/conf/node_device_conf.c.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
 
 @dataclass(eq=False)
 class NodeDevice:
-    """A device as libvirt lists it: what it can (``caps``), and its document."""
+    """A node device: its capabilities (``caps``) and its XML (``document``)."""
 
     name: str
     parent: str | None
@@ -24,7 +24,7 @@ class NodeDevice:
     autostart: bool = False
 
     def xml(self) -> str:
-        """The device's XML."""
+        """Return the device's XML."""
         return serialize(self.document)
 
 
@@ -37,7 +37,7 @@ def _document(name: str, parent: str | None) -> Element:
 
 
 def computer(uuid: str) -> NodeDevice:
-    """The host itself."""
+    """Return the device of the host itself."""
     root = _document('computer', None)
     system = add(root, 'capability', type='system')
     add(system, 'product', 'Simulated host')
@@ -56,7 +56,7 @@ def _address(parent: Element, address: tuple[int, int, int, int]) -> None:
 
 def pci(device: PciDevice, functions: tuple[PciDevice, ...], group: int,
         used: dict[str, int]) -> NodeDevice:
-    """A PCI device; ``functions`` are its virtual functions, ``used`` counts its mdevs."""
+    """Return a PCI device; ``functions`` are its virtual functions, ``used`` counts its mdevs."""
     root = _document(device.name, 'computer')
     if device.driver is not None:
         add(add(root, 'driver'), 'name', device.driver)
@@ -87,7 +87,7 @@ def pci(device: PciDevice, functions: tuple[PciDevice, ...], group: int,
 
 
 def network(device: PciDevice) -> NodeDevice | None:
-    """The network interface of a PCI device, or None."""
+    """Return the network interface of a PCI device, or None."""
     if device.interface is None:
         return None
     interface, mac = device.interface
@@ -104,7 +104,7 @@ def network(device: PciDevice) -> NodeDevice | None:
 
 
 def mdev(uuid: str, kind: str, parent: PciDevice, group: int) -> NodeDevice:
-    """A mediated device."""
+    """Return a mediated device."""
     _, bus, slot, function = parent.address
     name = f"mdev_{uuid.replace('-', '_')}_{parent.address[0]:04x}_{bus:02x}_{slot:02x}_{function}"
     root = _document(name, parent.name)

@@ -1,4 +1,4 @@
-"""Procedures about the host: who it is, what it is built of, what it can do."""
+"""Procedures for the host: versions, capabilities, CPUs, memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vpmem_harness.libvirtd.hypervisor.node.cpu_models import MODELS
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES
 
-#: libvirt's and QEMU's version, as major * 1,000,000 + minor * 1,000 + release.
+#: The versions of libvirt and QEMU, as major * 1,000,000 + minor * 1,000 + release.
 LIBVIRT_VERSION = 9_000_000
 QEMU_VERSION = 7_002_022
 
-#: What libvirt's driver for QEMU supports, of what a client may ask.
+#: The features of libvirt's driver for QEMU that a client can ask for.
 #: Source: libvirt 9.0.0, src/libvirt_internal.h (VIR_DRV_FEATURE_*),
 #: src/qemu/qemu_driver.c (qemuConnectSupportsFeature).
 MIGRATION_V2, MIGRATION_V3, MIGRATION_P2P = 1, 6, 4
@@ -26,51 +26,51 @@ FEATURES = frozenset({MIGRATION_V2, MIGRATION_V3, MIGRATION_P2P, CHANGE_PROTECTI
                       XML_MIGRATABLE, MIGRATION_OFFLINE, MIGRATION_PARAMS, TYPED_PARAM_STRING,
                       NETWORK_UPDATE_HAS_CORRECT_ORDER})
 
-#: How busy an idle host's CPUs are, and how much of its memory the system has for itself.
+#: The load of an idle host's CPUs, and the memory that the host itself uses.
 _BUSY, _SYSTEM_MEMORY = 0.02, 1024**3
 
 
 class NodeProcedures(ProcedureGroup):
-    """Procedures about the host."""
+    """Procedures for the host."""
 
     @procedure
     def connect_get_type(self) -> str:
-        """The driver's name."""
+        """Return the driver's name."""
         return 'QEMU'
 
     @procedure
     def connect_get_version(self) -> int:
-        """QEMU's version."""
+        """Return QEMU's version."""
         return QEMU_VERSION
 
     @procedure
     def connect_get_lib_version(self) -> int:
-        """libvirt's version."""
+        """Return libvirt's version."""
         return LIBVIRT_VERSION
 
     @procedure
     def connect_get_hostname(self) -> str:
-        """The host's name."""
+        """Return the host's name."""
         return self.hypervisor.name
 
     @procedure
     def connect_get_uri(self) -> str:
-        """The URI that the daemon itself has opened."""
+        """Return the URI that the daemon has opened."""
         return 'qemu:///system'
 
     @procedure
     def connect_is_secure(self) -> int:
-        """Whether nobody can listen: a UNIX socket is safe."""
+        """Return 1: a UNIX socket is secure."""
         return 1
 
     @procedure
     def connect_supports_feature(self, feature: int) -> int:
-        """Whether the driver has a feature that clients ask for, by libvirt's number."""
+        """Return whether the driver has a feature: VIR_DRV_FEATURE_*."""
         return int(feature in FEATURES)
 
     @procedure
     def connect_get_max_vcpus(self, kind: str | None) -> int:
-        """How many vCPUs a domain of that type can have."""
+        """Return the maximum number of vCPUs of a domain of that type."""
         if kind in (None, 'qemu', 'QEMU'):
             return 16
         if kind in ('kvm', 'KVM'):
@@ -79,14 +79,14 @@ class NodeProcedures(ProcedureGroup):
 
     @procedure
     def connect_get_capabilities(self) -> str:
-        """The host's capabilities as XML."""
+        """Return the host's capabilities as XML."""
         return self.hypervisor.capabilities
 
     @procedure
     def connect_get_domain_capabilities(self, emulator: str | None, arch: str | None,
                                         machine: str | None, virt_type: str | None,
                                         flags: int) -> str:
-        """What a domain can have, as XML."""
+        """Return the capabilities of domains as XML."""
         check_flags('qemuConnectGetDomainCapabilities', flags, 0)
         return domain_capabilities.domain(self.hypervisor.hardware, emulator, arch, machine,
                                           virt_type)
@@ -94,7 +94,7 @@ class NodeProcedures(ProcedureGroup):
     @procedure
     def connect_get_cpu_model_names(self, arch: str, need_results: int,
                                     flags: int) -> tuple[list[str], int]:
-        """The CPU models of an architecture; none for one whose models are not simulated."""
+        """Return the CPU models of an architecture; only those of x86 are simulated."""
         check_flags('qemuConnectGetCPUModelNames', flags, 0)
         if arch not in ARCHITECTURES:
             raise bad_argument(f'cannot find architecture {arch}')
@@ -103,7 +103,7 @@ class NodeProcedures(ProcedureGroup):
 
     @procedure
     def connect_compare_cpu(self, xml: str, flags: int) -> int:
-        """How the host's CPU compares to one: VIR_CPU_COMPARE_*."""
+        """Compare the host's CPU to another: VIR_CPU_COMPARE_*."""
         check_flags('qemuConnectCompareCPU', flags, _COMPARE_FLAGS)
         return cpu_comparison.compare(xml, self.hypervisor.hardware, flags)
 
@@ -111,13 +111,13 @@ class NodeProcedures(ProcedureGroup):
     def connect_compare_hypervisor_cpu(self, emulator: str | None, arch: str | None,
                                        machine: str | None, virt_type: str | None, xml: str,
                                        flags: int) -> int:
-        """How what QEMU offers on the host compares to a CPU."""
+        """Compare the CPU that QEMU provides on the host to another."""
         check_flags('qemuConnectCompareHypervisorCPU', flags, _COMPARE_FLAGS)
         return cpu_comparison.compare(xml, self.hypervisor.hardware, flags)
 
     @procedure
     def connect_baseline_cpu(self, xmls: list[str], flags: int) -> str:
-        """The CPU that every one of ``xmls`` can run."""
+        """Return a CPU that every one of ``xmls`` provides."""
         check_flags('qemuConnectBaselineCPU', flags, _BASELINE_FLAGS)
         return cpu_comparison.baseline(xmls, flags)
 
@@ -125,13 +125,13 @@ class NodeProcedures(ProcedureGroup):
     def connect_baseline_hypervisor_cpu(self, emulator: str | None, arch: str | None,
                                         machine: str | None, virt_type: str | None,
                                         xmls: list[str], flags: int) -> str:
-        """The CPU that QEMU can run on every one of ``xmls``."""
+        """Return a CPU that QEMU can provide on every one of ``xmls``."""
         check_flags('qemuConnectBaselineHypervisorCPU', flags, _BASELINE_FLAGS)
         return cpu_comparison.baseline(xmls, flags)
 
     @procedure
     def connect_get_sysinfo(self, flags: int) -> str:
-        """What the firmware tells of the machine."""
+        """Return the host's SMBIOS information as XML."""
         check_flags('qemuConnectGetSysinfo', flags, 0)
         return ("<sysinfo type='smbios'>\n  <system>\n"
                 "    <entry name='manufacturer'>vpmem_harness</entry>\n"
@@ -141,7 +141,7 @@ class NodeProcedures(ProcedureGroup):
 
     @procedure
     def node_get_info(self) -> tuple[str, int, int, int, int, int, int, int]:
-        """CPU model, memory in KiB, CPUs, MHz, NUMA cells, sockets, cores, threads."""
+        """Return CPU model, memory in KiB, CPUs, MHz, NUMA cells, sockets, cores, threads."""
         hardware = self.hypervisor.hardware
         return (hardware.arch, hardware.memory // 1024, len(hardware.cpus), hardware.mhz,
                 len(hardware.cells), hardware.sockets, hardware.cores, hardware.threads)
@@ -149,7 +149,7 @@ class NodeProcedures(ProcedureGroup):
     @procedure
     def node_get_cpu_map(self, need_map: int, need_online: int,
                          flags: int) -> tuple[bytes, int, int]:
-        """Bitmap of online CPUs, how many those are, and how many there are."""
+        """Return the bitmap of online CPUs, their number, and the number of all CPUs."""
         check_flags('qemuNodeGetCPUMap', flags, 0)
         count = len(self.hypervisor.hardware.cpus)
         bitmap = ((1 << count) - 1).to_bytes((count + 7) // 8, 'little')
@@ -158,7 +158,7 @@ class NodeProcedures(ProcedureGroup):
     @procedure
     def node_get_cpu_stats(self, cpu: int, nparams: int,
                            flags: int) -> tuple[list[tuple[str, int]], int]:
-        """Nanoseconds in kernel, in programs, idle and waiting, of one CPU or of all (-1)."""
+        """Return kernel, user, idle and I/O wait time in nanoseconds, of one CPU or of all (-1)."""
         check_flags('virHostCPUGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
         count = len(self.hypervisor.hardware.cpus)
         if cpu >= count or cpu < -1:
@@ -179,7 +179,7 @@ class NodeProcedures(ProcedureGroup):
     @procedure
     def node_get_memory_stats(self, nparams: int, cell: int,
                               flags: int) -> tuple[list[tuple[str, int]], int]:
-        """Memory in KiB: all and free, for all cells also buffers and cache."""
+        """Return total and free memory in KiB and, for all cells, buffers and cache."""
         check_flags('virHostMemGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
         if cell == libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS:
             total = self.hypervisor.hardware.memory
@@ -197,12 +197,12 @@ class NodeProcedures(ProcedureGroup):
 
     @procedure
     def node_get_free_memory(self) -> int:
-        """Bytes of memory that nobody has."""
+        """Return the free memory in bytes."""
         return self._free()
 
     @procedure
     def node_get_cells_free_memory(self, start: int, maxcells: int) -> list[int]:
-        """Bytes of memory that nobody has, by cell from ``start`` on."""
+        """Return the free memory of each cell from ``start`` on, in bytes."""
         cells = self.hypervisor.hardware.cells
         if start >= len(cells):
             raise internal(f'start cell {start} out of range (0-{len(cells) - 1})',
@@ -212,7 +212,7 @@ class NodeProcedures(ProcedureGroup):
     @procedure
     def node_get_free_pages(self, pages: list[int], start: int, count: int,
                             flags: int) -> list[int]:
-        """How many pages of each size (in KiB) are free, by cell from ``start`` on."""
+        """Return the free pages of each size (in KiB), by cell from ``start`` on."""
         check_flags('qemuNodeGetFreePages', flags, 0)
         cells = self.hypervisor.hardware.cells
         if not 0 <= start < len(cells):
@@ -233,12 +233,12 @@ class NodeProcedures(ProcedureGroup):
 
     @procedure
     def node_get_security_model(self) -> tuple[str, str]:
-        """The security driver and its domain of interpretation: there is none."""
+        """Return the security driver and its domain of interpretation: there is none."""
         return 'none', '0'
 
     @procedure
     def node_get_sev_info(self, nparams: int, flags: int) -> list[object]:
-        """The host has no AMD SEV."""
+        """Refuse: the host has no AMD SEV."""
         raise unsupported('QEMU does not support SEV guest')
 
     def _free(self) -> int:
@@ -246,7 +246,7 @@ class NodeProcedures(ProcedureGroup):
         return sum(self._free_of(cell.id) for cell in cells)
 
     def _free_of(self, number: int) -> int:
-        """Bytes that are free in a cell: guests are spread over all of them."""
+        """Return the free bytes of a cell; guests are spread over all cells."""
         hardware = self.hypervisor.hardware
         cell = hardware.cells[number]
         guests = sum(domain.definition.current_memory * 1024

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import libvirt
+
+from vpmem_harness.libvirtd.errors import bad_attribute, unsupported
+from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element, add, every, having
+
+#: The highest index of a PCI controller; of the controllers that a device's address implies, so
+#: that no definition asks for billions of them.
+#: Source: libvirt 9.0.0, src/conf/domain_validate.c (virDomainControllerDefValidate).
+MAX_INDEX = 255
 
 
 def number(definition: Definition) -> None:
     """Assign the lowest free index of its type to each controller that has none.
 
     Consecutive USB 2 controllers of different models share an index.
+
+    :raises LibvirtError: if the index of a PCI controller is too high.
+
     Source: libvirt 9.0.0, src/conf/domain_postparse.c (virDomainAssignControllerIndexes).
     """
     seen: dict[str, set[int]] = {}
@@ -17,6 +29,9 @@ def number(definition: Definition) -> None:
     for controller in controllers:
         index = controller.get('index')
         if index is not None and index != '-1':
+            if controller.get('type') == 'pci' and int(index) > MAX_INDEX:
+                raise unsupported(f'PCI controller index {index} too high, maximum is '
+                                  f'{MAX_INDEX}', domain=libvirt.VIR_FROM_DOMAIN)
             seen.setdefault(controller.get('type', ''), set()).add(int(index))
     before: Element | None = None       # the previous USB controller
     for controller in controllers:
@@ -27,6 +42,12 @@ def number(definition: Definition) -> None:
             controller.set('index', str(free))
         if controller.get('type') == 'usb':
             before = controller
+
+
+def _integer(text: str) -> int:
+    """Return the whole number that ``text`` is, or -1."""
+    number = numbers.whole(text)
+    return -1 if number is None else number
 
 
 def _join(controller: Element, before: Element | None, controllers: list[Element]) -> bool:
@@ -48,7 +69,10 @@ def find(definition: Definition, kind: str, index: int) -> Element | None:
 
 
 def ensure(definition: Definition, kind: str, index: int, model: str | None = None) -> None:
-    """Add the controller with a type and index, and those with lower indexes, if missing."""
+    """Add the controller of that type and index, and those below it, where it is missing."""
+    if index > MAX_INDEX:
+        raise unsupported(f'{kind} controller index {index} too high, maximum is {MAX_INDEX}',
+                          domain=libvirt.VIR_FROM_DOMAIN)
     for below in range(index + 1):
         if find(definition, kind, below) is None:
             add(definition.devices, 'controller', type=kind, index=below, model=model)
@@ -99,10 +123,17 @@ def _leads(controller: Element) -> bool:
 def sort(devices: Element) -> None:
     """Group controllers by type in the order of first appearance, and sort each type by index.
 
-    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced).
+    :raises LibvirtError: an index or a number of ports is no integer.
+
+    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced,
+    virDomainControllerDefParseXML).
     """
     ordered: list[Element] = []
     for controller in devices.findall('controller'):
+        for name in ('index', 'ports'):
+            text = controller.get(name, '-1')
+            if text != '-1' and not 0 <= _integer(text) < 1 << 31:
+                raise bad_attribute('controller', name, text, expected='integer value')
         same = [place for place, other in enumerate(ordered)
                 if other.get('type') == controller.get('type')]
         index = int(controller.get('index', '0'))

@@ -137,7 +137,7 @@ def _complete_cells(definition: Definition) -> None:
         if cpus:
             cell.set('cpus', numbers.format_bitmap(cpus))
     used = {cpu for cell in cells for cpu in numbers.bitmap(cell.get('cpus', '')) or ()}
-    missing = set(range(definition.max_vcpus)) - used
+    missing = set(range(min(definition.max_vcpus, numbers.BITMAP_SIZE))) - used
     if missing and cells:
         taken = (numbers.bitmap(cells[0].get('cpus', '')) or set()) | missing
         cells[0].set('cpus', numbers.format_bitmap(taken))

@@ -95,7 +95,7 @@ def _check_memory(source: Element) -> None:
         numbers.kib(source, f'./{tag}[1]')
     maximum = source.find('maxMemory')
     slots = None if maximum is None else maximum.get('slots')
-    if slots and numbers.whole(slots) is None:
+    if slots is not None and numbers.whole(slots) is None:
         raise bad_xml('Failed to parse memory slot count')
     for path, attribute, allowed in (
             ('source', 'type', ('file', 'anonymous', 'memfd')),

@@ -1,4 +1,4 @@
-"""Each recorded definition of a domain with NVDIMMs has the recorded verdict."""
+"""Definitions with NVDIMMs are accepted or refused as recorded."""
 
 from __future__ import annotations
 

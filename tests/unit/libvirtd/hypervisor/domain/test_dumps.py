@@ -1,4 +1,4 @@
-"""The documents and figures of the recorded domains are those of the recordings."""
+"""XML and statistics of domains are as recorded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOMAINS = ('nova-pc-2nvdimm', 'nova-pc-2nvdimm-pmem', 'min-nvdimm-noalign-nolabe
 
 
 def recorded(domain: str, what: str) -> str:
-    """A recorded document, without the command line above it."""
+    """Return a recorded document, without the command line above it."""
     text = (hosts.GOLDEN / f'{domain}.{what}').read_text()
     return '\n'.join(line for line in text.split('\n') if not line.startswith(('$ ', '# rc=')))
 

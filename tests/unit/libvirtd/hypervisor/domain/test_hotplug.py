@@ -1,4 +1,4 @@
-"""What is plugged into running domains and out of them is judged as in the recording."""
+"""Attaching and detaching devices succeeds or fails as recorded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIVE, CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 
 
 def definition(name: str) -> str:
-    """The recorded XML of that name."""
+    """Return the recorded XML of that name."""
     recorded = json.loads((hosts.GOLDEN / 'nvdimm-definitions.json').read_text())
     return next(case['xml'] for case in recorded if case['name'] == name)
 
@@ -24,7 +24,7 @@ def definition(name: str) -> str:
 class HotPlugCase(testtools.TestCase):
 
     def started(self, name='nova-pc-2nvdimm'):
-        """A running domain of the recording."""
+        """Start a recorded domain."""
         self.host = hosts.recorded_host()
         self.connection = hosts.Client(self.host)
         domain = self.connection.domain_define_xml(definition(name))
@@ -49,37 +49,37 @@ class TestRecordedRefusals(HotPlugCase):
             self.assertEqual(expected[field], getattr(error, field), field)
 
     def test_no_room_live(self):
-        """A device beyond maxMemory is refused by the running domain."""
+        """A running domain refuses a device beyond maxMemory."""
         domain = self.started()
         self.check('attach live: no free slot', self.connection.domain_attach_device_flags,
                    domain, NVDIMM.format(file='ns_2', size=131072), LIVE)
 
     def test_no_room_in_the_configuration(self):
-        """A device beyond maxMemory is refused by the configuration."""
+        """A configuration refuses a device beyond maxMemory."""
         domain = self.started()
         self.check('attach config: no free slot', self.connection.domain_attach_device_flags,
                    domain, NVDIMM.format(file='ns_2', size=131072), CONFIG)
 
     def test_unknown_device_live(self):
-        """A running domain does not let go of what it does not have."""
+        """A running domain refuses to detach a device that it does not have."""
         domain = self.started()
         self.check('detach live unknown', self.connection.domain_detach_device_flags,
                    domain, NVDIMM.format(file='ns_2', size=131072), LIVE)
 
     def test_unknown_device_in_the_configuration(self):
-        """A configuration does not let go of what it does not have."""
+        """A configuration refuses to detach a device that it does not have."""
         domain = self.started()
         self.check('detach config unknown', self.connection.domain_detach_device_flags,
                    domain, NVDIMM.format(file='ns_2', size=131072), CONFIG)
 
     def test_nvdimm_stays(self):
-        """QEMU does not let go of an NVDIMM."""
+        """QEMU refuses to unplug an NVDIMM."""
         domain = self.started()
         self.check('detach live known', self.connection.domain_detach_device_flags,
                    domain, NVDIMM.format(file='ns_1', size=129024), LIVE)
 
     def test_balloon_above_maximum(self):
-        """A guest cannot have more memory than its maximum."""
+        """A guest's memory cannot exceed its maximum."""
         domain = self.started()
         self.check('setMemoryFlags live above', self.connection.domain_set_memory_flags,
                    domain, 1048576, LIVE)
@@ -88,7 +88,7 @@ class TestRecordedRefusals(HotPlugCase):
 class TestFreeSlot(HotPlugCase):
 
     def test_nvdimm_goes_into_the_next_slot(self):
-        """A device goes into the lowest free slot, behind the memory that is there."""
+        """An NVDIMM takes the lowest free slot, and an address behind the existing memory."""
         domain = self.started('free-slot-hotplug')
         self.connection.domain_attach_device_flags(
             domain, NVDIMM.format(file='ns_1', size=129024), LIVE)
@@ -97,21 +97,21 @@ class TestFreeSlot(HotPlugCase):
                       "      <address type='dimm' slot='1' base='0x107e00000'/>", xml)
 
     def test_total_memory_grows(self):
-        """A plugged NVDIMM counts as memory of the domain, not of the guest."""
+        """A plugged NVDIMM adds to the domain's maximum memory, not to the guest's memory."""
         domain = self.started('free-slot-hotplug')
         self.connection.domain_attach_device_flags(
             domain, NVDIMM.format(file='ns_1', size=129024), LIVE)
         self.assertEqual((325632, 65536), self.connection.domain_get_info(domain)[1:3])
 
     def test_path_is_opened(self):
-        """The host sees that the domain has the new device's file open."""
+        """The domain opens the file of a new device."""
         domain = self.started('free-slot-hotplug')
         self.connection.domain_attach_device_flags(
             domain, NVDIMM.format(file='ns_1', size=129024), LIVE)
         self.assertEqual([domain.uuid_text], self.host.backing.open_by['/srv/pmem/ns_1'])
 
     def test_configuration_only(self):
-        """A device for the configuration alone is there at the next start."""
+        """A device that is attached to the configuration is absent until the next start."""
         domain = self.started('free-slot-hotplug')
         self.connection.domain_attach_device_flags(
             domain, NVDIMM.format(file='ns_1', size=129024), CONFIG)
@@ -127,7 +127,7 @@ class TestInterfaces(HotPlugCase):
                     "<source bridge='br0'/><model type='virtio'/></interface>")
 
     def test_interface_comes_and_goes(self):
-        """An unplugged interface is gone when its event has come."""
+        """An unplugged interface is gone after its event."""
         domain = self.started()
         self.connection.connect_domain_event_callback_register_any(
             libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, None)
@@ -138,7 +138,7 @@ class TestInterfaces(HotPlugCase):
         self.assertEqual([], domain.live.devices.findall('interface'))
 
     def test_guest_that_does_not_let_go(self):
-        """A device stays where the guest does not let go of it."""
+        """A device stays attached if the guest does not release it."""
         domain = self.started()
         self.host.guests.releases_devices = False
         self.connection.domain_attach_device_flags(domain, self.xml, LIVE)
@@ -156,7 +156,7 @@ DIMM = "<memory model='dimm'><target><size>131072</size><node>0</node></target><
 class TestFirstNvdimm(HotPlugCase):
 
     def start(self, machine='pc', devices=''):
-        """A running domain without an NVDIMM."""
+        """Start a domain without an NVDIMM."""
         self.host = hosts.recorded_host()
         self.connection = hosts.Client(self.host)
         domain = self.connection.domain_define_xml(
@@ -165,7 +165,7 @@ class TestFirstNvdimm(HotPlugCase):
         return domain
 
     def test_a_guest_without_one(self):
-        """QEMU takes no NVDIMM if the guest was started without one, also beside a DIMM."""
+        """QEMU refuses an NVDIMM if the guest was started without one, even beside a DIMM."""
         for machine, devices in (('pc', ''), ('q35', ''), ('pc', DIMM)):
             domain = self.start(machine, devices)
             error = hosts.refusal(self.connection.domain_attach_device_flags, domain,
@@ -175,7 +175,7 @@ class TestFirstNvdimm(HotPlugCase):
                 "enabled: missing 'nvdimm' in '-M'", error.message)
 
     def test_after_the_next_start(self):
-        """An NVDIMM of the configuration enables others from the next start on."""
+        """An NVDIMM in the configuration allows others after the next start."""
         domain = self.start()
         self.connection.domain_attach_device_flags(
             domain, NVDIMM.format(file='ns_0', size=131072), CONFIG)
@@ -192,9 +192,12 @@ class TestDiskIndexes(HotPlugCase):
     <target dev='vda' bus='virtio'/></disk><disk type='file' device='cdrom'>
     <target dev='hda' bus='ide'/></disk>"""
 
-    def start(self):
-        """A running domain with a disk and an empty CD-ROM."""
+    def setUp(self):
+        super().setUp()
         self.connection = hosts.Client(hosts.recorded_host())
+
+    def start(self):
+        """Start a domain with a disk and an empty CD-ROM."""
         domain = self.connection.domain_define_xml(PLAIN.format(machine='pc', devices=self.DISKS))
         self.connection.domain_create(domain)
         return domain
@@ -214,3 +217,19 @@ class TestDiskIndexes(HotPlugCase):
                 domain, f"<disk type='file' device='cdrom'><source file='{file}'/>"
                 "<target dev='hda' bus='ide'/><readonly/></disk>", LIVE)
         self.assertEqual(['2', '4'], self.indexes(domain))
+
+    def refused(self, message, size, path='vda', flags=0):
+        self.connection = hosts.Client(hosts.recorded_host())
+        error = hosts.refusal(self.connection.domain_block_resize, self.start(), path, size, flags)
+        self.assertEqual(message, error.message)
+
+    def test_sizes_that_overflow(self):
+        """A disk is not resized to more bytes than a number holds."""
+        self.refused('numerical overflow: size must be less than 18014398509481983', 1 << 60)
+        self.refused("internal error: unable to execute QEMU command 'block_resize': Invalid "
+                     "parameter type for 'size', expected: integer", 1 << 63, flags=1)
+
+    def test_an_empty_drive(self):
+        """An empty drive is not resized."""
+        self.refused("Operation not supported: can't resize empty or readonly disk 'hda'", 1,
+                     path='hda')

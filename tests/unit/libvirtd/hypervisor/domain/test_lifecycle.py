@@ -1,4 +1,4 @@
-"""Domains are defined, started, stopped and forgotten as libvirt has it."""
+"""Domains are defined, started, stopped and undefined as by libvirt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MINIMAL = """<domain type='qemu'><name>{name}</name>{uuid}<memory>65536</memory>
 
 
 def minimal(name='guest', uuid=None):
-    """The XML of a domain with nothing in it."""
+    """Return the XML of a minimal domain."""
     return MINIMAL.format(name=name, uuid='' if uuid is None else f'<uuid>{uuid}</uuid>')
 
 
@@ -32,21 +32,21 @@ class LifecycleCase(testtools.TestCase):
             libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, None)
 
     def define(self, xml=None):
-        """A defined domain; the events so far are forgotten."""
+        """Define a domain, and clear the recorded events."""
         domain = self.connection.domain_define_xml(xml or minimal())
         self.recorder.messages.clear()
         return domain
 
     def events(self):
-        """The lifecycle events so far: id, event, detail."""
+        """Return the lifecycle events so far: ID, event, detail."""
         return [event[1:] for event in self.recorder.lifecycle()]
 
     def xml(self, domain):
-        """The root of a domain's XML."""
+        """Return the root of a domain's XML."""
         return etree.fromstring(self.connection.domain_get_xml_desc(domain, 0))
 
     def assert_refused(self, message, call, *arguments, code=None, domain=None, **keywords):
-        """A call is refused with that message."""
+        """Check that a call is refused with that message."""
         error = hosts.refusal(functools.partial(call, *arguments, **keywords))
         self.assertIsNotNone(error, 'the call was not refused')
         self.assertEqual(message, error.message)
@@ -59,14 +59,14 @@ class LifecycleCase(testtools.TestCase):
 class TestDefine(LifecycleCase):
 
     def test_new_domain_is_off(self):
-        """A new domain is shut off, for no reason, and has no id."""
+        """A new domain is shut off for an unknown reason, and has no ID."""
         domain = self.define()
         self.assertEqual((libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN),
                          self.connection.domain_get_state(domain, 0))
         self.assertEqual(-1, domain.id)
 
     def test_events(self):
-        """The first definition adds a domain, the next one updates it."""
+        """The first definition publishes "added", the next one "updated"."""
         uuid = Randomness(1).uuid()
         self.connection.domain_define_xml(minimal(uuid=uuid))
         self.connection.domain_define_xml(minimal(uuid=uuid))
@@ -76,7 +76,7 @@ class TestDefine(LifecycleCase):
                            libvirt.VIR_DOMAIN_EVENT_DEFINED_UPDATED)], self.events())
 
     def test_uuid_is_taken(self):
-        """A UUID belongs to one name."""
+        """A UUID cannot be used with another name."""
         domain = self.define()
         self.assert_refused(
             f"operation failed: domain 'guest' is already defined with uuid {domain.uuid_text}",
@@ -84,7 +84,7 @@ class TestDefine(LifecycleCase):
             code=libvirt.VIR_ERR_OPERATION_FAILED, domain=libvirt.VIR_FROM_DOMAIN)
 
     def test_name_is_taken(self):
-        """A name belongs to one UUID."""
+        """A name cannot be used with another UUID."""
         domain = self.define()
         self.assert_refused(
             f"operation failed: domain 'guest' already exists with uuid {domain.uuid_text}",
@@ -92,7 +92,7 @@ class TestDefine(LifecycleCase):
             code=libvirt.VIR_ERR_OPERATION_FAILED, domain=libvirt.VIR_FROM_DOMAIN)
 
     def test_redefining_a_running_domain(self):
-        """A running domain goes on as it is; its configuration is for the next start."""
+        """Redefining a running domain changes its next start only."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.connection.domain_define_xml(
@@ -102,7 +102,7 @@ class TestDefine(LifecycleCase):
         self.assertEqual(131072, self.connection.domain_get_max_memory(domain))
 
     def test_not_well_formed(self):
-        """An error of the XML names the place."""
+        """The error of malformed XML names the place."""
         self.assert_refused(
             '(domain_definition):1: Premature end of data in tag domain line 1\n'
             '<domain>\n--------^', self.connection.domain_define_xml, '<domain>',
@@ -115,24 +115,24 @@ class TestDefine(LifecycleCase):
                             domain=libvirt.VIR_FROM_XML)
 
     def test_no_name(self):
-        """A domain has a name."""
+        """A domain needs a name."""
         self.assert_refused('missing name information', self.connection.domain_define_xml,
                             "<domain type='qemu'/>", code=libvirt.VIR_ERR_NO_NAME)
 
     def test_no_memory(self):
-        """A domain has memory."""
+        """A domain needs memory."""
         self.assert_refused(
             'XML error: Memory size must be specified via <memory> or in the <numa> '
             'configuration', self.connection.domain_define_xml,
             minimal().replace('<memory>65536</memory>', ''))
 
     def test_slash_in_a_name(self):
-        """A name is a file's name somewhere."""
+        """A name cannot contain a slash."""
         self.assert_refused("XML error: name a/b cannot contain '/'",
                             self.connection.domain_define_xml, minimal('a/b'))
 
     def test_unknown_flags(self):
-        """A flag that libvirt does not know is refused with the function that looks."""
+        """The error of an unknown flag names the function."""
         self.assert_refused(
             'unsupported flags (0x8) in function qemuDomainDefineXMLFlags',
             self.connection.domain_define_xml_flags, minimal(), 8,
@@ -142,7 +142,7 @@ class TestDefine(LifecycleCase):
 class TestStart(LifecycleCase):
 
     def test_events(self):
-        """A start is told as libvirt tells it: the CPUs run, the domain has started."""
+        """A start publishes "resumed" and "started", in this order."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.assertEqual(
@@ -151,7 +151,7 @@ class TestStart(LifecycleCase):
             self.events())
 
     def test_paused(self):
-        """A domain that is started paused has not run."""
+        """A domain that is started paused does not run."""
         domain = self.define()
         self.connection.domain_create_with_flags(domain, libvirt.VIR_DOMAIN_START_PAUSED)
         self.assertEqual([libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER],
@@ -160,7 +160,7 @@ class TestStart(LifecycleCase):
                          [event[1] for event in self.events()])
 
     def test_ids_are_new(self):
-        """Each start has an id of its own, -1 in between."""
+        """Each start has a new ID; a domain that is off has -1."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.connection.domain_destroy(domain)
@@ -178,7 +178,7 @@ class TestStart(LifecycleCase):
                             domain=libvirt.VIR_FROM_QEMU)
 
     def test_transient_domain_vanishes(self):
-        """A domain that was never defined is gone when it ends."""
+        """A transient domain is gone when it ends."""
         domain = self.connection.domain_create_xml(minimal(), 0)
         self.connection.domain_destroy(domain)
         self.assert_refused(
@@ -187,7 +187,7 @@ class TestStart(LifecycleCase):
             DomainHandle('guest', domain.uuid), 0, code=libvirt.VIR_ERR_NO_DOMAIN)
 
     def test_failed_start_of_a_transient_domain(self):
-        """A transient domain that cannot start leaves nothing behind."""
+        """A transient domain whose start fails is gone."""
         xml = minimal().replace('</domain>', '').replace('<memory>65536</memory>', '') + """
             <maxMemory slots='1'>1048576</maxMemory><cpu><numa><cell cpus='0' memory='65536'/>
             </numa></cpu><devices><memory model='nvdimm'><source><path>/dev/dax9.9</path></source>
@@ -201,7 +201,7 @@ class TestStart(LifecycleCase):
 class TestEnd(LifecycleCase):
 
     def test_destroy(self):
-        """A destroyed domain is shut off, destroyed, and both are told."""
+        """Destroying a domain sets its state and reason, and publishes events."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.recorder.messages.clear()
@@ -214,7 +214,7 @@ class TestEnd(LifecycleCase):
             self.events())
 
     def test_what_is_off_cannot_be_destroyed(self):
-        """Only a running domain ends."""
+        """A domain that is off cannot be destroyed."""
         domain = self.define()
         self.assert_refused('Requested operation is not valid: domain is not running',
                             self.connection.domain_destroy, domain,
@@ -222,7 +222,7 @@ class TestEnd(LifecycleCase):
                             domain=libvirt.VIR_FROM_DOMAIN)
 
     def test_guest_takes_its_time(self):
-        """A guest that is asked to shut down does it in its own time."""
+        """A shutdown takes the time of the guest."""
         self.host.guests.shutdown_seconds = 30
         domain = self.define()
         self.connection.domain_create(domain)
@@ -234,7 +234,7 @@ class TestEnd(LifecycleCase):
                          self.connection.domain_get_state(domain, 0))
 
     def test_guest_that_does_not_listen(self):
-        """A guest may take no notice of its power button."""
+        """A guest can ignore its power button."""
         self.host.guests.obeys_power_button = False
         domain = self.define()
         self.connection.domain_create(domain)
@@ -242,7 +242,7 @@ class TestEnd(LifecycleCase):
         self.assertTrue(domain.active)
 
     def test_undefined_domain_runs_on(self):
-        """To undefine a running domain makes it transient."""
+        """Undefining a running domain makes it transient."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.connection.domain_undefine(domain)
@@ -252,7 +252,7 @@ class TestEnd(LifecycleCase):
         self.assertEqual([], self.connection.connect_list_all_domains(1, 0))
 
     def test_managed_save(self):
-        """A saved domain is off, and goes on where it was."""
+        """A saved domain is off, and its next start resumes it."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.connection.domain_managed_save(domain, 0)
@@ -264,7 +264,7 @@ class TestEnd(LifecycleCase):
         self.assertEqual(0, self.connection.domain_has_managed_save_image(domain, 0))
 
     def test_saved_domain_is_not_undefined(self):
-        """A saved state is not thrown away unasked."""
+        """A domain with a managed save image is not undefined without the flag."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.connection.domain_managed_save(domain, 0)
@@ -273,7 +273,7 @@ class TestEnd(LifecycleCase):
         self.connection.domain_undefine_flags(domain, libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
 
     def test_host_goes_down(self):
-        """After a reboot persistent domains are off, transient ones gone, autostarted ones on."""
+        """A reboot stops persistent domains, removes transient ones, starts autostart ones."""
         for name in ('off', 'auto'):
             domain = self.connection.domain_define_xml(minimal(name))
             self.connection.domain_create(domain)
@@ -284,7 +284,7 @@ class TestEnd(LifecycleCase):
                          {domain.name: domain.active for domain in self.host.domains})
 
     def test_client_that_is_gone(self):
-        """A domain that lives with its client ends with it."""
+        """An autodestroy domain ends with its connection."""
         other = hosts.Client(self.host)
         domain = other.domain_create_xml(minimal(), libvirt.VIR_DOMAIN_START_AUTODESTROY)
         self.assertTrue(domain.active)
@@ -302,11 +302,11 @@ class TestListing(LifecycleCase):
         self.connection.domain_create_with_flags(self.paused, libvirt.VIR_DOMAIN_START_PAUSED)
 
     def names(self, flags):
-        """The names of the domains that fit the filters."""
+        """Return the names of the domains that match the filters."""
         return {domain.name for domain in self.connection.connect_list_all_domains(1, flags)}
 
     def test_no_filter(self):
-        """Without filters all domains are listed."""
+        """All domains are listed without filters."""
         self.assertEqual({'off', 'on', 'paused'}, self.names(0))
 
     def test_active(self):
@@ -314,24 +314,24 @@ class TestListing(LifecycleCase):
         self.assertEqual({'on', 'paused'}, self.names(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE))
 
     def test_groups(self):
-        """One flag of each group must fit."""
+        """A domain has to match one flag of each group."""
         self.assertEqual({'paused'}, self.names(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
                                                 | libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT))
 
     def test_states(self):
-        """States are alternatives to each other."""
+        """Flags of states are alternatives."""
         self.assertEqual({'off', 'paused'}, self.names(
             libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED | libvirt.VIR_CONNECT_LIST_DOMAINS_SHUTOFF))
 
     def test_lookups(self):
-        """A domain is found by id, name and UUID."""
+        """A domain is found by ID, name and UUID."""
         found = {self.connection.domain_lookup_by_id(self.on.id),
                  self.connection.domain_lookup_by_name('on'),
                  self.connection.domain_lookup_by_uuid(self.on.uuid)}
         self.assertEqual({self.on}, found)
 
     def test_unknown_id(self):
-        """An id that nobody has is an error."""
+        """The lookup of an unknown ID fails."""
         self.assert_refused('Domain not found: no domain with matching id 77',
                             self.connection.domain_lookup_by_id, 77,
                             code=libvirt.VIR_ERR_NO_DOMAIN, domain=libvirt.VIR_FROM_QEMU)

@@ -1,4 +1,4 @@
-"""Domains move between hosts, or stay where they are when they cannot."""
+"""Domains migrate between hosts, or stay if the migration fails."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class TestMigration(testtools.TestCase):
         self.connection.domain_create(self.domain)
 
     def migrate(self, params=(), uri='qemu+tcp://two/system', flags=FLAGS):
-        """Begin a migration."""
+        """Start a migration."""
         return self.connection.domain_migrate_perform3_params(
             self.domain, uri, list(params), b'', flags)
 
     def arrived(self):
-        """The domain at the destination."""
+        """Return the domain at the destination."""
         return self.two.domains.by_name('golden-a')
 
     def test_guest_runs_at_the_destination(self):
-        """When everything is copied the guest runs there, and is forgotten here."""
+        """After copying, the guest runs at the destination and is gone from the source."""
         later = self.migrate()
         self.clock.step(10)
         self.assertEqual(b'', later.result())
@@ -49,7 +49,7 @@ class TestMigration(testtools.TestCase):
         self.assertEqual([], list(self.one.domains))
 
     def test_guest_waits_at_the_destination_until_then(self):
-        """While memory is copied the guest runs here and is paused there."""
+        """While copying, the guest runs at the source and is paused at the destination."""
         self.migrate()
         self.clock.step(9)
         self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.domain.state)
@@ -57,7 +57,7 @@ class TestMigration(testtools.TestCase):
                          (self.arrived().state, self.arrived().reason))
 
     def test_statistics_follow_the_clock(self):
-        """Half the time has copied half the memory."""
+        """Half of the memory is copied after half of the time."""
         self.migrate()
         self.clock.step(5)
         kind, params = self.connection.domain_get_job_stats(self.domain, 0)
@@ -67,7 +67,7 @@ class TestMigration(testtools.TestCase):
                                                 values['memory_remaining']))
 
     def test_bandwidth_sets_the_time(self):
-        """A limited speed makes it take as long as memory and speed say."""
+        """A bandwidth limit determines the duration."""
         self.migrate([TypedParameter.ullong('bandwidth', 1)])
         self.clock.step(317)
         self.assertEqual(libvirt.VIR_DOMAIN_PAUSED, self.arrived().state)
@@ -75,7 +75,7 @@ class TestMigration(testtools.TestCase):
         self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.arrived().state)
 
     def test_abort_undoes_it(self):
-        """An aborted migration leaves the guest here and nothing there."""
+        """An aborted migration leaves the guest at the source only."""
         later = self.migrate()
         self.connection.domain_abort_job(self.domain)
         error = hosts.refusal(later.result)
@@ -84,7 +84,7 @@ class TestMigration(testtools.TestCase):
         self.assertEqual([], list(self.two.domains))
 
     def test_destination_that_cannot_start_it(self):
-        """A destination without the guest's device refuses at once; the guest runs on."""
+        """A destination without the guest's device refuses at once, and the guest keeps running."""
         self.two.backing = DeclaredFiles()
         error = hosts.refusal(self.migrate)
         self.assertEqual("Path '/srv/pmem/ns_0' is not accessible: No such file or directory",
@@ -93,7 +93,7 @@ class TestMigration(testtools.TestCase):
         self.assertEqual([], list(self.two.domains))
 
     def test_destination_document_is_honoured(self):
-        """The guest is started there from the document that the client gives for it."""
+        """The guest is started at the destination from the client's XML."""
         xml = self.connection.domain_get_xml_desc(
             self.domain, libvirt.VIR_DOMAIN_XML_MIGRATABLE).replace('ns_1', 'ns_2')
         self.migrate([TypedParameter.string('destination_xml', xml)])
@@ -101,7 +101,7 @@ class TestMigration(testtools.TestCase):
         self.assertIn('/srv/pmem/ns_2', self.two.backing.open_by)
 
     def test_lost_destination(self):
-        """A destination that goes down fails the migration; the guest runs on here."""
+        """A destination that crashes fails the migration, and the guest keeps running."""
         later = self.migrate()
         self.two.crash()
         self.clock.step(10)
@@ -110,12 +110,12 @@ class TestMigration(testtools.TestCase):
         self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.domain.state)
 
     def test_unknown_destination(self):
-        """A host that nobody knows cannot be reached."""
+        """A migration to an unknown host fails."""
         error = hosts.refusal(self.migrate, (), 'qemu+tcp://nowhere/system')
         self.assertEqual(libvirt.VIR_ERR_OPERATION_FAILED, error.code)
 
     def test_events_of_both_sides(self):
-        """Each side tells its half of the story."""
+        """Each host publishes its own events."""
         stories = []
         for host in (self.one, self.two):
             connection = hosts.Client(host)

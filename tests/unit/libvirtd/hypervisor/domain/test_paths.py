@@ -1,4 +1,4 @@
-"""What lies behind a memory device is looked up as a path is, and only at start."""
+"""The path of a memory device is resolved at the start of the guest."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ NVDIMM = """<domain type='qemu'><name>guest</name><memory>65536</memory>
 
 
 def nvdimm(path='/srv/pmem/ns_0', mode='', address=''):
-    """The XML of a domain with one NVDIMM."""
+    """Return the XML of a domain with one NVDIMM."""
     return NVDIMM.format(path=path, mode=mode, address=address)
 
 
 class TestPaths(test_lifecycle.LifecycleCase):
 
     def test_roundabout(self):
-        """A path with .. and doubled slashes leads to its file, which is then open."""
+        """A path with .. and doubled slashes is resolved to its file."""
         self.connection.domain_create(self.define(nvdimm('/srv//pmem/../pmem/ns_0')))
         self.assertEqual(['/srv/pmem/ns_0'], list(self.host.backing.open_by))
 
     def test_directories(self):
-        """A directory may end in a slash; that a file was declared below it is enough."""
+        """A directory can end in a slash, and exists if a file below it is declared."""
         for path in '/srv/pmem', '/srv/pmem/dir/':
             domain = self.define(nvdimm(path))
             self.connection.domain_create(domain)
@@ -35,7 +35,7 @@ class TestPaths(test_lifecycle.LifecycleCase):
             self.connection.domain_undefine(domain)
 
     def test_slash_after_a_file(self):
-        """A file is no directory."""
+        """A file with a slash at the end is not found."""
         self.assert_refused("Path '/srv/pmem/ns_0/' is not accessible: Not a directory",
                             self.connection.domain_create, self.define(nvdimm('/srv/pmem/ns_0/')),
                             code=libvirt.VIR_ERR_SYSTEM_ERROR, domain=libvirt.VIR_FROM_CGROUP)
@@ -52,7 +52,7 @@ class TestAddresses(test_lifecycle.LifecycleCase):
             domain=libvirt.VIR_FROM_NONE)
 
     def test_serial_port(self):
-        """A port is some controller's."""
+        """A virtio serial port needs a controller."""
         self.assert_refused(
             'XML error: virtio serial controller 0 is missing',
             self.connection.domain_define_xml,
@@ -62,7 +62,7 @@ class TestAddresses(test_lifecycle.LifecycleCase):
 class TestCpu(test_lifecycle.LifecycleCase):
 
     def test_host_passthrough(self):
-        """The host's CPU cannot be emulated, which libvirt says at start."""
+        """An emulated guest with the host's CPU is refused at the start."""
         domain = self.define(nvdimm(mode=" mode='host-passthrough'"))
         self.assert_refused(
             "unsupported configuration: CPU mode 'host-passthrough' for x86_64 qemu domain on "

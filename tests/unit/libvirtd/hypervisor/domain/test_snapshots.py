@@ -1,4 +1,4 @@
-"""Snapshots of disks: what becomes of the disks, and which snapshots a listing has."""
+"""Disk snapshots, and their listings."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class SnapshotCase(LifecycleCase):
 class TestDisks(SnapshotCase):
 
     def test_off(self):
-        """A domain that is off has new files over all its disks that have a medium."""
+        """A domain that is off gets new files on top of all disks with a medium."""
         self.take('one')
         self.assertEqual({'vda': '/images/root.one', 'vdb': '/images/data.one'}, self.sources())
 
     def test_running(self):
-        """So has one that runs, now and after its next start."""
+        """A running domain gets new files, live and in its configuration."""
         self.connection.domain_create(self.domain)
         self.take('one')
         self.assertEqual({'vda': '/images/root.one', 'vdb': '/images/data.one'}, self.sources())
@@ -51,30 +51,30 @@ class TestDisks(SnapshotCase):
         self.assertEqual({'vda': '/images/root.one', 'vdb': '/images/data.one'}, self.sources())
 
     def test_chosen(self):
-        """A disk that the client leaves out with snapshot='no' stays, one with a file has it."""
+        """A disk with snapshot='no' keeps its file, and one with a new file gets that."""
         self.take('one', "<disks><disk name='vda'><source file='/mine'/></disk>"
                          "<disk name='vdb' snapshot='no'/></disks>")
         self.assertEqual({'vda': '/mine', 'vdb': '/images/data'}, self.sources())
 
     def test_nothing(self):
-        """A snapshot of no disk at all is refused."""
+        """A snapshot without any disk is refused."""
         self.assert_refused(
             'unsupported configuration: nothing selected for snapshot', self.take, 'one',
             "<disks><disk name='vda' snapshot='no'/><disk name='vdb' snapshot='no'/></disks>")
 
     def test_not_there(self):
-        """A disk has to be there."""
+        """A disk that does not exist is refused."""
         self.assert_refused("unsupported configuration: no disk named 'vdz'", self.take, 'one',
                             "<disks><disk name='vdz'/></disks>")
 
     def test_twice(self):
-        """A disk cannot be named twice, not even by target and by file."""
+        """A disk cannot be listed twice, even by target and by file."""
         self.assert_refused("unsupported configuration: disk '/images/data' specified twice",
                             self.take, 'one', "<disks><disk name='vdb'/>"
                             "<disk name='/images/data'/></disks>")
 
     def test_two_of_a_name(self):
-        """Two disks cannot go on in one file."""
+        """Two disks cannot get the same file."""
         self.connection.domain_undefine(self.domain)
         self.domain = self.define(minimal().replace('</domain>', DISKS.replace(
             '/images/data', '/images/root.raw') + '</domain>'))
@@ -83,14 +83,14 @@ class TestDisks(SnapshotCase):
             "collision with disk 'vda'", self.take, 'one')
 
     def test_halt(self):
-        """With the halt flag the guest ends."""
+        """The halt flag ends the guest."""
         self.connection.domain_create(self.domain)
         self.take('one', flags=libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_HALT)
         self.assertEqual((libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT),
                          tuple(self.connection.domain_get_state(self.domain, 0)))
 
     def test_redefine(self):
-        """To redefine a snapshot is refused, not taken for a new one."""
+        """Redefining a snapshot is refused."""
         self.assert_refused(
             'Operation not supported: only snapshots of disks '
             '(VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY) are simulated',
@@ -108,11 +108,11 @@ class TestListings(SnapshotCase):
         self.take('three')
 
     def test_all(self):
-        """Without filters every snapshot is listed."""
+        """All snapshots are listed without filters."""
         self.assertEqual(['one', 'two', 'three'], self.names())
 
     def test_states(self):
-        """A snapshot of a domain that was off is inactive, of one that ran disk-only."""
+        """A snapshot is inactive or disk-only, depending on the domain's state."""
         self.assertEqual(['one'], self.names(libvirt.VIR_DOMAIN_SNAPSHOT_LIST_INACTIVE))
         self.assertEqual(['two', 'three'],
                          self.names(libvirt.VIR_DOMAIN_SNAPSHOT_LIST_DISK_ONLY))
@@ -122,23 +122,23 @@ class TestListings(SnapshotCase):
                                     | libvirt.VIR_DOMAIN_SNAPSHOT_LIST_DISK_ONLY))
 
     def test_places(self):
-        """All are outside the disks' present files."""
+        """All snapshots are external."""
         self.assertEqual([], self.names(libvirt.VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL))
         self.assertEqual(3, self.connection.domain_snapshot_num(
             self.domain, libvirt.VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL))
 
     def test_metadata(self):
-        """None is without metadata."""
+        """All snapshots have metadata."""
         self.assertEqual([], self.names(libvirt.VIR_DOMAIN_SNAPSHOT_LIST_NO_METADATA))
 
     def test_tree(self):
-        """Roots, leaves, and those with children."""
+        """Listings filter by roots, leaves, and snapshots with children."""
         self.assertEqual(['one'], self.names(libvirt.VIR_DOMAIN_SNAPSHOT_LIST_ROOTS))
         self.assertEqual(['three'], self.names(libvirt.VIR_DOMAIN_SNAPSHOT_LIST_LEAVES))
         self.assertEqual(['one', 'two'], self.names(libvirt.VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES))
 
     def test_children(self):
-        """From a snapshot the listing goes down: to its children, or all the way."""
+        """A snapshot lists its children or all of its descendants."""
         one = SnapshotHandle('one', self.domain)
         self.assertEqual(['two'],
                          self.connection.domain_snapshot_list_children_names(one, 99, 0))
@@ -146,21 +146,21 @@ class TestListings(SnapshotCase):
             one, libvirt.VIR_DOMAIN_SNAPSHOT_LIST_DESCENDANTS))
 
     def test_delete(self):
-        """A snapshot that goes leaves its children to its parent."""
+        """The children of a deleted snapshot move to its parent."""
         self.connection.domain_snapshot_delete(SnapshotHandle('two', self.domain), METADATA_ONLY)
         parent = self.connection.domain_snapshot_get_parent(
             SnapshotHandle('three', self.domain), 0)
         self.assertEqual((['one', 'three'], 'one'), (self.names(), parent.name))
 
     def test_delete_children(self):
-        """Its children go with it where that is asked."""
+        """A flag deletes the children too."""
         self.connection.domain_snapshot_delete(
             SnapshotHandle('two', self.domain),
             METADATA_ONLY | libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN)
         self.assertEqual(['one'], self.names())
 
     def test_delete_only_children(self):
-        """Or only they go, and it is current."""
+        """Another flag deletes only the children, and the snapshot becomes the current one."""
         self.connection.domain_snapshot_delete(
             SnapshotHandle('one', self.domain),
             METADATA_ONLY | libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY)

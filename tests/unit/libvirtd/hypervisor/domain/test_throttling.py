@@ -1,4 +1,4 @@
-"""Limits of disks and interfaces, and what follows a guest's end."""
+"""Limits of disks and interfaces, disk updates, lifecycle actions, and signals to guests."""
 
 from __future__ import annotations
 
@@ -53,25 +53,25 @@ class TestDisks(LimitCase):
         self.assertEqual((20, {}), (len(params), self.limits('vda')))
 
     def test_family(self):
-        """A limit takes the place of its family and leaves the others."""
+        """A limit replaces its family and leaves the others."""
         self.limit('vda', total_bytes_sec=9, read_iops_sec=5)
         self.limit('vda', write_bytes_sec=7)
         self.assertEqual({'write_bytes_sec': 7, 'read_iops_sec': 5}, self.limits('vda'))
 
     def test_lifted(self):
-        """Zero lifts a limit."""
+        """Zero removes a limit."""
         self.limit('vda', total_bytes_sec=9)
         self.limit('vda', total_bytes_sec=0)
         self.assertEqual({}, self.limits('vda'))
 
     def test_total_and_part(self):
-        """Of a family either the total is limited or its parts."""
+        """A total and its parts cannot be limited together."""
         self.assert_refused('invalid argument: total and read/write of bytes_sec cannot be set at '
                             'the same time', self.limit, 'vda', total_bytes_sec=9,
                             read_bytes_sec=9)
 
     def test_group(self):
-        """The disks of a group have the limits of each other."""
+        """The disks of a group share their limits."""
         self.limit('vda', total_bytes_sec=9, group_name='g')
         self.limit('vdb', group_name='g')
         self.limit('vdb', total_bytes_sec=8)
@@ -84,7 +84,7 @@ class TestDisks(LimitCase):
             'parameters zero is not supported', self.limit, 'vda', group_name='g')
 
     def test_maximum(self):
-        """A running guest's burst is above its limit."""
+        """The burst limit of a running guest cannot be lower than its limit."""
         self.connection.domain_create(self.domain)
         self.assert_refused(
             "unsupported configuration: value 'total_bytes_sec_max' cannot be smaller than "
@@ -92,23 +92,23 @@ class TestDisks(LimitCase):
             total_bytes_sec_max=8)
 
     def test_too_much(self):
-        """QEMU has a highest limit."""
+        """A limit cannot exceed QEMU's maximum."""
         self.assert_refused(
             'argument unsupported: block I/O throttle limit value must be no more than '
             '1000000000000000', self.limit, 'vda', total_bytes_sec=10**15 + 1)
 
     def test_unknown(self):
-        """Other parameters are refused."""
+        """Unknown parameters are refused."""
         self.assert_refused("argument unsupported: parameter 'speed' not supported",
                             self.limit, 'vda', speed=9)
 
     def test_not_there(self):
-        """The disk has to be there."""
+        """An unknown disk is refused."""
         self.assert_refused("invalid argument: missing persistent configuration for disk 'vdz'",
                             self.limit, 'vdz', total_bytes_sec=9)
 
     def test_event(self):
-        """A running guest's new limit is told."""
+        """A new limit of a running guest publishes an event."""
         recorder = hosts.Recorder(self.connection)
         self.connection.connect_domain_event_callback_register_any(
             libvirt.VIR_DOMAIN_EVENT_ID_TUNABLE, None)
@@ -119,7 +119,7 @@ class TestDisks(LimitCase):
                          [(param.name, param.value) for param in params])
 
     def test_order(self):
-        """The limits stand in libvirt's place and order."""
+        """The limits have libvirt's place and order in the XML."""
         self.limit('vda', total_iops_sec=3, size_iops_sec=4, total_bytes_sec=9)
         disk = self.xml(self.domain).find('devices/disk')
         self.assertEqual(['driver', 'source', 'target', 'iotune', 'address'],
@@ -129,7 +129,7 @@ class TestDisks(LimitCase):
 
 
     def test_driver(self):
-        """A running guest's disk keeps its cache mode."""
+        """An update cannot change the cache mode of a running guest's disk."""
         self.connection.domain_create(self.domain)
         self.assert_refused(
             "Operation not supported: cannot modify field 'cache' of the disk",
@@ -138,7 +138,7 @@ class TestDisks(LimitCase):
             "<target dev='vda' bus='virtio'/></disk>", LIVE)
 
     def test_everything_but_the_medium(self):
-        """A running guest's disk keeps its serial, limits, address and the rest."""
+        """An update of a running guest's disk cannot change its serial, limits or address."""
         self.connection.domain_create(self.domain)
         for field, inner in (
                 ('serial', '<serial>s1</serial>'),
@@ -155,7 +155,7 @@ class TestDisks(LimitCase):
                 f"<target dev='vda' bus='virtio'/>{inner}</disk>", LIVE)
 
     def test_nothing_to_change(self):
-        """An update that asks for what there is goes through."""
+        """An update without changes succeeds."""
         self.connection.domain_create(self.domain)
         disk = self.xml(self.domain).find('devices/disk')
         self.connection.domain_update_device_flags(
@@ -167,26 +167,26 @@ class TestDisks(LimitCase):
 class TestInterfaces(LimitCase):
 
     def test_rates(self):
-        """An interface has the rates that it was given, and the direction left out stays."""
+        """Setting the limits of one direction keeps those of the other."""
         self.shape('tap7', inbound_average=100, inbound_peak=200)
         self.shape('tap7', outbound_average=50)
         self.assertEqual({'inbound.average': 100, 'inbound.peak': 200, 'outbound.average': 50},
                          self.rates('tap7'))
 
     def test_lifted(self):
-        """An average of zero lifts the limit."""
+        """An average of zero removes the limit."""
         self.shape('tap7', inbound_average=100)
         self.shape('tap7', inbound_average=0)
         self.assertIsNone(self.xml(self.domain).find('devices/interface/bandwidth'))
 
     def test_kind(self):
-        """User networking is not shaped."""
+        """User networking cannot be limited."""
         self.assert_refused(
             "unsupported configuration: setting bandwidth on interfaces of type 'user' is not "
             'implemented yet', self.shape, 'tap8', inbound_average=1)
 
     def test_not_there(self):
-        """The interface has to be there."""
+        """An unknown interface is refused."""
         self.assert_refused("invalid argument: 'tap9' is not a known interface",
                             self.shape, 'tap9', inbound_average=1)
 
@@ -199,19 +199,19 @@ class TestLifecycleActions(LimitCase):
             getattr(libvirt, f'VIR_DOMAIN_LIFECYCLE_ACTION_{action}'), CONFIG)
 
     def test_set(self):
-        """The action is the configuration's."""
+        """The action is set in the configuration."""
         self.set('REBOOT', 'DESTROY')
         self.assertEqual('destroy', self.xml(self.domain).findtext('on_reboot'))
 
     def test_dump(self):
-        """Only a crash can be followed by a dump."""
+        """Only a crash can have a coredump action."""
         self.set('CRASH', 'COREDUMP_DESTROY')
         self.assert_refused(
             "unsupported configuration: Lifecycle event 'reboot' doesn't support "
             "'coredump-destroy' action", self.set, 'REBOOT', 'COREDUMP_DESTROY')
 
     def test_qemu(self):
-        """QEMU's driver cannot preserve a guest that powers off."""
+        """QEMU's driver does not support ``preserve`` for a poweroff."""
         self.assert_refused(
             "unsupported configuration: qemu driver doesn't support the 'preserve' action for "
             "'on_reboot'/'on_poweroff'", self.set, 'POWEROFF', 'PRESERVE')
@@ -227,21 +227,21 @@ class TestGuests(LimitCase):
             self.connection.domain_pm_wakeup, domain, 0)
 
     def test_wake_up(self):
-        """A guest that does not sleep cannot be woken."""
+        """A guest that is not suspended cannot be woken."""
         self.check_wake_up('Unable to wake up: guest is not in suspended state',
                            '<features><acpi/></features>')
 
     def test_wake_up_without_acpi(self):
-        """A guest without power management never sleeps."""
+        """A guest without ACPI cannot be woken."""
         self.check_wake_up('wake-up from suspend is not supported by this guest')
 
     def test_suspend(self):
-        """A guest without an agent cannot be asked to suspend itself."""
+        """A guest without an agent cannot be suspended."""
         self.connection.domain_create(self.domain)
         self.assert_refused(
             'argument unsupported: QEMU guest agent is not configured',
             self.connection.domain_pm_suspend_for_duration, self.domain, 0, 0, 0)
 
     def test_launch_security(self):
-        """No guest's memory is encrypted."""
+        """No guest has launch security parameters."""
         self.assertEqual([], self.connection.domain_get_launch_security_info(self.domain, 0))

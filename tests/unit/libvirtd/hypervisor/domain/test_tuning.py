@@ -1,4 +1,4 @@
-"""What is changed of a domain is changed, now or from its next start on."""
+"""Memory, vCPUs, metadata, names and parameters change live or in the configuration."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ URI = 'http://example.com/app'
 class TestMemory(LifecycleCase):
 
     def test_balloon(self):
-        """The balloon leaves a guest what it is told to."""
+        """The balloon sets a guest's memory."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.connection.domain_set_memory_flags(domain, 32768, LIVE)
         self.assertEqual((65536, 32768), self.connection.domain_get_info(domain)[1:3])
 
     def test_maximum_of_a_running_domain(self):
-        """A running domain's maximum stays."""
+        """The maximum memory of a running domain cannot change."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.assert_refused('Requested operation is not valid: cannot resize the maximum memory '
@@ -31,7 +31,7 @@ class TestMemory(LifecycleCase):
                             domain, 131072, LIVE | libvirt.VIR_DOMAIN_MEM_MAXIMUM)
 
     def test_maximum_with_cells(self):
-        """With NUMA cells the maximum follows from them."""
+        """The maximum memory of a domain with NUMA cells cannot be set."""
         domain = self.define(definition('nova-pc-2nvdimm'))
         self.assert_refused(
             'Requested operation is not valid: initial memory size of a domain with NUMA nodes '
@@ -46,26 +46,26 @@ class TestVcpus(LifecycleCase):
         self.domain = self.define(minimal().replace('<memory>', '<vcpu>4</vcpu><memory>'))
 
     def test_fewer(self):
-        """A domain can have fewer vCPUs than it could."""
+        """A domain can have fewer vCPUs than its maximum."""
         self.connection.domain_set_vcpus_flags(self.domain, 2, CONFIG)
         self.assertEqual(2, self.connection.domain_get_vcpus_flags(self.domain, CONFIG))
         self.assertEqual(4, self.connection.domain_get_vcpus_flags(
             self.domain, CONFIG | libvirt.VIR_DOMAIN_VCPU_MAXIMUM))
 
     def test_more(self):
-        """A domain cannot have more vCPUs than it could."""
+        """A domain cannot have more vCPUs than its maximum."""
         self.assert_refused(
             'invalid argument: requested vcpus is greater than max allowable vcpus for the '
             'persistent domain: 5 > 4', self.connection.domain_set_vcpus_flags,
             self.domain, 5, CONFIG)
 
     def test_live_needs_a_running_domain(self):
-        """What is off has nothing live to change."""
+        """A live change needs a running domain."""
         self.assert_refused('Requested operation is not valid: domain is not running',
                             self.connection.domain_set_vcpus, self.domain, 2)
 
     def test_pinning(self):
-        """A pinned vCPU is shown where it was pinned to."""
+        """A vCPU's CPU map is the one that it is pinned to."""
         self.connection.domain_pin_vcpu_flags(self.domain, 1, b'\x02', CONFIG)
         maps, count = self.connection.domain_get_vcpu_pin_info(self.domain, 4, 1, CONFIG)
         self.assertEqual((b'\x03\x02\x03\x03', 4), (maps, count))
@@ -74,7 +74,7 @@ class TestVcpus(LifecycleCase):
 class TestMetadata(LifecycleCase):
 
     def test_element(self):
-        """An element of a namespace comes back without it; the domain's XML has the prefix."""
+        """A metadata element is returned without its prefix, which the domain's XML has."""
         domain = self.define()
         self.connection.domain_set_metadata(domain, ELEMENT, "<a b='1'><c/></a>", 'app', URI,
                                             CONFIG)
@@ -84,7 +84,7 @@ class TestMetadata(LifecycleCase):
                       self.connection.domain_get_xml_desc(domain, 0))
 
     def test_removed(self):
-        """What was removed is not there."""
+        """A removed element is gone."""
         domain = self.define()
         self.connection.domain_set_metadata(domain, TITLE, 'a title', None, None, CONFIG)
         self.connection.domain_set_metadata(domain, TITLE, None, None, None, CONFIG)
@@ -92,7 +92,7 @@ class TestMetadata(LifecycleCase):
                             self.connection.domain_get_metadata, domain, TITLE, None, CONFIG)
 
     def test_event(self):
-        """A change is told, with the namespace."""
+        """A change of metadata publishes an event with the namespace."""
         domain = self.define()
         self.connection.connect_domain_event_callback_register_any(
             libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, None)
@@ -104,14 +104,14 @@ class TestMetadata(LifecycleCase):
 class TestRename(LifecycleCase):
 
     def test_renamed(self):
-        """A domain is known by its new name alone."""
+        """A renamed domain is found only by its new name."""
         domain = self.define()
         self.connection.domain_rename(domain, 'other', 0)
         self.assertEqual('other', self.connection.domain_lookup_by_name('other').name)
         self.assertIsNotNone(hosts.refusal(self.connection.domain_lookup_by_name, 'guest'))
 
     def test_running(self):
-        """A running domain keeps its name."""
+        """A running domain cannot be renamed."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.assert_refused('Requested operation is not valid: cannot rename active domain',
@@ -121,7 +121,7 @@ class TestRename(LifecycleCase):
 class TestParameters(LifecycleCase):
 
     def test_scheduler(self):
-        """A share of the CPUs that was set is told, and stands in the document."""
+        """A scheduler parameter is returned as set, and is in the XML."""
         domain = self.define()
         self.connection.domain_set_scheduler_parameters_flags(
             domain, [TypedParameter.ullong('cpu_shares', 512)], CONFIG)
@@ -130,7 +130,7 @@ class TestParameters(LifecycleCase):
         self.assertIn('<shares>512</shares>', self.connection.domain_get_xml_desc(domain, 0))
 
     def test_numa(self):
-        """The nodes that memory may come from are told."""
+        """A nodeset is returned as set."""
         domain = self.define()
         self.connection.domain_set_numa_parameters(
             domain, [TypedParameter.string('numa_nodeset', '0')], CONFIG)
@@ -138,7 +138,7 @@ class TestParameters(LifecycleCase):
         self.assertIn(TypedParameter.string('numa_nodeset', '0'), params)
 
     def test_strict_memory_stays(self):
-        """Memory that is bound strictly is not moved while the guest runs."""
+        """A running guest whose memory is bound strictly refuses another nodeset."""
         domain = self.define(minimal().replace(
             '</domain>', "<numatune><memory mode='strict' nodeset='0'/></numatune></domain>"))
         self.connection.domain_create(domain)
@@ -149,7 +149,7 @@ class TestParameters(LifecycleCase):
 
 
     def test_unbound_memory_moves(self):
-        """A running guest whose memory is bound to no nodes takes a nodeset."""
+        """A running guest without numatune accepts a nodeset."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.connection.domain_set_numa_parameters(
@@ -158,7 +158,7 @@ class TestParameters(LifecycleCase):
                       self.connection.domain_get_xml_desc(domain, 0))
 
     def test_node_that_is_not_there(self):
-        """A running guest does not move to a NUMA node that the host lacks."""
+        """A running guest refuses a NUMA node that the host does not have."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.assert_refused(
@@ -168,14 +168,14 @@ class TestParameters(LifecycleCase):
             code=libvirt.VIR_ERR_CONFIG_UNSUPPORTED, domain=libvirt.VIR_FROM_NONE)
 
     def test_mode_alone(self):
-        """A mode binds no memory without nodes."""
+        """A mode without a nodeset is refused."""
         self.assert_refused(
             "unsupported configuration: nodeset for NUMA memory tuning must be set if 'placement' "
             "is 'static'", self.connection.domain_set_numa_parameters, self.define(),
             [TypedParameter.int_('numa_mode', 0)], CONFIG)
 
     def test_devices_of_blkiotune(self):
-        """A device gets a weight of its own, and loses it with 0."""
+        """A device has a weight until it is set to 0."""
         domain = self.define()
         for value in ('/dev/sda,200,/dev/sdb,300', '/dev/sda,0'):
             self.connection.domain_set_blkio_parameters(
@@ -191,7 +191,7 @@ class TestParameters(LifecycleCase):
             [TypedParameter.string('device_weight', '/dev/sda')], CONFIG)
 
     def test_parameters_of_another_type(self):
-        """A parameter of another type than libvirt's is refused."""
+        """A parameter of the wrong type is refused."""
         self.assert_refused(
             "invalid argument: invalid type 'string' for parameter 'cpu_shares', expected 'ullong'",
             self.connection.domain_set_scheduler_parameters, self.define(),
@@ -205,20 +205,20 @@ class TestMemoryLimits(LifecycleCase):
             domain, [TypedParameter.ullong(name, value) for name, value in limits.items()], flags)
 
     def test_no_limit(self):
-        """A limit beyond libvirt's largest number is none."""
+        """A limit beyond libvirt's maximum is unlimited."""
         domain = self.define()
         self.set(domain, hard_limit=1 << 17)
         self.set(domain, hard_limit=(1 << 64) - 1, swap_hard_limit=(1 << 64) - 1)
         self.assertNotIn('memtune', self.connection.domain_get_xml_desc(domain, 0))
 
     def test_swap_below_memory(self):
-        """The limit of memory is not above that of memory and swap."""
+        """The limit of memory cannot exceed that of memory and swap."""
         self.assert_refused(
             'invalid argument: memory hard_limit tunable value must be lower than or equal to '
             'swap_hard_limit', self.set, self.define(), hard_limit=2, swap_hard_limit=1)
 
     def test_limit_of_a_running_domain(self):
-        """The control group of a running domain takes no more than libvirt's largest number."""
+        """A limit beyond libvirt's maximum is refused for a running domain."""
         domain = self.define()
         self.connection.domain_create(domain)
         self.assert_refused(
@@ -229,7 +229,7 @@ class TestMemoryLimits(LifecycleCase):
 class TestIoThreads(LifecycleCase):
 
     def test_statistics(self):
-        """The statistics of a running domain have how each of its I/O threads polls."""
+        """The statistics include the polling of each I/O thread."""
         domain = self.define(minimal().replace(
             '</domain>', "<iothreads>2</iothreads><iothreadids><iothread id='7'/></iothreadids>"
             '</domain>'))
@@ -243,7 +243,7 @@ class TestIoThreads(LifecycleCase):
              ('iothread.1.poll-shrink', 0)], [(name, value) for name, _, value in params])
 
     def test_none(self):
-        """A domain without I/O threads has no statistics of them."""
+        """The statistics of a domain without I/O threads have no entry for them."""
         domain = self.define()
         self.connection.domain_create(domain)
         [(_, params)] = self.connection.connect_get_all_domain_stats(
@@ -262,7 +262,7 @@ class TestAgent(LifecycleCase):
                             code=libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED)
 
     def test_nobody_listens(self):
-        """With a channel the agent is silent."""
+        """With a channel the agent does not respond."""
         domain = self.define(minimal().replace(
             '</domain>', "<devices><channel type='unix'><target type='virtio' "
             "name='org.qemu.guest_agent.0'/></channel></devices></domain>"))

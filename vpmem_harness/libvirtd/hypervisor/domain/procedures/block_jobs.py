@@ -1,7 +1,7 @@
-"""Procedures that copy, merge, move and resize a domain's disks.
+"""Procedures for block jobs, and for resizing disks.
 
-Data is not kept here, so that each job has nothing left to do when it begins: it is ready at
-once. Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainBlockCopy and its like),
+Disks have no contents, so a job is complete or ready as soon as it starts.
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainBlockCopy and others),
 src/qemu/qemu_block.c.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
+from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.block_job import BlockJob
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
@@ -20,6 +21,7 @@ from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 
+_LLONG_MAX, _ULLONG_MAX = (1 << 63) - 1, (1 << 64) - 1
 _COPY, _COMMIT = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY, libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT
 _ACTIVE_COMMIT = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT
 _PULL = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_PULL
@@ -45,12 +47,12 @@ _COMMIT_FLAGS = (libvirt.VIR_DOMAIN_BLOCK_COMMIT_SHALLOW | libvirt.VIR_DOMAIN_BL
 
 
 class BlockJobProcedures(ProcedureGroup):
-    """Procedures that copy, merge, move and resize a domain's disks."""
+    """Procedures for block jobs, and for resizing disks."""
 
     def _disk_of(self, domain: Domain, path: str) -> tuple[Element, str]:
-        """The disk of a running domain that ``path`` names by target or source, and its target.
+        """Return the disk of a running domain with that target or source, and its target.
 
-        :raises LibvirtError: VIR_ERR_INVALID_ARG where there is none.
+        :raises LibvirtError: VIR_ERR_INVALID_ARG if there is none.
         """
         check_active(domain)
         for disk in domain.definition.devices.findall('disk'):
@@ -81,7 +83,7 @@ class BlockJobProcedures(ProcedureGroup):
     @procedure
     def domain_block_copy(self, handle: DomainHandle, path: str, xml: str,
                           params: list[TypedParameter], flags: int) -> None:
-        """Copy a disk; it is ready to move there at once."""
+        """Copy a disk; the job is ready to pivot at once."""
         check_flags('qemuDomainBlockCopy', flags, _COPY_FLAGS)
         check_parameters(params, _COPY_PARAMETERS)
         domain = self.domain(handle)
@@ -94,10 +96,11 @@ class BlockJobProcedures(ProcedureGroup):
     @procedure
     def domain_block_rebase(self, handle: DomainHandle, path: str, base: str | None,
                             bandwidth: int, flags: int) -> None:
-        """Pull a disk's backing into it, or copy it to the file ``base``."""
+        """Pull a disk's backing chain into it, or copy it to the file ``base``."""
         check_flags('qemuDomainBlockRebase', flags, _REBASE_FLAGS)
         domain = self.domain(handle)
         disk, target = self._disk_of(domain, path)
+        _check_bandwidth(bandwidth, flags & libvirt.VIR_DOMAIN_BLOCK_REBASE_BANDWIDTH_BYTES)
         if not flags & libvirt.VIR_DOMAIN_BLOCK_REBASE_COPY:
             self._begin(domain, disk, target, BlockJob(_PULL, bandwidth))
             return
@@ -108,20 +111,22 @@ class BlockJobProcedures(ProcedureGroup):
     @procedure
     def domain_block_pull(self, handle: DomainHandle, path: str, bandwidth: int,
                           flags: int) -> None:
-        """Pull a disk's backing into it."""
+        """Pull a disk's backing chain into it."""
         check_flags('qemuDomainBlockPull', flags,
                     libvirt.VIR_DOMAIN_BLOCK_PULL_BANDWIDTH_BYTES)
         domain = self.domain(handle)
         disk, target = self._disk_of(domain, path)
+        _check_bandwidth(bandwidth, flags)
         self._begin(domain, disk, target, BlockJob(_PULL, bandwidth))
 
     @procedure
     def domain_block_commit(self, handle: DomainHandle, path: str, base: str | None,
                             top: str | None, bandwidth: int, flags: int) -> None:
-        """Merge a disk into its backing."""
+        """Commit a disk into its backing file."""
         check_flags('qemuDomainBlockCommit', flags, _COMMIT_FLAGS)
         domain = self.domain(handle)
         disk, target = self._disk_of(domain, path)
+        _check_bandwidth(bandwidth, flags & libvirt.VIR_DOMAIN_BLOCK_COMMIT_BANDWIDTH_BYTES)
         active = flags & libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE
         if not active and top in (None, disks.source_path(disk)):
             raise bad_argument(f"commit of '{target}' active layer requires active flag")
@@ -130,7 +135,7 @@ class BlockJobProcedures(ProcedureGroup):
 
     @procedure
     def domain_block_job_abort(self, handle: DomainHandle, path: str, flags: int) -> None:
-        """End a disk's job: move to the copy with the pivot flag, or forget the copy."""
+        """End a block job: with the pivot flag switch to the copy, else discard it."""
         check_flags('qemuDomainBlockJobAbort', flags,
                     libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_ASYNC
                     | libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT)
@@ -152,7 +157,7 @@ class BlockJobProcedures(ProcedureGroup):
     @procedure
     def domain_get_block_job_info(self, handle: DomainHandle, path: str,
                                   flags: int) -> tuple[int, int, int, int, int]:
-        """Whether there is a job on a disk, its type and speed, and bytes done and in all."""
+        """Return whether there is a job, its type and bandwidth, and its progress in bytes."""
         check_flags('qemuDomainGetBlockJobInfo', flags,
                     libvirt.VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES)
         domain = self.domain(handle)
@@ -166,9 +171,10 @@ class BlockJobProcedures(ProcedureGroup):
     @procedure
     def domain_block_job_set_speed(self, handle: DomainHandle, path: str, bandwidth: int,
                                    flags: int) -> None:
-        """Limit the speed of a disk's job."""
+        """Set the bandwidth of a block job."""
         check_flags('qemuDomainBlockJobSetSpeed', flags,
                     libvirt.VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES)
+        _check_bandwidth(bandwidth, flags)
         domain = self.domain(handle)
         _, target = self._disk_of(domain, path)
         job = domain.block_jobs.get(target)
@@ -179,14 +185,32 @@ class BlockJobProcedures(ProcedureGroup):
     @procedure
     def domain_block_resize(self, handle: DomainHandle, path: str, size: int,
                             flags: int) -> None:
-        """Resize a disk of a running domain, in KiB or with the flag in bytes."""
+        """Resize a disk of a running domain, in KiB or, with the flag, in bytes."""
         check_flags('qemuDomainBlockResize', flags, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+        if not flags & libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES:
+            if size > _ULLONG_MAX // 1024:
+                raise LibvirtError(libvirt.VIR_ERR_OVERFLOW,
+                                   f'size must be less than {_ULLONG_MAX // 1024}')
+            size *= 1024
         domain = self.domain(handle)
         check_active(domain)
         for disk in domain.definition.devices.findall('disk'):
             if path in (disks.target(disk)[0], disks.source_path(disk)):
-                if not flags & libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES:
-                    size *= 1024
-                self.hypervisor.resized[disks.source_path(disk)] = size
+                source = disks.source_path(disk)
+                if source is None or disk.find('readonly') is not None:
+                    raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                                       "can't resize empty or readonly disk "
+                                       f"'{disks.target(disk)[0]}'")
+                if size > _LLONG_MAX:
+                    raise emulator.command_failed(
+                        'block_resize', "Invalid parameter type for 'size', expected: integer")
+                self.hypervisor.resized[source] = size
                 return
         raise bad_argument(f"disk '{path}' was not found in the domain config")
+
+
+def _check_bandwidth(bandwidth: int, in_bytes: int) -> None:
+    """Refuse a bandwidth in MiB a second that overflows as a number of bytes."""
+    if not in_bytes and bandwidth > _LLONG_MAX >> 20:
+        raise LibvirtError(libvirt.VIR_ERR_OVERFLOW,
+                           f'bandwidth must be less than {_LLONG_MAX >> 20}')

@@ -17,7 +17,7 @@ from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop
 
-#: Bytes of CPU maps that a message holds: libvirtd finds a longer map, and cannot send it.
+#: The maximum size of CPU maps in a message; libvirtd fails to encode a longer reply.
 _CPUMAPS_MAX = 8388608
 
 
@@ -27,7 +27,7 @@ class CpuPinningProcedures(ProcedureGroup):
     @procedure
     def domain_get_vcpus(self, handle: DomainHandle, maximum: int,
                          length: int) -> tuple[list[tuple[int, int, int, int]], bytes]:
-        """Each vCPU's number, state, time and CPU, and the maps of CPUs that they may run on."""
+        """Return each vCPU's number, state, time and CPU, and the vCPUs' CPU maps."""
         domain = self.domain(handle)
         if not domain.active:
             raise invalid('cannot retrieve vcpu information for inactive domain')
@@ -41,7 +41,7 @@ class CpuPinningProcedures(ProcedureGroup):
         return found, maps
 
     def _pinned(self, root: Element, number: int) -> set[int]:
-        """The CPUs that a vCPU may run on."""
+        """Return the CPUs that a vCPU is pinned to."""
         pin = root.find(f"cputune/vcpupin[@vcpu='{number}']")
         text = pin.get('cpuset', '') if pin is not None else root.find('vcpu')
         if not isinstance(text, str):
@@ -52,7 +52,7 @@ class CpuPinningProcedures(ProcedureGroup):
     @procedure
     def domain_get_vcpu_pin_info(self, handle: DomainHandle, count: int, length: int,
                                  flags: int) -> tuple[bytes, int]:
-        """The maps of CPUs that each vCPU may run on."""
+        """Return the CPU map of each vCPU."""
         check_flags('qemuDomainGetVcpuPinInfo', flags, LIVE | CONFIG)
         definition = get_one_def(self.domain(handle), flags)
         count = min(count, definition.max_vcpus)
@@ -61,13 +61,13 @@ class CpuPinningProcedures(ProcedureGroup):
 
     @procedure
     def domain_pin_vcpu(self, handle: DomainHandle, vcpu: int, cpus: bytes) -> None:
-        """Say which CPUs a vCPU of a running domain may run on."""
+        """Pin a vCPU of a running domain."""
         self._pin(self.domain(handle), vcpu, cpus, LIVE)
 
     @procedure
     def domain_pin_vcpu_flags(self, handle: DomainHandle, vcpu: int, cpus: bytes,
                               flags: int) -> None:
-        """Say which CPUs a vCPU may run on, now or from the next start on."""
+        """Pin a vCPU, live or in the configuration."""
         check_flags('qemuDomainPinVcpuFlags', flags, LIVE | CONFIG)
         self._pin(self.domain(handle), vcpu, cpus, flags)
 
@@ -91,7 +91,7 @@ class CpuPinningProcedures(ProcedureGroup):
     @procedure
     def domain_get_emulator_pin_info(self, handle: DomainHandle, length: int,
                                      flags: int) -> tuple[bytes, int]:
-        """The map of CPUs that QEMU itself may run on."""
+        """Return the CPU map of the emulator."""
         check_flags('qemuDomainGetEmulatorPinInfo', flags, LIVE | CONFIG)
         root = get_one_def(self.domain(handle), flags).root
         pin = root.find('cputune/emulatorpin')
@@ -104,7 +104,7 @@ class CpuPinningProcedures(ProcedureGroup):
 
     @procedure
     def domain_pin_emulator(self, handle: DomainHandle, cpus: bytes, flags: int) -> None:
-        """Say which CPUs QEMU itself may run on."""
+        """Pin the emulator."""
         check_flags('qemuDomainPinEmulator', flags, LIVE | CONFIG)
         allowed = _unmap(cpus)
         for definition in get_defs(self.domain(handle), flags):
@@ -119,7 +119,7 @@ class CpuPinningProcedures(ProcedureGroup):
     @procedure
     def domain_get_iothread_info(self, handle: DomainHandle,
                                  flags: int) -> tuple[list[tuple[int, bytes]], int]:
-        """The I/O threads: number, and the map of CPUs that each may run on."""
+        """Return the ID and the CPU map of each I/O thread."""
         check_flags('qemuDomainGetIOThreadInfo', flags, LIVE | CONFIG)
         definition = get_one_def(self.domain(handle), flags)
         every = set(range(len(self.hypervisor.hardware.cpus)))
@@ -133,7 +133,7 @@ class CpuPinningProcedures(ProcedureGroup):
 
 
 def _map(cpus: set[int], length: int) -> bytes:
-    """A bitmap of CPUs, cut to ``length`` bytes."""
+    """Return a bitmap of CPUs, cut to ``length`` bytes."""
     bits = sum(1 << cpu for cpu in cpus if cpu < 8 * length)
     return bits.to_bytes(length, 'little')
 

@@ -1,4 +1,4 @@
-"""Procedures that define, rename and undefine domains, and say what happens to them.
+"""Procedures for the persistent configuration of domains.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
 """
@@ -39,7 +39,7 @@ class DefinitionProcedures(ProcedureGroup):
 
     @procedure
     def domain_define_xml_flags(self, xml: str, flags: int) -> Domain:
-        """Define a persistent domain, checked against the schema if the client asks for it."""
+        """Define a persistent domain, validated against the schema if the client asks for it."""
         check_flags('qemuDomainDefineXMLFlags', flags, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
         return self._define(xml, validate=bool(flags & libvirt.VIR_DOMAIN_DEFINE_VALIDATE))
 
@@ -61,12 +61,12 @@ class DefinitionProcedures(ProcedureGroup):
 
     @procedure
     def domain_undefine(self, handle: DomainHandle) -> None:
-        """Forget a domain's configuration; it goes on if it runs."""
+        """Remove a domain's configuration; a running domain becomes transient."""
         self._undefine(self.domain(handle), 0)
 
     @procedure
     def domain_undefine_flags(self, handle: DomainHandle, flags: int) -> None:
-        """Forget a domain's configuration and what belongs to it."""
+        """Remove a domain's configuration, and what the flags name."""
         check_flags('qemuDomainUndefineFlags', flags, _UNDEFINE_FLAGS)
         if (flags & libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
                 and flags & libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM):
@@ -98,7 +98,7 @@ class DefinitionProcedures(ProcedureGroup):
 
     @procedure
     def domain_rename(self, handle: DomainHandle, name: str | None, flags: int) -> int:
-        """Give a domain that is off another name."""
+        """Rename a domain that is not running."""
         check_flags('qemuDomainRename', flags, 0)
         domain = self.domain(handle)
         hypervisor = self.hypervisor
@@ -127,12 +127,12 @@ class DefinitionProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_autostart(self, handle: DomainHandle) -> int:
-        """Whether the domain starts with the host."""
+        """Return whether the domain starts with the host."""
         return int(self.domain(handle).autostart)
 
     @procedure
     def domain_set_autostart(self, handle: DomainHandle, autostart: int) -> None:
-        """Say whether the domain starts with the host."""
+        """Set whether the domain starts with the host."""
         domain = self.domain(handle)
         if not domain.persistent:
             raise invalid('cannot set autostart for transient domain')
@@ -141,7 +141,7 @@ class DefinitionProcedures(ProcedureGroup):
     @procedure
     def domain_set_lifecycle_action(self, handle: DomainHandle, event: int, action: int,
                                     flags: int) -> None:
-        """Say what becomes of a domain whose guest powers off, reboots or crashes."""
+        """Set the action for a poweroff, reboot or crash of the guest."""
         check_flags('qemuDomainSetLifecycleAction', flags, LIVE | CONFIG)
         if event not in range(len(_LIFECYCLE)) or action not in range(len(_ACTIONS)):
             raise bad_argument(f'unknown lifecycle event {event} or action {action}',

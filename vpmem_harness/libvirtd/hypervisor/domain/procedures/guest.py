@@ -1,4 +1,4 @@
-"""Procedures that speak to what runs in a guest: nothing does.
+"""Procedures that need the guest's cooperation, most of them through its agent.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c, src/qemu/qemu_domain.c (qemuDomainAgentAvailable).
 """
@@ -16,14 +16,14 @@ from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 
 
 class GuestProcedures(ProcedureGroup):
-    """Procedures that speak to what runs in a guest.
+    """Procedures that need the guest's cooperation.
 
-    Those of the agent answer as libvirt does where no agent answers; those that only signal the
-    guest succeed, for nobody can tell what a guest makes of a signal.
+    Those of the guest agent fail, because no guest runs one. Those that only signal the guest
+    succeed.
     """
 
     def _agent(self, handle: DomainHandle) -> LibvirtError:
-        """The error of a call that needs the guest's agent."""
+        """Return the error of a call that needs the guest agent."""
         domain = self.domain(handle)
         check_active(domain)
         try:
@@ -58,13 +58,13 @@ class GuestProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_fsinfo(self, handle: DomainHandle, flags: int) -> list[object]:
-        """The guest's file systems."""
+        """Return the guest's file systems."""
         check_flags('qemuDomainGetFSInfo', flags, 0)
         raise self._agent(handle)
 
     @procedure
     def domain_get_time(self, handle: DomainHandle, flags: int) -> tuple[int, int]:
-        """The guest's clock."""
+        """Return the guest's clock."""
         check_flags('qemuDomainGetTime', flags, 0)
         raise self._agent(handle)
 
@@ -89,7 +89,7 @@ class GuestProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_hostname(self, handle: DomainHandle, flags: int) -> str:
-        """The guest's own name."""
+        """Return the guest's host name."""
         check_flags('qemuDomainGetHostname', flags,
                     libvirt.VIR_DOMAIN_GET_HOSTNAME_LEASE | libvirt.VIR_DOMAIN_GET_HOSTNAME_AGENT)
         raise self._agent(handle)
@@ -97,21 +97,21 @@ class GuestProcedures(ProcedureGroup):
     @procedure
     def domain_get_guest_info(self, handle: DomainHandle, types: int,
                               flags: int) -> list[object]:
-        """What the guest tells of itself."""
+        """Return information from the guest agent."""
         check_flags('qemuDomainGetGuestInfo', flags, 0)
         self._check_running(handle)
         raise self._agent(handle)
 
     @procedure
     def domain_get_guest_vcpus(self, handle: DomainHandle, flags: int) -> list[object]:
-        """The vCPUs as the guest sees them."""
+        """Return the vCPUs as the guest sees them."""
         check_flags('qemuDomainGetGuestVcpus', flags, 0)
         raise self._agent(handle)
 
     @procedure
     def domain_interface_addresses(self, handle: DomainHandle, source: int,
                                    flags: int) -> list[object]:
-        """The guest's addresses: no lease is given and no packet seen here."""
+        """Return the guest's addresses: there are no leases and no ARP entries."""
         check_flags('qemuDomainInterfaceAddresses', flags, 0)
         if source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT:
             raise self._agent(handle)
@@ -125,7 +125,7 @@ class GuestProcedures(ProcedureGroup):
     @procedure
     def domain_pm_suspend_for_duration(self, handle: DomainHandle, target: int, duration: int,
                                        flags: int) -> None:
-        """Have the guest suspend itself to its memory or disk."""
+        """Have the guest suspend to memory or disk."""
         check_flags('qemuDomainPMSuspendForDuration', flags, 0)
         if duration:
             raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
@@ -138,7 +138,7 @@ class GuestProcedures(ProcedureGroup):
 
     @procedure
     def domain_pm_wakeup(self, handle: DomainHandle, flags: int) -> None:
-        """Wake a guest that has suspended itself: none has, for none has an agent."""
+        """Wake a suspended guest: no guest is suspended, because that needs an agent."""
         check_flags('qemuDomainPMWakeup', flags, 0)
         domain = self.domain(handle)
         check_active(domain)
@@ -150,13 +150,13 @@ class GuestProcedures(ProcedureGroup):
     @procedure
     def domain_get_launch_security_info(self, handle: DomainHandle,
                                         flags: int) -> list[TypedParameter]:
-        """What a guest of encrypted memory was launched with: no guest here has any."""
+        """Return the launch measurement of an encrypted guest: there is none."""
         self.domain(handle)
         return []
 
     @procedure
     def domain_inject_nmi(self, handle: DomainHandle, flags: int) -> None:
-        """Signal the guest a non-maskable interrupt."""
+        """Send the guest a non-maskable interrupt."""
         check_flags('qemuDomainInjectNMI', flags, 0)
         check_active(self.domain(handle))
 
@@ -170,9 +170,9 @@ class GuestProcedures(ProcedureGroup):
     @procedure
     def qemu_domain_monitor_command(self, handle: DomainHandle, command: str,
                                     flags: int) -> str:
-        """Give QEMU's monitor a command: it knows the one that announces the guest's addresses.
+        """Execute a monitor command: only ``announce-self`` is simulated.
 
-        :raises LibvirtError: VIR_ERR_INTERNAL_ERROR for any other.
+        :raises LibvirtError: VIR_ERR_OPERATION_UNSUPPORTED for any other command.
         """
         check_active(self.domain(handle))
         name = 'announce-self' if 'announce-self' in command or 'announce_self' in command else ''

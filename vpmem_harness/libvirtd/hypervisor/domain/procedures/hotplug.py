@@ -1,6 +1,6 @@
-"""Procedures that plug devices in and out, and change them.
+"""Procedures that attach, detach and update devices.
 
-Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainAttachDeviceFlags and its like),
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainAttachDeviceFlags and others),
 src/qemu/qemu_hotplug.c.
 """
 
@@ -33,16 +33,16 @@ _FORCE = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
 
 
 class HotplugProcedures(ProcedureGroup):
-    """Procedures that plug devices in and out, and change them."""
+    """Procedures that attach, detach and update devices."""
 
     @procedure
     def domain_attach_device(self, handle: DomainHandle, xml: str) -> None:
-        """Plug a device into a running domain."""
+        """Attach a device to a running domain."""
         self._attach(self.domain(handle), xml, LIVE)
 
     @procedure
     def domain_attach_device_flags(self, handle: DomainHandle, xml: str, flags: int) -> None:
-        """Plug a device in, now or from the next start on."""
+        """Attach a device, live or in the configuration."""
         check_flags('qemuDomainAttachDeviceLiveAndConfig', flags, LIVE | CONFIG)
         self._attach(self.domain(handle), xml, flags)
 
@@ -145,12 +145,12 @@ class HotplugProcedures(ProcedureGroup):
 
     @procedure
     def domain_detach_device(self, handle: DomainHandle, xml: str) -> None:
-        """Unplug a device from a running domain."""
+        """Detach a device from a running domain."""
         self._detach(self.domain(handle), xml, LIVE)
 
     @procedure
     def domain_detach_device_flags(self, handle: DomainHandle, xml: str, flags: int) -> None:
-        """Unplug a device, now or from the next start on."""
+        """Detach a device, live or in the configuration."""
         check_flags('qemuDomainDetachDeviceLiveAndConfig', flags, LIVE | CONFIG)
         self._detach(self.domain(handle), xml, flags)
 
@@ -171,7 +171,7 @@ class HotplugProcedures(ProcedureGroup):
 
     @procedure
     def domain_detach_device_alias(self, handle: DomainHandle, alias: str, flags: int) -> None:
-        """Unplug the device with that alias."""
+        """Detach the device with that alias."""
         check_flags('qemuDomainDetachDeviceAliasLiveAndConfig', flags, LIVE | CONFIG)
         domain = self.domain(handle)
         live, config = get_defs(domain, flags)
@@ -225,7 +225,7 @@ class HotplugProcedures(ProcedureGroup):
 
     @procedure
     def domain_update_device_flags(self, handle: DomainHandle, xml: str, flags: int) -> None:
-        """Change a device, now or from the next start on."""
+        """Update a device, live or in the configuration."""
         check_flags('qemuDomainUpdateDeviceFlags', flags, LIVE | CONFIG | _FORCE)
         domain = self.domain(handle)
         live, config = get_defs(domain, flags & ~_FORCE)
@@ -255,10 +255,10 @@ def _replace_source(old: Element, new: Element) -> None:
 
 
 def _update(definition: Definition, device: Element, running: Domain | None = None) -> None:
-    """Change what a client may change of a device.
+    """Update a device of a definition.
 
-    :param running: the domain whose live definition is changed, or None for a configuration.
-    :raises LibvirtError: there is no such device, or it cannot be changed.
+    :param running: the domain whose live definition is updated, or None for a configuration.
+    :raises LibvirtError: there is no such device, or it cannot be updated.
     """
     live = running is not None
     how = 'live' if live else 'persistent'

@@ -23,7 +23,7 @@ class JobProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_job_info(self, handle: DomainHandle) -> tuple[int, ...]:
-        """What a domain's job has done so far."""
+        """Return the progress of a domain's job."""
         domain = self.domain(handle)
         check_active(domain)
         if domain.job is None:
@@ -33,7 +33,7 @@ class JobProcedures(ProcedureGroup):
     @procedure
     def domain_get_job_stats(self, handle: DomainHandle,
                              flags: int) -> tuple[int, list[TypedParameter]]:
-        """What a domain's job has done so far, or what the last one did."""
+        """Return the statistics of a domain's current or last job."""
         check_flags('qemuDomainGetJobStats', flags, _COMPLETED | _KEEP)
         domain = self.domain(handle)
         if not flags & _COMPLETED:
@@ -47,12 +47,12 @@ class JobProcedures(ProcedureGroup):
 
     @procedure
     def domain_abort_job(self, handle: DomainHandle) -> None:
-        """Stop a domain's job and undo what it has done."""
+        """Abort a domain's job and undo its effects."""
         self._abort(self.domain(handle))
 
     @procedure
     def domain_abort_job_flags(self, handle: DomainHandle, flags: int) -> None:
-        """Stop a domain's job; a migration in post-copy is not stopped here."""
+        """Abort a domain's job, unless the flags ask for a post-copy migration."""
         check_flags('qemuDomainAbortJobFlags', flags, libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
         domain = self.domain(handle)
         if flags and domain.job is not None:

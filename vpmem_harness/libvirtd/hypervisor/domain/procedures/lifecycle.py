@@ -31,7 +31,7 @@ class LifecycleProcedures(ProcedureGroup):
 
     @procedure
     def domain_create_xml(self, xml: str, flags: int) -> Domain:
-        """Start a domain from its XML; it is transient unless it was defined before."""
+        """Start a domain from XML; it is transient unless it is already defined."""
         check_flags('qemuDomainCreateXML', flags, _CREATE_FLAGS)
         hypervisor = self.hypervisor
         definition = domain_xml.parse(
@@ -56,7 +56,7 @@ class LifecycleProcedures(ProcedureGroup):
 
     @procedure
     def domain_create_with_flags(self, handle: DomainHandle, flags: int) -> Domain:
-        """Start a domain, paused perhaps; from its managed save if it has one."""
+        """Start a domain, from its managed save image if it has one."""
         return self._create(handle, flags)
 
     def _create(self, handle: DomainHandle, flags: int) -> Domain:
@@ -103,12 +103,12 @@ class LifecycleProcedures(ProcedureGroup):
 
     @procedure
     def domain_destroy(self, handle: DomainHandle) -> None:
-        """End a domain at once."""
+        """Destroy a domain."""
         self._destroy(self.domain(handle))
 
     @procedure
     def domain_destroy_flags(self, handle: DomainHandle, flags: int) -> None:
-        """End a domain, gracefully perhaps: the guests here always let go."""
+        """Destroy a domain; guests always end gracefully."""
         check_flags('qemuDomainDestroyFlags', flags, _DESTROY_FLAGS)
         self._destroy(self.domain(handle))
 
@@ -120,14 +120,14 @@ class LifecycleProcedures(ProcedureGroup):
                                      libvirt.VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
 
     def autodestroy(self) -> None:
-        """Destroy the domains that were started to end with this connection."""
+        """Destroy the domains that were started with autodestroy over this connection."""
         for domain in self.hypervisor.domains:
             if domain.active and domain.autodestroy is self.connection:
                 self._destroy(domain)
 
     @procedure
     def domain_suspend(self, handle: DomainHandle) -> None:
-        """Stop a domain's CPUs."""
+        """Pause a domain's vCPUs."""
         domain = self.domain(handle)
         check_active(domain)
         if domain.state == libvirt.VIR_DOMAIN_PMSUSPENDED:
@@ -136,7 +136,7 @@ class LifecycleProcedures(ProcedureGroup):
 
     @procedure
     def domain_resume(self, handle: DomainHandle) -> None:
-        """Let a domain's CPUs run again."""
+        """Resume a domain's vCPUs."""
         domain = self.domain(handle)
         check_active(domain)
         if domain.state == libvirt.VIR_DOMAIN_PMSUSPENDED:
@@ -147,12 +147,12 @@ class LifecycleProcedures(ProcedureGroup):
 
     @procedure
     def domain_shutdown(self, handle: DomainHandle) -> None:
-        """Ask a domain's guest to shut down."""
+        """Ask the guest to shut down."""
         self._shut_down(self.domain(handle), 0)
 
     @procedure
     def domain_shutdown_flags(self, handle: DomainHandle, flags: int) -> None:
-        """Ask a domain's guest to shut down, by ACPI or through its agent."""
+        """Ask the guest to shut down, by ACPI or through its agent."""
         check_flags('qemuDomainShutdownFlags', flags, _AGENT | _ACPI)
         self._shut_down(self.domain(handle), flags)
 
@@ -165,7 +165,7 @@ class LifecycleProcedures(ProcedureGroup):
 
     @procedure
     def domain_reboot(self, handle: DomainHandle, flags: int) -> None:
-        """Ask a domain's guest to reboot."""
+        """Ask the guest to reboot."""
         check_flags('qemuDomainReboot', flags, _AGENT | _ACPI)
         domain = self.domain(handle)
         check_active(domain)
@@ -175,7 +175,7 @@ class LifecycleProcedures(ProcedureGroup):
 
     @procedure
     def domain_reset(self, handle: DomainHandle, flags: int) -> None:
-        """Press a domain's reset button."""
+        """Reset a domain."""
         check_flags('qemuDomainReset', flags, 0)
         domain = self.domain(handle)
         check_active(domain)

@@ -1,4 +1,4 @@
-"""Procedures that find domains."""
+"""Procedures that list and look up domains."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _either(one: int, other: int, is_one: Callable[[Domain], object]) -> tuple[
     return one | other, lambda domain: one if is_one(domain) else other
 
 
-#: Groups of filter flags: every flag of the group, and the one that a domain answers to.
-#: Within a group one flag must fit; every group that is asked for must.
+#: Groups of filter flags: all flags of a group, and a function that returns a domain's own flag. A
+#: domain has to match one flag of each group that is filtered by.
 #: Source: libvirt 9.0.0, src/conf/virdomainobjlist.c.
 _FILTERS: tuple[tuple[int, Callable[[Domain], int]], ...] = (
     _either(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE, libvirt.VIR_CONNECT_LIST_DOMAINS_INACTIVE,
@@ -50,50 +50,50 @@ for _group, _ in _FILTERS:
 
 
 def matches(domain: Domain, flags: int) -> bool:
-    """Whether a domain fits ``VIR_CONNECT_LIST_DOMAINS_*`` filters."""
+    """Whether a domain matches ``VIR_CONNECT_LIST_DOMAINS_*`` filters."""
     return all(not flags & group or flags & answer(domain) for group, answer in _FILTERS)
 
 
 class LookupProcedures(ProcedureGroup):
-    """Procedures that find domains."""
+    """Procedures that list and look up domains."""
 
     @procedure
     def connect_list_all_domains(self, need_results: int, flags: int) -> list[Domain]:
-        """Every domain that fits the filters."""
+        """Return the domains that match the filters."""
         check_flags('qemuConnectListAllDomains', flags, ALL_FILTERS)
         return [domain for domain in self.hypervisor.domains if matches(domain, flags)]
 
     @procedure
     def connect_list_domains(self, maxids: int) -> list[int]:
-        """The ids of running domains."""
+        """Return the IDs of the running domains."""
         return [domain.id for domain in self.hypervisor.domains if domain.active]
 
     @procedure
     def connect_num_of_domains(self) -> int:
-        """How many domains run."""
+        """Return the number of running domains."""
         return sum(domain.active for domain in self.hypervisor.domains)
 
     @procedure
     def connect_list_defined_domains(self, maxnames: int) -> list[str]:
-        """The names of domains that are off."""
+        """Return the names of the domains that are not running."""
         return [domain.name for domain in self.hypervisor.domains if not domain.active]
 
     @procedure
     def connect_num_of_defined_domains(self) -> int:
-        """How many domains are off."""
+        """Return the number of domains that are not running."""
         return sum(not domain.active for domain in self.hypervisor.domains)
 
     @procedure
     def domain_lookup_by_id(self, number: int) -> Domain:
-        """The running domain with that id."""
+        """Return the running domain with that ID."""
         return self.hypervisor.domains.by_id(number)
 
     @procedure
     def domain_lookup_by_name(self, name: str) -> Domain:
-        """The domain with that name."""
+        """Return the domain with that name."""
         return self.hypervisor.domains.by_name(name)
 
     @procedure
     def domain_lookup_by_uuid(self, uuid: bytes) -> Domain:
-        """The domain with that UUID."""
+        """Return the domain with that UUID."""
         return self.hypervisor.domains.by_uuid(uuid)

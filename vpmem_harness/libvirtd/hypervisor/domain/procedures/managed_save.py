@@ -27,7 +27,7 @@ class ManagedSaveProcedures(ProcedureGroup):
 
     @procedure
     def domain_managed_save(self, handle: DomainHandle, flags: int) -> None:
-        """Save a domain's memory and end it; its next start goes on from there."""
+        """Save a domain and stop it; the next start resumes from there."""
         check_flags('qemuDomainManagedSave', flags, _SAVE_FLAGS)
         domain = self.domain(handle)
         check_active(domain)
@@ -50,13 +50,13 @@ class ManagedSaveProcedures(ProcedureGroup):
 
     @procedure
     def domain_has_managed_save_image(self, handle: DomainHandle, flags: int) -> int:
-        """1 when the next start goes on from a saved state."""
+        """Return 1 if the domain has a managed save image."""
         check_flags('qemuDomainHasManagedSaveImage', flags, 0)
         return int(self.domain(handle).managed_save is not None)
 
     @procedure
     def domain_managed_save_remove(self, handle: DomainHandle, flags: int) -> None:
-        """Forget the saved state."""
+        """Remove the managed save image."""
         check_flags('qemuDomainManagedSaveRemove', flags, 0)
         domain = self.domain(handle)
         if domain.managed_save is None:
@@ -67,7 +67,7 @@ class ManagedSaveProcedures(ProcedureGroup):
 
     @procedure
     def domain_managed_save_get_xml_desc(self, handle: DomainHandle, flags: int) -> str:
-        """The XML of the saved state."""
+        """Return the XML of the managed save image."""
         check_flags('qemuDomainManagedSaveGetXMLDesc', flags,
                     libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
         domain = self.domain(handle)
@@ -80,9 +80,9 @@ class ManagedSaveProcedures(ProcedureGroup):
     def domain_managed_save_define_xml(
         self, handle: DomainHandle, xml: str | None, flags: int,
     ) -> None:
-        """Change what the saved state's guest does not see, such as the paths of its devices.
+        """Replace the XML of the managed save image, such as paths of devices.
 
-        Source: libvirt's qemuDomainSaveImageDefineXML.
+        Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainSaveImageDefineXML).
         """
         domain = self.domain(handle)
         if domain.managed_save is None:

@@ -36,17 +36,17 @@ class MemoryProcedures(ProcedureGroup):
 
     @procedure
     def domain_set_memory(self, handle: DomainHandle, size: int) -> None:
-        """Set the memory that the balloon leaves a running guest, in KiB."""
+        """Set a running guest's memory through its balloon, in KiB."""
         self._set_memory(self.domain(handle), size, LIVE)
 
     @procedure
     def domain_set_max_memory(self, handle: DomainHandle, size: int) -> None:
-        """Set the memory of a domain, in KiB."""
+        """Set a domain's maximum memory, in KiB."""
         self._set_memory(self.domain(handle), size, _MAXIMUM)
 
     @procedure
     def domain_set_memory_flags(self, handle: DomainHandle, size: int, flags: int) -> None:
-        """Set a domain's memory or its maximum, now or from the next start on, in KiB."""
+        """Set a domain's memory or maximum memory, live or in the configuration, in KiB."""
         check_flags('qemuDomainSetMemoryFlags', flags, LIVE | CONFIG | _MAXIMUM)
         self._set_memory(self.domain(handle), size, flags)
 
@@ -73,7 +73,7 @@ class MemoryProcedures(ProcedureGroup):
     @procedure
     def domain_set_memory_stats_period(self, handle: DomainHandle, period: int,
                                        flags: int) -> None:
-        """Set how often the balloon reports, in seconds."""
+        """Set the period of the balloon's statistics, in seconds."""
         check_flags('qemuDomainSetMemoryStatsPeriod', flags, LIVE | CONFIG)
         for definition in get_defs(self.domain(handle), flags):
             balloon = None if definition is None else definition.devices.find('memballoon')
@@ -88,7 +88,7 @@ class MemoryProcedures(ProcedureGroup):
     @procedure
     def domain_get_memory_parameters(self, handle: DomainHandle, nparams: int,
                                      flags: int) -> list[TypedParameter]:
-        """The limits of a domain's memory, in KiB."""
+        """Return a domain's memory limits, in KiB."""
         check_flags('qemuDomainGetMemoryParameters', flags, LIVE | CONFIG | _STRING_OKAY)
         definition = get_one_def(self.domain(handle), flags)
         return [TypedParameter.ullong(name, int(
@@ -97,7 +97,7 @@ class MemoryProcedures(ProcedureGroup):
     @procedure
     def domain_set_memory_parameters(self, handle: DomainHandle, params: list[TypedParameter],
                                      flags: int) -> None:
-        """Set limits of a domain's memory, in KiB."""
+        """Set a domain's memory limits, in KiB."""
         check_flags('qemuDomainSetMemoryParameters', flags, LIVE | CONFIG)
         check_parameters(params, dict.fromkeys(_MEMTUNE, libvirt.VIR_TYPED_PARAM_ULLONG))
         domain = self.domain(handle)
@@ -110,7 +110,7 @@ class MemoryProcedures(ProcedureGroup):
 
 
 def _check_limits(present: Definition, live: Definition | None, limits: dict[str, int]) -> None:
-    """Refuse limits that do not fit together, or that the control group does not take.
+    """Refuse limits that contradict each other or that exceed the control group's maximum.
 
     Source: libvirt 9.0.0, src/hypervisor/domain_cgroup.c
     (virDomainCgroupSetMemoryLimitParameters), src/util/vircgroupv2.c.

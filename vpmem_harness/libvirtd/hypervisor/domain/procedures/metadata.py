@@ -26,7 +26,7 @@ class MetadataProcedures(ProcedureGroup):
     @procedure
     def domain_get_metadata(self, handle: DomainHandle, kind: int, uri: str | None,
                             flags: int) -> str:
-        """A domain's description, title, or the element of a namespace."""
+        """Return a domain's description, title, or metadata element of a namespace."""
         check_flags('virDomainObjGetMetadata', flags, LIVE | CONFIG,
                     domain=libvirt.VIR_FROM_DOMAIN)
         definition = get_one_def(self.domain(handle), flags)
@@ -46,7 +46,7 @@ class MetadataProcedures(ProcedureGroup):
     @procedure
     def domain_set_metadata(self, handle: DomainHandle, kind: int, metadata: str | None,
                             key: str | None, uri: str | None, flags: int) -> None:
-        """Set or, with None, remove a domain's description, title, or a namespace's element."""
+        """Set or, with None, remove a domain's description, title, or metadata element."""
         check_flags('qemuDomainSetMetadata', flags, LIVE | CONFIG)
         domain = self.domain(handle)
         definitions = get_defs(domain, flags)

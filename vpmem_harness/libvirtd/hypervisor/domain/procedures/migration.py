@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import migration
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import DEFAULT_DOWNTIME
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
@@ -59,7 +59,7 @@ class MigrationProcedures(ProcedureGroup):
     def domain_migrate_perform3_params(self, handle: DomainHandle, uri: str | None,
                                        params: list[TypedParameter], cookie: bytes,
                                        flags: int) -> Deferred:
-        """Migrate a domain to the host that ``uri`` names; completes when it has arrived."""
+        """Migrate a domain to the host of ``uri``; the result completes at the end."""
         check_parameters(params, _PARAMETERS, multiple=_MULTIPLE)
         values = {parameter.name: parameter.value for parameter in params}
 
@@ -73,7 +73,7 @@ class MigrationProcedures(ProcedureGroup):
     def domain_migrate_perform3(self, handle: DomainHandle, xml: str | None, cookie: bytes,
                                 uri: str | None, migrate_uri: str | None, flags: int,
                                 name: str | None, bandwidth: int) -> Deferred:
-        """Migrate a domain, asked for in the older way."""
+        """Migrate a domain, with fixed arguments in place of typed parameters."""
         return self._migrate(handle, migration.Request(uri or '', flags, xml=xml, name=name,
                                                        bandwidth=bandwidth))
 
@@ -89,7 +89,7 @@ class MigrationProcedures(ProcedureGroup):
     @procedure
     def domain_migrate_set_max_downtime(self, handle: DomainHandle, downtime: int,
                                         flags: int) -> None:
-        """Say how long a guest may stand still, in milliseconds."""
+        """Set the maximum downtime in a migration, in milliseconds."""
         check_flags('qemuDomainMigrateSetMaxDowntime', flags, 0)
         domain = self.domain(handle)
         check_active(domain)
@@ -97,7 +97,7 @@ class MigrationProcedures(ProcedureGroup):
 
     @procedure
     def domain_migrate_get_max_downtime(self, handle: DomainHandle, flags: int) -> int:
-        """How long a guest may stand still, in milliseconds."""
+        """Return the maximum downtime in a migration, in milliseconds."""
         check_flags('qemuDomainMigrateGetMaxDowntime', flags, 0)
         domain = self.domain(handle)
         check_active(domain)
@@ -106,19 +106,20 @@ class MigrationProcedures(ProcedureGroup):
     @procedure
     def domain_migrate_set_max_speed(self, handle: DomainHandle, speed: int,
                                      flags: int) -> None:
-        """Limit the speed of a domain's migrations, in MiB a second."""
+        """Set the maximum speed of a domain's migrations, in MiB a second."""
         check_flags('qemuDomainMigrateSetMaxSpeed', flags,
                     libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
         domain = self.domain(handle)
         if flags:
             raise invalid('postcopy speed can only be set while migration is running')
         if speed > UNLIMITED_SPEED:
-            raise bad_argument(f'bandwidth must be less than {UNLIMITED_SPEED + 1}')
+            raise LibvirtError(libvirt.VIR_ERR_OVERFLOW,
+                               f'bandwidth must be less than {UNLIMITED_SPEED + 1}')
         domain.max_speed = speed
 
     @procedure
     def domain_migrate_get_max_speed(self, handle: DomainHandle, flags: int) -> int:
-        """The limit of the speed of a domain's migrations, in MiB a second."""
+        """Return the maximum speed of a domain's migrations, in MiB a second."""
         check_flags('qemuDomainMigrateGetMaxSpeed', flags,
                     libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
         speed = self.domain(handle).max_speed
@@ -126,7 +127,7 @@ class MigrationProcedures(ProcedureGroup):
 
     @procedure
     def domain_migrate_start_post_copy(self, handle: DomainHandle, flags: int) -> None:
-        """Switch a migration to post-copy: none here was started with the flag for it."""
+        """Switch a migration to post-copy, which no simulated migration supports."""
         check_flags('qemuDomainMigrateStartPostCopy', flags, 0)
         domain = self.domain(handle)
         check_active(domain)

@@ -1,4 +1,4 @@
-"""Procedures that ask what a domain is and does."""
+"""Procedures that return a domain's XML and state."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _XML_FLAGS = (libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_INACTIVE
 
 
 class QueryProcedures(ProcedureGroup):
-    """Procedures that ask what a domain is and does."""
+    """Procedures that return a domain's XML and state."""
 
     @procedure
     def domain_get_xml_desc(self, handle: DomainHandle, flags: int) -> str:
-        """The domain's XML: live, or as it will be at its next start."""
+        """Return the domain's XML, live or of its next start."""
         check_flags('qemuDomainGetXMLDesc', flags, _XML_FLAGS)
         domain = self.domain(handle)
         inactive = bool(flags & libvirt.VIR_DOMAIN_XML_INACTIVE)
@@ -30,14 +30,14 @@ class QueryProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_state(self, handle: DomainHandle, flags: int) -> tuple[int, int]:
-        """State and reason."""
+        """Return state and reason."""
         check_flags('qemuDomainGetState', flags, 0)
         domain = self.domain(handle)
         return domain.state, domain.reason
 
     @procedure
     def domain_get_info(self, handle: DomainHandle) -> tuple[int, int, int, int, int]:
-        """State, maximum memory and memory in KiB, vCPUs, CPU time in nanoseconds."""
+        """Return state, maximum memory and memory in KiB, vCPUs, CPU time in nanoseconds."""
         domain = self.domain(handle)
         definition = domain.definition
         return (domain.state, definition.memory_total, definition.current_memory,
@@ -45,26 +45,26 @@ class QueryProcedures(ProcedureGroup):
 
     @procedure
     def domain_is_active(self, handle: DomainHandle) -> int:
-        """1 when it runs."""
+        """Return 1 if the domain is running."""
         return int(self.domain(handle).active)
 
     @procedure
     def domain_is_persistent(self, handle: DomainHandle) -> int:
-        """1 when its configuration outlives it."""
+        """Return 1 if the domain is persistent."""
         return int(self.domain(handle).persistent)
 
     @procedure
     def domain_is_updated(self, handle: DomainHandle) -> int:
-        """Always 0: QEMU's driver tells nobody of changes this way."""
+        """Return 0, as libvirt's driver for QEMU always does."""
         self.domain(handle)
         return 0
 
     @procedure
     def domain_get_os_type(self, handle: DomainHandle) -> str:
-        """What the guest boots: ``hvm``."""
+        """Return the OS type: ``hvm``."""
         return self.domain(handle).definition.os_type
 
     @procedure
     def domain_get_max_memory(self, handle: DomainHandle) -> int:
-        """The domain's memory in KiB, that of memory devices included."""
+        """Return the domain's memory including memory devices, in KiB."""
         return self.domain(handle).definition.memory_total

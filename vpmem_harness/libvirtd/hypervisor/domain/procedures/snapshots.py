@@ -1,4 +1,4 @@
-"""Procedures about snapshots: external ones of disks, whose files the client makes.
+"""Procedures for external disk snapshots; clients create the files.
 
 Source: libvirt 9.0.0, src/qemu/qemu_snapshot.c, src/conf/snapshot_conf.c.
 """
@@ -19,7 +19,7 @@ from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.domain import formatter
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element
 
-#: Every filter of listings: together they are the lowest bits.
+#: All filters of listings, which are the lowest bits.
 _LIST_FLAGS = (libvirt.VIR_DOMAIN_SNAPSHOT_LIST_TOPOLOGICAL << 1) - 1
 _FLAGS = (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE
           | libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT
@@ -34,19 +34,19 @@ _FLAGS = (libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE
 
 
 class Snapshot(NamedTuple):
-    """A snapshot as clients name it."""
+    """A client's reference to a snapshot."""
 
     name: str
     dom: DomainHandle
 
 
 class SnapshotProcedures(ProcedureGroup):
-    """Procedures about snapshots of disks."""
+    """Procedures for disk snapshots."""
 
     @procedure
     def domain_snapshot_create_xml(self, handle: DomainHandle, xml: str,
                                    flags: int) -> Snapshot:
-        """Let a domain go on with new files over its disks' present ones."""
+        """Switch a domain's disks to new files on top of the current ones."""
         check_flags('qemuDomainSnapshotCreateXML', flags, _FLAGS)
         domain = self.domain(handle)
         if flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE \
@@ -115,7 +115,7 @@ class SnapshotProcedures(ProcedureGroup):
 
     @procedure
     def domain_snapshot_get_xml_desc(self, handle: SnapshotHandle, flags: int) -> str:
-        """A snapshot's XML."""
+        """Return a snapshot's XML."""
         check_flags('qemuDomainSnapshotGetXMLDesc', flags,
                     libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE)
         document = etree.copy(self._snapshot(handle)[1])
@@ -127,7 +127,7 @@ class SnapshotProcedures(ProcedureGroup):
     def _listed(self, handle: DomainHandle, flags: int) -> list[Snapshot]:
         domain = self.domain(handle)
         named = DomainHandle(domain.name, domain.uuid, domain.id)
-        # From a domain the lowest flag asks for the roots, from a snapshot for all descendants.
+        # The lowest flag means the roots of a domain, but the descendants of a snapshot.
         names = (_children(domain, None) if flags & libvirt.VIR_DOMAIN_SNAPSHOT_LIST_ROOTS
                  else list(domain.snapshots))
         return [Snapshot(name, named) for name in names if _fits(domain, name, flags)]
@@ -141,48 +141,48 @@ class SnapshotProcedures(ProcedureGroup):
 
     @procedure
     def domain_snapshot_num(self, handle: DomainHandle, flags: int) -> int:
-        """How many snapshots a domain has."""
+        """Return the number of a domain's snapshots."""
         check_flags('qemuDomainSnapshotNum', flags, _LIST_FLAGS)
         return len(self._listed(handle, flags))
 
     @procedure
     def domain_snapshot_list_names(self, handle: DomainHandle, maximum: int,
                                    flags: int) -> list[str]:
-        """The names of a domain's snapshots."""
+        """Return the names of a domain's snapshots."""
         check_flags('qemuDomainSnapshotListNames', flags, _LIST_FLAGS)
         return [snapshot.name for snapshot in self._listed(handle, flags)]
 
     @procedure
     def domain_list_all_snapshots(self, handle: DomainHandle, need_results: int,
                                   flags: int) -> list[Snapshot]:
-        """A domain's snapshots."""
+        """Return a domain's snapshots."""
         check_flags('qemuDomainListAllSnapshots', flags, _LIST_FLAGS)
         return self._listed(handle, flags)
 
     @procedure
     def domain_snapshot_num_children(self, handle: SnapshotHandle, flags: int) -> int:
-        """How many snapshots follow one."""
+        """Return the number of a snapshot's children."""
         check_flags('qemuDomainSnapshotNumChildren', flags, _LIST_FLAGS)
         return len(self._below(handle, flags))
 
     @procedure
     def domain_snapshot_list_children_names(self, handle: SnapshotHandle, maximum: int,
                                             flags: int) -> list[str]:
-        """The names of the snapshots that follow one."""
+        """Return the names of a snapshot's children."""
         check_flags('qemuDomainSnapshotListChildrenNames', flags, _LIST_FLAGS)
         return [snapshot.name for snapshot in self._below(handle, flags)]
 
     @procedure
     def domain_snapshot_list_all_children(self, handle: SnapshotHandle, need_results: int,
                                           flags: int) -> list[Snapshot]:
-        """The snapshots that follow one."""
+        """Return a snapshot's children."""
         check_flags('qemuDomainSnapshotListAllChildren', flags, _LIST_FLAGS)
         return self._below(handle, flags)
 
     @procedure
     def domain_snapshot_lookup_by_name(self, handle: DomainHandle, name: str,
                                        flags: int) -> Snapshot:
-        """The snapshot of that name."""
+        """Return the snapshot with that name."""
         check_flags('qemuDomainSnapshotLookupByName', flags, 0)
         domain = self.domain(handle)
         self._named_snapshot(domain, name)
@@ -190,13 +190,13 @@ class SnapshotProcedures(ProcedureGroup):
 
     @procedure
     def domain_has_current_snapshot(self, handle: DomainHandle, flags: int) -> int:
-        """1 when a domain has a current snapshot."""
+        """Return 1 if a domain has a current snapshot."""
         check_flags('qemuDomainHasCurrentSnapshot', flags, 0)
         return int(self.domain(handle).current_snapshot is not None)
 
     @procedure
     def domain_snapshot_current(self, handle: DomainHandle, flags: int) -> Snapshot:
-        """The current snapshot."""
+        """Return the current snapshot."""
         check_flags('qemuDomainSnapshotCurrent', flags, 0)
         domain = self.domain(handle)
         if domain.current_snapshot is None:
@@ -207,21 +207,21 @@ class SnapshotProcedures(ProcedureGroup):
 
     @procedure
     def domain_snapshot_is_current(self, handle: SnapshotHandle, flags: int) -> int:
-        """1 for the current snapshot."""
+        """Return 1 for the current snapshot."""
         check_flags('qemuDomainSnapshotIsCurrent', flags, 0)
         domain, _ = self._snapshot(handle)
         return int(domain.current_snapshot == handle.name)
 
     @procedure
     def domain_snapshot_has_metadata(self, handle: SnapshotHandle, flags: int) -> int:
-        """1: libvirt knows of the snapshots that are listed here."""
+        """Return 1: every listed snapshot has metadata."""
         check_flags('qemuDomainSnapshotHasMetadata', flags, 0)
         self._snapshot(handle)
         return 1
 
     @procedure
     def domain_snapshot_get_parent(self, handle: SnapshotHandle, flags: int) -> Snapshot:
-        """The snapshot before."""
+        """Return a snapshot's parent."""
         check_flags('qemuDomainSnapshotGetParent', flags, 0)
         domain, document = self._snapshot(handle)
         parent = document.findtext('parent/name')
@@ -232,7 +232,7 @@ class SnapshotProcedures(ProcedureGroup):
 
     @procedure
     def domain_snapshot_delete(self, handle: SnapshotHandle, flags: int) -> None:
-        """Forget a snapshot: its files are the client's."""
+        """Delete the metadata of a snapshot; its files stay."""
         check_flags('qemuDomainSnapshotDelete', flags,
                     libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN
                     | libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY
@@ -289,7 +289,7 @@ def _set_parent(document: Element, parent: str | None) -> None:
 
 
 def _fits(domain: Domain, name: str, flags: int) -> bool:
-    """Whether a snapshot passes the filters of a listing: none of a group's means all."""
+    """Whether a snapshot matches the filters of a listing."""
     document = domain.snapshots[name]
     state = document.findtext('state')
     leaf = not _children(domain, name)

@@ -32,7 +32,7 @@ class StatisticsProcedures(ProcedureGroup):
     def connect_get_all_domain_stats(
             self, handles: list[DomainHandle], stats: int,
             flags: int) -> list[tuple[Domain, list[TypedParameter]]]:
-        """Statistics of the domains that are named, or else of all that fit the filters."""
+        """Return statistics of the named domains, or of all that match the filters."""
         check_flags('qemuConnectGetAllDomainStats', flags, _STATS_FLAGS | ALL_FILTERS)
         known = 0
         for group, _ in resource_usage.GROUPS:
@@ -53,7 +53,7 @@ class StatisticsProcedures(ProcedureGroup):
     @procedure
     def domain_memory_stats(self, handle: DomainHandle, maximum: int,
                             flags: int) -> list[tuple[int, int]]:
-        """What the balloon and the host tell of a domain's memory, in KiB."""
+        """Return the memory statistics of the balloon and the host, in KiB."""
         check_flags('qemuDomainMemoryStats', flags, 0)
         domain = self.domain(handle)
         check_active(domain)
@@ -65,7 +65,7 @@ class StatisticsProcedures(ProcedureGroup):
     @procedure
     def domain_block_stats(self, handle: DomainHandle,
                            path: str) -> tuple[int, int, int, int, int]:
-        """Reads and writes of a disk: requests and bytes of each, and errors (not known: -1)."""
+        """Return the requests and bytes of reads and writes of a disk, and errors (-1)."""
         domain = self.domain(handle)
         check_active(domain)
         if path:
@@ -75,7 +75,7 @@ class StatisticsProcedures(ProcedureGroup):
     @procedure
     def domain_block_stats_flags(self, handle: DomainHandle, path: str, nparams: int,
                                  flags: int) -> list[TypedParameter]:
-        """Reads, writes and flushes of a disk, with their times in nanoseconds."""
+        """Return reads, writes and flushes of a disk, with times in nanoseconds."""
         check_flags('qemuDomainBlockStatsFlags', flags, libvirt.VIR_TYPED_PARAM_STRING_OKAY)
         domain = self.domain(handle)
         check_active(domain)
@@ -85,7 +85,7 @@ class StatisticsProcedures(ProcedureGroup):
 
     @procedure
     def domain_interface_stats(self, handle: DomainHandle, device: str) -> tuple[int, ...]:
-        """Bytes, packets, errors and drops, received and sent."""
+        """Return bytes, packets, errors and drops, received and sent."""
         domain = self.domain(handle)
         check_active(domain)
         for found in domain.definition.devices.findall('interface'):
@@ -99,7 +99,7 @@ class StatisticsProcedures(ProcedureGroup):
     @procedure
     def domain_get_block_info(self, handle: DomainHandle, path: str,
                               flags: int) -> tuple[int, int, int]:
-        """Bytes of a disk: allocated, as the guest sees it, on the host."""
+        """Return the capacity, allocation and physical size of a disk in bytes."""
         check_flags('qemuDomainGetBlockInfo', flags, 0)
         domain = self.domain(handle)
         found = _find_disk(domain, path)
@@ -113,7 +113,7 @@ class StatisticsProcedures(ProcedureGroup):
     @procedure
     def domain_get_disk_errors(self, handle: DomainHandle, maximum: int,
                                flags: int) -> tuple[list[tuple[str, int]], int]:
-        """The disks of a running domain that have failed: none."""
+        """Return the failed disks of a running domain: none."""
         check_flags('qemuDomainGetDiskErrors', flags, 0)
         domain = self.domain(handle)
         check_active(domain)
@@ -124,7 +124,7 @@ class StatisticsProcedures(ProcedureGroup):
     @procedure
     def domain_get_cpu_stats(self, handle: DomainHandle, nparams: int, start: int, count: int,
                              flags: int) -> tuple[list[TypedParameter], int]:
-        """CPU time in nanoseconds: of the whole domain (-1), or on each of the host's CPUs."""
+        """Return CPU time in nanoseconds: of the whole domain (-1), or per CPU of the host."""
         check_flags('qemuDomainGetCPUStats', flags, libvirt.VIR_TYPED_PARAM_STRING_OKAY)
         domain = self.domain(handle)
         check_active(domain)
@@ -150,7 +150,7 @@ class StatisticsProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_messages(self, handle: DomainHandle, flags: int) -> list[str]:
-        """What libvirt has to remark about a domain: nothing taints a guest here."""
+        """Return the deprecation and tainting messages of a domain: none."""
         check_flags('qemuDomainGetMessages', flags, libvirt.VIR_DOMAIN_MESSAGE_DEPRECATION
                     | libvirt.VIR_DOMAIN_MESSAGE_TAINTING)
         self.domain(handle)
@@ -158,20 +158,20 @@ class StatisticsProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_security_label(self, handle: DomainHandle) -> tuple[str, int]:
-        """The security label of a domain: there is no security driver."""
+        """Return the security label of a domain: there is no security driver."""
         self.domain(handle)
         return '', 0
 
     @procedure
     def domain_get_security_label_list(self, handle: DomainHandle) -> list[tuple[str, int]]:
-        """The security labels of a domain: QEMU's owner."""
+        """Return the security labels of a domain: QEMU's owner."""
         domain = self.domain(handle)
         label = domain.definition.root.findtext('seclabel/label')
         return [(label, 0)] if label else []
 
     @procedure
     def domain_get_control_info(self, handle: DomainHandle, flags: int) -> tuple[int, int, int]:
-        """Whether QEMU's monitor answers: it does."""
+        """Return the state of QEMU's monitor: it always answers."""
         check_flags('qemuDomainGetControlInfo', flags, 0)
         check_active(self.domain(handle))
         return int(libvirt.VIR_DOMAIN_CONTROL_OK), 0, 0
@@ -185,7 +185,7 @@ def _disk(domain: Domain, path: str) -> Element:
 
 
 def _find_disk(domain: Domain, path: str) -> Element | None:
-    """The disk with that target or source."""
+    """Return the disk with that target or source, or None."""
     for disk in domain.definition.devices.findall('disk'):
         if path and path in (disks.target(disk)[0], disks.source_path(disk)):
             return disk

@@ -1,6 +1,6 @@
 """Procedures that limit the throughput of a domain's disks and interfaces.
 
-Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainSetBlockIoTune and its like),
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainSetBlockIoTune and others),
 src/conf/domain_conf.c (virDomainNetFind), src/util/virnetdevbandwidth.h.
 """
 
@@ -30,23 +30,23 @@ def _family(ending: str) -> list[str]:
     return [f'{way}_{ending}' for way in _WAYS]
 
 
-#: The limits of a disk that go together: who sets one of a family sets them all.
+#: Families of limits of a disk: setting one of a family sets them all.
 _FAMILIES = [_family(f'{unit}{ending}') for ending in ('', '_max', '_max_length')
              for unit in _UNITS] + [['size_iops_sec'], ['group_name']]
 
-#: Every limit of a disk, as its parameter and its element are called, in libvirt's order.
+#: The limits of a disk, named like their parameters and elements, in libvirt's order.
 _LIMITS = [*(name for family in _FAMILIES[:4] for name in family), 'size_iops_sec', 'group_name',
            *(name for family in _FAMILIES[4:6] for name in family)]
 
-#: The most that QEMU takes for a limit.
+#: QEMU's maximum for a limit.
 _MOST = 1000000000000000
 
-#: The parameters of an interface, in libvirt's order: the direction, and the rate's attribute.
+#: The parameters of an interface in libvirt's order: direction and attribute.
 _RATES = [(way, rate) for way, rates in (('inbound', ('average', 'peak', 'burst', 'floor')),
                                          ('outbound', ('average', 'peak', 'burst')))
           for rate in rates]
 
-#: The interfaces whose traffic libvirt shapes.
+#: The types of interfaces whose traffic libvirt can limit.
 _SHAPED = ('bridge', 'network', 'direct', 'ethernet')
 
 
@@ -56,7 +56,7 @@ class ThrottlingProcedures(ProcedureGroup):
     @procedure
     def domain_get_block_io_tune(self, handle: DomainHandle, path: str | None, nparams: int,
                                  flags: int) -> list[TypedParameter]:
-        """The limits of a disk's throughput."""
+        """Return the limits of a disk's throughput."""
         check_flags('qemuDomainGetBlockIoTune', flags, LIVE | CONFIG | _STRING_OKAY)
         domain = self.domain(handle)
         definition = get_one_def(domain, flags & ~_STRING_OKAY)
@@ -99,7 +99,7 @@ class ThrottlingProcedures(ProcedureGroup):
     @procedure
     def domain_get_interface_parameters(self, handle: DomainHandle, device: str, nparams: int,
                                         flags: int) -> list[TypedParameter]:
-        """The limits of an interface's traffic, in KiB a second and KiB."""
+        """Return the limits of an interface's traffic, in KiB a second and KiB."""
         check_flags('qemuDomainGetInterfaceParameters', flags, LIVE | CONFIG | _STRING_OKAY)
         definition = get_one_def(self.domain(handle), flags & ~_STRING_OKAY)
         found = _interface(definition, device) if nparams else None
@@ -136,7 +136,7 @@ class ThrottlingProcedures(ProcedureGroup):
 
 
 def _disk(definition: Definition, path: str, text: str) -> Element:
-    """The disk that ``path`` names by target or source."""
+    """Return the disk with that target or source."""
     for disk in definition.devices.findall('disk'):
         if path and path in (disks.target(disk)[0], disks.source_path(disk)):
             if disk.get('type') == 'vhostuser':
@@ -166,7 +166,7 @@ def _value(values: dict[str, str], name: str) -> int:
 
 
 def _merged(definition: Definition, disk: Element, wanted: dict[str, str]) -> dict[str, str]:
-    """The limits that a disk has after a change: families that it leaves out stay."""
+    """Return the limits of a disk after a change; families that it does not mention stay."""
     group = wanted.get('group_name')
     present = _limits(disk)
     if group and present.get('group_name') != group:
@@ -217,7 +217,7 @@ def _limit(definition: Definition, disk: Element, values: dict[str, str]) -> Non
 
 
 def _interface(definition: Definition, device: str) -> Element:
-    """The interface that ``device`` names by MAC address or by its name on the host."""
+    """Return the interface with that MAC address or host name."""
     for interface in definition.devices.findall('interface'):
         target = interface.find('target')
         if device.lower() == interfaces.mac(interface) or (
@@ -227,7 +227,7 @@ def _interface(definition: Definition, device: str) -> Element:
 
 
 def _shape(interface: Element, wanted: dict[str, int]) -> None:
-    """Limit the directions whose average, or floor, is given; 0 lifts the limit."""
+    """Set the limits of the directions whose average or floor is given; 0 removes a limit."""
     for way, needed in (('inbound', ('average', 'floor')), ('outbound', ('average',))):
         if not any(f'{way}.{rate}' in wanted for rate in needed):
             continue

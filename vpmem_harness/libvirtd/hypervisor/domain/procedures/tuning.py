@@ -39,7 +39,7 @@ class TuningProcedures(ProcedureGroup):
     @procedure
     def domain_get_blkio_parameters(self, handle: DomainHandle, nparams: int,
                                     flags: int) -> list[TypedParameter]:
-        """How a domain shares the disks: its weight, and devices with weights of their own."""
+        """Return a domain's blkio weight, and the weights and limits of devices."""
         check_flags('qemuDomainGetBlkioParameters', flags, LIVE | CONFIG | _STRING_OKAY)
         found = get_one_def(self.domain(handle), flags).root.find('blkiotune')
         weight = '0' if found is None else found.findtext('weight') or '0'
@@ -54,7 +54,7 @@ class TuningProcedures(ProcedureGroup):
     @procedure
     def domain_set_blkio_parameters(self, handle: DomainHandle, params: list[TypedParameter],
                                     flags: int) -> None:
-        """Set a domain's weight, and the weights and limits of single devices."""
+        """Set a domain's blkio weight, and the weights and limits of devices."""
         check_flags('qemuDomainSetBlkioParameters', flags, LIVE | CONFIG)
         check_parameters(params, {'weight': libvirt.VIR_TYPED_PARAM_UINT,
                                   **{name: libvirt.VIR_TYPED_PARAM_STRING
@@ -75,7 +75,7 @@ class TuningProcedures(ProcedureGroup):
     @procedure
     def domain_get_numa_parameters(self, handle: DomainHandle, nparams: int,
                                    flags: int) -> list[TypedParameter]:
-        """Where on the host a domain's memory may be."""
+        """Return the NUMA mode and nodes of a domain's memory."""
         check_flags('qemuDomainGetNumaParameters', flags, LIVE | CONFIG | _STRING_OKAY)
         found = get_one_def(self.domain(handle), flags).root.find('numatune/memory')
         mode = 'strict' if found is None else found.get('mode', 'strict')
@@ -113,27 +113,27 @@ class TuningProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_scheduler_type(self, handle: DomainHandle) -> tuple[str, int]:
-        """The scheduler's kind, and how many parameters it has."""
+        """Return the scheduler's type, and the number of its parameters."""
         self.domain(handle)
         return 'posix', len(_SCHEDULER)
 
     @procedure
     def domain_get_scheduler_parameters(self, handle: DomainHandle,
                                         nparams: int) -> list[TypedParameter]:
-        """How a domain shares the CPUs."""
+        """Return a domain's scheduler parameters."""
         return _scheduler(get_one_def(self.domain(handle), 0))
 
     @procedure
     def domain_get_scheduler_parameters_flags(self, handle: DomainHandle, nparams: int,
                                               flags: int) -> list[TypedParameter]:
-        """How a domain shares the CPUs, now or from the next start on."""
+        """Return a domain's scheduler parameters, live or of the configuration."""
         check_flags('qemuDomainGetSchedulerParametersFlags', flags, LIVE | CONFIG | _STRING_OKAY)
         return _scheduler(get_one_def(self.domain(handle), flags))
 
     @procedure
     def domain_set_scheduler_parameters(self, handle: DomainHandle,
                                         params: list[TypedParameter]) -> None:
-        """Say how a domain shares the CPUs."""
+        """Set a domain's scheduler parameters."""
         check_parameters(params, _SCHEDULER_TYPES)
         _set_scheduler(self.domain(handle), params, 0)
 
@@ -141,13 +141,13 @@ class TuningProcedures(ProcedureGroup):
     def domain_set_scheduler_parameters_flags(self, handle: DomainHandle,
                                               params: list[TypedParameter],
                                               flags: int) -> None:
-        """Say how a domain shares the CPUs, now or from the next start on."""
+        """Set a domain's scheduler parameters, live or in the configuration."""
         check_flags('qemuDomainSetSchedulerParametersFlags', flags, LIVE | CONFIG)
         check_parameters(params, _SCHEDULER_TYPES)
         _set_scheduler(self.domain(handle), params, flags)
 
 
-#: The scheduler's parameters: libvirt's name, the element, and the value where there is none.
+#: The scheduler's parameters: name, element and default.
 _SCHEDULER = (('cpu_shares', 'shares', 1024), ('vcpu_period', 'period', 100000),
               ('vcpu_quota', 'quota', -1), ('emulator_period', 'emulator_period', 100000),
               ('emulator_quota', 'emulator_quota', -1),
@@ -240,7 +240,7 @@ def _check_placement(definition: Definition, mode: int | None, nodes: set[int] |
 _SCHEDULER_TYPES = {name: (libvirt.VIR_TYPED_PARAM_LLONG if name.endswith('quota')
                            else libvirt.VIR_TYPED_PARAM_ULLONG) for name, _, _ in _SCHEDULER}
 
-#: Microseconds that a period may take, and a quota, and how many shares a running domain may have.
+#: The ranges of periods and quotas in microseconds, and of the shares of a running domain.
 #: Source: libvirt 9.0.0, src/util/vircgroup.h.
 _PERIODS, _QUOTAS, _SHARES = (1000, 1000000), (1000, 17592186044415), (2, 262144)
 

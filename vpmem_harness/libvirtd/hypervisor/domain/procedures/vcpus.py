@@ -27,7 +27,7 @@ class VcpuProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_vcpus_flags(self, handle: DomainHandle, flags: int) -> int:
-        """How many vCPUs a domain has, or can have."""
+        """Return a domain's number of vCPUs, or the maximum."""
         check_flags('qemuDomainGetVcpusFlags', flags,
                     LIVE | CONFIG | _MAXIMUM | _GUEST)
         domain = self.domain(handle)
@@ -41,12 +41,12 @@ class VcpuProcedures(ProcedureGroup):
 
     @procedure
     def domain_set_vcpus(self, handle: DomainHandle, count: int) -> None:
-        """Set how many vCPUs a running domain has."""
+        """Set the number of vCPUs of a running domain."""
         _set_vcpus(self.domain(handle), count, LIVE)
 
     @procedure
     def domain_set_vcpus_flags(self, handle: DomainHandle, count: int, flags: int) -> None:
-        """Set how many vCPUs a domain has, or can have."""
+        """Set a domain's number of vCPUs, or the maximum."""
         check_flags('qemuDomainSetVcpusFlags', flags,
                     LIVE | CONFIG | _MAXIMUM | _GUEST | _HOTPLUGGABLE)
         domain = self.domain(handle)
@@ -56,7 +56,7 @@ class VcpuProcedures(ProcedureGroup):
 
     @procedure
     def domain_get_max_vcpus(self, handle: DomainHandle) -> int:
-        """How many vCPUs a running domain can have."""
+        """Return the maximum number of vCPUs of a running domain."""
         domain = self.domain(handle)
         check_active(domain)
         return domain.definition.max_vcpus
