@@ -15,7 +15,7 @@ from vpmem_harness.pmem.kernel import kernfs, nfit, sizes
 from vpmem_harness.pmem.kernel.dax_devices import MEMORY_BLOCK
 from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.kernel.errors import NdctlError
-from vpmem_harness.pmem.kernel.media import NOTHING, Contents
+from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.kernel.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.kernel.numbering import Numbers
 from vpmem_harness.pmem.kernel.regions import Region
@@ -74,6 +74,7 @@ class PersistentMemory:
                         for index, which in enumerate(order)]
         self._leftovers: set[str] = set()
         self._bad: set[tuple[int, int]] = set()
+        self._races: list[Callable[[str], bool]] = []
         self._callbacks: list[Callable[[], None]] = []
         self._listing_callbacks: list[Callable[[], None]] = []
         self._depth = 0
@@ -182,6 +183,24 @@ class PersistentMemory:
         """What was marked bad between two addresses works again."""
         with self.changing():
             self._bad.discard((begin, end))
+
+    def race_creations(self, loses: Callable[[str], bool]) -> Callable[[], None]:
+        """Make ``ndctl create-namespace`` lose races with other processes.
+
+        ndctl picks a region's idle namespace before it takes its capacity. When two processes
+        create in one region at the same time, the slower one finds that namespace taken and goes
+        on to the next region, or ends with "No space left on device".
+
+        :param loses: called with the region, such as ``region0``, when a namespace is created
+            there; it returns whether that creation loses
+        :returns: a function that ends the races
+        """
+        self._races.append(loses)
+        return lambda: self._races.remove(loses)
+
+    def loses_race(self, region: Region) -> bool:
+        """Whether a creation in this region loses a race now."""
+        return any(loses(region.dev) for loses in list(self._races))
 
     def is_bad(self, namespace: Namespace) -> bool:
         """Whether some of a namespace's media is marked bad."""
@@ -301,7 +320,7 @@ class PersistentMemory:
     # The tools
 
     def run(self, argv: Sequence[str], *, as_root: bool = True,
-            in_use: Collection[str] = (), stdin: Contents | None = NOTHING,
+            in_use: Collection[str] = (), stdin: Contents | None = EMPTY,
             files: Files | None = None, terminal: bool = False,
             directory: str | None = None) -> CommandResult:
         """Runs ndctl, daxctl or daxio as it would run on the machine.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from vpmem_harness.pmem.commands.files import Files, LocalFiles
 from vpmem_harness.pmem.commands.options import Option, text
 from vpmem_harness.pmem.commands.results import USAGE, CommandResult, Transcript, UsageExit
-from vpmem_harness.pmem.kernel.media import NOTHING, Contents
+from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.machine import PersistentMemory
 
 #: The exit status for what is not simulated. The tools end with 0, 1, 129, 130 or 256 less an
@@ -28,7 +28,7 @@ class Context:
     terminal: bool = False
     files: Files = dataclasses.field(default_factory=LocalFiles)
     directory: str = '/'
-    stdin: Contents | None = NOTHING
+    stdin: Contents | None = EMPTY
     transcript: Transcript = dataclasses.field(default_factory=Transcript)
 
     def path(self, name: str) -> str:

@@ -9,9 +9,15 @@ from vpmem_harness.pmem.commands import filters, json_objects
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
 from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.jsontext import pretty
-from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
-from vpmem_harness.pmem.commands.provision import COMMAND, NextRegion, Provisioner, Request, mode_of
+from vpmem_harness.pmem.commands.provision import (
+    COMMAND,
+    Provisioner,
+    RegionSkipped,
+    Request,
+    mode_of,
+)
 from vpmem_harness.pmem.commands.results import Transcript, strerror
 from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
@@ -150,10 +156,10 @@ class _Creation:
                 continue
             try:
                 device = self._provisioner.create(region)
-            except NextRegion:
+            except RegionSkipped:
                 status = -errno.EAGAIN
                 continue
-            except Refused as refusal:
+            except CommandFailed as refusal:
                 status = -refusal.errno
                 if self._greedy and self._force:
                     saved = status
@@ -182,12 +188,12 @@ class _Creation:
                         self._target == 'all' and not device.size and device.uuid is None):
                     continue
                 try:
-                    made = self._provisioner.reconfigure(region, device, Administrator(
+                    made = self._provisioner.reconfigure(region, device, Lifecycle(
                         memory, self._context.transcript, COMMAND, as_root=self._context.as_root,
                         force=self._force, in_use=self._context.in_use))
-                except NextRegion:
+                except RegionSkipped:
                     return -errno.EAGAIN
-                except Refused as refusal:
+                except CommandFailed as refusal:
                     return -refusal.errno
                 self._print(region, made)
                 self.created = 1

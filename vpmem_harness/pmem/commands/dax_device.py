@@ -16,7 +16,7 @@ from vpmem_harness.pmem.commands.dax_memory import Memory
 from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json
-from vpmem_harness.pmem.commands.lifecycle import Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.results import strerror
 from vpmem_harness.pmem.kernel import dax_devices, kernfs, sizes
@@ -312,7 +312,7 @@ class _Reconfiguration:
             else:
                 self._transcript.say(f'{device.char_device}: unknown mode requested: 0')
                 return -errno.EINVAL
-        except Refused as refusal:
+        except CommandFailed as refusal:
             return -refusal.errno
         self._show(region, device)
         return 0
@@ -330,7 +330,7 @@ class _Reconfiguration:
         if policy and (parsed.flag('no-online') or not parsed.flag('no-movable')):
             self._transcript.say(
                 f'{name}: error: kernel policy will auto-online memory, aborting')
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         if device.memory is not None:
             self._transcript.say(f'{name} was already in system-ram mode')
         else:
@@ -354,10 +354,10 @@ class _Reconfiguration:
             if device.memory.online:
                 if self._parsed.flag('verbose'):
                     memory.refuse()
-                raise Refused(errno.EBUSY)
+                raise CommandFailed(errno.EBUSY)
             self._require(unbind(self._context, device))
         self._require(_bind(self._context, device, lambda: dax_devices.bind_device_dax(device)))
 
     def _require(self, status: int) -> None:
         if status < 0:
-            raise Refused(-status)
+            raise CommandFailed(-status)

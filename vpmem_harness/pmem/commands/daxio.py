@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from vpmem_harness.pmem.commands.files import Files
 from vpmem_harness.pmem.commands.results import CommandResult, InputWanted, Transcript, UsageExit
 from vpmem_harness.pmem.kernel.errors import KernelError
-from vpmem_harness.pmem.kernel.media import NOTHING, Contents, Segment
+from vpmem_harness.pmem.kernel.media import EMPTY, Contents, Segment
 from vpmem_harness.pmem.machine import PersistentMemory
 
 USAGE = """\
@@ -76,7 +76,7 @@ class _End:
 
 
 def run(memory: PersistentMemory, arguments: Sequence[str], files: Files, directory: str, *,
-        as_root: bool = True, stdin: Contents | None = NOTHING) -> CommandResult:
+        as_root: bool = True, stdin: Contents | None = EMPTY) -> CommandResult:
     """Runs daxio on ``memory``; raises InputWanted where ``stdin`` is None and wanted."""
     call = _Call(memory, as_root, stdin, files, directory)
     try:
@@ -285,7 +285,7 @@ class _Call:
         if path == '/dev/zero':
             return Contents((Segment(length, None),))
         if path in {*self._memory.leftovers, '/dev/null'}:
-            return NOTHING
+            return EMPTY
         namespace = self._memory.device(source.path)
         if namespace is not None:
             return self._memory.contents(source.path, offset=source.offset, length=length)

@@ -11,7 +11,7 @@ from vpmem_harness.pmem.commands.create import is_uuid
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.json_objects import Object
 from vpmem_harness.pmem.commands.jsontext import Json, number
-from vpmem_harness.pmem.commands.lifecycle import Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
 from vpmem_harness.pmem.commands.results import Transcript, UsageExit, strerror
@@ -50,16 +50,16 @@ _DECIMAL = ('mode', 'external_lbasize', 'external_nlba', 'internal_lbasize', 'in
 
 
 def _raw(context: Context, region: Region, device: NamespaceDevice) -> None:
-    """Raises Refused unless the namespace can be enabled as raw."""
+    """Raises CommandFailed unless the namespace can be enabled as raw."""
     if device.enabled:
-        raise Refused(errno.EBUSY)
+        raise CommandFailed(errno.EBUSY)
     try:
         if not context.as_root:
             raise KernelError(errno.ENXIO)
         region.enable_namespace(device, raw=True)
     except KernelError as error:
         context.transcript.library('ndctl_namespace_enable', f'{device.dev}: failed to enable')
-        raise Refused(error.errno) from error
+        raise CommandFailed(error.errno) from error
     region.release(device)
 
 
@@ -186,7 +186,7 @@ def write_infoblock(context: Context) -> int:
         else:
             _write_file(context, parsed)
             count = 1
-    except Refused as refusal:
+    except CommandFailed as refusal:
         status = -refusal.errno
     if status < 0:
         transcript.say(f'error checking infoblocks: {strerror(-status)}')
@@ -231,7 +231,7 @@ def _block(context: Context, parsed: Parsed, size: int, start: int, align: int,
     extent = sizes.dax_extent(start, size, memmap, align)
     if extent is None or size < sizes.INFO_BLOCK:
         context.transcript.error('unable to satisfy requested alignment\n')
-        raise Refused(errno.ENXIO)
+        raise CommandFailed(errno.ENXIO)
     return InfoBlock(kind, parsed.text('uuid') or context.memory.randomness.uuid(), parent,
                      extent[1], data_offset=extent[0] - start, memmap=memmap, align=align)
 
@@ -250,7 +250,7 @@ def _write_namespace(context: Context, parsed: Parsed, region: Region,
     if size % align:
         context.transcript.error(
             f'--size={parsed.text("size")} not aligned to {parsed.text("align")}\n')
-        raise Refused(errno.EINVAL)
+        raise CommandFailed(errno.EINVAL)
     parent = parsed.text('parent-uuid') or device.uuid
     region.media.put_info_block(device.offset, _block(
         context, parsed, size, _size(parsed, 'offset', 0), align, parent))
@@ -283,8 +283,8 @@ def _existing(context: Context, name: str) -> int:
         return 0
     except OSError as error:
         context.transcript.error(f'failed to open: {os.path.normpath(name)}\n')
-        raise Refused(error.errno or errno.EIO) from error
+        raise CommandFailed(error.errno or errno.EIO) from error
     if found.kind != 'regular':
         context.transcript.error(f'unsupported file type: {name}\n')
-        raise Refused(errno.EINVAL)
+        raise CommandFailed(errno.EINVAL)
     return found.size

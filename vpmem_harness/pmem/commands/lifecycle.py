@@ -18,7 +18,7 @@ from vpmem_harness.pmem.kernel.regions import Region
 from vpmem_harness.pmem.machine import PersistentMemory
 
 
-class Refused(Exception):
+class CommandFailed(Exception):
     """The command, or this step of it, ends with this errno."""
 
     def __init__(self, error: int) -> None:
@@ -26,7 +26,7 @@ class Refused(Exception):
         self.errno = error
 
 
-class Administrator:
+class Lifecycle:
     """Somebody who runs a command, with or without rights.
 
     :param command: how the command calls itself in errors
@@ -46,23 +46,23 @@ class Administrator:
     def disable(self, region: Region, device: NamespaceDevice) -> None:
         """Disables a namespace; without rights, a devdax one stays and nobody is told.
 
-        :raises Refused: when its block device is in use or out of reach, or it is system RAM
+        :raises CommandFailed: when its block device is in use or out of reach, or it is system RAM
         """
         check_node(self._memory, self._transcript, device, 1)
         if device.memory and device.memory.online:
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         if device.block_device:
             if not self._as_root:
-                raise Refused(errno.EACCES)
+                raise CommandFailed(errno.EACCES)
             if f'/dev/{device.block_device}' in self._in_use:
-                raise Refused(errno.EBUSY)
+                raise CommandFailed(errno.EBUSY)
         if self._as_root:
             region.release(device)
 
     def enable(self, region: Region, device: NamespaceDevice) -> None:
         """Enables a namespace.
 
-        :raises Refused: when it cannot be
+        :raises CommandFailed: when it cannot be
         """
         if device.enabled:
             return
@@ -72,17 +72,17 @@ class Administrator:
             region.enable_namespace(device)
         except KernelError as error:
             self._transcript.library('ndctl_namespace_enable', f'{device.dev}: failed to enable')
-            raise Refused(error.errno) from error
+            raise CommandFailed(error.errno) from error
 
     def clear(self, region: Region, device: NamespaceDevice) -> bool:
         """Disables a namespace and wipes its info block; True when there was one to wipe.
 
-        :raises Refused: when it is active and not to be forced, or in use
+        :raises CommandFailed: when it is active and not to be forced, or in use
         """
         if device.enabled and not self._force:
             self._transcript.error(
                 f'{device.dev} is active, specify --force for re-configuration\n')
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         self.disable(region, device)
         if not self._as_root and device.enabled:
             self._transcript.failed(
@@ -115,19 +115,19 @@ class Administrator:
 
         A label-less one cannot go: only its info block does.
 
-        :raises Refused: when it cannot be
+        :raises CommandFailed: when it cannot be
         """
         wiped = self.clear(region, device)
         if not device.labelled:
             return wiped
         if not self._as_root:
-            raise Refused(errno.EACCES)
+            raise CommandFailed(errno.EACCES)
         try:
             region.set_size(device, 0)
         except KernelError as error:
             # ndctl takes this one for a namespace that is gone already.
             if error.errno != errno.ENXIO:
-                raise Refused(error.errno) from error
+                raise CommandFailed(error.errno) from error
         return True
 
     def label(self, region: Region) -> None:
@@ -142,19 +142,19 @@ class Administrator:
     def disable_region(self, region: Region) -> None:
         """Disables a region with all its namespaces.
 
-        :raises Refused: when one is in use, or without rights
+        :raises CommandFailed: when one is in use, or without rights
         """
         for device in list(region.namespaces):
             self.disable(region, device)
         if region.enabled and not self._as_root:
             self._transcript.library('ndctl_region_disable', f'{region.dev}: failed to disable')
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         region.disable()
 
     def enable_region(self, region: Region) -> None:
         """Enables a region.
 
-        :raises Refused: without rights, or when a DIMM that it needs is disabled
+        :raises CommandFailed: without rights, or when a DIMM that it needs is disabled
         """
         try:
             if not region.enabled and not self._as_root:
@@ -162,4 +162,4 @@ class Administrator:
             region.enable()
         except KernelError as error:
             self._transcript.library('ndctl_region_enable', f'{region.dev}: failed to enable')
-            raise Refused(error.errno) from error
+            raise CommandFailed(error.errno) from error

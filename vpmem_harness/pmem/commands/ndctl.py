@@ -20,7 +20,7 @@ from vpmem_harness.pmem.commands import (
 from vpmem_harness.pmem.commands.context import Context, Program
 from vpmem_harness.pmem.commands.files import Files
 from vpmem_harness.pmem.commands.results import CommandResult
-from vpmem_harness.pmem.kernel.media import NOTHING, Contents
+from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.machine import PersistentMemory
 
 PROGRAM = Program(
@@ -72,7 +72,7 @@ PROGRAM = Program(
 
 def run(memory: PersistentMemory, arguments: Sequence[str], files: Files, directory: str, *,
         as_root: bool = True, in_use: Collection[str] = (),
-        terminal: bool = False, stdin: Contents | None = NOTHING) -> CommandResult:
+        terminal: bool = False, stdin: Contents | None = EMPTY) -> CommandResult:
     """Runs ndctl on ``memory``."""
     return PROGRAM.run(Context(memory, list(arguments), as_root, in_use, terminal, files,
                                directory, stdin))

@@ -75,7 +75,7 @@ class Contents:
 
 
 #: No bytes at all.
-NOTHING = Contents(())
+EMPTY = Contents(())
 
 
 @dataclasses.dataclass(frozen=True)
