@@ -1,4 +1,4 @@
-"""JSON as ndctl and daxctl print it: json-c's pretty form, with its own number formats."""
+"""JSON in the format of ndctl and daxctl: json-c's pretty form, with their number formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAIN_BELOW = 5_120_000
 
 
 def pretty(value: Json, indent: str = '') -> str:
-    """``value`` over several lines: two spaces deeper each level, slashes escaped."""
+    """``value`` over several lines, indented by two spaces a level, with slashes escaped."""
     deeper = indent + '  '
     if isinstance(value, str):
         return encode_basestring(value).replace('/', '\\/')

@@ -1,4 +1,4 @@
-"""Enabling, disabling and destroying: what ndctl does to what is there.
+"""Enabling, disabling and destroying namespaces and regions.
 
 Follows ndctl 76's ndctl/namespace.c (``zero_info_block``, ``namespace_prep_reconfig``) and
 ndctl/lib/libndctl.c (``ndctl_namespace_disable_safe``).
@@ -19,7 +19,7 @@ from vpmem_harness.pmem.machine import PersistentMemory
 
 
 class CommandFailed(Exception):
-    """The command, or this step of it, ends with this errno."""
+    """A command, or one step of it, that ends with ``errno``."""
 
     def __init__(self, error: int) -> None:
         super().__init__(error)
@@ -27,11 +27,11 @@ class CommandFailed(Exception):
 
 
 class Lifecycle:
-    """Somebody who runs a command, with or without rights.
+    """The life cycle operations of namespaces and regions for one run of a command.
 
-    :param command: how the command calls itself in errors
-    :param force: whether what is active is destroyed too
-    :param in_use: paths of block devices that are mounted or otherwise held
+    :param command: the name of the command in its errors
+    :param force: whether to destroy active namespaces too
+    :param in_use: paths of block devices that are mounted or otherwise open exclusively
     """
 
     def __init__(self, memory: PersistentMemory, transcript: Transcript, command: str, *,
@@ -44,9 +44,9 @@ class Lifecycle:
         self._in_use = in_use
 
     def disable(self, region: Region, device: NamespaceDevice) -> None:
-        """Disables a namespace; without rights, a devdax one stays and nobody is told.
+        """Disables a namespace; without root's rights a devdax one stays enabled silently.
 
-        :raises CommandFailed: when its block device is in use or out of reach, or it is system RAM
+        :raises CommandFailed: when its block device is in use or forbidden, or it is system RAM
         """
         check_node(self._memory, self._transcript, device, 1)
         if device.memory and device.memory.online:
@@ -62,7 +62,7 @@ class Lifecycle:
     def enable(self, region: Region, device: NamespaceDevice) -> None:
         """Enables a namespace.
 
-        :raises CommandFailed: when it cannot be
+        :raises CommandFailed: when it fails
         """
         if device.enabled:
             return
@@ -75,9 +75,9 @@ class Lifecycle:
             raise CommandFailed(error.errno) from error
 
     def clear(self, region: Region, device: NamespaceDevice) -> bool:
-        """Disables a namespace and wipes its info block; True when there was one to wipe.
+        """Disables a namespace and wipes its info block; returns whether there was one.
 
-        :raises CommandFailed: when it is active and not to be forced, or in use
+        :raises CommandFailed: when it is active and ``force`` is not set, or in use
         """
         if device.enabled and not self._force:
             self._transcript.error(
@@ -111,11 +111,11 @@ class Lifecycle:
                                 f'{device.dev} failed to enable for zeroing, continuing')
 
     def destroy(self, region: Region, device: NamespaceDevice) -> bool:
-        """Destroys a namespace; False when there was nothing to destroy.
+        """Destroys a namespace; returns whether there was anything to destroy.
 
-        A label-less one cannot go: only its info block does.
+        Of a label-less namespace only the info block can be destroyed.
 
-        :raises CommandFailed: when it cannot be
+        :raises CommandFailed: when it fails
         """
         wiped = self.clear(region, device)
         if not device.labelled:
@@ -125,13 +125,13 @@ class Lifecycle:
         try:
             region.set_size(device, 0)
         except KernelError as error:
-            # ndctl takes this one for a namespace that is gone already.
+            # ndctl takes this error for a namespace that is gone already.
             if error.errno != errno.ENXIO:
                 raise CommandFailed(error.errno) from error
         return True
 
     def label(self, region: Region) -> None:
-        """Gives a label-less region labels, of the version that ndctl prefers."""
+        """Initializes the labels of a label-less region with the version that ndctl prefers."""
         region.disable()
         for dimm in region.dimms:
             if dimm.area:
@@ -142,7 +142,7 @@ class Lifecycle:
     def disable_region(self, region: Region) -> None:
         """Disables a region with all its namespaces.
 
-        :raises CommandFailed: when one is in use, or without rights
+        :raises CommandFailed: when a namespace is in use, or without root's rights
         """
         for device in list(region.namespaces):
             self.disable(region, device)
@@ -154,7 +154,7 @@ class Lifecycle:
     def enable_region(self, region: Region) -> None:
         """Enables a region.
 
-        :raises CommandFailed: without rights, or when a DIMM that it needs is disabled
+        :raises CommandFailed: without root's rights, or when a DIMM that it needs is disabled
         """
         try:
             if not region.enabled and not self._as_root:

@@ -1,4 +1,4 @@
-"""Creating namespaces: what ``ndctl create-namespace`` checks and does, in its order.
+"""Creation of namespaces: the checks and steps of ``ndctl create-namespace`` in order.
 
 Follows ndctl 76's ndctl/namespace.c: ``validate_namespace_options``, ``setup_namespace``.
 """
@@ -28,17 +28,17 @@ _ALIASES = {'memory': 'fsdax', 'fsdax': 'fsdax', 'sector': 'sector', 'safe': 'se
 
 
 class RegionSkipped(Exception):
-    """This region cannot take the namespace."""
+    """A region that cannot take the namespace, so that ndctl tries the next one."""
 
 
 def mode_of(word: str | None) -> str | None:
-    """The mode that ``word`` means, old names and any case included; None for none."""
+    """The mode named by ``word`` in any case, also by an old name; None for no mode."""
     return _ALIASES.get(word.lower()) if word is not None else None
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """The options of ``create-namespace`` as they were typed; None where they were not."""
+    """The options of ``create-namespace`` as typed; None for those left out."""
 
     mode: str | None = None
     map: str | None = None
@@ -54,7 +54,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What to make, every default filled in; ``sector_size`` 0 means that nothing supports one."""
+    """A request with every default filled in; ``sector_size`` is 0 if none is supported."""
 
     size: int
     uuid: str
@@ -76,10 +76,10 @@ class Provisioner:
         self.as_root = as_root
 
     def create(self, region: Region, number: int | None = None) -> NamespaceDevice:
-        """Makes a namespace in ``region``, of the device with that number if one is given.
+        """Creates a namespace in ``region``, from the device with ``number`` if one is given.
 
-        :raises RegionSkipped: when it has no room
-        :raises CommandFailed: when it cannot be
+        :raises RegionSkipped: when the region has no room
+        :raises CommandFailed: when it fails
         """
         plan = self.plan(region, None)
         device = region.idle_device(number)
@@ -97,12 +97,12 @@ class Provisioner:
 
     def reconfigure(self, region: Region, device: NamespaceDevice,
                     lifecycle: Lifecycle) -> NamespaceDevice:
-        """Makes something else of ``device``.
+        """Reconfigures ``device``.
 
-        A label-less one becomes a labelled one on the way, unless autolabel is off.
+        A label-less one becomes a labelled one, unless autolabel is off.
 
         :raises RegionSkipped: when its region is disabled
-        :raises CommandFailed: when it cannot be
+        :raises CommandFailed: when it fails
         """
         plan = self.plan(region, device)
         lifecycle.clear(region, device)
@@ -209,10 +209,10 @@ class Provisioner:
             return device.sector_size
         return 512 if supported else 0
 
-    # Setting up: one write to sysfs after the other
+    # Setup: one write to sysfs after the other
 
     def set_up(self, region: Region, device: NamespaceDevice, plan: Plan) -> None:
-        """Makes ``device`` what ``plan`` says."""
+        """Configures ``device`` according to ``plan``."""
         if device.labelled:
             self._set(device.dev, 'set_uuid', lambda: self._set_uuid(region, device, plan.uuid))
             self._set(device.dev, 'set_alt_name', lambda: region.set_name(device, plan.name))

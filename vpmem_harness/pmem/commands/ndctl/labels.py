@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 
-from vpmem_harness.pmem.commands import dimm as frame
 from vpmem_harness.pmem.commands.context import NOT_SIMULATED, Context
-from vpmem_harness.pmem.commands.dimm import BASE_OPTIONS
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json
-from vpmem_harness.pmem.commands.label_objects import area_object
+from vpmem_harness.pmem.commands.ndctl import dimm as frame
+from vpmem_harness.pmem.commands.ndctl.dimm import BASE_OPTIONS
+from vpmem_harness.pmem.commands.ndctl.label_objects import area_object
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.results import Transcript, UsageExit
 from vpmem_harness.pmem.kernel.dimms import Dimm

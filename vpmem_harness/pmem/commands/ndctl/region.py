@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vpmem_harness.pmem.commands import filters
 from vpmem_harness.pmem.commands.context import Context
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, text
 from vpmem_harness.pmem.kernel.regions import Region
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import uuid
 
-from vpmem_harness.pmem.commands import filters, json_objects
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
 from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.jsontext import pretty
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import (
     COMMAND,
@@ -55,7 +56,7 @@ def create_namespace(context: Context) -> int:
 
 
 def _checked(parsed: Parsed, transcript: Transcript) -> tuple[Request, str | None]:
-    """The request with ndctl's defaults, and the region type."""
+    """The request, completed with ndctl's defaults, and the region type."""
     said, before = parsed.text, transcript.stderr
     reconfigure = said('reconfig') is not None
     kind, mode, memmap = said('type'), said('mode'), said('map')
@@ -116,7 +117,7 @@ def is_uuid(word: str) -> bool:
 
 
 class _Creation:
-    """One run: which regions are tried, and what is said at the end."""
+    """One run: it tries the regions in turn and prints the closing lines."""
 
     def __init__(self, context: Context, parsed: Parsed, request: Request,
                  kind: str | None) -> None:
@@ -135,7 +136,7 @@ class _Creation:
         transcript = self._context.transcript
         status = self._reconfigure() if self._target is not None else self._create()
         if status < 0 and not self.created and not self._context.arguments:
-            # Without any option ndctl tries for a namespace of the obsolete type last.
+            # Without options ndctl tries the obsolete type of namespaces last.
             status = -errno.ENXIO
         if self._greedy:
             transcript.say(f'created {self.created} namespace{"" if self.created == 1 else "s"}')
@@ -208,6 +209,6 @@ class _Creation:
                            as_root=self._context.as_root))
         typed = self._parsed.text('name')
         if typed and device.labelled:
-            # As it was typed, where a listing shows what the kernel made of it.
+            # The name as it was typed; listings show it as the kernel has stored it.
             made['name'] = typed
         self._context.transcript.write(pretty(made))

@@ -10,10 +10,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from vpmem_harness.pmem.commands import dax_filters, json_objects
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import Context
-from vpmem_harness.pmem.commands.dax_memory import Memory
 from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
+from vpmem_harness.pmem.commands.daxctl import filters
+from vpmem_harness.pmem.commands.daxctl.memory import Memory
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed
@@ -158,7 +159,7 @@ def create(context: Context) -> int:
         transcript.say('error: failed to parse device file: Invalid argument')
         raise options.fail(transcript)
     with context.memory.lock:
-        found = any(dax_filters.is_region(region.number, parsed.text('region'))
+        found = any(filters.is_region(region.number, parsed.text('region'))
                     for region, _ in claimed_devices(context))
     status = -errno.ENOSPC if found else -errno.ENXIO
     transcript.say(f'error creating devices: {strerror(-status)}')
@@ -209,8 +210,8 @@ def _named(context: Context, parsed: Parsed) -> Iterator[_Claimed]:
     name = parsed.arguments[0].rpartition('/')[2]
     for region, device in claimed_devices(context):
         # A device of size 0 has no node, so that libdaxctl does not see it.
-        if device.data[1] and dax_filters.is_region(region.number, parsed.text('region')) \
-                and dax_filters.is_device(device.char_device, name):
+        if device.data[1] and filters.is_region(region.number, parsed.text('region')) \
+                and filters.is_device(device.char_device, name):
             yield region, device
 
 

@@ -6,9 +6,9 @@ import contextlib
 import errno
 import os
 
-from vpmem_harness.pmem.commands import namespace
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import namespace
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice

@@ -8,9 +8,9 @@ from __future__ import annotations
 import errno
 import os
 
-from vpmem_harness.pmem.commands import dimm as frame
 from vpmem_harness.pmem.commands.context import Command, Context
-from vpmem_harness.pmem.commands.dimm import BASE_OPTIONS
+from vpmem_harness.pmem.commands.ndctl import dimm as frame
+from vpmem_harness.pmem.commands.ndctl.dimm import BASE_OPTIONS
 from vpmem_harness.pmem.commands.options import Option, Options, text
 from vpmem_harness.pmem.kernel.dimms import Dimm
 

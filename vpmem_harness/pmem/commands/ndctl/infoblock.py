@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 
-from vpmem_harness.pmem.commands import namespace
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, NOT_SIMULATED, Context
-from vpmem_harness.pmem.commands.create import is_uuid
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.json_objects import Object
 from vpmem_harness.pmem.commands.jsontext import Json, number
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed
+from vpmem_harness.pmem.commands.ndctl import namespace
+from vpmem_harness.pmem.commands.ndctl.create import is_uuid
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
 from vpmem_harness.pmem.commands.results import Transcript, UsageExit, strerror

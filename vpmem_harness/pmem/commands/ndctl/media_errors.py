@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 
-from vpmem_harness.pmem.commands import filters, json_objects, namespace
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
 from vpmem_harness.pmem.commands.jsontext import number, pretty
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import filters, namespace
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.kernel import media_errors, sizes
 from vpmem_harness.pmem.kernel.errors import KernelError
