@@ -59,10 +59,10 @@ class RecordedFiles:
         if self.files[path].kind == 'regular':
             self.files[path] = File('regular', offset + contents.length)
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, length: int) -> bytes:
         """As the kernel would."""
         self.open(path)
-        return self.contents.get(os.path.normpath(path), b'')
+        return self.contents.get(os.path.normpath(path), b'')[:length]
 
 
 @dataclasses.dataclass

@@ -34,8 +34,8 @@ class Files(Protocol):
     def write(self, path: str, contents: Contents, offset: int) -> None:
         """Writes to a regular file from ``offset`` on."""
 
-    def read(self, path: str) -> bytes:
-        """All bytes of a regular file; none of a character device."""
+    def read(self, path: str, length: int) -> bytes:
+        """At most ``length`` bytes from the start of a file."""
 
 
 class LocalFiles:
@@ -80,13 +80,13 @@ class LocalFiles:
                 offset += segment.length
             file.truncate(max(size, offset))
 
-    def read(self, path: str) -> bytes:
-        """All bytes of a regular file; none of a character device."""
+    def read(self, path: str, length: int) -> bytes:
+        """At most ``length`` bytes from the start of a file; of devices only /dev/zero has any."""
         if path in _PLAIN_DEVICES:
-            return b''
+            return bytes(length if path == '/dev/zero' else 0)
         self._check(path)
         with open(path, 'rb') as file:
-            return file.read()
+            return file.read(length)
 
     def _check(self, path: str) -> None:
         if os.path.realpath(path).startswith('/dev/'):

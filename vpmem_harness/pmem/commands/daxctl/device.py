@@ -46,6 +46,9 @@ ENABLE = Options('daxctl enable-device <device>', *_BASE)
 DESTROY = Options('daxctl destroy-device <device> [<options>]', *_BASE,
                   Option('f', 'force', 'attempt to disable before destroying device'))
 
+#: Bytes of a device file that are read at most.
+_FILE_LIMIT = 1 << 20
+
 _Claimed: TypeAlias = tuple[Region, NamespaceDevice]
 #: Acts on a device and returns 0, a positive number for what was done already, or a negative errno.
 _Action: TypeAlias = Callable[[Region, NamespaceDevice], int]
@@ -169,7 +172,7 @@ def create(context: Context) -> int:
 
 def _is_device_file(context: Context, name: str) -> bool:
     try:
-        found = json.loads(context.files.read(context.path(name)))
+        found = json.loads(context.files.read(context.path(name), _FILE_LIMIT))
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and {'align', 'size', 'chardev', 'mappings'} <= found.keys()

@@ -97,15 +97,20 @@ def _check_numbers(parsed: Parsed, transcript: Transcript) -> None:
     if wrong_size:
         transcript.error(f"failed to parse namespace size '{size}'\n")
     if align is not None:
-        value = sizes.parse_size(align)
-        if value is None:
+        if sizes.parse_size(align) is None:
             transcript.error(f"failed to parse namespace alignment '{align}'\n")
-        elif value[0] < sizes.PAGE or value[0] & (value[0] - 1):
+        elif not is_alignment(align):
             transcript.error(f'align must be a power-of-2 greater than {sizes.PAGE}\n')
     if wrong_size:
         transcript.error(f"failed to parse namespace size '{size}'\n")
     if identifier is not None and not is_uuid(identifier):
         transcript.error(f"failed to parse uuid: '{identifier}'\n")
+
+
+def is_alignment(word: str) -> bool:
+    """Whether ``word`` is a size that ndctl takes for an alignment."""
+    value, _ = sizes.parse_size(word) or (0, 1)
+    return value >= sizes.PAGE and not value & (value - 1)
 
 
 def is_uuid(word: str) -> bool:

@@ -11,7 +11,7 @@ from vpmem_harness.pmem.commands.json_objects import Object
 from vpmem_harness.pmem.commands.jsontext import Json, number
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed
 from vpmem_harness.pmem.commands.ndctl import namespace
-from vpmem_harness.pmem.commands.ndctl.create import is_uuid
+from vpmem_harness.pmem.commands.ndctl.create import is_alignment, is_uuid
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
 from vpmem_harness.pmem.commands.results import Transcript, UsageExit, strerror
@@ -87,6 +87,7 @@ class _Reading:
         self._as_json = self._human or parsed.flag('json')
         self._shown: list[Json] = []
         self._data = b''
+        self._has_read = False
 
     def run(self) -> int:
         """Reads, prints and returns the status."""
@@ -113,6 +114,9 @@ class _Reading:
 
     def _print(self, output: str | None) -> None:
         printed = Transcript()
+        if self._has_read and self._as_json and not self._shown:
+            self._context.transcript.say('  Warning: no matching devices found\n')
+            printed.write('[\n]')
         show(printed, self._shown, False)
         data = printed.stdout.encode() + self._data
         if output:
@@ -136,7 +140,7 @@ class _Reading:
                                          'simulated: name a file with --input')
             raise UsageExit(NOT_SIMULATED)
         try:
-            data = self._context.files.read(self._context.path(name))[:format.LENGTH]
+            data = self._context.files.read(self._context.path(name), format.LENGTH)
         except OSError as error:
             return -(error.errno or errno.EIO)
         if len(data) < format.LENGTH:
@@ -145,6 +149,7 @@ class _Reading:
         return 0
 
     def _take(self, data: bytes, origin: Object, owner: str | None) -> None:
+        self._has_read = True
         if not self._as_json:
             self._data += data
             return
@@ -203,11 +208,14 @@ def _check(parsed: Parsed, transcript: Transcript) -> None:
         transcript.error(f"invalid map location '{memmap}'\n")
     for name, message in (('size', 'failed to parse namespace size'),
                           ('offset', 'failed to parse physical offset'),
-                          ('align', 'failed to parse namespace alignment')):
+                          ('align', 'failed to parse namespace alignment'),
+                          ('size', 'failed to parse namespace size')):
         value = parsed.text(name)
         if value is not None and sizes.parse_size(value) is None:
             blank = '' if name == 'offset' else ' '
             transcript.error(f"{message}{blank}'{value}'\n")
+        elif value is not None and name == 'align' and not is_alignment(value):
+            transcript.error(f'align must be a power-of-2 greater than {sizes.PAGE}\n')
     for name in ('uuid', 'parent-uuid'):
         value = parsed.text(name)
         if value is not None and not is_uuid(value):

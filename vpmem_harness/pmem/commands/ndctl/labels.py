@@ -37,7 +37,8 @@ WRITE = Options(
     'ndctl write-labels <nmem> [-i <filename>]', *BASE_OPTIONS, *_PART,
     text('i', 'input', 'input-file', 'filename to read label area data'))
 
-_CHUNK = 4096
+#: Bytes that are read of an input file at most, more than a label area has.
+_LIMIT = 1 << 28
 #: Who wrote the bytes of a label area, for those who care about writers only.
 _LABELS = 'label area'
 
@@ -168,7 +169,7 @@ def write_labels(context: Context) -> int:
     data = b''
     if name:
         try:
-            data = context.files.read(context.path(name))
+            data = context.files.read(context.path(name), _LIMIT)
         except OSError as error:
             transcript.say(f'failed to open: {name}: ({error.strerror})')
             return frame.close(context, 'wrote {} nmem{}', 0, -(error.errno or errno.EIO))
