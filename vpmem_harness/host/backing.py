@@ -37,7 +37,7 @@ class HostBacking:
             if namespace.mode != 'devdax':
                 return BackingFile('block', namespace.size)
             return BackingFile('dax', namespace.size, namespace.align or 0,
-                               dead=self._pmem.is_bad(namespace))
+                               dead=self._pmem.is_bad(namespace) or not namespace.openable)
         try:
             found = os.stat(path)
         except OSError:

@@ -30,7 +30,7 @@ from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
 from vpmem_harness.pmem.inventory import nova_labels
 from vpmem_harness.pmem.inventory.inventory import Inventory
-from vpmem_harness.pmem.kernel.media import NOTHING
+from vpmem_harness.pmem.kernel.media import EMPTY
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.safelog import AuditLog
 from vpmem_harness.serving import eventloop
@@ -307,7 +307,7 @@ class Host:
 
         :raises FileNotFoundError: when a fault has removed the program.
         """
-        result = self.begin(ToolCall(words, os.getcwd(), stdin=NOTHING))
+        result = self.begin(ToolCall(words, os.getcwd(), stdin=EMPTY))
         if not isinstance(result, Deferred):
             return result
         done = threading.Event()

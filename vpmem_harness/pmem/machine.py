@@ -7,24 +7,23 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Literal
 
 from vpmem_harness import exceptions
 from vpmem_harness.pmem.commands.files import Files, LocalFiles
 from vpmem_harness.pmem.commands.results import CommandResult
-from vpmem_harness.pmem.kernel import kernfs, nfit, sizes
+from vpmem_harness.pmem.kernel import kernfs, sizes, topology
 from vpmem_harness.pmem.kernel.dax_devices import MEMORY_BLOCK
 from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.kernel.errors import NdctlError
-from vpmem_harness.pmem.kernel.media import NOTHING, Contents
+from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.kernel.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.kernel.numbering import Numbers
 from vpmem_harness.pmem.kernel.regions import Region
 from vpmem_harness.pmem.kernel.release import DEBIAN_12, Release
+from vpmem_harness.pmem.kernel.topology import RegionOrder
 from vpmem_harness.randomness import Randomness
 
-#: What numbers the regions.
-RegionOrder = Literal['firmware', 'slots'] | Sequence[int]
+__all__ = ['FIRST_ADDRESS', 'PersistentMemory', 'RegionOrder']
 
 #: Where device memory starts on the recorded machine: above 6 GiB of RAM, 1 GiB for the PCI hole.
 FIRST_ADDRESS = 7 * sizes.GIB
@@ -69,12 +68,13 @@ class PersistentMemory:
         self.lock = threading.RLock()
         self.dimms = [Dimm(number, spec) for number, spec in enumerate(dimms)]
         self._minors = Numbers()
-        placed = list(_interleaved(self.dimms, first_address))
-        order = _numbered(region_order, [group for _, group in placed])
+        placed = list(topology.interleaved(self.dimms, first_address))
+        order = topology.numbered(region_order, [group for _, group in placed])
         self.regions = [Region(first_region + index, *placed[which], self._minors)
                         for index, which in enumerate(order)]
         self._leftovers: set[str] = set()
         self._bad: set[tuple[int, int]] = set()
+        self._races: list[Callable[[str], bool]] = []
         self._callbacks: list[Callable[[], None]] = []
         self._listing_callbacks: list[Callable[[], None]] = []
         self._depth = 0
@@ -82,27 +82,27 @@ class PersistentMemory:
         for region in self.regions:
             region.enable(at_boot=True)
 
-    # What there is
+    # State
 
     @property
     def listed_regions(self) -> list[Region]:
-        """The regions, in the order in which the tools list them."""
+        """The regions in the order of listings."""
         return kernfs.listing_order(self.regions, lambda region: region.dev)
 
     def listed_devices(self, region: Region) -> list[NamespaceDevice]:
-        """The region's namespaces in that order, idle ones included."""
+        """The region's namespaces in the order of listings, with the idle ones."""
         return kernfs.listing_order(region.namespaces, lambda device: device.dev)
 
     @property
     def namespaces(self) -> list[Namespace]:
-        """All namespaces but the idle ones, in ndctl's order."""
+        """All namespaces that are not idle, in ndctl's order."""
         with self.lock:
             return [self.snapshot(region, device) for region in self.listed_regions
                     for device in self.listed_devices(region) if device.size]
 
     @property
     def namespace_count(self) -> int:
-        """How many those are."""
+        """The number of namespaces that are not idle."""
         with self.lock:
             return sum(bool(device.size) for region in self.regions
                        for device in region.namespaces)
@@ -118,14 +118,13 @@ class PersistentMemory:
         raise KeyError(dev)
 
     def snapshot(self, region: Region, device: NamespaceDevice) -> Namespace:
-        """What ``device`` of ``region`` is now."""
+        """The current state of ``device`` of ``region``."""
         return snapshot(device, region.start, region.numa_node)
 
     def device(self, path: str) -> Namespace | None:
         """The namespace whose device is ``path``, None when there is no such device.
 
-        A regular file that daxio left at the path of a missing device hides a device that comes
-        there later.
+        A regular file that daxio left at this path hides a device that appears there later.
         """
         with self.lock:
             found = self._at(path)
@@ -152,7 +151,7 @@ class PersistentMemory:
 
     @property
     def leftovers(self) -> frozenset[str]:
-        """Regular files in /dev: what daxio creates when the device is missing."""
+        """The regular files in /dev, which daxio creates in place of missing devices."""
         with self.lock:
             return frozenset(self._leftovers)
 
@@ -161,17 +160,17 @@ class PersistentMemory:
         return path in self._leftovers
 
     def leave_file(self, path: str) -> None:
-        """A regular file comes to be at ``path`` in /dev."""
+        """Creates a regular file at ``path`` in /dev."""
         with self.changing(listings=False):
             self._leftovers.add(os.path.normpath(path))
 
     def remove_file(self, path: str) -> None:
-        """The regular file at ``path`` in /dev goes, if it is there."""
+        """Removes the regular file at ``path`` in /dev if there is one."""
         with self.changing(listings=False):
             self._leftovers.discard(os.path.normpath(path))
 
     def mark_bad(self, begin: int, end: int) -> None:
-        """The media fail between two physical addresses: a namespace there has a dead device.
+        """Makes the media fail between two physical addresses; a namespace there has a dead device.
 
         The kernel refuses to map a dead dax device (ENXIO; drivers/dax/device.c ``dax_mmap``), and
         bad blocks on it cannot be cleared.
@@ -180,9 +179,27 @@ class PersistentMemory:
             self._bad.add((begin, end))
 
     def mend(self, begin: int, end: int) -> None:
-        """What was marked bad between two addresses works again."""
+        """Repairs media that :meth:`mark_bad` has marked."""
         with self.changing():
             self._bad.discard((begin, end))
+
+    def race_creations(self, loses: Callable[[str], bool]) -> Callable[[], None]:
+        """Make ``ndctl create-namespace`` lose races with other processes.
+
+        ndctl picks a region's idle namespace before it takes its capacity. When two processes
+        create in one region at the same time, the slower one finds that namespace taken and goes
+        on to the next region, or ends with "No space left on device".
+
+        :param loses: called with the region, such as ``region0``, when a namespace is created
+            there; it returns whether that creation loses
+        :returns: a function that ends the races
+        """
+        self._races.append(loses)
+        return lambda: self._races.remove(loses)
+
+    def loses_race(self, region: Region) -> bool:
+        """Whether a creation in this region loses a race now."""
+        return any(loses(region.dev) for loses in list(self._races))
 
     def is_bad(self, namespace: Namespace) -> bool:
         """Whether some of a namespace's media is marked bad."""
@@ -200,29 +217,27 @@ class PersistentMemory:
             for region in self.regions:
                 region.errors.scrub()
 
-    # What it says
+    # Contents
 
-    def write(self, path: str, writer: str, *, offset: int = 0, length: int | None = None) -> None:
-        """``writer`` writes to the device at ``path``, all of it unless told otherwise.
-
-        :raises KeyError: when there is no such device
-        """
-        self._put(path, writer, offset, length)
-
-    def zero(self, path: str, *, offset: int = 0, length: int | None = None) -> None:
-        """The device at ``path`` is overwritten with zeroes.
+    def write(self, path: str, writer: str | None, *, offset: int = 0,
+              length: int | None = None) -> None:
+        """Records a write of ``writer`` to the device at ``path``, by default to all of it.
 
         :raises KeyError: when there is no such device
         """
-        self._put(path, None, offset, length)
-
-    def _put(self, path: str, writer: str | None, offset: int, length: int | None) -> None:
         with self.changing(listings=False):
             region, begin, end = self._data(path, offset, length)
             region.media.write(begin, end, writer)
 
+    def zero(self, path: str, *, offset: int = 0, length: int | None = None) -> None:
+        """Overwrites the device at ``path`` with zeroes.
+
+        :raises KeyError: when there is no such device
+        """
+        self.write(path, None, offset=offset, length=length)
+
     def contents(self, path: str, *, offset: int = 0, length: int | None = None) -> Contents:
-        """Who wrote to the device at ``path`` last.
+        """The contents of the device at ``path``: who wrote what last.
 
         :raises KeyError: when there is no such device
         """
@@ -250,10 +265,10 @@ class PersistentMemory:
                     return region, device
         raise KeyError(dev)
 
-    # What happens to it
+    # Changes
 
     def reboot(self) -> None:
-        """Restarts the machine: numbers are given anew; labels, names and contents stay."""
+        """Restarts the machine, which numbers everything anew; labels, names and contents stay."""
         with self.changing():
             for region in self.regions:
                 region.disable()
@@ -276,23 +291,23 @@ class PersistentMemory:
              self._bad) = copy.deepcopy(saved)  # type: ignore[misc]
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """``callback`` is called after each change, one of contents too, with the lock held.
+        """Calls ``callback`` after each change, including those of contents, with the lock held.
 
-        Returns what ends that.
+        :returns: a function that removes the callback
         """
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
     def on_listing_change(self, callback: Callable[[], None]) -> None:
-        """``callback`` is called after each change that a listing can show.
+        """Calls ``callback`` after each change that a listing can show, with the lock held.
 
-        What is written to a namespace is none. The lock is held.
+        A write to a namespace is no such change.
         """
         self._listing_callbacks.append(callback)
 
     @contextlib.contextmanager
     def changing(self, *, listings: bool = True) -> Iterator[None]:
-        """Holds the lock for a change, and reports it when the outermost one is done.
+        """Holds the lock during a change, and calls the callbacks when the outermost change ends.
 
         :param listings: whether a listing can show the change
         """
@@ -314,19 +329,19 @@ class PersistentMemory:
     # The tools
 
     def run(self, argv: Sequence[str], *, as_root: bool = True,
-            in_use: Collection[str] = (), stdin: Contents | None = NOTHING,
+            in_use: Collection[str] = (), stdin: Contents | None = EMPTY,
             files: Files | None = None, terminal: bool = False,
             directory: str | None = None) -> CommandResult:
         """Runs ndctl, daxctl or daxio as it would run on the machine.
 
         :param argv: the command line, the tool's name first
         :param as_root: False for a user without rights
-        :param in_use: paths of block devices that are mounted or otherwise held
-        :param stdin: what waits on standard input, for daxio; None when nobody has looked yet
-        :param files: the machine's other files; those of the local system when None
-        :param terminal: whether standard output is a terminal: ndctl is easier to read on one
-        :param directory: what relative paths start from; this process's directory when None
-        :raises InputWanted: when it reads its standard input and ``stdin`` is None
+        :param in_use: paths of block devices that are mounted or otherwise open exclusively
+        :param stdin: what is on standard input; None when the caller does not know yet
+        :param files: the machine's other files; the local system's when None
+        :param terminal: whether standard output is a terminal, which changes ndctl's number formats
+        :param directory: the current directory; this process's when None
+        :raises InputWanted: when the command reads standard input and ``stdin`` is None
         """
         from vpmem_harness.pmem import commands
         return commands.run(self, argv, as_root=as_root, in_use=in_use, stdin=stdin,
@@ -334,9 +349,9 @@ class PersistentMemory:
                             directory=directory or os.getcwd())
 
     def administer(self, *arguments: str, in_use: Collection[str] = ()) -> CommandResult:
-        """Runs ndctl as root; what fails is an error.
+        """Runs ndctl as root.
 
-        :raises NdctlError: with the errno behind the exit status and ndctl's words
+        :raises NdctlError: when it fails, with the errno of its exit status and its message
         """
         result = self.run(['ndctl', *arguments], in_use=in_use)
         status = result.returncode
@@ -381,7 +396,7 @@ class PersistentMemory:
         self.administer('disable-namespace', dev, in_use=in_use)
 
     def enable_region(self, region: str = 'all') -> None:
-        """Enables a region: its namespaces are found and numbered anew."""
+        """Enables a region, which numbers its namespaces anew."""
         self.administer('enable-region', region)
 
     def disable_region(self, region: str = 'all', *, in_use: Collection[str] = ()) -> None:
@@ -389,43 +404,9 @@ class PersistentMemory:
         self.administer('disable-region', region, in_use=in_use)
 
     def init_labels(self, dimm: str = 'all', *, version: str = '1.1') -> None:
-        """Initializes label areas, existing ones too; their regions must be disabled."""
+        """Initializes label areas, whatever is in them; their regions must be disabled."""
         self.administer('init-labels', '-f', '-V', version, dimm)
 
     def zero_labels(self, dimm: str = 'all') -> None:
         """Zeroes label areas; their regions must be disabled."""
         self.administer('zero-labels', dimm)
-
-
-def _interleaved(dimms: list[Dimm], first_address: int) -> Iterator[tuple[int, list[Dimm]]]:
-    groups: list[list[Dimm]] = []
-    for dimm in dimms:
-        mates = groups[-1] if groups else []
-        if dimm.spec.interleave is not None and mates \
-                and mates[0].spec.interleave == dimm.spec.interleave:
-            if mates[0].spec.size != dimm.spec.size:
-                raise exceptions.InvalidInputError(
-                    f'interleave set {dimm.spec.interleave}', expected='DIMMs of one size',
-                    got=f'{mates[0].spec.size} and {dimm.spec.size} bytes',
-                    remedy='interleave DIMMs of the same size only')
-            mates.append(dimm)
-        else:
-            groups.append([dimm])
-    for group in groups:
-        yield first_address, group
-        first_address += sum(dimm.spec.size for dimm in group)
-
-
-def _numbered(order: RegionOrder, groups: list[list[Dimm]]) -> Sequence[int]:
-    """The groups, counted from 0, in the order of their regions' numbers."""
-    count = len(groups)
-    if order == 'firmware' and all(len(group) == 1 for group in groups):
-        return nfit.described_order(count)
-    if order in ('firmware', 'slots'):
-        # QEMU, whose firmware this is, has no interleave sets.
-        return range(count)
-    if isinstance(order, str) or sorted(order) != list(range(count)):
-        raise exceptions.InvalidInputError(
-            'order of regions', expected=f'firmware, slots, or each of 0 to {count - 1} once',
-            got=repr(order), remedy='leave it out for the order of the recorded machines')
-    return order

@@ -32,7 +32,7 @@ class Row:
     compared: bool = True
 
 
-def load(name: str) -> tuple[dict[str, Any], list[Row]]:
+def load(name: str | pathlib.Path) -> tuple[dict[str, Any], list[Row]]:
     """The machine of a recording, and its rows."""
     lines = (RECORDINGS / name).read_text().splitlines()
     machine, *records = map(json.loads, lines)

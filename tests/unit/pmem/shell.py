@@ -59,10 +59,10 @@ class RecordedFiles:
         if self.files[path].kind == 'regular':
             self.files[path] = File('regular', offset + contents.length)
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, length: int) -> bytes:
         """As the kernel would."""
         self.open(path)
-        return self.contents.get(os.path.normpath(path), b'')
+        return self.contents.get(os.path.normpath(path), b'')[:length]
 
 
 @dataclasses.dataclass
@@ -86,7 +86,7 @@ class Shell:
         self._programs: Mapping[str, Callable[[list[str], bytes], Output]] = {
             'su': self._su, 'script': self._script, 'timeout': self._timeout,
             'ls': self._ls, 'rm': self._rm, 'cat': self._cat, 'grep': _grep, 'head': _head,
-            'tail': _tail, 'cut': _cut, 'wc': _wc, 'md5sum': _md5sum, 'dd': _dd,
+            'tail': _tail, 'cut': _cut, 'wc': _wc, 'md5sum': _md5sum, 'dd': self._dd,
             'mount': self._mount, 'umount': self._umount}
 
     def run(self, line: str) -> CommandResult:
@@ -190,6 +190,14 @@ class Shell:
                 output.err += 'cat: read error: No such device or address\n'
         return output
 
+    def _dd(self, words: list[str], stdin: bytes) -> Output:
+        options = dict(word.split('=', 1) for word in words)
+        size = int(options['bs'].replace('M', '048576')) * int(options['count'])
+        if 'of' not in options:
+            return Output(out=bytes(size))
+        self._files.create(os.path.join(self._directory, options['of']), data=bytes(size))
+        return Output()
+
     def _mount(self, words: list[str], stdin: bytes) -> Output:
         self._mounted.add(words[-2])
         return Output()
@@ -266,8 +274,3 @@ def _wc(words: list[str], stdin: bytes) -> Output:
 
 def _md5sum(words: list[str], stdin: bytes) -> Output:
     return Output(out=f'{hashlib.md5(stdin, usedforsecurity=False).hexdigest()}  -\n'.encode())
-
-
-def _dd(words: list[str], stdin: bytes) -> Output:
-    assert words == ['if=/dev/zero', 'bs=1M', 'count=1']
-    return Output(out=bytes(2**20))

@@ -17,7 +17,7 @@ TOOLS = ('ndctl', 'daxctl', 'daxio')
 
 
 def subcommands(tool: str) -> Sequence[str]:
-    """The commands that a tool has, those included that are not simulated; daxio has none."""
+    """The commands of a tool; daxio has none."""
     from vpmem_harness.pmem.commands import daxctl, ndctl
 
     programs = {'ndctl': ndctl.PROGRAM, 'daxctl': daxctl.PROGRAM}
@@ -27,10 +27,10 @@ def subcommands(tool: str) -> Sequence[str]:
 def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
         in_use: Collection[str] = (), stdin: Contents | None, files: Files,
         terminal: bool = False, directory: str) -> CommandResult:
-    """Runs the tool that ``argv`` names on ``memory``.
+    """Runs the tool ``argv[0]`` on ``memory``.
 
     :raises InvalidInputError: when ``argv`` names no tool of this package
-    :raises InputWanted: when it reads its standard input and ``stdin`` is None
+    :raises InputWanted: when the command reads standard input and ``stdin`` is None
     """
     from vpmem_harness.pmem.commands import daxctl, daxio, ndctl
 

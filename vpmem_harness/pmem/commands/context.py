@@ -1,4 +1,4 @@
-"""What a command of ndctl or daxctl works with, and how a command line becomes a command."""
+"""The context of a command of ndctl or daxctl, and the dispatch of command lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from vpmem_harness.pmem.commands.files import Files, LocalFiles
 from vpmem_harness.pmem.commands.options import Option, text
 from vpmem_harness.pmem.commands.results import USAGE, CommandResult, Transcript, UsageExit
-from vpmem_harness.pmem.kernel.media import NOTHING, Contents
+from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.machine import PersistentMemory
 
 #: The exit status for what is not simulated. The tools end with 0, 1, 129, 130 or 256 less an
@@ -19,7 +19,7 @@ NOT_SIMULATED = 69
 
 @dataclasses.dataclass
 class Context:
-    """One run of a command: the machine, its arguments, who runs it where, and what it writes."""
+    """One run of a command: its machine, arguments, user, directory and output."""
 
     memory: PersistentMemory
     arguments: list[str]
@@ -28,11 +28,11 @@ class Context:
     terminal: bool = False
     files: Files = dataclasses.field(default_factory=LocalFiles)
     directory: str = '/'
-    stdin: Contents | None = NOTHING
+    stdin: Contents | None = EMPTY
     transcript: Transcript = dataclasses.field(default_factory=Transcript)
 
     def path(self, name: str) -> str:
-        """Where the file ``name`` of the command line is."""
+        """The path of the file ``name`` on the command line."""
         return os.path.join(self.directory, name)
 
 
@@ -41,7 +41,7 @@ Command = Callable[[Context], int]
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A program of several commands: those simulated, and all that it has."""
+    """A program with commands: ``known`` are all of them, ``commands`` those with code."""
 
     name: str
     known: Sequence[str]
@@ -49,11 +49,11 @@ class Program:
 
     @property
     def usage(self) -> str:
-        """The line that says how it is called."""
+        """The usage line."""
         return f'{self.name} [--version] [--help] COMMAND [ARGS]'
 
     def run(self, context: Context) -> CommandResult:
-        """Runs the command that the first argument names."""
+        """Runs the command of the first argument."""
         try:
             return context.transcript.result(self._dispatch(context))
         except UsageExit as leaving:
@@ -98,13 +98,13 @@ class Program:
 
 
 def _manual(transcript: Transcript) -> int:
-    # As on a machine without a manual viewer, which the recorded one is.
+    # The recorded machine has no manual viewer.
     transcript.say("  Warning: failed to exec 'man': No such file or directory")
     transcript.warn('no man viewer handled the request')
     return -1
 
 
-#: The options that the namespace commands share.
+#: Options of all namespace commands.
 NAMESPACE_OPTIONS = (
     text('b', 'bus', 'bus-id', 'limit namespace to a bus with an id or provider of <bus-id>'),
     text('r', 'region', 'region-id',

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from vpmem_harness.pmem.commands.files import Files
 from vpmem_harness.pmem.commands.results import CommandResult, InputWanted, Transcript, UsageExit
 from vpmem_harness.pmem.kernel.errors import KernelError
-from vpmem_harness.pmem.kernel.media import NOTHING, Contents, Segment
+from vpmem_harness.pmem.kernel.media import EMPTY, Contents, Segment
 from vpmem_harness.pmem.machine import PersistentMemory
 
 USAGE = """\
@@ -42,7 +42,7 @@ failed to clear bad blocks on "{path}"
           - for details see the description of the CHECK_BAD_BLOCKS
           compat feature in the pmempool-feature(1) man page."""
 
-#: Long names, letters, and whether an argument is due.
+#: Long name, letter, and whether the option takes an argument.
 _OPTIONS = (('input', 'i', True), ('output', 'o', True), ('skip', 'k', True), ('seek', 's', True),
             ('len', 'l', True), ('clear-bad-blocks', 'b', True), ('zero', 'z', False),
             ('help', 'h', False), ('version', 'V', False))
@@ -57,9 +57,9 @@ _UNITS: dict[str, int] = {'': 1, 'B': 1} | {
 
 @dataclasses.dataclass
 class _End:
-    """One end of the copy: what it is called and where it is, empty for a standard stream.
+    """One end of the copy: its name and its path, which is empty for a standard stream.
 
-    ``size`` is unlimited for what is no device.
+    ``size`` is unlimited unless it is a dax device.
     """
 
     name: str | None = None
@@ -76,8 +76,11 @@ class _End:
 
 
 def run(memory: PersistentMemory, arguments: Sequence[str], files: Files, directory: str, *,
-        as_root: bool = True, stdin: Contents | None = NOTHING) -> CommandResult:
-    """Runs daxio on ``memory``; raises InputWanted where ``stdin`` is None and wanted."""
+        as_root: bool = True, stdin: Contents | None = EMPTY) -> CommandResult:
+    """Runs daxio on ``memory``.
+
+    :raises InputWanted: when it reads standard input and ``stdin`` is None
+    """
     call = _Call(memory, as_root, stdin, files, directory)
     try:
         status = call.run(list(arguments))
@@ -197,7 +200,7 @@ class _Call:
             raise self._stop(f'setup_device:415: mmap: {os.strerror(errno.ENXIO)}')
 
     def _dax_size(self, end: _End) -> int | None:
-        """The size of the dax device at an end's path, None for another file."""
+        """The size of the dax device at an end's path, None for any other file."""
         path = end.path
         if os.path.normpath(path) in self._memory.leftovers:
             return None
@@ -254,7 +257,7 @@ class _Call:
             self._written = contents
 
     def _fill(self, size: int, contents: Contents) -> None:
-        """Writes to a block device, which ends with an error behind its end."""
+        """Writes to a block device of ``size`` bytes; it is an error to write beyond."""
         room = max(size - self._target.offset, 0)
         self._put(contents.first(room))
         if contents.length > room:
@@ -262,7 +265,7 @@ class _Call:
             raise self._stop('failed to perform I/O')
 
     def _write_file(self, contents: Contents) -> None:
-        # Not with the machine's lock held: a device can be large.
+        # The machine's lock is not held here, because a device can be large.
         try:
             self._files.write(self._target.path, contents, self._target.offset)
         except OSError as error:
@@ -275,7 +278,7 @@ class _Call:
         return contents.length
 
     def _read(self, length: int) -> Contents:
-        """At most ``length`` bytes of what is no device."""
+        """At most ``length`` bytes of an input that is no dax device."""
         source = self._source
         if source.standard:
             if self._stdin is None:
@@ -285,7 +288,7 @@ class _Call:
         if path == '/dev/zero':
             return Contents((Segment(length, None),))
         if path in {*self._memory.leftovers, '/dev/null'}:
-            return NOTHING
+            return EMPTY
         namespace = self._memory.device(source.path)
         if namespace is not None:
             return self._memory.contents(source.path, offset=source.offset, length=length)
@@ -307,7 +310,7 @@ class _Call:
 
 
 def _read_options(arguments: list[str], transcript: Transcript) -> Iterable[tuple[str, str]]:
-    """Letters and values, as glibc's getopt_long finds them."""
+    """Option letters and values, as glibc's getopt_long yields them."""
     def stop(message: str) -> UsageExit:
         transcript.say(f'daxio: {message}')
         transcript.warn(USAGE)

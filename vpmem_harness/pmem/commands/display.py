@@ -1,4 +1,4 @@
-"""Lists as the tools print them."""
+"""Printing of lists."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from vpmem_harness.pmem.commands.results import Transcript
 
 
 def show(transcript: Transcript, found: Sequence[Json], human: bool) -> None:
-    """Prints a list, nothing when it is empty, a single object by itself for people."""
+    """Prints a list: nothing if it is empty, a single object without brackets for people."""
     if found:
         transcript.write(pretty(found[0] if human and len(found) == 1 else found))

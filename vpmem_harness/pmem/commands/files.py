@@ -1,4 +1,4 @@
-"""Files that are not persistent memory, as daxio meets them."""
+"""Files that are not persistent memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAIN_DEVICES = ('/dev/zero', '/dev/null', '/dev/full', '/dev/random', '/dev/ur
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """What stands at a path: ``kind`` is regular, directory, character or block."""
+    """A file at a path: ``kind`` is regular, directory, character or block."""
 
     kind: str
     size: int = 0
@@ -26,23 +26,23 @@ class Files(Protocol):
     """The files of a machine. Each method raises OSError as the system call would."""
 
     def open(self, path: str) -> File:
-        """What is at ``path``, opened for reading and writing."""
+        """Opens ``path`` for reading and writing and returns what it is."""
 
     def create(self, path: str, mode: int = 0o600, data: bytes = b'') -> None:
-        """Makes a regular file of these data, in place of what was in it."""
+        """Creates or truncates a regular file and writes ``data``."""
 
     def write(self, path: str, contents: Contents, offset: int) -> None:
         """Writes to a regular file from ``offset`` on."""
 
-    def read(self, path: str) -> bytes:
-        """All bytes of a regular file; none of a character device."""
+    def read(self, path: str, length: int) -> bytes:
+        """At most ``length`` bytes from the start of a file."""
 
 
 class LocalFiles:
     """The files of the system that the harness runs on, without its devices."""
 
     def open(self, path: str) -> File:
-        """What is at ``path``; below /dev there are only /dev/zero and its like."""
+        """Opens ``path``; of /dev there are only /dev/zero and the like."""
         if path in _PLAIN_DEVICES:
             return File('character')
         self._check(path)
@@ -56,7 +56,7 @@ class LocalFiles:
         return File('regular', size)
 
     def create(self, path: str, mode: int = 0o600, data: bytes = b'') -> None:
-        """Makes a regular file of these data, in place of what was in it."""
+        """Creates or truncates a regular file and writes ``data``."""
         if path in _PLAIN_DEVICES:
             return
         self._check(path)
@@ -64,9 +64,9 @@ class LocalFiles:
             file.write(data)
 
     def write(self, path: str, contents: Contents, offset: int) -> None:
-        """Writes to a regular file from ``offset`` on; what a device is given is lost.
+        """Writes to a regular file from ``offset`` on; a character device discards the data.
 
-        Zeroes behind the file's end become a hole, since a whole device may be read into it.
+        Zeroes beyond the end of the file become a hole, since a whole device may be copied to it.
         """
         if path in _PLAIN_DEVICES:
             return
@@ -80,13 +80,13 @@ class LocalFiles:
                 offset += segment.length
             file.truncate(max(size, offset))
 
-    def read(self, path: str) -> bytes:
-        """All bytes of a regular file; none of a character device."""
+    def read(self, path: str, length: int) -> bytes:
+        """At most ``length`` bytes from the start of a file; of devices only /dev/zero has any."""
         if path in _PLAIN_DEVICES:
-            return b''
+            return bytes(length if path == '/dev/zero' else 0)
         self._check(path)
         with open(path, 'rb') as file:
-            return file.read()
+            return file.read(length)
 
     def _check(self, path: str) -> None:
         if os.path.realpath(path).startswith('/dev/'):

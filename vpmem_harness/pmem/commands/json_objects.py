@@ -1,4 +1,4 @@
-"""The objects that ndctl and daxctl list, field by field in their order.
+"""The JSON objects of ndctl and daxctl, with their fields in order.
 
 Follows ndctl 76's ndctl/json.c, ndctl/list.c and daxctl/json.c.
 """
@@ -21,7 +21,7 @@ _SYSFS = '/LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00/ndbus0'
 
 Object = dict[str, Json]
 
-#: The health of a DIMM without any trouble.
+#: The health of a DIMM without problems.
 _HEALTH: Object = {
     'health_state': 'ok', 'spares_percentage': 100, 'alarm_temperature': False,
     'alarm_controller_temperature': False, 'alarm_spares': False, 'life_used_percentage': 0,
@@ -30,7 +30,7 @@ _HEALTH: Object = {
 
 @dataclasses.dataclass(frozen=True)
 class Detail:
-    """How much of an object is shown, and how; the names are those of the list options."""
+    """The level of detail and the format of objects, named after the options of ``list``."""
 
     dax: bool = False
     idle: bool = False
@@ -75,7 +75,7 @@ def namespace_object(memory: PersistentMemory, region: Region, device: Namespace
     if detail.verbose:
         found |= {'numa_node': region.numa_node, 'target_node': region.target_node}
     if region.errors.known:
-        # Raw namespaces show those of the whole region.
+        # Raw namespaces show the bad blocks of the whole region.
         begin, length = device.data if device.claim else (0, region.size)
         is_sector = device.claim is not None and device.claim.kind == 'btt'
         found |= _bad_blocks(region, begin, length, detail.media_errors and not is_sector)
@@ -90,7 +90,7 @@ def _bad_blocks(region: Region, begin: int, length: int, listed: bool) -> Object
         return {}
     found: Object = {'badblock_count': sum(count for _, count in blocks)}
     if listed:
-        # With several DIMMs it takes the firmware to tell which one it is.
+        # With several DIMMs only the firmware could tell which one it is.
         where: Object = {'dimms': [region.dimms[0].dev]} if region.ways == 1 else {}
         found['badblocks'] = [{'offset': first, 'length': count, **where}
                               for first, count in blocks]
@@ -98,7 +98,7 @@ def _bad_blocks(region: Region, begin: int, length: int, listed: bool) -> Object
 
 
 def bus_object(memory: PersistentMemory) -> Object:
-    """The machine's bus, without what is on it."""
+    """The machine's bus without its DIMMs and regions."""
     found: Object = {'provider': PROVIDER, 'dev': BUS}
     if memory.has_firmware_commands:
         found['scrub_state'] = 'idle'
@@ -107,7 +107,7 @@ def bus_object(memory: PersistentMemory) -> Object:
 
 def dax_region_object(region: Region, device: NamespaceDevice, block: InfoBlock, detail: Detail,
                       path: str | None = None, devices: bool = True) -> Object:
-    """The dax region of a devdax namespace; other users than root do not see its alignment.
+    """The dax region of a devdax namespace; only root sees its alignment.
 
     :param path: where it stands below /sys/devices, for daxctl
     :param devices: whether to show its device
@@ -146,7 +146,7 @@ def dax_device_object(region: Region, device: NamespaceDevice, block: InfoBlock,
 
 
 def dax_region_path(region: Region, device: NamespaceDevice) -> str:
-    """Where daxctl finds the dax region: the nd device has a number of its own."""
+    """The path of the dax region in sysfs, which ends with the number of the nd device."""
     own = device.claim.number if device.claim else 0
     return f'{_SYSFS}/{region.dev}/dax{region.number}.{own}'
 

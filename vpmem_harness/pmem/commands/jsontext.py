@@ -1,7 +1,8 @@
-"""JSON as ndctl and daxctl print it: json-c's pretty form, with its own number formats."""
+"""JSON in the format of ndctl and daxctl: json-c's pretty form, with their number formats."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import TypeAlias
@@ -15,24 +16,36 @@ _PLAIN_BELOW = 5_120_000
 
 
 def pretty(value: Json, indent: str = '') -> str:
-    """``value`` over several lines: two spaces deeper each level, slashes escaped."""
-    deeper = indent + '  '
-    if isinstance(value, str):
-        return encode_basestring(value).replace('/', '\\/')
-    if isinstance(value, bool):
-        return 'true' if value else 'false'
-    if isinstance(value, int):
+    """``value`` over several lines, indented by two spaces a level, with slashes escaped."""
+    kind = type(value)
+    if kind is int:
         return str(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return 'true' if value else 'false'
+    deeper = indent + '  '
     if isinstance(value, Mapping):
-        entries = [f'{pretty(key)}:{pretty(entry, deeper)}' for key, entry in value.items()]
+        entries = [_key(key) + (str(entry) if type(entry) is int else pretty(entry, deeper))
+                   for key, entry in value.items()]
         opening, closing = '{', '}'
     else:
         entries = [pretty(entry, deeper) for entry in value]
         opening, closing = '[', ']'
     if not entries:
         return f'{opening}\n{indent}{closing}'
-    lines = ',\n'.join(deeper + entry for entry in entries)
-    return f'{opening}\n{lines}\n{indent}{closing}'
+    separator = f',\n{deeper}'
+    return f'{opening}\n{deeper}{separator.join(entries)}\n{indent}{closing}'
+
+
+def _text(value: str) -> str:
+    text = encode_basestring(value)
+    return text.replace('/', '\\/') if '/' in text else text
+
+
+@functools.cache
+def _key(key: str) -> str:
+    return f'{_text(key)}:'
 
 
 def size(value: int, human: bool) -> Json:

@@ -1,4 +1,4 @@
-"""Enabling, disabling and destroying: what ndctl does to what is there.
+"""Enabling, disabling and destroying namespaces and regions.
 
 Follows ndctl 76's ndctl/namespace.c (``zero_info_block``, ``namespace_prep_reconfig``) and
 ndctl/lib/libndctl.c (``ndctl_namespace_disable_safe``).
@@ -18,20 +18,20 @@ from vpmem_harness.pmem.kernel.regions import Region
 from vpmem_harness.pmem.machine import PersistentMemory
 
 
-class Refused(Exception):
-    """The command, or this step of it, ends with this errno."""
+class CommandFailed(Exception):
+    """A command, or one step of it, that ends with ``errno``."""
 
     def __init__(self, error: int) -> None:
         super().__init__(error)
         self.errno = error
 
 
-class Administrator:
-    """Somebody who runs a command, with or without rights.
+class Lifecycle:
+    """The life cycle operations of namespaces and regions for one run of a command.
 
-    :param command: how the command calls itself in errors
-    :param force: whether what is active is destroyed too
-    :param in_use: paths of block devices that are mounted or otherwise held
+    :param command: the name of the command in its errors
+    :param force: whether to destroy active namespaces too
+    :param in_use: paths of block devices that are mounted or otherwise open exclusively
     """
 
     def __init__(self, memory: PersistentMemory, transcript: Transcript, command: str, *,
@@ -44,25 +44,25 @@ class Administrator:
         self._in_use = in_use
 
     def disable(self, region: Region, device: NamespaceDevice) -> None:
-        """Disables a namespace; without rights, a devdax one stays and nobody is told.
+        """Disables a namespace; without root's rights a devdax one stays enabled silently.
 
-        :raises Refused: when its block device is in use or out of reach, or it is system RAM
+        :raises CommandFailed: when its block device is in use or forbidden, or it is system RAM
         """
         check_node(self._memory, self._transcript, device, 1)
         if device.memory and device.memory.online:
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         if device.block_device:
             if not self._as_root:
-                raise Refused(errno.EACCES)
+                raise CommandFailed(errno.EACCES)
             if f'/dev/{device.block_device}' in self._in_use:
-                raise Refused(errno.EBUSY)
+                raise CommandFailed(errno.EBUSY)
         if self._as_root:
             region.release(device)
 
     def enable(self, region: Region, device: NamespaceDevice) -> None:
         """Enables a namespace.
 
-        :raises Refused: when it cannot be
+        :raises CommandFailed: when it fails
         """
         if device.enabled:
             return
@@ -72,17 +72,17 @@ class Administrator:
             region.enable_namespace(device)
         except KernelError as error:
             self._transcript.library('ndctl_namespace_enable', f'{device.dev}: failed to enable')
-            raise Refused(error.errno) from error
+            raise CommandFailed(error.errno) from error
 
     def clear(self, region: Region, device: NamespaceDevice) -> bool:
-        """Disables a namespace and wipes its info block; True when there was one to wipe.
+        """Disables a namespace and wipes its info block; returns whether there was one.
 
-        :raises Refused: when it is active and not to be forced, or in use
+        :raises CommandFailed: when it is active and ``force`` is not set, or in use
         """
         if device.enabled and not self._force:
             self._transcript.error(
                 f'{device.dev} is active, specify --force for re-configuration\n')
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         self.disable(region, device)
         if not self._as_root and device.enabled:
             self._transcript.failed(
@@ -111,27 +111,27 @@ class Administrator:
                                 f'{device.dev} failed to enable for zeroing, continuing')
 
     def destroy(self, region: Region, device: NamespaceDevice) -> bool:
-        """Destroys a namespace; False when there was nothing to destroy.
+        """Destroys a namespace; returns whether there was anything to destroy.
 
-        A label-less one cannot go: only its info block does.
+        Of a label-less namespace only the info block can be destroyed.
 
-        :raises Refused: when it cannot be
+        :raises CommandFailed: when it fails
         """
         wiped = self.clear(region, device)
         if not device.labelled:
             return wiped
         if not self._as_root:
-            raise Refused(errno.EACCES)
+            raise CommandFailed(errno.EACCES)
         try:
             region.set_size(device, 0)
         except KernelError as error:
-            # ndctl takes this one for a namespace that is gone already.
+            # ndctl takes this error for a namespace that is gone already.
             if error.errno != errno.ENXIO:
-                raise Refused(error.errno) from error
+                raise CommandFailed(error.errno) from error
         return True
 
     def label(self, region: Region) -> None:
-        """Gives a label-less region labels, of the version that ndctl prefers."""
+        """Initializes the labels of a label-less region with the version that ndctl prefers."""
         region.disable()
         for dimm in region.dimms:
             if dimm.area:
@@ -142,19 +142,19 @@ class Administrator:
     def disable_region(self, region: Region) -> None:
         """Disables a region with all its namespaces.
 
-        :raises Refused: when one is in use, or without rights
+        :raises CommandFailed: when a namespace is in use, or without root's rights
         """
         for device in list(region.namespaces):
             self.disable(region, device)
         if region.enabled and not self._as_root:
             self._transcript.library('ndctl_region_disable', f'{region.dev}: failed to disable')
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         region.disable()
 
     def enable_region(self, region: Region) -> None:
         """Enables a region.
 
-        :raises Refused: without rights, or when a DIMM that it needs is disabled
+        :raises CommandFailed: without root's rights, or when a DIMM that it needs is disabled
         """
         try:
             if not region.enabled and not self._as_root:
@@ -162,4 +162,4 @@ class Administrator:
             region.enable()
         except KernelError as error:
             self._transcript.library('ndctl_region_enable', f'{region.dev}: failed to enable')
-            raise Refused(error.errno) from error
+            raise CommandFailed(error.errno) from error

@@ -1,7 +1,7 @@
-"""Command lines as ndctl and daxctl read them, with their words for what is wrong.
+"""The command line parser of ndctl and daxctl, with its error messages.
 
-Their parser came from git by way of perf: options may be abbreviated, negated with ``--no-`` and
-mixed with arguments; help ends with exit status 129 (ndctl: util/parse-options.c).
+Options may be abbreviated, negated with ``--no-`` and mixed with arguments; help ends with exit
+status 129 (ndctl: util/parse-options.c).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _COLUMN = 24
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """One option: ``kind`` is flag, count, text or number; ``argument`` names its value."""
+    """One option: ``kind`` is flag, count, text or number; ``argument`` is shown for its value."""
 
     short: str
     long: str
@@ -44,9 +44,9 @@ class Options:
 
     def parse(self, arguments: Sequence[str], transcript: Transcript,
               defaults: dict[str, bool] | None = None) -> Parsed:
-        """Reads ``arguments``, the command's name not among them.
+        """Parses ``arguments``, which do not include the command's name.
 
-        :raises UsageExit: for help and for what cannot be read, which ``transcript`` has then
+        :raises UsageExit: after help, or an error that is written to ``transcript``
         """
         return _Reader(self, transcript, Parsed(self, dict(defaults or {}))).read(list(arguments))
 
@@ -58,14 +58,14 @@ class Options:
         transcript.say('')
 
     def fail(self, transcript: Transcript) -> UsageExit:
-        """Writes the usage text; raise what it returns."""
+        """Writes the usage text and returns the exception to raise."""
         self.show_usage(transcript)
         return UsageExit(USAGE)
 
 
 @dataclasses.dataclass
 class Parsed:
-    """What a command line said: flags and counts, texts, numbers, and the other arguments."""
+    """A parsed command line: flags and counts, texts, numbers, and the other arguments."""
 
     options: Options
     flags: dict[str, bool] = dataclasses.field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Creating namespaces: what ``ndctl create-namespace`` checks and does, in its order.
+"""Creation of namespaces: the checks and steps of ``ndctl create-namespace`` in order.
 
 Follows ndctl 76's ndctl/namespace.c: ``validate_namespace_options``, ``setup_namespace``.
 """
@@ -10,7 +10,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
 from vpmem_harness.pmem.commands.results import Transcript, strerror
 from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.errors import KernelError
@@ -27,18 +27,18 @@ _ALIASES = {'memory': 'fsdax', 'fsdax': 'fsdax', 'sector': 'sector', 'safe': 'se
             'dax': 'devdax', 'devdax': 'devdax', 'raw': 'raw'}
 
 
-class NextRegion(Exception):
-    """This region cannot take the namespace."""
+class RegionSkipped(Exception):
+    """A region that cannot take the namespace, so that ndctl tries the next one."""
 
 
 def mode_of(word: str | None) -> str | None:
-    """The mode that ``word`` means, old names and any case included; None for none."""
+    """The mode named by ``word`` in any case, also by an old name; None for no mode."""
     return _ALIASES.get(word.lower()) if word is not None else None
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """The options of ``create-namespace`` as they were typed; None where they were not."""
+    """The options of ``create-namespace`` as typed; None for those left out."""
 
     mode: str | None = None
     map: str | None = None
@@ -54,7 +54,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What to make, every default filled in; ``sector_size`` 0 means that nothing supports one."""
+    """A request with every default filled in; ``sector_size`` is 0 if none is supported."""
 
     size: int
     uuid: str
@@ -76,18 +76,18 @@ class Provisioner:
         self.as_root = as_root
 
     def create(self, region: Region, number: int | None = None) -> NamespaceDevice:
-        """Makes a namespace in ``region``, of the device with that number if one is given.
+        """Creates a namespace in ``region``, from the device with ``number`` if one is given.
 
-        :raises NextRegion: when it has no room
-        :raises Refused: when it cannot be
+        :raises RegionSkipped: when the region has no room
+        :raises CommandFailed: when it fails
         """
         plan = self.plan(region, None)
         device = region.idle_device(number)
-        if device is None:
-            raise NextRegion
+        if device is None or self.memory.loses_race(region):
+            raise RegionSkipped
         try:
             self.set_up(region, device, plan)
-        except Refused:
+        except CommandFailed:
             if self.request.autorecover and self.as_root:
                 region.set_claim_class(device, '')
                 if device.labelled:
@@ -96,22 +96,22 @@ class Provisioner:
         return device
 
     def reconfigure(self, region: Region, device: NamespaceDevice,
-                    administrator: Administrator) -> NamespaceDevice:
-        """Makes something else of ``device``.
+                    lifecycle: Lifecycle) -> NamespaceDevice:
+        """Reconfigures ``device``.
 
-        A label-less one becomes a labelled one on the way, unless autolabel is off.
+        A label-less one becomes a labelled one, unless autolabel is off.
 
-        :raises NextRegion: when its region is disabled
-        :raises Refused: when it cannot be
+        :raises RegionSkipped: when its region is disabled
+        :raises CommandFailed: when it fails
         """
         plan = self.plan(region, device)
-        administrator.clear(region, device)
+        lifecycle.clear(region, device)
         if not region.labelled and self.request.autolabel and self.as_root \
                 and all(dimm.area for dimm in region.dimms):
-            administrator.label(region)
+            lifecycle.label(region)
             idle = region.idle_device()
             if idle is None:
-                raise Refused(errno.ENODEV)
+                raise CommandFailed(errno.ENODEV)
             device = idle
         self.set_up(region, device, plan)
         return device
@@ -120,30 +120,30 @@ class Provisioner:
         """Checks the request against ``region``, and the namespace to reconfigure if any."""
         request, transcript = self.request, self.transcript
         if not region.enabled:
-            raise NextRegion
+            raise RegionSkipped
         size, unit, default_size = self._requested_size(device)
         if device is None:
             room = region.max_available_extent if region.labelled else region.size
             if not room or size > room:
-                raise NextRegion
+                raise RegionSkipped
             size = size or room
         if not region.labelled and size != region.size:
             transcript.error(
                 'Legacy / label-less namespaces do not support sub-dividing a region\n')
             transcript.error('Retry without -s/--size=\n')
-            raise Refused(errno.EINVAL)
+            raise CommandFailed(errno.EINVAL)
         uuid = request.uuid or self.memory.randomness.uuid()
         name = request.name if request.name is not None else device.name if device else ''
         if len(os.fsencode(name)) >= _NAME_LIMIT:
             transcript.failed(COMMAND, 'validate_namespace_options: alt name overflow')
-            raise Refused(errno.EINVAL)
+            raise CommandFailed(errno.EINVAL)
         mode = mode_of(request.mode) or (device.mode if device else 'fsdax')
         align = self._align(mode, device)
         self._check_size(region, mode, size, align, unit, default_size)
         sector_size = self._sector_size(region, mode, device)
         if request.map and device and mode not in ('fsdax', 'devdax'):
             transcript.failed(COMMAND, f'{device.dev}: --map= only valid for fsdax mode namespace')
-            raise Refused(errno.EINVAL)
+            raise CommandFailed(errno.EINVAL)
         return Plan(size, uuid, name, mode, align, request.map or 'dev', sector_size)
 
     def _requested_size(self, device: NamespaceDevice | None) -> tuple[int, int, bool]:
@@ -159,11 +159,11 @@ class Provisioner:
         if request.align is not None:
             if mode not in ('fsdax', 'devdax'):
                 self.transcript.error(f'{mode} mode does not support setting an alignment\n')
-                raise Refused(errno.ENXIO)
+                raise CommandFailed(errno.ENXIO)
             align, _ = sizes.parse_size(request.align) or (0, 1)
             if align not in sizes.ALIGNMENTS:
                 self.transcript.error(f'unsupported align: {request.align}\n')
-                raise Refused(errno.ENXIO)
+                raise CommandFailed(errno.ENXIO)
             return align
         if device and mode == device.mode:
             block = device.claim.block if device.claim else None
@@ -176,7 +176,7 @@ class Provisioner:
             self.transcript.failed(
                 COMMAND, f'{region.dev}: align setting is {region.align:#x} '
                          f'size {size:#x} is misaligned')
-            raise Refused(errno.EINVAL)
+            raise CommandFailed(errno.EINVAL)
         if size % (align * region.ways):
             step = max(unit, align) * region.ways
             advice = (size // step + 1) * step // unit
@@ -184,12 +184,12 @@ class Provisioner:
                 COMMAND, f"'--size=' must align to interleave-width: {region.ways} and "
                          f'alignment: {align}\n'
                          f'did you intend --size={advice}{_UNITS.get(unit, "")}?')
-            raise Refused(errno.EINVAL)
+            raise CommandFailed(errno.EINVAL)
         if size < sizes.MIN_NAMESPACE and mode != 'raw':
             if default_size:
-                raise NextRegion
+                raise RegionSkipped
             self.transcript.error(f"'--size=' must be >= 16MiB for '{mode}' mode\n")
-            raise Refused(errno.EINVAL)
+            raise CommandFailed(errno.EINVAL)
 
     def _sector_size(self, region: Region, mode: str, device: NamespaceDevice | None) -> int:
         supported = sizes.LABEL_SECTOR_SIZES if region.labelled else ()
@@ -201,7 +201,7 @@ class Provisioner:
                 what = 'btt' if mode == 'sector' else 'namespace'
                 self.transcript.failed(
                     COMMAND, f'{region.dev}: does not support {what} sector_size {wanted}')
-                raise Refused(errno.EINVAL)
+                raise CommandFailed(errno.EINVAL)
             return wanted
         if device:
             if mode == 'sector' and device.claim and device.claim.kind == 'btt':
@@ -209,10 +209,10 @@ class Provisioner:
             return device.sector_size
         return 512 if supported else 0
 
-    # Setting up: one write to sysfs after the other
+    # Setup: one write to sysfs after the other
 
     def set_up(self, region: Region, device: NamespaceDevice, plan: Plan) -> None:
-        """Makes ``device`` what ``plan`` says."""
+        """Configures ``device`` according to ``plan``."""
         if device.labelled:
             self._set(device.dev, 'set_uuid', lambda: self._set_uuid(region, device, plan.uuid))
             self._set(device.dev, 'set_alt_name', lambda: region.set_name(device, plan.name))
@@ -225,7 +225,7 @@ class Provisioner:
             self._enable(region, device, plan, uuid)
         except KernelError as error:
             self.transcript.error(f'{device.dev}: failed to enable\n')
-            raise Refused(error.errno) from error
+            raise CommandFailed(error.errno) from error
 
     def _set_uuid(self, region: Region, device: NamespaceDevice, uuid: str) -> None:
         for other in (other for region in self.memory.regions for other in region.namespaces):
@@ -242,7 +242,7 @@ class Provisioner:
         elif plan.mode != 'sector' and plan.sector_size != 512:
             self.transcript.error(
                 f'{device.dev}: sector_size: {plan.sector_size} not supported\n')
-            raise Refused(errno.EINVAL)
+            raise CommandFailed(errno.EINVAL)
 
     def _enable(self, region: Region, device: NamespaceDevice, plan: Plan, uuid: str) -> None:
         kind = _KINDS.get(plan.mode)
@@ -266,7 +266,7 @@ class Provisioner:
             if error.errno == errno.EBUSY:
                 self.transcript.failed(
                     COMMAND, f'{holder}: set_namespace failed: {strerror(error)}')
-                raise Refused(errno.EBUSY) from error
+                raise CommandFailed(errno.EBUSY) from error
             self.transcript.library(f'ndctl_{kind}_enable', f'{holder}: failed to enable')
             raise
 
@@ -296,7 +296,7 @@ class Provisioner:
             change()
         except KernelError as error:
             self.transcript.failed(COMMAND, f'{dev}: {operation} failed: {strerror(error)}')
-            raise Refused(error.errno) from error
+            raise CommandFailed(error.errno) from error
 
 
 def _denied() -> None:

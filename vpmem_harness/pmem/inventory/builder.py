@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import errno
 
-from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
-from vpmem_harness.pmem.commands.provision import NextRegion, Provisioner, Request
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.provision import Provisioner, RegionSkipped, Request
 from vpmem_harness.pmem.commands.results import Transcript
 from vpmem_harness.pmem.inventory.operations import Create, Destroy, Disable, Step
 from vpmem_harness.pmem.kernel.errors import NdctlError
@@ -29,27 +29,27 @@ class Builder:
         :raises NdctlError: when a real host would refuse it, with ndctl's words
         """
         transcript = Transcript()
-        administrator = Administrator(self._memory, transcript, 'building', as_root=True,
+        lifecycle = Lifecycle(self._memory, transcript, 'building', as_root=True,
                                       force=True)
         try:
             if isinstance(step, Create):
-                self._create(step, transcript, administrator)
+                self._create(step, transcript, lifecycle)
             elif isinstance(step, Destroy):
-                administrator.destroy(*self._find(step.creation))
+                lifecycle.destroy(*self._find(step.creation))
             elif isinstance(step, Disable):
-                administrator.disable(*self._find(step.creation))
+                lifecycle.disable(*self._find(step.creation))
             else:
                 self._memory.reboot()
-        except Refused as refused:
+        except CommandFailed as refused:
             raise NdctlError(refused.errno, transcript.stderr.strip()) from refused
-        except NextRegion as refused:
+        except RegionSkipped as refused:
             raise NdctlError(errno.ENOSPC, f'no room for {step}') from refused
 
     def _find(self, creation: int) -> tuple[Region, NamespaceDevice]:
         region, uuid = self._made[creation]
         return region, next(device for device in region.namespaces if device.uuid == uuid)
 
-    def _create(self, step: Create, transcript: Transcript, administrator: Administrator) -> None:
+    def _create(self, step: Create, transcript: Transcript, lifecycle: Lifecycle) -> None:
         region = self._memory.regions[step.region]
         mapped = step.mode in ('devdax', 'fsdax')
         provisioner = Provisioner(self._memory, Request(
@@ -62,7 +62,7 @@ class Builder:
             device = provisioner.create(region, step.number)
         else:
             # A DIMM without labels is one namespace from the start.
-            device = provisioner.reconfigure(region, region.namespaces[0], administrator)
+            device = provisioner.reconfigure(region, region.namespaces[0], lifecycle)
         if step.uuid is not None and device.claim is not None:
             # As if it had been drawn when the info block was written.
             device.claim.block = dataclasses.replace(device.claim.block, uuid=step.uuid)

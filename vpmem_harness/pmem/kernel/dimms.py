@@ -102,6 +102,11 @@ class Dimm:
         return f'{vendor}-{self.serial.to_bytes(4, "little").hex()}'
 
     @property
+    def version(self) -> str | None:
+        """The version of its labels, None without any."""
+        return self.area.version if self.area else None
+
+    @property
     def target_node(self) -> int:
         """The NUMA node that its memory becomes."""
         target = self.spec.target_node

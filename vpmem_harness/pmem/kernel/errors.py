@@ -1,4 +1,4 @@
-"""What goes wrong in the kernel or in a tool, with the number that Linux has for it."""
+"""Errors of the kernel and of ndctl, with their errno."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 class KernelError(Exception):
-    """The kernel refused; ``errno`` says why."""
+    """An operation that the kernel refuses with ``errno``."""
 
     def __init__(self, errno: int) -> None:
         super().__init__(os.strerror(errno))
@@ -14,7 +14,7 @@ class KernelError(Exception):
 
 
 class NdctlError(Exception):
-    """ndctl refused: ``errno`` is the error its exit status stands for, ``message`` its words."""
+    """An ndctl command that failed: the ``errno`` of its exit status, and its message."""
 
     def __init__(self, errno: int, message: str) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""The order in which ndctl and daxctl list things: sysfs's, reversed.
+"""The order of listings of ndctl and daxctl: that of sysfs, reversed.
 
-sysfs keeps a directory's names in a tree that is sorted by a hash of the name, and the libraries
-of ndctl and daxctl put each name that they read in front of the ones before it (kernel:
+sysfs sorts the names in a directory by a hash of the name, and the libraries of ndctl and daxctl
+prepend each name that they read to their list (kernel:
 fs/kernfs/dir.c ``kernfs_name_hash``, include/linux/stringhash.h).
 """
 
@@ -31,5 +31,5 @@ def name_hash(name: str) -> int:
 
 
 def listing_order(things: Iterable[T], name: Callable[[T], str]) -> list[T]:
-    """``things`` in the order in which ndctl and daxctl list them."""
+    """``things`` in the order of listings of ndctl and daxctl."""
     return sorted(things, key=lambda thing: (name_hash(name(thing)), name(thing)), reverse=True)

@@ -1,7 +1,7 @@
-"""What is on the media: who wrote to a range of addresses last, or zeroes.
+"""The contents of the media: who wrote to each range of addresses last.
 
-Data belong to the media, not to the namespace that lies on them: destroying a namespace and
-creating another one on the same extent shows the second one what the first one left behind.
+Data belong to the media, not to the namespace on them: a namespace that is created on the extent of
+a destroyed one shows the data of its predecessor.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ class Contents:
 
     @property
     def length(self) -> int:
-        """Bytes in all."""
+        """The number of bytes."""
         return sum(segment.length for segment in self.segments)
 
     @property
     def writers(self) -> frozenset[str]:
-        """Who has left data here."""
+        """All writers whose data are here."""
         return frozenset(segment.writer for segment in self.segments if segment.writer is not None)
 
     @property
     def is_zero(self) -> bool:
-        """True when there is nothing but zeroes."""
+        """Whether all bytes are zero."""
         return not self.writers
 
     def first(self, length: int) -> Contents:
-        """The first ``length`` bytes, all when there are fewer."""
+        """The first ``length`` bytes, or all of them if there are fewer."""
         kept: list[Segment] = []
         for segment in self.segments:
             if length > 0:
@@ -58,7 +58,7 @@ class Contents:
         return Contents(tuple(kept))
 
     def chunks(self, size: int = _CHUNK) -> Iterator[bytes]:
-        """The bytes, at most ``size`` at once.
+        """The bytes in chunks of at most ``size``.
 
         A writer's data are its name, repeated: enough to tell who wrote it, and that it is not
         zero.
@@ -74,15 +74,15 @@ class Contents:
                 yield (word * (length // len(word) + 2))[skip:skip + length]
 
 
-#: No bytes at all.
-NOTHING = Contents(())
+#: No bytes.
+EMPTY = Contents(())
 
 
 @dataclasses.dataclass(frozen=True)
 class InfoBlock:
-    """What the first 8 KiB of a namespace say about its mode; the kernel reads it to enable it.
+    """The metadata in the first 8 KiB of a namespace, which decide its mode.
 
-    It belongs to the label whose UUID is ``parent``, to a label-less namespace when that is None
+    ``parent`` is the UUID of the label that it belongs to, None for a label-less namespace
     (kernel: nvdimm/pfn.h ``nd_pfn_sb``, nvdimm/btt.h ``btt_sb``).
     """
 
@@ -97,14 +97,14 @@ class InfoBlock:
 
     @property
     def claim_classes(self) -> tuple[str, ...]:
-        """The claim classes under which the kernel looks for it; version 2.0 of btt has its own."""
+        """The claim classes with which the kernel reads it; BTT version 2.0 has its own."""
         if self.kind == 'btt' and self.data_offset < INFO_BLOCK:
             return ('btt2',)
         return ('', self.kind)
 
 
 class Media:
-    """The capacity of one region, addressed from 0; all zeroes at first.
+    """The media of one region, addressed from 0, all zeroes at first.
 
     Not thread-safe: the machine's lock guards it.
     """
@@ -119,7 +119,7 @@ class Media:
         return self._info_blocks.get(start)
 
     def put_info_block(self, start: int, block: InfoBlock) -> None:
-        """Writes an info block, and metadata up to where its data start."""
+        """Writes an info block, and the metadata up to its data."""
         self.write(start, start + max(block.data_offset, INFO_BLOCK), None)
         self._info_blocks[start] = block
 

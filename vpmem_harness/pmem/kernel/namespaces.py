@@ -9,10 +9,10 @@ from vpmem_harness.pmem.kernel.media import InfoBlock
 
 NO_UUID = '-'.join('0' * length for length in (8, 4, 4, 4, 12))
 
-#: Where the device of a namespace is in /dev: the number of its region, and its own.
+#: The path of a namespace's device, with the numbers of its region and of itself.
 DEVICE = re.compile(r'/dev/(?:dax|pmem)(\d+)(?:\.(\d+))?s?')
 
-#: What a claim is called by the tools.
+#: The mode of a namespace by the kind of its claim.
 MODES = {'btt': 'sector', 'pfn': 'fsdax', 'dax': 'devdax'}
 
 
@@ -20,8 +20,8 @@ MODES = {'btt': 'sector', 'pfn': 'fsdax', 'dax': 'devdax'}
 class Claim:
     """The btt, pfn or dax device that holds a namespace.
 
-    ``number`` is its own (``dax0.3`` among the nd devices), not the namespace's. One that is not
-    enabled still holds it.
+    ``number`` is its own (``dax0.3`` among the nd devices), not the namespace's. A claim that is
+    not enabled still holds the namespace.
     """
 
     kind: str
@@ -79,12 +79,12 @@ class NamespaceDevice:
 
     @property
     def enabled(self) -> bool:
-        """True when it is in use, as itself or through its claim."""
+        """Whether it is active, as itself or through its claim."""
         return self.claim.enabled if self.claim else self.active
 
     @property
     def idle(self) -> bool:
-        """True when a new namespace can be made of it (libndctl: is_configuration_idle)."""
+        """Whether it can become a new namespace (libndctl: ``is_configuration_idle``)."""
         return not self.enabled and (not self.labelled or not self.size or self.uuid is None)
 
     @property
@@ -94,7 +94,7 @@ class NamespaceDevice:
 
     @property
     def block_device(self) -> str | None:
-        """``pmem0.1``: its block device while it has one."""
+        """``pmem0.1``: its block device, None without one."""
         if not self.enabled or (self.claim and self.claim.kind == 'dax'):
             return None
         suffix = f'.{self.number}' if self.number else ''
@@ -102,20 +102,20 @@ class NamespaceDevice:
 
     @property
     def char_device(self) -> str | None:
-        """``dax0.1``: its dax device while it has one; of size 0 it has no node in /dev."""
+        """``dax0.1``: its dax device, None without one; one of size 0 has no node in /dev."""
         if self.claim and self.claim.kind == 'dax' and self.claim.enabled:
             return f'dax{self.region_number}.{self.number}'
         return None
 
     @property
     def path(self) -> str | None:
-        """Where its device is in /dev."""
+        """The path of its device in /dev, None without one."""
         device = self.block_device or (self.char_device if self.data[1] else None)
         return f'/dev/{device}' if device else None
 
     @property
     def data(self) -> tuple[int, int]:
-        """Where its users' data stand: offset in the region, and bytes."""
+        """The range of its data: offset in the region, and bytes."""
         if not self.claim:
             return self.offset, self.size
         return self.offset + self.claim.block.data_offset, self.claim.block.size
@@ -152,13 +152,13 @@ class Namespace:
 
     @property
     def path(self) -> str | None:
-        """``/dev/dax0.0``, None while there is no device."""
+        """``/dev/dax0.0``, None without a device."""
         device = self.blockdev or (self.chardev if self.size else None)
         return f'/dev/{device}' if device else None
 
 
 def snapshot(device: NamespaceDevice, region_start: int, numa_node: int) -> Namespace:
-    """What ``device`` is at this moment."""
+    """The current state of ``device``."""
     block = device.claim.block if device.claim else None
     mapped = block is not None and block.kind != 'btt'
     return Namespace(

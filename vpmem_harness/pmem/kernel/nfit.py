@@ -1,30 +1,29 @@
-"""The order in which the firmware describes the NVDIMMs, which numbers the regions.
+"""The order in which firmware describes NVDIMMs, which decides the numbers of regions.
 
-The evidence for everything here is the machine that QEMU emulates. It describes its NVDIMMs in the
-order in which it walks over a hash table of their names, and Linux numbers regions in the order of
-the descriptions (QEMU: hw/acpi/nvdimm.c; Linux: drivers/acpi/nfit/core.c). The table is GLib's, so
-the order looks arbitrary and is always the same. Addresses, nmem numbers and handles follow the
-slots.
+This module follows the machine that QEMU emulates. QEMU describes its NVDIMMs in the order of a
+hash table of their names, and Linux numbers regions in the order of the descriptions (QEMU:
+hw/acpi/nvdimm.c; Linux: drivers/acpi/nfit/core.c). The table is GLib's, so the order looks
+arbitrary and is always the same. Addresses, nmem numbers and handles follow the slots.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: How the recorded machines name their DIMMs.
+#: The names of the DIMMs of the recorded machines.
 _NAME = 'nv{}'
 
-#: What a hash is reduced by in a table of 2**n slots (GLib: ghash.c, ``prime_mod``).
+#: The moduli of hashes in a table of 2**n slots (GLib: ghash.c, ``prime_mod``).
 _MODULI = (1, 2, 3, 7, 13, 31, 61, 127, 251, 509, 1021, 2039, 4093, 8191, 16381, 32749)
 
 _LEAST_SHIFT = 3
 _MULTIPLIER = 11
-#: Hashes below are marks of free slots.
+#: Lower hashes mark free slots.
 _LEAST_HASH = 2
 
 
 def described_order(count: int) -> list[int]:
-    """The slots of ``count`` DIMMs by the order in which the firmware describes them.
+    """The slots of ``count`` DIMMs in the order in which the firmware describes them.
 
     Of four these are 0, 2, 1, 3. Source: recordings with 2, 4 and 8 DIMMs, and the NFIT of
     QEMU 7.2.22 for up to 64.
@@ -41,7 +40,7 @@ def _hash(name: str) -> int:
 
 
 class _Table:
-    """GLib's hash table (2.74: ghash.c), into which ``names`` were put one after the other."""
+    """GLib's hash table (2.74: ghash.c) after ``names`` were inserted in order."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._hashes = [_hash(name) for name in names]
@@ -55,11 +54,11 @@ class _Table:
                 self._grow(filled)
 
     def walk(self) -> list[int]:
-        """The numbers of the names, in the order of their slots."""
+        """The indexes of the names, in the order of their slots."""
         return [number for number in self._slots if number is not None]
 
     def _probe(self, number: int, taken: set[int]) -> int:
-        """The first slot for a name that is not taken."""
+        """The first free slot for a name."""
         slot = (self._hashes[number] * _MULTIPLIER & 0xFFFFFFFF) % _MODULI[self._shift]
         step = 0
         while slot in taken:
@@ -68,7 +67,7 @@ class _Table:
         return slot
 
     def _grow(self, filled: int) -> None:
-        """Makes room in place: a name that has to move pushes out the one that is in its way."""
+        """Enlarges the table in place: a name that moves displaces the one at its new slot."""
         self._shift = max(int(filled * 1.333).bit_length(), _LEAST_SHIFT)
         before = len(self._slots)
         self._slots += [None] * ((1 << self._shift) - before)

@@ -1,4 +1,4 @@
-"""Numbers that the kernel hands out: always the lowest that is free (kernel: lib/idr.c)."""
+"""Number allocation of the kernel: always the lowest free number (kernel: lib/idr.c)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ class Numbers:
 
     def __init__(self) -> None:
         self._taken: set[int] = set()
-        self._begin = 0         # none below it is free
+        self._begin = 0         # all lower numbers are taken
 
     def take(self) -> int:
-        """The lowest free number, which is taken from now on."""
+        """Allocates the lowest free number."""
         number = self._begin
         while number in self._taken:
             number += 1
@@ -20,21 +20,21 @@ class Numbers:
         return number
 
     def reserve(self, number: int) -> int:
-        """``number`` is taken from now on."""
+        """Allocates ``number``."""
         self._taken.add(number)
         return number
 
     def release(self, number: int) -> None:
-        """``number`` is free again."""
+        """Frees ``number``."""
         self._taken.discard(number)
         self._begin = min(self._begin, number)
 
 
 class Holders:
-    """The btt, pfn or dax devices of a region: their numbers and their seed.
+    """The numbers of a region's btt, pfn or dax devices, and the seed among them.
 
-    The seed is the idle one that the next creation takes. A namespace whose info block is found
-    gets a device of its own instead (kernel: nvdimm/region_devs.c ``nd_region_advance_seeds``).
+    The seed is the idle device that the next creation uses. A namespace whose info block is found
+    gets another device instead (kernel: nvdimm/region_devs.c ``nd_region_advance_seeds``).
     """
 
     def __init__(self, with_seed: bool = True) -> None:
@@ -49,16 +49,16 @@ class Holders:
             self.seed = self._numbers.take()
 
     def use_seed(self) -> int:
-        """The seed's number; a new seed takes its place."""
+        """Uses the seed and returns its number; a new seed takes its place."""
         number = self.seed
         self.seed = self._numbers.take()
         return number
 
     def add(self) -> int:
-        """The number of a device for a namespace whose info block was found."""
+        """Allocates a device for a namespace whose info block was found."""
         return self._numbers.take()
 
     def release(self, number: int) -> None:
-        """The device lets go of its namespace: it vanishes unless it is the seed."""
+        """Releases the device of a namespace, which disappears unless it is the seed."""
         if number != self.seed:
             self._numbers.release(number)

@@ -1,7 +1,7 @@
-"""Regions: DIMM capacity, and the namespaces that the kernel makes of it.
+"""Regions: the capacity of DIMMs, and the namespaces in it.
 
 Follows the kernel's nvdimm/region_devs.c, namespace_devs.c and dimm_devs.c (Linux 6.1). The
-methods are what writes to sysfs do there; what the tools check before stands in ``provision``.
+methods do what writes to sysfs do; the checks of the tools are in ``commands.provision``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import errno
 
-from vpmem_harness.pmem.kernel import labels, sizes
+from vpmem_harness.pmem.kernel import extents, labels, sizes
 from vpmem_harness.pmem.kernel.dimms import Dimm
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.media import InfoBlock, Media
@@ -20,13 +20,13 @@ from vpmem_harness.pmem.kernel.numbering import Holders, Numbers
 
 
 class Region:
-    """One region: a DIMM, or several that are interleaved.
+    """One region: a DIMM, or several interleaved ones.
 
     :param number: its number in the system
     :param start: its physical address
-    :param minors: the pool from which dax devices get their minor numbers
+    :param minors: the minor numbers of dax devices
 
-    ``namespaces`` are the kernel's devices, idle ones included; none while it is disabled.
+    ``namespaces`` are the kernel's devices, with the idle ones; none while it is disabled.
     """
 
     def __init__(self, number: int, start: int, dimms: list[Dimm], minors: Numbers) -> None:
@@ -53,12 +53,12 @@ class Region:
 
     @property
     def ways(self) -> int:
-        """How many DIMMs it is interleaved over."""
+        """The number of its DIMMs."""
         return len(self.dimms)
 
     @property
     def numa_node(self) -> int:
-        """The NUMA node it belongs to."""
+        """Its NUMA node."""
         return self.dimms[0].spec.numa_node
 
     @property
@@ -68,13 +68,13 @@ class Region:
 
     @property
     def has_labels(self) -> bool:
-        """False for a region of label-less DIMMs, which is one namespace as a whole."""
+        """Whether it has labels; without them the whole region is one namespace."""
         return any(dimm.labelling for dimm in self.dimms)
 
     @property
     def cookie(self) -> int:
         """The interleave set's cookie as the region shows it (kernel: ``set_cookie_show``)."""
-        return self._cookie(self._version() if self.dimms[0].enabled else '1.1')
+        return self._cookie(self.dimms[0].version if self.dimms[0].enabled else '1.1')
 
     def _cookie(self, version: str | None) -> int:
         return labels.cookie(tuple(dimm.serial for dimm in self.dimms), version)
@@ -91,20 +91,13 @@ class Region:
                 or not (self.labelled if self.enabled else self.has_labels):
             return []
         used = [(dpa * self.ways, size * self.ways)
-                for extents in first.allocations.values() for dpa, size in extents]
-        extents, free_from = [], 0
-        for offset, size in [*sorted(used), (self.size, 0)]:
-            begin = sizes.align_up(free_from, self.align)
-            end = sizes.align_down(offset, self.align)
-            if end > begin:
-                extents.append((begin, end - begin))
-            free_from = offset + size
-        return extents
+                for taken in first.allocations.values() for dpa, size in taken]
+        return extents.free(used, self.size, self.align)
 
     def extents(self, device: NamespaceDevice) -> list[tuple[int, int]]:
         """Offset and size of each extent that a namespace takes, by address.
 
-        Mostly one, the range that it covers; :meth:`set_size` tells of the exception.
+        There is one, the range that it covers, or two (see :meth:`set_size`).
         """
         if not device.labelled:
             return [(device.offset, device.size)]
@@ -113,12 +106,12 @@ class Region:
 
     @property
     def available_size(self) -> int:
-        """Free bytes in all."""
+        """The number of free bytes."""
         return sum(size for _, size in self.free_extents())
 
     @property
     def max_available_extent(self) -> int:
-        """Bytes of the largest free extent: the largest namespace that fits."""
+        """The size of the largest free extent, and so of the largest namespace that fits."""
         return max((size for _, size in self.free_extents()), default=0)
 
     # The region itself
@@ -126,9 +119,8 @@ class Region:
     def enable(self, *, at_boot: bool = False) -> None:
         """Finds the namespaces, numbers them and enables each as its info block says.
 
-        The kernel makes the seeds of btt, pfn and dax devices while it probes the namespaces, so
-        their numbers are a race. In the recordings the seeds come first at boot and in a region of
-        many namespaces; when a region with one or two is enabled later, the namespaces do.
+        The kernel makes the seeds while it probes the namespaces, in a race. In the recordings the
+        seeds come first, except when a region with one or two namespaces is enabled after boot.
 
         :raises KernelError: ENXIO, when the labels of a disabled DIMM are needed
         """
@@ -155,29 +147,29 @@ class Region:
             holders.make_seed()
 
     def disable(self) -> None:
-        """Takes the namespaces away; their labels and contents stay."""
+        """Removes the namespace devices; labels and contents stay."""
         for device in self.namespaces:
             self.release(device)
         self.namespaces, self.seed, self.enabled = [], None, False
 
     def _scan_labels(self) -> list[NamespaceDevice]:
-        areas = [dimm.area for dimm in self.dimms]
-        if any(area is None for area in areas):
+        areas = [dimm.area for dimm in self.dimms if dimm.area]
+        if len(areas) < self.ways:
             return []
         known = [{label.uuid: label for label in area.active()
                   if label.cookie == self._cookie(area.version) and label.position == position}
-                 for position, area in enumerate(area for area in areas if area)]
+                 for position, area in enumerate(areas)]
         found = [NamespaceDevice(
             self.number, 0, offset=label.dpa * self.ways, size=label.size * self.ways,
             uuid=uuid, name=label.name, sector_size=label.sector_size, claim_class=label.claim)
             for uuid, label in known[0].items() if all(uuid in labelled for labelled in known)]
-        # The kernel compares addresses as strings of bytes, the lowest byte first.
+        # The kernel compares the bytes of addresses, the lowest first.
         return sorted(found, key=lambda device: (self.start + device.offset).to_bytes(8, 'little'))
 
     # Namespaces
 
     def enable_namespace(self, device: NamespaceDevice, raw: bool = False) -> None:
-        """Binds a driver: what the info block says, or as raw.
+        """Binds the driver that the info block asks for, or that of raw namespaces.
 
         :raises KernelError: ENXIO, when it has no capacity
         """
@@ -206,9 +198,9 @@ class Region:
                    for other in self.namespaces if other is not device and other.enabled)
 
     def data_range(self, device: NamespaceDevice) -> tuple[int, int]:
-        """Where the data of a namespace are: offset in the region, and bytes.
+        """The range of a namespace's data: offset in the region, and bytes.
 
-        Of a disabled one, where they are when it is enabled.
+        For a disabled namespace it is the range that it has when it is enabled.
         """
         block = None if device.claim else self._valid_info_block(device)
         if block is None:
@@ -231,10 +223,10 @@ class Region:
             device.minor = self._minors.take()
 
     def idle_device(self, number: int | None = None) -> NamespaceDevice | None:
-        """The device that the next namespace is made of; None when there is none.
+        """The device that becomes the next namespace, None when there is none.
 
-        That is namespaceX.0 when it is idle, else the seed. The one with a certain ``number`` is
-        what a host has whose lower numbers were taken and are free again.
+        It is namespaceX.0 when that is idle, else the seed. With ``number`` it is the device of
+        that number, as on a host whose lower numbers were taken and became free.
         """
         if number is None:
             zeroth = next((device for device in self.namespaces
@@ -246,7 +238,7 @@ class Region:
         device = NamespaceDevice(self.number, self._numbers.reserve(number))
         self.namespaces.append(device)
         if self.seed and self.seed.number == 0:
-            # It cannot be the seed any more: number 0 was the first that was taken.
+            # Number 0 was the first one taken, so it cannot be the seed any more.
             self._advance_seed(self.seed)
         return device
 
@@ -276,7 +268,7 @@ class Region:
         self._advance_seed(device)
 
     def release(self, device: NamespaceDevice) -> None:
-        """Unbinds its driver and its claim; it is disabled, its label and contents stay."""
+        """Unbinds its driver and its claim, which disables it; label and contents stay."""
         if device.claim:
             self.holders[device.claim.kind].release(device.claim.number)
         if device.minor is not None:
@@ -284,7 +276,7 @@ class Region:
         device.claim, device.minor, device.active = None, None, False
         device.memory, device.dax_bound = None, True
 
-    # Labels: each method is one write to sysfs, and writes labels as often as the kernel does
+    # Labels: each method is one write to sysfs and writes labels as often as the kernel does
 
     def set_uuid(self, device: NamespaceDevice, uuid: str) -> None:
         """Gives the namespace a UUID, which nobody else has.
@@ -303,7 +295,7 @@ class Region:
         self._update_labels(device, replaces=[old] if old else [])
 
     def set_name(self, device: NamespaceDevice, name: str) -> None:
-        """The kernel drops blanks around the name.
+        """Sets the name; the kernel strips blanks around it.
 
         :raises KernelError: EBUSY, when it is claimed
         """
@@ -318,13 +310,13 @@ class Region:
         self._update_labels(device)
 
     def set_claim_class(self, device: NamespaceDevice, claim: str) -> None:
-        """Records what may claim it; nothing happens when it is in use.
+        """Sets the claim class unless the namespace is active.
 
-        ndctl does not look at whether that succeeds, so a full label area is no error here.
+        A full label area is no error, because ndctl ignores the result.
         """
         if device.claim or device.active:
             return
-        if claim == 'btt' and self.dimms[0].area and self._version() != '1.1':
+        if claim == 'btt' and self.dimms[0].area and self.dimms[0].version != '1.1':
             claim = 'btt2'
         device.claim_class = claim
         with contextlib.suppress(KernelError):
@@ -333,10 +325,9 @@ class Region:
     def set_size(self, device: NamespaceDevice, size: int) -> None:
         """Takes capacity from the region or gives it back.
 
-        What it takes stays taken when its label cannot be written. A namespace that grows is
-        extended in place. Where it has no room beside it, the kernel takes the missing capacity
-        from the start of the region if that is free: the namespace then covers all of its size
-        from there on, whoever owns it, and its label records that first extent alone.
+        Capacity stays taken when its label cannot be written. A namespace grows in place. Without
+        room beside it, it gets an extent at the start of the region if that is free; it then
+        covers its whole size from there on, and its label records that extent alone.
 
         :raises KernelError: ENOSPC, when no extent is large enough; ENXIO, when it cannot grow or
             the label area is full; EBUSY, when it is claimed
@@ -348,11 +339,11 @@ class Region:
         if size > self.max_available_extent + before:
             raise KernelError(errno.ENOSPC)
         if size != before:
-            extents = self._grown(device, size - before) if size > before \
-                else _shrunk(self.extents(device), before - size)
+            taken = self._grown(device, size - before) if size > before \
+                else extents.shrunk(self.extents(device), before - size)
             device.size = size
-            device.offset = extents[0][0] if extents else device.offset
-            self._allocate(device.uuid, extents)
+            device.offset = taken[0][0] if taken else device.offset
+            self._allocate(device.uuid, taken)
         self._update_labels(device)
         if not size:
             device.uuid = None
@@ -361,38 +352,26 @@ class Region:
                 self._numbers.release(device.number)
 
     def _grown(self, device: NamespaceDevice, more: int) -> list[tuple[int, int]]:
-        """The extents of ``device`` with ``more`` bytes (kernel: ``scan_allocate``)."""
-        extents = self.extents(device)
-        last_begin, last_length = extents[-1] if extents else (0, 0)
-        for begin, length in self.free_extents():
-            if length < more:
-                continue
-            if not extents:
-                return [(begin, more)]
-            if begin == last_begin + last_length:
-                return _merged([*extents, (begin, more)])
-            if begin + length == last_begin:
-                return _merged([*extents, (last_begin - more, more)])
-        if any(dpa * self.ways < more for taken in self.dimms[0].allocations.values()
-               for dpa, _ in taken):
+        """The extents of ``device`` with ``more`` bytes."""
+        taken, room = self.extents(device), self.free_extents()
+        grown = extents.grown(taken, room, more)
+        if grown is None and room[:1] and room[0][0] == 0 and room[0][1] >= more:
+            return extents.merged([*taken, (0, more)])
+        if grown is None:
             raise KernelError(errno.ENXIO)
-        return _merged([*extents, (0, more)])
+        return grown
 
-    def _allocate(self, uuid: str, extents: list[tuple[int, int]]) -> None:
-        self._has_split = self._has_split or len(extents) > 1
+    def _allocate(self, uuid: str, taken: list[tuple[int, int]]) -> None:
+        self._has_split = self._has_split or len(taken) > 1
         for dimm in self.dimms:
             dimm.allocations.pop(uuid, None)
-            if extents:
+            if taken:
                 dimm.allocations[uuid] = [(begin // self.ways, length // self.ways)
-                                          for begin, length in extents]
+                                          for begin, length in taken]
 
     def _check_unclaimed(self, device: NamespaceDevice) -> None:
         if device.claim or device.active:
             raise KernelError(errno.EBUSY)
-
-    def _version(self) -> str | None:
-        area = self.dimms[0].area
-        return area.version if area else None
 
     def _update_labels(self, device: NamespaceDevice, replaces: list[str] | None = None) -> None:
         if device.uuid is None or not self.labelled:
@@ -419,24 +398,3 @@ class Region:
             cookie=self._cookie(area.version), sector_size=device.sector_size,
             dpa=device.offset // self.ways, size=self.extents(device)[0][1] // self.ways,
             claim=device.claim_class if area.version == '1.2' else '')
-
-
-def _merged(extents: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for begin, length in sorted(extents):
-        if merged and sum(merged[-1]) == begin:
-            merged[-1] = (merged[-1][0], merged[-1][1] + length)
-        else:
-            merged.append((begin, length))
-    return merged
-
-
-def _shrunk(extents: list[tuple[int, int]], less: int) -> list[tuple[int, int]]:
-    """Extents without their last ``less`` bytes (kernel: ``scan_free``)."""
-    kept = list(extents)
-    while less and kept:
-        begin, length = kept.pop()
-        if length > less:
-            kept.append((begin, length - less))
-        less -= min(length, less)
-    return kept

@@ -1,4 +1,4 @@
-"""Sizes: what a namespace keeps of the capacity that it takes.
+"""Sizes of namespaces: how much of its capacity a namespace can use.
 
 All sizes and addresses are in bytes. The rules are those of Linux 6.1 on x86, where a ``struct
 page`` takes 64 bytes (kernel: nvdimm/pfn_devs.c ``nd_pfn_init``, nvdimm/btt.c), and hold for each
@@ -16,13 +16,13 @@ GIB = 1024 * MIB
 TIB = 1024 * GIB
 
 PAGE = 4 * KIB
-#: The kernel's page descriptor, kept in the namespace itself when its map is ``dev``.
+#: Bytes of a page descriptor, which the kernel keeps in the namespace if its map is ``dev``.
 PAGE_DESCRIPTOR = 64
-#: What the kernel keeps free at the start of a namespace for its info block.
+#: Bytes at the start of a namespace that the kernel reserves for its info block.
 INFO_BLOCK = 8 * KIB
-#: Where the info block of a pfn, a dax or a version 1.1 btt stands in the namespace.
+#: Offset of the info block of a pfn, a dax or a version 1.1 btt in the namespace.
 INFO_BLOCK_OFFSET = 4 * KIB
-#: The memory hot-plug granule: device memory starts and ends on it.
+#: The granule of memory hot-plug, to which device memory is aligned.
 SUBSECTION = 2 * MIB
 #: The region's default alignment (kernel: MEMREMAP_COMPAT_ALIGN_MAX); the smallest namespace.
 REGION_ALIGN = 16 * MIB
@@ -66,15 +66,15 @@ def align_down(value: int, align: int) -> int:
 
 
 def dax_extent(start: int, raw: int, memmap: str, align: int) -> tuple[int, int] | None:
-    """Where the data of a devdax or fsdax namespace stand: address and size, or None.
+    """The data of a devdax or fsdax namespace: address and size, or None.
 
     :param start: the physical address of the namespace
     :param raw: the capacity that it takes
     :param memmap: ``dev`` (the page descriptors stand in the namespace) or ``mem``
     :param align: the namespace's alignment
 
-    None when alignment leaves nothing: the kernel refuses to enable it. A size of 0 is possible:
-    the kernel enables such a namespace, and it has no device node.
+    It is None if alignment leaves nothing, and the kernel refuses to enable the namespace. The size
+    can be 0: Linux 6.1 enables such a namespace without a device node.
     """
     granule = max(align, SUBSECTION)
     pages = (raw - INFO_BLOCK) // PAGE
@@ -86,7 +86,7 @@ def dax_extent(start: int, raw: int, memmap: str, align: int) -> tuple[int, int]
 
 
 def btt_size(raw: int, sector_size: int, info_offset: int = INFO_BLOCK_OFFSET) -> int | None:
-    """The size of a sector mode namespace, or None when it is too small to be one.
+    """The size of a sector mode namespace, None when it is too small to be one.
 
     :param raw: the capacity that it takes
     :param sector_size: bytes that a sector holds, metadata included
@@ -101,7 +101,7 @@ def btt_size(raw: int, sector_size: int, info_offset: int = INFO_BLOCK_OFFSET) -
         arena = min(left, BTT_ARENA_MAX)
         left -= arena
         sectors += btt_arena(arena, sector_size).sectors
-    # What a sector holds beyond 512 or 4096 bytes is metadata, which is not counted.
+    # Bytes of a sector beyond 512 or 4096 are metadata, which does not count.
     return sectors * (4096 if sector_size >= 4096 else 512)
 
 
@@ -118,16 +118,16 @@ def btt_arena(size: int, sector_size: int) -> Arena:
 
 
 def region_align(size: int, ways: int) -> int:
-    """What the sizes of a region's namespaces are a multiple of (kernel: ``default_align``)."""
+    """The alignment of the sizes of a region's namespaces (kernel: ``default_align``)."""
     align = REGION_ALIGN if size >= REGION_ALIGN else PAGE
     return align * ways if align % ways else align
 
 
 def parse_size(text: str) -> tuple[int, int] | None:
-    """Bytes and unit of a size as ndctl reads it, or None when it cannot.
+    """Bytes and unit of a size as ndctl reads it, None when it is none.
 
     ``0x`` and ``0`` introduce hexadecimal and octal numbers, K, M, G and T (either case) are
-    powers of 1024 (ndctl: util/size.c). An empty number counts as 0, as C's strtoull has it.
+    powers of 1024 (ndctl: util/size.c). An empty number counts as 0, as with C's strtoull.
     """
     value, rest = scan_number(text)
     unit = {'': 1, 'k': KIB, 'm': MIB, 'g': GIB, 't': TIB}.get(rest.lower())
@@ -140,7 +140,7 @@ _NUMBER = re.compile('[ \\t\\n\\v\\f\\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]
 
 
 def scan_number(text: str) -> tuple[int, str]:
-    """The number at the start of ``text`` and what follows it, as C's strtoull with base 0."""
+    """The number at the start of ``text`` and the rest of it, as C's strtoull reads base 0."""
     found = _NUMBER.match(text)
     if found is None:
         return 0, text

@@ -8,7 +8,7 @@ import testtools
 from tests.unit.pmem.test_machine import labelled
 from vpmem_harness.pmem import CommandResult, Contents, Segment
 from vpmem_harness.pmem.commands.results import InputWanted
-from vpmem_harness.pmem.kernel.media import NOTHING
+from vpmem_harness.pmem.kernel.media import EMPTY
 from vpmem_harness.pmem.kernel.sizes import GIB, MIB
 
 
@@ -21,7 +21,7 @@ class DaxioTest(testtools.TestCase):
         self.first, self.second = (
             self.memory.create_namespace(size=64 * MIB, map='mem').path or '' for _ in range(2))
 
-    def daxio(self, *words: str, stdin: Contents | None = NOTHING) -> CommandResult:
+    def daxio(self, *words: str, stdin: Contents | None = EMPTY) -> CommandResult:
         """Runs daxio."""
         return self.memory.run(['daxio', *words], stdin=stdin)
 

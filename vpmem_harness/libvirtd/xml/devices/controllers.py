@@ -69,7 +69,7 @@ def find(definition: Definition, kind: str, index: int) -> Element | None:
 
 
 def ensure(definition: Definition, kind: str, index: int, model: str | None = None) -> None:
-    """Add the controller of that type and index, and those below it, where it is missing."""
+    """Add the controller with a type and index, and those with lower indexes, if missing."""
     if index > MAX_INDEX:
         raise unsupported(f'{kind} controller index {index} too high, maximum is {MAX_INDEX}',
                           domain=libvirt.VIR_FROM_DOMAIN)

@@ -29,22 +29,22 @@ def _matches(words: str | None, number: int, *names: str) -> bool:
 
 
 def is_bus(memory: PersistentMemory, words: str | None) -> bool:
-    """Whether the machine's one bus is meant; without DIMMs there is none."""
+    """Whether the words name the machine's bus; without DIMMs it has none."""
     return bool(memory.dimms) and _matches(words, 0, json_objects.BUS, json_objects.PROVIDER)
 
 
 def is_region(region: Region, words: str | None) -> bool:
-    """Whether ``region`` is meant."""
+    """Whether the words name ``region``."""
     return _matches(words, region.number, region.dev)
 
 
 def is_dimm(dimm: Dimm, words: str | None) -> bool:
-    """Whether ``dimm`` is meant."""
+    """Whether the words name ``dimm``."""
     return _matches(words, dimm.number, dimm.dev)
 
 
 def is_namespace(device: NamespaceDevice, words: str | None) -> bool:
-    """Whether ``device`` is meant: by name, or by region and number as in ``0.1``."""
+    """Whether the words name ``device``: its name, or region and number as in ``0.1``."""
     if words is None:
         return True
     for word in filter(None, words.split(' ')):
@@ -56,24 +56,24 @@ def is_namespace(device: NamespaceDevice, words: str | None) -> bool:
 
 
 def concerns_everything(words: str | None) -> bool:
-    """Whether a filter lets all through that belong to something."""
+    """Whether a filter of a parent or child lets everything through."""
     return words is None or words == 'all'
 
 
 def region_has_namespace(region: Region, words: str | None) -> bool:
-    """Whether one of the region's namespaces is meant."""
+    """Whether the words name one of the region's namespaces."""
     return concerns_everything(words) or any(
         is_namespace(device, words) for device in region.namespaces)
 
 
 def region_has_dimm(region: Region, words: str | None) -> bool:
-    """Whether one of the region's DIMMs is meant."""
+    """Whether the words name one of the region's DIMMs."""
     return concerns_everything(words) or any(is_dimm(dimm, words) for dimm in region.dimms)
 
 
 def bus_concerned(memory: PersistentMemory, dimm: str | None, region: str | None,
                   namespace: str | None) -> bool:
-    """Whether the bus has any DIMM, any region and any namespace that is meant."""
+    """Whether the bus has a DIMM, a region and a namespace that the words name."""
     return ((concerns_everything(dimm) or any(is_dimm(each, dimm) for each in memory.dimms))
             and (concerns_everything(region)
                  or any(is_region(each, region) for each in memory.regions))

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 
-from vpmem_harness.pmem.commands import dimm as frame
 from vpmem_harness.pmem.commands.context import Command, Context
-from vpmem_harness.pmem.commands.dimm import BASE_OPTIONS
+from vpmem_harness.pmem.commands.ndctl import dimm as frame
+from vpmem_harness.pmem.commands.ndctl.dimm import BASE_OPTIONS
+from vpmem_harness.pmem.commands.ndctl.labels import INIT
 from vpmem_harness.pmem.commands.options import Option, Options, text
 from vpmem_harness.pmem.kernel.dimms import Dimm
 
@@ -56,9 +57,11 @@ def _refuse_security(context: Context, dimms: list[Dimm], done: str | None) -> i
     return 1 if dimms else 0
 
 
-setup_passphrase = _security('setup-passphrase', 'passphrase enabled for {} nmem.', _KEY, _MASTER)
-update_passphrase = _security('update-passphrase', 'passphrase updated for {} nmem.', _KEY,
-                              _MASTER)
+#: ndctl forgets to end the options for keys, so that those of init-labels follow them.
+_KEY_OPTIONS = (_KEY, _MASTER, *INIT.options)
+setup_passphrase = _security('setup-passphrase', 'passphrase enabled for {} nmem.', *_KEY_OPTIONS)
+update_passphrase = _security('update-passphrase', 'passphrase updated for {} nmem.',
+                              *_KEY_OPTIONS)
 remove_passphrase = _security('remove-passphrase', 'passphrase removed for {} nmem.', _MASTER)
 freeze_security = _security('freeze-security', 'security froze {} nmem.')
 wait_overwrite = _security('wait-overwrite', None)
@@ -76,7 +79,7 @@ def update_firmware(context: Context) -> int:
     transcript = context.transcript
     parsed, dimms = frame.parse(context, UPDATE_FIRMWARE)
     arm, disarm = (parsed.flags.get(name) for name in ('arm', 'disarm'))
-    name = parsed.text('firmware')
+    name, failed = parsed.text('firmware'), False
     if arm is not None and disarm is not None:
         transcript.say('set either --arm, or --disarm, not both')
         raise UPDATE_FIRMWARE.fail(transcript)
@@ -90,12 +93,12 @@ def update_firmware(context: Context) -> int:
             context.files.open(context.path(name))
         except OSError as error:
             transcript.say(f'failed to open: {name}: ({error.strerror})')
-            dimms = []
+            dimms, failed = [], True
     for dimm in dimms if name is not None else ():
         transcript.error(f'update firmware: {dimm.dev}: firmware update not supported by either '
                          'platform firmware or the kernel.')
     transcript.say('updated 0 nmem.')
-    return 1
+    return 1 if dimms or failed else 0
 
 
 def _check_arming(context: Context, arm: bool | None, disarm: bool | None) -> None:
@@ -178,7 +181,7 @@ def inject_smart(context: Context) -> int:
                          'or the kernel.')
         return -errno.EIO
     transcript.error(f'{parsed.arguments[0]}: no such dimm\n')
-    return -errno.ENODEV
+    return -errno.ENXIO
 
 
 MONITOR = Options(

@@ -6,11 +6,12 @@ import dataclasses
 import errno
 from collections.abc import Sequence
 
-from vpmem_harness.pmem.commands import filters, json_objects
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import Context
 from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json, pretty
+from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
 from vpmem_harness.pmem.kernel import kernfs, sizes
@@ -44,7 +45,7 @@ OPTIONS = Options(
 
 @dataclasses.dataclass
 class _Selection:
-    """What is listed: kinds of things, filters, detail."""
+    """The kinds of objects to list, filters and detail."""
 
     buses: bool
     dimms: bool
@@ -111,7 +112,7 @@ def _select(parsed: Parsed, as_root: bool) -> _Selection:
 
 
 class _List:
-    """Walks the bus and collects what is selected."""
+    """Walk over the bus that collects the selected objects."""
 
     def __init__(self, context: Context, selection: _Selection) -> None:
         self._memory = context.memory
@@ -120,7 +121,7 @@ class _List:
         self._words = selection.parsed.text
 
     def show(self) -> None:
-        """Prints it: nested in its bus, as one object of lists, or as one list."""
+        """Prints the objects: nested in their bus, as one object of lists, or as one list."""
         chosen = self._chosen
         if not filters.is_bus(self._memory, self._words('bus')) or not filters.bus_concerned(
                 self._memory, self._words('dimm'), self._words('region'),
@@ -131,7 +132,7 @@ class _List:
             bus: Json = {**json_objects.bus_object(self._memory), **found}
             show(self._transcript, [bus], chosen.detail.human)
             return
-        # ndctl remembers the namespaces of the last region alone when it counts the lists.
+        # When ndctl counts the lists, it remembers the namespaces of the last region only.
         last = found['regions'][-1] if 'regions' in found else {}
         if len(found) + (isinstance(last, dict) and 'namespaces' in last) > 1:
             self._transcript.write(pretty(found))

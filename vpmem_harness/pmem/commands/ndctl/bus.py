@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from vpmem_harness.pmem.commands import filters, json_objects
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import Context
 from vpmem_harness.pmem.commands.display import show
+from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options
 from vpmem_harness.pmem.commands.results import strerror
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import errno
 import uuid
 
-from vpmem_harness.pmem.commands import filters, json_objects
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
 from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
 from vpmem_harness.pmem.commands.jsontext import pretty
-from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
-from vpmem_harness.pmem.commands.provision import COMMAND, NextRegion, Provisioner, Request, mode_of
+from vpmem_harness.pmem.commands.provision import (
+    COMMAND,
+    Provisioner,
+    RegionSkipped,
+    Request,
+    mode_of,
+)
 from vpmem_harness.pmem.commands.results import Transcript, strerror
 from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
@@ -49,7 +56,7 @@ def create_namespace(context: Context) -> int:
 
 
 def _checked(parsed: Parsed, transcript: Transcript) -> tuple[Request, str | None]:
-    """The request with ndctl's defaults, and the region type."""
+    """The request, completed with ndctl's defaults, and the region type."""
     said, before = parsed.text, transcript.stderr
     reconfigure = said('reconfig') is not None
     kind, mode, memmap = said('type'), said('mode'), said('map')
@@ -90,15 +97,20 @@ def _check_numbers(parsed: Parsed, transcript: Transcript) -> None:
     if wrong_size:
         transcript.error(f"failed to parse namespace size '{size}'\n")
     if align is not None:
-        value = sizes.parse_size(align)
-        if value is None:
+        if sizes.parse_size(align) is None:
             transcript.error(f"failed to parse namespace alignment '{align}'\n")
-        elif value[0] < sizes.PAGE or value[0] & (value[0] - 1):
+        elif not is_alignment(align):
             transcript.error(f'align must be a power-of-2 greater than {sizes.PAGE}\n')
     if wrong_size:
         transcript.error(f"failed to parse namespace size '{size}'\n")
     if identifier is not None and not is_uuid(identifier):
         transcript.error(f"failed to parse uuid: '{identifier}'\n")
+
+
+def is_alignment(word: str) -> bool:
+    """Whether ``word`` is a size that ndctl takes for an alignment."""
+    value, _ = sizes.parse_size(word) or (0, 1)
+    return value >= sizes.PAGE and not value & (value - 1)
 
 
 def is_uuid(word: str) -> bool:
@@ -110,7 +122,7 @@ def is_uuid(word: str) -> bool:
 
 
 class _Creation:
-    """One run: which regions are tried, and what is said at the end."""
+    """One run: it tries the regions in turn and prints the closing lines."""
 
     def __init__(self, context: Context, parsed: Parsed, request: Request,
                  kind: str | None) -> None:
@@ -129,7 +141,7 @@ class _Creation:
         transcript = self._context.transcript
         status = self._reconfigure() if self._target is not None else self._create()
         if status < 0 and not self.created and not self._context.arguments:
-            # Without any option ndctl tries for a namespace of the obsolete type last.
+            # Without options ndctl tries the obsolete type of namespaces last.
             status = -errno.ENXIO
         if self._greedy:
             transcript.say(f'created {self.created} namespace{"" if self.created == 1 else "s"}')
@@ -150,10 +162,10 @@ class _Creation:
                 continue
             try:
                 device = self._provisioner.create(region)
-            except NextRegion:
+            except RegionSkipped:
                 status = -errno.EAGAIN
                 continue
-            except Refused as refusal:
+            except CommandFailed as refusal:
                 status = -refusal.errno
                 if self._greedy and self._force:
                     saved = status
@@ -182,12 +194,12 @@ class _Creation:
                         self._target == 'all' and not device.size and device.uuid is None):
                     continue
                 try:
-                    made = self._provisioner.reconfigure(region, device, Administrator(
+                    made = self._provisioner.reconfigure(region, device, Lifecycle(
                         memory, self._context.transcript, COMMAND, as_root=self._context.as_root,
                         force=self._force, in_use=self._context.in_use))
-                except NextRegion:
+                except RegionSkipped:
                     return -errno.EAGAIN
-                except Refused as refusal:
+                except CommandFailed as refusal:
                     return -refusal.errno
                 self._print(region, made)
                 self.created = 1
@@ -202,6 +214,6 @@ class _Creation:
                            as_root=self._context.as_root))
         typed = self._parsed.text('name')
         if typed and device.labelled:
-            # As it was typed, where a listing shows what the kernel made of it.
+            # The name as it was typed; listings show it as the kernel has stored it.
             made['name'] = typed
         self._context.transcript.write(pretty(made))

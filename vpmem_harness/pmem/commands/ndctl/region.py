@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vpmem_harness.pmem.commands import filters
 from vpmem_harness.pmem.commands.context import Context
-from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, text
 from vpmem_harness.pmem.kernel.regions import Region
 
@@ -19,16 +19,16 @@ DISABLE = Options('ndctl disable-region <region> [<options>]', *_OPTIONS)
 
 def enable(context: Context) -> int:
     """``ndctl enable-region``"""
-    return _each(context, ENABLE, _administrator(context).enable_region, 'enabled')
+    return _each(context, ENABLE, _lifecycle(context).enable_region, 'enabled')
 
 
 def disable(context: Context) -> int:
     """``ndctl disable-region``"""
-    return _each(context, DISABLE, _administrator(context).disable_region, 'disabled')
+    return _each(context, DISABLE, _lifecycle(context).disable_region, 'disabled')
 
 
-def _administrator(context: Context) -> Administrator:
-    return Administrator(context.memory, context.transcript, 'region', as_root=context.as_root,
+def _lifecycle(context: Context) -> Lifecycle:
+    return Lifecycle(context.memory, context.transcript, 'region', as_root=context.as_root,
                          in_use=context.in_use)
 
 
@@ -55,7 +55,7 @@ def _each(context: Context, options: Options, action: Callable[[Region], None],
             try:
                 action(region)
                 count += 1
-            except Refused:
+            except CommandFailed:
                 continue
     transcript.say(f'{done} {count} region{"" if count == 1 else "s"}')
     return 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
-from vpmem_harness.pmem.commands import filters
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
-from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed
 from vpmem_harness.pmem.commands.results import strerror
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
@@ -25,18 +25,18 @@ Action = Callable[[Region, NamespaceDevice], bool]
 def destroy(context: Context) -> int:
     """``ndctl destroy-namespace``"""
     parsed = parse(context, DESTROY, 'destroy')
-    administrator = _administrator(context, 'destroy namespace', parsed.flag('force'))
-    return each(context, parsed, administrator.destroy, 'error destroying namespaces',
+    lifecycle = _lifecycle(context, 'destroy namespace', parsed.flag('force'))
+    return each(context, parsed, lifecycle.destroy, 'error destroying namespaces',
                 'destroyed {} namespace{}')
 
 
 def disable(context: Context) -> int:
     """``ndctl disable-namespace``"""
     parsed = parse(context, DISABLE, 'disable')
-    administrator = _administrator(context, 'disable namespace')
+    lifecycle = _lifecycle(context, 'disable namespace')
 
     def action(region: Region, device: NamespaceDevice) -> bool:
-        administrator.disable(region, device)
+        lifecycle.disable(region, device)
         return True
 
     return each(context, parsed, action, 'error disabling namespaces', 'disabled {} namespace{}')
@@ -45,17 +45,17 @@ def disable(context: Context) -> int:
 def enable(context: Context) -> int:
     """``ndctl enable-namespace``"""
     parsed = parse(context, ENABLE, 'enable')
-    administrator = _administrator(context, 'enable namespace')
+    lifecycle = _lifecycle(context, 'enable namespace')
 
     def action(region: Region, device: NamespaceDevice) -> bool:
-        administrator.enable(region, device)
+        lifecycle.enable(region, device)
         return True
 
     return each(context, parsed, action, 'error enabling namespaces', 'enabled {} namespace{}')
 
 
-def _administrator(context: Context, command: str, force: bool = False) -> Administrator:
-    return Administrator(context.memory, context.transcript, command, as_root=context.as_root,
+def _lifecycle(context: Context, command: str, force: bool = False) -> Lifecycle:
+    return Lifecycle(context.memory, context.transcript, command, as_root=context.as_root,
                          force=force, in_use=context.in_use)
 
 
@@ -96,7 +96,7 @@ def run(context: Context, parsed: Parsed, action: Action) -> tuple[int, int]:
             try:
                 count += action(region, device)
                 status = 0
-            except Refused as refusal:
+            except CommandFailed as refusal:
                 status = -refusal.errno
     return status, count
 

@@ -6,9 +6,9 @@ import contextlib
 import errno
 import os
 
-from vpmem_harness.pmem.commands import namespace
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
-from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import namespace
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
@@ -35,7 +35,7 @@ class _Check:
         self._parsed = parsed
         self._transcript = context.transcript
         self._as_root = context.as_root
-        self._administrator = Administrator(
+        self._lifecycle = Lifecycle(
             context.memory, context.transcript, 'check namespace', as_root=context.as_root,
             in_use=context.in_use)
 
@@ -43,13 +43,13 @@ class _Check:
         """Checks one namespace; what was enabled is enabled again."""
         if self._parsed.flag('rewrite-log') and not self._parsed.flag('repair'):
             self._say(device, '--rewrite-log also requires --repair')
-            raise Refused(errno.EINVAL)
+            raise CommandFailed(errno.EINVAL)
         was_enabled = device.enabled
         if was_enabled and not self._parsed.flag('force'):
             self._say(device, f'{device.dev}: check aborted, namespace online')
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         if was_enabled:
-            self._administrator.disable(region, device)
+            self._lifecycle.disable(region, device)
         try:
             self._check(region, device)
         finally:
@@ -67,13 +67,13 @@ class _Check:
             self._transcript.library('ndctl_namespace_enable', f'{device.dev}: failed to enable')
             self._say(device, f'{device.dev}: failed to enable in raw mode: '
                               f'{os.strerror(error.errno)} (-{error.errno})')
-            raise Refused(error.errno) from error
+            raise CommandFailed(error.errno) from error
         region.release(device)
         block = region.media.info_block(device.offset)
         if block is None or block.kind != 'btt' or block.parent not in (None, device.uuid):
             self._say(device, 'Unable to recover any BTT info blocks')
             self._say(device, 'This may not be a sector mode namespace')
-            raise Refused(errno.ENXIO)
+            raise CommandFailed(errno.ENXIO)
 
     def _say(self, device: NamespaceDevice, message: str) -> None:
         self._transcript.say(f'{device.dev}: namespace_check: {message}')

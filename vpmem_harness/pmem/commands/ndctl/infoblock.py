@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 
-from vpmem_harness.pmem.commands import namespace
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, NOT_SIMULATED, Context
-from vpmem_harness.pmem.commands.create import is_uuid
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.json_objects import Object
 from vpmem_harness.pmem.commands.jsontext import Json, number
-from vpmem_harness.pmem.commands.lifecycle import Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed
+from vpmem_harness.pmem.commands.ndctl import namespace
+from vpmem_harness.pmem.commands.ndctl.create import is_alignment, is_uuid
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
 from vpmem_harness.pmem.commands.results import Transcript, UsageExit, strerror
@@ -50,16 +50,16 @@ _DECIMAL = ('mode', 'external_lbasize', 'external_nlba', 'internal_lbasize', 'in
 
 
 def _raw(context: Context, region: Region, device: NamespaceDevice) -> None:
-    """Raises Refused unless the namespace can be enabled as raw."""
+    """Raises CommandFailed unless the namespace can be enabled as raw."""
     if device.enabled:
-        raise Refused(errno.EBUSY)
+        raise CommandFailed(errno.EBUSY)
     try:
         if not context.as_root:
             raise KernelError(errno.ENXIO)
         region.enable_namespace(device, raw=True)
     except KernelError as error:
         context.transcript.library('ndctl_namespace_enable', f'{device.dev}: failed to enable')
-        raise Refused(error.errno) from error
+        raise CommandFailed(error.errno) from error
     region.release(device)
 
 
@@ -87,6 +87,7 @@ class _Reading:
         self._as_json = self._human or parsed.flag('json')
         self._shown: list[Json] = []
         self._data = b''
+        self._has_read = False
 
     def run(self) -> int:
         """Reads, prints and returns the status."""
@@ -113,6 +114,9 @@ class _Reading:
 
     def _print(self, output: str | None) -> None:
         printed = Transcript()
+        if self._has_read and self._as_json and not self._shown:
+            self._context.transcript.say('  Warning: no matching devices found\n')
+            printed.write('[\n]')
         show(printed, self._shown, False)
         data = printed.stdout.encode() + self._data
         if output:
@@ -136,7 +140,7 @@ class _Reading:
                                          'simulated: name a file with --input')
             raise UsageExit(NOT_SIMULATED)
         try:
-            data = self._context.files.read(self._context.path(name))[:format.LENGTH]
+            data = self._context.files.read(self._context.path(name), format.LENGTH)
         except OSError as error:
             return -(error.errno or errno.EIO)
         if len(data) < format.LENGTH:
@@ -145,6 +149,7 @@ class _Reading:
         return 0
 
     def _take(self, data: bytes, origin: Object, owner: str | None) -> None:
+        self._has_read = True
         if not self._as_json:
             self._data += data
             return
@@ -186,7 +191,7 @@ def write_infoblock(context: Context) -> int:
         else:
             _write_file(context, parsed)
             count = 1
-    except Refused as refusal:
+    except CommandFailed as refusal:
         status = -refusal.errno
     if status < 0:
         transcript.say(f'error checking infoblocks: {strerror(-status)}')
@@ -203,11 +208,14 @@ def _check(parsed: Parsed, transcript: Transcript) -> None:
         transcript.error(f"invalid map location '{memmap}'\n")
     for name, message in (('size', 'failed to parse namespace size'),
                           ('offset', 'failed to parse physical offset'),
-                          ('align', 'failed to parse namespace alignment')):
+                          ('align', 'failed to parse namespace alignment'),
+                          ('size', 'failed to parse namespace size')):
         value = parsed.text(name)
         if value is not None and sizes.parse_size(value) is None:
             blank = '' if name == 'offset' else ' '
             transcript.error(f"{message}{blank}'{value}'\n")
+        elif value is not None and name == 'align' and not is_alignment(value):
+            transcript.error(f'align must be a power-of-2 greater than {sizes.PAGE}\n')
     for name in ('uuid', 'parent-uuid'):
         value = parsed.text(name)
         if value is not None and not is_uuid(value):
@@ -231,7 +239,7 @@ def _block(context: Context, parsed: Parsed, size: int, start: int, align: int,
     extent = sizes.dax_extent(start, size, memmap, align)
     if extent is None or size < sizes.INFO_BLOCK:
         context.transcript.error('unable to satisfy requested alignment\n')
-        raise Refused(errno.ENXIO)
+        raise CommandFailed(errno.ENXIO)
     return InfoBlock(kind, parsed.text('uuid') or context.memory.randomness.uuid(), parent,
                      extent[1], data_offset=extent[0] - start, memmap=memmap, align=align)
 
@@ -250,7 +258,7 @@ def _write_namespace(context: Context, parsed: Parsed, region: Region,
     if size % align:
         context.transcript.error(
             f'--size={parsed.text("size")} not aligned to {parsed.text("align")}\n')
-        raise Refused(errno.EINVAL)
+        raise CommandFailed(errno.EINVAL)
     parent = parsed.text('parent-uuid') or device.uuid
     region.media.put_info_block(device.offset, _block(
         context, parsed, size, _size(parsed, 'offset', 0), align, parent))
@@ -283,8 +291,8 @@ def _existing(context: Context, name: str) -> int:
         return 0
     except OSError as error:
         context.transcript.error(f'failed to open: {os.path.normpath(name)}\n')
-        raise Refused(error.errno or errno.EIO) from error
+        raise CommandFailed(error.errno or errno.EIO) from error
     if found.kind != 'regular':
         context.transcript.error(f'unsupported file type: {name}\n')
-        raise Refused(errno.EINVAL)
+        raise CommandFailed(errno.EINVAL)
     return found.size

@@ -10,13 +10,14 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from vpmem_harness.pmem.commands import dax_filters, json_objects
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import Context
-from vpmem_harness.pmem.commands.dax_memory import Memory
 from vpmem_harness.pmem.commands.dax_nodes import LISTED, check_node
+from vpmem_harness.pmem.commands.daxctl import filters
+from vpmem_harness.pmem.commands.daxctl.memory import Memory
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json
-from vpmem_harness.pmem.commands.lifecycle import Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.results import strerror
 from vpmem_harness.pmem.kernel import dax_devices, kernfs, sizes
@@ -44,6 +45,9 @@ DISABLE = Options('daxctl disable-device <device>', *_BASE)
 ENABLE = Options('daxctl enable-device <device>', *_BASE)
 DESTROY = Options('daxctl destroy-device <device> [<options>]', *_BASE,
                   Option('f', 'force', 'attempt to disable before destroying device'))
+
+#: Bytes of a device file that are read at most.
+_FILE_LIMIT = 1 << 20
 
 _Claimed: TypeAlias = tuple[Region, NamespaceDevice]
 #: Acts on a device and returns 0, a positive number for what was done already, or a negative errno.
@@ -158,7 +162,7 @@ def create(context: Context) -> int:
         transcript.say('error: failed to parse device file: Invalid argument')
         raise options.fail(transcript)
     with context.memory.lock:
-        found = any(dax_filters.is_region(region.number, parsed.text('region'))
+        found = any(filters.is_region(region.number, parsed.text('region'))
                     for region, _ in claimed_devices(context))
     status = -errno.ENOSPC if found else -errno.ENXIO
     transcript.say(f'error creating devices: {strerror(-status)}')
@@ -168,7 +172,7 @@ def create(context: Context) -> int:
 
 def _is_device_file(context: Context, name: str) -> bool:
     try:
-        found = json.loads(context.files.read(context.path(name)))
+        found = json.loads(context.files.read(context.path(name), _FILE_LIMIT))
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and {'align', 'size', 'chardev', 'mappings'} <= found.keys()
@@ -209,8 +213,8 @@ def _named(context: Context, parsed: Parsed) -> Iterator[_Claimed]:
     name = parsed.arguments[0].rpartition('/')[2]
     for region, device in claimed_devices(context):
         # A device of size 0 has no node, so that libdaxctl does not see it.
-        if device.data[1] and dax_filters.is_region(region.number, parsed.text('region')) \
-                and dax_filters.is_device(device.char_device, name):
+        if device.data[1] and filters.is_region(region.number, parsed.text('region')) \
+                and filters.is_device(device.char_device, name):
             yield region, device
 
 
@@ -312,7 +316,7 @@ class _Reconfiguration:
             else:
                 self._transcript.say(f'{device.char_device}: unknown mode requested: 0')
                 return -errno.EINVAL
-        except Refused as refusal:
+        except CommandFailed as refusal:
             return -refusal.errno
         self._show(region, device)
         return 0
@@ -330,7 +334,7 @@ class _Reconfiguration:
         if policy and (parsed.flag('no-online') or not parsed.flag('no-movable')):
             self._transcript.say(
                 f'{name}: error: kernel policy will auto-online memory, aborting')
-            raise Refused(errno.EBUSY)
+            raise CommandFailed(errno.EBUSY)
         if device.memory is not None:
             self._transcript.say(f'{name} was already in system-ram mode')
         else:
@@ -354,10 +358,10 @@ class _Reconfiguration:
             if device.memory.online:
                 if self._parsed.flag('verbose'):
                     memory.refuse()
-                raise Refused(errno.EBUSY)
+                raise CommandFailed(errno.EBUSY)
             self._require(unbind(self._context, device))
         self._require(_bind(self._context, device, lambda: dax_devices.bind_device_dax(device)))
 
     def _require(self, status: int) -> None:
         if status < 0:
-            raise Refused(-status)
+            raise CommandFailed(-status)

@@ -9,8 +9,8 @@ import errno
 import re
 from collections.abc import Callable
 
-from vpmem_harness.pmem.commands import filters
 from vpmem_harness.pmem.commands.context import Context
+from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.results import USAGE, UsageExit, strerror
 from vpmem_harness.pmem.kernel import kernfs

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import errno
 
-from vpmem_harness.pmem.commands import dimm as frame
 from vpmem_harness.pmem.commands.context import NOT_SIMULATED, Context
-from vpmem_harness.pmem.commands.dimm import BASE_OPTIONS
 from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json
-from vpmem_harness.pmem.commands.label_objects import area_object
+from vpmem_harness.pmem.commands.ndctl import dimm as frame
+from vpmem_harness.pmem.commands.ndctl.dimm import BASE_OPTIONS
+from vpmem_harness.pmem.commands.ndctl.label_objects import area_object
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.results import Transcript, UsageExit
 from vpmem_harness.pmem.kernel.dimms import Dimm
@@ -37,7 +37,8 @@ WRITE = Options(
     'ndctl write-labels <nmem> [-i <filename>]', *BASE_OPTIONS, *_PART,
     text('i', 'input', 'input-file', 'filename to read label area data'))
 
-_CHUNK = 4096
+#: Bytes that are read of an input file at most, more than a label area has.
+_LIMIT = 1 << 28
 #: Who wrote the bytes of a label area, for those who care about writers only.
 _LABELS = 'label area'
 
@@ -168,7 +169,7 @@ def write_labels(context: Context) -> int:
     data = b''
     if name:
         try:
-            data = context.files.read(context.path(name))
+            data = context.files.read(context.path(name), _LIMIT)
         except OSError as error:
             transcript.say(f'failed to open: {name}: ({error.strerror})')
             return frame.close(context, 'wrote {} nmem{}', 0, -(error.errno or errno.EIO))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from vpmem_harness.pmem.commands import (
+from vpmem_harness.pmem.commands.context import Context, Program
+from vpmem_harness.pmem.commands.files import Files
+from vpmem_harness.pmem.commands.ndctl import (
     bus,
     check,
     create,
     dimm,
-    dimm_features,
+    features,
     infoblock,
     labels,
     listing,
@@ -17,10 +19,8 @@ from vpmem_harness.pmem.commands import (
     namespace,
     region,
 )
-from vpmem_harness.pmem.commands.context import Context, Program
-from vpmem_harness.pmem.commands.files import Files
 from vpmem_harness.pmem.commands.results import CommandResult
-from vpmem_harness.pmem.kernel.media import NOTHING, Contents
+from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.machine import PersistentMemory
 
 PROGRAM = Program(
@@ -57,22 +57,22 @@ PROGRAM = Program(
         'read-labels': labels.read_labels,
         'write-labels': labels.write_labels,
         'check-labels': labels.check_labels,
-        'update-firmware': dimm_features.update_firmware,
-        'setup-passphrase': dimm_features.setup_passphrase,
-        'update-passphrase': dimm_features.update_passphrase,
-        'remove-passphrase': dimm_features.remove_passphrase,
-        'freeze-security': dimm_features.freeze_security,
-        'sanitize-dimm': dimm_features.sanitize_dimm,
-        'wait-overwrite': dimm_features.wait_overwrite,
-        'load-keys': dimm_features.load_keys,
-        'inject-smart': dimm_features.inject_smart,
-        'monitor': dimm_features.monitor,
+        'update-firmware': features.update_firmware,
+        'setup-passphrase': features.setup_passphrase,
+        'update-passphrase': features.update_passphrase,
+        'remove-passphrase': features.remove_passphrase,
+        'freeze-security': features.freeze_security,
+        'sanitize-dimm': features.sanitize_dimm,
+        'wait-overwrite': features.wait_overwrite,
+        'load-keys': features.load_keys,
+        'inject-smart': features.inject_smart,
+        'monitor': features.monitor,
     })
 
 
 def run(memory: PersistentMemory, arguments: Sequence[str], files: Files, directory: str, *,
         as_root: bool = True, in_use: Collection[str] = (),
-        terminal: bool = False, stdin: Contents | None = NOTHING) -> CommandResult:
+        terminal: bool = False, stdin: Contents | None = EMPTY) -> CommandResult:
     """Runs ndctl on ``memory``."""
     return PROGRAM.run(Context(memory, list(arguments), as_root, in_use, terminal, files,
                                directory, stdin))

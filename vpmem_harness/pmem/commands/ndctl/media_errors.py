@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 
-from vpmem_harness.pmem.commands import filters, json_objects, namespace
+from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.commands.context import NAMESPACE_OPTIONS, Context
 from vpmem_harness.pmem.commands.jsontext import number, pretty
-from vpmem_harness.pmem.commands.lifecycle import Administrator, Refused
+from vpmem_harness.pmem.commands.lifecycle import CommandFailed, Lifecycle
+from vpmem_harness.pmem.commands.ndctl import filters, namespace
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.kernel import media_errors, sizes
 from vpmem_harness.pmem.kernel.errors import KernelError
@@ -116,7 +117,7 @@ def _inject(context: Context, parsed: Parsed, region: Region, device: NamespaceD
 def clear_errors(context: Context) -> int:
     """``ndctl clear-errors``"""
     parsed = namespace.parse(context, CLEAR, 'clear errors for')
-    administrator = Administrator(
+    lifecycle = Lifecycle(
         context.memory, context.transcript, 'clear errors namespace', as_root=context.as_root,
         in_use=context.in_use)
     scrub = parsed.flag('scrub')
@@ -127,8 +128,8 @@ def clear_errors(context: Context) -> int:
             return False
         _check_scrub(context, device, scrub=scrub)
         try:
-            administrator.disable(region, device)
-        except Refused as refusal:
+            lifecycle.disable(region, device)
+        except CommandFailed as refusal:
             context.transcript.error(f'{device.dev}: unable to disable namespace: '
                                      f'{os.strerror(refusal.errno)}\n')
             raise
@@ -137,7 +138,7 @@ def clear_errors(context: Context) -> int:
         try:
             region.enable_namespace(device)
         except KernelError as error:
-            raise Refused(error.errno) from error
+            raise CommandFailed(error.errno) from error
         _show(context, region, device)
         return True
 
@@ -154,7 +155,7 @@ def _check_scrub(context: Context, device: NamespaceDevice, *, scrub: bool) -> N
         error, what = errno.EACCES, 'Unable to start scrub'
     if error:
         context.transcript.error(f'{device.dev}: {what}: {os.strerror(error)}\n')
-        raise Refused(error)
+        raise CommandFailed(error)
     if scrub:
         memory.scrub()
 

@@ -1,0 +1,7 @@
+"""ndctl."""
+
+from __future__ import annotations
+
+from vpmem_harness.pmem.commands.ndctl.program import PROGRAM, run
+
+__all__ = ['PROGRAM', 'run']
