@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import fixtures
 import libvirt
@@ -55,6 +56,15 @@ class AuditLogTest(base.TestCase):
         self.assertNotEqual('ok', failed['outcome'])
         self.assertEqual(['disable-region', 'all'], disabled['arguments'])
         self.assertEqual(('reboot', '<host:1>', 'ok'), self.deeds()[2])
+
+    def test_listings_from_a_shell(self):
+        """Each is recorded once, whether the host was asked or not; the harness makes none."""
+        host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
+        subprocess.run(['sh', '-c', 'for i in 1 2 3 4; do ndctl list -X; done; ndctl list -N'],
+                       env=host.env, check=True, stdout=subprocess.DEVNULL)
+        host.calls.last     # noqa: B018 - collects what is under way
+        self.assertEqual(4 * [['list', '-X']] + [['list', '-N']],
+                         [entry['arguments'] for entry in self.entries()])
 
     def test_one_order_for_all_hosts(self):
         """The deeds on two hosts are numbered through."""

@@ -80,8 +80,7 @@ class CommandsTest(base.TestCase):
     def test_a_command_that_is_killed(self):
         """Its call ends with an error."""
         with self.host.faults.tool_hanging('daxio') as hang:
-            process = subprocess.Popen(['daxio', '-z'], env=self.host.env,
-                                       executable=str(self.host.host.bin_dir / 'daxio'))
+            process = subprocess.Popen(['daxio', '-z'], env=self.host.env)
             hang.wait_until_reached()
             self.assertTrue(self.host.calls.last.in_progress)
             process.kill()
@@ -97,7 +96,7 @@ class CommandsTest(base.TestCase):
         self.addCleanup(os.close, write)
         with self.host.faults.tool_cut_short('daxio') as fault:
             process = subprocess.Popen(
-                [str(self.host.host.bin_dir / 'daxio'), '-o', self.host.namespaces[0].path],
+                ['daxio', '-o', self.host.namespaces[0].path],
                 env=self.host.env, stdin=read)
             os.close(read)
             fault.wait_until_reached()
@@ -123,7 +122,7 @@ class ClockTest(base.TestCase):
         for _ in range(3):
             times.append(clock.now())
             subprocess.run(['ndctl', 'list', '-X'], env=host.env, stdout=subprocess.DEVNULL,
-                           executable=str(host.host.bin_dir / 'ndctl'), check=True)
+                           check=True)
             clock.step(10)
         self.assertEqual(times, [call.time for call in host.calls.named('ndctl')])
 

@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 DOC = ROOT / 'doc' / 'source'
 FIRST = DOC / 'tutorial' / 'test_first.py'
 GUEST = DOC / 'howto' / 'test_guest.py'
+CALLS = DOC / 'howto' / 'test_calls.py'
 
 
 class Examples(base.TestCase):
@@ -43,6 +44,10 @@ class HowToTest(Examples):
     def test_a_guest_with_a_namespace(self):
         """The domain with an NVDIMM runs as it stands in the how-to."""
         self.check(GUEST)
+
+    def test_calls_to_a_host(self):
+        """The assertions on calls hold as they stand in the how-to."""
+        self.check(CALLS)
 
     def test_a_seed_gives_what_its_docstring_shows(self):
         """The inventory in the docstring of InventoryFixture is that of its seed."""
