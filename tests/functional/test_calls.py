@@ -38,6 +38,11 @@ class CommandsTest(base.TestCase):
         self.assertEqual(done.stdout.decode(), 4 * calls.last.result.stdout)
         self.assertEqual(4, len(self.host.faults.calls))
 
+    def test_many_at_a_time(self):
+        """None is lost or recorded twice."""
+        self.script('for i in $(seq 40); do ndctl list -X >/dev/null & done; wait')
+        self.assertEqual(40, len(self.host.calls.named('ndctl', 'list')))
+
     def test_every_way_to_run_a_tool_is_recorded_once(self):
         """A cached listing, a new one, standard input, a failure, and ``host.run``."""
         self.script('ndctl list -X; ndctl list -N; head -c 10 /dev/zero | daxio -o '

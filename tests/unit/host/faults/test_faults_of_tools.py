@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 
+from testtools.matchers import StartsWith
+
 from tests import base
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fixtures import HostFixture
@@ -103,6 +105,21 @@ class ToolFaultsTest(base.TestCase):
             self.clock.step(30)
             out, _ = process.communicate()
         self.assertEqual(2, len(json.loads(out)))
+
+    def test_the_subcommand_comes_second(self):
+        """For every fault of a tool; by name it can be given as well."""
+        faults = self.faults
+        for begin in (faults.tool_failing, faults.tool_hanging, faults.tool_cut_short):
+            for fault in (begin('ndctl', 'list'), begin('ndctl', subcommand='list')):
+                self.assertThat(fault.what, StartsWith('ndctl list '))
+                fault.remove()
+        for fault in (faults.tool_slow('ndctl', 'list', seconds=5),
+                      faults.tool_slow('ndctl', 'list', 5),
+                      faults.tool_slow('ndctl', seconds=5, subcommand='list'),
+                      faults.tool_slow('ndctl', 5, subcommand='list')):
+            self.assertEqual('ndctl list takes 5 s', fault.what)
+            fault.remove()
+        self.assertEqual('ndctl takes 5 s', faults.tool_slow('ndctl', seconds=5).what)
 
     def test_it_prints_half(self):
         """A program that parses the output fails."""
