@@ -27,7 +27,7 @@ class VMState(enum.StrEnum):
 
 
 class TaskState(enum.StrEnum):
-    """The ``task_state`` of a server: what is being done to it; None if nothing is."""
+    """The ``task_state`` of a server, the operation in progress; None if there is none."""
 
     SCHEDULING = 'scheduling'
     BLOCK_DEVICE_MAPPING = 'block_device_mapping'
