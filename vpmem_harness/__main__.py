@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+import runpy
 
-from vpmem_harness.cli import main
-
-sys.exit(main())
+runpy.run_module('vpmem_harness.cli', run_name='__main__')

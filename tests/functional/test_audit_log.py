@@ -1,8 +1,9 @@
-"""With the option audit_log, what is done to the hosts of a test stands in a file."""
+"""The audit log of a test, with the option audit_log."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 
 import fixtures
 import libvirt
@@ -31,7 +32,7 @@ class AuditLogTest(base.TestCase):
         return [(entry['what'], entry['host'], entry['outcome']) for entry in self.entries()]
 
     def test_what_clients_change(self):
-        """Definition, start and end of a domain, with their outcome; looking is no deed."""
+        """Definition, start and end of a domain with their outcome; reading is not recorded."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         host.connection.getHostname()
         uuid = self.useFixture(TestSeed()).randomness.uuid()
@@ -46,7 +47,7 @@ class AuditLogTest(base.TestCase):
         self.assertIn('already running', refused['outcome'])
 
     def test_tools_and_reboot(self):
-        """What ndctl was told and whether it could, and a restart of the machine."""
+        """Commands with their outcome, and a reboot of the machine."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         host.run('ndctl', 'destroy-namespace', 'namespace7.7')
         host.run('ndctl', 'disable-region', 'all')
@@ -56,8 +57,17 @@ class AuditLogTest(base.TestCase):
         self.assertEqual(['disable-region', 'all'], disabled['arguments'])
         self.assertEqual(('reboot', host.name, 'ok'), self.deeds()[2])
 
+    def test_listings_from_a_shell(self):
+        """Each is recorded once, whether or not the host was asked; the harness adds none."""
+        host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
+        subprocess.run(['sh', '-c', 'for i in 1 2 3 4; do ndctl list -X; done; ndctl list -N'],
+                       env=host.env, check=True, stdout=subprocess.DEVNULL)
+        host.calls.last     # noqa: B018 - collects what is under way
+        self.assertEqual(4 * [['list', '-X']] + [['list', '-N']],
+                         [entry['arguments'] for entry in self.entries()])
+
     def test_one_order_for_all_hosts(self):
-        """The deeds on two hosts are numbered through."""
+        """The entries of two hosts have one sequence of numbers."""
         first = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         second = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         for host in (first, second, first):
@@ -66,7 +76,7 @@ class AuditLogTest(base.TestCase):
                          [(entry['seq'], entry['host']) for entry in self.entries()])
 
     def test_uuid_is_a_pseudonym(self):
-        """No identifier in clear, in the XML that was defined and in the handles."""
+        """No identifier is in clear text, neither in XML nor in handles."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         uuid = self.useFixture(TestSeed()).randomness.uuid()
         host.connection.defineXML(DOMAIN.format(uuid=uuid)).undefine()

@@ -38,6 +38,11 @@ class CommandsTest(base.TestCase):
         self.assertEqual(done.stdout.decode(), 4 * calls.last.result.stdout)
         self.assertEqual(4, len(self.host.faults.calls))
 
+    def test_many_at_a_time(self):
+        """None is lost or recorded twice."""
+        self.script('for i in $(seq 40); do ndctl list -X >/dev/null & done; wait')
+        self.assertEqual(40, len(self.host.calls.named('ndctl', 'list')))
+
     def test_every_way_to_run_a_tool_is_recorded_once(self):
         """A cached listing, a new one, standard input, a failure, and ``host.run``."""
         self.script('ndctl list -X; ndctl list -N; head -c 10 /dev/zero | daxio -o '
@@ -80,8 +85,7 @@ class CommandsTest(base.TestCase):
     def test_a_command_that_is_killed(self):
         """Its call ends with an error."""
         with self.host.faults.tool_hanging('daxio') as hang:
-            process = subprocess.Popen(['daxio', '-z'], env=self.host.env,
-                                       executable=str(self.host.host.bin_dir / 'daxio'))
+            process = subprocess.Popen(['daxio', '-z'], env=self.host.env)
             hang.wait_until_reached()
             self.assertTrue(self.host.calls.last.in_progress)
             process.kill()
@@ -97,7 +101,7 @@ class CommandsTest(base.TestCase):
         self.addCleanup(os.close, write)
         with self.host.faults.tool_cut_short('daxio') as fault:
             process = subprocess.Popen(
-                [str(self.host.host.bin_dir / 'daxio'), '-o', self.host.namespaces[0].path],
+                ['daxio', '-o', self.host.namespaces[0].path],
                 env=self.host.env, stdin=read)
             os.close(read)
             fault.wait_until_reached()
@@ -123,7 +127,7 @@ class ClockTest(base.TestCase):
         for _ in range(3):
             times.append(clock.now())
             subprocess.run(['ndctl', 'list', '-X'], env=host.env, stdout=subprocess.DEVNULL,
-                           executable=str(host.host.bin_dir / 'ndctl'), check=True)
+                           check=True)
             clock.step(10)
         self.assertEqual(times, [call.time for call in host.calls.named('ndctl')])
 

@@ -45,6 +45,7 @@ from vpmem_harness.cli.commands import COMMANDS
 TUTORIAL = DOC / 'tutorial'
 FIRST = TUTORIAL / 'test_first.py'
 GUEST = DOC / 'howto' / 'test_guest.py'
+CALLS = DOC / 'howto' / 'test_calls.py'
 
 
 #: What examples pass to ``run --dir``.
@@ -79,6 +80,10 @@ class HowToTest(Examples):
     def test_a_guest_with_a_namespace(self):
         """The domain with an NVDIMM runs as the how-to shows it."""
         self.check(GUEST)
+
+    def test_calls_to_a_host(self):
+        """The assertions on calls hold as they stand in the how-to."""
+        self.check(CALLS)
 
     def test_a_seed_gives_what_its_docstring_shows(self):
         """The inventory in the docstring of InventoryFixture is that of its seed."""

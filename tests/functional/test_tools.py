@@ -1,4 +1,4 @@
-"""The tools of a host, called as processes call them."""
+"""The tools of a host, run as processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ToolsTest(base.TestCase):
             pmem='SMALL:2x1GiB', first_region=0, files={'/srv/pmem/image': 3 * MIB}))
 
     def script(self, script, status=0):
-        """What a shell script writes to standard output and standard error, joined."""
+        """The standard output and standard error of a shell script, joined."""
         done = subprocess.run(['sh', '-c', script], cwd=self.directory, env=self.host.env,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False, timeout=30)
@@ -36,7 +36,7 @@ class ToolsTest(base.TestCase):
                 for segment in self.host.host.pmem.contents(path).segments]
 
     def test_daxio_reads_its_standard_input(self):
-        """It says when there is less than the device takes."""
+        """A message says if the input is smaller than the device."""
         (self.directory / 'image').write_bytes(b'x' * 5000)
         self.assertEqual(f'daxio: requested size {SIZE} larger than source\n'
                          'daxio: copied 5000 bytes to device "/dev/dax0.0"\n',
@@ -44,25 +44,25 @@ class ToolsTest(base.TestCase):
         self.assertEqual([('daxio', 5000), (None, SIZE - 5000)], self.contents())
 
     def test_daxio_reads_a_pipe_as_far_as_it_has_to(self):
-        """The rest is left to others."""
+        """The rest of the input stays unread."""
         self.assertEqual('daxio: copied 2097152 bytes to device "/dev/dax0.0"\nrest\n', self.script(
             '{ head -c 2M /dev/zero; echo rest; } | { daxio -o /dev/dax0.0 -l 2M; cat; }'))
         self.assertEqual([(None, SIZE)], self.contents())
 
     def test_daxio_takes_files_of_the_host(self):
-        """Declared ones have a size."""
+        """A declared file has a size."""
         self.assertIn('copied 3145728 bytes', self.script(
             'daxio -i /srv/pmem/image -o /dev/dax0.0'))
 
     def test_daxio_writes_into_the_directory_of_its_caller(self):
-        """Contents are the name of who wrote them, over and over."""
+        """The contents are the name of the writer, repeated."""
         self.host.host.pmem.write('/dev/dax0.0', 'me', length=3)
         self.assertEqual('daxio: copied 4096 bytes to device "copy"\n',
                          self.script('daxio -i /dev/dax0.0 -o copy -l 4K'))
         self.assertEqual(b'me\n' + bytes(4093), (self.directory / 'copy').read_bytes())
 
     def test_labels_are_read_into_a_file(self):
-        """Of the caller's directory, with an error when it cannot be made."""
+        """The path is relative to the caller's directory, with an error if it cannot be made."""
         self.assertEqual('read 1 nmem\n', self.script('ndctl read-labels -j -o labels nmem0'))
         self.assertEqual(self.host.run('ndctl', 'read-labels', '-j', 'nmem0').stdout,
                          (self.directory / 'labels').read_text())
@@ -71,7 +71,7 @@ class ToolsTest(base.TestCase):
                          self.script('ndctl read-labels -j -o missing/labels nmem0', status=1))
 
     def test_a_terminal_gets_sizes_for_people(self):
-        """A new namespace is shown with them; a listing only when they are asked for."""
+        """A new namespace is shown with readable sizes, a listing is not."""
         terminal, end = os.openpty()
         self.addCleanup(os.close, terminal)
         self.addCleanup(os.close, end)
@@ -84,13 +84,13 @@ class ToolsTest(base.TestCase):
         self.assertIn('"size":16777216', listed)
 
     def test_privileges_can_be_taken_from_one_caller(self):
-        """The host's tools act as root all the same."""
+        """The host's tools still run as root."""
         self.assertIn('Permission denied', self.script(
             'VPMEM_HARNESS_AS_USER=1 daxio -z -o /dev/dax0.0', status=1))
         self.assertIn('copied', self.script('daxio -z -o /dev/dax0.0'))
 
     def test_privileges_can_be_taken_from_a_host(self):
-        """No listing that root has asked for is given out then."""
+        """A listing rendered for root is not printed then."""
         self.assertIn('"daxregion":{\n      "id":0,\n      "size":1054867456,\n      "align"',
                       self.script('ndctl list -X'))
         self.host.host.as_user = True

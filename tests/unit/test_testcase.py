@@ -1,4 +1,4 @@
-"""What the assertions on a cloud say, and what they refuse to be asked."""
+"""The messages of assertions on a cloud, and the arguments that they reject."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class AssertionsTest(base.VPMEMTestCase):
         self.assertThat(str(error), MatchesRegex(pattern))
 
     def test_claimed_namespaces_are_not_free(self):
-        """Named as the server has them, or by their names."""
+        """Namespaces are given as the server's, or by their names."""
         for names in (self.server.namespaces, ['ns_0']):
             self.assertRaises(
                 AssertionError, self.assertNamespacesFree, self.cloud, self.host, names)
 
     def test_namespaces_that_a_host_lacks_are_not_free(self):
-        """Nor is a text a list of names."""
+        """A text is not a list of names."""
         self.assertRefused(
             "names of namespaces: expected some of ns_0, got nsx;",
             self.assertNamespacesFree, self.cloud, self.host, ['nsx'])
@@ -38,19 +38,19 @@ class AssertionsTest(base.VPMEMTestCase):
             self.assertNamespacesFree, self.cloud, self.host, 'ns_0')
 
     def test_nothing_is_said_of_allocations_on_an_unknown_host(self):
-        """It holds nothing there whatever it holds."""
+        """The assertion would hold for every unknown name."""
         for name in ('hostx', ''):
             self.assertRefused('name of a host: ', self.assertNotAllocated, self.server, name)
             self.assertRefused('name of a host: ', self.assertAllocated, self.server, {}, name)
 
     def test_a_fixture_is_its_host(self):
-        """Wherever a host is asked for."""
+        """A HostFixture can be passed instead of its host."""
         self.assertHoldsDataOf(self.server, self.fixture, self.server.namespaces)
         self.assertAllocated(
             self.server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=self.fixture)
 
     def test_contents_are_those_of_a_host(self):
-        """A name alone is none, and another host does not have the device."""
+        """A host's name is not enough, and another host does not have the device."""
         namespaces = self.server.namespaces
         self.assertRefused('host: .*cloud.host', self.assertWiped, self.host.name, namespaces)
         other = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))

@@ -1,1 +1,1 @@
-"""What a test drives: a compute service to boot, resize and break servers on."""
+"""Clouds and servers: boot, resize, migrate and delete servers, and wait for their states."""

@@ -1,8 +1,8 @@
-"""What a cloud answers when it refuses or fails, in Nova's words.
+"""The errors of a cloud, with Nova's names and messages.
 
-The classes carry the names of nova/exception.py, and their messages are Nova's to the letter, so
-that a test that asserts one holds on both backends. ``code`` is what a fault shows, ``status`` the
-HTTP status of a request that is refused.
+The classes have the names of nova/exception.py and Nova's exact messages, so that an assertion on
+one holds on both backends. ``code`` is the code of a fault, ``status`` the HTTP status of a request
+that is rejected.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from vpmem_harness.exceptions import HarnessError
 
 
 class NovaException(HarnessError):
-    """The base of what Nova raises."""
+    """The base class of Nova's errors."""
 
     msg_fmt = 'An unknown exception occurred.'
     code = 500
-    #: The HTTP status with which the API refuses a request for this reason.
+    #: The HTTP status with which the API rejects a request for this reason.
     status = 500
 
     def __init__(self, message: str | None = None, **kwargs: object) -> None:
@@ -24,12 +24,12 @@ class NovaException(HarnessError):
         super().__init__(self.message)
 
 
-#: The most characters that the message of a fault has in Nova's database.
+#: The longest message of a fault in Nova's database, in characters.
 MESSAGE_LIMIT = 255
 
 
 def message_of(error: Exception) -> str:
-    """What Nova records of an error: its message, or the name of a class that is not its own.
+    """The message that Nova records: an error's own, or the class's name if it is not Nova's.
 
     Source: nova/compute/utils.py, exception_to_dict.
     """
@@ -84,7 +84,7 @@ class MigrationNotFoundByStatus(NotFound):
 
 
 class InstanceInvalidState(Invalid):
-    """A request that the server's state does not allow, with the API's message."""
+    """A request that is not allowed in the server's state, with the API's message."""
 
     msg_fmt = (
         "Cannot '%(action)s' instance %(server_id)s while it is in %(attr)s %(state)s")
@@ -97,7 +97,7 @@ class InstanceInvalidState(Invalid):
 
 
 class UnshelveInstanceInvalidState(InstanceInvalidState):
-    """A host was named for a server that still is on one."""
+    """Unshelve with a host for a server that is still on a host."""
 
     msg_fmt = (
         'Specifying an availability zone or a host when unshelving server "%(instance_uuid)s" with '
@@ -171,7 +171,7 @@ class UnexpectedTaskStateError(NovaException):
 
 
 class UnexpectedDeletingTaskStateError(UnexpectedTaskStateError):
-    """The server is being deleted under an operation."""
+    """The server is being deleted during an operation."""
 
 
 class MigrationError(NovaException):

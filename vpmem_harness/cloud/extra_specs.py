@@ -1,7 +1,7 @@
-"""Extra specs: which the API takes, and what the scheduler makes of them.
+"""Extra specs: validation as in the API, and requested resources as in the scheduler.
 
-The stub heeds ``hw:pmem``, ``resources:`` and traits of one's own. The names of the rest of ``hw:``
-are known, so that a misspelt one is refused as Nova does; what they say is not looked at.
+The stub supports ``hw:pmem``, ``resources:`` and custom traits. It knows the other names of
+``hw:``, and rejects a misspelled one like Nova, but ignores their values.
 Source: nova/api/validation/extra_specs/, and ResourceRequest of nova/scheduler/utils.py.
 """
 
@@ -16,11 +16,11 @@ import os_resource_classes as orc
 from vpmem_harness.cloud import errors
 from vpmem_harness.exceptions import InvalidInputError
 
-#: The extra spec that asks for persistent memory, a list of labels.
+#: The extra spec that requests persistent memory, a list of labels.
 PMEM_EXTRA_SPEC = 'hw:pmem'
 
-#: What the API takes as a list of labels, as its message shows it; and the same language without
-#: the nested repetition, which takes exponential time on some refusals.
+#: The pattern of a list of labels in the API's error message; and the same pattern without nested
+#: repetition, which takes exponential time on some invalid values.
 _SHOWN_PATTERN = '([a-zA-Z0-9_]+(,)?)+'
 _PMEM_VALUE = re.compile(r'[a-zA-Z0-9_]+(,[a-zA-Z0-9_]+)*,?')
 
@@ -43,11 +43,11 @@ _NEEDS = ('required', 'forbidden')
 
 
 def validate_extra_specs(extra_specs: Mapping[str, str]) -> None:
-    """Refuse what the API refuses since microversion 2.86.
+    """Validate extra specs as the API does since microversion 2.86.
 
-    :raises ValidationError: for names of Nova's that there are not, and for values of those that
-        are heeded, such as labels with spaces, dashes or dots, which nova.conf would take.
-    :raises InvalidInputError: for a trait that only hosts of Nova's can have.
+    :raises ValidationError: for unknown names, and for invalid values of supported extra specs,
+        such as labels with spaces, dashes or dots, which nova.conf would accept.
+    :raises InvalidInputError: for a trait that only hosts of real Nova can have.
     """
     for name, value in extra_specs.items():
         grouped = _GROUPED.fullmatch(name)
@@ -67,7 +67,7 @@ def validate_extra_specs(extra_specs: Mapping[str, str]) -> None:
             if not _CUSTOM.fullmatch(grouped['name']):
                 raise InvalidInputError(
                     'trait of a flavor', expected='one that begins with CUSTOM_', got=name,
-                    remedy='hosts of the stub have none of the others: test it on real Nova')
+                    remedy='hosts of the stub have no other traits: use the nova backend')
 
 
 def _check(fits: object, detail: str) -> None:
@@ -80,7 +80,7 @@ def _unknown(name: str) -> str:
 
 
 def requested_resources(extra_specs: Mapping[str, str]) -> dict[str | None, Counter[str]]:
-    """What ``resources:`` asks for, by group and class; None is the group without a name."""
+    """The amounts in ``resources:``, by group and class; None is the unnumbered group."""
     groups: dict[str | None, Counter[str]] = {}
     for name, value in extra_specs.items():
         grouped = _GROUPED.fullmatch(name)
@@ -90,7 +90,7 @@ def requested_resources(extra_specs: Mapping[str, str]) -> dict[str | None, Coun
 
 
 def traits(extra_specs: Mapping[str, str]) -> frozenset[str]:
-    """The traits that are required or forbidden."""
+    """The required and forbidden traits."""
     return frozenset(
         grouped['name'] for name in extra_specs
         if (grouped := _GROUPED.fullmatch(name)) and grouped['kind'] == 'trait')

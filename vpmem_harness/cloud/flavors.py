@@ -1,4 +1,4 @@
-"""Flavors, and what a flavor asks of a host."""
+"""Flavors, and the resources that they request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import os_resource_classes as orc
 from vpmem_harness.cloud.extra_specs import PMEM_EXTRA_SPEC, requested_resources, traits
 from vpmem_harness.exceptions import InvalidInputError
 
-#: What the resource classes of persistent memory begin with, before the label.
+#: The prefix of the resource classes of persistent memory, before the label.
 PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'
 
-#: The least that the API takes. Source: nova/api/openstack/compute/schemas/flavors.py.
+#: The lowest values that the API accepts. Source: nova/api/openstack/compute/schemas/flavors.py.
 _LEAST = {'vcpus': 1, 'ram': 1, 'disk': 0, 'ephemeral': 0, 'swap': 0}
 
 
@@ -26,10 +26,10 @@ def _nothing() -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Flavor:
-    """What a server gets: ``ram`` in MiB, ``disk``, ``ephemeral`` in GiB, ``swap`` in MiB.
+    """A flavor: ``ram`` and ``swap`` in MiB, ``disk`` and ``ephemeral`` in GiB.
 
-    :raises InvalidInputError: for a number that is none, or less than Nova's API takes, and for
-        extra specs that are no texts.
+    :raises InvalidInputError: for a number below the minimum of Nova's API, for anything that is
+        not a number, and for extra specs that are not text.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Flavor:
             number = getattr(self, what)
             if not isinstance(number, int) or number < least:
                 raise InvalidInputError(
-                    f'{what} of a flavor', expected=f'a whole number from {least} on',
+                    f'{what} of a flavor', expected=f'a whole number, {least} or more',
                     got=repr(number), remedy='leave it out')
         for name, value in self.extra_specs.items():
             if not isinstance(value, str):
@@ -65,7 +65,7 @@ class Flavor:
 
     @property
     def resources(self) -> dict[str, int]:
-        """What Placement is asked for, by resource class.
+        """The amounts requested from Placement, by resource class.
 
         Source: nova/scheduler/utils.py, ResourceRequest.
         """
@@ -79,13 +79,13 @@ class Flavor:
             wanted[orc.MEMORY_MB] = self.ram
         if orc.DISK_GB not in named:
             wanted[orc.DISK_GB] = disk
-        # What the labels say stands in place of what resources: says of their classes.
+        # The labels override the amounts in resources: for their classes.
         groups[None] = Counter({**wanted, **pmem_resources(self.pmem)})
         return dict(sum(groups.values(), Counter()))
 
     @property
     def traits(self) -> frozenset[str]:
-        """The traits that a host must or must not have."""
+        """The required and forbidden traits."""
         return traits(self.extra_specs)
 
 
@@ -97,7 +97,7 @@ def vpmem_labels(extra_specs: Mapping[str, str]) -> tuple[str, ...]:
     return _labels(extra_specs.get(PMEM_EXTRA_SPEC, ''))
 
 
-# Each look at a server asks for its flavor's labels, and a cloud has few flavors.
+# Every read of a server needs the labels of its flavor, and a cloud has few flavors.
 @lru_cache(maxsize=256)
 def _labels(value: str) -> tuple[str, ...]:
     return tuple(label for part in value.split(',') if (label := part.strip()))
@@ -107,20 +107,20 @@ def _labels(value: str) -> tuple[str, ...]:
 def pmem_resource_class(label: str) -> str:
     """Nova's resource class for a label: ``SMALL`` is ``CUSTOM_PMEM_NAMESPACE_SMALL``.
 
-    Labels that differ in case or punctuation alone share one class.
+    Labels that differ only in case or punctuation share one class.
     """
     return str(orc.normalize_name(f'PMEM_NAMESPACE_{label}'))
 
 
 def pmem_resources(labels: Iterable[str]) -> dict[str, int]:
-    """How many namespaces of which class the labels ask for."""
+    """The numbers of namespaces that the labels request, by resource class."""
     return dict(Counter(pmem_resource_class(label) for label in labels))
 
 
 def refuse_beside_flavor(**given: object) -> None:
-    """Raise InvalidInputError for what says otherwise what a flavor says already."""
+    """Raise InvalidInputError for arguments that contradict a flavor."""
     for name, value in given.items():
         if value:
             raise InvalidInputError(
                 name, expected='none beside a flavor', got=repr(value),
-                remedy='have it in the flavor, made with cloud.flavor(...)')
+                remedy='set it in the flavor, with cloud.flavor(...)')

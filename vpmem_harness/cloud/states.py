@@ -1,4 +1,4 @@
-"""The states of a server, as Nova names them.
+"""The states of a server, with Nova's names.
 
 Sources: nova/objects/fields.py (InstanceState, InstanceTaskState, InstancePowerState) and
 nova/api/openstack/common.py (the map to the status that the API shows).
@@ -10,7 +10,7 @@ import enum
 
 
 class VMState(enum.StrEnum):
-    """What a server is when nothing is going on."""
+    """The ``vm_state`` of a server."""
 
     ACTIVE = 'active'
     BUILDING = 'building'
@@ -27,7 +27,7 @@ class VMState(enum.StrEnum):
 
 
 class TaskState(enum.StrEnum):
-    """What is being done to a server at the moment; a server at rest has none."""
+    """The ``task_state`` of a server, the operation in progress; None if there is none."""
 
     SCHEDULING = 'scheduling'
     BLOCK_DEVICE_MAPPING = 'block_device_mapping'
@@ -65,7 +65,7 @@ class TaskState(enum.StrEnum):
 
 
 class PowerState(enum.IntEnum):
-    """What the hypervisor says of a server's domain, with the numbers that Nova's API shows."""
+    """The ``power_state`` of a server, with the numbers of Nova's API."""
 
     NOSTATE = 0
     RUNNING = 1
@@ -75,7 +75,7 @@ class PowerState(enum.IntEnum):
     SUSPENDED = 7
 
 
-#: The statuses of a cold move that has left its source, which still holds what the server had.
+#: The statuses of a cold migration that has left its source, which still has the old claims.
 MOVED = ('post-migrating', 'finished', 'confirming', 'reverting')
 
 _REBUILD = {
@@ -90,7 +90,7 @@ _RESIZE = {
     TaskState.RESIZE_FINISH: 'RESIZE',
 }
 
-#: The status of a server at rest, and what a task turns it into.
+#: The status of a server without a task, and the statuses during tasks.
 _STATUS: dict[VMState, tuple[str, dict[TaskState, str]]] = {
     VMState.ACTIVE: ('ACTIVE', {
         TaskState.REBOOTING: 'REBOOT',
@@ -116,15 +116,15 @@ _STATUS: dict[VMState, tuple[str, dict[TaskState, str]]] = {
     VMState.SHELVED_OFFLOADED: ('SHELVED_OFFLOADED', {}),
 }
 
-#: Every status that the API can show.
+#: Every status of the API.
 STATUSES = frozenset(
     status for at_rest, tasks in _STATUS.values() for status in (at_rest, *tasks.values()))
 
-#: Those that a server at rest can have.
+#: The statuses of a server without a task.
 STATUSES_AT_REST = frozenset(at_rest for at_rest, _ in _STATUS.values())
 
 
 def status_from_state(vm_state: VMState, task_state: TaskState | None = None) -> str:
-    """The status that Nova's API shows, such as ``VERIFY_RESIZE``."""
+    """The status in Nova's API, such as ``VERIFY_RESIZE``."""
     at_rest, tasks = _STATUS[vm_state]
     return at_rest if task_state is None else tasks.get(task_state, at_rest)

@@ -1,1 +1,1 @@
-"""One simulated machine: its persistent memory, its hypervisor, its tools, its directories."""
+"""One simulated machine: persistent memory, hypervisor, tools and directories."""

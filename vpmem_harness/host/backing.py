@@ -1,4 +1,4 @@
-"""What a domain of a host may name as the backing of its memory."""
+"""The files and devices that can back the memory of a host's domains."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vpmem_harness.pmem import PersistentMemory
 
 
 class HostBacking:
-    """The files and devices of one host, as its hypervisor sees them.
+    """The files and devices of one host, for its hypervisor.
 
-    Names below ``/dev`` are the simulated persistent memory's alone. Declared files and
-    directories exist on this host and nowhere else; any other path is looked up on the machine
-    that the harness runs on, where the images of the domains' disks lie.
+    Paths below ``/dev`` are those of the simulated persistent memory. Declared files and
+    directories exist only on this host. Any other path is looked up on the machine that runs the
+    harness, which has the images of the domains' disks.
 
-    :param files: the files and directories that were declared.
+    :param files: the declared files and directories.
     """
 
     def __init__(self, pmem: PersistentMemory, files: HostFiles) -> None:
@@ -25,7 +25,7 @@ class HostBacking:
         self._files = files
 
     def stat(self, path: str) -> BackingFile | None:
-        """The file at ``path``: its kind and its size in bytes; None when there is none."""
+        """The kind and the size in bytes of the file at ``path``; None if there is none."""
         declared = self._files.declared(path)
         if declared is not None:
             return BackingFile('directory' if declared.kind == 'directory' else 'regular',
@@ -47,12 +47,12 @@ class HostBacking:
         return BackingFile('regular', found.st_size) if stat.S_ISREG(found.st_mode) else None
 
     def opened(self, path: str, domain: str) -> None:
-        """A domain that starts has opened ``path``."""
+        """Called when a domain that starts has opened ``path``."""
 
     def closed(self, path: str, domain: str) -> None:
-        """A domain that stops has closed ``path``."""
+        """Called when a domain that stops has closed ``path``."""
 
     def written(self, path: str, domain: str) -> None:
-        """A domain's guest may write to all of ``path`` from now on, and is taken to."""
+        """Record that a domain's guest can write to ``path``: it counts as the writer of it all."""
         if self._pmem.device(path) is not None:
             self._pmem.write(path, domain)

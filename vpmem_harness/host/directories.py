@@ -1,8 +1,8 @@
-"""Temporary directories that are removed even when the process that made them was killed.
+"""Temporary directories that are removed even if the process that made them was killed.
 
-A directory is named for its process, by its number and the time of its start. Whoever makes one
-looks for those of processes that are gone, ends what still runs with the hosts in them, and
-removes them: the next run cleans up after one that had no chance to do so.
+The name of a directory contains the number and the start time of its process. Making a directory
+first removes those of processes that are gone, and ends the processes that still use the hosts in
+them. So the next run cleans up after a run that was killed.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _swept: set[tuple[int, str]] = set()
 
 
 def make(kind: str, parent: str) -> Path:
-    """Make a fresh directory in ``parent``, for its owner alone, and clean up after the killed.
+    """Make a new directory in ``parent`` with mode 0700, after removing abandoned ones.
 
-    :param kind: what its name begins with: ``vpmem``, ``nova`` or ``left``.
+    :param kind: the beginning of the name: ``vpmem``, ``nova`` or ``left``.
     """
     if (os.getpid(), parent) not in _swept:
         _swept.add((os.getpid(), parent))
@@ -47,14 +47,14 @@ def make(kind: str, parent: str) -> Path:
     owner = f'{kind}-{_in_letters(pid)}.{_in_letters(_started(pid) or 0)}'
     while True:
         path = Path(parent, f'{owner}-{_in_letters(next(_count))}')
-        # Whatever is there already is somebody else's.
+        # A directory that exists already belongs to someone else.
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)
             return path
 
 
 def sweep(parent: str) -> list[str]:
-    """Remove the directories in ``parent`` that processes have left which are gone."""
+    """Remove the directories in ``parent`` whose processes are gone."""
     removed = []
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(parent)):
@@ -93,7 +93,7 @@ def remove_own() -> None:
 
 
 def _answers(directory: Path) -> bool:
-    """Whether somebody listens within: a process that cannot be seen from here, perhaps."""
+    """Whether a process listens on a socket in it, such as one in another PID namespace."""
     for parent, _, names in os.walk(directory):
         for name in names:
             path = os.path.join(parent, name)
@@ -105,10 +105,10 @@ def _answers(directory: Path) -> bool:
 
 
 def _started(pid: int) -> int | None:
-    """When a process was started, in ticks since the machine was; None when it is gone."""
+    """The start time of a process in clock ticks since boot; None if the process is gone."""
     try:
         with open(f'/proc/{pid}/stat', 'rb') as stream:
-            # What its program is called, in brackets, may hold anything.
+            # The program's name, in parentheses, can contain anything.
             state, *fields = stream.read().rpartition(b')')[2].split()
     except OSError:
         return None

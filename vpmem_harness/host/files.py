@@ -12,7 +12,7 @@ from vpmem_harness.pmem.commands.files import File, LocalFiles
 
 
 def check_files(files: Mapping[str, int], directories: Collection[str]) -> None:
-    """Raise InvalidInputError unless they can exist on a simulated host alone."""
+    """Raise InvalidInputError unless the files and directories can be declared on a host."""
     if isinstance(directories, str):
         raise InvalidInputError('directories', expected='a list of paths', got='a text',
                                 remedy=f'write [{directories!r}]')
@@ -21,21 +21,21 @@ def check_files(files: Mapping[str, int], directories: Collection[str]) -> None:
     for path, size in files.items():
         check_path(path, 'files')
         if not isinstance(size, int) or size < 0:
-            raise InvalidInputError(f'size of {path}', expected='a number of bytes from 0 on',
+            raise InvalidInputError(f'size of {path}', expected='a number of bytes, 0 or more',
                                     got=repr(size), remedy='correct it')
 
 
 def check_path(path: str, what: str) -> None:
-    """Raise InvalidInputError unless ``path`` is one that only a simulated host has."""
+    """Raise InvalidInputError unless ``path`` can be declared on a host."""
     if not os.path.isabs(path) or os.path.normpath(path).startswith('/dev/'):
         raise InvalidInputError(what, expected='an absolute path outside /dev', got=repr(path),
                                 remedy='name one such as /srv/pmem/ns_0')
 
 
 class HostFiles(LocalFiles):
-    """The files that exist on one host alone, and the local system's at any other path.
+    """The files declared for one host, and the files of the machine at any other path.
 
-    Of a declared file nothing but its size is kept.
+    A declared file has a size, but no contents.
 
     :param files: sizes in bytes of declared regular files, by their absolute path.
     :param directories: absolute paths of declared directories.
@@ -46,11 +46,11 @@ class HostFiles(LocalFiles):
         self._directories = {os.path.normpath(path) for path in directories}
 
     def declared(self, path: str) -> File | None:
-        """What was declared to be at ``path``, None when nothing was."""
+        """The file or directory declared at ``path``; None if there is none."""
         path = os.path.normpath(path)
         if path in self._sizes:
             return File('regular', self._sizes[path])
-        # Where something was declared, the directories above it are there as well.
+        # The directories above a declared file exist as well.
         below = f'{path.rstrip("/")}/'
         if path in self._directories or any(
                 other.startswith(below) for other in (*self._sizes, *self._directories)):
@@ -58,7 +58,7 @@ class HostFiles(LocalFiles):
         return None
 
     def open(self, path: str) -> File:
-        """What is at ``path``, opened for reading and writing."""
+        """Open the file at ``path`` for reading and writing."""
         found = self.declared(path)
         if found is None:
             return super().open(path)
@@ -67,7 +67,7 @@ class HostFiles(LocalFiles):
         return found
 
     def create(self, path: str, mode: int = 0o600, data: bytes = b'') -> None:
-        """Makes a regular file of these data; in a declared directory it counts as declared."""
+        """Create a regular file; in a declared directory it becomes a declared file."""
         found = self.declared(path)
         if found is None and os.path.dirname(os.path.normpath(path)) not in self._directories:
             super().create(path, mode, data)
@@ -77,7 +77,7 @@ class HostFiles(LocalFiles):
             self._sizes[os.path.normpath(path)] = len(data)
 
     def write(self, path: str, contents: Contents, offset: int) -> None:
-        """Writes to a regular file from ``offset`` on."""
+        """Write to a regular file, starting at ``offset``."""
         found = self.declared(path)
         if found is None:
             super().write(path, contents, offset)

@@ -17,7 +17,7 @@ _NAME = re.compile(r'[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?')
 
 
 def check_name(name: str) -> None:
-    """Raise InvalidInputError unless a machine can be called so."""
+    """Raise InvalidInputError unless a machine can have this name."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidInputError(
             'name of a host', expected='letters, digits, and within it dots and dashes',
@@ -26,10 +26,10 @@ def check_name(name: str) -> None:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of a host lies, below ``root``.
+    """The paths of a host's files, below ``root``.
 
-    ``libvirt-sock`` is the daemon's socket, ``bin`` holds the host's ndctl, daxctl and daxio,
-    ``instances`` is for the compute service. Its path leaves room for
+    ``libvirt-sock`` is the daemon's socket, ``bin`` has the host's ndctl, daxctl and daxio, and
+    ``instances`` is for the compute service. The path of ``root`` is short enough for
     ``libvirt-sock-ro`` as well.
     """
 
@@ -45,7 +45,7 @@ class Layout:
 
     @property
     def nowhere(self) -> Path:
-        """What comes after ``bin`` on PATH: holds what keeps a missing program from being found."""
+        """The directory after ``bin`` on PATH, for scripts that stand in for missing programs."""
         return self.root / 'nowhere'
 
     @property
@@ -66,10 +66,10 @@ class Layout:
         return self.root / 'journal'
 
     def make(self) -> None:
-        """Make ``root``, for its owner alone; what lies below it is made when it is needed.
+        """Make ``root`` with mode 0700; the rest is made when it is needed.
 
-        :raises LimitError: when a socket's path would be longer than the kernel takes.
-        :raises InvalidInputError: when it is there already.
+        :raises LimitError: when a socket's path would be longer than the kernel allows.
+        :raises InvalidInputError: when ``root`` exists already.
         """
         longest = len(str(self.root / 'libvirt-sock-ro').encode())
         if longest > PATH_MAX:
@@ -81,16 +81,16 @@ class Layout:
             self.root.mkdir(mode=0o700)
         except FileExistsError as error:
             raise InvalidInputError(
-                f'directory of host {self.root.name!r}', expected='one that is not there yet',
+                f'directory of host {self.root.name!r}', expected='one that does not exist yet',
                 got='what another run uses or has left', remedy='remove it, or choose another '
                 'directory for the hosts') from error
 
 
 def runtime_directory(parent: str | None = None) -> Path:
-    """Make a fresh, short directory for hosts to live in.
+    """Make a new directory with a short path for hosts.
 
-    :param parent: where to make it; the system's temporary directory when None, or ``/tmp`` when
-        that one's path is too long for sockets.
+    :param parent: where to make it; if None, the system's temporary directory, or ``/tmp`` if the
+        former's path is too long for sockets.
     """
     if parent is None:
         parent = tempfile.gettempdir()

@@ -197,12 +197,12 @@ class Host:
         LOG.info('host %s reboots', self.name)
         if self._trail is not None:
             self._trail.record_reboot()
-        if not self.loop.in_thread:
-            self._disconnect()
         if self.daemon.running:
             self.daemon.drop_clients()
         else:
             self.daemon.start()
+        if not self.loop.in_thread:
+            self._disconnect()      # it was dropped, so that this does not wait for an answer
         self.faults.lose_calls()
         self.hypervisor.crash()
         self.pmem.reboot()

@@ -1,8 +1,8 @@
-"""Numbers that are handed out per process: of regions, and of hosts that nobody has named.
+"""Numbers that are unique within a process: those of regions, and of hosts without a name.
 
-A program that drives several simulated hosts in one process cannot tell whose ``/dev/dax0.0`` is
-meant, as PATH and the environment are the process's. So no two hosts that live at the same time
-have a region number, and with it a device name, in common, unless somebody asks for one.
+A program that drives several simulated hosts in one process cannot distinguish the ``/dev/dax0.0``
+of one host from that of another, because PATH and the environment belong to the process. So hosts
+that exist at the same time share no region number, and thus no device name, unless you ask for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 
 
 class Numbers:
-    """Blocks of consecutive numbers from 0 on; a new one goes where the lowest room is."""
+    """Blocks of consecutive numbers, from 0; a new block gets the lowest numbers possible."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,7 +20,7 @@ class Numbers:
     def take(self, count: int, first: int | None = None) -> int:
         """Take ``count`` consecutive numbers and return the first.
 
-        :param first: the first one, taken by others or not; the lowest that is free when None.
+        :param first: the first number, even if it is taken; the lowest free one if None.
         """
         with self._lock:
             if first is None:
@@ -38,6 +38,6 @@ class Numbers:
             self._blocks.remove((first, count))
 
 
-#: The numbers of this process: the one place where they are handed out.
+#: The numbers of this process.
 REGIONS = Numbers()
 HOSTS = Numbers()

@@ -1,7 +1,7 @@
 """Ending the processes that still use a host.
 
-A program that outlives its hosts would find the real ``ndctl`` on the rest of its PATH. So what was
-started with a host's environment is ended before the host goes.
+A program that outlives its hosts would find the real ``ndctl`` on the rest of its PATH. So the
+processes that were started with a host's environment are ended before the host stops.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MARK = 'VPMEM_HARNESS_RUN'
 
 
 def marked(value: str) -> Iterator[int]:
-    """The processes, this one excepted, whose environment at their start held the mark."""
+    """The other processes that were started with the mark in their environment."""
     wanted = os.fsencode(f'{MARK}={value}')
     for entry in os.listdir('/proc'):
         if not entry.isdigit() or int(entry) == os.getpid():
@@ -28,14 +28,13 @@ def marked(value: str) -> Iterator[int]:
                 if wanted in file.read().split(b'\0'):
                     yield int(entry)
         except OSError:
-            continue  # it has ended meanwhile, or is another user's
+            continue  # it has ended, or belongs to another user
 
 
 def end_marked(value: str, grace: float = 2.0) -> list[int]:
     """End the marked processes: SIGTERM, then SIGKILL to those left after ``grace`` seconds.
 
-    Returns the process ids that were there. A process that forks while it is ended is found again
-    by the next look.
+    Returns the ids of the processes. A process that forks meanwhile is found in the next round.
     """
     found: list[int] = []
     deadline = time.monotonic() + grace
@@ -58,7 +57,7 @@ def end_marked(value: str, grace: float = 2.0) -> list[int]:
             os.close(descriptor)
         if time.monotonic() >= deadline:
             if number == signal.SIGKILL and not ended:
-                break  # it is stuck in the kernel, or a zombie that its parent has not reaped
+                break  # stuck in the kernel, or a zombie that its parent has not reaped
             number = signal.SIGKILL
     return found
 

@@ -1,4 +1,4 @@
-"""What a cloud tells of itself, and what it refuses."""
+"""A cloud's transcript, and the arguments that it rejects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CloudTest(base.TestCase):
             CloudFixture(hosts=1, pmem='SMALL:2x1GiB', backend='stub', **options))
 
     def test_the_transcript_says_what_was_there_to_be_had(self):
-        """And what was asked for, where the two do not fit."""
+        """It has the free namespaces and the requested labels."""
         cloud = self.start_cloud()
         cloud.boot(pmem='SMALL')
         cloud.boot(pmem='SMAL', expect='ERROR')
@@ -23,13 +23,13 @@ class CloudTest(base.TestCase):
         self.assertIn('server2 is ERROR on None with no namespace for SMAL: No valid', transcript)
 
     def test_the_transcript_says_which_service_is_down(self):
-        """It is why a server waits."""
+        """This explains why a server is not booted."""
         cloud = self.start_cloud()
         cloud.compute(cloud.hosts[0]).kill()
         self.assertIn(' down, SMALL 2 of 2 free', cloud.transcript())
 
     def test_a_service_is_configured_as_nova_conf_is(self):
-        """With the text that a host gives, or with its items."""
+        """The option is given as in the host's ``pmem_namespaces``, or as a list."""
         cloud = self.start_cloud()
         host = cloud.hosts[0]
         for value, count in (
@@ -39,7 +39,7 @@ class CloudTest(base.TestCase):
                 count, cloud.inventories(host)['CUSTOM_PMEM_NAMESPACE_SMALL'].total, value)
 
     def test_what_no_flavor_is_made_of_is_refused(self):
-        """Before there is a server, by the name of the argument."""
+        """The error names the argument, and there is no server."""
         cloud = self.start_cloud()
         for arguments, what in (
                 ({'ram': '512'}, 'ram of a flavor'), ({'vcpus': 0}, 'vcpus of a flavor'),
@@ -51,7 +51,7 @@ class CloudTest(base.TestCase):
         self.assertEqual([], cloud.servers)
 
     def test_what_is_said_twice_is_refused(self):
-        """One of the two would be ignored."""
+        """One of the two values would be ignored."""
         cloud = self.start_cloud()
         flavor = cloud.flavor('SMALL')
         for ask, arguments in (
@@ -63,14 +63,14 @@ class CloudTest(base.TestCase):
         self.assertEqual(1, len(cloud.servers))
 
     def test_what_is_no_host_is_refused(self):
-        """A number is none, and one that has not been set up is none yet."""
+        """Such as a number, or a fixture that has not been set up."""
         cloud = self.start_cloud()
         for host in (0, None, HostFixture()):
             error = self.assertRaises(InvalidInputError, cloud.compute, host)
             self.assertEqual('host', error.what)
 
     def test_what_is_no_status_is_refused(self):
-        """Before anything is asked: what is misspelt would be a server that stays."""
+        """It is rejected before the request: the server would stay behind."""
         cloud = self.start_cloud()
         server = cloud.boot()
         for ask in (cloud.boot, server.delete, server.live_migrate):

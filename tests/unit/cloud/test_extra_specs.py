@@ -1,4 +1,4 @@
-"""Which extra specs the API takes."""
+"""Validation of extra specs."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ class ValidationTest(testtools.TestCase):
         validate_extra_specs({'hw:pmem': '4GB,SMALL,'})
 
     def test_long_refused_values_cost_no_time(self):
-        """The pattern is matched without trying exponentially many ways."""
+        """Matching takes linear time."""
         self.assertRaises(
             errors.ValidationError, validate_extra_specs, {'hw:pmem': 'a' * 4096 + '!'})
 
     def test_refuses_a_name_that_is_none(self):
-        """A misspelt one would boot a server without what it was to have."""
+        """A misspelled name would boot a server without the feature."""
         error = self.assertRaises(
             errors.ValidationError, validate_extra_specs, {'hw:pmme': 'SMALL'})
         self.assertEqual("Validation failed; extra spec 'hw:pmme' does not appear to be a valid "
                          'extra spec.', str(error))
 
     def test_refuses_a_resource_class_that_is_none(self):
-        """They are in upper case, and those of one's own begin with CUSTOM_."""
+        """They are in upper case, and custom ones begin with CUSTOM_."""
         for name in ('resources:vcpu', 'resources:GOLD', 'resources2:CUSTOM_gold'):
             self.assertRaises(errors.ValidationError, validate_extra_specs, {name: '1'})
 
     def test_refuses_an_amount_that_is_none(self):
-        """Of resources there is a number."""
+        """The amount of a resource is a number."""
         error = self.assertRaises(
             errors.ValidationError, validate_extra_specs, {'resources:VCPU': 'two'})
         self.assertEqual("Validation failed; 'two' is not a valid integer value.", str(error))
 
     def test_takes_what_is_of_others(self):
-        """Names without a colon, of namespaces that are not Nova's, and what is not heeded."""
+        """Names without a colon, other namespaces, and extra specs that are ignored."""
         validate_extra_specs({
             'colour': 'red', 'our:own': 'x', 'hw:mem_page_size': 'large', 'hw:numa_cpus.0': '0',
             'resources:VCPU': '2', 'resources_A:CUSTOM_GOLD': '1', 'trait:CUSTOM_GOLD': 'required'})
 
     def test_refuses_a_trait_of_real_hosts(self):
-        """Whether a simulated one has it, only Nova can tell."""
+        """Only real Nova knows whether a host has it."""
         self.assertRaises(InvalidInputError, validate_extra_specs,
                           {'trait:HW_CPU_X86_AVX': 'required'})
 
     def test_a_trait_is_required_or_forbidden(self):
-        """And Placement is told of it in both cases."""
+        """Placement gets the trait in both cases."""
         specs = {'trait:CUSTOM_GOLD': 'required', 'trait1:CUSTOM_SILVER': 'forbidden'}
         validate_extra_specs(specs)
         self.assertEqual({'CUSTOM_GOLD', 'CUSTOM_SILVER'}, traits(specs))

@@ -1,4 +1,4 @@
-"""Waiting names what it waits for, and says why it did not come."""
+"""Waits name the state that they wait for, and the reason of a failure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAULT = Fault('No valid host was found. ', 500, '', datetime.datetime.now(dateti
 
 
 class OneServer:
-    """A backend with one server, whose states a test steps through."""
+    """A backend with one server whose states a test steps through."""
 
     def __init__(self):
         self.database = Database()
@@ -75,7 +75,7 @@ class WaitTest(base.TestCase):
             self.backend, 'id', 'server1', status, request_id, **options).run(seconds)
 
     def test_what_no_server_comes_to_is_refused(self):
-        """At once: the deadline would pass, or the reason read as if it were so already."""
+        """It is rejected at once, instead of after the timeout."""
         for status in ('active', 'REBOOT', 'GONE', ''):
             error = self.assertRaises(InvalidInputError, self.wait, status)
             self.assertIn('ACTIVE, ', error.expected)
@@ -87,19 +87,19 @@ class WaitTest(base.TestCase):
         thread.start()
 
     def test_a_state_that_is_there_is_not_waited_for(self):
-        """It is returned at once."""
+        """The server is returned at once."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('build', 'Success', None)])
         self.assertEqual('ACTIVE', self.wait('ACTIVE', 0).status)
 
     def test_a_change_ends_the_wait(self):
-        """Without a look in between."""
+        """No polling is needed."""
         self.later(lambda: self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('build', 'Success', None)]))
         self.assertEqual('ACTIVE', self.wait('ACTIVE').status)
 
     def test_the_request_must_be_done(self):
-        """The state alone may be that from before, or not the last."""
+        """The state alone may be from before the request, or not final."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('build', None, None)])
         self.assertRaises(WaitTimeoutError, self.wait, 'ACTIVE', 0)
@@ -112,7 +112,7 @@ class WaitTest(base.TestCase):
             str(error))
 
     def test_an_unexpected_error_is_raised_with_its_fault(self):
-        """The message says why."""
+        """The message has the reason."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, fault=FAULT,
             events=[('build', 'Error', None)])
@@ -121,7 +121,7 @@ class WaitTest(base.TestCase):
         self.assertIn('No valid host was found.', str(error))
 
     def test_an_expected_error_waits_for_its_fault(self):
-        """Nova shows ERROR before it has recorded why."""
+        """Nova shows ERROR before it records the fault."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', None)])
         self.assertRaises(WaitTimeoutError, self.wait, 'ERROR', 0)
@@ -129,7 +129,7 @@ class WaitTest(base.TestCase):
         self.assertIs(FAULT, self.wait('ERROR', 0).fault)
 
     def test_an_error_without_fault_ends_the_wait_once_nothing_is_done(self):
-        """Nova records none when a live migration fails, or when it finds a build interrupted."""
+        """Nova records none for a failed live migration or an interrupted build."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', 'no: why')])
         self.later(self.backend.rest)
@@ -138,14 +138,14 @@ class WaitTest(base.TestCase):
         self.assertEqual(('ERROR', 'no: why'), (error.status, error.reason))
 
     def test_a_request_that_its_service_has_died_at_ends_the_wait_for_an_error(self):
-        """Its step has no end; the next run of the service has found the server."""
+        """The event never ends; the next start of the service has dealt with the server."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', None, None)])
         self.backend.rest()
         self.assertEqual('ERROR', self.wait('ERROR', 0).status)
 
     def test_a_step_without_an_end_does_not_hold_up_a_server_that_is_there(self):
-        """Once nothing is done to it; but such a request has not gone well."""
+        """It ends when no service works on the server; the request does not count as a success."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('build', None, None)])
         self.backend.rest()
@@ -153,13 +153,13 @@ class WaitTest(base.TestCase):
         self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE', 0, success=True)
 
     def test_an_error_without_fault_can_be_waited_for(self):
-        """By those who know that it has none."""
+        """With ``fault=False`` for a server that has none."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', None)])
         self.assertIsNone(self.wait('ERROR', 0, fault=False).fault)
 
     def test_a_request_that_leads_elsewhere_is_told_with_its_reason(self):
-        """A refused resize leaves the server as it was."""
+        """A rejected resize leaves the server unchanged."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None,
             events=[('resize', 'Error', 'No valid host was found. no room')])
@@ -167,30 +167,30 @@ class WaitTest(base.TestCase):
         self.assertEqual('No valid host was found. no room', error.reason)
 
     def test_a_request_that_fails_where_it_began_is_told_if_asked(self):
-        """A live migration leaves an active server active, wherever it is."""
+        """A failed live migration leaves an active server active."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('migrate', 'Error', 'no')])
         self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE', success=True)
         self.assertEqual('ACTIVE', self.wait('ACTIVE').status)
 
     def test_gone_is_gone(self):
-        """A deleted server ends the wait for it."""
+        """The wait ends when the server is deleted."""
         self.later(self.backend.vanish)
         self.assertIsNone(self.wait(DELETED))
 
     def test_gone_between_two_looks_is_gone(self):
-        """A server that goes while it is asked whether anything is done to it has gone."""
+        """A server that is deleted between two reads is deleted."""
         self.backend.become(vm_state=VMState.DELETED, task_state=None,
                             events=[('compute_terminate_instance', None, '')])
         self.backend.at_rest = lambda server: self.backend.vanish() or True
         self.assertIsNone(self.wait(DELETED))
 
     def test_a_server_that_vanishes_is_not_waited_for(self):
-        """Another state than that will not come."""
+        """The wait ends, since no other state will come."""
         self.backend.vanish()
         self.assertRaises(errors.InstanceNotFound, self.wait, 'ACTIVE')
 
     def test_without_a_request_the_state_may_come_from_anywhere(self):
-        """A wait for a state goes on while another one is there."""
+        """The wait continues while the server has another state."""
         self.backend.become(vm_state=VMState.ACTIVE, task_state=None)
         self.assertRaises(WaitTimeoutError, self.wait, 'SHUTOFF', 0, None)

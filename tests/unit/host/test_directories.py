@@ -1,4 +1,4 @@
-"""What a killed process has left is removed by the next one; what others use is not."""
+"""Directories of killed processes are removed, those of others are not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DirectoriesTest(base.TestCase):
         self.parent = self.useFixture(fixtures.TempDir()).path
 
     def killed(self) -> Path:
-        """The directory that a killed process has left, and a command that it had started."""
+        """Make the directory of a killed process, with a command that it had started."""
         process = subprocess.Popen([sys.executable, '-c', CODE, self.parent], text=True,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         with process:
@@ -45,13 +45,13 @@ class DirectoriesTest(base.TestCase):
         return directory
 
     def test_private(self) -> None:
-        """Nobody else looks into it, and each is another."""
+        """A directory has mode 0700 and a name of its own."""
         first, second = (directories.make('vpmem', self.parent) for _ in range(2))
         self.assertNotEqual(first, second)
         self.assertEqual(0o700, first.stat().st_mode & 0o777)
 
     def test_what_a_killed_process_has_left(self) -> None:
-        """The directory goes, and what still ran with the hosts in it."""
+        """The directory is removed, and processes that use its hosts are ended."""
         directory = self.killed()
         self.assertTrue(directory.exists())
         self.assertEqual([str(directory)], directories.sweep(self.parent))
@@ -59,13 +59,13 @@ class DirectoriesTest(base.TestCase):
         self.assertEqual([], list(processes.marked(str(directory))))
 
     def test_the_next_one_cleans_up(self) -> None:
-        """Whoever makes a directory in the same place does it, once."""
+        """Making a directory in the same place cleans up, once."""
         directory = self.killed()
         directories.make('vpmem', self.parent)
         self.assertFalse(directory.exists())
 
     def test_one_where_somebody_answers(self) -> None:
-        """A process that cannot be seen from here, in a container, may still use it."""
+        """A directory with a live socket may belong to a process in a container, and stays."""
         directory = Path(self.parent, 'vpmem-zzzzz.1-0')
         directory.mkdir()
         with socket.socket(socket.AF_UNIX) as listening:
@@ -75,7 +75,7 @@ class DirectoriesTest(base.TestCase):
         self.assertEqual([str(directory)], directories.sweep(self.parent))
 
     def test_what_others_have_named(self) -> None:
-        """Only directories of these names are looked at."""
+        """Directories with other names stay."""
         for name in ('vpmem-x', 'other-zzzzz.1-0', 'vpmem-zzzzz.1-0-more'):
             Path(self.parent, name).mkdir()
         Path(self.parent, 'vpmem-zzzzz.1-0').touch()

@@ -19,20 +19,20 @@ class LayoutTest(base.TestCase):
         self.directory = Path(self.useFixture(fixtures.TempDir()).path)
 
     def test_only_the_owner_enters(self):
-        """A host's directory is closed to other users."""
+        """Other users cannot enter a host's directory."""
         layout = Layout(self.directory / 'host1')
         layout.make()
         self.assertEqual(0o700, stat.S_IMODE(layout.root.stat().st_mode))
 
     def test_a_path_too_long_for_a_socket_is_refused(self):
-        """The error comes before anything is made, and says by how much."""
+        """The error comes before anything is made, and gives the number of bytes."""
         layout = Layout(self.directory / ('h' * 120))
         error = self.assertRaises(LimitError, layout.make)
         self.assertIn('bytes shorter', str(error))
         self.assertFalse(layout.root.exists())
 
     def test_what_another_run_left_is_refused(self):
-        """Nothing of it is touched, and the error says what to do."""
+        """The directory is left as it is, and the error says what to do."""
         layout = Layout(self.directory / 'host1')
         layout.root.mkdir()
         (layout.root / 'mine').touch()
@@ -41,7 +41,7 @@ class LayoutTest(base.TestCase):
         self.assertTrue((layout.root / 'mine').exists())
 
     def test_a_long_temporary_directory_is_not_used(self):
-        """Sockets find room although TMPDIR has a long path."""
+        """A short directory is used if TMPDIR is too long for sockets."""
         long = self.directory / ('t' * 80)
         long.mkdir()
         self.useFixture(fixtures.MonkeyPatch('tempfile.tempdir', str(long)))

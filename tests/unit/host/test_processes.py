@@ -1,4 +1,4 @@
-"""Ending what still uses a host."""
+"""Ending the processes that still use a host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class EndMarkedTest(base.TestCase):
         self.mark = Randomness().uuid()
 
     def start(self, script, mark):
-        """Starts a shell that says ``ready`` on its way, and waits for it."""
+        """Start a shell that prints ``ready``, and wait for that."""
         process = subprocess.Popen(
             ['sh', '-c', script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, processes.MARK: mark})
@@ -30,20 +30,20 @@ class EndMarkedTest(base.TestCase):
         return process
 
     def test_a_marked_process_is_terminated(self):
-        """A program that was started for a host is told to end."""
+        """A program that was started for a host gets SIGTERM."""
         process = self.start('echo ready; read forever', self.mark)
         processes.end_marked(self.mark)
         self.assertEqual(-signal.SIGTERM, process.wait())
 
     def test_one_that_does_not_listen_is_killed(self):
-        """A program that ignores SIGTERM ends all the same."""
+        """A program that ignores SIGTERM is killed."""
         process = self.start('trap "" TERM; echo ready; while :; do read forever; done',
                              self.mark)
         processes.end_marked(self.mark, grace=0.05)
         self.assertEqual(-signal.SIGKILL, process.wait())
 
     def test_the_process_of_another_run_is_left_alone(self):
-        """Two runs beside each other do not meet."""
+        """Processes of another run are not ended."""
         process = self.start('echo ready; read forever', Randomness().uuid())
         processes.end_marked(self.mark)
         self.assertIsNone(process.poll())

@@ -1,4 +1,4 @@
-"""A host's ndctl, daxctl and daxio, with an answer in place of persistent memory."""
+"""A host's ndctl, daxctl and daxio, with fixed answers instead of persistent memory."""
 
 from __future__ import annotations
 
@@ -49,31 +49,31 @@ class ToolsTest(base.TestCase):
                               text=True, check=False, timeout=30, **options)
 
     def test_a_command_reaches_its_host_word_by_word(self):
-        """Spaces, quotes and bytes that are no UTF-8 arrive as they were given."""
+        """Spaces, quotes and bytes that are not UTF-8 arrive unchanged."""
         words = ['ndctl', 'create-namespace', '-n', 'a "b" \'c\' $d', os.fsdecode(b'\xff')]
         self.run_tool(*words)
         self.assertEqual([words], [call.words for call in self.calls])
 
     def test_status_and_both_outputs_come_back(self):
-        """The stand-in ends as the host says."""
+        """The stand-in exits with the status of the host, and prints both outputs."""
         self.result = CommandResult(237, 'out\n', 'err\n')
         done = self.run_tool('ndctl', 'create-namespace')
         self.assertEqual((237, 'out\n', 'err\n'), (done.returncode, done.stdout, done.stderr))
 
     def test_a_payload_follows_the_output(self):
-        """The contents of a device come as bytes: zeroes where nobody wrote."""
+        """The contents of a device arrive as bytes, zeros where nothing was written."""
         self.result = CommandResult(0, '', 'copied\n', Contents((Segment(5_000_000, None),)))
         done = subprocess.run([str(self.layout.bin / 'daxio')], capture_output=True, check=False,
                               timeout=30)
         self.assertEqual((5_000_000, 0), (len(done.stdout), len(done.stdout.strip(b"\0"))))
 
     def test_the_directory_of_the_caller_is_known(self):
-        """Relative paths can be understood."""
+        """The host needs it for relative paths."""
         self.run_tool('daxio', cwd='/usr')
         self.assertEqual('/usr', self.calls[0].directory)
 
     def test_a_terminal_is_known(self):
-        """What a command prints may depend on it."""
+        """The output of a command may depend on it."""
         self.run_tool('ndctl', 'create-namespace')
         terminal, other_end = os.openpty()
         self.addCleanup(os.close, terminal)
@@ -83,7 +83,7 @@ class ToolsTest(base.TestCase):
         self.assertEqual([False, True], [call.terminal for call in self.calls])
 
     def test_standard_input_is_read_when_it_is_wanted(self):
-        """As much as the command takes, and no more."""
+        """A command reads as many bytes as it needs, and no more."""
         def answer(call):
             if call.stdin is None:
                 raise InputWanted(1000)
@@ -101,7 +101,7 @@ class ToolsTest(base.TestCase):
                 self.assertEqual(wanted.length, file.tell())
 
     def test_a_caller_without_privileges_is_known(self):
-        """A variable takes them away, and the answers for others are not given."""
+        """A variable removes privileges; the listings of root are not used then."""
         self.run_tool('ndctl', 'list', '-X')
         environment = {**os.environ, AS_USER: '1'}
         self.run_tool('ndctl', 'list', '-X', env=environment)
@@ -109,23 +109,23 @@ class ToolsTest(base.TestCase):
         self.assertEqual([True], [call.as_user for call in self.calls])
 
     def test_the_listing_of_a_compute_service_does_not_ask_the_host(self):
-        """``ndctl list -X`` is rendered when the host starts."""
+        """``ndctl list -X`` is rendered when the tools are installed."""
         done = self.run_tool('ndctl', 'list', '-X')
         self.assertEqual(('[]\n', []), (done.stdout, self.calls))
 
     def test_one_word_with_a_space_is_not_two(self):
-        """``ndctl 'list -X'`` is no listing."""
+        """``ndctl 'list -X'`` is not a listing."""
         self.result = CommandResult(1, '', 'unknown command\n')
         self.assertEqual(1, self.run_tool('ndctl', 'list -X').returncode)
 
     def test_a_change_takes_the_rendered_listing_back(self):
-        """No stale listing is given out."""
+        """No outdated listing is printed."""
         self.result = CommandResult(0, '[1]\n', '')
         self.tools.forget()
         self.assertEqual('[1]\n', self.run_tool('ndctl', 'list', '-X').stdout)
 
     def test_an_answer_that_changes_came_before_is_not_kept(self):
-        """A listing that was made before a change is never rendered after it."""
+        """A listing made before a change is never used after it."""
         def answer(call):
             self.tools.forget()
             return CommandResult(0, 'stale\n', '')
@@ -136,13 +136,13 @@ class ToolsTest(base.TestCase):
         self.assertEqual('[]\n', self.run_tool('ndctl', 'list', '-N').stdout)
 
     def test_a_second_listing_of_the_same_kind_does_not_ask_again(self):
-        """Whoever lists twice waits once."""
+        """The second listing is printed without asking the host."""
         self.run_tool('ndctl', 'list', '-NRDv')
         self.run_tool('ndctl', 'list', '-NRDv')
         self.assertEqual(1, len(self.calls))
 
     def test_a_result_that_comes_later_is_waited_for(self):
-        """A command may take its time without holding up other hosts."""
+        """A command can take time without blocking other hosts."""
         later = Deferred()
         self.tools.call = lambda call: later
         process = subprocess.Popen([str(self.layout.bin / 'daxio')], stderr=subprocess.PIPE)
@@ -152,7 +152,7 @@ class ToolsTest(base.TestCase):
 
 
     def test_input_can_be_wanted_later(self):
-        """A command that took its time may read its standard input then."""
+        """A deferred command can ask for standard input."""
         def answer(call):
             later = Deferred()
             if call.stdin is None:
@@ -165,7 +165,7 @@ class ToolsTest(base.TestCase):
         self.assertEqual('1', self.run_tool('daxio', '-o', '/dev/dax0.0', input='xyz').stdout)
 
     def test_a_failure_of_the_host_ends_the_call(self):
-        """Nobody waits for an answer that will not come."""
+        """The stand-in does not wait for an answer that will not come."""
         def answer(call):
             raise ZeroDivisionError
 
@@ -176,7 +176,7 @@ class ToolsTest(base.TestCase):
                           'middle of the call\n'), (done.returncode, done.stderr))
 
     def test_what_is_no_request_is_hung_up_on(self):
-        """Neither a wrong line, a line without an end, nor too many words are waited for."""
+        """A wrong line, a line without an end and too many words close the connection."""
         self.useFixture(fixtures.FakeLogger())
         for request in (b'GET / HTTP/1.1\n', b'1' * 100, b'9999999999 0 0 1\n', b'3 0 0 1\na\0b'):
             with socket.socket(socket.AF_UNIX) as connection:
@@ -190,7 +190,7 @@ class ToolsTest(base.TestCase):
 class WithoutHostTest(base.TestCase):
 
     def test_a_stand_in_fails_without_its_host(self):
-        """It says so, and does not fall through to the system's ndctl."""
+        """It reports an error, and does not run the system's ndctl."""
         layout = Layout(Path(self.useFixture(fixtures.TempDir()).path) / 'host1')
         layout.make()
         Tools(layout, lambda call: CommandResult(1, '', '')).install()

@@ -35,7 +35,7 @@ class Journal:
         self._loop = loop
         self._received = received
         self._pid = os.getpid()
-        # Open for writing, too: a pipe without a writer counts as readable for ever.
+        # Also open for writing: a pipe whose last writer has closed it is always readable.
         self._end = _End(os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
         loop.run_and_wait(lambda: loop.watch(self._socket, READABLE, lambda mask: self.drain()))
 
@@ -45,7 +45,7 @@ class Journal:
         return cast(socket.socket, self._end)
 
     def drain(self) -> None:
-        """Read what is there; in the loop's thread."""
+        """Read the pending lines; in the loop's thread."""
         end = self._end.fileno()
         if end < 0 or self._pid != os.getpid() or fcntl.ioctl(
                 end, termios.FIONREAD, _NOTHING) == _NOTHING:
@@ -55,11 +55,11 @@ class Journal:
                 self._received(line)
 
     def sync(self) -> None:
-        """Read what is there, from any thread."""
+        """Read the pending lines, from any thread."""
         self._loop.run_and_wait(self.drain)
 
     def close(self) -> None:
-        """Read what is there for the last time, and stop."""
+        """Read the pending lines for the last time, and close the pipe."""
         self._loop.run_and_wait(self._close)
 
     def _close(self) -> None:

@@ -35,11 +35,12 @@ class CallLog(Calls):
 
     :param now: the host's clock.
     :param ended: called with each call when it has ended.
-    :param sync: called before the calls are read, to collect what is still under way to the log.
+    :param sync: called before the calls are read, to collect those that were reported but not
+        recorded yet.
     """
 
-    # The thread that answers calls appends, and must not wait for a lock: it only tries the lock,
-    # and whoever holds it keeps the limits.
+    # The thread that answers calls must not wait for a lock. So it only tries to take it, and
+    # leaves the limits to the thread that has it.
 
     def __init__(self, now: Callable[[], float], *, ended: Callable[[Call], None] | None = None,
                  sync: Callable[[], None] | None = None, calls_kept: int = CALLS_KEPT,

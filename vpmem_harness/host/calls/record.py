@@ -18,7 +18,7 @@ from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.wire.session import Call as WireCall
 from vpmem_harness.pmem import CommandResult
 
-#: Bytes that a record takes beside its texts, roughly.
+#: The size of a record in bytes without its texts, roughly.
 _RECORD_SIZE = 500
 
 _short = reprlib.Repr()

@@ -140,7 +140,7 @@ def by_name(name: str, subcommand: str | None = None) -> Callable[[Call], bool]:
             wanted in (None, call.subcommand))
     if subcommand is not None:
         raise InvalidInputError(
-            'subcommand', expected=f'none beside the libvirt function {name}',
+            'subcommand', expected=f'none for the libvirt function {name}',
             got=repr(subcommand), remedy='leave it out')
     found = lookup(name)
     # One function can have several procedures, for older clients.

@@ -375,7 +375,7 @@ class Faults:
     def on_call(self, record: LibvirtCall, call: WireCall, execute: Callable[[], Any]) -> Any:
         """Execute a call, or what a fault does in its place: see ``libvirtd.dispatch.Intercept``.
 
-        :param record: the entry for the call, which is told of the fault.
+        :param record: the entry for the call, to note the fault in.
         """
         rule = self._rules.for_call(call)
         if rule is None:

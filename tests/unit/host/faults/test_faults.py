@@ -58,13 +58,13 @@ class FaultsTest(base.TestCase):
         return self.assertRaises(libvirt.libvirtError, function, *args)
 
     def connect(self):
-        """A connection for a call that is held up: libvirt's client may keep others behind it."""
+        """Open another connection for a call that hangs: libvirt's client may delay others."""
         connection = libvirt.open(self.host.uri)
         self.addCleanup(connection.close)
         return connection
 
     def in_thread(self, function):
-        """Call in a thread that is joined with the test; returns where its outcome will be."""
+        """Call a function in a thread that the test joins; returns the thread and its outcome."""
         outcome = []
 
         def run():
@@ -81,7 +81,7 @@ class FaultsTest(base.TestCase):
 class FailingTest(FaultsTest):
 
     def test_the_client_sees_libvirts_error(self):
-        """Its code, and the message that libvirt fills in for it."""
+        """Its code, and the message that libvirt sets for it."""
         domain = self.define()
         with self.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
             error = self.assertFails(domain.createWithFlags, 0)
@@ -89,7 +89,7 @@ class FailingTest(FaultsTest):
         self.assertEqual('operation failed', error.get_error_message())
 
     def test_a_detail_stands_in_the_message(self):
-        """As libvirt puts it there: str1 is the format, str2 the detail."""
+        """As in libvirt, str1 is the format and str2 the detail."""
         self.faults.failing('getCapabilities', libvirt.VIR_ERR_NO_MEMORY, 'in a test')
         error = self.assertFails(self.host.connection.getCapabilities)
         self.assertEqual('out of memory: in a test', error.get_error_message())
@@ -97,42 +97,42 @@ class FailingTest(FaultsTest):
         self.assertEqual('in a test', error.get_str2())
 
     def test_an_error_can_be_made_by_hand(self):
-        """With the part of libvirt that reports it."""
+        """The error keeps the part of libvirt that reports it."""
         self.faults.failing('getInfo', LibvirtError(
             libvirt.VIR_ERR_RPC, 'lost', domain=libvirt.VIR_FROM_RPC))
         error = self.assertFails(self.host.connection.getInfo)
         self.assertEqual(libvirt.VIR_FROM_RPC, error.get_error_domain())
 
     def test_before_it_takes_effect(self):
-        """Unless said otherwise nothing has happened."""
+        """By default the call has had no effect."""
         domain = self.define()
         with self.faults.failing('createWithFlags'):
             self.assertFails(domain.createWithFlags, 0)
         self.assertFalse(domain.isActive())
 
     def test_after_it_took_effect(self):
-        """The domain runs, whatever the client was told."""
+        """The domain runs, although the client got an error."""
         domain = self.define()
         with self.faults.failing('createWithFlags', when='after'):
             self.assertFails(domain.createWithFlags, 0)
         self.assertTrue(domain.isActive())
 
     def test_the_next_calls_alone(self):
-        """``times`` counts."""
+        """``times`` limits the number of calls."""
         self.faults.failing('getHostname', times=2)
         for _ in range(2):
             self.assertFails(self.host.connection.getHostname)
         self.assertEqual(self.host.name, self.host.connection.getHostname())
 
     def test_removed(self):
-        """With the block it is over."""
+        """The fault ends with the ``with`` block."""
         with self.faults.failing('getHostname'):
             self.assertFails(self.host.connection.getHostname)
         self.assertEqual(self.host.name, self.host.connection.getHostname())
         self.assertEqual([], list(self.faults.in_force))
 
     def test_one_domain_alone(self):
-        """By its name, its UUID, or the XML that defines it."""
+        """The domain is given by its name, its UUID, or the XML that defines it."""
         first, second = self.define('first'), self.define('second')
         self.faults.failing('createWithFlags', domain='first')
         self.faults.failing('lookupByUUIDString', domain=second.UUIDString())
@@ -146,7 +146,7 @@ class FailingTest(FaultsTest):
         self.define('fourth')
 
     def test_the_seed_replays_a_probability(self):
-        """Two hosts of one seed fail at the same calls."""
+        """Two hosts with the same seed fail at the same calls."""
         def outcomes():
             with HostFixture(seed=5) as host:
                 fails = []
@@ -169,13 +169,13 @@ class FailingTest(FaultsTest):
         self.assertEqual(0, hang.struck)
 
     def test_every_procedure(self):
-        """A star is any."""
+        """``*`` matches every procedure."""
         self.host.connection.getHostname()
         with self.faults.failing('*'):
             self.assertFails(self.host.connection.getCapabilities)
 
     def test_a_name_that_there_is_not(self):
-        """The error offers what was meant."""
+        """The error suggests similar names."""
         error = self.assertRaises(
             InvalidInputError, self.faults.failing, 'domainCreateWithFlag')
         self.assertIn('virDomainCreateWithFlags', str(error))
@@ -190,7 +190,7 @@ class FailingTest(FaultsTest):
 class HangingTest(FaultsTest):
 
     def test_it_goes_on_when_it_is_released(self):
-        """Until then nothing has happened, and other calls are answered."""
+        """Until then the call has no effect, and other calls are answered."""
         domain = self.define()
         with self.faults.hanging('createWithFlags') as hang:
             other = self.connect().lookupByName('guest')
@@ -204,7 +204,7 @@ class HangingTest(FaultsTest):
         self.assertTrue(domain.isActive())
 
     def test_after_it_took_effect(self):
-        """The answer alone is held back."""
+        """Only the answer is held back."""
         domain = self.define()
         hang = self.faults.hanging('createWithFlags', when='after')
         other = self.connect().lookupByName('guest')
@@ -215,7 +215,7 @@ class HangingTest(FaultsTest):
         hang.release()
 
     def test_clean_up_does_not_wait_for_it(self):
-        """A host that is cleaned up lets go of what hangs."""
+        """Calls that hang are released when a host is cleaned up."""
         with HostFixture() as host:
             connection = libvirt.open(host.uri)
             hang = host.faults.hanging('getHostname')
@@ -226,13 +226,13 @@ class HangingTest(FaultsTest):
         connection.close()
 
     def test_even_a_close_that_hangs(self):
-        """The fixture's own connection is closed when the faults are gone."""
+        """The fixture's own connection is closed after the faults are removed."""
         with HostFixture() as host:
             host.connection.getHostname()
             host.faults.hanging('connectClose')
 
     def test_what_is_not_reached(self):
-        """To wait for it is an error in the end, which says for what."""
+        """Waiting for the fault ends with an error that names it."""
         hang = self.faults.hanging('createWithFlags')
         error = self.assertRaises(WaitTimeoutError, hang.wait_until_reached, 0)
         self.assertIn('domain_create_with_flags hangs', str(error))
@@ -241,7 +241,7 @@ class HangingTest(FaultsTest):
 class DroppingTest(FaultsTest):
 
     def test_before_it_took_effect(self):
-        """The client is cut off, and nothing has happened."""
+        """The connection is closed, and the call has had no effect."""
         domain = self.define()
         connection = self.connect()
         with self.faults.dropping('createWithFlags', times=1):
@@ -251,7 +251,7 @@ class DroppingTest(FaultsTest):
         self.assertFalse(domain.isActive())
 
     def test_after_it_took_effect(self):
-        """The client cannot know that it has."""
+        """The call has taken effect, but the client cannot know."""
         domain = self.define()
         connection = self.connect()
         self.faults.dropping('createWithFlags', when='after')
@@ -262,7 +262,7 @@ class DroppingTest(FaultsTest):
 class SlowTest(base.TestCase):
 
     def test_it_takes_its_time_on_the_hosts_clock(self):
-        """A stepped clock decides."""
+        """A stepped clock determines when the call goes on."""
         clock = SteppedClock()
         host = self.useFixture(HostFixture(clock=clock))
         connection = host.connection
@@ -278,7 +278,7 @@ class SlowTest(base.TestCase):
         self.assertEqual([host.name], outcome)
 
     def test_removed_it_takes_no_more(self):
-        """What waits goes on, once."""
+        """The call goes on at once, and only once."""
         host = self.useFixture(HostFixture(clock=SteppedClock()))
         connection, outcome = host.connection, []
         slow = host.faults.slow('getHostname', seconds=60)
@@ -293,7 +293,7 @@ class SlowTest(base.TestCase):
 class AtTest(FaultsTest):
 
     def test_something_is_done_at_a_call(self):
-        """In a thread of its own, before the call goes on."""
+        """The action runs in its own thread, before the call goes on."""
         seen = []
         domain = self.define()
         other = self.connect().lookupByName('guest')
@@ -303,7 +303,7 @@ class AtTest(FaultsTest):
         self.assertTrue(domain.isActive())
 
     def test_what_it_raises_fails_the_test(self):
-        """It is raised where the fault ends, not lost in the thread that answers."""
+        """The fault raises the action's error when it ends, in the test's thread."""
         domain = self.define()
 
         def end():
@@ -313,7 +313,7 @@ class AtTest(FaultsTest):
         self.assertEqual([], list(self.faults.in_force))
 
     def test_what_it_raises_when_all_faults_end(self):
-        """Once, and the others have ended, too."""
+        """The error is raised once, and the other faults have ended."""
         domain = self.define()
         self.faults.at('createWithFlags', lambda: 1 / 0, times=1)
         hang = self.faults.hanging('getInfo')
@@ -326,7 +326,7 @@ class AtTest(FaultsTest):
 class TranscriptTest(FaultsTest):
 
     def test_calls_are_written_down(self):
-        """With their domain, and with what went wrong."""
+        """Each has its domain and the fault that struck it."""
         domain = self.define()
         with self.faults.failing('createWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
             self.assertFails(domain.createWithFlags, 0)
@@ -337,7 +337,7 @@ class TranscriptTest(FaultsTest):
              f'{libvirt.VIR_ERR_OPERATION_FAILED}', 'ndctl list'], calls[-2:])
 
     def test_they_are_among_the_details(self):
-        """For whoever reads of a failure."""
+        """The details of a failed test list the calls."""
         self.host.connection.getHostname()
         self.assertIn('connect_get_hostname', self.host.getDetails()['host-calls'].as_text())
 
@@ -348,7 +348,7 @@ class NamespacesTest(FaultsTest):
         return self.host.run('daxio', *words)
 
     def test_a_bad_one_cannot_be_wiped(self):
-        """daxio says that it cannot clear its bad blocks."""
+        """daxio reports that it cannot clear bad blocks."""
         path = self.namespace().path
         with self.faults.bad('ns_0'):
             result = self.daxio('-z', '-o', path)
@@ -359,7 +359,7 @@ class NamespacesTest(FaultsTest):
         self.assertEqual(0, self.daxio('-z', '-o', path).returncode)
 
     def test_no_domain_starts_on_a_bad_one(self):
-        """QEMU cannot map it."""
+        """QEMU cannot map a bad namespace."""
         domain = self.define_on_namespace()
         with self.faults.bad('ns_0'):
             error = self.assertFails(domain.createWithFlags, 0)
@@ -368,13 +368,13 @@ class NamespacesTest(FaultsTest):
         domain.createWithFlags(0)
 
     def test_a_bad_one_stays_bad(self):
-        """Over a reboot, too."""
+        """A bad namespace is still bad after a reboot."""
         self.faults.bad('ns_0')
         self.host.reboot()
         self.assertEqual(1, self.daxio('-z', '-o', self.namespace().path).returncode)
 
     def test_one_that_is_gone(self):
-        """Its device is, and ndctl does not list it, until it comes back."""
+        """The device is gone and ndctl does not list it, until it comes back."""
         before = self.host.run('ndctl', 'list', '-X').stdout
         path = self.namespace().path
         with self.faults.vanishing('ns_0'):
@@ -383,7 +383,7 @@ class NamespacesTest(FaultsTest):
         self.assertEqual(before, self.host.run('ndctl', 'list', '-X').stdout)
 
     def test_one_that_there_is_not(self):
-        """The error names those that are."""
+        """The error names the namespaces of the host."""
         error = self.assertRaises(InvalidInputError, self.faults.bad, 'ns_7')
         self.assertIn('ns_0', str(error))
 
@@ -391,7 +391,7 @@ class NamespacesTest(FaultsTest):
 class DaemonTest(FaultsTest):
 
     def test_its_clients_lose_it(self):
-        """Until it is started again; its guests run on."""
+        """Clients cannot connect until the daemon is started; guests keep running."""
         domain = self.define()
         domain.createWithFlags(0)
         with self.faults.daemon_down():
@@ -401,7 +401,7 @@ class DaemonTest(FaultsTest):
         self.assertTrue(connection.lookupByName('guest').isActive())
 
     def test_its_guests_may_have_ended_meanwhile(self):
-        """What is persistent stays defined."""
+        """Persistent domains stay defined."""
         self.define().createWithFlags(0)
         self.host.connection.createXML(XML.format(name='transient', devices=''))
         self.faults.kill_daemon()
@@ -411,14 +411,14 @@ class DaemonTest(FaultsTest):
         self.assertFalse(connection.lookupByName('guest').isActive())
 
     def test_a_dead_daemon_is_cleaned_up(self):
-        """With the host."""
+        """A killed daemon leaves nothing behind when the host stops."""
         with HostFixture() as host:
             host.faults.kill_daemon()
             self.assertEqual(0, subprocess.run(
                 ['ndctl', 'list'], env=host.env, check=False).returncode)
 
     def test_a_reboot_starts_it(self):
-        """As the machine does with its services."""
+        """A reboot of the machine starts the daemon."""
         self.faults.kill_daemon()
         self.host.reboot()
         self.assertEqual(self.host.name, self.host.connection.getHostname())

@@ -1,10 +1,12 @@
-"""Faults of ndctl, daxctl and daxio, as programs meet them."""
+"""Faults of ndctl, daxctl and daxio, for programs that run them."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
+
+from testtools.matchers import StartsWith
 
 from tests import base
 from vpmem_harness.exceptions import InvalidInputError
@@ -39,25 +41,25 @@ class ToolFaultsTest(base.TestCase):
         return self.host.pmem.contents(self.path).is_zero
 
     def test_it_fails_as_told(self):
-        """With a status and a text, and it has done nothing."""
+        """The program exits with a status and a message, and has done nothing."""
         with self.faults.tool_failing('daxio', status=3, text='daxio: no'):
             done = self.run_tool('daxio', '-z', '-o', self.path)
         self.assertEqual((3, '', 'daxio: no\n'), (done.returncode, done.stdout, done.stderr))
         self.assertFalse(self.is_wiped)
 
     def test_it_fails_when_it_has_done_its_work(self):
-        """The namespace is wiped, and nobody knows."""
+        """The namespace is wiped, although daxio reports a failure."""
         with self.faults.tool_failing('daxio', when='after'):
             self.assertEqual(1, self.run_tool('daxio', '-z', '-o', self.path).returncode)
         self.assertTrue(self.is_wiped)
 
     def test_it_is_ended_by_a_signal(self):
-        """As the kernel ends who touches a page that is gone."""
+        """A program can be killed, as by the kernel when a page of the device is bad."""
         self.faults.tool_failing('daxio', status=-9)
         self.assertEqual(-9, self.run_tool('daxio', '-z', '-o', self.path).returncode)
 
     def test_a_listing_that_was_rendered_is_taken_back(self):
-        """The shell's front answers it by itself otherwise."""
+        """The shell stand-in does not print it while a fault applies."""
         before = self.run_tool('ndctl', 'list', '-X')
         with self.faults.tool_failing('ndctl', 'list', text='failed'):
             self.assertEqual(1, self.run_tool('ndctl', 'list', '-X').returncode)
@@ -65,14 +67,14 @@ class ToolFaultsTest(base.TestCase):
         self.assertEqual(before.stdout, self.run_tool('ndctl', 'list', '-X').stdout)
 
     def test_one_subcommand_alone(self):
-        """The others go on as ever, and other programs too."""
+        """Other subcommands and other programs work as usual."""
         self.faults.tool_failing('ndctl', 'create-namespace')
         self.assertEqual(1, self.run_tool('ndctl', 'create-namespace').returncode)
         self.assertEqual(0, self.run_tool('ndctl', 'list', '-X').returncode)
         self.assertEqual(0, self.run_tool('daxctl', 'list').returncode)
 
     def test_it_hangs_until_it_is_released(self):
-        """And then does its work."""
+        """The program does its work after that."""
         with self.faults.tool_hanging('daxio') as hang:
             process = self.start('daxio', '-z', '-o', self.path)
             hang.wait_until_reached()
@@ -84,7 +86,7 @@ class ToolFaultsTest(base.TestCase):
         self.assertTrue(self.is_wiped)
 
     def test_one_that_is_killed_does_nothing(self):
-        """Not even when the fault that held it up is over."""
+        """It does nothing, even after the fault has ended."""
         with self.faults.tool_hanging('daxio') as hang:
             process = self.start('daxio', '-z', '-o', self.path)
             hang.wait_until_reached()
@@ -96,7 +98,7 @@ class ToolFaultsTest(base.TestCase):
         self.assertFalse(self.is_wiped)
 
     def test_it_takes_its_time(self):
-        """On the host's clock."""
+        """The delay is on the host's clock."""
         with self.faults.tool_slow('ndctl', 30) as slow:
             process = self.start('ndctl', 'list', '-X')
             slow.wait_until_reached()
@@ -104,8 +106,23 @@ class ToolFaultsTest(base.TestCase):
             out, _ = process.communicate()
         self.assertEqual(2, len(json.loads(out)))
 
+    def test_the_subcommand_comes_second(self):
+        """For every fault of a tool; by name it can be given as well."""
+        faults = self.faults
+        for begin in (faults.tool_failing, faults.tool_hanging, faults.tool_cut_short):
+            for fault in (begin('ndctl', 'list'), begin('ndctl', subcommand='list')):
+                self.assertThat(fault.what, StartsWith('ndctl list '))
+                fault.remove()
+        for fault in (faults.tool_slow('ndctl', 'list', seconds=5),
+                      faults.tool_slow('ndctl', 'list', 5),
+                      faults.tool_slow('ndctl', seconds=5, subcommand='list'),
+                      faults.tool_slow('ndctl', 5, subcommand='list')):
+            self.assertEqual('ndctl list takes 5 s', fault.what)
+            fault.remove()
+        self.assertEqual('ndctl takes 5 s', faults.tool_slow('ndctl', seconds=5).what)
+
     def test_it_prints_half(self):
-        """What a program cannot read."""
+        """A program that parses the output fails."""
         whole = self.run_tool('ndctl', 'list', '-X').stdout
         with self.faults.tool_cut_short('ndctl', 'list'):
             half = self.run_tool('ndctl', 'list', '-X')
@@ -113,13 +130,13 @@ class ToolFaultsTest(base.TestCase):
         self.assertEqual(whole, self.run_tool('ndctl', 'list', '-X').stdout)
 
     def test_it_copies_half(self):
-        """What daxio reads of a device is output, too."""
+        """The contents of a device that daxio prints are output as well."""
         self.faults.tool_cut_short('daxio', status=1)
         done = self.run_tool('sh', '-c', f'daxio -i {self.path} | wc -c')
         self.assertEqual(self.host.namespaces[0].size // 2, int(done.stdout))
 
     def test_it_is_absent(self):
-        """And there again when the fault is over."""
+        """The program is there again when the fault has ended."""
         with self.faults.tool_absent('daxio'):
             self.assertIsNone(shutil.which('daxio', path=str(self.host.host.bin_dir)))
             self.assertRaises(FileNotFoundError, self.host.run, 'daxio', '-V')
@@ -129,12 +146,12 @@ class ToolFaultsTest(base.TestCase):
         self.assertEqual(0, self.run_tool('daxio', '-z', '-o', self.path).returncode)
 
     def test_faults_hold_for_commands_without_a_process(self):
-        """``run`` is what a program on the host would see."""
+        """``run`` is subject to the same faults as a process."""
         with self.faults.tool_failing('ndctl', 'list', status=2):
             self.assertEqual(2, self.host.run('ndctl', 'list').returncode)
         self.assertEqual(0, self.host.run('ndctl', 'list').returncode)
 
     def test_a_program_that_there_is_not(self):
-        """The error names those that are."""
+        """The error names the programs of a host."""
         error = self.assertRaises(InvalidInputError, self.faults.tool_absent, 'ndctrl')
         self.assertIn('ndctl, daxctl, daxio', str(error))

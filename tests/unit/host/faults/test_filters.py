@@ -1,4 +1,4 @@
-"""What a fault cannot be told is refused when it is armed, and not at a call."""
+"""Invalid options of a fault are rejected when the fault begins, not at a call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RefusalsTest(base.TestCase):
         return error
 
     def test_an_unknown_keyword(self):
-        """It is not dropped: the fault would strike elsewhere, or for ever."""
+        """A misspelled option is an error: the fault would strike other calls."""
         error = self.assertRefused(
             'argument of a fault', self.faults.failing, 'createWithFlags', time=3)
         self.assertEqual("did you mean 'times'?", error.remedy)
@@ -30,17 +30,17 @@ class RefusalsTest(base.TestCase):
             'argument of a fault', self.faults.tool_failing, 'ndctl', 'list', domain='guest')
 
     def test_a_domain_by_something_else_than_its_name(self):
-        """No call would ever name it."""
+        """No call would match it."""
         for domain in (5, object(), ''):
             self.assertRefused(
                 'domain of a fault', self.faults.failing, 'createWithFlags', domain=domain)
 
     def test_an_action_that_cannot_be_called(self):
-        """Such as what it has returned, when it was called."""
+        """A typical mistake is to pass the result of the action."""
         self.assertRefused('action of a fault', self.faults.at, 'createWithFlags', None)
 
     def test_a_sub_command_that_a_program_lacks(self):
-        """One that is not simulated can fail; daxio has none."""
+        """A subcommand that is not simulated can fail; daxio has no subcommands."""
         error = self.assertRefused(
             'sub-command of ndctl', self.faults.tool_failing, 'ndctl', 'lst')
         self.assertEqual("did you mean 'list'?", error.remedy)
@@ -48,14 +48,14 @@ class RefusalsTest(base.TestCase):
         self.faults.tool_failing('ndctl', 'inject-error').remove()
 
     def test_a_status_that_no_program_ends_with(self):
-        """A failure has one from 1 to 255, or a signal's number."""
+        """A failure has a status from 1 to 255, or the number of a signal."""
         for status in (0, 300, 'x', -99):
             self.assertRefused(
                 'status of a program', self.faults.tool_failing, 'ndctl', status=status)
         self.assertRefused('status of a program', self.faults.tool_cut_short, 'ndctl', status=-99)
 
     def test_a_number_of_calls_that_is_none(self):
-        """The daemon is not the one to find out."""
+        """The error is raised in the test, not in the daemon."""
         for skip in (-1, 'x'):
             self.assertRefused('skip of a fault', self.faults.failing, 'create', skip=skip)
         self.assertRefused('times of a fault', self.faults.failing, 'create', times='x')
@@ -63,11 +63,11 @@ class RefusalsTest(base.TestCase):
             'probability of a fault', self.faults.failing, 'create', probability='x')
 
     def test_a_time_that_is_none(self):
-        """Of a procedure as of a program."""
+        """The same holds for procedures and programs."""
         for seconds in (-1, 'list', float('inf')):
             self.assertRefused('seconds of a fault', self.faults.slow, 'create', seconds)
             self.assertRefused('seconds of a fault', self.faults.tool_slow, 'ndctl', seconds)
 
     def test_a_namespace_itself(self):
-        """It is found by its name."""
+        """A namespace is given by its name."""
         self.assertRefused('namespace', self.faults.vanishing, self.host.namespaces[0])

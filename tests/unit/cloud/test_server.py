@@ -1,0 +1,100 @@
+"""A handle on a server, and what a test sees of its errors."""
+
+from __future__ import annotations
+
+import traceback
+
+from tests import base
+from vpmem_harness.cloud.server import NoFaultError
+from vpmem_harness.cloud.waiting import UnexpectedStateError
+from vpmem_harness.fixtures import CloudFixture, HostFixture, InventoryFixture, TestSeed
+
+
+class ServerTest(base.VPMEMTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cloud = self.useFixture(CloudFixture(hosts=1, pmem='SMALL:1x1GiB', backend='stub'))
+
+    def test_a_fault(self):
+        """It is there for a server in ERROR."""
+        refused = self.cloud.boot(pmem='SMALL,SMALL', expect='ERROR')
+        self.assertIn('No valid host', refused.fault.message)
+        self.assertEqual(refused.fault, refused.fault_or_none)
+
+    def test_no_fault(self):
+        """The error names the server and its status."""
+        server = self.cloud.boot(pmem='SMALL')
+        self.assertIsNone(server.fault_or_none)
+        error = self.assertRaises(NoFaultError, lambda: server.fault)
+        self.assertIn("server 'server1' is ACTIVE and has no fault", str(error))
+
+    def test_a_failed_boot_shows_the_line_of_the_test(self):
+        """Of the harness one frame is left, and no error of a service."""
+        error = self.assertRaises(UnexpectedStateError, self.cloud.boot, pmem='SMALL,SMALL')
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if 'vpmem_harness/' in frame.filename]
+        self.assertEqual(['call'], [frame.name for frame in ours])
+        self.assertNotIn('During handling', ''.join(traceback.format_exception(error)))
+
+    def test_a_defect_keeps_its_frames(self):
+        """Only errors that are meant for the test are shortened."""
+        self.cloud.backend.create_server = lambda *arguments: 1 / 0
+        error = self.assertRaises(ZeroDivisionError, self.cloud.boot)
+        self.assertIn('boot', [frame.name for frame in traceback.extract_tb(error.__traceback__)])
+
+    def test_assert_fault_names_the_server(self):
+        """With its status and its fault."""
+        server = self.cloud.boot(pmem='SMALL')
+        error = self.assertRaises(AssertionError, self.assertFault, server, 'No valid host')
+        self.assertEqual(
+            "server server1 is ACTIVE with no fault; expected ERROR and a fault with "
+            "'No valid host'", str(error))
+        refused = self.cloud.boot(pmem='SMALL', expect='ERROR')
+        error = self.assertRaises(AssertionError, self.assertFault, refused, 'disk full')
+        self.assertIn("server2 is ERROR with the fault 'No valid host was found. '", str(error))
+
+    def test_a_failed_test_shows_its_line_alone(self):
+        """No frame of the harness is in the traceback of a VPMEMTestCase."""
+        cloud = self.cloud
+
+        class Failing(base.testcase.VPMEMTestCase):
+            def test(self):
+                cloud.boot(pmem='SMALL,SMALL')
+
+        case = Failing('test')
+        case.run()
+        shown = case.getDetails()['traceback'].as_text()
+        self.assertIn("cloud.boot(pmem='SMALL,SMALL')", shown)
+        self.assertIn('No valid host', shown)
+        self.assertEqual(1, shown.count('File "'))
+
+    def test_reprs(self):
+        """Each object that a test holds tells what it is."""
+        host = self.cloud.hosts[0]
+        name = host.name
+        self.assertEqual(f'<CloudFixture on stub: {name} up; no servers>', repr(self.cloud))
+        server = self.cloud.boot(pmem='SMALL')
+        self.assertEqual(f'<Server server1 ACTIVE on {name} with ns_0>', repr(server))
+        self.assertEqual(f'<CloudFixture on stub: {name} up; server1 ACTIVE>', repr(self.cloud))
+        server.delete()
+        self.assertEqual('<Server server1 DELETED>', repr(server))
+        self.assertEqual(f'<Host {name}: 1 namespaces, {host.uri}>', repr(host))
+        self.assertEqual(f'<Faults of {name}: none in force>', repr(host.faults))
+        with host.faults.tool_hanging('ndctl', 'list'):
+            self.assertEqual(f'<Faults of {name}: ndctl list hangs>', repr(host.faults))
+
+    def test_reprs_before_set_up(self):
+        """No fixture needs its setUp for that."""
+        self.assertEqual('<CloudFixture: not set up>', repr(CloudFixture()))
+        self.assertEqual('<HostFixture not set up>', repr(HostFixture()))
+        self.assertEqual('<InventoryFixture: not set up, seed 5>', repr(InventoryFixture(seed=5)))
+        self.assertIn('TestSeed', repr(TestSeed()))
+
+    def test_the_connection_of_a_host(self):
+        """It is closed with the cloud."""
+        with CloudFixture(hosts=1, backend='stub') as cloud:
+            connection = cloud.hosts[0].connection
+            self.assertEqual(cloud.hosts[0].name, connection.getHostname())
+            self.assertIs(connection, cloud.hosts[0].connection)
+        self.assertIsNone(connection._o)
