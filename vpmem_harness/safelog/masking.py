@@ -35,14 +35,18 @@ def introduces_prose(found: re.Match[str]) -> bool:
         ``quote``, in a text in lower case.
     """
     lower, key, start = found.string, found.start(), found.start('value')
-    groups = found.groupdict()
-    if groups.get('keyquote') or groups.get('quote'):
-        return False
     if not lower[start - 1].isspace() or lower[key:start].rstrip()[-1:] != ':':
+        return False
+    if group(found, 'keyquote') or group(found, 'quote'):
         return False
     if key > 1 and lower[key - 1] == '-' and lower[key - 2].isalnum():
         return False
     return prose.is_prose(lower, start)
+
+
+def group(found: re.Match[str], name: str) -> str | None:
+    """What a group matched; None if the pattern has no group of this name."""
+    return found[name] if name in found.re.groupindex else None
 
 
 def mask(text: Text, met: Callable[[str], None]) -> None:
@@ -51,13 +55,11 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
     :param met: is called with each value that was masked for the word before it.
     """
     lower = text.lower
-    if ('pass' in lower or 'key' in lower or 'token' in lower or 'secret' in lower
-            or 'wd' in lower or 'credential' in lower or 'kek' in lower or 'cookie' in lower
-            or 'configdrive' in lower or 'swifthash' in lower or 'user_data' in lower
-            or 'userdata' in lower or 'authorization' in lower or 'bearer' in lower
-            or 'value' in lower or ' -p' in lower or '-p\'' in lower or '-p"' in lower
-            or ' -u' in lower or '-u\'' in lower or '--user' in lower):
-        _mask_keyed(text, met)
+    stems = list(filter(lower.__contains__, patterns.SECRET_STEMS))
+    if (stems or 'authorization' in lower or 'bearer' in lower or 'value' in lower
+            or ' -p' in lower or "-p'" in lower or '-p"' in lower
+            or ' -u' in lower or "-u'" in lower or '--user' in lower):
+        _mask_keyed(text, stems, met)
     plain = text.text
     if ('gh' in plain or 'eyJ' in plain or 'AAAA' in plain or 'AKIA' in plain or 'ASIA' in plain
             or 'xox' in plain or 'AQ' in plain or 'SHA256:' in plain):
@@ -69,7 +71,7 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
     text.set(plain)
 
 
-def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
+def _mask_keyed(text: Text, stems: list[str], met: Callable[[str], None]) -> None:
     def masked(value: str, found: re.Match[str]) -> str:
         if value.lower() in patterns.HARMLESS or introduces_prose(found):
             return value
@@ -94,11 +96,13 @@ def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
         return masked(value, found) if _is_password(found) else value
 
     lower = text.lower
-    text.replace(patterns.KEYED_SECRET, keyed)
-    if '<' in lower:
-        text.replace(patterns.KEYED_SECRET_ELEMENT, masked)
-    if '--' in lower:
-        text.replace(patterns.KEYED_SECRET_ARGUMENT, argument)
+    if stems:
+        text.replace(patterns.KEYED_SECRETS[stems[0]] if len(stems) == 1 else patterns.KEYED_SECRET,
+                     keyed)
+        if '</' in lower:
+            text.replace(patterns.KEYED_SECRET_ELEMENT, masked)
+        if '--' in lower:
+            text.replace(patterns.KEYED_SECRET_ARGUMENT, argument)
     if ' -p' in lower or "'-p'" in lower or '"-p"' in lower:
         text.replace(patterns.KEYED_SHORT_OPTION, option)
         if 'mysql' in lower or 'mariadb' in lower:

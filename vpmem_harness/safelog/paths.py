@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 import urllib.parse
+from functools import lru_cache
 
 from vpmem_harness.safelog import names, tracebacks
 from vpmem_harness.safelog.pseudonyms import Pseudonyms
@@ -20,7 +21,9 @@ class Paths:
 
     def __init__(self, pseudonyms: Pseudonyms, home: str) -> None:
         self._pseudonyms = pseudonyms
-        self._guards, self._pattern = _pattern(home)
+        roots = _roots(home)
+        self._guards = (*(root + '/' for root in roots), '%2F')
+        self._pattern = _pattern(roots)
         self._roots: tuple[tuple[str, str], ...] = ()
         self._code = tracebacks.code_roots()
         self._project = tracebacks.project()
@@ -69,17 +72,23 @@ class Paths:
         return name + path[len(bare):]
 
 
-def _pattern(home: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
-    """What is below a home or a temporary directory, and what a text with such a path holds."""
+def _roots(home: str) -> tuple[str, ...]:
+    """Where homes and temporary directories are."""
     roots = {'/home', '/root', '/Users', '/tmp', '/var/tmp', '/dev/shm', '/run/user',  # noqa: S108
              tempfile.gettempdir()}
     if names.is_telling(os.path.basename(home.rstrip('/'))):
         roots.add(home)
-    roots = {root.rstrip('/') for root in roots if root.startswith('/') and root != '/'}
-    either = '|'.join(re.escape(root) for root in sorted(roots, key=len, reverse=True))
-    quoted = '|'.join(re.escape(urllib.parse.quote(root, safe='')) for root in sorted(roots))
-    pattern = re.compile(
+    return tuple(sorted(
+        (root.rstrip('/') for root in roots if root.startswith('/') and root != '/'),
+        key=lambda root: (-len(root), root)))
+
+
+@lru_cache(maxsize=64)
+def _pattern(roots: tuple[str, ...]) -> re.Pattern[str]:
+    """What is below one of these directories, also in quotes and in a URI's query."""
+    either = '|'.join(map(re.escape, roots))
+    quoted = '|'.join(re.escape(urllib.parse.quote(root, safe='')) for root in roots)
+    return re.compile(
         rf'''(?<=")(?:{either})/[^"\n\\]+(?=\\*") | (?<=')(?:{either})/[^'\n\\]+(?=\\*')
           | (?<![\w.~-])(?:{either})/[^\s'"<>:,;()\[\]{{}}|\\&?\#*]+
           | (?:{quoted})%2F[\w.%~+-]+''', re.VERBOSE)
-    return (*(root + '/' for root in roots), '%2F'), pattern

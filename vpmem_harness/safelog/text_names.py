@@ -80,15 +80,19 @@ class TextNames:
                 text.replace(pattern, partial(self._keyed, 'host', source))
         if '<target ' in lower:
             text.replace(patterns.TARGET_HOST, partial(self._keyed, 'host', source))
-        if 'req-' in lower or 'user_identity' in lower:
+        if 'req-' in lower:
             text.replace(patterns.KEYED_IDENTITY, self._identity)
-        if ('user' in lower or 'project' in lower or 'tenant' in lower or 'owner' in lower
-                or 'account' in lower or 'logname' in lower or 'id=' in lower):
+        if 'user_identity' in lower:
+            text.replace(patterns.KEYED_USER_IDENTITY, self._identity)
+        stems = list(filter(lower.__contains__, patterns.OWNER_STEMS))
+        if stems:
             owner = partial(self._keyed, 'id', source)
-            text.replace(patterns.KEYED_OWNER, owner)
-            text.replace(patterns.UNIX_USER, owner)
+            text.replace(patterns.KEYED_OWNERS[stems[0]] if len(stems) == 1
+                         else patterns.KEYED_OWNER, owner)
             if '<nova:' in lower:
                 text.replace(patterns.KEYED_OWNER_ELEMENT, owner)
+        if 'id=' in lower:
+            text.replace(patterns.UNIX_USER, partial(self._keyed, 'id', source))
 
     def by_word(self, text: str, source: bool) -> str:
         """The text, or a line of source, without the names that are hidden wherever they stand."""
@@ -125,10 +129,9 @@ class TextNames:
         return shown
 
     def _keyed(self, kind: str, source: bool, value: str, found: re.Match[str]) -> str:
-        groups = found.groupdict()
         if value.startswith('<') or masking.introduces_prose(found):
             return value
-        quoted = bool(groups.get('quote'))
+        quoted = bool(masking.group(found, 'quote'))
         if quoted and (' ' in value or found.string[found.end('value'):][:1] == ' ') and (
                 prose.is_prose(found.string, found.start('value'))):
             return value
