@@ -32,6 +32,8 @@ class KnownNames:
         self._remembered: dict[str, str] = {}
         self._simulated: frozenset[str] = frozenset()
         self._host = machine.host.partition('.')[0]
+        #: Counts up with each new word.
+        self.changes = 0
         self.places: list[tuple[str, str, re.Pattern[str]]] = []
         for kind, name in (('host', self._host), ('user', machine.user)):
             if names.is_telling(name):
@@ -101,6 +103,7 @@ class KnownNames:
         with self._lock:
             # A text is searched for the word only when it has one of its parts: the rarest.
             part = min(tokens, key=lambda token: (len(self._words.get(token, ())), -len(token)))
+            self.changes += 1
             self._words = {**self._words, part: {**self._words.get(part, {}), word: kind}}
 
     def _remove(self, word: str) -> None:

@@ -59,11 +59,12 @@ def is_marked(name: str) -> bool:
 
 
 def _is_ordinary(word: str) -> bool:
-    return (word in WORDS or word in patterns.HARMLESS or word in sys.stdlib_module_names
-            or keyword.iskeyword(word) or word in _BUILTINS or word in _words_of_modules())
+    return (word in WORDS or word in patterns.HARMLESS or word in _PYTHON
+            or word in _words_of_modules())
 
 
-_BUILTINS = frozenset(name.lower() for name in dir(builtins))
+_PYTHON = frozenset(name.lower() for name in (
+    *sys.stdlib_module_names, *keyword.kwlist, *dir(builtins)))
 
 
 @cache

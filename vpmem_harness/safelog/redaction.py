@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.safelog import masking, patterns, tracebacks, uris
@@ -114,6 +114,12 @@ class Redactor:
             return self._redact(text)
         except Exception:
             return WITHHELD
+
+    def redact_all(self, texts: Sequence[str]) -> list[str]:
+        """Each text redacted; what one of them tells of a value is hidden in those before it."""
+        before = self._known.changes
+        redacted = list(map(self.redact, texts))
+        return redacted if self._known.changes == before else list(map(self.redact, texts))
 
     def _redact(self, plain: str) -> str:
         for secret in self._secrets:
