@@ -12,6 +12,8 @@ import re
 import sys
 from functools import lru_cache
 
+from vpmem_harness.safelog import names
+
 #: Top-level domains that end little else in a log.
 _TOP = frozenset('''
     com org edu gov mil biz arpa example invalid localdomain novalocal openstacklocal lan intranet
@@ -115,7 +117,9 @@ def is_host(name: str) -> bool:
         return False
     dashed = any('-' in label for label in labels[:-1])
     if last in _TOP:
-        return not (last == 'net' and is_code and len(labels) == 2 and _is_model(labels[0]))
+        # An ordinary word with .net is an attribute: vif.net, virtio.net.
+        return not (last == 'net' and is_code and len(labels) == 2 and labels[0] != 'example'
+                    and not names.is_telling(labels[0]))
     if any(map(str.isdigit, labels)):
         return False
     if last in _AMBIGUOUS:
@@ -131,7 +135,3 @@ def is_domain(name: str) -> bool:
     last = name.rpartition('.')[2].lower()
     return last.isalpha() and len(last) > 1 and last not in ('service', 'socket', 'timer', 'slice',
                                                              'scope', 'target', 'mount')
-
-
-def _is_model(word: str) -> bool:
-    return word in ('network', 'model', 'vif', 'port', 'torch', 'socket', 'host')

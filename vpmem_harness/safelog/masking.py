@@ -22,6 +22,8 @@ _OTHER_P = re.compile(
     r'|systemctl|loginctl|screen|tmux|iptables|ip6?tables-save|ceph|rados|rbd|ndctl|daxctl|virsh'
     r'|vpmem-harness|(?:docker|podman)\s+(?:run|create|port))(?![\w-])')
 _END_OF_COMMAND = re.compile(r'[\n|;]|&&')
+#: What stands for a value in a format string.
+_FORMAT = re.compile(r'%s|%r|%\(\w+\)s|\{\w*\}')
 #: A port, a path, a file, a plugin of pytest, or what a usage text calls the value.
 _NO_PASSWORD = re.compile(
     r'[\d.:/-]+(?:/(?:tcp|udp))?|[/.~$%{<].*|no:.*|[\w.]+\]'
@@ -73,7 +75,8 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
 
 def _mask_keyed(text: Text, stems: list[str], met: Callable[[str], None]) -> None:
     def masked(value: str, found: re.Match[str]) -> str:
-        if value.lower() in patterns.HARMLESS or introduces_prose(found):
+        if (value.lower() in patterns.HARMLESS or _FORMAT.fullmatch(value)
+                or introduces_prose(found)):
             return value
         if value != MASK:
             met(value)
@@ -82,6 +85,8 @@ def _mask_keyed(text: Text, stems: list[str], met: Callable[[str], None]) -> Non
     def keyed(value: str, found: re.Match[str]) -> str:
         if found['pair'] and re.match(r'\\*["\']\s*:', found.string[found.end('value'):][:8]):
             return value                    # the next key of a dictionary
+        if len(value) == 1 and not value.isalnum():
+            return value                    # an unexpected token '}'
         stars = masked(value, found)
         if stars is MASK and found['keyquote'] and not found['quote']:
             # A number in JSON becomes a string, so that it stays JSON.

@@ -34,7 +34,8 @@ class ProseTest(testtools.TestCase):
         """With every separator, alone and with prose behind them."""
         for key in KEYS:
             for form in ('{}: {}', '{}={}', '{} = {}', "'{}': '{}'", '"{}": "{}"',
-                         '{}: {} is wrong', '  {}: {}', 'no such {}: {}', '{}: {}, not found', "{}='{}'"):
+                         '{}: {} is wrong',
+                         '  {}: {}', 'no such {}: {}', '{}: {}, not found', "{}='{}'"):
                 text = form.format(key, self.canary)
                 with self.subTest(text):
                     self.assertNotIn(self.canary, self.redactor.redact(text))
