@@ -1,15 +1,14 @@
 """Logs that are safe to publish: redaction, pseudonyms, the audit log.
 
-``SafeLoggingFixture`` redacts the logs of a test, :func:`activated` those of a command. A fixture that
-logs keeps redaction on between :func:`acquire` and :func:`release`. UUIDs, host names, addresses,
-names and ids of users and projects, serial numbers, and paths below a home or a temporary directory
-are replaced with pseudonyms that stay the same within a run, and secrets with ``***``.
+``SafeLoggingFixture`` redacts the logs of a test, :func:`activated` those of a command. A fixture
+that logs keeps redaction on between :func:`acquire` and :func:`release`. UUIDs, host names,
+addresses, names and ids of users and projects, serial numbers, and paths below a home or a
+temporary directory are replaced with pseudonyms that stay the same within a run, and secrets with
+``***``.
 
-Redaction of a text has these steps: :mod:`~vpmem_harness.safelog.masking` masks secrets,
-:mod:`~vpmem_harness.safelog.uris` hides credentials and hosts of URIs,
-:mod:`~vpmem_harness.safelog.paths` paths, :mod:`~vpmem_harness.safelog.identifiers` what is known by its
-form, and :mod:`~vpmem_harness.safelog.text_names` the names of hosts and users, by the rule in
-:mod:`~vpmem_harness.safelog.names`.
+A text is redacted in these steps: ``masking`` masks secrets, ``uris`` hides credentials and hosts
+of URIs, ``paths`` hides paths, ``identifiers`` hides values known by their form, and ``text_names``
+hides the names of hosts and users, by the rule in ``names``.
 """
 
 from __future__ import annotations

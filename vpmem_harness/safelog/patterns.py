@@ -1,13 +1,12 @@
-r"""The forms in which sensitive values stand in a text, whatever wrote it: prose, reprs, JSON, XML.
+r"""The forms of sensitive values in a text: in prose, reprs, JSON, XML.
 
-Each takes time linear in the text. Those whose names begin with ``KEYED`` look for a word that
-announces a value; they are written in lower case, are matched against the text in lower case, and
-what is to be replaced is their group ``value``. A pattern begins with a literal or a set, and its
-look-behind follows on that, because then the search skips what cannot match.
+Each pattern takes time linear in the text. Patterns whose name begins with ``KEYED`` look for a
+word that introduces a value. They are written in lower case and matched against the text in lower
+case; the group ``value`` is replaced. A pattern begins with a literal or a set, and a look-behind
+follows it, so that the search skips text that cannot match.
 
-What they have in common with ``oslo_utils.strutils.mask_password`` are the words that announce a
-secret; a word counts only as the last part of a name, so that ``secret_uuid`` and ``token_type``
-announce none.
+The words that introduce a secret are those of ``oslo_utils.strutils.mask_password``. A word counts
+only as the last part of a name, so that ``secret_uuid`` and ``token_type`` introduce none.
 """
 
 from __future__ import annotations

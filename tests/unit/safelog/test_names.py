@@ -22,19 +22,19 @@ class TellingTest(testtools.TestCase):
         """What consists of words of prose or of code tells nobody apart."""
         for name in ORDINARY:
             with self.subTest(name):
-                self.assertFalse(names.is_telling(name))
+                self.assertFalse(names.is_distinctive(name))
 
     def test_other_names(self):
         """A number or a word of no log makes a name telling."""
         for name in TELLING:
             with self.subTest(name):
-                self.assertTrue(names.is_telling(name))
+                self.assertTrue(names.is_distinctive(name))
 
     def test_modules_of_python_and_of_the_harness(self):
         """They stand in every traceback."""
         for name in ('argparse', 'redaction', 'pseudonyms', 'safelog', 'zygote'):
             with self.subTest(name):
-                self.assertFalse(names.is_telling(name))
+                self.assertFalse(names.is_distinctive(name))
 
 
 class MachineTest(testtools.TestCase):
@@ -52,7 +52,7 @@ class MachineTest(testtools.TestCase):
             with self.subTest(name):
                 self.assertEqual(line, self.redact(line, host=name, user=name))
 
-    def test_ordinary_name_where_a_host_is_spoken_of(self):
+    def test_ordinary_name_where_a_host_follows_a_noun(self):
         """There it is hidden."""
         for text in ('moved to host server', 'Instance on host server.', 'root@server:~#',
                      "host 'server' is down", 'on compute node server, port 1', 'host=server',
@@ -62,7 +62,7 @@ class MachineTest(testtools.TestCase):
                 self.assertNotIn('server', found)
                 self.assertIn('<host:1>', found)
 
-    def test_ordinary_user_where_a_user_is_spoken_of(self):
+    def test_ordinary_user_where_a_user_follows_a_noun(self):
         """There it is hidden, too."""
         for text in ('denied for user nova', "user 'nova' has no rights", 'user=nova',
                      'as user nova.', 'nova@192.0.2.1', '"user": "nova"'):
@@ -184,4 +184,4 @@ class VocabularyTest(testtools.TestCase):
         """A machine that is called like a module of Python's has an ordinary name."""
         for name in sys.stdlib_module_names:
             if name.isalpha():
-                self.assertFalse(names.is_telling(name), name)
+                self.assertFalse(names.is_distinctive(name), name)
