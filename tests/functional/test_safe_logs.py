@@ -119,14 +119,15 @@ class CanaryTest(base.VPMEMTestCase):
 class FailingTest(base.TestCase):
 
     def test_details_of_a_failed_test(self):
-        """The traceback of a test on a host names neither the host nor a UUID."""
+        """The traceback of a test on a host gives away no UUID and nobody else's host."""
         uuid = self.useFixture(TestSeed()).randomness.uuid()
 
         class Failing(base.VPMEMTestCase):
             def test(self) -> None:
-                host = self.useFixture(HostFixture(name='secret-host', pmem='A:1x1GiB'))
-                logging.getLogger('nova').debug('on %s', host.name)
-                self.assertEqual(f'{host.name} {uuid}', host.uri)
+                self.log.protect('secret-host', 'host')
+                host = self.useFixture(HostFixture(name='lab-host', pmem='A:1x1GiB'))
+                logging.getLogger('nova').debug('on %s, not on secret-host', host.name)
+                self.assertEqual(f'{host.name} secret-host {uuid}', host.uri)
 
         case = Failing('test')
         result = testtools.TestResult()
@@ -134,14 +135,39 @@ class FailingTest(base.TestCase):
         self.assertEqual(1, len(result.failures) + len(result.errors))
         details = ''.join(detail.as_text() for detail in case.getDetails().values())
         self.assertIn('Traceback', details)
+        self.assertIn('lab-host', details)
         for value in ('secret-host', uuid):
             self.assertNotIn(value, details)
 
-    def test_pseudonyms_are_the_same_everywhere(self):
-        """A host has one pseudonym in the log, in the details and in the audit log."""
+
+class SimulatedHostTest(base.TestCase):
+    """The name of a simulated host is no secret: it is the same in the log, details and audit."""
+
+    def test_name_that_a_test_chose(self):
+        """A name with a domain that would be hidden for its form is shown as well."""
         safe = self.useFixture(SafeLoggingFixture(unsafe=False))
-        host = self.useFixture(HostFixture(name='secret-host', pmem='A:1x1GiB'))
-        logging.getLogger('nova').info('on %s', host.name)
+        name = 'compute-3.lab.example.org'
+        host = self.useFixture(HostFixture(name=name, pmem='A:1x1GiB'))
+        logging.getLogger('nova').info('on %s, host=%s', host.name, host.name)
         audit = safelog.AuditLog()
-        audit.record('a test', 'looks', host=host.name)
-        self.assertIn(f'on {audit.entries[0]["host"]}', safe.output)
+        audit.record('a test', 'looks', host=host.name, message=f'host: {host.name}')
+        self.assertIn(f'on {name}, host={name}', safe.output)
+        self.assertEqual((name, f'host: {name}'),
+                         (audit.entries[0]['host'], audit.entries[0]['message']))
+        self.assertIn(f'{name}:', host.getDetails()['host-calls'].as_text())
+
+    def test_name_of_the_harness(self):
+        """host1 and its like need nobody's word: a second process shows them, too."""
+        audit = safelog.AuditLog()
+        audit.record('a test', 'looks', host='host7')
+        self.assertEqual('host7', audit.entries[0]['host'])
+
+    def test_pseudonyms_are_the_same_everywhere(self):
+        """Another host has one pseudonym in the log, in the details and in the audit log."""
+        safe = self.useFixture(SafeLoggingFixture(unsafe=False))
+        safe.protect('secret-host', 'host')
+        logging.getLogger('nova').info('on %s', 'secret-host')
+        audit = safelog.AuditLog()
+        audit.record('a test', 'looks', host='secret-host')
+        self.assertEqual('<host:1>', audit.entries[0]['host'])
+        self.assertIn('on <host:1>', safe.output)

@@ -1,9 +1,9 @@
-"""Redaction of what this process logs, from the first who asks for it until the last has left.
+"""Redaction of everything this process logs, while at least one user has acquired it.
 
-The logging of a process is global by nature: this is the one place that touches it. Every handler
-formats its records through ``logging.Handler.format``, and there the finished text is redacted:
-for any logger, any formatter, JSON among them, and for handlers that are made later on. A record
-that no handler emits costs nothing.
+The logging of a process is global by nature, and this module is the only one that changes it. Every
+handler formats its records through ``logging.Handler.format``. The finished text is redacted there,
+for any logger, any formatter including JSON, and handlers that are created later. A record that no
+handler emits costs nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _plain_handle_error = logging.Handler.handleError
 
 
 def current() -> Redactor:
-    """The redactor of the run that goes on; texts are redacted outside of one as well."""
+    """Return the redactor of the current run; outside of a run, that of the process."""
     global _redactor
     redactor = _redactor
     if redactor is None:
@@ -43,7 +43,7 @@ def current() -> Redactor:
 
 
 def redact(text: str) -> str:
-    """The text with the pseudonyms of this run, and ``***`` for secrets."""
+    """Redact a text with the pseudonyms of this run."""
     return current().redact(text)
 
 
@@ -53,28 +53,29 @@ def protect(value: str | Secret, kind: str = 'secret') -> None:
 
 
 def acquire(*, unsafe: bool | None = None) -> Redactor:
-    """Redact what is logged from here on, and hand out the redactor of the run.
+    """Start to redact logs, and return the redactor of the run.
 
-    The first who asks begins the run and decides; the others share its pseudonyms.
+    The first caller begins the run and decides whether it is safe; later callers share its
+    pseudonyms.
 
-    :param unsafe: log in clear; None asks the option ``unsafe_logs``.
+    :param unsafe: log in clear; None uses the option ``unsafe_logs``.
     """
     global _users, _redactor
     with _lock:
         if _users == 0:
             if unsafe is None:
-                # Only here: what merely redacts a text does not need oslo.config.
+                # Imported here because redacting a text does not need oslo.config.
                 from vpmem_harness import conf
 
                 unsafe = conf.load().unsafe_logs
             _redactor = Redactor(unsafe=unsafe)
-            # mypy: these two are assigned to on purpose, and put back by release().
+            # These two methods are replaced on purpose, and restored by release().
             logging.Handler.format = _format  # type: ignore[assignment, method-assign]
             logging.Handler.handleError = _handle_error  # type: ignore[assignment, method-assign]
             libvirt_errors.register()
         _users += 1
         redactor = current()
-        # Again for those who come later: the environment may have got a secret since.
+        # For each caller: the environment may have a new secret.
         redactor.protect_environment(os.environ)
     if redactor.unsafe:
         LOG.warning('the logs of this run are not safe to publish: unsafe_logs is set')
@@ -82,7 +83,7 @@ def acquire(*, unsafe: bool | None = None) -> Redactor:
 
 
 def release() -> None:
-    """Undo one :func:`acquire`; the last one ends the run, and logging is as it was."""
+    """Undo one :func:`acquire`; the last call ends the run and restores logging."""
     global _users, _redactor
     with _lock:
         _users -= 1
@@ -95,9 +96,9 @@ def release() -> None:
 
 @contextlib.contextmanager
 def activated(*, unsafe: bool | None = None) -> Iterator[Redactor]:
-    """Redact what is logged while the block runs, and what Python says of errors that end it.
+    """Redact logs while the block runs, and the tracebacks that Python prints.
 
-    For a command; a test uses ``SafeLoggingFixture``.
+    For commands; tests use ``SafeLoggingFixture``.
     """
     redactor = acquire(unsafe=unsafe)
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
@@ -115,7 +116,7 @@ def _format(handler: logging.Handler, record: logging.LogRecord) -> str:
     formatted: Any = _plain_format(handler, record)
     if isinstance(formatted, str):
         redacted = current().redact(formatted)
-        # What a client sends need not be UTF-8; a handler that writes it is not to fail for that.
+        # A client may send text that is not UTF-8; the handler that writes it must not fail.
         return (redacted if redacted.isascii()
                 else redacted.encode('utf-8', 'backslashreplace').decode())
     # oslo.log's format for Fluentd is a dictionary.
@@ -124,7 +125,7 @@ def _format(handler: logging.Handler, record: logging.LogRecord) -> str:
 
 
 def _handle_error(handler: logging.Handler, record: logging.LogRecord) -> None:
-    # Python's own would print the message and its arguments as they are.
+    # Python's own method prints the message and its arguments unredacted.
     if logging.raiseExceptions and sys.stderr:
         where = f'{record.name}, {record.pathname}, line {record.lineno}'
         sys.stderr.write(redact(f'a log record of {where} was lost:\n{traceback.format_exc()}'))

@@ -1,4 +1,4 @@
-"""The audit log: who did what to which host, in order, one JSON object a line."""
+"""Audit log: who did what to which host, in order, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Any
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.safelog import active
 
-#: So many entries are kept in memory; a file has them all.
+#: Number of entries kept in memory; a file has all of them.
 KEPT = 10_000
 
 
 class AuditLog:
-    """Records what was done, safe by the rules of the log.
+    """Records actions on hosts, redacted like a log.
 
-    An entry has a number that counts up without gaps, the time in UTC, ``who`` did ``what`` on
-    which ``host``, with what ``outcome``, and whatever else says it precisely::
+    An entry has a sequence number without gaps, the time in UTC, ``who`` did ``what`` on which
+    ``host`` with what ``outcome``, and further details::
 
         {"seq": 7, "time": "...", "who": "libvirt client", "what": "domainDestroy",
-         "host": "<host:1>", "outcome": "ok", "domain": "<uuid:c>"}
+         "host": "host1", "outcome": "ok", "domain": "<uuid:c>"}
 
-    :param path: the file to append to, made with mode 0600; None keeps the entries in memory alone.
+    :param path: the file to append to, created with mode 0600; None keeps entries in memory only.
     :param now: the clock, for tests.
     """
 
@@ -49,7 +49,7 @@ class AuditLog:
 
     def record(self, who: str, what: str, *, host: str | None = None, outcome: str = 'ok',
                **details: Any) -> None:
-        """Record one deed. Details are what JSON can say; anything else is recorded by its str."""
+        """Record one action. A detail that JSON cannot represent is recorded as its ``str``."""
         redactor = active.current()
         if host is not None:
             host = redactor.host_name(host)
@@ -60,11 +60,11 @@ class AuditLog:
             line = redactor.redact(json.dumps(entry, default=str))
             self.entries.append(json.loads(line))
             if self._file is not None:
-                # One write for each line: several processes may append to one file.
+                # One write per line: several processes may append to the same file.
                 os.write(self._file, line.encode() + b'\n')
 
     def close(self) -> None:
-        """Close the file; nothing is lost, for nothing is buffered."""
+        """Close the file. Nothing is buffered, so nothing is lost."""
         with self._lock:
             if self._file is not None:
                 os.close(self._file)
@@ -77,9 +77,9 @@ _sharing = threading.Lock()
 
 @contextlib.contextmanager
 def shared(path: str) -> Iterator[AuditLog]:
-    """The audit log of that file, one for all in this process who use it at the same time.
+    """Return the audit log of a file, shared by all its current users in this process.
 
-    So the entries of several hosts have one order.
+    The entries of several hosts are therefore in one order.
     """
     with _sharing:
         log, users = _shared.get(path) or (AuditLog(path), 0)

@@ -1,4 +1,4 @@
-"""Details of tests and fixtures with pseudonyms in place of what identifies."""
+"""Redacted details of tests and fixtures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def redacted(content: Content, redactor: Redactor | None = None) -> Content:
-    """The content, redacted when it is read; one that is no text stays as it is."""
-    # Only here: who merely redacts a text does not need testtools.
+    """Return the content, redacted when it is read. Content that is not text stays as it is."""
+    # Imported here because redacting a text does not need testtools.
     from testtools.content import Content
 
     kind = content.content_type
@@ -24,11 +24,11 @@ def redacted(content: Content, redactor: Redactor | None = None) -> Content:
     redactor = redactor or active.current()
 
     def chunks() -> Iterator[bytes]:
-        # As a whole: what is looked for may stand across two chunks.
+        # As a whole, because a value may extend across two chunks.
         try:
             whole = b''.join(content.iter_bytes()).decode(charset, 'replace')
         except Exception as error:
-            # A detail tells of a failure: it must not stand in its place, and in the others'.
+            # A detail that fails must not hide the failure of the test, or other details.
             whole = f'cannot be had: {type(error).__name__}: {error}'
         yield redactor.redact(whole).encode(charset, 'replace')
 
@@ -36,7 +36,7 @@ def redacted(content: Content, redactor: Redactor | None = None) -> Content:
 
 
 def text_detail(text: Callable[[], str]) -> Content:
-    """A detail that is a text as of when it is read; what cannot be UTF-8 in it is escaped."""
+    """Return a detail whose text is computed when it is read; non-UTF-8 characters are escaped."""
     from testtools.content import Content
     from testtools.content_type import UTF8_TEXT
 
@@ -44,9 +44,9 @@ def text_detail(text: Callable[[], str]) -> Content:
 
 
 class SafeDetails:
-    """Redacts each detail that is added: a base, before the test case's or the fixture's own."""
+    """Mixin that redacts each added detail; put it before the test case's or fixture's class."""
 
     def addDetail(self, name: str, content_object: Content) -> None:  # noqa: N802
-        """Add a detail, its text redacted."""
+        """Add a detail with its text redacted."""
         base: Any = super()
         base.addDetail(name, redacted(content_object))

@@ -1,9 +1,9 @@
-"""Host names with a domain, told by their form from the other names with dots in a log.
+"""Finds host names with a domain among the other names with dots in a log.
 
-``compute-17.rack3.corp.example.com`` is one; ``nova.compute.manager``, ``self.host.name``,
+``compute-17.rack3.corp.example.com`` is a host name; ``nova.compute.manager``, ``self.host.name``,
 ``libvirt.so.0``, ``nova.conf``, ``34.0.0`` and ``org.qemu.guest_agent.0`` are not. The last label
-decides, and where it also ends the names of modules, attributes or files, the form of the others:
-a dash, or a digit as in ``node7``, is in the name of a machine and in few others.
+decides. If it is also a common end of modules, attributes or files, the other labels decide: a
+dash, or a number as in ``node7``, is typical of host names.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import re
 import sys
 from functools import lru_cache
 
-#: Top-level domains that end little else in a log.
+from vpmem_harness.safelog import names
+
+#: Top-level domains that are rarely the end of another name.
 _TOP = frozenset('''
     com org edu gov mil biz arpa example invalid localdomain novalocal openstacklocal lan intranet
     corp local internal net
     '''.split())  # noqa: SIM905
-#: Those that also end modules, attributes and files.
+#: Top-level domains that are also the end of modules, attributes and files.
 _AMBIGUOUS = frozenset('''
     io dev cloud info name test site host home private app tech online systems network software
     solutions services hosting cluster lab prod production staging dc domain office work zone svc
@@ -31,9 +33,9 @@ _AMBIGUOUS = frozenset('''
     st su sv sx sy sz tc td tf tg th tj tk tl tm tn tr tt tv tw tz ua ug uk us uy uz va vc ve vg
     vi vn vu wf ws ye yt za zm zw
     '''.split())  # noqa: SIM905
-#: Country codes that are the usual ending of files or of words as well.
+#: Country codes that are also usual file name extensions.
 _FILE_LIKE = frozenset('cc gz id in is it la md ml mo pl pm ps rs sh so to as hs vb cs'.split())  # noqa: SIM905
-#: Endings of files and of units, never the end of a host's name.
+#: Extensions of files and units, which are never the end of a host name.
 _ENDINGS = frozenset('''
     py pyc pyi so log conf cfg ini json jsonl yaml yml xml html htm txt rst md toml lock sock socket
     pid service timer slice scope target mount path device img iso qcow raw vmdk vhd vdi
@@ -42,37 +44,37 @@ _ENDINGS = frozenset('''
     ovs fifo dump core out err ppk sql csv tsv po pot mo
     '''.split())  # noqa: SIM905
 _LAST = _TOP | _AMBIGUOUS | _FILE_LIKE | _ENDINGS
-#: With these begins a chain of attributes, or a name that is written from its end on.
+#: First labels of attribute chains, modules and reversed names.
 _FIRST_OF_CODE = frozenset('''
     self cls conf lib nova placement oslo oslo_messaging keystoneauth1 urllib3 sqlalchemy eventlet
     greenlet corolocal lxml libvirt stevedore fixtures testtools requests webob paste jsonschema
     com org net io edu gov fr de iqn nqn eui naa rfc obj instance context
     '''.split())  # noqa: SIM905
 
-#: Projects whose sites and name spaces are in the texts of programs and identify nobody. Only
-#: their sites: a machine of theirs has a digit or a dash in its name.
+#: Sites and XML namespaces of public projects, which identify nobody. A name below them with a
+#: digit or a dash is a machine's and does not match.
 _PUBLIC = re.compile(
     r'(?:[a-z]+\.)*(?:libvirt\.org|openstack\.org|opendev\.org|launchpad\.net|w3\.org|relaxng\.org'
     r'|qemu\.org|python\.org|kernel\.org|pmem\.io|sqlalche\.me|sqlalchemy\.org)'
     r'|urllib3\.readthedocs\.io|docs\.sqlalchemy\.org')
 
-#: The end of a name with dots whose last label begins with a letter.
+#: The last label of a name with dots, if it begins with a letter.
 _END = re.compile(r'\.(?<=[A-Za-z0-9]\.)([A-Za-z][A-Za-z0-9-]*+)(?![\w-]|\.\w)')
 _IDENTIFIER = re.compile(r'[a-z_][a-z0-9_]*')
 _NUMBERED = re.compile(r'[a-z][a-z-]*\d+[a-z]?')
 _NUMBERED_WITH_DASH = re.compile(r'(?!instance-)[a-z][a-z0-9]*(?:-[a-z0-9]+)*-\d+[a-z]?')
 
-#: DNS allows no name that is longer.
+#: The longest name that DNS allows.
 _LONGEST = 253
 
 
 def is_public(host: str) -> bool:
-    """Whether the host is the site of a public project, in lower case."""
+    """Return whether a host, in lower case, is the site of a public project."""
     return bool(_PUBLIC.fullmatch(host))
 
 
 def places(text: str) -> list[tuple[int, int]]:
-    """Where in a text host names with a domain begin and end."""
+    """Return the start and end of each host name with a domain in a text."""
     found: list[tuple[int, int]] = []
     done = 0
     for last in _END.finditer(text):
@@ -94,7 +96,7 @@ def places(text: str) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=4096)
 def host_part(name: str) -> int:
-    """How many of the first characters of a name with dots name a host: all, some or none."""
+    """Return the length of the host name at the start of a name with dots: all, a part or 0."""
     while '.' in name:
         if is_host(name):
             return len(name)
@@ -105,7 +107,7 @@ def host_part(name: str) -> int:
 
 
 def is_host(name: str) -> bool:
-    """Whether a name with dots names a host."""
+    """Return whether a name with dots is a host name."""
     labels = name.lower().split('.')
     last = labels[-1]
     if not all(labels) or labels[0][0] == '-' or last in _ENDINGS or is_public('.'.join(labels)):
@@ -115,7 +117,9 @@ def is_host(name: str) -> bool:
         return False
     dashed = any('-' in label for label in labels[:-1])
     if last in _TOP:
-        return not (last == 'net' and is_code and len(labels) == 2 and _is_model(labels[0]))
+        # An ordinary word with .net is an attribute: vif.net, virtio.net.
+        return not (last == 'net' and is_code and len(labels) == 2 and labels[0] != 'example'
+                    and not names.is_distinctive(labels[0]))
     if any(map(str.isdigit, labels)):
         return False
     if last in _AMBIGUOUS:
@@ -127,11 +131,7 @@ def is_host(name: str) -> bool:
 
 
 def is_domain(name: str) -> bool:
-    """Whether what stands behind the @ of an address can be a domain."""
+    """Return whether the part of an address after the @ can be a domain."""
     last = name.rpartition('.')[2].lower()
     return last.isalpha() and len(last) > 1 and last not in ('service', 'socket', 'timer', 'slice',
                                                              'scope', 'target', 'mount')
-
-
-def _is_model(word: str) -> bool:
-    return word in ('network', 'model', 'vif', 'port', 'torch', 'socket', 'host')

@@ -1,4 +1,4 @@
-"""Hides what is known by its form: UUIDs, MAC and IP addresses, serial numbers."""
+"""Hides values with a known form: UUIDs, MAC and IP addresses, serial numbers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SEPARATORS = str.maketrans('', '', '-_:')
 
 
 class Identifiers:
-    """Gives each identifier in a text its pseudonym."""
+    """Replaces identifiers with pseudonyms."""
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
 
     def redact(self, text: Text) -> None:
-        """Put pseudonyms in place of the identifiers of a text."""
+        """Replace the identifiers of a text with pseudonyms."""
         lower = text.lower
         has_id = '"id' in lower or "'id" in lower
         has_serial = ('serial' in lower or 'iset' in lower or 'wwn' in lower or 'dimmuid' in lower
@@ -94,7 +94,7 @@ class Identifiers:
 
 @lru_cache(maxsize=1024)
 def _address(text: str) -> str | None:
-    """The address in its canonical form; None for what is none, or what every machine has."""
+    """Return the address in canonical form, or None if it is not one or is the same everywhere."""
     bare = text.partition('%')[0]
     if ':' in bare and sum(map(bool, bare.split(':'))) < 2:
         return None

@@ -1,4 +1,4 @@
-"""The names of hosts and users that a run knows, and the secrets that were told by a key."""
+"""The names of hosts and users that a run knows, and the secrets that it has seen after a key."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import threading
 from vpmem_harness.safelog import names, patterns
 from vpmem_harness.safelog.machine import Machine
 
-#: With at most this many words each is looked for; with more the text is split into its parts.
+#: Up to this number, each word is searched for; with more words, the text is split into tokens.
 FEW_WORDS = 64
 
-#: How many words told by a key are looked for in later texts: the latest.
+#: Number of values seen after a key that are searched for in later texts: the latest.
 REMEMBERED = 256
 
 _TOKEN = re.compile('[A-Za-z0-9]+')
@@ -20,7 +20,7 @@ _TOKEN = re.compile('[A-Za-z0-9]+')
 class KnownNames:
     """Words to hide, and names to show: see :mod:`vpmem_harness.safelog.names`.
 
-    ``places`` are the ordinary names of the machine and its user, with their patterns.
+    ``places`` has the ordinary names of the machine and its user, with their patterns.
     Thread-safe.
     """
 
@@ -32,9 +32,11 @@ class KnownNames:
         self._remembered: dict[str, str] = {}
         self._simulated: frozenset[str] = frozenset()
         self._host = machine.host.partition('.')[0]
+        #: Number of words added so far.
+        self.changes = 0
         self.places: list[tuple[str, str, re.Pattern[str]]] = []
         for kind, name in (('host', self._host), ('user', machine.user)):
-            if names.is_telling(name):
+            if names.is_distinctive(name):
                 self._add(name, kind)
             elif len(name) > 1 and name.lower() not in patterns.HARMLESS:
                 self.places.append((kind, name, names.ordinary_pattern(name)))
@@ -42,13 +44,13 @@ class KnownNames:
             self._add(machine.host, 'host')
 
     def protect(self, word: str, kind: str) -> None:
-        """Hide a word that the user named, ordinary or not."""
+        """Hide a word that the user protects, even if it is an ordinary word."""
         with self._lock:
             self._protected[word] = kind
             self._add(word, kind)
 
     def remember(self, word: str, kind: str) -> None:
-        """Hide what a key told also in later texts."""
+        """Hide a value that was seen after a key in later texts, too."""
         if word in self._remembered:
             return
         with self._lock:
@@ -67,19 +69,19 @@ class KnownNames:
                 self._remove(host)
 
     def shows(self, host: str) -> bool:
-        """Whether a host's name is shown as it is: a simulated host's."""
+        """Return whether a host name is shown as it is, because the host is simulated."""
         if host in self._protected:
             return False
         return host in self._simulated or (
             host != self._host and names.SIMULATED.fullmatch(host) is not None)
 
     def kind_of(self, word: str, kind: str) -> str:
-        """The kind of a word that a key calls a ``kind``: users and ids are not told apart."""
+        """Return the kind of a word after a key for ``kind``: a known user is also an id."""
         known = self._protected.get(word) or self._remembered.get(word)
         return known if known and kind in ('id', 'user') and known in ('id', 'user') else kind
 
     def words_in(self, text: str) -> dict[str, str]:
-        """The words that may stand in a text, with their kinds."""
+        """Return the words that may be in a text, with their kinds."""
         words = self._words
         if len(words) <= FEW_WORDS:
             parts = [part for part in words if part in text]
@@ -90,7 +92,7 @@ class KnownNames:
         return {word: kind for part in parts for word, kind in words[part].items()}
 
     def certain(self) -> dict[str, str]:
-        """The words, with their kinds, that identify somebody wherever they stand."""
+        """Return the words, with their kinds, that are hidden wherever they appear."""
         return {word: kind for words in self._words.values() for word, kind in words.items()
                 if word not in self._remembered}
 
@@ -99,8 +101,9 @@ class KnownNames:
         if not tokens:
             return
         with self._lock:
-            # A text is searched for the word only when it has one of its parts: the rarest.
+            # A text is searched for the word only if it contains the rarest of its parts.
             part = min(tokens, key=lambda token: (len(self._words.get(token, ())), -len(token)))
+            self.changes += 1
             self._words = {**self._words, part: {**self._words.get(part, {}), word: kind}}
 
     def _remove(self, word: str) -> None:

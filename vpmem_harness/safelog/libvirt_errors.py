@@ -1,6 +1,6 @@
-"""What libvirt's client library says of errors goes to the log instead of standard error.
+"""Sends the errors of libvirt's client library to the log instead of standard error.
 
-On its own it prints each error, names and UUIDs included, past every handler.
+By default the library prints each error, including names and UUIDs, and no handler sees it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ LOG = logging.getLogger(__name__)
 
 
 def register() -> None:
-    """Take libvirt's errors, if anybody in this process has loaded it."""
+    """Handle libvirt's errors, if this process has imported libvirt."""
     libvirt = sys.modules.get('libvirt')
     if libvirt is not None:
         libvirt.registerErrorHandler(_log, None)
 
 
 def unregister() -> None:
-    """Leave libvirt to print its errors again."""
+    """Let libvirt print its errors again."""
     libvirt = sys.modules.get('libvirt')
     if libvirt is not None:
         libvirt.registerErrorHandler(None, None)

@@ -1,4 +1,4 @@
-"""The machine on which a run takes place, as far as its logs could give it away."""
+"""The names that identify the machine of a run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import socket
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What identifies the machine and who uses it; empty where it is not known.
+    """The names of a machine and its user; empty if unknown.
 
     :param host: its host name, with or without a domain.
-    :param user: the login name of who runs the program.
+    :param user: the login name of the user who runs the program.
     :param home: that user's home directory.
     """
 
@@ -23,7 +23,7 @@ class Machine:
 
     @classmethod
     def here(cls) -> Machine:
-        """This machine."""
+        """Return the names of this machine."""
         try:
             user = getpass.getuser()
         except (KeyError, OSError):

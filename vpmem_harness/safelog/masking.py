@@ -1,4 +1,4 @@
-"""Masks secrets that are told by the word before them, or by their own form."""
+"""Masks secrets that follow a keyword, and secrets with a form of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vpmem_harness.safelog import patterns, prose
 from vpmem_harness.safelog.secret import MASK
 from vpmem_harness.safelog.text import Text
 
-#: Programs whose option ``-p`` does not take a password.
+#: Programs whose option ``-p`` is not a password.
 _OTHER_P = re.compile(
     r'(?<![\w-])(?:mkdir|cp|mv|ps|ssh|scp|sftp|rsync|pytest|py\.test|stestr|tox|tar|install|top'
     r'|htop|lsof|strace|ltrace|gdb|pgrep|pidof|unzip|patch|make|parted|partprobe|sfdisk|sgdisk|mount|umount'
@@ -22,42 +22,46 @@ _OTHER_P = re.compile(
     r'|systemctl|loginctl|screen|tmux|iptables|ip6?tables-save|ceph|rados|rbd|ndctl|daxctl|virsh'
     r'|vpmem-harness|(?:docker|podman)\s+(?:run|create|port))(?![\w-])')
 _END_OF_COMMAND = re.compile(r'[\n|;]|&&')
-#: A port, a path, a file, a plugin of pytest, or what a usage text calls the value.
+#: Placeholders of format strings.
+_FORMAT = re.compile(r'%s|%r|%\(\w+\)s|\{\w*\}')
+#: Values of ``-p`` that are not passwords: a port, path, file, pytest plugin or metavariable.
 _NO_PASSWORD = re.compile(
     r'[\d.:/-]+(?:/(?:tcp|udp))?|[/.~$%{<].*|no:.*|[\w.]+\]'
     r'|.*\.(?:py|conf|xml|json|img|raw|log|qcow2|patch|txt)')
 
 
 def introduces_prose(found: re.Match[str]) -> bool:
-    """Whether a key is followed by prose in place of a value: see the module ``prose``.
+    """Return whether a key is followed by prose instead of a value: see the module ``prose``.
 
-    :param found: a match with the groups ``value`` and, if the key can be quoted, ``keyquote`` and
-        ``quote``, in a text in lower case.
+    :param found: a match in a text in lower case, with the group ``value`` and, if the key can be
+        quoted, ``keyquote`` and ``quote``.
     """
     lower, key, start = found.string, found.start(), found.start('value')
-    groups = found.groupdict()
-    if groups.get('keyquote') or groups.get('quote'):
-        return False
     if not lower[start - 1].isspace() or lower[key:start].rstrip()[-1:] != ':':
+        return False
+    if group(found, 'keyquote') or group(found, 'quote'):
         return False
     if key > 1 and lower[key - 1] == '-' and lower[key - 2].isalnum():
         return False
     return prose.is_prose(lower, start)
 
 
-def mask(text: Text, met: Callable[[str], None]) -> None:
-    """Put stars in place of the secrets of a text.
+def group(found: re.Match[str], name: str) -> str | None:
+    """Return the text of a group, or None if the pattern has no such group."""
+    return found[name] if name in found.re.groupindex else None
 
-    :param met: is called with each value that was masked for the word before it.
+
+def mask(text: Text, met: Callable[[str], None]) -> None:
+    """Mask the secrets of a text.
+
+    :param met: called with each value that was masked because of the keyword before it.
     """
     lower = text.lower
-    if ('pass' in lower or 'key' in lower or 'token' in lower or 'secret' in lower
-            or 'wd' in lower or 'credential' in lower or 'kek' in lower or 'cookie' in lower
-            or 'configdrive' in lower or 'swifthash' in lower or 'user_data' in lower
-            or 'userdata' in lower or 'authorization' in lower or 'bearer' in lower
-            or 'value' in lower or ' -p' in lower or '-p\'' in lower or '-p"' in lower
-            or ' -u' in lower or '-u\'' in lower or '--user' in lower):
-        _mask_keyed(text, met)
+    stems = list(filter(lower.__contains__, patterns.SECRET_STEMS))
+    if (stems or 'authorization' in lower or 'bearer' in lower or 'value' in lower
+            or ' -p' in lower or "-p'" in lower or '-p"' in lower
+            or ' -u' in lower or "-u'" in lower or '--user' in lower):
+        _mask_keyed(text, stems, met)
     plain = text.text
     if ('gh' in plain or 'eyJ' in plain or 'AAAA' in plain or 'AKIA' in plain or 'ASIA' in plain
             or 'xox' in plain or 'AQ' in plain or 'SHA256:' in plain):
@@ -69,9 +73,10 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
     text.set(plain)
 
 
-def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
+def _mask_keyed(text: Text, stems: list[str], met: Callable[[str], None]) -> None:
     def masked(value: str, found: re.Match[str]) -> str:
-        if value.lower() in patterns.HARMLESS or introduces_prose(found):
+        if (value.lower() in patterns.HARMLESS or _FORMAT.fullmatch(value)
+                or introduces_prose(found)):
             return value
         if value != MASK:
             met(value)
@@ -79,7 +84,9 @@ def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
 
     def keyed(value: str, found: re.Match[str]) -> str:
         if found['pair'] and re.match(r'\\*["\']\s*:', found.string[found.end('value'):][:8]):
-            return value                    # the next key of a dictionary
+            return value                    # the next key of a dict
+        if len(value) == 1 and not value.isalnum():
+            return value                    # an unexpected token '}'
         stars = masked(value, found)
         if stars is MASK and found['keyquote'] and not found['quote']:
             # A number in JSON becomes a string, so that it stays JSON.
@@ -94,11 +101,13 @@ def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
         return masked(value, found) if _is_password(found) else value
 
     lower = text.lower
-    text.replace(patterns.KEYED_SECRET, keyed)
-    if '<' in lower:
-        text.replace(patterns.KEYED_SECRET_ELEMENT, masked)
-    if '--' in lower:
-        text.replace(patterns.KEYED_SECRET_ARGUMENT, argument)
+    if stems:
+        text.replace(patterns.KEYED_SECRETS[stems[0]] if len(stems) == 1 else patterns.KEYED_SECRET,
+                     keyed)
+        if '</' in lower:
+            text.replace(patterns.KEYED_SECRET_ELEMENT, masked)
+        if '--' in lower:
+            text.replace(patterns.KEYED_SECRET_ARGUMENT, argument)
     if ' -p' in lower or "'-p'" in lower or '"-p"' in lower:
         text.replace(patterns.KEYED_SHORT_OPTION, option)
         if 'mysql' in lower or 'mariadb' in lower:
@@ -115,7 +124,7 @@ def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
 
 
 def _is_password(found: re.Match[str]) -> bool:
-    """Whether what follows a short option is a password, or a user with a password."""
+    """Return whether the value of a short option is a password, or a user with a password."""
     lower, start = found.string, found.start()
     if _NO_PASSWORD.fullmatch(found['value']) or prose.is_prose(lower, found.start('value')):
         return False
@@ -124,7 +133,7 @@ def _is_password(found: re.Match[str]) -> bool:
 
 
 def spellings(secret: str) -> set[str]:
-    """The secret in the encodings in which a text may hold it."""
+    """Return the secret in the encodings that a text may use."""
     raw = secret.encode()
     return {
         secret, repr(secret)[1:-1], repr(raw)[2:-1], json.dumps(secret)[1:-1],

@@ -1,4 +1,4 @@
-"""Hides paths below a home or a temporary directory, and shows where code is."""
+"""Hides paths below home and temporary directories, and shortens paths of code."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ import os
 import re
 import tempfile
 import urllib.parse
+from functools import lru_cache
 
 from vpmem_harness.safelog import names, tracebacks
 from vpmem_harness.safelog.pseudonyms import Pseudonyms
 
 
 class Paths:
-    """Gives each path of somebody's its pseudonym.
+    """Replaces paths with pseudonyms.
 
-    :param home: the home directory of the machine's user. Outside of ``/home`` and its like it is
-        hidden if its name is telling: ``/var/lib/nova`` and ``/opt/stack`` are nobody's.
+    :param home: the home directory of the machine's user. Outside of ``/home``, paths below it are
+        hidden only if its name is distinctive: ``/var/lib/nova`` and ``/opt/stack`` are shown.
     """
 
     def __init__(self, pseudonyms: Pseudonyms, home: str) -> None:
         self._pseudonyms = pseudonyms
-        self._guards, self._pattern = _pattern(home)
+        roots = _roots(home)
+        self._guards = (*(root + '/' for root in roots), '%2F')
+        self._pattern = _pattern(roots)
         self._roots: tuple[tuple[str, str], ...] = ()
         self._code = tracebacks.code_roots()
         self._project = tracebacks.project()
 
     def protect(self, path: str) -> None:
-        """Show what stands below this path, behind the path's pseudonym."""
+        """Replace this path with a pseudonym, and show the names below it."""
         root = path.rstrip('/')
         roots = {*self._roots, (root, self._pseudonyms.of('path', root))}
         self._roots = tuple(sorted(roots, reverse=True))
 
     def redact(self, text: str) -> str:
-        """The text with pseudonyms in place of paths."""
+        """Return the text with pseudonyms for its paths."""
         if '/' not in text and '%2F' not in text:
             return text
         if tracebacks.GUARD in text:
@@ -61,7 +64,7 @@ class Paths:
         bare = path.rstrip('.')
         for root, name in (*self._roots, *self._code):
             if bare == root or bare.startswith(root + '/'):
-                # In quotes this can be a command line, with more paths behind.
+                # In quotes this can be a command line with more paths.
                 return name + self._pattern.sub(self._path, path[len(root):])
         before = found.string[max(0, found.start() - 8):found.start()]
         name = (tracebacks.place(bare, self._project, before)
@@ -69,17 +72,23 @@ class Paths:
         return name + path[len(bare):]
 
 
-def _pattern(home: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
-    """What is below a home or a temporary directory, and what a text with such a path holds."""
+def _roots(home: str) -> tuple[str, ...]:
+    """Return the directories that contain homes and temporary files."""
     roots = {'/home', '/root', '/Users', '/tmp', '/var/tmp', '/dev/shm', '/run/user',  # noqa: S108
              tempfile.gettempdir()}
-    if names.is_telling(os.path.basename(home.rstrip('/'))):
+    if names.is_distinctive(os.path.basename(home.rstrip('/'))):
         roots.add(home)
-    roots = {root.rstrip('/') for root in roots if root.startswith('/') and root != '/'}
-    either = '|'.join(re.escape(root) for root in sorted(roots, key=len, reverse=True))
-    quoted = '|'.join(re.escape(urllib.parse.quote(root, safe='')) for root in sorted(roots))
-    pattern = re.compile(
+    return tuple(sorted(
+        (root.rstrip('/') for root in roots if root.startswith('/') and root != '/'),
+        key=lambda root: (-len(root), root)))
+
+
+@lru_cache(maxsize=64)
+def _pattern(roots: tuple[str, ...]) -> re.Pattern[str]:
+    """Return a pattern for paths below these directories, also in quotes and in queries of URIs."""
+    either = '|'.join(map(re.escape, roots))
+    quoted = '|'.join(re.escape(urllib.parse.quote(root, safe='')) for root in roots)
+    return re.compile(
         rf'''(?<=")(?:{either})/[^"\n\\]+(?=\\*") | (?<=')(?:{either})/[^'\n\\]+(?=\\*')
           | (?<![\w.~-])(?:{either})/[^\s'"<>:,;()\[\]{{}}|\\&?\#*]+
           | (?:{quoted})%2F[\w.%~+-]+''', re.VERBOSE)
-    return (*(root + '/' for root in roots), '%2F'), pattern

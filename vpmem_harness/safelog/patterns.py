@@ -1,13 +1,12 @@
-r"""The forms in which sensitive values stand in a text, whatever wrote it: prose, reprs, JSON, XML.
+r"""The forms of sensitive values in a text: in prose, reprs, JSON, XML.
 
-Each takes time linear in the text. Those whose names begin with ``KEYED`` look for a word that
-announces a value; they are written in lower case, are matched against the text in lower case, and
-what is to be replaced is their group ``value``. A pattern begins with a literal or a set, and its
-look-behind follows on that, because then the search skips what cannot match.
+Each pattern takes time linear in the text. Patterns whose name begins with ``KEYED`` look for a
+word that introduces a value. They are written in lower case and matched against the text in lower
+case; the group ``value`` is replaced. A pattern begins with a literal or a set, and a look-behind
+follows it, so that the search skips text that cannot match.
 
-What they have in common with ``oslo_utils.strutils.mask_password`` are the words that announce a
-secret; a word counts only as the last part of a name, so that ``secret_uuid`` and ``token_type``
-announce none.
+The words that introduce a secret are those of ``oslo_utils.strutils.mask_password``. A word counts
+only as the last part of a name, so that ``secret_uuid`` and ``token_type`` introduce none.
 """
 
 from __future__ import annotations
@@ -18,13 +17,26 @@ _PASS = ('admin', 'new', 'old', 'user', 'root', 'db', 'rescue', 'image')
 _KEY = ('private', 'api', 'access', 'secret', 'encryption', 'encrypted', 'ssl', 'ssh', 'fernet',
         'auth', 'authentication', 'hmac', 'shared', 'client', 'signing', 'rndc', 'mds',
         'cephmon', 'heartbeat', 'rgw', 'admin', 'master', 'storage')
-_WORD = '(?:' + '|'.join((
-    'password', 'passwd', 'passphrase', 'passcode', 'pswd', 'pwd', 'secret', 'token', 'credential',
-    'kek', 'rabbitcookie', 'configdrive', 'swifthashsuffix',
-    'user_?data',       # what a server runs when it first boots: passwords, in base64
-    *(f'{owner}_?pass' for owner in _PASS),
-    *(f'{use}[_-]?key' for use in _KEY),
-)) + r')(?:[_-]?hash)?(?:_?\d+)?'
+
+
+def _behind(uses: tuple[str, ...], joints: tuple[str, ...], word: str) -> str:
+    """What lets a word pass only with one of the uses before it; it takes no characters."""
+    return '|'.join(f'(?<={use}{joint}{word})' for use in uses for joint in joints)
+
+
+#: The words that announce a secret, by a part that each text with one of them has.
+_WORDS = {
+    'pass': f'pass(?:word|wd|phrase|code|{_behind(_PASS, ("", "_"), "pass")})',
+    'key': f'key(?:{_behind(_KEY, ("", "_", "-"), "key")})',
+    'token': 'token', 'secret': 'secret', 'credential': 'credential', 'kek': 'kek',
+    'wd': 'wd(?:(?<=pwd)|(?<=pswd))', 'cookie': 'cookie(?<=rabbitcookie)',
+    'configdrive': 'configdrive', 'swifthash': 'swifthashsuffix',
+    # What a server runs when it first boots: passwords, in base64.
+    'data': f'data(?:{_behind(("user",), ("", "_"), "data")})',
+}
+SECRET_STEMS = tuple(_WORDS)
+_NUMBERED = '(?:[_-]?hash)?(?:_?\\d+)?'
+_WORD = f'(?:{"|".join(_WORDS.values())}){_NUMBERED}'
 
 #: A bare value ends where a list, a call or a query goes on, not at every comma or bracket.
 _BARE = r'''(?:\{sha\d+\})?
@@ -37,12 +49,15 @@ _VALUE = rf'''(?:[ub]{{0,2}}(?P<quote>\\*["']))?
 
 #: ``password = 'x'``, ``"adminPass": "x"``, ``passwd='x'``, ``('X-Auth-Token', 'x')``,
 #: ``token 'x'``.
-KEYED_SECRET = re.compile(
-    rf'''{_WORD}(?![\w-])
-         (?: (?P<keyquote>\\*["'])?\s*(?:=>?|:(?!//)|%3[ad])\s*
-           | \\*["']\s*(?P<pair>,)\s*(?=[ub]{{0,2}}\\*["'])
-           | \s+(?=["']) )
-         {_VALUE}''', re.VERBOSE | re.DOTALL)
+_KEYED = rf'''(?![\w-])
+    (?: (?P<keyquote>\\*["'])?\s*(?:=>?|:(?!//)|%3[ad])\s*
+      | \\*["']\s*(?P<pair>,)\s*(?=[ub]{{0,2}}\\*["'])
+      | \s+(?=["']) )
+    {_VALUE}'''
+KEYED_SECRET = re.compile(_WORD + _KEYED, re.VERBOSE | re.DOTALL)
+#: For a text with one stem only: the search skips what does not have it.
+KEYED_SECRETS = {stem: re.compile(word + _NUMBERED + _KEYED, re.VERBOSE | re.DOTALL)
+                 for stem, word in _WORDS.items()}
 
 #: ``--os-password x``; ``<password>x</password>``.
 KEYED_SECRET_ARGUMENT = re.compile(rf'--[\w-]{{0,60}}?{_WORD}\s+(?!-)(?P<value>[^\s"\']+)')
@@ -79,14 +94,18 @@ _TAG = r'(?:[^<>]|<\w+:\w+>)*?'
 _IS = r'''(?P<keyquote>\\*["'])?\s*[:=]\s*(?:[bfru]{0,2}(?P<quote>\\*["']))?'''
 
 #: What a user, a project or a host is called. A quoted user may have several words.
-KEYED_OWNER = re.compile(
-    rf'''(?:user|project|tenant|account|owner|logname)(?:_?id|_?name)?(?:_\d+)?{_IS}
+OWNER_STEMS = ('user', 'project', 'tenant', 'account', 'owner', 'logname')
+_OWNER = (
+    rf'''(?:_?id|_?name)?(?:_\d+)?{_IS}
         (?P<value>\w(?(quote)(?:[\w.@-]*(?:\ [\w.@-]+){{0,3}}(?=\\*["'])|[\w.@-]*)
-                     |(?:[\w.@-]*\w)?))''', re.VERBOSE)
+                     |(?:[\w.@-]*\w)?))''')
+KEYED_OWNER = re.compile(f'(?:{"|".join(OWNER_STEMS)}){_OWNER}', re.VERBOSE)
+KEYED_OWNERS = {stem: re.compile(stem + _OWNER, re.VERBOSE) for stem in OWNER_STEMS}
 #: Who asked, in oslo.log's formats: ``[None req-<uuid:a> USER PROJECT - - -]``, ``user_identity``.
-KEYED_IDENTITY = re.compile(
-    r'''(?:req-\S+\s | user_identity(?:\\*["'])?\s*[:=]\s*\\*["'])
-        (?P<value>[\w.@<>:-]+(?:\ [\w.@<>:-]+){1,5})(?=\s*[\]"'\\])''', re.VERBOSE)
+_IDENTITY = r'''(?P<value>[\w.@<>:-]+(?:\ [\w.@<>:-]+){1,5})(?=\s*[\]"'\\])'''
+KEYED_IDENTITY = re.compile(r'req-\S+\s' + _IDENTITY)
+KEYED_USER_IDENTITY = re.compile(
+    r'''user_identity(?:\\*["'])?\s*[:=]\s*\\*["']''' + _IDENTITY)
 KEYED_OWNER_ELEMENT = re.compile(rf'<nova:(?:user|project)\b{_TAG}>(?P<value>[^<]+)(?=<)')
 KEYED_HOST = re.compile(
     rf'''host(?<![a-z]host)(?:_?name)?(?:_\d+)?{_IS}(?P<value>[a-z0-9](?:[\w.-]*\w)?)''',

@@ -1,24 +1,24 @@
-"""Tells prose from a key with its value.
+"""Distinguishes prose from a key with a value.
 
-``user: alice`` is a key and its value, ``user: not found`` is prose, and both have the same form.
-What distinguishes them:
+``user: alice`` is a key with a value, ``user: not found`` is prose, and both have the same form:
 
-* ``=``, a quoted key, and a key that is part of a longer name with dashes (``X-Auth-Token: x``)
-  never introduce prose. Only a plain word with a colon and a space behind it can.
-* A quoted value of a secret is never prose. Of another key it is, if it has several words.
-* Prose begins with a word that nobody uses as a name or as a password: an article, a preposition,
-  an auxiliary verb (``OPENERS``), and goes on behind it; or with the name of a state or of a type
-  (``STATES``), which may stand alone: ``token: expired``.
+* Only an unquoted key followed by a colon and a space can introduce prose. A key that is part of
+  a name with dashes (``X-Auth-Token: x``) is a header and cannot.
+* A quoted value of a secret is never prose. A quoted value of another key is prose if it has
+  several words and begins like prose.
+* Prose begins with a word that is rarely a name or a password, such as an article, a preposition or
+  an auxiliary verb (``OPENERS``), and continues after it; or it begins with the name of a state or
+  type (``STATES``), which may be the only word: ``token: expired``.
 
-In doubt the text is a value, and hidden.
+If none of this applies, the text is a value and is hidden.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-#: Words that begin prose, if something follows them. The last lines are the nouns with which
-#: messages of Nova and its libraries begin.
+#: Words that begin prose if more words follow. The last lines are nouns with which messages of
+#: Nova and its libraries begin.
 OPENERS = frozenset('''
     a about above according across added after again against all almost alone already also although
     always among an and another any anybody anyone anything apart are aren't around as ask assuming
@@ -48,7 +48,7 @@ OPENERS = frozenset('''
     path policy quota reason request resource response snapshot value values version volume
     '''.split())  # noqa: SIM905
 
-#: States, findings and types, with which prose begins, or which are all of it.
+#: States and types, which begin prose or are all of it.
 STATES = frozenset('''
     absent accepted allowed ambiguous authenticated authorized banned blank blocked broken busy
     cancelled changed checked cleared closed compromised configured corrupt corrupted created
@@ -70,7 +70,7 @@ STATES = frozenset('''
     '''.split())  # noqa: SIM905
 
 def is_prose(lower: str, start: int) -> bool:
-    """Whether the text from ``start`` on is prose and no value; it is in lower case.
+    """Return whether a text in lower case continues with prose at ``start``.
 
     >>> is_prose('user: not found', 6), is_prose('user: alice was not found', 6)
     (True, False)

@@ -1,4 +1,4 @@
-"""Stable names for values that must not be shown."""
+"""Stable pseudonyms for values that must not be shown."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PSEUDONYM = re.compile(r'<(?:uuid|host|ip|mac|path|id|user|email|serial):[0-9a-z
 
 
 class Pseudonyms:
-    """What each value is called during one run.
+    """The pseudonyms of one run.
 
-    The same value of the same kind keeps its pseudonym, so that a log can still be followed; the
-    pseudonym says nothing about the value but its kind and when it was first seen. UUIDs get
-    letters, ``<uuid:a>``, the others numbers, ``<host:1>``.
+    The same value of the same kind keeps its pseudonym, so that a log can still be followed. A
+    pseudonym reveals only the kind of its value and when it was first seen. UUIDs get letters,
+    ``<uuid:a>``, other values numbers, ``<host:1>``.
 
-    Thread-safe. The values behind the pseudonyms are known here alone: :meth:`resolve` and
-    :meth:`save` are for the user whose run it was.
+    Thread-safe. Only this object knows the values: :meth:`resolve` and :meth:`save` are for the
+    user who started the run.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Pseudonyms:
         self._lock = threading.Lock()
 
     def of(self, kind: str, value: str) -> str:
-        """The pseudonym of a value of that kind."""
+        """Return the pseudonym of a value of that kind."""
         known = self._names.get((kind, value))
         if known is not None:
             return known
@@ -47,21 +47,21 @@ class Pseudonyms:
             return self._names[kind, value]
 
     def values(self) -> dict[str, str]:
-        """The value behind each pseudonym. Never to be logged."""
+        """Return the value of each pseudonym. Never log it."""
         with self._lock:
             return dict(self._values)
 
     def resolve(self, text: str) -> str:
-        """The text with the values in place of this run's pseudonyms."""
+        """Replace this run's pseudonyms in a text with their values."""
         return resolve(text, self.spelled())
 
     def spelled(self) -> dict[str, str]:
-        """The value behind each pseudonym, as people write it. Never to be logged."""
+        """Return the value of each pseudonym in its usual spelling. Never log it."""
         return {name: _SPELLINGS.get(name[1:].partition(':')[0], str)(value)
                 for name, value in self.values().items()}
 
     def save(self, path: str) -> None:
-        """Write the values behind the pseudonyms as JSON, to a file that only its owner reads.
+        """Write the values of the pseudonyms as JSON, to a file that only its owner can read.
 
         :raises InvalidInputError: see :func:`check_place`.
         """
@@ -77,9 +77,9 @@ class Pseudonyms:
 
 
 def check_place(path: str) -> None:
-    """Make the file's directory for its owner alone, unless it is there.
+    """Create the directory of the file, for its owner only, unless it exists.
 
-    :raises InvalidInputError: when others could put a file of theirs in its place.
+    :raises InvalidInputError: if other users could replace the file.
     """
     directory = os.path.dirname(path) or '.'
     try:
@@ -100,9 +100,9 @@ def check_place(path: str) -> None:
 
 
 def load(path: str) -> dict[str, str]:
-    """What :meth:`Pseudonyms.save` has written.
+    """Read a file written by :meth:`Pseudonyms.save`.
 
-    :raises InvalidInputError: when it has not.
+    :raises InvalidInputError: if it is not such a file.
     """
     try:
         with open(path) as stream:
@@ -116,11 +116,11 @@ def load(path: str) -> dict[str, str]:
 
 
 def resolve(text: str, values: Mapping[str, str]) -> str:
-    """The text with the values in place of their pseudonyms."""
+    """Replace pseudonyms in a text with their values."""
     return PSEUDONYM.sub(lambda found: values.get(found[0], found[0]), text)
 
 
-#: How a value is written that is kept in another form.
+#: The usual spelling of a value that is stored in another form.
 _SPELLINGS: dict[str, Callable[[str], str]] = {
     'uuid': lambda value: str(uuid.UUID(value)),
     'mac': lambda value: ':'.join(re.findall('..', value)),
@@ -128,7 +128,7 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
 
 
 def letters(count: int) -> str:
-    """The count in letters: a, b, ... z, aa, ab, ..."""
+    """Return the count in letters: a, b, ... z, aa, ab, ..."""
     text = ''
     while count:
         count, rest = divmod(count - 1, 26)

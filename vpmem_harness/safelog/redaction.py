@@ -1,11 +1,11 @@
-"""Redactor: takes out of a text what identifies people and machines, and secrets."""
+"""Redactor: removes identifying values and secrets from texts."""
 
 from __future__ import annotations
 
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.safelog import masking, patterns, tracebacks, uris
@@ -18,10 +18,10 @@ from vpmem_harness.safelog.secret import MASK, Secret
 from vpmem_harness.safelog.text import Text
 from vpmem_harness.safelog.text_names import TextNames
 
-#: A secret shorter than this would be found in every other word.
+#: Shorter secrets would be found in many other words.
 SHORTEST_SECRET = 4
 
-#: What replaces a text when redaction itself fails: nothing is better than a leak.
+#: Replaces a text if redaction fails: no text is better than a leak.
 WITHHELD = '<withheld: redaction failed>'
 
 _SECRET_NAME = re.compile(
@@ -32,9 +32,9 @@ _SECRET_NAME = re.compile(
 class Redactor:
     """Knows the pseudonyms and the secrets of one run.
 
-    :param environ: the environment whose secrets are protected, by the names of the variables.
+    :param environ: environment variables; those with names of secrets are protected.
     :param unsafe: leave every text as it is.
-    :param machine: the machine whose names are hidden; None for this one.
+    :param machine: the machine whose names are hidden; this machine if None.
     """
 
     def __init__(self, environ: Mapping[str, str] | None = None, *, unsafe: bool = False,
@@ -49,7 +49,7 @@ class Redactor:
         self.protect_environment(os.environ if environ is None else environ)
 
     def protect_environment(self, environ: Mapping[str, str]) -> None:
-        """Protect the values of the variables that are named for a secret."""
+        """Protect the values of variables with names of secrets, such as ``OS_PASSWORD``."""
         for name, value in environ.items():
             if _SECRET_NAME.search(name):
                 self.protect(Secret(value))
@@ -57,10 +57,9 @@ class Redactor:
     def protect(self, value: str | Secret, kind: str = 'secret') -> None:
         """Keep this value out of every text from now on.
 
-        :param kind: a ``secret`` is masked wherever it stands, also inside of words and encoded; a
-            ``host`` and a ``user`` get a pseudonym wherever they stand as a word, even if it is an
-            ordinary one; what stands below a ``path`` keeps the rest of its name behind the
-            pseudonym of the path.
+        :param kind: a ``secret`` is masked wherever it appears, also inside of words and encoded; a
+            ``host`` or ``user`` gets a pseudonym wherever it appears as a word, even if it is an
+            ordinary word; a ``path`` gets a pseudonym, and names below it are shown.
         :raises InvalidInputError: for another kind.
         """
         text = value.reveal() if isinstance(value, Secret) else value
@@ -84,16 +83,16 @@ class Redactor:
         self._known.simulate(host)
 
     def host_name(self, host: str) -> str:
-        """What stands in a text for the name of a host."""
+        """Return what is shown for the name of a host."""
         if self.unsafe or self._known.shows(host):
             return host
         return self.pseudonyms.of('host', host)
 
     def sensitive(self) -> dict[str, str]:
-        """Each value that this run keeps out of its texts, with its kind. Never to be logged.
+        """Return each value that this run hides, with its kind. Never log it.
 
-        Not among them are the names that were hidden for the word before them: elsewhere they may
-        be plain words.
+        Names that were hidden only because of a key before them are not included: they may be
+        ordinary words elsewhere.
         """
         found = {**dict.fromkeys(self._secrets, 'secret'), **self._known.certain()}
         for name, value in self.pseudonyms.values().items():
@@ -107,13 +106,19 @@ class Redactor:
         return found
 
     def redact(self, text: str) -> str:
-        """The text with pseudonyms, and ``***`` for secrets. Twice changes nothing more."""
+        """Redact a text. Redacting the result again changes nothing."""
         if self.unsafe:
             return text
         try:
             return self._redact(text)
         except Exception:
             return WITHHELD
+
+    def redact_all(self, texts: Sequence[str]) -> list[str]:
+        """Redact several texts; a value that a key reveals in one is hidden in all of them."""
+        before = self._known.changes
+        redacted = list(map(self.redact, texts))
+        return redacted if self._known.changes == before else list(map(self.redact, texts))
 
     def _redact(self, plain: str) -> str:
         for secret in self._secrets:

@@ -1,16 +1,16 @@
-"""A value that no log shows."""
+"""Values that no log shows."""
 
 from __future__ import annotations
 
 import hmac
 from typing import Any, NoReturn
 
-#: What stands in a text in place of a secret.
+#: Replaces a secret in a text.
 MASK = '***'
 
 
 class Secret:
-    """A secret whose ``str`` and ``repr`` are masked, so that it cannot slip into a text.
+    """A secret whose ``str`` and ``repr`` are masked, so that no text shows it by accident.
 
     ::
 
@@ -20,8 +20,8 @@ class Secret:
         >>> password.reveal()
         'correct horse'
 
-    It cannot be pickled or copied into a file by accident either; two secrets are compared in a
-    time that does not depend on where they differ.
+    It cannot be pickled either. Two secrets are compared in a time that does not depend on where
+    they differ.
     """
 
     __slots__ = ('_value',)
@@ -30,7 +30,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value in clear, for the call that needs it and nothing else."""
+        """Return the value in clear, for the call that needs it."""
         return self._value
 
     def __repr__(self) -> str:

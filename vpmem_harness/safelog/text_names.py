@@ -11,17 +11,17 @@ from vpmem_harness.safelog.pseudonyms import Pseudonyms
 from vpmem_harness.safelog.secret import MASK
 from vpmem_harness.safelog.text import Text
 
-#: A shorter secret that a key told is hidden there alone: it may be part of a word.
+#: A shorter secret is hidden only after its key, because it may be part of another word.
 _SHORTEST = 4
-#: A longer one is a document.
+#: A longer secret is a document.
 _LONGEST = 256
 
 
 class TextNames:
-    """One text's names, hidden by the rule of :mod:`vpmem_harness.safelog.names`.
+    """Hides the names of one text, by the rule in :mod:`vpmem_harness.safelog.names`.
 
-    A value that has to be hidden in one place of the text is hidden in the others too: first
-    :meth:`by_place` has to see each piece of the text, then :meth:`by_word`.
+    A value that is hidden in one place of the text is hidden everywhere in it: call
+    :meth:`by_place` for each piece of the text, then :meth:`by_word` for each piece.
     """
 
     def __init__(self, known: KnownNames, pseudonyms: Pseudonyms) -> None:
@@ -31,15 +31,15 @@ class TextNames:
         self._literals: dict[str, str] = {}
 
     def met_secret(self, value: str) -> None:
-        """Hide in the rest of the text a value that was masked."""
+        """Hide a masked value in the rest of the text, too."""
         if _SHORTEST <= len(value) <= _LONGEST and value.split() == [value] and (
-                names.is_telling(value)):
+                names.is_distinctive(value)):
             self._hidden[value] = 'secret'
-            if len(value) > _SHORTEST and names.is_marked(value):
+            if len(value) > _SHORTEST and names.has_distinctive_form(value):
                 self._known.remember(value, 'secret')
 
     def uri_host(self, host: str) -> str:
-        """What is shown for the host of a URI."""
+        """Return what is shown for the host of a URI."""
         bare = host.rstrip('.')
         if bare.startswith('[') or bare.replace('.', '').isdigit():
             return host
@@ -48,7 +48,7 @@ class TextNames:
         return self._host(bare) + host[len(bare):]
 
     def by_place(self, text: Text, source: bool) -> None:
-        """Hide the names that a place tells in a piece of the text, which may be source."""
+        """Hide names by their place, in a piece of the text that may be source."""
         if '@' in text.text and patterns.AT.search(text.text):
             text.set(patterns.USER_AT_HOST.sub(
                 self._user_at_host, patterns.EMAIL.sub(self._email, text.text)))
@@ -80,18 +80,22 @@ class TextNames:
                 text.replace(pattern, partial(self._keyed, 'host', source))
         if '<target ' in lower:
             text.replace(patterns.TARGET_HOST, partial(self._keyed, 'host', source))
-        if 'req-' in lower or 'user_identity' in lower:
+        if 'req-' in lower:
             text.replace(patterns.KEYED_IDENTITY, self._identity)
-        if ('user' in lower or 'project' in lower or 'tenant' in lower or 'owner' in lower
-                or 'account' in lower or 'logname' in lower or 'id=' in lower):
+        if 'user_identity' in lower:
+            text.replace(patterns.KEYED_USER_IDENTITY, self._identity)
+        stems = list(filter(lower.__contains__, patterns.OWNER_STEMS))
+        if stems:
             owner = partial(self._keyed, 'id', source)
-            text.replace(patterns.KEYED_OWNER, owner)
-            text.replace(patterns.UNIX_USER, owner)
+            text.replace(patterns.KEYED_OWNERS[stems[0]] if len(stems) == 1
+                         else patterns.KEYED_OWNER, owner)
             if '<nova:' in lower:
                 text.replace(patterns.KEYED_OWNER_ELEMENT, owner)
+        if 'id=' in lower:
+            text.replace(patterns.UNIX_USER, partial(self._keyed, 'id', source))
 
     def by_word(self, text: str, source: bool) -> str:
-        """The text, or a line of source, without the names that are hidden wherever they stand."""
+        """Return a piece of the text, which may be source, without the known names."""
         words = self._known.words_in(text)
         if self._hidden:
             words = {**self._hidden, **words}
@@ -109,26 +113,25 @@ class TextNames:
         return text
 
     def _name(self, kind: str, value: str, *, literal: bool = False, quoted: bool = True) -> str:
-        """What is shown for a value, which its place tells to be a name."""
+        """Return what is shown for a value that is a name according to its place."""
         if value.lower() in patterns.HARMLESS or value.isdigit():
             return value
         if kind == 'host' and (self._known.shows(value) or value.replace('.', '').isdigit()):
             return value
         kind = self._known.kind_of(value, kind)
         shown = self._pseudonyms.of(kind, value)
-        if names.is_telling(value):
+        if names.is_distinctive(value):
             self._hidden[value] = kind
-            if quoted or names.is_marked(value):
+            if quoted or names.has_distinctive_form(value):
                 self._known.remember(value, kind)
         elif literal:
             self._literals[value] = shown
         return shown
 
     def _keyed(self, kind: str, source: bool, value: str, found: re.Match[str]) -> str:
-        groups = found.groupdict()
         if value.startswith('<') or masking.introduces_prose(found):
             return value
-        quoted = bool(groups.get('quote'))
+        quoted = bool(masking.group(found, 'quote'))
         if quoted and (' ' in value or found.string[found.end('value'):][:1] == ' ') and (
                 prose.is_prose(found.string, found.start('value'))):
             return value
@@ -151,10 +154,11 @@ class TextNames:
         return ''.join((*parts, text[done:]))
 
     def _host(self, host: str) -> str:
-        """What is shown for a host, perhaps with a domain: its first label alone names it, too."""
+        """Return what is shown for a host; its first label is hidden in this text, too."""
         label, dot, _ = host.partition('.')
         shown = self._name('host', host)
-        if dot and shown != host and names.is_marked(label) and not self._known.shows(label):
+        if dot and shown != host and names.has_distinctive_form(label) and (
+                not self._known.shows(label)):
             self._hidden[label] = 'host'
         return shown
 
@@ -182,6 +186,6 @@ class TextNames:
         return MASK if kind == 'secret' else self._pseudonyms.of(kind, found[1])
 
     def _ordinary(self, kind: str, found: re.Match[str]) -> str:
-        if names.is_spoken_of(kind, found):
+        if names.follows_a_noun(kind, found):
             return self._pseudonyms.of(kind, found[0])
         return found[0]

@@ -1,8 +1,8 @@
-"""What in a traceback is code: names in it stand for nobody, and its files are of use by name.
+"""Finds code in tracebacks, where names of variables identify nobody and file names are useful.
 
-A line of source is told by the line above it, ``  File "...", line N, in name``, and by standing
-two columns further in. Whatever is before both (the time and level that a log writes, the bar of
-an exception group) has to be the same.
+A line of source follows a line ``  File "...", line N, in name`` and is indented by two more
+columns. Both lines have the same prefix, such as the time and level of a log, or the bar of an
+exception group.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PLACE = re.compile(
     r'''^(?P<before>.*?)\ \ File\ "[^"\n]+",\ line\ \d+
         (?:,\ in\ (?P<name>[\w.<>]+)$)?
         (?:\n(?P=before)\ {4}(?P<source>[^\n]*))?''', re.VERBOSE | re.MULTILINE)
-#: What every text with such a line holds.
+#: Part of every text with such a line.
 GUARD = '  File "'
 
 #: The file of a traceback's line.
@@ -29,12 +29,12 @@ PYTHON, PATH = '<python>', '<sys.path>'
 
 #: An identifier, or a chain of attributes.
 _NAME = re.compile(r'[^\W\d]\w*(?:\.[^\W\d]\w*)*')
-#: What in a line of source is no code: string literals, also one that goes on elsewhere, comments.
+#: Parts of a line of source that are not code: string literals, also unfinished ones, comments.
 _LITERAL = re.compile(r'''"(?:[^"\\]|\\.)*(?:"|$) | '(?:[^'\\]|\\.)*(?:'|$) | \#.*''', re.VERBOSE)
 
 
 def pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, and whether each is source: a line of it, or the name of a function."""
+    """Split a text; each piece has a flag that says if it is source: a line or a function name."""
     done = 0
     for found in _PLACE.finditer(text) if GUARD in text else ():
         for group in ('name', 'source'):
@@ -47,7 +47,7 @@ def pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def is_name(source: str, start: int, end: int) -> bool:
-    """Whether what stands there in a line of source is a plain name, outside of string literals."""
+    """Return whether a part of a line of source is a plain name, outside of string literals."""
     if not _NAME.fullmatch(source, start, end):
         return False
     begins, ends = _literals(source)
@@ -76,7 +76,7 @@ def code_roots() -> tuple[tuple[str, str], ...]:
 
 
 def project() -> str | None:
-    """The directory of the project under test: where the program runs."""
+    """Return the directory of the project under test: the current directory."""
     try:
         return os.getcwd()
     except OSError:
@@ -84,12 +84,12 @@ def project() -> str | None:
 
 
 def place(path: str, project: str | None, before: str) -> str | None:
-    """A file of a traceback below the project, or below what Python imports from.
+    """Return what is shown for a file of a traceback below the project or an entry of sys.path.
 
-    What identifies is above these. Where one of them is somebody's home or holds the files of
-    many, only what lies directly in it has a name.
+    The directories above these can identify somebody. If one of them is a home directory or is
+    shared by many users, only files directly in it are shown.
 
-    :param before: the text before the path; the path of something else has no place.
+    :param before: the text before the path, which has to be that of a traceback.
     """
     if not (before.endswith(('File "', 'File \\"')) and path.endswith('.py')):
         return None

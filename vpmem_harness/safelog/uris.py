@@ -1,8 +1,8 @@
-"""URIs: each credential masked and each host hidden where it stands.
+"""Masks the credentials and hides the hosts of URIs, and keeps their structure.
 
-A URI may name several hosts, each with its own credentials, as ``transport_url`` of oslo.messaging
-does: ``rabbit://nova:x@a:5672,nova:x@b:5672/``. What is between ``://`` and an ``@`` may hold
-characters that should have been escaped; in doubt it is part of a password.
+A URI may have several hosts, each with its own credentials, such as ``transport_url`` of
+oslo.messaging: ``rabbit://nova:x@a:5672,nova:x@b:5672/``. Passwords may contain characters that
+should have been escaped; ambiguous text before an ``@`` is treated as part of a password.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from vpmem_harness.safelog.secret import MASK
 
 URI = re.compile(r'''://[^\s"'<>]+''')
 
-#: Where the next URI begins, behind a comma or as the value of a query.
+#: The start of another URI, after a comma or as the value of a query.
 _NEXT = re.compile(r'(?<=[,;|&=(])(?=[A-Za-z][A-Za-z0-9+.-]{0,30}://)')
 _CREDENTIALS = re.compile(r'[^/@:]{0,256}:.{0,512}@|[^/@:]{1,256}@', re.DOTALL)
 _HOST = r'(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)'
 _HOSTS = re.compile(rf'{_HOST}(?::\d+)?(?:,{_HOST}(?::\d+)?(?![\w=%]|:/))*')
-#: What is between two @: the hosts of the first credentials, and the next ones.
+#: The text between two @: hosts, then the next credentials.
 _BETWEEN = re.compile(rf'(?P<hosts>{_HOST}(?::\d+)?(?:,{_HOST}(?::\d+)?)*),'
                       r'(?P<credentials>[^,/:]+(?::.*)?)', re.DOTALL)
 _ONE_HOST = re.compile(rf'(?<![:\w]){_HOST}')
 
 
 def redact(run: str, hide: Callable[[str], str], met: Callable[[str], None]) -> str:
-    """What goes from a ``://`` to the next space or quote, with its credentials and hosts hidden.
+    """Redact the part of a text from ``://`` to the next space or quote.
 
-    :param hide: gives what is shown for a host.
-    :param met: is called with each password.
+    :param hide: returns what is shown for a host.
+    :param met: called with each password.
     """
     if run.count('://') == 1:
         return '://' + _redact(run[3:], hide, met)
