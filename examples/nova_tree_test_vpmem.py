@@ -1,16 +1,17 @@
-"""Nova's three tests of persistent memory on simulated hosts, for those who stay in Nova's tree.
+"""Nova's three tests of persistent memory on simulated hosts, with Nova's own base classes.
 
-They use the base class that ``nova/tests/functional/libvirt/test_vpmem.py`` has, with
-:class:`~vpmem_harness.novatests.simulated_hosts.SimulatedHostsMixin` in place of its nine patches:
-neither libvirt nor the driver's spawn, its disks and its tools are mocked, guests start on the
-simulated hosts' libvirt, and the hosts' daxio wipes namespaces. The last test has
-``ServersTestBase``, the base class of most other tests of the driver. Run it where Nova and this
-project are installed::
+The tests use the base class of ``nova/tests/functional/libvirt/test_vpmem.py``.
+:class:`~vpmem_harness.novatests.simulated_hosts.SimulatedHostsMixin` replaces its nine patches:
+libvirt, the spawn method of the driver, its disks and its tools are not mocked. Guests start on the
+libvirt of the simulated hosts, and the daxio of the hosts wipes namespaces. The last test uses
+``ServersTestBase``, the base class of most other tests of the driver. Install Nova and this project
+to run the tests::
 
     OS_NOVA_DISABLE_EVENTLET_PATCHING=true python -m unittest examples/nova_tree_test_vpmem.py
 
-All computes of such a test share one process, as ever in Nova's tests; what that changes is told in
-``doc/source/contributor/nova-backend.rst``. ``CloudFixture(backend='nova')`` has no such artefacts.
+All compute services of such a test share one process, as they always do in Nova's tests;
+``doc/source/contributor/nova-backend.rst`` describes the consequences.
+``CloudFixture(backend='nova')`` runs each service in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from nova import monkey_patch
 
-monkey_patch.patch(backend='threading')     # before anything else is imported
+monkey_patch.patch(backend='threading')     # before all other imports
 
 from nova.tests.functional.libvirt import base, integrated_helpers
 
@@ -27,7 +28,7 @@ from vpmem_harness.novatests.simulated_hosts import SimulatedHostsMixin
 
 
 class VPMEMTestBase(SimulatedHostsMixin):
-    """What the tests do to servers, whichever of Nova's base classes they have."""
+    """Operations on servers, for both of Nova's base classes."""
 
     PMEM = '4GB:1x4GiB,SMALL:2x4GiB'
     SMALL = {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
@@ -55,10 +56,10 @@ class VPMEMTestBase(SimulatedHostsMixin):
 
 
 class VPMEMTest(VPMEMTestBase, integrated_helpers.LibvirtProviderUsageBaseTestCase):
-    """The three tests."""
+    """Nova's three tests."""
 
     def test_create_servers_with_vpmem(self) -> None:
-        """The third server of two namespaces fails, until one of the first two is deleted."""
+        """Two namespaces hold two servers; a third one fails until one of them is deleted."""
         host = self.start_compute('host1', pmem=self.PMEM)
         self.assertAllocated(self.boot(host), host, self.SMALL)
         second = self.boot(host)
@@ -68,7 +69,7 @@ class VPMEMTest(VPMEMTestBase, integrated_helpers.LibvirtProviderUsageBaseTestCa
         self.assertAllocated(self.boot(host), host, self.SMALL)
 
     def test_resize(self) -> None:
-        """A resize to the other host, reverted, then confirmed."""
+        """A resize to the other host is reverted, repeated and confirmed."""
         source = self.start_compute('host1', pmem=self.PMEM)
         destination = self.start_compute('host2', pmem=self.PMEM)
         server = self.boot(source)
@@ -81,7 +82,7 @@ class VPMEMTest(VPMEMTestBase, integrated_helpers.LibvirtProviderUsageBaseTestCa
         self.assertAllocated(server, destination, self.BOTH)
 
     def test_resize_same_host(self) -> None:
-        """Old and new namespaces of one host."""
+        """A resize on one host holds the old and the new namespaces until it is confirmed."""
         self.flags(allow_resize_to_same_host=True)
         host = self.start_compute('host1', pmem=self.PMEM)
         server = self.boot(host)
@@ -93,13 +94,13 @@ class VPMEMTest(VPMEMTestBase, integrated_helpers.LibvirtProviderUsageBaseTestCa
 
 
 class ServersTest(VPMEMTestBase, base.ServersTestBase):
-    """The same hosts under the base class of the driver's other tests."""
+    """Simulated hosts with the base class of the driver's other tests."""
 
     ADMIN_API = True
     microversion = 'latest'
 
     def test_a_guest_outlives_its_compute(self) -> None:
-        """libvirt and Placement know the server, also after a restart of nova-compute."""
+        """A guest keeps running while nova-compute restarts, and can be deleted afterwards."""
         host = self.start_compute('host1', pmem=self.PMEM)
         server = self.boot(host)
         self.assertAllocated(server, host, self.SMALL)

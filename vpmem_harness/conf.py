@@ -1,9 +1,9 @@
-"""The options of the harness, from files, the environment and the command line.
+"""Options of the harness: configuration files, environment variables and the command line.
 
-Every reading has an instance of oslo.config of its own: the ``CONF`` of the process belongs to the
-code under test. An option in the environment is its name in capitals after ``VPMEM_HARNESS_``;
-files are read only when they are named, in ``VPMEM_HARNESS_CONFIG`` or by the caller, so that a
-test run does not depend on what lies around on a machine.
+Each call of :func:`load` uses an instance of oslo.config of its own, because the ``CONF`` of the
+process belongs to the code under test. The environment variable of an option is its name in
+capitals after ``VPMEM_HARNESS_``. Configuration files are read only if ``VPMEM_HARNESS_CONFIG`` or
+the caller names them, so that a test run does not depend on files that happen to be on a machine.
 """
 
 from __future__ import annotations
@@ -20,49 +20,49 @@ from vpmem_harness.randomness import SEED_LIMIT
 
 GROUP = 'vpmem_harness'
 PREFIX = 'VPMEM_HARNESS_'
-#: Names the configuration files, separated as in PATH; the later one wins.
+#: The variable that names configuration files, separated as in PATH. Later files take precedence.
 FILES_VARIABLE = PREFIX + 'CONFIG'
 
-#: A runtime directory longer than this leaves no room for the hosts' directory, a host's name and
-#: its sockets in the 107 bytes of a UNIX socket's path.
+#: The maximum length of the runtime directory in bytes. The path of a UNIX socket has at most 107
+#: bytes, and a host needs the others for its directory, its name and the name of the socket.
 RUNTIME_DIR_LIMIT = 56
 
 OPTIONS = (
     cfg.StrOpt(
         'backend', default='stub', choices=[
-            ('stub', 'the compute-service stub: nothing of OpenStack is needed'),
-            ('nova', 'real Nova with real Placement: the extra ``nova`` must be installed')],
-        help='What serves the clouds of the tests.'),
+            ('stub', 'the compute-service stub, which does not need OpenStack'),
+            ('nova', 'real Nova with real Placement, from the extra ``nova``')],
+        help='The backend of the clouds in tests.'),
     cfg.IntOpt(
-        'seed', min=0, max=SEED_LIMIT - 1, sample_default='drawn anew for each test',
-        help='The seed of everything random. A failed test states, under "replay", the one it '
-             'used: set it here to replay the test.'),
+        'seed', min=0, max=SEED_LIMIT - 1, sample_default='a fresh one for each test',
+        help='The seed of everything random. A failed test shows its seed under "replay"; set '
+             'this option to that seed to replay the test.'),
     cfg.StrOpt(
         'profile', default='mixed', choices=[
-            ('plain', 'devdax namespaces with names, as a handbook has them'),
-            ('mixed', 'what hosts that have been in use for a while hold'),
-            ('hostile', 'everything that a real host could hold and that trips programs up')],
-        help='What random inventories are like.'),
+            ('plain', 'devdax namespaces with names, as in documentation'),
+            ('mixed', 'the namespaces of hosts that have been in use for a while'),
+            ('hostile', 'everything on real hosts that programs tend to mishandle')],
+        help='The kind of random inventories.'),
     cfg.FloatOpt(
         'timeout', default=60.0, min=0.001,
-        help='How many seconds a wait for a state lasts at most.'),
+        help='Timeout in seconds of each wait for a state.'),
     cfg.BoolOpt(
         'unsafe_logs', default=False,
-        help='Leave UUIDs, host names, addresses, paths and secrets in the logs as they are. '
-             'Do not publish such a log.'),
+        help='Log UUIDs, host names, addresses, paths and secrets without redaction. Do not '
+             'publish such a log.'),
     cfg.StrOpt(
-        'audit_log', sample_default='none is written',
-        help='The file to which the audit log is appended: who did what to which host, one JSON '
-             'object a line.'),
+        'audit_log', sample_default='no audit log',
+        help='The file to which the audit log is appended: one JSON object per line says who did '
+             'what to which host.'),
     cfg.StrOpt(
-        'runtime_dir', sample_default='a directory of its own below the temporary directory',
-        help='Where the directories of the simulated hosts are made: an absolute path, short '
-             'enough for the sockets in it.'),
+        'runtime_dir', sample_default='a new directory below the temporary directory',
+        help='The directory for the directories of the simulated hosts: an absolute path that is '
+             'short enough for the sockets in it.'),
 )
 
 
 class Settings(NamedTuple):
-    """The values of :data:`OPTIONS`."""
+    """Values of :data:`OPTIONS`."""
 
     backend: str
     seed: int | None
@@ -74,7 +74,7 @@ class Settings(NamedTuple):
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """The options by their group, for oslo-config-generator."""
+    """Return the options by group, for oslo-config-generator."""
     return [(GROUP, list(OPTIONS))]
 
 
@@ -85,15 +85,14 @@ def load(
     command_line: bool = True,
     **overrides: Any,
 ) -> Settings:
-    """The settings in force.
+    """Return the settings in effect.
 
     :param files: configuration files, read after those of ``VPMEM_HARNESS_CONFIG``.
-    :param environ: the environment, ``os.environ`` unless given.
-    :param command_line: whether the overrides are the command line's, or a caller's arguments: an
-        error names them so.
-    :param overrides: what counts more than all that, by option; None leaves an option alone.
-    :raises InvalidInputError: for a value that cannot be, with the name of its option and where it
-        came from.
+    :param environ: the environment; ``os.environ`` by default.
+    :param command_line: whether the overrides come from the command line or from a caller's
+        arguments, for the text of errors.
+    :param overrides: values that take precedence, by option; None overrides nothing.
+    :raises InvalidInputError: for an invalid value; the message names the option and its source.
     """
     environ = os.environ if environ is None else environ
     values = _from_files([*environ.get(FILES_VARIABLE, '').split(os.pathsep), *files])
@@ -117,8 +116,7 @@ def _from_files(files: Sequence[str]) -> dict[str, Any]:
     opts.register_opts(OPTIONS, GROUP)
     named = [os.path.expanduser(file) for file in files if file]
     try:
-        # use_env would read OS_VPMEM_HARNESS__BACKEND: two ways to spell a variable are one too
-        # many.
+        # use_env would read OS_VPMEM_HARNESS__BACKEND, a second variable for the same option.
         opts(args=[], project=GROUP, default_config_files=named, default_config_dirs=[],
              use_env=False)
     except cfg.ConfigFilesNotFoundError as error:
@@ -145,7 +143,7 @@ def _from_files(files: Sequence[str]) -> dict[str, Any]:
 def _parsed(option: cfg.Opt, value: Any, source: str) -> Any:
     try:
         if isinstance(value, float) and isinstance(option.type, types.Integer):
-            raise TypeError     # it would be cut off to a whole number
+            raise TypeError     # oslo.config would truncate it to an integer
         return option.type(value)
     except (TypeError, ValueError) as error:
         raise _refusal(option, repr(value), source) from error

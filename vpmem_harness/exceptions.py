@@ -1,20 +1,20 @@
-"""The errors that the harness raises.
+"""Errors that the harness raises.
 
-What a simulated program would say (libvirt's errors, ndctl's exit statuses) is not here: it
-reaches the client over its own boundary, as it does on a real host.
+Errors of simulated programs, such as libvirt's errors and ndctl's exit statuses, are not among
+them: they reach the client the way they do on a real host.
 """
 
 from __future__ import annotations
 
 
 class HarnessError(Exception):
-    """The base of every error that the harness itself raises."""
+    """Base class of every error that the harness itself raises."""
 
 
 class InvalidInputError(HarnessError, ValueError):
-    """A value from the user cannot be used.
+    """A value from the user is invalid.
 
-    The message says what was expected, what came, and what to do::
+    The message says what was expected, what was given, and what to do::
 
         >>> raise InvalidInputError('size of a DIMM', expected='a multiple of 128 MiB',
         ...                         got='100 MiB', remedy='round it up to 128MiB')
@@ -22,7 +22,7 @@ class InvalidInputError(HarnessError, ValueError):
         vpmem_harness.exceptions.InvalidInputError: size of a DIMM: expected a multiple of \
 128 MiB, got 100 MiB; round it up to 128MiB
 
-    A value that may be secret is not passed as ``got``: name its kind instead.
+    Never pass a value that may be secret as ``got``; describe its kind instead.
     """
 
     def __init__(self, what: str, *, expected: str, got: str, remedy: str) -> None:
@@ -34,7 +34,7 @@ class InvalidInputError(HarnessError, ValueError):
 
 
 class NotSetUpError(InvalidInputError, AttributeError):
-    """A fixture is used before its setUp, or after its cleanUp."""
+    """A fixture is used before its setUp or after its cleanUp."""
 
     def __init__(self, fixture: str, attribute: str) -> None:
         super().__init__(
@@ -44,9 +44,9 @@ class NotSetUpError(InvalidInputError, AttributeError):
 
 
 class WaitTimeoutError(HarnessError, TimeoutError):
-    """A state did not come before its deadline.
+    """A wait for a state timed out.
 
-    ``waited_for`` names the state, ``seen`` the states that came instead, oldest first.
+    ``waited_for`` names the state; ``seen`` lists the states that were observed, oldest first.
     """
 
     def __init__(self, waited_for: str, seconds: float, seen: list[str]) -> None:
@@ -58,4 +58,4 @@ class WaitTimeoutError(HarnessError, TimeoutError):
 
 
 class LimitError(HarnessError):
-    """A limit of this machine is in the way: descriptors, a socket path's length, ..."""
+    """A limit of this machine is too low, such as the number of descriptors."""

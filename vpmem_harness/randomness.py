@@ -1,8 +1,8 @@
-"""The one source of randomness.
+"""Seeded randomness.
 
-Everything random in a fixture is drawn from one :class:`Randomness`, so that its seed replays it.
-Only :meth:`random.Random.getrandbits` is used underneath: it is the same on every platform and
-Python version, which ``choice``, ``sample`` and ``shuffle`` do not promise.
+Everything random in a fixture comes from one :class:`Randomness`, so that its seed replays the
+fixture. The class uses :meth:`random.Random.getrandbits` alone, which returns the same values on
+every platform and Python version. ``choice``, ``sample`` and ``shuffle`` do not guarantee that.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TypeVar
 
 T = TypeVar('T')
 
-#: Seeds are drawn below this, so that they are short enough to be retyped.
+#: The upper limit of seeds, low enough that they are easy to retype.
 SEED_LIMIT = 2**32
 
 
 class Randomness:
     """A seeded stream of random values.
 
-    :param seed: the seed; a fresh one is drawn when it is None.
+    :param seed: the seed; None draws a fresh one.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -32,14 +32,14 @@ class Randomness:
 
     @property
     def _bits(self) -> random.Random:
-        """Seeded when the first value is drawn: most of what a host derives draws none."""
+        """The generator, created with the first draw: most derived streams are never used."""
         stream = self._stream.get('bits')
         if stream is None:
             state = self.seed
             if self._path is not None:
                 digest = hashlib.sha256(repr((self.seed, self._path)).encode()).digest()
                 state = int.from_bytes(digest, 'big')
-            # Of two threads that come first, both go on with one stream.
+            # Two threads may get here at once; both must continue with the same generator.
             stream = self._stream.setdefault(
                 'bits', random.Random(state))  # noqa: S311 - replayable, guards nothing
         return stream
@@ -48,17 +48,17 @@ class Randomness:
         return f'<Randomness seed={self.seed} {"/".join(self._path or ())}>'
 
     def derive(self, *names: object) -> Randomness:
-        """A stream of its own for what ``names`` name.
+        """Return an independent stream for ``names``.
 
-        Two parts that derive their streams do not disturb each other: what one draws leaves the
-        other's values as they were. The same names give the same stream.
+        Draws from one stream do not change the values of another one. The same names give the
+        same stream.
         """
         child = Randomness(self.seed)
         child._path = (*(self._path or ()), *(str(name) for name in names))
         return child
 
     def below(self, limit: int) -> int:
-        """A whole number n with 0 <= n < limit."""
+        """Return an integer n with 0 <= n < limit."""
         if limit < 1:
             raise ValueError(f'limit must be at least 1, not {limit}')
         width = (limit - 1).bit_length()
@@ -69,19 +69,19 @@ class Randomness:
         return 0
 
     def between(self, low: int, high: int) -> int:
-        """A whole number n with low <= n <= high."""
+        """Return an integer n with low <= n <= high."""
         return low + self.below(high - low + 1)
 
     def chance(self, probability: float) -> bool:
-        """True with the given probability, in steps of 2**-53."""
+        """Return True with the given probability, which is rounded to a multiple of 2**-53."""
         return self._bits.getrandbits(53) < probability * 2**53
 
     def choice(self, values: Sequence[T]) -> T:
-        """One of ``values``, each as likely as the others."""
+        """Return one of ``values``, all with the same probability."""
         return values[self.below(len(values))]
 
     def weighted(self, weights: Mapping[T, int]) -> T:
-        """One of the keys, as likely as its whole-number weight says."""
+        """Return one of the keys, with a probability in proportion to its integer weight."""
         number = self.below(sum(weights.values()))
         for value, weight in weights.items():
             if number < weight:
@@ -90,16 +90,16 @@ class Randomness:
         raise AssertionError('unreachable: the weights add up')
 
     def shuffled(self, values: Sequence[T]) -> list[T]:
-        """``values`` in a random order."""
+        """Return ``values`` in random order."""
         rest = list(values)
         return [rest.pop(self.below(len(rest))) for _ in range(len(rest))]
 
     def bytes(self, length: int) -> bytes:
-        """``length`` random bytes. For contents and identifiers, never for keys."""
+        """Return ``length`` random bytes, for contents and identifiers but never for keys."""
         return self._bits.getrandbits(8 * length).to_bytes(length, 'big') if length else b''
 
     def uuid(self) -> str:
-        """A random (version 4) UUID in its canonical form."""
+        """Return a random (version 4) UUID in its canonical form."""
         bits = self._bits.getrandbits(128)
         bits = bits & ~(0xf000 << 64) | 4 << 76         # the version
         bits = bits & ~(0xc000 << 48) | 0x8000 << 48    # the variant of RFC 4122
@@ -107,5 +107,5 @@ class Randomness:
         return f'{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}'
 
     def mac(self) -> str:
-        """A locally administered unicast MAC address, with the prefix that QEMU's guests use."""
+        """Return a locally administered unicast MAC address with the prefix of QEMU guests."""
         return '52:54:00:' + ':'.join(f'{byte:02x}' for byte in self.bytes(3))

@@ -1,4 +1,4 @@
-"""UUIDs by name: the same name gives the same UUID within a test, and never one from the source."""
+"""UUIDs by name, drawn from a seed, so that no UUID has to stand in the source of a test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class UUIDs:
         >>> uuids.server1 == uuids.server2
         False
 
-    The value of a name does not depend on the order in which names are asked for.
+    The UUID of a name does not depend on the order in which you use the names.
     """
 
     def __init__(self, randomness: Randomness) -> None:

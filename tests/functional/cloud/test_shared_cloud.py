@@ -6,6 +6,7 @@ import libvirt
 import testresources
 
 from tests import base
+from vpmem_harness import testcase
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.reset import ResetError
 from vpmem_harness.fixtures import CloudResource, SharedCloud
@@ -16,13 +17,20 @@ DEFINITION = ("<secret ephemeral='no' private='no'><usage type='volume'><volume>
               '</usage></secret>')
 
 
-class SharedCloudTest(base.VPMEMTestCase):
-    """Each test leaves a mess, and looks at the cloud as the next test finds it."""
+class SharedCloudTest(testcase.VPMEMTestCase):
+    """Each test leaves a mess, and looks at the cloud as the next test finds it.
+
+    The tests do not prove that they leave nothing: their cloud stays, and it starts threads and
+    opens connections when it needs them.
+    """
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.shared = SharedCloud.of_class(cls, hosts=2, pmem=PMEM)
 
     def setUp(self) -> None:
         super().setUp()
-        self.shared = SharedCloud(hosts=2, pmem=PMEM)
-        self.addCleanup(self.shared.close)
         with self.shared as lease:
             self.cloud = lease.cloud
             self.paths = self.devices()
@@ -96,18 +104,26 @@ class SharedCloudTest(base.VPMEMTestCase):
             lease.cloud.hosts[0].faults.forget_calls()
             self.assertLikeNew(lease.cloud)
 
+
+
+class BrokenCloudTest(base.VPMEMTestCase):
+
     def test_what_cannot_be_reset(self) -> None:
         """The reset says so, and the next test gets a new cloud."""
+        shared = SharedCloud(hosts=1, backend='stub')
+        self.addCleanup(shared.close)
+        broken = shared.cloud
+
         def use() -> None:
-            with self.shared as lease:
+            with shared as lease:
                 lease.cloud.hosts[0].faults.at('connectGetHostname', lambda: 1 / 0)
                 connection = libvirt.open(lease.cloud.hosts[0].uri)
                 connection.getHostname()
                 connection.close()
 
         self.assertRaises(ResetError, use)
-        with self.shared as lease:
-            self.assertIsNot(self.cloud, lease.cloud)
+        with shared as lease:
+            self.assertIsNot(broken, lease.cloud)
             self.assertEqual('ACTIVE', lease.cloud.boot(pmem='SMALL').status)
 
 

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 ROOT = pathlib.Path(__file__).parents[3]
 PROJECTS = pathlib.Path(__file__).parent / 'projects'
+EXAMPLES = ROOT / 'examples'
 
 #: Loaded by name, for the package may be imported from a checkout, without its entry point.
 PYTEST = (sys.executable, '-m', 'pytest', '-p', 'xdist', '-p', 'vpmem_harness.pytest_plugin',
@@ -63,7 +64,7 @@ class Run(NamedTuple):
 
 @functools.cache
 def run(project: str, *options: str, test: str = '', environment: str = '') -> Run:
-    """Run the tests of a project, once in this process.
+    """Run the tests of a project, or of an example, once in this process.
 
     :param test: the only one to run, as ``::test_call``.
     :param environment: variables, as ``NAME=value``, separated by spaces.
@@ -74,7 +75,8 @@ def run(project: str, *options: str, test: str = '', environment: str = '') -> R
     environ |= {'COLUMNS': '160', 'PYTEST_DISABLE_PLUGIN_AUTOLOAD': '1', 'PYTHONPATH': str(ROOT)}
     environ |= dict(word.split('=') for word in environment.split())
     with tempfile.TemporaryDirectory(prefix='vp') as directory:
-        shutil.copy(PROJECTS / f'{project}.py', directory)
+        file = PROJECTS / f'{project}.py'
+        shutil.copy(file if file.exists() else EXAMPLES / file.name, directory)
         done = subprocess.run(
             [*PYTEST, *options, f'{project}.py{test}'], cwd=directory, capture_output=True,
             text=True, check=False, timeout=300, env={**environ, 'TMPDIR': directory})

@@ -58,6 +58,16 @@ class MarkersTest(base.TestCase):
         self.assertRefused('test_scope', 'function, class, module, session', "'week'")
 
 
+class ExampleTest(base.TestCase):
+
+    def test_the_example_passes(self) -> None:
+        """Every test of the example passes as it stands there."""
+        done = run('test_with_pytest')
+        self.addDetail('pytest', text_content(done.output))
+        self.assertEqual(0, done.status)
+        self.assertEqual(5, len(done.outcomes))
+
+
 class SharedCloudsTest(base.TestCase):
 
     def setUp(self) -> None:

@@ -103,8 +103,8 @@ class LoadingTest(base.TestCase):
     def test_the_entry_point(self) -> None:
         """pytest finds the plugin in every environment that has the package."""
         project = tomllib.loads((ROOT / 'pyproject.toml').read_text())
-        self.assertEqual({'vpmem_harness': 'vpmem_harness.pytest_plugin'},
-                         project['project']['entry-points']['pytest11'])
+        module = 'vpmem_harness.pytest_plugin'
+        self.assertEqual({module: module}, project['project']['entry-points']['pytest11'])
 
     def test_nothing_else_is_loaded(self) -> None:
         """Without a test that uses it, the plugin costs no import of a dependency."""
