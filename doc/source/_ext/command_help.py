@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 
 
 class CommandHelp(Directive):
-    """``.. command-help:: run`` shows ``vpmem-harness run --help``, or without a name the main help."""
+    """``.. command-help:: run`` shows the help of ``run``; without a name, the main help."""
 
     optional_arguments = 1
 
