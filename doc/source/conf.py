@@ -14,6 +14,7 @@ copyright = 'the vpmem_harness contributors'
 release = version = importlib.metadata.version('vpmem-harness')
 
 extensions = [
+    'attributes',
     'command_help',
     'diagrams',
     'release_notes',

@@ -308,7 +308,7 @@ class ReferenceTest(base.TestCase):
     def documented(self) -> set[str]:
         """The classes and functions that have an entry on a page of the reference."""
         text = '\n'.join(path.read_text() for path in (DOC / 'reference').glob('*.rst'))
-        return set(re.findall(r'^\.\. auto(?:class|function):: (\S+)', text, re.MULTILINE))
+        return set(re.findall(r'^\.\. auto(?:class|function):: ([\w.]+)', text, re.MULTILINE))
 
     def test_every_fixture_has_its_entry(self):
         """Each fixture that can be imported is on the page of fixtures."""

@@ -119,6 +119,14 @@ class HTMLTest(testtools.TestCase):
         self.assertNotEqual([], headings)
         self.assertNotIn('0.0.0', ''.join(headings))
 
+    def test_every_entry_of_the_reference_has_a_description(self):
+        """Each class, attribute and method is described; Nova's states are named for themselves."""
+        bare = {entry.get('id') for name, page in self.pages.items()
+                if name.startswith('reference/')
+                for entry in page.xpath('//dl[contains(@class, "py")]/dt')
+                if entry.getnext() is not None and not entry.getnext().text_content().strip()}
+        self.assertEqual(set(), {one for one in bare if '.cloud.states.' not in one})
+
     def test_pictures_say_what_they_show(self):
         """Each picture is text in the page, has a description, and takes the theme's colors."""
         pictures = [picture for page in self.pages.values()

@@ -1,4 +1,4 @@
-"""The directive ``command-help``: what a command of ``vpmem-harness`` says of itself."""
+"""The directive ``command-help``: the help of a command of ``vpmem-harness``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sphinx.application import Sphinx
 
 
 class CommandHelp(Directive):
-    """``.. command-help:: run`` shows ``vpmem-harness run --help``; without a name, the whole's."""
+    """``.. command-help:: run`` shows the help of ``run``; without a name, the main help."""
 
     optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """The help as a literal block, at a width that fits the page."""
+        """Return the help as a literal block that fits the page."""
         shown = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, '-m', 'vpmem_harness.cli', *self.arguments, '--help'],
             stdout=subprocess.PIPE, check=True, text=True,

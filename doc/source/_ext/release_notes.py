@@ -1,6 +1,6 @@
-"""The directive ``release-notes``: reno's report with the version that the package has.
+"""The directive ``release-notes``: reno's report with the version of the package.
 
-Reno takes versions from Git tags alone and calls notes without one 0.0.0.
+``tools/release_notes.py`` explains the difference to reno's own directive.
 """
 
 from __future__ import annotations
