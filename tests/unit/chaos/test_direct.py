@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tests import base
 from vpmem_harness.chaos.direct import DirectCommands, Wipes
 from vpmem_harness.cloud.stub.processes import ProcessExecutionError
+
+from tests import base
 from vpmem_harness.fixtures import HostFixture
 
 

@@ -1,1 +1,1 @@
-"""The compute-service stub: nothing of OpenStack is needed for it."""
+"""The compute-service stub, which needs no part of OpenStack."""

@@ -1,4 +1,4 @@
-"""The cloud without OpenStack: Nova's behaviour on the hosts' real boundaries."""
+"""Backend without OpenStack: Nova's behavior on simulated hosts."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar('T')
 
-#: Seconds that work in progress gets to end by itself when the cloud is stopped.
+#: Seconds in which work in progress may end when the cloud is stopped.
 GRACE = 1.0
 
-#: Seconds that a compute service gets to finish its work when it is stopped; and the seconds in
-#: which a call ends whose connection has been dropped.
+#: Seconds in which a compute service may finish its work when it is stopped, and in which a call
+#: ends after its connection was dropped.
 HANG = 10.0
 
 
 class Identifiers:
-    """UUIDs from one stream, whichever thread asks."""
+    """Thread-safe source of UUIDs from one random stream."""
 
     def __init__(self, randomness: Randomness) -> None:
         self._randomness = randomness
@@ -57,7 +57,7 @@ class Identifiers:
             return self._randomness.uuid()
 
     def draw_from(self, randomness: Randomness) -> None:
-        """Draw from another stream from now on."""
+        """Draw from another stream."""
         with self._lock:
             self._randomness = randomness
 
@@ -65,9 +65,9 @@ class Identifiers:
 class StubBackend:
     """A cloud on simulated hosts; see :class:`~vpmem_harness.cloud.api.Backend`.
 
-    :param allow_resize_to_same_host: Nova's option of the name.
-    :param disconnect: makes the hosts drop this program's connections; called when a call to a
-        host still hangs while the cloud is stopped.
+    :param allow_resize_to_same_host: Nova's option of this name.
+    :param disconnect: makes the hosts drop this program's connections; called if a call to a
+        host hangs while the cloud is stopped.
     """
 
     name = 'stub'
@@ -103,11 +103,11 @@ class StubBackend:
 
     @property
     def ledger(self) -> Ledger:
-        """What Placement is to Nova."""
+        """The stub's Placement."""
         return self.services.ledger
 
     def start(self) -> None:
-        """Start every compute service; one that cannot start stops those that have."""
+        """Start all compute services; if one fails, stop the others."""
         libvirt.registerErrorHandler(quiet, None)
         try:
             for host in self.services.computes:
@@ -119,10 +119,10 @@ class StubBackend:
     def stop(self) -> None:
         """Stop the services and join every thread.
 
-        Work that does not end is cut off: its commands are killed, and the hosts are told to
-        drop the connections of this program, which ends calls to libvirt that hang.
+        Work that does not end in time is aborted: its commands are killed, and the hosts drop the
+        connections of this program, which ends hanging calls to libvirt.
 
-        :raises HarnessError: when a thread cannot be ended even so.
+        :raises HarnessError: if a thread still does not end.
         """
         workers = self.services.workers
         workers.close()
@@ -149,7 +149,7 @@ class StubBackend:
         except errors.NovaException:
             raise
         except Exception as error:
-            # What nova-compute ends with, such as a listing that cannot be read.
+            # An error that ends nova-compute, such as an invalid listing.
             raise errors.NovaException(f'{type(error).__name__}: {error}') from error
 
     def stop_compute(self, host: str) -> None:

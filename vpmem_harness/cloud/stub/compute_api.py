@@ -1,4 +1,4 @@
-"""Requests to servers, as Nova's API takes them.
+"""The compute API: checks and records requests.
 
 Source: nova/compute/api.py.
 """
@@ -18,15 +18,15 @@ from vpmem_harness.cloud.stub.compute.driver import GIB
 from vpmem_harness.cloud.stub.context import RequestContext, Services
 from vpmem_harness.cloud.stub.database import Instance, Migration
 
-#: The most characters of a server's name.
+#: Maximum length of a server's name.
 NAME_LIMIT = 255
 
-#: What sends a request on its way, once it has been recorded.
+#: Casts a request after it has been recorded.
 Send = Callable[[RequestContext], None]
 
 
 def _check_name(name: str) -> None:
-    """Refuse a name that a server cannot have.
+    """Refuse an invalid name of a server.
 
     Source: nova/api/validation/parameter_types.py.
     """
@@ -41,7 +41,7 @@ def _check_name(name: str) -> None:
 
 
 class API:
-    """Checks a request, records it, and sends it to who does it."""
+    """Checks a request, records it, and casts it to the service that executes it."""
 
     def __init__(self, services: Services, image_id: str) -> None:
         self.services = services
@@ -49,19 +49,19 @@ class API:
         self._flavors: dict[str, Flavor] = {}
 
     def create_flavor(self, flavor: Flavor) -> None:
-        """Make a flavor known.
+        """Register a flavor.
 
-        :raises ValidationError: when its extra specs are not allowed.
+        :raises ValidationError: if its extra specs are invalid.
         """
         validate_extra_specs(flavor.extra_specs)
         self._flavors[flavor.flavorid] = flavor
 
     def forget_flavors(self) -> None:
-        """Forget every flavor."""
+        """Remove all flavors."""
         self._flavors.clear()
 
     def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
-        """Record a server and have it built; returns its id and that of the request."""
+        """Record a server and start its build; return the ids of server and request."""
         _check_name(name)
         self._check_flavor(flavor)
         if host is not None:
@@ -78,7 +78,7 @@ class API:
         return instance.uuid, context.request_id
 
     def request(self, server: str, action: str, **arguments: object) -> str:
-        """Send a request to a server; returns its id."""
+        """Send a request for a server; return the request id."""
         request = f'reboot:{arguments["type"]}' if action == 'reboot' else action
         database = self.services.database
         with database.lock:
@@ -93,12 +93,12 @@ class API:
                 send = self._special[action](self, instance, **arguments)
             if send is None:
                 return self._new_request()
-            # To delete a server whose move is not confirmed is to confirm that first.
+            # The deletion of a server with an unconfirmed move begins with the confirmation.
             first = 'confirmResize' if action == 'delete' and self._unconfirmed(instance) else (
                 rule.action or action)
             if rule.task is not None:
                 database.save(instance, task_state=rule.task)
-            if action == 'rebuild':     # its image is copied anew
+            if action == 'rebuild':     # its image is copied again
                 instance.min_disk = instance.flavor.disk
             context = self._begin(instance, first)
         send(context)
@@ -117,10 +117,10 @@ class API:
             raise errors.FlavorNotFound(flavor_id=flavor.flavorid)
 
     def _check_target(self, instance: Instance, host: object = None) -> None:
-        """What Nova's API looks at before it looks at the state of a server to be evacuated.
+        """Check the target of an evacuation, which Nova's API does before the server's state.
 
-        Source: nova/api/openstack/compute/evacuate.py. A server on no host that goes to no host in
-        particular would stay where it is, too.
+        Source: nova/api/openstack/compute/evacuate.py. This includes a server without a host
+        that is evacuated to an unspecified host.
         """
         if host is not None and host not in self.services.computes:
             raise errors.NotFound(f'Compute host {host} not found.')
@@ -135,8 +135,8 @@ class API:
         return lambda context: compute.cast(
             operator.attrgetter(step)(compute), context, instance, *arguments)
 
-    # Requests that one host's service does not do alone. Each is called under the lock of the
-    # records, and returns what sends it; None when there is nothing to send.
+    # Requests that involve more than one service. Each method runs under the lock of the database
+    # and returns a function that casts the request, or None if there is nothing to cast.
 
     def _delete(self, instance: Instance) -> Send | None:
         conductor = self.services.conductor
@@ -146,7 +146,7 @@ class API:
             source = self.services.compute(migration.source_compute)
             if not source.is_up:
                 return self._time_out
-            # To delete once more, in Nova, is to confirm and to give the deletion up.
+            # In Nova, a repeated deletion confirms the move and aborts the deletion.
             given_up = again and instance.host is not None and (
                 self.services.compute(instance.host).is_up)
             confirm = (source.resize.confirm_in_place if given_up
@@ -158,7 +158,7 @@ class API:
         return None if again else self._on_host(instance, 'build.terminate_instance')
 
     def _unconfirmed(self, instance: Instance) -> Migration | None:
-        """The move of an instance that is to be confirmed before it can be deleted."""
+        """Return the move to confirm before an instance can be deleted."""
         move = instance.migration_context
         if (move is None or instance.vm_state != VMState.RESIZED
                 or move.migration.status not in ('finished', 'confirming')):
@@ -167,7 +167,7 @@ class API:
 
     @staticmethod
     def _time_out(_context: RequestContext) -> None:
-        """Nova waits for a service that is down until it gives the call up, and fails."""
+        """Fail as Nova does when the RPC call to a service that is down times out."""
         raise errors.NovaException(
             'Unexpected API Error. Please contact the administrator\n'
             "<class 'oslo_messaging.exceptions.MessagingTimeout'>")
@@ -223,7 +223,7 @@ class API:
         return self._on_host(instance, 'resize.revert_resize', migration)
 
     def _finished(self, instance: Instance) -> Migration:
-        """The move of an instance that can be confirmed or reverted."""
+        """Return the move of an instance that can be confirmed or reverted."""
         try:
             return self.services.database.migration(instance.uuid, 'finished')
         except errors.MigrationNotFoundByStatus as error:

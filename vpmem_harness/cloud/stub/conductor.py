@@ -1,4 +1,4 @@
-"""The conductor: schedules builds and moves, and passes them on when a host fails.
+"""The conductor: schedules builds and moves, and reschedules them if a host fails.
 
 Source: nova/conductor/manager.py and nova/conductor/tasks/migrate.py.
 """
@@ -22,7 +22,7 @@ from vpmem_harness.cloud.stub.workers import Tally
 
 LOG = logging.getLogger(__name__)
 
-#: What the status of a move is until its server has left its host.
+#: Statuses of a move whose server has not left its host.
 _UNDER_WAY = ('accepted', 'preparing', 'pre-migrating', 'migrating', 'running')
 
 
@@ -35,7 +35,7 @@ def _count_attempt(context: RequestContext, instance: Instance, reason: object) 
 
 
 class Conductor:
-    """Carries requests from the API to the compute services."""
+    """Casts requests from the API to the compute services."""
 
     def __init__(self, services: Services, scheduler: Scheduler) -> None:
         self.services = services
@@ -43,7 +43,7 @@ class Conductor:
         self.under_way = Tally()
 
     def cast(self, work: Callable[..., None], *args: object) -> None:
-        """Have work done soon."""
+        """Queue work for a worker thread."""
         self.under_way.begin(about(args))
         self.services.workers.submit(functools.partial(self._do, work, *args))
 
@@ -68,12 +68,12 @@ class Conductor:
     def build_instance(
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
-        """Find a host for a new server, and have it built there."""
+        """Schedule a new server and cast its build."""
         try:
             selected = self.scheduler.select_destinations(
                 self.spec(instance, instance.flavor, host))
         except errors.NoValidHost as error:
-            # Nova records this step for a server that it buries in cell0 alone.
+            # Nova records this event only for servers that it buries in cell0.
             database = self.services.database
             begun = database.start_event(
                 context.action, 'conductor_schedule_and_build_instances', None)
@@ -85,9 +85,9 @@ class Conductor:
     def reschedule_build(
         self, context: RequestContext, instance: Instance, reason: str,
     ) -> None:
-        """Try the next host after one has failed to build a server.
+        """Try the next host after a failed build.
 
-        :param reason: what the last host failed with.
+        :param reason: the error of the last host.
         """
         try:
             _count_attempt(context, instance, reason)
@@ -98,9 +98,9 @@ class Conductor:
         self._cast_build(context, instance, selected)
 
     def next_alternate(self, context: RequestContext, spec: RequestSpec) -> list[Selection]:
-        """The next alternate that still has the room, claimed, and those after it.
+        """Claim the next alternate with enough resources; return it and those after it.
 
-        :raises MaxRetriesExceeded: when there is none.
+        :raises MaxRetriesExceeded: if there is none.
         """
         for index, alternate in enumerate(context.alternates):
             if self.scheduler.claim(spec, alternate):
@@ -120,7 +120,7 @@ class Conductor:
         compute.cast(compute.build.build_and_run_instance, context, instance)
 
     def _bury(self, instance: Instance, error: Exception) -> None:
-        """Nova's set_vm_state_and_notify: ERROR, and then the fault."""
+        """Nova's set_vm_state_and_notify: set ERROR, then add the fault."""
         database = self.services.database
         with database.lock:
             if not instance.deleted and instance.task_state != TaskState.DELETING:
@@ -131,12 +131,12 @@ class Conductor:
         try:
             self.services.ledger.delete_allocations(consumer)
         except placement_errors.NoAllocations:
-            LOG.debug('There was nothing to give back')
+            LOG.debug('The server has no allocations')
 
     # Deletion
 
     def delete_local(self, instance: Instance) -> None:
-        """Delete a server that no service can be asked about; its host cleans up on return."""
+        """Delete a server whose service is down; its host cleans up when it returns."""
         services = self.services
         with services.database.lock:
             if instance.deleted:
@@ -159,9 +159,9 @@ class Conductor:
         self, context: RequestContext, instance: Instance, flavor: Flavor,
         host: str | None, ignore_hosts: Collection[str],
     ) -> None:
-        """Find a host for a server that is resized or migrated, and have it prepared there.
+        """Schedule a resize or cold migration and cast its preparation.
 
-        What the server holds passes to the migration first, so that both sides are held.
+        The migration gets the server's allocations first, so that both hosts are allocated.
         """
         database = self.services.database
         begun = [database.start_event(context.action, event, None)
@@ -183,7 +183,7 @@ class Conductor:
             self._cast_prep_resize(context, instance, flavor, migration, selected)
         except errors.NoValidHost as error:
             self.give_up_move(instance, migration, error)
-            # The fault says what the scheduler did, the request what it was about.
+            # The fault has the scheduler's reason, the event that of the request.
             what = 'resize' if kind == 'resize' else 'cold migrate'
             failure = errors.NoValidHost(reason=f'No valid host found for {what}')
         except errors.NovaException as error:
@@ -195,7 +195,7 @@ class Conductor:
     def give_up_move(
         self, instance: Instance, migration: Migration, error: errors.NovaException,
     ) -> None:
-        """Leave a server as it is after its move has failed early."""
+        """Reset a server after its move has failed early."""
         database = self.services.database
         database.save_migration(migration, status='error')
         with database.lock:
@@ -207,9 +207,9 @@ class Conductor:
         self, context: RequestContext, instance: Instance, flavor: Flavor,
         migration: Migration, error: Exception,
     ) -> None:
-        """Try the next host after one could not take a server; the server holds its own again.
+        """Try the next host after a failed claim; the server has its allocations back.
 
-        :raises MaxRetriesExceeded: when there is none.
+        :raises MaxRetriesExceeded: if there is none.
         """
         _count_attempt(context, instance, error)
         self.move_allocations(instance.uuid, migration.uuid)
@@ -229,7 +229,7 @@ class Conductor:
         compute.cast(compute.resize.prep_resize, context, instance, flavor, migration)
 
     def give_up_moves(self, instance: Instance) -> None:
-        """Free what a server was to get, by moves that have not taken it from its host."""
+        """Abort the moves that have not taken a server from its host; release their resources."""
         database = self.services.database
         move = instance.migration_context
         for migration in database.migrations(instance.uuid):
@@ -243,7 +243,7 @@ class Conductor:
             destination.cast(destination.cleanup.clean_up, instance)
 
     def give_up_finish(self, instance: Instance, move: MigrationContext) -> None:
-        """Leave a server where its move has brought it, though it was not started there."""
+        """End a move whose server has arrived but was not started."""
         database = self.services.database
         database.save(instance, resources=move.new_resources, cell=move.new_cell)
         database.save_migration(move.migration, status='error')
@@ -256,7 +256,7 @@ class Conductor:
     def unshelve_instance(
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
-        """Start a shelved server where it is, or find a host for one that is on none."""
+        """Start a shelved server on its host, or schedule one that has no host."""
         database = self.services.database
         if instance.vm_state == VMState.SHELVED and instance.host is not None:
             database.save(
@@ -283,7 +283,7 @@ class Conductor:
     # Rebuild, live migration and evacuation
 
     def rebuild_instance(self, context: RequestContext, instance: Instance, host: str) -> None:
-        """Have a server built anew where it is."""
+        """Cast a rebuild to the host of a server."""
         begun = self.services.database.start_event(context.action, 'rebuild_server', None)
         compute = self.services.compute(host)
         compute.cast(compute.power.rebuild_instance, context, instance)
@@ -292,7 +292,7 @@ class Conductor:
     def live_migrate_instance(
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
-        """Find a host for a running server, and have it prepared there."""
+        """Schedule a live migration and cast its preparation."""
         assert instance.host is not None  # noqa: S101 - an active server has one
         migration = self._migration(instance, 'live-migration', instance.host)
         begun = self.services.database.start_event(
@@ -318,7 +318,7 @@ class Conductor:
     def evacuate_instance(
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
-        """Find a host for a server whose own is down; it holds what it had there, too."""
+        """Schedule an evacuation; the server keeps its allocations on the lost host."""
         assert instance.host is not None  # noqa: S101 - the API has seen to it
         self._give_up_move(instance, instance.host)
         migration = self._migration(instance, 'evacuation', instance.host, host)
@@ -336,9 +336,9 @@ class Conductor:
         self.services.database.finish_event(context.action, begun, failure)
 
     def _give_up_move(self, instance: Instance, lost: str) -> None:
-        """End a move that was under way when the server's host was lost.
+        """End a move that was in progress when the server's host was lost.
 
-        Nova leaves it as it was, with what it holds in Placement, for ever.
+        Nova never ends such a move, and keeps its allocations in Placement.
         """
         database = self.services.database
         move = instance.migration_context
@@ -363,9 +363,9 @@ class Conductor:
     # Placement
 
     def return_allocations(self, migration: Migration, instance: Instance) -> None:
-        """Give an instance back what its migration holds, in place of what it has got since.
+        """Return the allocations of a migration to its instance, replacing its current ones.
 
-        One that has been deleted meanwhile holds nothing any more.
+        An instance that was deleted meanwhile gets none.
         """
         with self.services.database.lock:
             if instance.deleted:
@@ -375,9 +375,9 @@ class Conductor:
                 self.move_allocations(migration.uuid, instance.uuid)
 
     def move_allocations(self, source: str, target: str) -> None:
-        """Pass all that one consumer holds to another in one step.
+        """Move all allocations of a consumer to another in one step.
 
-        :raises AllocationMoveFailed: when either has changed meanwhile.
+        :raises AllocationMoveFailed: if one of them has changed meanwhile.
         """
         ledger = self.services.ledger
         held = ledger.allocations_for_consumer(source)

@@ -1,4 +1,4 @@
-"""What the services of a stub cloud share, and what goes with one request."""
+"""Request context, and the services that share one stub cloud."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class RequestContext:
-    """One request to a cloud, on its way through the services."""
+    """Context of one request, passed between services."""
 
     request_id: str
     action: Action
@@ -34,7 +34,7 @@ class RequestContext:
 
 @dataclass
 class Services:
-    """What every service of one cloud can reach."""
+    """The objects that all services of a cloud share."""
 
     database: Database
     ledger: Ledger
@@ -45,10 +45,10 @@ class Services:
     new_uuid: Callable[[], str]
     providers: Mapping[str, str]
     computes: dict[str, ComputeService] = field(default_factory=dict)
-    #: Nova's option: seconds after which a shelved server is offloaded, -1 for never.
+    #: Nova's option: seconds until a shelved server is offloaded; -1 for never.
     shelved_offload_time: int = 0
     allow_resize_to_same_host: bool = False
-    #: Takes one of some namespaces that are free and alike; drawn at random without it.
+    #: Chooses one of several equal free namespaces; at random by default.
     choose: Callable[[Sequence[Resource]], Resource] | None = None
     _conductor: Conductor | None = None
 
@@ -62,9 +62,9 @@ class Services:
         self._conductor = conductor
 
     def compute(self, host: str) -> ComputeService:
-        """The compute service of a host.
+        """Return the compute service of a host.
 
-        :raises ComputeHostNotFound: when the cloud has no such host.
+        :raises ComputeHostNotFound: if the cloud has no such host.
         """
         try:
             return self.computes[host]
@@ -72,7 +72,7 @@ class Services:
             raise errors.ComputeHostNotFound(host=host) from None
 
     def fault(self, error: Exception, message: str | None = None) -> Fault:
-        """The fault that Nova records for ``error``: the name of the class for a foreign one.
+        """Return the fault that Nova records for ``error``; foreign errors show their class.
 
         Source: nova/compute/utils.py, exception_to_dict and _get_fault_details.
         """
@@ -82,7 +82,7 @@ class Services:
         return Fault(shown, code, details, self.now())
 
     def add_fault(self, instance: Instance, error: Exception, message: str | None = None) -> None:
-        """Record why something failed; the latest fault is the one that the API shows."""
+        """Record a fault; the API shows the latest one."""
         with self.database.lock:
             instance.fault = self.fault(error, message)
             self.database.changed()

@@ -1,4 +1,4 @@
-"""The records of a cloud: instances, migrations, actions; and waiting for what becomes of them."""
+"""The database of a cloud: instances, migrations, actions, and waiting for changes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ T = TypeVar('T')
 
 @dataclass(frozen=True)
 class Resource:
-    """One namespace that is claimed: Nova's Resource with its LibvirtVPMEMDevice.
+    """A claimed namespace: Nova's Resource with its LibvirtVPMEMDevice.
 
-    Two are the same when host and name are: what a reboot changes of a namespace (the device's
-    number) does not make it another one.
+    Two resources are equal if host and name are. A reboot may change the number of the device, and
+    the resource stays the same.
     """
 
     provider_uuid: str
@@ -44,7 +44,7 @@ class Resource:
 
 @dataclass
 class MigrationContext:
-    """What a move holds on either side: old on the source, new on the destination."""
+    """Resources of a move: old ones on the source, new ones on the destination."""
 
     migration: Migration
     old_resources: tuple[Resource, ...]
@@ -72,7 +72,7 @@ class Migration:
 
 @dataclass
 class Action:
-    """One request to an instance."""
+    """One request for an instance, with its events."""
 
     action: str
     request_id: str
@@ -86,7 +86,7 @@ class Action:
 
 @dataclass(eq=False)
 class Instance:
-    """A server, as Nova's database has it."""
+    """A server, as in Nova's database."""
 
     uuid: str
     number: int
@@ -107,22 +107,22 @@ class Instance:
     launched_at: datetime.datetime | None = None
     fault: Fault | None = None
     deleted: bool = False
-    #: GiB that its disk must have: those of the flavor that its image was first copied for.
+    #: Minimum disk size in GiB: that of the flavor for which the image was first copied.
     min_disk: int = 0
-    #: What hosts that the instance has gone from still hold for it, until they clean it up.
+    #: Resources on hosts that the instance has left, until they clean up.
     left_behind: dict[str, tuple[Resource, ...]] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
 
     @property
     def name(self) -> str:
-        """The name of its domain, by Nova's default template."""
+        """The name of its domain, from Nova's default template."""
         return f'instance-{self.number:08x}'
 
     def ordered(self, resources: Iterable[Resource], flavor: Flavor) -> tuple[Resource, ...]:
-        """What a guest gets of ``resources``: that for each of the labels of ``flavor``, in order.
+        """Return the resources that a guest gets, in the order of the labels of ``flavor``.
 
-        A label meets what is claimed by its resource class, as the scheduler and the claim do.
-        What an extra spec asks for beside them is claimed, and no guest gets it.
+        A label selects a resource by its resource class, as the scheduler and the claim do.
+        Resources that other extra specs request are claimed, but no guest gets them.
         """
         rest = list(resources)
         ordered = []
@@ -149,7 +149,7 @@ class Instance:
             power_state=self.power_state,
             host=self.host,
             flavor=self.flavor,
-            # The API shows a fault with these states alone.
+            # The API shows faults only in these states.
             fault=self.fault if self.vm_state in (VMState.ERROR, VMState.DELETED) else None,
             namespaces=tuple(one.device for one in (*ordered, *beside)),
             old_namespaces=tuple(one.device for one in old),
@@ -159,14 +159,14 @@ class Instance:
 
 
 def about(arguments: Iterable[object]) -> str | None:
-    """The server that work with these arguments is about; None when it is about none."""
+    """Return the server in the arguments of some work; None if there is none."""
     return next((one.uuid for one in arguments if isinstance(one, Instance)), None)
 
 
 def conflicting(
     instance: Instance, expected: Iterable[TaskState | None],
 ) -> errors.UnexpectedTaskStateError:
-    """What a change fails with that finds an instance in another task than it may."""
+    """Return the error of a change that finds an unexpected task state."""
     kind = (errors.UnexpectedDeletingTaskStateError if instance.task_state == TaskState.DELETING
             else errors.UnexpectedTaskStateError)
     return kind(
@@ -176,7 +176,7 @@ def conflicting(
 
 
 class _Watch:
-    """Somebody waiting for ``found`` to give something."""
+    """A waiting thread: ``found`` returns its result, or None to wait on."""
 
     def __init__(self, found: Callable[[], object]) -> None:
         self.found = found
@@ -184,7 +184,7 @@ class _Watch:
         self.event = threading.Event()
 
     def look(self) -> bool:
-        """Whether the wait is over; an error of ``found`` ends it too."""
+        """Whether the wait is over; an error of ``found`` also ends it."""
         try:
             self.result = self.found()
         except Exception as error:
@@ -195,10 +195,11 @@ class _Watch:
 
 
 class Database:
-    """Instances and migrations, changed under one lock.
+    """Instances and migrations, protected by one lock.
 
-    Whoever waits is not woken at each change: the thread that makes a change looks for them, and
-    wakes those whose wait is over. A switch between threads costs more than the look.
+    Changes do not wake every waiting thread. The thread that makes a change evaluates the
+    conditions of the waiting threads and wakes those whose wait is over, because a thread switch
+    costs more than the evaluation.
     """
 
     def __init__(self) -> None:
@@ -216,15 +217,15 @@ class Database:
             self.changed()
 
     def next_number(self) -> int:
-        """The number of the next instance, which its domain is named for."""
+        """Return the number of the next instance, which its domain's name contains."""
         with self.lock:
             self._numbered += 1
             return self._numbered
 
     def instance(self, uuid: str) -> Instance:
-        """A live instance.
+        """Return an instance that is not deleted.
 
-        :raises InstanceNotFound: when there is none, or it has been deleted.
+        :raises InstanceNotFound: if there is none, or if it has been deleted.
         """
         with self.lock:
             instance = self._instances.get(uuid)
@@ -233,7 +234,7 @@ class Database:
             return instance
 
     def any_instance(self, uuid: str) -> Instance:
-        """An instance, deleted or not."""
+        """Return an instance, deleted or not."""
         with self.lock:
             try:
                 return self._instances[uuid]
@@ -241,12 +242,12 @@ class Database:
                 raise errors.InstanceNotFound(instance_id=uuid) from None
 
     def instances(self) -> list[Instance]:
-        """The live instances, oldest first."""
+        """Return the instances that are not deleted, oldest first."""
         with self.lock:
             return [one for one in self._instances.values() if not one.deleted]
 
     def all_instances(self) -> list[Instance]:
-        """The instances, deleted ones included, oldest first."""
+        """Return all instances including deleted ones, oldest first."""
         with self.lock:
             return list(self._instances.values())
 
@@ -258,10 +259,10 @@ class Database:
     ) -> None:
         """Change an instance.
 
-        :param expected_task_state: the tasks that the change may find.
-        :raises UnexpectedDeletingTaskStateError: when it is being deleted instead.
-        :raises UnexpectedTaskStateError: when it finds another one.
-        :raises InstanceNotFound: when it has been deleted.
+        :param expected_task_state: the accepted current task states.
+        :raises UnexpectedDeletingTaskStateError: if it is being deleted.
+        :raises UnexpectedTaskStateError: if it has another task state.
+        :raises InstanceNotFound: if it has been deleted.
         """
         with self.lock:
             if instance.deleted:
@@ -275,7 +276,7 @@ class Database:
             self.changed()
 
     def left_behind(self, host: str) -> list[tuple[Instance, tuple[Resource, ...]]]:
-        """What servers that have gone from a host still hold there, deleted ones included."""
+        """Return what servers, including deleted ones, have left behind on a host."""
         with self.lock:
             return [(one, one.left_behind[host]) for one in self._instances.values()
                     if host in one.left_behind]
@@ -283,7 +284,7 @@ class Database:
     def set_left_behind(
         self, instance: Instance, host: str, resources: tuple[Resource, ...] | None,
     ) -> None:
-        """Note what an instance has left on a host; None when that has been cleaned up."""
+        """Record what an instance has left behind on a host; None after the cleanup."""
         with self.lock:
             if resources is None:
                 instance.left_behind.pop(host, None)
@@ -292,10 +293,9 @@ class Database:
             self.changed()
 
     def archive(self) -> None:
-        """Forget the instances that are deleted and have left nothing behind.
+        """Remove deleted instances that have left nothing behind.
 
-        What ``nova-manage db archive_deleted_rows`` is for: records of what has gone would grow
-        with every server that there ever was.
+        This corresponds to ``nova-manage db archive_deleted_rows`` and keeps the database small.
         """
         with self.lock:
             self._instances = {uuid: one for uuid, one in self._instances.items()
@@ -304,7 +304,7 @@ class Database:
                                 if one.instance_uuid in self._instances]
 
     def reset(self) -> None:
-        """Forget the deleted instances and all moves, and number instances from 1 again."""
+        """Remove deleted instances and all migrations, and restart numbering at 1."""
         with self.lock:
             self._instances = {uuid: one for uuid, one in self._instances.items()
                                if not one.deleted}
@@ -331,9 +331,9 @@ class Database:
                     if instance_uuid in (None, migration.instance_uuid)]
 
     def migration(self, instance_uuid: str, *statuses: str) -> Migration:
-        """The latest migration of an instance with one of ``statuses``.
+        """Return the latest migration of an instance with one of ``statuses``.
 
-        :raises MigrationNotFoundByStatus: when it has none.
+        :raises MigrationNotFoundByStatus: if it has none.
         """
         for migration in reversed(self.migrations(instance_uuid)):
             if migration.status in statuses:
@@ -377,20 +377,20 @@ class Database:
     # Waiting
 
     def changed(self) -> None:
-        """Look for those whose wait is over; called under the lock after every change."""
+        """Wake the threads whose wait is over; call it under the lock after every change."""
         if self._watches:
             self._watches = [watch for watch in self._watches if not watch.look()]
 
     def look(self) -> None:
-        """Look for those whose wait is over after a change that is not of a record."""
+        """Wake the threads whose wait is over, after a change outside the database."""
         if self._watches:
             with self.lock:
                 self.changed()
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
-        """Wait until ``found`` gives something else than None, at most for ``seconds``.
+        """Wait at most ``seconds`` until ``found`` does not return None.
 
-        :raises Exception: what ``found`` raises.
+        :raises Exception: any error that ``found`` raises.
         """
         watch = _Watch(found)
         with self.lock:

@@ -1,8 +1,7 @@
-"""What the hosts have and who holds it, with the semantics of Placement.
+"""Inventories and allocations, with the semantics of Placement.
 
-The words, the generations, the order of the checks and the messages are those of Placement 16
-at microversion 1.38, without nested providers, traits and aggregates, which a compute host with
-persistent memory does not need.
+Names, generations, order of checks and messages follow Placement 16 at microversion 1.38, without
+nested providers, traits and aggregates, which a compute host with persistent memory does not need.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ Resources = Mapping[str, int]
 
 @dataclass
 class ResourceProvider:
-    """One host, as Placement knows it."""
+    """The resource provider of one host."""
 
     uuid: str
     name: str
@@ -30,7 +29,7 @@ class ResourceProvider:
 
 @dataclass
 class Consumer:
-    """One server or migration that holds something."""
+    """A server or migration with allocations."""
 
     uuid: str
     project_id: str
@@ -41,7 +40,7 @@ class Consumer:
 
 @dataclass(frozen=True)
 class ConsumerAllocations:
-    """What one consumer holds, by provider; ``consumer_generation`` is None for an unknown one."""
+    """Allocations of a consumer by provider; the generation is None for an unknown consumer."""
 
     allocations: dict[str, dict[str, int]]
     consumer_generation: int | None = None
@@ -51,7 +50,7 @@ class ConsumerAllocations:
 
 @dataclass(frozen=True)
 class AllocationRequest:
-    """What one consumer shall hold from now on, in place of what it held; may be nothing."""
+    """New allocations of a consumer, which replace its current ones; may be empty."""
 
     allocations: Mapping[str, Resources]
     consumer_generation: int | None
@@ -70,9 +69,9 @@ class Ledger:
     # Resource providers
 
     def create_provider(self, uuid: str, name: str) -> None:
-        """Add a provider without inventory.
+        """Create a provider without inventory.
 
-        :raises ResourceProviderExists: when its name or UUID is taken.
+        :raises ResourceProviderExists: if its name or UUID exists.
         """
         with self._lock:
             if uuid in self._providers:
@@ -82,9 +81,9 @@ class Ledger:
             self._providers[uuid] = ResourceProvider(uuid, name)
 
     def delete_provider(self, uuid: str) -> None:
-        """Remove a provider that nobody holds anything of.
+        """Delete a provider without allocations.
 
-        :raises ResourceProviderInUse: when somebody does.
+        :raises ResourceProviderInUse: if it has allocations.
         """
         with self._lock:
             if any(self._provider(uuid).usages.values()):
@@ -92,28 +91,28 @@ class Ledger:
             del self._providers[uuid]
 
     def provider_generation(self, uuid: str) -> int:
-        """The number of the present view of a provider; it must be named to change it."""
+        """Return the generation of a provider, which changes must specify."""
         with self._lock:
             return self._provider(uuid).generation
 
     def provider_names(self) -> dict[str, str]:
-        """The names of all providers by UUID, oldest first."""
+        """Return the names of all providers by UUID, oldest first."""
         with self._lock:
             return {uuid: provider.name for uuid, provider in self._providers.items()}
 
     def inventories(self, uuid: str) -> dict[str, Inventory]:
-        """What a provider has, by resource class."""
+        """Return a provider's inventory by resource class."""
         with self._lock:
             return dict(self._provider(uuid).inventories)
 
     def usages(self, uuid: str) -> dict[str, int]:
-        """How much of each class that a provider has is held, zeroes included."""
+        """Return a provider's usage by resource class, including zeroes."""
         with self._lock:
             provider = self._provider(uuid)
             return {name: provider.usages.get(name, 0) for name in provider.inventories}
 
     def free(self, uuids: Iterable[str], name: str) -> dict[str, float]:
-        """How much of a class each provider has left; none for one that never had any."""
+        """Return the free amount of a class by provider, without providers that never had any."""
         with self._lock:
             left = {}
             for uuid in uuids:
@@ -126,13 +125,13 @@ class Ledger:
     def set_inventories(
         self, uuid: str, generation: int, inventories: Mapping[str, Inventory],
     ) -> int:
-        """Replace what a provider has; returns its new generation.
+        """Replace a provider's inventory; return its new generation.
 
-        Less than what is held may be set, and is: nothing new fits then until enough is freed.
+        The new inventory may be smaller than the allocations; new allocations fail then.
 
-        :raises ResourceProviderGenerationConflict: when somebody else changed the provider.
-        :raises InvalidInventoryCapacity: when more is reserved than there is.
-        :raises InventoryInUse: when a class that somebody holds would vanish.
+        :raises ResourceProviderGenerationConflict: if the generation is outdated.
+        :raises InvalidInventoryCapacity: if more is reserved than the total.
+        :raises InventoryInUse: if a class with allocations is missing.
         """
         with self._lock:
             provider = self._provider(uuid)
@@ -154,7 +153,7 @@ class Ledger:
     # Allocations
 
     def allocations_for_consumer(self, uuid: str) -> ConsumerAllocations:
-        """What a consumer holds; nothing, and no generation, for one that holds nothing."""
+        """Return a consumer's allocations; empty, without generation, if it has none."""
         with self._lock:
             consumer = self._consumers.get(uuid)
             if consumer is None or not consumer.allocations:
@@ -164,20 +163,20 @@ class Ledger:
                 held, consumer.generation, consumer.project_id, consumer.user_id)
 
     def allocations_for_provider(self, uuid: str) -> dict[str, dict[str, int]]:
-        """Who holds how much of a provider, by consumer."""
+        """Return a provider's allocations by consumer."""
         with self._lock:
             self._provider(uuid)
             return {consumer.uuid: dict(consumer.allocations[uuid])
                     for consumer in self._consumers.values() if uuid in consumer.allocations}
 
     def set_allocations(self, requests: Mapping[str, AllocationRequest]) -> None:
-        """Replace what the named consumers hold, all or nothing.
+        """Replace the allocations of some consumers, all or none of them.
 
-        :raises ConsumerGenerationConflict: when a consumer is not what the request takes it for.
-        :raises ResourceProviderNotFound: when a provider is unknown.
-        :raises InvalidInventory: when a provider has nothing of a class.
-        :raises InvalidAllocationConstraintsViolated: when an amount is not one that may be held.
-        :raises InvalidAllocationCapacityExceeded: when there is not enough.
+        :raises ConsumerGenerationConflict: if the generation of a consumer is outdated.
+        :raises ResourceProviderNotFound: if a provider is unknown.
+        :raises InvalidInventory: if a provider has no inventory of a class.
+        :raises InvalidAllocationConstraintsViolated: if an amount violates unit or step size.
+        :raises InvalidAllocationCapacityExceeded: if the capacity is exceeded.
         """
         with self._lock:
             for uuid, request in requests.items():
@@ -186,7 +185,7 @@ class Ledger:
                             for provider in request.allocations
                             if provider not in self._providers), None)
             if unknown is not None:
-                # As Placement, which forgets new consumers for every refusal but this one.
+                # Placement discards new consumers after every error except this one.
                 for uuid, request in requests.items():
                     self._consumer(uuid, request)
                 raise errors.AllocationProviderNotFound(rp_uuid=unknown)
@@ -195,9 +194,9 @@ class Ledger:
             self._replace(requests)
 
     def delete_allocations(self, uuid: str) -> None:
-        """Take everything from a consumer; its providers' generations stay as they are.
+        """Delete the allocations of a consumer; the generations of providers do not change.
 
-        :raises NoAllocations: when it holds nothing.
+        :raises NoAllocations: if it has none.
         """
         with self._lock:
             consumer = self._consumers.get(uuid)
@@ -209,9 +208,9 @@ class Ledger:
     def allocation_candidates(
         self, resources: Resources, in_tree: str | None = None,
     ) -> list[str]:
-        """The providers that could give all of ``resources`` now, oldest first.
+        """Return the providers that have all of ``resources`` free, oldest first.
 
-        :param in_tree: look at this provider alone.
+        :param in_tree: consider only this provider.
         """
         with self._lock:
             return [
@@ -219,7 +218,7 @@ class Ledger:
                 if in_tree in (None, uuid) and all(
                     self._fits(provider, name, amount) for name, amount in resources.items())]
 
-    # What the above share
+    # Shared by the methods above
 
     def _provider(self, uuid: str) -> ResourceProvider:
         try:
@@ -243,7 +242,7 @@ class Ledger:
                 got_gen=request.consumer_generation)
 
     def _released(self, requests: Mapping[str, AllocationRequest]) -> dict[tuple[str, str], int]:
-        """What the consumers hold before the requests, by provider and class."""
+        """Return the current allocations of the consumers, by provider and class."""
         released: dict[tuple[str, str], int] = {}
         for uuid in requests:
             consumer = self._consumers.get(uuid)
@@ -261,7 +260,7 @@ class Ledger:
     ) -> None:
         """Placement: objects/allocation.py, _check_capacity_exceeded.
 
-        A provider that is over its capacity lets a change through that does not make it worse.
+        A provider above its capacity accepts changes that do not increase the usage.
         """
         self._check_inventories(requests)
         needed: dict[tuple[str, str], int] = {}
@@ -285,7 +284,7 @@ class Ledger:
                             resource_class=name, resource_provider=uuid)
 
     def _check_inventories(self, requests: Mapping[str, AllocationRequest]) -> None:
-        """Placement looks first for providers that have nothing of all that is asked for."""
+        """Check first, as Placement does, for providers that have none of the classes."""
         wanted = [amounts for request in requests.values()
                   for amounts in request.allocations.values()]
         for uuid, request in requests.items():
@@ -304,8 +303,8 @@ class Ledger:
             consumer = self._consumer(uuid, request)
             consumer.project_id, consumer.user_id = request.project_id, request.user_id
             if not request.allocations and not consumer.allocations:
-                continue    # one that never held anything stays known, as it is
-            # Placement visits a provider that is left only when its consumer is emptied.
+                continue    # a consumer without allocations is not changed
+            # Placement updates a provider that is left only if the consumer keeps nothing.
             if not request.allocations:
                 touched.update(dict.fromkeys(consumer.allocations))
             self._release(consumer)
@@ -318,7 +317,7 @@ class Ledger:
             self._providers[provider].generation += 1
 
     def _consumer(self, uuid: str, request: AllocationRequest) -> Consumer:
-        """The consumer of a request, which is known from then on."""
+        """Return the consumer of a request; create it if necessary."""
         return self._consumers.setdefault(
             uuid, Consumer(uuid, request.project_id, request.user_id))
 

@@ -1,4 +1,4 @@
-"""Placement's refusals, with its messages and HTTP statuses.
+"""Placement's errors, with its messages and HTTP statuses.
 
 Sources: placement/exception.py, placement/handlers/{allocation,inventory,util}.py.
 """
@@ -9,7 +9,7 @@ from vpmem_harness.exceptions import HarnessError
 
 
 class PlacementError(HarnessError):
-    """The base of what Placement answers with an error."""
+    """Base class of Placement's errors."""
 
     msg_fmt = 'An unknown exception occurred.'
     status = 409

@@ -1,7 +1,7 @@
-"""Which host a server goes to.
+"""The scheduler: selects hosts for servers.
 
-Source: nova/scheduler/manager.py, with the filters that count here (a compute service must be up
-and enabled) and the weighers that Nova has by default: free memory, CPUs, and disk.
+Source: nova/scheduler/manager.py, with the filters that apply here (a compute service must be up
+and enabled) and Nova's default weighers: free memory, CPUs and disk.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _WEIGHED = (orc.MEMORY_MB, orc.VCPU, orc.DISK_GB)
 
 @dataclass(frozen=True)
 class RequestSpec:
-    """What is asked for.
+    """A scheduling request.
 
-    :param host: the only host that will do.
-    :param ignore_hosts: hosts that will not.
-    :param traits: those that it speaks of; Placement knows none of them.
+    :param host: the only acceptable host.
+    :param ignore_hosts: hosts to exclude.
+    :param traits: required or forbidden traits; Placement knows none of them.
     """
 
     consumer: str
@@ -42,14 +42,14 @@ class RequestSpec:
 
 @dataclass(frozen=True)
 class Selection:
-    """A host that could take a server, and its resource provider."""
+    """A possible host of a server, and its resource provider."""
 
     service_host: str
     provider_uuid: str
 
 
 class Scheduler:
-    """Picks hosts by what the ledger says, and claims on the ledger what it has picked.
+    """Selects hosts from the ledger's candidates, and allocates on the ledger.
 
     :param is_up: whether the compute service of a host runs and is enabled.
     """
@@ -59,10 +59,10 @@ class Scheduler:
         self._is_up = is_up
 
     def select_destinations(self, spec: RequestSpec) -> list[Selection]:
-        """The host that has been claimed on, then the alternates, best first.
+        """Return the selected host, on which resources are allocated, then the alternates.
 
-        :raises NoValidHost: with Nova's two reasons: none when nothing has the room, and
-            ``There are not enough hosts available.`` when a host that has it may not be used.
+        :raises NoValidHost: with Nova's reasons: an empty one if no host has the resources, and
+            ``There are not enough hosts available.`` if a host has them but is filtered out.
         """
         names = self._ledger.provider_names()
         in_tree = None
@@ -81,9 +81,9 @@ class Scheduler:
         raise errors.NoValidHost(reason='There are not enough hosts available.')
 
     def claim(self, spec: RequestSpec, selection: Selection) -> bool:
-        """Allocate on the ledger; False when there is no longer enough.
+        """Allocate on the ledger; return False if the resources are gone.
 
-        A consumer that holds something already keeps it: so an evacuation holds both sides.
+        A consumer keeps its existing allocations, so an evacuation has both hosts allocated.
         """
         held = self._ledger.allocations_for_consumer(spec.consumer)
         allocations: dict[str, Resources] = {**held.allocations}
@@ -96,7 +96,7 @@ class Scheduler:
         return True
 
     def _weighed(self, providers: Sequence[str]) -> list[str]:
-        """Providers with the most left first; those with as much in the order they came in."""
+        """Sort providers by free resources, most first; equal ones keep their order."""
         if len(providers) < 2:
             return list(providers)
         weights = dict.fromkeys(providers, 0.0)

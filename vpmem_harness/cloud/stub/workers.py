@@ -1,4 +1,4 @@
-"""The threads that the services of a cloud work in."""
+"""Worker threads of the services of a cloud."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
 
-#: How many threads may work at once: more than a test has servers in motion, so that calls that
-#: hang leave room for others.
+#: Maximum number of threads: more than a test has busy servers, so that hanging calls do not
+#: block others.
 MOST = 64
 
-#: How many threads may wait for work: a cloud of 1,000 hosts at rest has no more.
+#: Maximum number of idle threads, even for a cloud of 1,000 hosts.
 MOST_IDLE = 2
 
 
 class Tally:
-    """What is under way, by the server that it is about; thread-safe."""
+    """Counts work in progress by server; thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._pieces: collections.Counter[str | None] = collections.Counter()
 
     def begin(self, server: str | None) -> None:
-        """A piece of work begins, about a server or about none."""
+        """Record that work begins, for a server or for none."""
         with self._changed:
             self._pieces[server] += 1
 
     def done(self, server: str | None) -> None:
-        """A piece of work has ended."""
+        """Record that work has ended."""
         with self._changed:
             self._pieces[server] -= 1
             if not self._pieces[server]:
@@ -40,26 +40,26 @@ class Tally:
             self._changed.notify_all()
 
     def empty(self, server: str | None = None) -> bool:
-        """Whether nothing is under way about a server, or at all."""
+        """Whether no work is in progress, for a server or at all."""
         with self._changed:
             return not self._pieces if server is None else server not in self._pieces
 
     def rest(self, seconds: float) -> bool:
-        """Wait until nothing is under way; False when something is after ``seconds``."""
+        """Wait until no work is in progress; return False after ``seconds``."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._pieces, seconds)
 
 
 class Workers:
-    """Runs what it is given, each piece in the first thread that is free.
+    """Thread pool; work runs in the first free thread.
 
-    Threads begin when there is work for them, and end when there is none.
+    Threads start when there is work, and end when there is none.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         lock = threading.Lock()
-        # Apart: a thread that goes idle must not wake those that are.
+        # Separate condition: a thread that becomes idle must not wake other idle threads.
         self._changed = threading.Condition(lock)
         self._work_came = threading.Condition(lock)
         self._waiting: collections.deque[Callable[[], None]] = collections.deque()
@@ -68,7 +68,7 @@ class Workers:
         self._closed = False
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Have ``work`` done soon; once closed, nothing is done any more."""
+        """Queue ``work``; a closed pool ignores it."""
         with self._changed:
             if self._closed:
                 return
@@ -81,20 +81,20 @@ class Workers:
             thread.start()
 
     def close(self) -> None:
-        """Take no more work and drop what nobody has begun."""
+        """Accept no more work, and drop queued work."""
         with self._changed:
             self._closed = True
             self._waiting.clear()
             self._work_came.notify_all()
 
     def quiet(self, most: int, seconds: float) -> bool:
-        """Wait until no more than ``most`` threads work; False when more do after ``seconds``."""
+        """Wait until at most ``most`` threads work; return False after ``seconds``."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: len(self._threads) - self._idle + len(self._waiting) <= most, seconds)
 
     def join(self, seconds: float) -> bool:
-        """Wait for what goes on to end; False when it has not after ``seconds``."""
+        """Wait until all threads have ended; return False after ``seconds``."""
         deadline = time.monotonic() + seconds
         with self._changed:
             threads = list(self._threads)
@@ -119,4 +119,4 @@ class Workers:
             try:
                 work()
             except Exception:
-                LOG.exception('A service of the cloud failed unexpectedly')
+                LOG.exception('Unexpected error in a service of the cloud')

@@ -1,4 +1,4 @@
-"""What a compute service does on its host: domains through libvirt, wipes through daxio, files.
+"""The libvirt driver: domains through libvirt, wipes through daxio, files.
 
 Every call to libvirt goes over the host's socket with libvirt-python, as nova-compute's do.
 Source: nova/virt/libvirt/{driver,guest,host}.py.
@@ -43,12 +43,12 @@ _POWER_STATES = {
 }
 
 def quiet(_context: object, error: tuple[Any, ...]) -> None:
-    """Take libvirt's errors off the standard error stream: each reaches its caller as well."""
+    """Log libvirt's errors instead of printing them; callers get them as exceptions."""
     LOG.debug('libvirt: %s', error[2])
 
 
 class LibvirtDriver:
-    """One host, by its hypervisor's socket, its executables and its instances directory."""
+    """Driver of one host: its libvirt socket, executables and instances directory."""
 
     def __init__(self, host: SimulatedHost) -> None:
         self.uri = host.uri
@@ -64,14 +64,14 @@ class LibvirtDriver:
     # The host
 
     def connect(self) -> libvirt.virConnect:
-        """The calling thread's connection to the hypervisor, made anew when it was lost.
+        """Return the calling thread's connection; reconnect if it was lost.
 
-        It is the thread's until :meth:`give_back`. Threads do not share one: in libvirt before
-        10.1 a call can be stuck behind one that hangs on the same connection, for the client
-        misses that it is to be sent (virnetclient.c, a lost g_main_loop_quit).
+        The thread owns it until :meth:`give_back`. Threads do not share connections: before
+        libvirt 10.1, a call can wait forever behind a hanging call on the same connection
+        (virnetclient.c, a lost g_main_loop_quit).
 
-        :raises HypervisorUnavailable: when it cannot be made, or the driver is closed: a service
-            that has been killed reaches no host that has restarted since.
+        :raises HypervisorUnavailable: if the connection fails, or if the driver is closed, so that
+            a killed service cannot reach a host that has restarted since.
         """
         connection: libvirt.virConnect | None = getattr(self._own, 'connection', None)
         if connection is None or not connection.isAlive():
@@ -79,7 +79,7 @@ class LibvirtDriver:
         return connection
 
     def _take(self) -> libvirt.virConnect | None:
-        """A connection that nobody uses and that the host still answers on, as Nova tests it."""
+        """Return an idle connection that still works, tested as Nova does."""
         while True:
             with self._lock:
                 if not self._idle:
@@ -101,7 +101,7 @@ class LibvirtDriver:
         raise errors.HypervisorUnavailable()
 
     def give_back(self) -> None:
-        """Let another thread have the calling thread's connection."""
+        """Return the calling thread's connection to the pool."""
         connection = getattr(self._own, 'connection', None)
         if connection is not None:
             self._own.connection = None
@@ -112,7 +112,7 @@ class LibvirtDriver:
             connection.close()
 
     def close(self) -> None:
-        """Close the connections; one that is in use is closed by its thread."""
+        """Close the connections; threads close those that are in use."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -120,16 +120,16 @@ class LibvirtDriver:
             connection.close()
 
     def list_namespaces(self) -> str:
-        """The output of ``ndctl list -X``."""
+        """Return the output of ``ndctl list -X``."""
         return self.executables.execute('ndctl', 'list', '-X')
 
     def memory_and_cpus(self) -> tuple[int, int]:
-        """The memory of the host in MiB and the number of its CPUs."""
+        """Return the memory of the host in MiB and the number of CPUs."""
         info = self.connect().getInfo()
         return int(info[1]), int(info[2])
 
     def numa_cells(self) -> list[NUMACell]:
-        """The NUMA cells that the hypervisor reports; none when it cannot tell."""
+        """Return the NUMA cells that libvirt reports; empty if it reports none."""
         try:
             capabilities = etree.fromstring(self.connect().getCapabilities())
         except libvirt.libvirtError as error:
@@ -146,7 +146,7 @@ class LibvirtDriver:
     # Domains
 
     def domain(self, uuid: str) -> libvirt.virDomain | None:
-        """The domain of a server as it is now; None when there is none."""
+        """Return the domain of a server; None if there is none."""
         try:
             return self.connect().lookupByUUIDString(uuid)
         except libvirt.libvirtError as error:
@@ -155,13 +155,13 @@ class LibvirtDriver:
             raise
 
     def domains(self) -> list[str]:
-        """The UUIDs of all domains, running or not."""
+        """Return the UUIDs of all domains, running or not."""
         return [domain.UUIDString() for domain in self.connect().listAllDomains()]
 
     def require(self, uuid: str) -> libvirt.virDomain:
-        """The domain of a server.
+        """Return the domain of a server.
 
-        :raises InstanceNotFound: when there is none.
+        :raises InstanceNotFound: if there is none.
         """
         domain = self.domain(uuid)
         if domain is None:
@@ -179,7 +179,7 @@ class LibvirtDriver:
         return self.power_state_of(domain)
 
     def power_state(self, uuid: str) -> PowerState:
-        """What the hypervisor says of a server; NOSTATE when it does not know it."""
+        """Return a server's power state; NOSTATE if libvirt does not know it."""
         domain = self.domain(uuid)
         return PowerState.NOSTATE if domain is None else self.power_state_of(domain)
 
@@ -188,9 +188,9 @@ class LibvirtDriver:
         return _POWER_STATES.get(domain.info()[0], PowerState.NOSTATE)
 
     def power_off(self, uuid: str, clean: bool = True) -> None:
-        """Stop a domain: ask its guest first when ``clean``, then pull the plug.
+        """Power a domain off; with ``clean``, shut the guest down first.
 
-        One that is not there is off.
+        A domain that does not exist counts as off.
         """
         domain = self.domain(uuid)
         if domain is None:
@@ -200,17 +200,17 @@ class LibvirtDriver:
         self._destroy(domain)
 
     def shut_down(self, domain: libvirt.virDomain) -> bool:
-        """Ask a guest to shut down; False when it did not follow at once.
+        """Shut a guest down; return False if it did not stop at once.
 
-        A guest without a configuration, which a start that failed late leaves, is gone once it is
-        off. Unlike here, Nova fails then, and shows its server as ACTIVE.
+        A start that fails late leaves a guest without a persistent configuration, which disappears
+        when it is off. Nova fails then, unlike this driver, and shows its server as ACTIVE.
         """
         if self.power_state_of(domain) == PowerState.SHUTDOWN:
             return True
         try:
             domain.shutdown()
         except libvirt.libvirtError as error:
-            LOG.debug('A guest could not be asked to shut down: %s', error)
+            LOG.debug('Cannot shut a guest down: %s', error)
             return False
         try:
             return self.power_state_of(domain) == PowerState.SHUTDOWN
@@ -220,13 +220,13 @@ class LibvirtDriver:
             raise
 
     def destroy(self, uuid: str) -> None:
-        """Stop a domain at once, if there is one and it runs."""
+        """Destroy a domain, if there is one and it runs."""
         domain = self.domain(uuid)
         if domain is not None:
             self._destroy(domain)
 
     def _destroy(self, domain: libvirt.virDomain) -> None:
-        """Source: nova/virt/libvirt/driver.py, _destroy: one that is off is as good as stopped."""
+        """Destroy a domain, or do nothing if it is off (nova/virt/libvirt/driver.py, _destroy)."""
         try:
             domain.destroy()
         except libvirt.libvirtError as error:
@@ -240,9 +240,9 @@ class LibvirtDriver:
                 raise
 
     def undefine(self, uuid: str) -> None:
-        """Forget a domain's configuration, with what was saved of it.
+        """Undefine a domain and remove its managed save image.
 
-        Source: nova/virt/libvirt/guest.py, delete_configuration: it is tried again without flags.
+        Source: nova/virt/libvirt/guest.py, delete_configuration, which retries without flags.
         """
         domain = self.domain(uuid)
         if domain is None:
@@ -251,19 +251,19 @@ class LibvirtDriver:
             domain.undefineFlags(
                 libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
         except libvirt.libvirtError as error:
-            LOG.debug('A domain is undefined without flags: %s', error)
+            LOG.debug('Undefining a domain without flags: %s', error)
             domain.undefine()
 
     def move_saved(self, domain: libvirt.virDomain, paths: list[str]) -> None:
-        """Have a guest whose state was saved go on with its NVDIMMs on these devices."""
+        """Change the devices of the NVDIMMs in a managed save image."""
         if domain.hasManagedSaveImage():
             xml = domain.managedSaveGetXMLDesc(libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
             domain.managedSaveDefineXML(with_paths(xml, paths))
 
     def migrate(self, domain: libvirt.virDomain, destination: str, xml: str) -> None:
-        """Send a running domain to another hypervisor, where it becomes what ``xml`` says.
+        """Migrate a running domain to another hypervisor with the destination XML ``xml``.
 
-        The source's daemon talks to the destination's, as with Nova's flags.
+        The migration is peer-to-peer, as with Nova's flags.
         """
         domain.migrateToURI3(destination, {
             libvirt.VIR_MIGRATE_PARAM_DEST_XML: xml,
@@ -274,9 +274,9 @@ class LibvirtDriver:
     # Persistent memory
 
     def wipe(self, vpmems: Iterable[VPMEMDevice]) -> None:
-        """Write zeroes over all of each namespace.
+        """Overwrite each namespace with zeroes.
 
-        :raises VPMEMCleanupFailed: when daxio fails; the rest is left as it is.
+        :raises VPMEMCleanupFailed: if daxio fails; the remaining namespaces are not wiped.
         """
         for vpmem in vpmems:
             try:
@@ -291,7 +291,7 @@ class LibvirtDriver:
         return self._instances / uuid
 
     def create_image(self, uuid: str, flavor: Flavor) -> None:
-        """Make the directory of a server, with a disk that takes no room."""
+        """Create the directory of a server with a sparse disk."""
         path = self.instance_path(uuid)
         path.mkdir(parents=True, exist_ok=True)
         self._disk(path / 'disk', flavor)
@@ -309,14 +309,14 @@ class LibvirtDriver:
             disk.truncate(flavor.disk * GIB)
 
     def set_aside_image(self, uuid: str) -> None:
-        """Keep the directory of a server that moves until the move is confirmed."""
+        """Rename the directory of a moving server, until the move is confirmed."""
         aside = self._aside(uuid)
         shutil.rmtree(aside, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             self.instance_path(uuid).rename(aside)
 
     def bring_back_image(self, uuid: str) -> None:
-        """Take the directory back that :meth:`set_aside_image` kept."""
+        """Restore the directory that :meth:`set_aside_image` renamed."""
         aside = self._aside(uuid)
         if aside.exists():
             shutil.rmtree(self.instance_path(uuid), ignore_errors=True)

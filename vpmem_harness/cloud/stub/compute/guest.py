@@ -1,7 +1,7 @@
 """The domain XML that Nova writes for a server with persistent memory.
 
-Held against the output of Nova 34's own driver for an instance that boots from a raw image, has
-no network and runs with ``virt_type = qemu``: nova/virt/libvirt/{driver,config}.py.
+Tests compare it with the output of Nova 34's driver for an instance that boots from a raw image,
+has no network and runs with ``virt_type = qemu``: nova/virt/libvirt/{driver,config}.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lxml import etree
 from vpmem_harness.cloud.api import VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 
-#: The version that the guest's firmware tables and metadata show.
+#: Nova's version in the guest's firmware tables and metadata.
 NOVA_VERSION = '34.0.0'
 
 NOVA_NAMESPACE = 'http://openstack.org/xmlns/libvirt/nova/1.1'
@@ -27,14 +27,14 @@ KIB = 1024
 #: Nova's default of ``[vnc] server_listen``.
 VNC_LISTEN = str(ipaddress.IPv4Address(socket.INADDR_LOOPBACK))
 
-#: The label area of a virtual NVDIMM in KiB: 2 MiB whatever the namespace.
+#: Size of the label area of a virtual NVDIMM in KiB.
 #: Source: LibvirtConfigGuestVPMEM.
 LABEL_SIZE = 2048
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who a server belongs to; the names are those that Nova shows when it knows none."""
+    """The owner of a server; the default names are those that Nova shows for unknown ones."""
 
     user_id: str
     project_id: str
@@ -44,7 +44,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class HostCell:
-    """The NUMA cell of the host that a guest's one cell is placed on."""
+    """The host's NUMA cell for a guest's only cell."""
 
     id: int
     cpus: tuple[int, ...]
@@ -52,7 +52,7 @@ class HostCell:
 
 @dataclass(frozen=True)
 class Guest:
-    """What the domain of a server is made from."""
+    """The values that determine the domain of a server."""
 
     uuid: str
     name: str
@@ -68,7 +68,7 @@ class Guest:
 
 
 def domain_xml(guest: Guest) -> str:
-    """The XML that the domain of ``guest`` is defined from."""
+    """Return the domain XML of a guest."""
     domain = etree.Element('domain', type='qemu')
     _basics(domain, guest)
     _metadata(domain, guest)
@@ -96,7 +96,7 @@ def domain_xml(guest: Guest) -> str:
 
 
 def cpu_spec(cpus: Iterable[int]) -> str:
-    """A set of CPUs as libvirt writes it: ``0-3,8``."""
+    """Format a CPU set as libvirt does: ``0-3,8``."""
     ranges: list[list[int]] = []
     for cpu in sorted(cpus):
         if ranges and cpu == ranges[-1][1] + 1:
@@ -176,7 +176,7 @@ def _sysinfo(domain: etree._Element, guest: Guest) -> None:
 
 
 def _cpu(domain: etree._Element, guest: Guest) -> None:
-    """Persistent memory gives a guest one NUMA cell, for ``<node>0</node>`` needs it."""
+    """Add the CPU; with persistent memory the guest has one NUMA cell for ``<node>0</node>``."""
     cpu = etree.SubElement(domain, 'cpu', mode='host-model', match='exact')
     vcpus = guest.flavor.vcpus
     etree.SubElement(cpu, 'topology', sockets=str(vcpus), cores='1', threads='1')
@@ -210,7 +210,7 @@ def _devices(domain: etree._Element, guest: Guest) -> None:
 
 
 def _vpmem(devices: etree._Element, vpmem: VPMEMDevice) -> None:
-    """Sizes in KiB, rounded down, and by no rule of alignment or label."""
+    """Add an NVDIMM; sizes are in KiB, rounded down, without alignment."""
     memory = etree.SubElement(devices, 'memory', model='nvdimm', access='shared')
     source = etree.SubElement(memory, 'source')
     _text(source, 'path', vpmem.devpath)
@@ -223,7 +223,7 @@ def _vpmem(devices: etree._Element, vpmem: VPMEMDevice) -> None:
 
 
 def with_paths(xml: str, paths: list[str]) -> str:
-    """Domain XML whose NVDIMMs, in their order, lie on other devices; nothing else changes."""
+    """Replace the device paths of the NVDIMMs in domain XML, in their order."""
     domain = etree.fromstring(xml)
     sources = domain.findall("./devices/memory[@model='nvdimm']/source/path")
     for source, path in zip(sources, paths, strict=True):

@@ -1,4 +1,4 @@
-"""The option ``pmem_namespaces``, held against what ``ndctl`` lists.
+"""The option ``pmem_namespaces``, and its namespaces in the listing of ``ndctl``.
 
 Source: nova/virt/libvirt/driver.py, _discover_vpmems and _get_vpmems_on_host.
 """
@@ -18,20 +18,20 @@ from vpmem_harness.cloud.flavors import pmem_resource_class
 
 
 def parse_option(value: str) -> tuple[str, ...]:
-    """The items of the option as nova.conf has it: ``4GB:ns_0,SMALL:ns_1|ns_2``."""
+    """Split the value of the option in nova.conf: ``4GB:ns_0,SMALL:ns_1|ns_2``."""
     return tuple(types.List()(value))
 
 
 def discover(
     option: Sequence[str], list_namespaces: Callable[[], str],
 ) -> dict[str, list[VPMEMDevice]]:
-    """The devices that the option names, by resource class, in the option's order.
+    """Return the devices of the option by resource class, in the option's order.
 
-    :param list_namespaces: runs ``ndctl list -X`` and returns its output; it is not called for
-        an empty option.
-    :raises GetPMEMNamespacesFailed: when that fails.
-    :raises PMEMNamespaceConfigInvalid: when an item has no label, or names a namespace that is
-        not there or that another item has named.
+    :param list_namespaces: returns the output of ``ndctl list -X``; not called if the option
+        is empty.
+    :raises GetPMEMNamespacesFailed: if that fails.
+    :raises PMEMNamespaceConfigInvalid: if an item has no label, or names a missing namespace or
+        one of another item.
     """
     by_class: dict[str, list[VPMEMDevice]] = {}
     if not option:
@@ -57,11 +57,11 @@ def discover(
 
 
 def devices_on_host(list_namespaces: Callable[[], str]) -> dict[str, VPMEMDevice]:
-    """The named namespaces that ``ndctl`` lists, by name, without a label yet.
+    """Return the named namespaces in the listing of ``ndctl``, by name, without labels.
 
-    :raises GetPMEMNamespacesFailed: when ``ndctl`` fails.
-    :raises KeyError: for a namespace that is named and has no dax region or alignment, as for a
-        caller who is not root.
+    :raises GetPMEMNamespacesFailed: if ``ndctl`` fails.
+    :raises KeyError: for a named namespace without dax region or alignment, as a listing without
+        root rights has it.
     """
     try:
         listing = list_namespaces()

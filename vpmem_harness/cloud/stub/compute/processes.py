@@ -1,4 +1,4 @@
-"""The executables of a host, run as nova-compute runs them."""
+"""Runs the executables of a host as nova-compute does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 
 class ProcessExecutionError(OSError):
-    """A command ended with an error; its text is that of oslo.concurrency's class."""
+    """A command failed; the text is that of oslo.concurrency's class."""
 
     def __init__(self, command: str, exit_code: int, stdout: str, stderr: str) -> None:
         super().__init__(
@@ -21,34 +21,34 @@ class ProcessExecutionError(OSError):
 
 
 class Commands(Protocol):
-    """What a compute service runs of a host's."""
+    """Interface for running commands on a host."""
 
     def execute(self, *argv: str) -> str:
-        """Run a command to its end and return its standard output.
+        """Run a command and return its standard output.
 
-        :raises FileNotFoundError: when the host has no such command.
-        :raises ProcessExecutionError: when it ends with another status than 0.
+        :raises FileNotFoundError: if the host has no such command.
+        :raises ProcessExecutionError: if its exit status is not 0.
         """
 
     def terminate(self) -> None:
-        """End what is running, and from now on whatever is started."""
+        """Kill running commands, and every command that is started later."""
 
 
 @runtime_checkable
 class HasCommands(Protocol):
-    """A host that runs commands without a process for each."""
+    """A host that runs commands without processes."""
 
     def commands(self) -> Commands:
-        """What one run of a compute service has of them."""
+        """Return the commands for one run of a compute service."""
 
 
 class Executables:
-    """The commands of one host.
+    """Runs the executables of one host.
 
-    They are looked for in the host's own directory and nowhere else: what is missing there must
-    not be found on the machine that the harness runs on.
+    They are searched in the host's own directory only, so that a missing command is not found on
+    the machine that runs the harness.
 
-    :param env: the environment of what is run.
+    :param env: the environment of the commands.
     """
 
     def __init__(self, directory: object, env: Mapping[str, str]) -> None:
@@ -59,16 +59,16 @@ class Executables:
         self._ended = False
 
     def execute(self, *argv: str) -> str:
-        """Run a command to its end and return its standard output.
+        """Run a command and return its standard output.
 
-        :raises FileNotFoundError: when the host has no such command.
-        :raises ProcessExecutionError: when it ends with another status than 0.
+        :raises FileNotFoundError: if the host has no such command.
+        :raises ProcessExecutionError: if its exit status is not 0.
         """
         path = shutil.which(argv[0], path=self._directory)
         if path is None:
             raise FileNotFoundError(2, 'No such file or directory', argv[0])
-        # Descriptors are not inherited by default: to leave them be lets Python use posix_spawn,
-        # whose cost does not grow with the size of the test's process.
+        # With close_fds=False Python can use posix_spawn, whose cost does not grow with the size of
+        # this process. Descriptors are not inherited by default.
         process = subprocess.Popen(  # noqa: S603 - the command is ours, the PATH the host's
             [path, *argv[1:]], env=self._env, close_fds=False, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -86,7 +86,7 @@ class Executables:
         return stdout
 
     def terminate(self) -> None:
-        """End what is running, and from now on whatever is started."""
+        """Kill running commands, and every command that is started later."""
         with self._lock:
             self._ended = True
             for process in self._running:

@@ -1,7 +1,7 @@
-"""What a compute service has claimed on its host: namespaces, and room on its NUMA cells.
+"""The resource tracker: claims on namespaces and NUMA cells of a host.
 
-Source: nova/compute/resource_tracker.py and nova/virt/hardware.py. Where Nova takes any free
-namespace of a label, as the order of a set has it, the tracker takes the one it is told to.
+Source: nova/compute/resource_tracker.py and nova/virt/hardware.py. Nova takes any free
+namespace of a label, in the order of a set; this tracker takes the one that ``choose`` returns.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ class NUMACell:
 
 @dataclass(frozen=True)
 class _Use:
-    """What one side of one instance takes of its NUMA cell."""
+    """Usage of a NUMA cell by one side of an instance."""
 
     cell: HostCell | None
     flavor: Flavor
 
 
 class ResourceTracker:
-    """The claims on one host. Thread-safe.
+    """The claims on one host; thread-safe.
 
-    :param devices: what ``pmem_namespaces`` names, by resource class.
-    :param cells: reads the NUMA cells of the host, once they are needed.
-    :param choose: takes one of some namespaces that are free and alike.
+    :param devices: the devices of ``pmem_namespaces`` by resource class.
+    :param cells: reads the NUMA cells of the host when they are needed.
+    :param choose: chooses one of several equal free namespaces.
     """
 
     def __init__(
@@ -70,25 +70,25 @@ class ResourceTracker:
         self._uses: dict[tuple[str, str], _Use] = {}
 
     def inventories(self) -> dict[str, Inventory]:
-        """The namespaces as Placement counts them: in pieces, whatever their size."""
+        """Return the namespaces as Placement's inventory, which counts them regardless of size."""
         return {
             name: Inventory(len(resources), max_unit=len(resources))
             for name, resources in self._resources.items()}
 
     def assigned(self) -> dict[str, str]:
-        """Which instance each namespace is claimed for."""
+        """Return the instance of each claimed namespace."""
         with self._lock:
             return {resource.identifier: uuid for resource, uuid in self._assigned.items()}
 
     def held_by(self, instance: Instance, resources: Iterable[Resource]) -> list[Resource]:
-        """Those of ``resources`` that are claimed for an instance."""
+        """Return those of ``resources`` that are claimed for an instance."""
         with self._lock:
             return [one for one in resources if self._assigned.get(one) == instance.uuid]
 
     def present(self, resource: Resource) -> Resource | None:
-        """A claimed resource as the host has it now, after a reboot has renumbered devices.
+        """Return a claimed resource with its current device, which a reboot may have renumbered.
 
-        None when the configuration no longer names it.
+        None if the configuration does not contain it any longer.
         """
         for one in self._resources.get(resource.resource_class, ()):
             if one == resource:
@@ -98,18 +98,18 @@ class ResourceTracker:
     def claim(
         self, instance: Instance, flavor: Flavor, allocated: Resources, side: str = '',
     ) -> tuple[tuple[Resource, ...], HostCell | None]:
-        """Claim what Placement has allocated of this host.
+        """Claim what Placement has allocated on this host.
 
-        :param side: ``new`` for the destination of a move, whose instance may be here already.
-        :raises ComputeResourcesUnavailable: when fewer namespaces are free than Placement
-            believes, or no NUMA cell is large enough.
+        :param side: ``new`` for the destination of a move, which may be the same host.
+        :raises ComputeResourcesUnavailable: if fewer namespaces are free than Placement has
+            allocated, or if no NUMA cell is large enough.
         """
         if flavor.pmem and self._cells is None:
             self._cells = self._read_cells()
         with self._lock:
             cell = self._fit(self._cells, flavor) if flavor.pmem and self._cells else None
             claimed: list[Resource] = []
-            # By its name: a claimed namespace may have got another label since.
+            # Compare names, because the label of a claimed namespace may have changed.
             held = {one.identifier for one in self._assigned}
             for name, amount in allocated.items():
                 if name not in self._resources:
@@ -132,9 +132,9 @@ class ResourceTracker:
     def release(
         self, instance: Instance, resources: Iterable[Resource], side: str | None = '',
     ) -> None:
-        """Give back what was claimed; what is not claimed for the instance stays.
+        """Release claims of an instance; other claims are not affected.
 
-        :param side: as in :meth:`claim`; None when the instance keeps its room on its cell.
+        :param side: as in :meth:`claim`; None if the instance keeps its NUMA cell.
         """
         with self._lock:
             for resource in resources:
@@ -144,7 +144,7 @@ class ResourceTracker:
                 self._uses.pop((instance.uuid, side), None)
 
     def settle(self, instance: Instance) -> None:
-        """The instance of a move is here for good: what it took as ``new`` is its own."""
+        """End a move to this host: the claims of side ``new`` become ordinary claims."""
         with self._lock:
             use = self._uses.pop((instance.uuid, 'new'), None)
             if use is not None:
@@ -157,16 +157,16 @@ class ResourceTracker:
         left_behind: Iterable[tuple[Instance, Iterable[Resource]]] = (),
         busy: Callable[[str], bool] = lambda uuid: False,
     ) -> None:
-        """Read the claims back from the records, as a service does when it starts.
+        """Restore the claims from the database, as a service does when it starts.
 
-        Nova excludes that while a claim is being made and recorded, by COMPUTE_RESOURCE_SEMAPHORE.
+        Nova prevents this during a claim with COMPUTE_RESOURCE_SEMAPHORE.
 
-        :param moving: instances whose move is not confirmed, to or from wherever.
-        :param left_behind: what is still claimed here for instances that have gone.
-        :param busy: whether the service is at work on an instance, by its UUID. The claims of such
-            an instance stay as they are: they may not have been recorded yet.
-        :raises AssignedResourceNotFound: when the configuration no longer names a namespace
-            that is claimed; the claims are in force all the same.
+        :param moving: instances with an unconfirmed move, on any host.
+        :param left_behind: resources that instances have left behind on this host.
+        :param busy: whether the service works on an instance, by UUID. Its claims do not change,
+            because they may not be in the database yet.
+        :raises AssignedResourceNotFound: if the configuration does not contain a claimed
+            namespace; the claims take effect anyway.
         """
         busy = functools.cache(busy)
         with self._lock:
@@ -205,15 +205,15 @@ class ResourceTracker:
                 move.new_cell, instance.new_flavor or instance.flavor)
 
     def _assign(self, instance: Instance, resources: Iterable[Resource]) -> None:
-        # A server that has just come still has the resources of where it was.
+        # A server that has just arrived still has the resources of its source.
         own = [one for one in resources if one.provider_uuid == self._provider_uuid]
         self._assigned.update(dict.fromkeys(own, instance.uuid))
 
     def _fit(self, cells: Sequence[NUMACell], flavor: Flavor) -> HostCell:
-        """The NUMA cell for a guest: the one with fewest CPUs in use, then most memory free.
+        """Select a NUMA cell: the one with the fewest CPUs in use, then the most free memory.
 
         Source: nova/virt/hardware.py, numa_fit_instance_to_host, without limits: a cell must
-        be as large as the guest's, and may be overcommitted.
+        be as large as the guest's cell, and may be overcommitted.
         """
         cpus = dict.fromkeys((cell.id for cell in cells), 0)
         memory = {cell.id: cell.memory for cell in cells}
