@@ -120,20 +120,27 @@ def _leads(controller: Element) -> bool:
     return controller.get('model') == 'ich9-ehci1'
 
 
+def check(controller: Element) -> None:
+    """Refuse an index or a number of ports that is no integer.
+
+    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerDefParseXML).
+    """
+    for name in ('index', 'ports'):
+        text = controller.get(name, '-1')
+        if text != '-1' and not 0 <= _integer(text) < 1 << 31:
+            raise bad_attribute('controller', name, text, expected='integer value')
+
+
 def sort(devices: Element) -> None:
     """Group controllers by type in the order of first appearance, and sort each type by index.
 
     :raises LibvirtError: an index or a number of ports is no integer.
 
-    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced,
-    virDomainControllerDefParseXML).
+    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainControllerInsertPreAlloced).
     """
     ordered: list[Element] = []
     for controller in devices.findall('controller'):
-        for name in ('index', 'ports'):
-            text = controller.get(name, '-1')
-            if text != '-1' and not 0 <= _integer(text) < 1 << 31:
-                raise bad_attribute('controller', name, text, expected='integer value')
+        check(controller)
         same = [place for place, other in enumerate(ordered)
                 if other.get('type') == controller.get('type')]
         index = int(controller.get('index', '0'))

@@ -19,6 +19,7 @@ from vpmem_harness.libvirtd.xml.devices import (
     aliases,
     character,
     controllers,
+    device_address,
     devices,
     disks,
     interfaces,
@@ -59,6 +60,8 @@ def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = F
     layout = DEVICES.children.get(str(root.tag))
     if layout is None or root.tag == 'emulator':
         raise unsupported(f"unknown device type '{root.tag}'", domain=libvirt.VIR_FROM_DOMAIN)
+    if root.tag == 'controller':
+        controllers.check(root)
     device = layout.apply(devices.read_device(root, checked=checked))
     named = device.find('mac') is not None
     devices.complete_device(device, definition, host)
@@ -227,9 +230,10 @@ def _hostdev(definition: Definition, device: Element, live: bool) -> Element:
         raise _missing('device not present in domain configuration')
     if device.get('type') == 'mdev':
         raise _missing(f"mediated device '{address.get('uuid')}' not found")
-    numbers = tuple(int(address.get(name, '0'), 0)
-                    for name in ('domain', 'bus', 'slot', 'function'))
-    domain, bus, slot, function = numbers
+    if device.get('type') != 'pci':
+        raise _missing('device not present in domain configuration')
+    domain, bus, slot, function = (device_address.number(address, name, 0) or 0
+                                   for name in ('domain', 'bus', 'slot', 'function'))
     raise _missing(f'host pci device {domain:04x}:{bus:02x}:{slot:02x}.{function} not found')
 
 

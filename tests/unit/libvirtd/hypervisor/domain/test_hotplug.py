@@ -233,3 +233,26 @@ class TestDiskIndexes(HotPlugCase):
         """An empty drive is not resized."""
         self.refused("Operation not supported: can't resize empty or readonly disk 'hda'", 1,
                      path='hda')
+
+
+class TestNumbers(HotPlugCase):
+
+    def refused(self, message, call, xml):
+        """Check that a call on a running domain is refused with that message."""
+        domain = self.started()
+        error = hosts.refusal(getattr(self.connection, call), domain, xml, LIVE)
+        self.assertEqual(message, error.message)
+
+    def test_address_of_a_host_device(self):
+        """An address of a PCI device that is no number is refused when it is detached, too."""
+        self.refused(
+            "XML error: Invalid value for attribute 'bus' in element 'address': 'x'. Expected "
+            'non-negative integer value', 'domain_detach_device_flags',
+            "<hostdev mode='subsystem' type='pci'><source><address domain='0' bus='x' slot='0' "
+            "function='0'/></source></hostdev>")
+
+    def test_index_of_a_controller(self):
+        """An index that is no number is refused when the controller is attached, too."""
+        self.refused(
+            "XML error: Invalid value for attribute 'index' in element 'controller': 'x'. Expected "
+            'integer value', 'domain_attach_device_flags', "<controller type='scsi' index='x'/>")
