@@ -147,7 +147,7 @@ def page() -> str:
     lines += ['Functions\n=========\n', *_table(head, [*rows, ('**all**', *_counts(total))])]
 
     lines += ["libvirt-python's methods\n========================\n",
-              f'The tests call each method of these classes (libvirt-python '
+              'The tests call each method of these classes (of libvirt-python '
               f'{binding_version()}) once. It returns\nor raises ``libvirtError``, does not hang, '
               'and leaves the session intact.\n']
     rows = []
