@@ -104,8 +104,7 @@ class PersistentMemory:
     def namespace_count(self) -> int:
         """The number of namespaces that are not idle."""
         with self.lock:
-            return sum(bool(device.size) for region in self.regions
-                       for device in region.namespaces)
+            return sum(bool(each.size) for region in self.regions for each in region.namespaces)
 
     def namespace(self, dev: str) -> Namespace:
         """The namespace that ndctl calls ``dev``, such as ``namespace0.1``.
@@ -122,10 +121,7 @@ class PersistentMemory:
         return snapshot(device, region.start, region.numa_node)
 
     def device(self, path: str) -> Namespace | None:
-        """The namespace whose device is ``path``, None when there is no such device.
-
-        A regular file that daxio left at this path hides a device that appears there later.
-        """
+        """The namespace whose device is ``path``, None without one or if a file hides it."""
         with self.lock:
             found = self._at(path)
             return None if found is None else self.snapshot(*found)
@@ -170,10 +166,9 @@ class PersistentMemory:
             self._leftovers.discard(os.path.normpath(path))
 
     def mark_bad(self, begin: int, end: int) -> None:
-        """Makes the media fail between two physical addresses; a namespace there has a dead device.
+        """Makes the media fail between two physical addresses.
 
-        The kernel refuses to map a dead dax device (ENXIO; drivers/dax/device.c ``dax_mmap``), and
-        bad blocks on it cannot be cleared.
+        The kernel refuses to map a dax device there (ENXIO; drivers/dax/device.c ``dax_mmap``).
         """
         with self.changing():
             self._bad.add((begin, end))
@@ -184,14 +179,11 @@ class PersistentMemory:
             self._bad.discard((begin, end))
 
     def race_creations(self, loses: Callable[[str], bool]) -> Callable[[], None]:
-        """Make ``ndctl create-namespace`` lose races with other processes.
+        """Makes ``ndctl create-namespace`` lose races with creations of other processes.
 
-        ndctl picks a region's idle namespace before it takes its capacity. When two processes
-        create in one region at the same time, the slower one finds that namespace taken and goes
-        on to the next region, or ends with "No space left on device".
+        The loser finds the region's idle namespace taken, and so no room.
 
-        :param loses: called with the region, such as ``region0``, when a namespace is created
-            there; it returns whether that creation loses
+        :param loses: called with the name of the region; returns whether the creation there loses
         :returns: a function that ends the races
         """
         self._races.append(loses)

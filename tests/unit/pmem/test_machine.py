@@ -21,7 +21,7 @@ def labelled(*sizes: int, **options: Any) -> PersistentMemory:
 
 
 class DimmSpecTest(testtools.TestCase):
-    """What a DIMM can be."""
+    """Validation of DIMM specs."""
 
     def test_sizes_are_checked(self) -> None:
         """A size that no region can have is refused by name."""
@@ -79,7 +79,7 @@ class RegionsTest(testtools.TestCase):
 
 
 class RebootTest(testtools.TestCase):
-    """What a restart changes and what it does not."""
+    """Effects of a reboot."""
 
     def test_numbers_follow_the_bytes_of_the_address(self) -> None:
         """The kernel sorts addresses by their lowest byte first: 0x200000000 before 0x1c0000000."""
@@ -146,7 +146,7 @@ class ContentsTest(testtools.TestCase):
 
 
 class DevicesTest(testtools.TestCase):
-    """What stands in /dev."""
+    """Devices in /dev."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -168,7 +168,7 @@ class DevicesTest(testtools.TestCase):
         self.assertEqual(1, self.memory.create_namespace(size=128 * MIB).minor)
 
     def test_a_leftover_hides_the_device(self) -> None:
-        """A file that daxio left where the device comes later stays in its place."""
+        """A file that daxio left hides a device that appears later."""
         self.memory.run(['daxio', '-z', '-o', '/dev/dax0.0'])
         self.memory.create_namespace()
         self.assertIsNone(self.memory.device('/dev/dax0.0'))
@@ -181,10 +181,10 @@ class DevicesTest(testtools.TestCase):
 
 
 class ChangesTest(testtools.TestCase):
-    """Who is told, and who waits."""
+    """Callbacks and locking."""
 
     def test_callbacks_follow_changes(self) -> None:
-        """A change is reported once, a listing not at all."""
+        """A change calls them once; a listing does not."""
         memory, seen = labelled(GIB), []
         memory.on_change(lambda: seen.append(len(memory.namespaces)))
         memory.run(['ndctl', 'list'])
@@ -192,7 +192,7 @@ class ChangesTest(testtools.TestCase):
         self.assertEqual([1], seen)
 
     def test_contents_are_no_change_of_a_listing(self) -> None:
-        """Who writes is reported to those who watch contents, and to nobody who lists."""
+        """A write calls the callbacks of changes, but not those of listings."""
         memory, all_changes, listing_changes = labelled(GIB), [], []
         path = memory.create_namespace().path
         memory.on_change(lambda: all_changes.append(1))
@@ -223,7 +223,7 @@ class ChangesTest(testtools.TestCase):
 
 
 class MachineSequences(stateful.RuleBasedStateMachine):
-    """Any sequence of operations keeps what holds for each machine."""
+    """Invariants that hold after any sequence of operations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class MachineSequences(stateful.RuleBasedStateMachine):
         ['create-namespace', '-f', '-m', 'devdax', '-e'],
         ['create-namespace', '-f', '-m', 'raw', '-s', '64M', '-e']]))
     def act_on_one(self, data: strategies.DataObject, verb: list[str]) -> None:
-        """Does something to a namespace."""
+        """Runs a command on one namespace."""
         known = [device.dev for region in self.memory.regions for device in region.namespaces]
         if known:
             self.memory.run(['ndctl', *verb, data.draw(strategies.sampled_from(known))])
@@ -251,7 +251,7 @@ class MachineSequences(stateful.RuleBasedStateMachine):
         'disable-region region0', 'enable-region all', 'destroy-namespace all',
         'disable-namespace all', 'enable-namespace all']))
     def act_on_many(self, words: str) -> None:
-        """Does something to all."""
+        """Runs a command on everything."""
         self.memory.run(['ndctl', *words.split()])
 
     @stateful.rule()

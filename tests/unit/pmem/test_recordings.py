@@ -88,6 +88,10 @@ class Debian12SessionTest(SessionTestCase):
         """Random commands on DIMMs whose NUMA nodes have no CPUs."""
         self._replay('debian12/random-d.jsonl')
 
+    def test_random_11(self) -> None:
+        """Random commands that mostly succeed, on three DIMMs."""
+        self._replay('debian12/random-11.jsonl')
+
     def test_shrink_1(self) -> None:
         """Labels of another version, the nil UUID, files in /dev, idle namespaces."""
         self._replay('debian12/shrink1.jsonl')

@@ -203,9 +203,7 @@ class Region:
         For a disabled namespace it is the range that it has when it is enabled.
         """
         block = None if device.claim else self._valid_info_block(device)
-        if block is None:
-            return device.data
-        return device.offset + block.data_offset, block.size
+        return (device.offset + block.data_offset, block.size) if block else device.data
 
     def _valid_info_block(self, device: NamespaceDevice) -> InfoBlock | None:
         block = self.media.info_block(device.offset)
@@ -256,9 +254,11 @@ class Region:
         :raises KernelError: ENXIO, when it cannot be enabled: a btt keeps its hold then
         """
         holders = self.holders[kind]
-        if any(other.claim and not other.claim.enabled and other.claim.kind == kind
-               for other in self.namespaces):
-            raise KernelError(errno.EBUSY)
+        for other in self.namespaces:
+            # Another namespace holds the seed; the settings were written before that is noticed.
+            if other.claim and not other.claim.enabled and other.claim.kind == kind:
+                other.claim.block = dataclasses.replace(wanted, parent=other.uuid)
+                raise KernelError(errno.EBUSY)
         if block is None or self._is_overlapped(device):
             if kind == 'btt':
                 device.claim = Claim(kind, holders.seed, wanted, enabled=False)

@@ -34,7 +34,7 @@ class DaxioTest(testtools.TestCase):
                                       self.memory.contents(self.first).segments[:2]])
 
     def test_standard_input_is_asked_for(self) -> None:
-        """As much as the device takes; nothing is asked for where the copy cannot be."""
+        """daxio asks for as much as the device takes, and for nothing if it cannot copy."""
         wanted = self.assertRaises(InputWanted, self.daxio, '-o', self.first, '-s', '1M',
                                    stdin=None)
         self.assertEqual(61 * MIB, wanted.length)
@@ -46,7 +46,7 @@ class DaxioTest(testtools.TestCase):
         self.assertEqual(f'daxio: copied {62 * MIB} bytes to device "./dax0.0"\n', result.stderr)
 
     def test_devices_are_copied(self) -> None:
-        """The copy carries on who wrote the data."""
+        """A copy keeps the writers of the data."""
         self.memory.write(self.first, 'somebody', length=MIB)
         self.daxio('-i', self.first, '-o', self.second, '-k', '512K', '-l', '1M')
         self.assertEqual([('somebody', MIB // 2), (None, 61 * MIB + MIB // 2)],

@@ -14,7 +14,7 @@ from vpmem_harness.randomness import Randomness
 
 
 class NdctlTest(testtools.TestCase):
-    """What the recordings do not show."""
+    """Behavior that no recording shows."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -33,7 +33,7 @@ class ListTest(NdctlTest):
     """``ndctl list``"""
 
     def test_numbers_stand_for_names(self) -> None:
-        """A region or namespace can be meant by number."""
+        """A number names a region or namespace."""
         self.memory.create_namespace(region='region1')
         self.assertEqual(1, len(self.listed('-n 1.0')))
         self.assertEqual('region1', self.listed('-R -r 1')[0]['dev'])
@@ -183,7 +183,7 @@ class ProgramTest(NdctlTest):
     """The program itself."""
 
     def test_what_is_not_simulated_says_so(self) -> None:
-        """It ends with a status of its own, which no tool has."""
+        """The exit status is one that no tool uses."""
         self.ndctl('disable-region all')
         result = self.memory.run(['ndctl', 'write-labels', 'nmem0'],
                                  stdin=Contents((Segment(4096, 'somebody'),)))
@@ -201,7 +201,7 @@ class ProgramTest(NdctlTest):
 
 
 class TerminalTest(NdctlTest):
-    """What is easier to read on a terminal."""
+    """Output on a terminal."""
 
     def test_created_namespaces_have_readable_sizes(self) -> None:
         """As with ``ndctl list -u``."""

@@ -36,7 +36,7 @@ class OptionsTest(testtools.TestCase):
         self.assertEqual((True, 2), (parsed.flag('force'), parsed.counts['verbose']))
 
     def test_names_may_be_cut_short(self) -> None:
-        """As long as it is clear which is meant."""
+        """An option may be abbreviated while it is unambiguous."""
         self.assertTrue(self._parse('--forc').flag('force'))
 
     def test_an_unclear_name_is_refused(self) -> None:
@@ -80,6 +80,6 @@ class OptionsTest(testtools.TestCase):
         self.assertIn("option `size' expects a numerical value", self._refuse('--size=k')[1])
 
     def test_a_word_after_one_dash(self) -> None:
-        """What begins like a long option after its first letter is taken for a slip."""
+        """A long option after a single dash is reported as a typing error."""
         self.assertEqual((129, '  Error: did you mean `--force` (with two dashes ?)\n'),
                          self._refuse('-force'))

@@ -14,7 +14,7 @@ _LABEL = labels.Label(_FIRST, 'name', 0, 1, 7, 512, 0, 16 * MIB)
 
 
 class LabelAreaTest(testtools.TestCase):
-    """Slots, index blocks and their turns."""
+    """Slots and index blocks."""
 
     def setUp(self) -> None:
         super().setUp()

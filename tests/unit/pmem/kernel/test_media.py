@@ -10,7 +10,7 @@ _BLOCK = InfoBlock('dax', 'one', 'other', 1000, data_offset=20000)
 
 
 class MediaTest(testtools.TestCase):
-    """Who wrote where last."""
+    """The last writer of each range."""
 
     def test_new_media_are_zero(self) -> None:
         """Nobody has written to them."""

@@ -51,7 +51,7 @@ class RegionOrderTest(testtools.TestCase):
         self.assertEqual([7, 15, 11, 19], [region.start // GIB for region in memory.regions])
 
     def test_ready_namespaces_follow_the_slots(self) -> None:
-        """Whoever asks for namespaces finds region0 on the first DIMM, region1 on the second."""
+        """Hosts that are built for namespaces have region0 on the first DIMM."""
         memory = inventory.of_labels('A:4x1GiB', ['4GiB'] * 4).build(Randomness(0))
         self.assertEqual([0, 1, 2, 3], slots(memory))
 

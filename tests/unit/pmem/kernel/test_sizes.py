@@ -9,7 +9,7 @@ from vpmem_harness.pmem.kernel.sizes import GIB, KIB, MIB
 
 
 class DaxExtentTest(testtools.TestCase):
-    """What devdax and fsdax keep of the capacity that they take."""
+    """Sizes of devdax and fsdax namespaces."""
 
     START = 7 * GIB
 
@@ -53,7 +53,7 @@ class DaxExtentTest(testtools.TestCase):
 
 
 class BttSizeTest(testtools.TestCase):
-    """What sector mode keeps."""
+    """Sizes of sector mode namespaces."""
 
     def test_sixteen_mebibytes_are_too_few(self) -> None:
         """An arena needs 16 MiB beside the info block."""
@@ -75,7 +75,7 @@ class BttSizeTest(testtools.TestCase):
 
 
 class RegionAlignTest(testtools.TestCase):
-    """What the sizes of namespaces are a multiple of."""
+    """Alignment of the sizes of namespaces."""
 
     def test_ways_that_divide_change_nothing(self) -> None:
         """Two and four ways leave it at 16 MiB."""

@@ -103,7 +103,8 @@ def _select(parsed: Parsed, as_root: bool) -> _Selection:
         chosen['namespaces'] = True
     idle = parsed.flag('idle') or verbose >= 3
     detail = json_objects.Detail(
-        dax=parsed.flag('device-dax') or verbose >= 1, idle=idle, human=parsed.flag('human'),
+        dax=parsed.flag('device-dax') or verbose >= 1,
+        idle=idle or parsed.flag('configured'), human=parsed.flag('human'),
         verbose=verbose >= 1, as_root=as_root,
         capabilities=parsed.flag('capabilities') or verbose >= 3,
         media_errors=parsed.flag('media-errors'), health=parsed.flag('health'))
