@@ -10,6 +10,7 @@ from vpmem_harness.safelog import masking, patterns
 from vpmem_harness.safelog.pseudonyms import Pseudonyms
 from vpmem_harness.safelog.text import Text
 
+_NUMBER = re.compile(r'0x[0-9a-fA-F]+|[1-9]\d*')
 _SEPARATORS = str.maketrans('', '', '-_:')
 
 
@@ -79,11 +80,14 @@ class Identifiers:
         return ''.join((*parts, text[done:])) if parts else text
 
     def _serial(self, value: str, found: re.Match[str]) -> str:
-        return self._pseudonyms.of('serial', value.lower())
+        # ndctl prints an iset_id as a number or, for people, in hexadecimal digits.
+        number = _NUMBER.fullmatch(value)
+        return self._pseudonyms.of('serial', hex(int(value, 0)) if number else value)
 
     def _keyed_serial(self, value: str, found: re.Match[str]) -> str:
         quoted = found['quote']
-        if value.lower() in patterns.HARMLESS or (not quoted and masking.introduces_prose(found)):
+        if (value.lower() in patterns.HARMLESS or masking.FORMAT.fullmatch(value)
+                or (not quoted and masking.introduces_prose(found))):
             return value
         name = self._serial(value, found)
         if found['keyquote'] and not quoted:

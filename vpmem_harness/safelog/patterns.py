@@ -111,14 +111,14 @@ KEYED_HOST = re.compile(
     rf'''host(?<![a-z]host)(?:_?name)?(?:_\d+)?{_IS}(?P<value>[a-z0-9](?:[\w.-]*\w)?)''',
     re.VERBOSE)
 #: Nova's other words for a host; with a colon only as the key of a dictionary.
-_NODE = r'''(?:(?P<keyquote>\\*["'])\s*:|\s*=)\s*(?:[bfru]{0,2}(?P<quote>\\*["']))?
+_NODE = r'''(?:(?P<keyquote>\\*["'])\s*:|\s*=)\s*(?:[bfru]{0,2}(?P<quote>\\*["'])|(?(keyquote)(?!)))
            (?P<value>[a-z](?:[\w.-]*\w)?)'''
 KEYED_NODE = re.compile(
     rf'''node(?:(?<![\w-]node)|(?<=source_node)|(?<=dest_node))(?:_?name)?{_NODE}''', re.VERBOSE)
 KEYED_COMPUTE = re.compile(
     rf'''_compute(?:(?<=source_compute)|(?<=dest_compute)){_NODE}''', re.VERBOSE)
 KEYED_HOST_ELEMENT = re.compile(
-    rf'<host(?:\s{_TAG}\bname=["\']|name>|>)(?P<value>[^<>"\'\s]+)')
+    rf'<host(?:\s{_TAG}\bname=["\']|name>|>(?=[^<>\s]+</host>))(?P<value>[^<>"\'\s]+)')
 #: Places that have a host without a key: a line of syslog, a server that was not reached, Nova's
 #: HostState, oslo.messaging's Target.
 SYSLOG_HOST = re.compile(
