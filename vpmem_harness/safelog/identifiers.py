@@ -24,8 +24,8 @@ class Identifiers:
         """Replace the identifiers of a text with pseudonyms."""
         lower = text.lower
         has_id = '"id' in lower or "'id" in lower
-        has_serial = ('serial' in lower or 'iset' in lower or 'wwn' in lower or 'dimmuid' in lower
-                      or 'unique_id' in lower or 'wwpn' in lower)
+        has_serial = ('serial' in lower or 'iset' in lower or 'dimm' in lower or 'wwn' in lower
+                      or 'wwpn' in lower)
         plain = patterns.UUID.sub(self._uuid, text.text)
         dashes = plain.count('-')
         if dashes >= 3:
@@ -35,11 +35,12 @@ class Identifiers:
             self._redact_keyed(text, has_serial)
             plain = text.text
         colons = plain.count(':')
-        if colons >= 5 or dashes >= 5:
+        if ((colons >= 5 and patterns.MAC_PARTS[0].search(plain))
+                or (dashes >= 5 and patterns.MAC_PARTS[1].search(plain))):
             plain = patterns.MAC.sub(self._mac, plain)
-        if plain.count('.') >= 3:
+        if plain.count('.') >= 3 and patterns.IPV4_PART.search(plain):
             plain = patterns.IPV4.sub(self._ip, plain)
-        if colons >= 7 or '::' in plain:
+        if '::' in plain or (colons >= 7 and patterns.IPV6_PART.search(plain)):
             plain = patterns.IPV6.sub(self._ip, plain)
         text.set(plain)
 
