@@ -117,9 +117,9 @@ def is_host(name: str) -> bool:
         return False
     dashed = any('-' in label for label in labels[:-1])
     if last in _TOP:
-        # An ordinary word with .net is an attribute: vif.net, virtio.net.
-        return not (last == 'net' and is_code and len(labels) == 2 and labels[0] != 'example'
-                    and not names.is_distinctive(labels[0]))
+        # After an ordinary word these are attributes and files: vif.net, disk.local.
+        return not (last in ('net', 'local') and is_code and len(labels) == 2
+                    and labels[0] != 'example' and not names.is_distinctive(labels[0]))
     if any(map(str.isdigit, labels)):
         return False
     if last in _AMBIGUOUS:

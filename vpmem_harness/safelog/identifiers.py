@@ -10,6 +10,7 @@ from vpmem_harness.safelog import masking, patterns
 from vpmem_harness.safelog.pseudonyms import Pseudonyms
 from vpmem_harness.safelog.text import Text
 
+_NUMBER = re.compile(r'0x[0-9a-fA-F]+|[1-9]\d*')
 _SEPARATORS = str.maketrans('', '', '-_:')
 
 
@@ -23,8 +24,8 @@ class Identifiers:
         """Replace the identifiers of a text with pseudonyms."""
         lower = text.lower
         has_id = '"id' in lower or "'id" in lower
-        has_serial = ('serial' in lower or 'iset' in lower or 'wwn' in lower or 'dimmuid' in lower
-                      or 'unique_id' in lower or 'wwpn' in lower)
+        has_serial = ('serial' in lower or 'iset' in lower or 'dimm' in lower or 'wwn' in lower
+                      or 'wwpn' in lower)
         plain = patterns.UUID.sub(self._uuid, text.text)
         dashes = plain.count('-')
         if dashes >= 3:
@@ -34,11 +35,12 @@ class Identifiers:
             self._redact_keyed(text, has_serial)
             plain = text.text
         colons = plain.count(':')
-        if colons >= 5 or dashes >= 5:
+        if ((colons >= 5 and patterns.MAC_PARTS[0].search(plain))
+                or (dashes >= 5 and patterns.MAC_PARTS[1].search(plain))):
             plain = patterns.MAC.sub(self._mac, plain)
-        if plain.count('.') >= 3:
+        if plain.count('.') >= 3 and patterns.IPV4_PART.search(plain):
             plain = patterns.IPV4.sub(self._ip, plain)
-        if colons >= 7 or '::' in plain:
+        if '::' in plain or (colons >= 7 and patterns.IPV6_PART.search(plain)):
             plain = patterns.IPV6.sub(self._ip, plain)
         text.set(plain)
 
@@ -79,11 +81,14 @@ class Identifiers:
         return ''.join((*parts, text[done:])) if parts else text
 
     def _serial(self, value: str, found: re.Match[str]) -> str:
-        return self._pseudonyms.of('serial', value.lower())
+        # ndctl prints an iset_id as a number or, for people, in hexadecimal digits.
+        number = _NUMBER.fullmatch(value)
+        return self._pseudonyms.of('serial', hex(int(value, 0)) if number else value)
 
     def _keyed_serial(self, value: str, found: re.Match[str]) -> str:
         quoted = found['quote']
-        if value.lower() in patterns.HARMLESS or (not quoted and masking.introduces_prose(found)):
+        if (value.lower() in patterns.HARMLESS or masking.FORMAT.fullmatch(value)
+                or (not quoted and masking.introduces_prose(found))):
             return value
         name = self._serial(value, found)
         if found['keyquote'] and not quoted:

@@ -23,7 +23,7 @@ _OTHER_P = re.compile(
     r'|vpmem-harness|(?:docker|podman)\s+(?:run|create|port))(?![\w-])')
 _END_OF_COMMAND = re.compile(r'[\n|;]|&&')
 #: Placeholders of format strings.
-_FORMAT = re.compile(r'%s|%r|%\(\w+\)s|\{\w*\}')
+FORMAT = re.compile(r'%s|%r|%\(\w+\)s|\{\w*\}')
 #: Values of ``-p`` that are not passwords: a port, path, file, pytest plugin or metavariable.
 _NO_PASSWORD = re.compile(
     r'[\d.:/-]+(?:/(?:tcp|udp))?|[/.~$%{<].*|no:.*|[\w.]+\]'
@@ -75,7 +75,7 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
 
 def _mask_keyed(text: Text, stems: list[str], met: Callable[[str], None]) -> None:
     def masked(value: str, found: re.Match[str]) -> str:
-        if (value.lower() in patterns.HARMLESS or _FORMAT.fullmatch(value)
+        if (value.lower() in patterns.HARMLESS or FORMAT.fullmatch(value)
                 or introduces_prose(found)):
             return value
         if value != MASK:

@@ -3,8 +3,8 @@
 A name is hidden
 
 1. in every place that is known to hold the name of a host or user, whatever the name is: the
-   value of a key (``host=x``, ``"user": "x"``), the host of a URI, both sides of an ``@``, the start
-   of a syslog line. :mod:`vpmem_harness.safelog.patterns` defines these places.
+   value of a key (``host=x``, ``"user": "x"``), the host of a URI, both sides of an ``@``, the
+   start of a syslog line. :mod:`vpmem_harness.safelog.patterns` defines these places.
 2. wherever it appears as a word, if you protected it, if it is the name of this machine or its
    user, or if it was hidden in a place (1) before, and if it is *distinctive*: see
    :func:`is_distinctive`. A machine called ``server`` or ``nova-compute`` has an ordinary name.

@@ -168,7 +168,7 @@ class TextNames:
             return found[0]
         if user.lower() in patterns.HARMLESS:
             return f'{user}@{self._name("host", domain)}'
-        return self._pseudonyms.of('email', found[0].lower())
+        return self._pseudonyms.of('email', found[0])
 
     def _user_at_host(self, found: re.Match[str]) -> str:
         start, end = found.span('user')

@@ -45,6 +45,11 @@ class IdentifiersTest(testtools.TestCase):
                  'regions': [{'dev': 'region0', 'iset_id': '<serial:2>', 'size': 1 << 40}]},
                 json.loads(self.redactor.redact(text)))
 
+    def test_number_in_two_spellings(self):
+        """An iset_id is the same in decimal and in hexadecimal digits."""
+        self.assertRedacted('"iset_id": "<serial:1>", "iset_id": "<serial:1>"',
+                            '"iset_id": 10248204286309464, "iset_id": "0x2468b000123458"')
+
     def test_json_within_json(self):
         """Escaped quotes are quotes."""
         text = json.dumps(json.dumps({'iset_id': 4200000000000042, 'serial': '0x00000bb2'}))
