@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.states import PowerState, VMState
 from vpmem_harness.cloud.stub.backend import StubBackend
-from vpmem_harness.cloud.stub.database import Instance, Resource
+from vpmem_harness.cloud.stub.objects import Instance, Resource
 from vpmem_harness.host.machine import Host
 
 PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'

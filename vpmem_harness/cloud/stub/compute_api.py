@@ -16,7 +16,7 @@ from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub import requests
 from vpmem_harness.cloud.stub.compute.driver import GIB
 from vpmem_harness.cloud.stub.context import RequestContext, Services
-from vpmem_harness.cloud.stub.database import Instance, Migration
+from vpmem_harness.cloud.stub.objects import Instance, Migration
 
 #: Maximum length of a server's name.
 NAME_LIMIT = 255

@@ -15,8 +15,8 @@ from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub import placement_errors
 from vpmem_harness.cloud.stub.context import RequestContext, Services
-from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext, about
 from vpmem_harness.cloud.stub.ledger import AllocationRequest
+from vpmem_harness.cloud.stub.objects import Instance, Migration, MigrationContext, about
 from vpmem_harness.cloud.stub.scheduler import MAX_ATTEMPTS, RequestSpec, Scheduler, Selection
 from vpmem_harness.cloud.stub.workers import Tally
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Fault
 from vpmem_harness.cloud.stub.compute.guest import Owner
-from vpmem_harness.cloud.stub.database import Action, Database, Instance, Resource
+from vpmem_harness.cloud.stub.database import Database
 from vpmem_harness.cloud.stub.ledger import Ledger
+from vpmem_harness.cloud.stub.objects import Action, Instance, Resource
 from vpmem_harness.cloud.stub.scheduler import Selection
 from vpmem_harness.cloud.stub.workers import Workers
 from vpmem_harness.randomness import Randomness

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import TaskState, VMState
-from vpmem_harness.cloud.stub.database import Instance
+from vpmem_harness.cloud.stub.objects import Instance
 
 _AT_REST: frozenset[TaskState | None] = frozenset({None})
 

@@ -14,7 +14,7 @@ from tests.functional.nova.agreement import known
 from tests.functional.nova.agreement.side import Look, Side
 from tests.functional.nova.agreement.steps import HOSTS, Configuration, Step
 from vpmem_harness.cloud.stub.backend import StubBackend
-from vpmem_harness.cloud.stub.database import Resource
+from vpmem_harness.cloud.stub.objects import Resource
 from vpmem_harness.cloud.stub.scheduler import RequestSpec
 
 

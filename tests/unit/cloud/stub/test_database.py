@@ -7,7 +7,8 @@ import datetime
 import testtools
 
 from vpmem_harness.cloud.flavors import Flavor
-from vpmem_harness.cloud.stub.database import Database, Instance, Migration
+from vpmem_harness.cloud.stub.database import Database
+from vpmem_harness.cloud.stub.objects import Instance, Migration
 
 
 class ArchiveTest(testtools.TestCase):

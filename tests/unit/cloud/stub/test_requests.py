@@ -10,7 +10,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub import requests
-from vpmem_harness.cloud.stub.database import Instance
+from vpmem_harness.cloud.stub.objects import Instance
 from vpmem_harness.randomness import Randomness
 
 

@@ -12,7 +12,7 @@ from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub import placement_errors
 from vpmem_harness.cloud.stub.compute.operations import Operations, step
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance, Resource
+from vpmem_harness.cloud.stub.objects import Instance, Resource
 
 LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from oslo_log import log as logging
 
 from vpmem_harness.cloud.stub.compute.operations import Operations
-from vpmem_harness.cloud.stub.database import Instance, Resource
+from vpmem_harness.cloud.stub.objects import Instance, Resource
 
 LOG = logging.getLogger(__name__)
 

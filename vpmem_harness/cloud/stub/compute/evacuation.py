@@ -12,8 +12,8 @@ from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub.compute.build import GONE
 from vpmem_harness.cloud.stub.compute.operations import Operations, step
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance, Migration
 from vpmem_harness.cloud.stub.ledger import AllocationRequest
+from vpmem_harness.cloud.stub.objects import Instance, Migration
 
 LOG = logging.getLogger(__name__)
 

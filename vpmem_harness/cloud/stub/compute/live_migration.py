@@ -16,7 +16,7 @@ from vpmem_harness.cloud.states import TaskState
 from vpmem_harness.cloud.stub.compute.guest import with_paths
 from vpmem_harness.cloud.stub.compute.operations import Operations, not_found, step
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext
+from vpmem_harness.cloud.stub.objects import Instance, Migration, MigrationContext
 
 LOG = logging.getLogger(__name__)
 

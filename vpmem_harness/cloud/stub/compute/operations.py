@@ -13,7 +13,7 @@ from vpmem_harness.cloud.states import TaskState
 from vpmem_harness.cloud.stub.compute.driver import LibvirtDriver
 from vpmem_harness.cloud.stub.compute.resource_tracker import ResourceTracker
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance, conflicting
+from vpmem_harness.cloud.stub.objects import Instance, conflicting
 
 if TYPE_CHECKING:
     from vpmem_harness.cloud.stub.compute.service import ComputeService

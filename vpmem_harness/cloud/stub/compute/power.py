@@ -14,7 +14,7 @@ from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.compute.build import GONE
 from vpmem_harness.cloud.stub.compute.operations import Operations, not_found, not_in, step
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance
+from vpmem_harness.cloud.stub.objects import Instance
 
 LOG = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Inventory, Resources, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.stub.compute.guest import HostCell
-from vpmem_harness.cloud.stub.database import Instance, Resource
+from vpmem_harness.cloud.stub.objects import Instance, Resource
 
 LOG = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from vpmem_harness.cloud.stub.compute.service_run import ServiceKilled, ServiceR
 from vpmem_harness.cloud.stub.compute.shelve import ShelveOperations
 from vpmem_harness.cloud.stub.compute.startup import StartupOperations
 from vpmem_harness.cloud.stub.context import RequestContext, Services
-from vpmem_harness.cloud.stub.database import Instance, Migration, Resource, about
+from vpmem_harness.cloud.stub.objects import Instance, Migration, Resource, about
 
 LOG = logging.getLogger(__name__)
 

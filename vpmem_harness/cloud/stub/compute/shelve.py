@@ -9,7 +9,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub.compute.operations import Operations, not_found, not_running, step
 from vpmem_harness.cloud.stub.context import RequestContext
-from vpmem_harness.cloud.stub.database import Instance
+from vpmem_harness.cloud.stub.objects import Instance
 
 
 class ShelveOperations(Operations):

@@ -13,7 +13,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.compute.operations import Operations
 from vpmem_harness.cloud.stub.compute.power import HARD_REBOOT, SOFT_REBOOT
-from vpmem_harness.cloud.stub.database import Instance, Migration, Resource
+from vpmem_harness.cloud.stub.objects import Instance, Migration, Resource
 
 LOG = logging.getLogger(__name__)
 

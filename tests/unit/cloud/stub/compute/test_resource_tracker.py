@@ -9,7 +9,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.stub.compute.resource_tracker import NUMACell, ResourceTracker
-from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext, Resource
+from vpmem_harness.cloud.stub.objects import Instance, Migration, MigrationContext, Resource
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.uuids import UUIDs
 
