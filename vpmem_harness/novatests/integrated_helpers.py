@@ -1,8 +1,8 @@
-"""The helpers of Nova's functional tests, on any cloud.
+"""Helpers under the names of Nova's functional tests, for any cloud.
 
-For those who come from ``nova.tests.functional.integrated_helpers``: the names and signatures that
-they know, with servers as dictionaries in the shape of the API. They wait as Nova's do, for the
-same states, but on events: ``max_retries`` is kept for its deadline of half a second each.
+The names and signatures are those of ``nova.tests.functional.integrated_helpers``, with servers as
+dictionaries in the shape of the API. The helpers wait for the same states as Nova's, but for events
+instead of polling; ``max_retries`` sets the timeout, with half a second per retry.
 
 ::
 
@@ -28,15 +28,15 @@ T = TypeVar('T')
 #: A server in the shape of Nova's API.
 ServerDict = dict[str, Any]
 
-#: Seconds that Nova's helpers sleep between two looks.
+#: Polling interval of Nova's helpers in seconds.
 RETRY = 0.5
 
-#: Tells a parameter that was not given from one that is None.
+#: Default of parameters for which None is a value.
 NOT_SPECIFIED = object()
 
 
 class PlacementHelperMixin:
-    """What Placement knows, in the shape of its API."""
+    """Helpers for Placement, in the shape of its API."""
 
     cloud: Cloud
 
@@ -61,7 +61,7 @@ class PlacementHelperMixin:
     def _check_vpmem_allocations(
         self, vpmem_allocs: Mapping[str, int], server_id: str, cn_uuid: str,
     ) -> None:
-        """Check how many namespaces of each class a server holds of a compute node."""
+        """Check the allocations of a server on a compute node."""
         cn_allocs = self._get_allocations_by_server_uuid(server_id)[cn_uuid]['resources']
         for rc, amount in vpmem_allocs.items():
             if cn_allocs[rc] != amount:
@@ -69,7 +69,7 @@ class PlacementHelperMixin:
 
 
 class InstanceHelperMixin(PlacementHelperMixin):
-    """Servers by the names of Nova's InstanceHelperMixin; the test gives it ``self.cloud``."""
+    """Helpers of Nova's InstanceHelperMixin; the test sets ``self.cloud``."""
 
     def fail(self, msg: str | None = None) -> NoReturn:
         raise AssertionError(msg)
@@ -92,7 +92,7 @@ class InstanceHelperMixin(PlacementHelperMixin):
         def ended() -> ServerDict | None:
             now = self._show(server)
             if not is_expected(now):
-                # Nova's own looks on until its retries are over.
+                # Nova's helper polls until its retries are used up.
                 if now['status'] != 'ERROR' or not self.cloud.backend.at_rest(server['id']):
                     return None
                 now = self._show(server)
@@ -195,7 +195,7 @@ class InstanceHelperMixin(PlacementHelperMixin):
         flavor_id: str | None = None, networks: object = None, az: str | None = None,
         host: str | None = None, expected_state: str = 'ACTIVE', api: object = None,
     ) -> ServerDict:
-        """Boot a server; ``az='nova:HOST'`` and ``host`` both name the only host that will do."""
+        """Boot a server; ``az='nova:HOST'`` or ``host`` selects a host."""
         flavor = self.cloud.flavor_by_id(flavor_id) if flavor_id else self.cloud.flavor()
         if az is not None and ':' in az:
             host = az.split(':')[1]
@@ -209,7 +209,7 @@ class InstanceHelperMixin(PlacementHelperMixin):
             return server
 
     def _show(self, server: ServerDict) -> ServerDict:
-        """A server as Nova's API shows it."""
+        """Return a server as Nova's API shows it."""
         record = self.cloud.backend.server(server['id'])
         shown = {
             'id': record.id,
@@ -344,7 +344,7 @@ class InstanceHelperMixin(PlacementHelperMixin):
         return self._wait_for_state_change(server, 'SHUTOFF') if wait_for_stop else server
 
     def _run_periodics(self) -> None:
-        """Have each compute service that is up do what it does from time to time, in turn."""
+        """Run the periodic tasks of each compute service that is up."""
         for host in self.cloud.hosts:
             compute = self.cloud.compute(host)
             if compute.is_up:

@@ -1,8 +1,8 @@
-"""Simulated hosts for Nova's own functional base classes.
+"""Mixin that puts simulated hosts below Nova's own functional base classes.
 
-For those who stay in Nova's tree: the mixin stands before ``ServersTestBase`` of
+If your tests use Nova's base classes, add the mixin before ``ServersTestBase`` of
 ``nova.tests.functional.libvirt.base``, ``LibvirtProviderUsageBaseTestCase`` of
-``nova.tests.functional.libvirt.integrated_helpers``, or what these are made from, in place of the
+``nova.tests.functional.libvirt.integrated_helpers``, or one of their base classes. It replaces the
 nine patches of ``nova/tests/functional/libvirt/test_vpmem.py``::
 
     class VPMEMTest(SimulatedHostsMixin, integrated_helpers.LibvirtProviderUsageBaseTestCase):
@@ -11,7 +11,7 @@ nine patches of ``nova/tests/functional/libvirt/test_vpmem.py``::
             self.start_compute('host1', pmem='SMALL:2x4GiB')
             ...
 
-Nova is imported when a test is set up, and not by this module.
+This module does not import Nova; the setUp of a test does.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from vpmem_harness.fixtures.host import HostFixture
 
 _TOOLS = os.path.join(os.path.dirname(workarounds.__file__), 'tools')
 
-#: How often Nova's helpers look for a server's state, every half second: 10 times by themselves,
-#: which a machine with other things to do exceeds.
+#: Number of retries of Nova's helpers, at half a second each. Nova's default of 10 is too low for a
+#: busy machine.
 RETRIES = 60
 
 
 class SimulatedHostsMixin:
-    """Computes run Nova's libvirt driver, as it was installed, on simulated hosts.
+    """Computes run Nova's unmodified libvirt driver on simulated hosts.
 
-    What Nova's base classes put in the driver's place is taken out again: fake libvirt, and the
-    mocks of ``spawn``, of ``get_connection``, of disks and of sizes. Its events reach it.
+    The mixin removes the replacements that Nova's base classes install: fake libvirt, and the mocks
+    of ``spawn``, ``get_connection``, disks and sizes. libvirt events reach the driver.
     """
 
     compute_driver = 'libvirt.LibvirtDriver'
 
     if TYPE_CHECKING:
         def __getattr__(self, name: str) -> Any:
-            """What Nova's test case brings."""
+            """Names that Nova's test case defines."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Refuse a class in which Nova's base class stands before this one, and hides it."""
+        """Refuse a class whose bases list Nova's base class before this mixin."""
         super().__init_subclass__(**options)
         after = cls.__mro__[cls.__mro__.index(SimulatedHostsMixin):]
         if issubclass(cls, unittest.TestCase) and unittest.TestCase not in after:
@@ -59,8 +59,8 @@ class SimulatedHostsMixin:
                 got=', '.join(bases), remedy='write SimulatedHostsMixin first')
 
     def setUp(self) -> None:
-        """Set up Nova's base class, and a driver that is none of its mocks."""
-        #: The hosts that were started, by their names.
+        """Set up Nova's base class, then restore the libvirt driver."""
+        #: The started hosts by name.
         self.simulated_hosts: dict[str, HostFixture] = {}
         self.useFixture(fixtures.NestedTempfile())
         put_back = workarounds.remember_driver()
@@ -77,12 +77,12 @@ class SimulatedHostsMixin:
 
     def start_compute(self, hostname: str = 'compute1', *, pmem: str | None = None,
                       **options: Any) -> str:
-        """Start a simulated host and a nova-compute on it; gives the host's name, as Nova's does.
+        """Start a simulated host and a nova-compute on it; return the host's name.
 
-        The service is in ``computes`` then, the HostFixture in ``simulated_hosts``.
+        ``computes`` then has the service, and ``simulated_hosts`` the HostFixture.
 
-        :param pmem: its namespaces, by label.
-        :param options: what else a :class:`~vpmem_harness.fixtures.HostFixture` takes.
+        :param pmem: namespaces by label, as in ``SMALL:2x4GiB``.
+        :param options: other parameters of :class:`~vpmem_harness.fixtures.HostFixture`.
         """
         host = HostFixture(name=hostname, pmem=pmem, **options)
         self.simulated_hosts[hostname] = self.useFixture(host)
@@ -90,7 +90,7 @@ class SimulatedHostsMixin:
         return hostname
 
     def restart_compute_service(self, hostname: str) -> Any:
-        """Stop a host's nova-compute and start another one there; gives the new service."""
+        """Stop a host's nova-compute and start a new one; return the new service."""
         self.computes.pop(hostname).stop()
         return self._start_on(self.simulated_hosts[hostname])
 
@@ -98,7 +98,7 @@ class SimulatedHostsMixin:
         self, server: Any, expected_params: Any, max_retries: int = 10, *arguments: Any,
         **options: Any,
     ) -> Any:
-        """Nova's helper, with the patience for a driver of which nothing is mocked."""
+        """Nova's helper, with more retries for an unmocked driver."""
         return super()._wait_for_server_parameter(  # type: ignore[misc]
             server, expected_params, max(max_retries, RETRIES), *arguments, **options)
 

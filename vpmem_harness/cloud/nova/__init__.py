@@ -1,1 +1,1 @@
-"""Real Nova and Placement on the simulated hosts (extra ``nova``)."""
+"""Backend with real Nova and Placement (extra ``nova``)."""

@@ -1,4 +1,4 @@
-"""The backend that the tests drive: real Nova, behind the protocol of ``cloud/api.py``."""
+"""Backend with real Nova, which implements the protocol of ``cloud/api.py``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from vpmem_harness.cloud import api, errors
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.nova import error_translation, logs
-from vpmem_harness.cloud.nova.control_client import DeskClient
+from vpmem_harness.cloud.nova.control_client import ControlClient
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
 from vpmem_harness.cloud.nova.request_bodies import BODIES
 from vpmem_harness.host import directories
@@ -25,26 +25,26 @@ from vpmem_harness.randomness import Randomness
 
 T = TypeVar('T')
 
-#: How long a service may take to start, in seconds.
+#: Time limit for the start of a service, in seconds.
 _START = 60.0
 
-#: A cloud is as large as its hosts: Nova's defaults let a project have ten servers.
+#: No quotas: Nova's defaults allow ten servers per project.
 _NO_QUOTA = {'quota.instances': -1, 'quota.cores': -1, 'quota.ram': -1}
 
-#: What Nova, and the tools in place of its own, run on a host besides ndctl and daxio.
+#: Programs that Nova and its stand-in tools run on a host besides ndctl and daxio.
 _SYSTEM_TOOLS = (
     'cat', 'cp', 'env', 'mkdir', 'mv', 'rm', 'sh', 'stat', 'touch', 'truncate', 'uptime')
 
 
 class NovaBackend:
-    """API, conductor, scheduler and Placement in one process, each nova-compute in its own.
+    """API, conductor, scheduler and Placement in one process; each nova-compute in its own.
 
-    :param hosts: where the nova-computes are; their libvirt and their tools are the hosts'.
-    :param disconnect: not needed: a process that hangs in a call to a host is ended like others.
-    :param allow_resize_to_same_host: Nova's option of the name.
-    :param shelved_offload_time: Nova's option of the name.
-    :param options: other options of Nova's, ``debug`` or ``group.name``; what the cloud needs for
-        itself counts more.
+    :param hosts: the hosts of the nova-computes, with their libvirt and tools.
+    :param disconnect: not used; a process that hangs in a call to a host can be killed.
+    :param allow_resize_to_same_host: Nova's option of this name.
+    :param shelved_offload_time: Nova's option of this name.
+    :param options: other options of Nova, as ``debug`` or ``group.name``; options that the cloud
+        needs for itself take precedence.
     """
 
     name = 'nova'
@@ -60,14 +60,14 @@ class NovaBackend:
         self._namespaces = {each.host.name: list(each.pmem_namespaces) for each in hosts}
         self._randomness = randomness.derive('nova')
         self._computes: dict[str, ForkedProcess] = {}
-        #: The resource provider of each host, once it has been asked for: it stays.
+        #: Cache of the resource provider of each host.
         self._providers: dict[str, str] = {}
-        self._desk = DeskClient(lambda: logs.last_words(self.directory, 'control'))
+        self._client = ControlClient(lambda: logs.last_words(self.directory, 'control'))
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
         self._look = _Look()
         self._flavors: list[str] = []
-        #: What came before the latest reset: the sizes of the logs, and the moves.
+        #: State at the latest reset: sizes of the logs, and moves.
         self._old_logs: dict[str, int] = {}
         self._old_moves: set[str] = set()
 
@@ -100,14 +100,14 @@ class NovaBackend:
         for host in self._hosts:
             self._fork_compute(host)
         self._await_control(word)
-        self._desk.open(str(self.directory / 'desk'))
-        self._stack.callback(self._desk.close)
-        self._image = self._desk.ask('image')
+        self._client.open(str(self.directory / 'desk'))
+        self._stack.callback(self._client.close)
+        self._image = self._client.ask('image')
         for host in self._hosts:
             self._await_compute(host)
 
     def _await_control(self, word: connection.Connection) -> None:
-        """Wait for the next word of the control process, of which there may be two already."""
+        """Wait for the next message of the control process."""
         with contextlib.suppress(EOFError, OSError):
             if word.poll(_START):
                 word.recv()
@@ -115,7 +115,7 @@ class NovaBackend:
         raise RuntimeError('Nova does not start: ' + logs.last_words(self.directory, 'control'))
 
     def stop(self) -> None:
-        """End every process; nothing of them is left."""
+        """End every process and remove its files."""
         for process in self._computes.values():
             process.kill()
         self._computes.clear()
@@ -127,13 +127,13 @@ class NovaBackend:
                 'exchange': str(self.directory / 'exchange')}
 
     def start_compute(self, host: str) -> None:
-        """Start the nova-compute of a host that has none running."""
+        """Start the nova-compute of a host."""
         self._fork_compute(host)
         self._await_compute(host)
         self._force_down(host, False)
 
     def _force_down(self, host: str, down: bool) -> None:
-        """Say what Nova would find out by itself after a minute without a sign of life."""
+        """Set forced_down, which Nova would detect after a minute without heartbeats."""
         services = self._request('GET', f'/os-services?host={host}&binary=nova-compute')[0]
         for service in services['services']:
             self._request('PUT', f'/os-services/{service["id"]}', {'forced_down': down})
@@ -157,7 +157,7 @@ class NovaBackend:
                 'use_cow_images': False, 'force_raw_images': False,
                 'glance.api_servers': ['http://glance.invalid'],
                 'initial_disk_allocation_ratio': 16.0,
-                # Seconds: a simulated guest follows at once, or never.
+                # Seconds: a simulated guest shuts down at once, or never.
                 'shutdown_timeout': 1, 'libvirt.wait_soft_reboot_seconds': 1,
                 'libvirt.connection_uri': simulated.uri, 'libvirt.virt_type': 'qemu',
                 'libvirt.images_type': 'raw',
@@ -165,9 +165,9 @@ class NovaBackend:
             }})
 
     def _system_tools(self) -> Path:
-        """A directory with what a nova-compute runs of the system's, and nothing else.
+        """Create a directory with only those system programs that a nova-compute runs.
 
-        A host without an ndctl has none: the system's is never run in its place.
+        It does not contain the system's ndctl, so that a host without ndctl has none.
         """
         directory = self.directory / 'bin'
         if not directory.exists():
@@ -179,13 +179,13 @@ class NovaBackend:
         return directory
 
     def _await_compute(self, host: str) -> None:
-        reason = self._desk.ask('wait_compute', self._computes[host].number, _START)
+        reason = self._client.ask('wait_compute', self._computes[host].number, _START)
         if reason is not None:
             self._end(host)
             raise error_translation.of_start(reason)
 
     def _end(self, host: str) -> bool:
-        """Kill the nova-compute of a host, and wait until nothing of it can come any more.
+        """Kill the nova-compute of a host, and wait until its last message is processed.
 
         :returns: whether there was one.
         """
@@ -193,22 +193,22 @@ class NovaBackend:
         if process is None:
             return False
         process.kill()
-        if not self._desk.ask('wait_compute_gone', process.number, _START):
+        if not self._client.ask('wait_compute_gone', process.number, _START):
             raise RuntimeError(f'the nova-compute of {host} has ended, and its requests have not')
         return True
 
     def stop_compute(self, host: str) -> None:
-        """Stop a nova-compute as a SIGTERM does."""
+        """Stop a nova-compute as SIGTERM does."""
         process = self._computes.get(host)
         if process is not None:
             with contextlib.suppress(RuntimeError):
-                self._desk.ask('ask_compute', host, 'stop')
+                self._client.ask('ask_compute', host, 'stop')
             process.wait(_START)
             self._end(host)
             self._force_down(host, True)
 
     def kill_compute(self, host: str) -> None:
-        """End a nova-compute on the spot, as a SIGKILL does."""
+        """Kill a nova-compute as SIGKILL does."""
         if self._end(host):
             self._force_down(host, True)
 
@@ -218,14 +218,14 @@ class NovaBackend:
         return process is not None and process.alive
 
     def set_pmem_namespaces(self, host: str, value: Sequence[str]) -> None:
-        """Change what a host's nova-compute reads when it starts."""
+        """Set the option that a nova-compute reads when it starts."""
         self._host(host)
         self._namespaces[host] = list(value)
 
     def run_periodic_tasks(self, host: str | None = None) -> None:
         """Run the periodic tasks that audit resources and power states."""
         for each in [host] if host else list(self._computes):
-            self._desk.ask('ask_compute', each, 'run_periodic_tasks')
+            self._client.ask('ask_compute', each, 'run_periodic_tasks')
 
     def _host(self, name: str) -> api.ComputeHost:
         try:
@@ -236,10 +236,10 @@ class NovaBackend:
     # Placement
 
     def provider_uuid(self, host: str) -> str:
-        """The resource provider of a host."""
+        """Return the resource provider of a host."""
         self._host(host)
         if host not in self._providers:
-            answer = self._desk.ask('placement', f'/resource_providers?name={host}')
+            answer = self._client.ask('placement', f'/resource_providers?name={host}')
             providers: list[dict[str, str]] = answer['resource_providers']
             if not providers:
                 raise errors.ComputeHostNotFound(host=host)
@@ -247,38 +247,38 @@ class NovaBackend:
         return self._providers[host]
 
     def inventories(self, host: str) -> dict[str, api.Inventory]:
-        """What a host has, by resource class."""
+        """Return the inventory of a host by resource class."""
         path = f'/resource_providers/{self.provider_uuid(host)}/inventories'
-        inventories: dict[str, dict[str, Any]] = self._desk.ask('placement', path)['inventories']
+        inventories: dict[str, dict[str, Any]] = self._client.ask('placement', path)['inventories']
         return {name: api.Inventory(**fields) for name, fields in inventories.items()}
 
     def usages(self, host: str) -> dict[str, int]:
-        """How much of it is held."""
+        """Return the usage of a host by resource class."""
         path = f'/resource_providers/{self.provider_uuid(host)}/usages'
-        usages: dict[str, int] = self._desk.ask('placement', path)['usages']
+        usages: dict[str, int] = self._client.ask('placement', path)['usages']
         return usages
 
     def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
-        """What a server or a migration holds, by resource provider."""
-        answer = self._desk.ask('placement', f'/allocations/{consumer}')
+        """Return the allocations of a server or migration by resource provider."""
+        answer = self._client.ask('placement', f'/allocations/{consumer}')
         return {provider: held['resources'] for provider, held in answer['allocations'].items()}
 
     def consumers(self, host: str) -> dict[str, dict[str, int]]:
-        """What servers and migrations hold of a host, by consumer."""
+        """Return the allocations on a host by consumer."""
         path = f'/resource_providers/{self.provider_uuid(host)}/allocations'
-        held: dict[str, dict[str, Any]] = self._desk.ask('placement', path)['allocations']
+        held: dict[str, dict[str, Any]] = self._client.ask('placement', path)['allocations']
         return {consumer: each['resources'] for consumer, each in held.items()}
 
     def assigned_namespaces(self, host: str) -> dict[str, str]:
-        """Which server a nova-compute has claimed each namespace for, by its name."""
+        """Return the server for which each namespace is claimed, by name of the namespace."""
         self._host(host)
-        assigned: dict[str, str] = self._desk.ask('assigned', host)
+        assigned: dict[str, str] = self._client.ask('assigned', host)
         return assigned
 
     # Requests
 
     def create_flavor(self, flavor: Flavor) -> None:
-        """Make a flavor known."""
+        """Create a flavor."""
         self._request('POST', '/flavors', {'flavor': {
             'id': flavor.flavorid, 'name': flavor.name, 'vcpus': flavor.vcpus, 'ram': flavor.ram,
             'disk': flavor.disk, 'OS-FLV-EXT-DATA:ephemeral': flavor.ephemeral,
@@ -294,14 +294,14 @@ class NovaBackend:
         self._flavors.append(flavor.flavorid)
 
     def create_server(self, name: str, flavor: Flavor, host: str | None) -> tuple[str, str]:
-        """Ask for a server; returns its id and the id of the request."""
+        """Create a server; return its id and the request id."""
         server = {'name': name, 'flavorRef': flavor.flavorid, 'imageRef': self._image,
                   'networks': 'none', **({} if host is None else {'host': host})}
         body, request = self._request('POST', '/servers', {'server': server})
         return body['server']['id'], request
 
     def request(self, server: str, action: str, **arguments: object) -> str:
-        """Ask for an action on a server; returns the id of the request."""
+        """Request an action on a server; return the request id."""
         if action == 'delete':
             return self._request('DELETE', f'/servers/{server}')[1]
         if action == 'rebuild':
@@ -310,7 +310,7 @@ class NovaBackend:
         return self._request('POST', f'/servers/{server}/action', body)[1]
 
     def _request(self, method: str, path: str, body: Any = None) -> tuple[Any, str]:
-        status, content, request = self._desk.ask('request', method, path, body)
+        status, content, request = self._client.ask('request', method, path, body)
         if status >= 400:
             raise error_translation.of_request(status, content)
         return content, request
@@ -318,35 +318,35 @@ class NovaBackend:
     # State
 
     def server(self, server: str) -> api.ServerRecord:
-        """The present state of a server."""
+        """Return the current state of a server."""
         record: api.ServerRecord | None = self._answer('server', server)
         if record is None:
             raise errors.InstanceNotFound(instance_id=server)
         return record
 
     def servers(self) -> list[api.ServerRecord]:
-        """The present states of all servers, oldest first."""
-        records: list[api.ServerRecord] = self._desk.ask('servers')
+        """Return the current states of all servers, oldest first."""
+        records: list[api.ServerRecord] = self._client.ask('servers')
         return records
 
     def actions(self, server: str) -> list[api.InstanceAction]:
-        """The requests to a server, oldest first."""
+        """Return the requests for a server, oldest first."""
         actions: list[api.InstanceAction] = self._answer('actions', server)
         return actions
 
     def migrations(self, server: str | None = None) -> list[api.MigrationRecord]:
-        """The moves of one server or of all, oldest first."""
-        moves: list[api.MigrationRecord] = self._desk.ask('migrations', server)
+        """Return the moves of one server or of all, oldest first."""
+        moves: list[api.MigrationRecord] = self._client.ask('migrations', server)
         return [move for move in moves if move.uuid not in self._old_moves]
 
     def log(self) -> str:
-        """The last warnings and errors in the log of each process."""
+        """Return the last warnings and errors in the log of each process."""
         return logs.complaints(self.directory, self._old_logs)
 
     def reset(self, randomness: Randomness) -> None:
-        """Delete the flavors, and hide the moves and the log entries that there are.
+        """Delete the flavors, and hide the existing moves and log entries.
 
-        Nova's own processes draw what is random in them; ``randomness`` is not used.
+        ``randomness`` is not used: Nova's processes have their own.
         """
         for flavor in self._flavors:
             self._request('DELETE', f'/flavors/{flavor}')
@@ -355,22 +355,22 @@ class NovaBackend:
         self._old_logs = logs.sizes(self.directory)
 
     def wait_for(self, found: Callable[[], T | None], seconds: float) -> T | None:
-        """Wait until ``found`` gives something, and what it asked about is at rest.
+        """Wait until ``found`` does not return None, and its server is at rest.
 
-        Nova writes the state that a user sees before it is done with its books: a server
-        counts as found when no service works on it any more and ``found`` still gives it.
+        Nova changes the visible state of a server before it has finished its work. So this waits
+        until no service works on the server and ``found`` still returns a value.
         """
         deadline = time.monotonic() + seconds
         look = self._look
         look.answers, look.deadline = {}, deadline
         try:
-            seen, _answers = self._desk.ask('wait_change', -1, 0, ())
+            seen, _answers = self._client.ask('wait_change', -1, 0, ())
             while True:
                 value = self._find(found)
                 left = deadline - time.monotonic()
                 if value is not None or left <= 0:
                     return value
-                seen, look.answers = self._desk.ask('wait_change', seen, left, [*look.answers])
+                seen, look.answers = self._client.ask('wait_change', seen, left, [*look.answers])
         finally:
             look.answers, look.deadline = None, 0.0
 
@@ -383,32 +383,32 @@ class NovaBackend:
         return found()
 
     def at_rest(self, server: str | None = None) -> bool:
-        """Whether no service works on a server, or at all; within a wait, as soon as it is so.
+        """Whether no service works on a server, or at all; within a wait, wait for that.
 
-        What Nova has told of servers within a wait is out of date then, and is asked for anew.
+        Answers from earlier in the wait are discarded then.
         """
         look = self._look
         left = max(0.0, look.deadline - time.monotonic())
-        at_rest: bool = self._desk.ask('settle', server, left)
+        at_rest: bool = self._client.ask('settle', server, left)
         if look.answers is not None:
             look.answers = {}
         return at_rest
 
     def _answer(self, method: str, server: str) -> Any:
-        """What the control process says of a server; within a wait, as of the last change."""
+        """Ask the control process about a server; a wait reuses answers since the last change."""
         answers = self._look.answers
         if answers is None:
-            return self._desk.ask(method, server)
+            return self._client.ask(method, server)
         key = method, server
         if key not in answers:
-            answers[key] = self._desk.ask(method, server)
+            answers[key] = self._client.ask(method, server)
         return answers[key]
 
 
 class _Look(threading.local):
-    """What a thread that waits has been told of servers, by question; None outside of a wait.
+    """Answers about servers that a waiting thread has, by question; None outside a wait.
 
-    The deadline of its wait is by ``time.monotonic``.
+    ``deadline`` is on ``time.monotonic``.
     """
 
     answers: dict[tuple[str, str], Any] | None = None

@@ -1,4 +1,4 @@
-"""Commits that change what a test can see of a server."""
+"""Detection of database commits that change the visible state of a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlalchemy
 import sqlalchemy.event
 import sqlalchemy.orm
 
-#: By table, the columns whose change counts; None for every row that is written.
+#: Relevant columns by table; None if every write counts.
 _WATCHED: dict[str, tuple[str, ...] | None] = {
     'instances': ('vm_state', 'task_state', 'power_state', 'host', 'deleted'),
     'instance_faults': None,
@@ -19,15 +19,15 @@ _WATCHED: dict[str, tuple[str, ...] | None] = {
 _MARK = 'vpmem-harness-changed'
 
 
-class Changes:
-    """Counts the commits of this process that change a server; thread-safe."""
+class CommitEvents:
+    """Counts commits of this process that change a server; thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self.count = 0
 
     def watch(self) -> None:
-        """Watch every session of this process, from now on."""
+        """Start to watch every session of this process."""
         listen = sqlalchemy.event.listen
         session = sqlalchemy.orm.Session
         listen(session, 'after_flush', self._on_flush)
@@ -51,7 +51,7 @@ class Changes:
                 self._changed.notify_all()
 
     def wait(self, seen: int, seconds: float) -> int:
-        """Wait until the count is not ``seen``, or for some seconds; the count."""
+        """Wait until the count differs from ``seen`` or time is over; return the count."""
         with self._changed:
             self._changed.wait_for(lambda: self.count != seen, seconds)
             return self.count

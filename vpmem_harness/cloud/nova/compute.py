@@ -1,4 +1,4 @@
-"""One nova-compute with the libvirt driver, in a process of its own."""
+"""A nova-compute process with the libvirt driver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vpmem_harness.cloud.nova import link, settings, workarounds
 
 
 class Proxy:
-    """A service of the control process: every method is a call over the link."""
+    """Proxy of a service in the control process; every method is a call over the link."""
 
     def __init__(self, control: link.Link, service_name: str, *prefix: Any) -> None:
         self._control = control
@@ -31,7 +31,7 @@ class Proxy:
 
 
 class _Images(Proxy):
-    """Images, whose calls have a context first: it stays here."""
+    """Proxy of the image service, which drops the context argument."""
 
     def __getattr__(self, name: str) -> Any:
         def method(_context: Any, *args: Any, **kwargs: Any) -> Any:
@@ -42,7 +42,7 @@ class _Images(Proxy):
 
 
 class Compute:
-    """The service, as its own process's main function runs it."""
+    """The nova-compute service of this process."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._order = order
@@ -52,7 +52,7 @@ class Compute:
         self._link = link.ComputeLink(pipe, self._serve)
 
     def run(self) -> None:
-        """Start the service, report, and stay until the control process is gone or says so."""
+        """Start the service, report the result, and run until the control process ends it."""
         self._link.send('hello', self._order['options']['host'], self._order['number'])
         reader = threading.Thread(target=self._read, daemon=True, name='link')
         reader.start()
@@ -70,7 +70,7 @@ class Compute:
                 topic_alt=compute_rpcapi.RPC_TOPIC_ALT)
             self._service.start()
         except (Exception, SystemExit) as error:
-            # Nova exits when its driver cannot be made; why is what it was handling then.
+            # Nova exits if its driver fails; the cause is the exception that it handled.
             exits = isinstance(error, SystemExit) and error.__context__ is not None
             reason = error.__context__ if exits else error
             self._link.call('fleet', 'failed', self._order['number'],
@@ -98,9 +98,9 @@ class Compute:
         return getattr(self, 'do_' + method)(*args, **kwargs)
 
     def do_settle(self, server: str | None, seconds: float) -> bool:
-        """Wait until the service has no task for a server, or at all, by Nova's own tally.
+        """Wait until the service has no task for a server, or at all, by Nova's own count.
 
-        False when it has one after some seconds.
+        Return False if it still has one after some seconds.
         """
         if self._service is None:
             return True
@@ -115,19 +115,19 @@ class Compute:
         return True
 
     def do_stop(self) -> None:
-        """Stop listening to requests, as nova-compute does on SIGTERM, and end."""
+        """Stop as nova-compute does on SIGTERM."""
         self._service.stop()
         self._ended.set()
 
     def do_assigned(self) -> list[str]:
-        """The names of the namespaces that the resource tracker holds as assigned."""
+        """Return the names of the namespaces that the resource tracker has assigned."""
         return workarounds.assigned_namespaces(self._service.manager)
 
     def do_run_periodic_tasks(self) -> None:
         """Run every periodic task, as if its interval had passed.
 
-        Nova's functional tests turn off the timer that would run them, and so does their
-        configuration here.
+        The configuration of Nova's functional tests, which this process uses, disables their
+        timer.
         """
         manager = self._service.manager
         workarounds.make_periodic_tasks_due(manager)

@@ -1,4 +1,4 @@
-"""Nova's API, conductor and scheduler, and the services around it, in one process."""
+"""The control process: Nova's API, conductor and scheduler, and the services around it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from oslo_serialization import jsonutils
 from placement import db_api as placement_db_api
 
 from vpmem_harness.cloud.nova import exchange, link, messaging, settings, workarounds
-from vpmem_harness.cloud.nova.commit_events import Changes
-from vpmem_harness.cloud.nova.control_server import Desk
+from vpmem_harness.cloud.nova.commit_events import CommitEvents
+from vpmem_harness.cloud.nova.control_server import RequestServer
 from vpmem_harness.cloud.nova.fleet import Fleet
 
 
 class Control:
-    """The process's services."""
+    """The services of the control process."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._order = order
         self.exchange = exchange.Exchange()
         self.fleet = Fleet()
-        self.changes = Changes()
+        self.changes = CommitEvents()
         self.databases: list[str] = []
         self._ready = threading.Event()
 
     def start(self) -> None:
-        """Start everything but the computes."""
+        """Start all services except the computes."""
         process = settings.NovaProcess(self._order, messaging.LocalPort(self.exchange))
         process.setUp()
         use = process.useFixture
@@ -56,7 +56,7 @@ class Control:
         self._ready.set()
 
     def listen(self) -> None:
-        """Let computes connect; what they ask for waits until everything is started."""
+        """Accept connections of computes; their requests wait until all services run."""
         self._listen('exchange', self._attach)
 
     def _make_databases(self, use: Any) -> None:
@@ -91,7 +91,7 @@ class Control:
                 threading.Thread(target=serve, args=(pipe,), daemon=True).start()
 
         def serve(pipe: connection.Connection) -> None:
-            # Whatever goes wrong: who waits at the other end is to know.
+            # Report every error to the other end.
             with pipe:
                 attach(pipe)
 
@@ -108,7 +108,7 @@ class Control:
 
     def _serve(self, name: str, method: str, args: tuple[Any, ...],
                kwargs: dict[str, Any]) -> Any:
-        """Answer a compute's call to a service around Nova."""
+        """Answer a compute's call to a service outside Nova."""
         if name == 'fleet':
             return getattr(self.fleet, method)(*args, **kwargs)
         self._ready.wait()
@@ -122,7 +122,7 @@ class Control:
         return getattr(self.glance, method)(*args, **kwargs)
 
     def request_api(self, method: str, path: str, body: Any) -> Any:
-        """A request to Nova's API as an administrator, at its latest microversion."""
+        """Send a request to Nova's API as an administrator, at the latest microversion."""
         headers = {'OpenStack-API-Version': 'compute latest', 'Accept': 'application/json',
                    'X-User-Id': self.api.auth_user, 'X-Project-Id': self.api.project_id,
                    'X-Roles': ','.join(self.api.roles)}
@@ -134,17 +134,17 @@ class Control:
         host_mapping.discover_hosts(self.admin)
 
     def run(self, test: connection.Connection) -> None:
-        """Serve the test's threads until the test is gone."""
-        self._listen('desk', lambda pipe: Desk(self).run(pipe))
+        """Serve the threads of the test until the test ends."""
+        self._listen('desk', lambda pipe: RequestServer(self).run(pipe))
         test.send('started')
         with contextlib.suppress(EOFError, OSError):
             test.recv()
 
 
 def prepare() -> None:
-    """Do once, before the forks, what every control process would do.
+    """Do the work that all control processes share, before the forks.
 
-    Make the databases' schemas, and load the API, which imports it.
+    Create the schemas of the databases, and load the API with its imports.
     """
     with fixtures.NestedTempfile(), nova_fixtures.ConfFixture(settings.CONF):
         settings.find_paste_configuration()
@@ -155,7 +155,7 @@ def prepare() -> None:
 
 
 def main(order: dict[str, Any], descriptors: list[int]) -> None:
-    """Run the control process; the first descriptor is the test's."""
+    """Run the control process; the first descriptor is the connection to the test."""
     test = connection.Connection(descriptors[0])
     control = Control(order)
     control.listen()

@@ -1,4 +1,4 @@
-"""How the test asks the control process, which answers at its desks."""
+"""Client of the control process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from multiprocessing import connection
 from typing import Any
 
 
-class DeskClient:
-    """Asks the control process; each thread has a connection of its own, and so a desk.
+class ControlClient:
+    """Client of the control process, with one connection per thread.
 
-    :param last_words: what the control process has said last, for when it is gone.
+    :param last_words: returns the last output of the control process, for error messages.
     """
 
     def __init__(self, last_words: Callable[[], str]) -> None:
@@ -22,7 +22,7 @@ class DeskClient:
         self._address = ''
 
     def open(self, address: str) -> None:
-        """Say where the control process listens; who asks connects."""
+        """Set the address of the control process; threads connect on first use."""
         self._address = address
 
     def close(self) -> None:
@@ -34,9 +34,9 @@ class DeskClient:
             self._local = threading.local()
 
     def ask(self, method: str, *arguments: Any) -> Any:
-        """Ask a question.
+        """Call a method of the control server and return its result.
 
-        :raises RuntimeError: what went wrong in the control process, or that it is gone.
+        :raises RuntimeError: if the call fails in the control process, or if that has ended.
         """
         try:
             pipe = self._pipe()

@@ -1,4 +1,4 @@
-"""Where the control process answers the test: one thread and one desk for each of the test's."""
+"""Request server of the control process: one worker thread per client connection."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from vpmem_harness.cloud.nova.control import Control
 
 
-class Desk:
-    """The questions of one thread of the test; a public method's name is a question's."""
+class RequestServer:
+    """Answers the requests of one connection; each public method is a request."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
         self._records = Records(control.databases)
 
     def run(self, pipe: connection.Connection) -> None:
-        """Answer until the other end closes."""
+        """Serve requests until the client disconnects."""
         with contextlib.suppress(EOFError, OSError):
             while True:
                 method, args = pipe.recv()
@@ -39,38 +39,38 @@ class Desk:
         self._records.close()
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any, str]:
-        """A request to Nova's API: status, decoded body, request id."""
+        """Send a request to Nova's API; return status, decoded body and request id."""
         response = self._control.request_api(method, path, body)
         content = response.json() if response.content else None
         return response.status_code, content, response.headers.get('x-openstack-request-id', '')
 
     def placement(self, path: str) -> Any:
-        """What Placement answers to a GET."""
+        """Send a GET request to Placement; return the decoded body."""
         response = workarounds.request_placement('get', path, version='1.39')
         return response.json() if response.status_code == 200 else None
 
     def image(self) -> str:
-        """The image of Nova's GlanceFixture that has every property a server needs."""
+        """Return the image of Nova's GlanceFixture that a server needs."""
         return str(self._control.glance.image1['id'])
 
     def wait_compute(self, number: int, seconds: float) -> str | None:
-        """Wait for a compute's start, and map it to the cell; None, or why it failed."""
+        """Wait for the start of a compute and map it to the cell; return the error, or None."""
         reason = self._control.fleet.wait_started(number, seconds)
         if reason is None:
             self._control.discover_hosts()
         return reason
 
     def wait_compute_gone(self, number: int, seconds: float) -> bool:
-        """Wait until nothing can come any more of a compute whose process has ended."""
+        """Wait until the last message of a compute that has ended is processed."""
         return self._control.fleet.wait_gone(number, seconds)
 
     def ask_compute(self, host: str, method: str, *args: Any) -> Any:
-        """Ask a compute's process something."""
+        """Call a method in the process of a compute."""
         compute = self._control.fleet.links.get(host)
         return None if compute is None else compute.call('compute', method, *args)
 
     def assigned(self, host: str) -> dict[str, str]:
-        """Which server each claimed namespace is claimed for; '' when no record says it."""
+        """Return the server of each claimed namespace; '' if no record has it."""
         owners = self._records.owners(host)
         names = self.ask_compute(host, 'assigned')
         if names is None:
@@ -78,7 +78,7 @@ class Desk:
         return {name: owners.get(name, '') for name in names}
 
     def server(self, server: str) -> api.ServerRecord | None:
-        """A server's present state, from its cell or from the request that has none yet."""
+        """Return the state of a server, from its cell or its build request."""
         record = self._records.server(server)
         if record is None and not self._records.is_deleted(server):
             record = self._requested(server) or self._records.server(server)
@@ -97,32 +97,32 @@ class Desk:
             flavor=flavor_of(instance.flavor.obj_to_primitive()))
 
     def servers(self) -> list[api.ServerRecord]:
-        """All servers, oldest first."""
+        """Return all servers, oldest first."""
         return self._records.servers()
 
     def actions(self, server: str) -> list[api.InstanceAction]:
-        """The requests to a server."""
+        """Return the requests for a server."""
         return self._records.actions(server)
 
     def migrations(self, server: str | None) -> list[api.MigrationRecord]:
-        """The moves of a server or of all."""
+        """Return the moves of one server or of all."""
         return self._records.migrations(server)
 
     def wait_change(
         self, seen: int, seconds: float, questions: Sequence[tuple[str, str]],
     ) -> tuple[int, dict[tuple[str, str], Any]]:
-        """Wait until the count of changes is not ``seen``; the count, and answers to questions.
+        """Wait until the count of changes differs from ``seen``; return it, and answers.
 
-        A question is the name of a method here and a server.
+        A question is the name of a method of this class and a server.
         """
         count = self._control.changes.wait(seen, seconds)
         return count, {(method, server): getattr(self, method)(server)
                        for method, server in questions}
 
     def settle(self, server: str | None, seconds: float) -> bool:
-        """Wait until no service works on a server, or at all: no message, no compute's task.
+        """Wait until no service works on a server, or at all.
 
-        False when that has not come after some seconds.
+        Return False if a message or a task of a compute remains after some seconds.
         """
         deadline = time.monotonic() + seconds
         while True:

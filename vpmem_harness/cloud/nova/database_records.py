@@ -1,6 +1,6 @@
-"""What Nova's databases say of servers, read at a commit's pace.
+"""Server records, read directly from Nova's databases.
 
-The API would say the same for fifty times the price: a wait looks after every commit.
+The API returns the same data at fifty times the cost, and a wait reads after every commit.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ FROM instances i LEFT JOIN instance_extra e ON e.instance_uuid = i.uuid
 
 
 class Records:
-    """The databases of the cells, each read over a connection of its own; one thread at a time.
+    """The databases of the cells; use it from one thread at a time.
 
-    :param paths: the database files, the cell that holds most servers first.
+    :param paths: the database files, the cell with the most servers first.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -45,17 +45,17 @@ class Records:
                     yield cell, row
 
     def server(self, uuid: str) -> api.ServerRecord | None:
-        """A server's present state; None when no cell has it any more."""
+        """Return the state of a server; None if no cell has it."""
         for cell, row in self._rows(_SERVER + 'WHERE i.uuid = ? AND i.deleted = 0', uuid):
             return self._server(cell, row)
         return None
 
     def is_deleted(self, uuid: str) -> bool:
-        """Whether a cell remembers the server as deleted."""
+        """Whether a cell has the server as deleted."""
         return any(self._rows('SELECT 1 FROM instances WHERE uuid = ? AND deleted != 0', uuid))
 
     def servers(self) -> list[api.ServerRecord]:
-        """Every server that a cell has, oldest first."""
+        """Return all servers of the cells, oldest first."""
         rows = self._rows(_SERVER + 'WHERE i.deleted = 0')
         return [self._server(cell, row) for cell, row in
                 sorted(rows, key=lambda found: (found[1]['created_at'], found[1]['id']))]
@@ -70,10 +70,10 @@ class Records:
             task_state=TaskState(row['task_state']) if row['task_state'] else None,
             power_state=PowerState(row['power_state'] or 0),
             host=row['host'], flavor=chosen,
-            # The API shows a fault with these states alone.
+            # The API shows faults only in these states.
             fault=self._fault(cell, row['uuid'])
             if row['vm_state'] in (VMState.ERROR, VMState.DELETED) else None,
-            # What an instance that has left its host had there stays in its record.
+            # The record of an instance keeps the resources of a host that it has left.
             namespaces=_in_order(
                 _devices(_data(row['resources'])) if row['host'] else [], chosen.pmem),
             old_namespaces=tuple(_devices(_field(context, 'old_resources')))
@@ -83,7 +83,7 @@ class Records:
 
     @staticmethod
     def _has_moved(cell: sqlite3.Connection, migration: int) -> bool:
-        """Whether a move has left its source; a context outlives one that has failed."""
+        """Whether a move has left its source; the context of a failed move remains."""
         row = cell.execute('SELECT status FROM migrations WHERE id = ?', (migration,)).fetchone()
         return row is not None and row['status'] in MOVED
 
@@ -98,7 +98,7 @@ class Records:
                          details=row['details'] or '', created=_moment(row['created_at']))
 
     def actions(self, uuid: str) -> list[api.InstanceAction]:
-        """The requests to a server, oldest first."""
+        """Return the requests for a server, oldest first."""
         found = []
         for cell, row in self._rows(
                 'SELECT * FROM instance_actions WHERE instance_uuid = ? ORDER BY id', uuid):
@@ -114,7 +114,7 @@ class Records:
         return found
 
     def migrations(self, uuid: str | None) -> list[api.MigrationRecord]:
-        """The moves of one server or of all, oldest first."""
+        """Return the moves of one server or of all, oldest first."""
         return [api.MigrationRecord(
             uuid=row['uuid'], instance_uuid=row['instance_uuid'],
             migration_type=row['migration_type'], status=row['status'],
@@ -124,7 +124,7 @@ class Records:
                 uuid, uuid)]
 
     def owners(self, host: str) -> dict[str, str]:
-        """By a namespace's name, the server whose record says that it has it on this host."""
+        """Return the owner of each namespace on a host, from the records of servers."""
         found: dict[str, str] = {}
         for _cell, row in self._rows(
                 _SERVER + 'WHERE i.deleted = 0 AND e.resources IS NOT NULL AND i.host = ?', host):
@@ -137,7 +137,7 @@ class Records:
                 ' WHERE e.migration_context IS NOT NULL AND e.deleted = 0 ORDER BY m.id'):
             context = _data(row['migration_context'])
             if context is None or context['migration_id'] != row['id']:
-                continue    # another move of this server's
+                continue    # another move of this server
             for side, field in (('source_compute', 'old_resources'),
                                 ('dest_compute', 'new_resources')):
                 if row[side] == host:
@@ -147,7 +147,7 @@ class Records:
 
 
 def flavor_of(primitive: dict[str, Any]) -> Flavor:
-    """A flavor from Nova's object, as the databases and the messages carry it."""
+    """Convert a serialized Nova flavor."""
     data = primitive['nova_object.data']
     return Flavor(
         name=data['name'], flavorid=data['flavorid'], vcpus=data['vcpus'],

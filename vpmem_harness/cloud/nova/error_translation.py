@@ -1,4 +1,4 @@
-"""Nova's refusals, as the errors of ``cloud/errors.py``."""
+"""Translation of Nova's errors to the classes of ``cloud/errors.py``."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _BY_STATUS: dict[int, type[errors.NovaException]] = {
     400: errors.Invalid,
     404: errors.NotFound,
 }
-#: What Nova's checks of a request's schema begin their messages with.
+#: Start of the messages of Nova's schema validation.
 _VALIDATION = ('Validation failed', 'Invalid input for field')
-#: How the API refuses for a state that it does not name.
+#: Message of the API for a state that it does not name.
 _INVALID_STATE = re.compile(
     r"Instance (?P<server_id>\S+) is in an invalid state for '(?P<action>.*)'")
 _FIELD = re.compile(r'%\((\w+)\)s')
 
 
 def of_start(reason: str) -> errors.NovaException:
-    """Why a nova-compute did not start, from ``Class: message``."""
+    """Translate ``Class: message``, the reason why a nova-compute did not start."""
     name, _, message = reason.partition(': ')
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, errors.NovaException):
@@ -30,11 +30,11 @@ def of_start(reason: str) -> errors.NovaException:
 
 
 def of_request(status: int, content: Any) -> errors.NovaException:
-    """What the API answered with an error: the class whose message and status it is."""
+    """Translate an error response of the API, by its message and status."""
     message = str(content)
     if isinstance(content, dict):
         for fault in (content, *content.values()):
-            if isinstance(fault, dict):     # where no controller is asked there is no class
+            if isinstance(fault, dict):     # without a controller the response has no class
                 message = fault.get('message', message)
     if status == 400 and message.startswith(_VALIDATION):
         return errors.ValidationError(detail=message)
@@ -57,7 +57,7 @@ def _subclasses(kind: type[errors.NovaException]) -> Iterator[type[errors.NovaEx
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """A regular expression that takes a message of the template apart again."""
+    """Return a regular expression that matches messages of a template."""
     expression, end, seen = '', 0, set[str]()
     for field in _FIELD.finditer(template):
         name = field.group(1)

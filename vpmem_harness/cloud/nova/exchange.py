@@ -1,7 +1,7 @@
-"""The message exchange among the processes of one Nova: topics, servers, fanouts and replies.
+"""Message exchange between the processes of one Nova: topics, servers, fanouts, replies.
 
-It knows nothing of oslo.messaging (``messaging.py`` does) and stands in the control process; a
-nova-compute attaches to it over a UNIX socket (``link.py``). Delivery is by event, never by poll.
+It runs in the control process and does not depend on oslo.messaging (see ``messaging.py``). A
+nova-compute connects over a UNIX socket (``link.py``). Delivery is event-driven, without polling.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ Address = tuple[str, str | None]
 
 
 class End(Protocol):
-    """What is attached to the exchange: this process, or a link to another.
+    """An endpoint of the exchange: this process, or a link to another one.
 
-    ``waits`` says whether what it calls may come back while its caller waits. Nobody is there to
-    start a service while the API is asked.
+    ``waits`` says whether a called service may return while the caller waits. During a call of the
+    API, nobody can start a service.
     """
 
     waits: bool
 
     def deliver(self, listener: int, token: int, body: str) -> None:
-        """Hand a message to a listener, which reports its end with the token, or refuses it."""
+        """Deliver a message to a listener, which later reports the token or refuses it."""
 
     def answer(self, call: int, body: str | None) -> None:
-        """Hand a reply to the call that waits for it; None when there will be none."""
+        """Deliver a reply to a waiting call; None if there will be no reply."""
 
 
 class _Message:
@@ -42,19 +42,19 @@ class _Message:
 
     @property
     def lasts(self) -> bool:
-        """Whether it waits for the return of a server that is away."""
+        """Whether the message waits for a server that is down."""
         of_a_server = self.address is not None and self.address[1] is not None
         return self.call is None or self.sender.waits or not of_a_server
 
 
 class Exchange:
-    """Queues, their consumers, and the messages that are being worked on; thread-safe.
+    """Queues, consumers, and messages in progress; thread-safe.
 
     ``published`` counts every message that was ever sent.
 
-    A message for a server that is away waits for its return, as in a broker's queue; a fanout
-    reaches those that are there. A call to such a server by whom nobody can help meanwhile is given
-    up at once. Through a broker it would wait for its timeout, and the message expires with that.
+    A message for a server that is down waits for its return, as in a broker's queue; a fanout
+    reaches only the servers that are up. A call to a server that cannot return meanwhile fails at
+    once. With a broker it would fail after its timeout, with which the message expires.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Exchange:
         self.published = 0
 
     def subscribe(self, end: End, address: Address, listener: int) -> None:
-        """Let a listener consume an address, and give it what waited there."""
+        """Subscribe a listener to an address, and deliver the queued messages."""
         with self._lock:
             self._consumers[address].append((end, listener))
             waiting = self._waiting.pop(address, ())
@@ -77,7 +77,7 @@ class Exchange:
             end.deliver(*delivery)
 
     def unsubscribe(self, end: End, listener: int) -> None:
-        """Take a listener away from every address."""
+        """Unsubscribe a listener from all addresses."""
         with self._lock:
             for consumers in self._consumers.values():
                 if (end, listener) in consumers:
@@ -85,7 +85,7 @@ class Exchange:
 
     def publish(self, sender: End, topic: str, server: str | None, fanout: bool,
                 body: str, call: int | None) -> None:
-        """Send to one server, to every server of a topic, or to the next in turn."""
+        """Send to one server, to all servers of a topic, or to the next one in turn."""
         message = _Message(None if fanout else (topic, server), body, sender, call)
         with self._lock:
             self.published += 1
@@ -101,9 +101,9 @@ class Exchange:
             self._give_up(message)
 
     def refuse(self, end: End, listener: int, token: int) -> None:
-        """A message has come to a listener that listens no more: let another one have it.
+        """Redeliver a message whose listener has stopped.
 
-        A fanout was for those that listen.
+        A fanout is not redelivered.
         """
         self.unsubscribe(end, listener)
         deliveries = []
@@ -119,7 +119,7 @@ class Exchange:
             self._give_up(message)
 
     def _next_consumer(self, address: Address, message: _Message) -> list[tuple[End, int]]:
-        """The consumer whose turn it is; none when there is none, and a message that may waits."""
+        """Return the next consumer; if there is none, queue a message that may wait."""
         consumers = self._consumers[address]
         chosen = consumers[:1]
         consumers.extend(chosen)
@@ -130,7 +130,7 @@ class Exchange:
 
     @staticmethod
     def _give_up(message: _Message) -> None:
-        """Nobody has got a message: one that does not last will not be answered any more."""
+        """Drop a message without consumer; a call gets no reply then."""
         if message.call is not None and not message.lasts:
             message.sender.answer(message.call, None)
 
@@ -140,7 +140,7 @@ class Exchange:
         return listener, token, message.body
 
     def done(self, token: int, body: str | None) -> None:
-        """A listener has finished a message; its reply goes to whoever called."""
+        """Record that a message is processed, and deliver its reply to the caller."""
         with self._lock:
             _end, message = self._in_work.pop(token, (None, None))
             self._changed.notify_all()
@@ -148,10 +148,10 @@ class Exchange:
             message.sender.answer(message.call, body)
 
     def detach(self, end: End) -> None:
-        """Forget an end whose process is gone: what it worked on stays unanswered.
+        """Remove an endpoint whose process has ended; its messages stay unanswered.
 
-        Who waits for an answer is told so at once. Through a broker it would find out when its
-        timeout is over, or when the heartbeats stop that a long call has.
+        Callers that wait for a reply fail at once. With a broker they would fail after their
+        timeout, or when the heartbeats of a long call stop.
         """
         with self._lock:
             lost = [message for each, message in self._in_work.values() if each is end]
@@ -165,9 +165,9 @@ class Exchange:
                 message.sender.answer(message.call, None)
 
     def wait_idle(self, about: str, timeout: float) -> bool:
-        """Wait until no message that names ``about`` is worked on; False when the time is over.
+        """Wait until no message in progress contains ``about``; return False on timeout.
 
-        Every message names the empty string.
+        Every message contains the empty string.
         """
         with self._lock:
             return self._changed.wait_for(

@@ -1,4 +1,4 @@
-"""The nova-computes that are attached to the control process."""
+"""The nova-computes that are connected to the control process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from vpmem_harness.cloud.nova import link
 
 
 class Fleet:
-    """Who is there, and how each start went; thread-safe.
+    """Connected computes, and the results of their starts; thread-safe.
 
-    A compute's process has a number that is no other's: what comes late of one that is gone is not
-    taken for news of the next one on its host.
+    Each process of a compute has a unique number, so that a late message of an old process is not
+    attributed to the next process on the same host.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Fleet:
         self._given_up: set[int] = set()
 
     def attach(self, host: str, number: int, compute: link.ControlLink) -> bool:
-        """A compute has connected, and has not started yet; False for one that was given up."""
+        """Add a compute that has connected; return False if it has been given up."""
         with self._changed:
             if number in self._given_up:
                 return False
@@ -29,39 +29,39 @@ class Fleet:
             return True
 
     def detach(self, number: int) -> None:
-        """A compute's process is gone, and what it had asked for is done."""
+        """Remove a compute whose process has ended and whose requests are done."""
         with self._changed:
             del self._attached[number]
             self._outcome.setdefault(number, 'its process has ended')
             self._changed.notify_all()
 
     def started(self, number: int) -> None:
-        """A compute says that its service runs."""
+        """Record that the service of a compute runs."""
         with self._changed:
             self._outcome[number] = None
             self._changed.notify_all()
 
     def failed(self, number: int, reason: str) -> None:
-        """A compute says why its service does not run."""
+        """Record why the service of a compute does not run."""
         with self._changed:
             self._outcome[number] = reason
             self._changed.notify_all()
 
     @property
     def links(self) -> dict[str, link.ControlLink]:
-        """The link to each host's compute."""
+        """Return the link to the compute of each host."""
         with self._changed:
             return dict(self._attached.values())
 
     def wait_started(self, number: int, seconds: float) -> str | None:
-        """Wait for a start's outcome: None, or why it failed."""
+        """Wait for the result of a start; return the error, or None."""
         with self._changed:
             if not self._changed.wait_for(lambda: number in self._outcome, seconds):
                 return f'no answer in {seconds:g} s'
             return self._outcome[number]
 
     def wait_gone(self, number: int, seconds: float) -> bool:
-        """Give up a compute whose process has ended; wait until nothing of it can come any more."""
+        """Give up a compute that has ended; wait until its last message is processed."""
         with self._changed:
             self._given_up.add(number)
             return self._changed.wait_for(lambda: number not in self._attached, seconds)

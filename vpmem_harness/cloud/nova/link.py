@@ -1,6 +1,6 @@
-"""The UNIX socket between a nova-compute and the control process: messages and service calls.
+"""UNIX socket between a nova-compute and the control process, for messages and calls.
 
-Both ends are processes of the same user, forked from one parent: frames are pickles.
+Both ends are processes of the same user, forked from one parent, so frames are pickled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _GONE = 'the other process has ended'
 
 
 class Link:
-    """A connection that carries calls both ways, each side's answered in threads of its own."""
+    """A connection for calls in both directions; each side answers in threads."""
 
     def __init__(self, pipe: connection.Connection, serve: Serve) -> None:
         self._pipe = pipe
@@ -34,14 +34,14 @@ class Link:
             max_workers=32, thread_name_prefix='link')
 
     def send(self, *frame: Any) -> None:
-        """Send one frame."""
+        """Send a frame."""
         with self._sending:
             self._pipe.send(frame)
 
     def call(self, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method of the other process's service; its result, or its exception raised.
+        """Call a method of a service in the other process; return its result or raise its error.
 
-        :raises EOFError: when the other process has ended, or ends before it has answered.
+        :raises EOFError: if the other process ends before it answers.
         """
         number = next(self._numbers)
         future = self._waiting[number] = concurrent.futures.Future()
@@ -53,7 +53,7 @@ class Link:
         return future.result()
 
     def run(self) -> None:
-        """Read frames until the other side is gone."""
+        """Read frames until the other side disconnects."""
         try:
             while True:
                 kind, *fields = self._pipe.recv()
@@ -64,8 +64,8 @@ class Link:
             self.closed()
 
     def closed(self) -> None:
-        """The other side is gone: calls to it fail."""
-        # Closed between two sends, never in one; whoever has sent before waits in _waiting.
+        """Fail all pending calls, because the other side has disconnected."""
+        # The socket is closed between two sends; earlier callers are in _waiting.
         with self._sending:
             self._pipe.close()
         for future in list(self._waiting.values()):
@@ -99,19 +99,19 @@ class Link:
 
 
 class ComputeLink(Link, messaging.CallTable):
-    """A nova-compute's end: its port to the exchange, and its calls to the control process."""
+    """The nova-compute's end of a link: a port to the exchange, and service calls."""
 
     def __init__(self, pipe: connection.Connection, serve: Serve) -> None:
         Link.__init__(self, pipe, serve)
         messaging.CallTable.__init__(self)
 
     def subscribe(self, address: Address, listener: int, receive: messaging.Receive) -> None:
-        """Listen to an address."""
+        """Subscribe to an address."""
         self.receivers[listener] = receive
         self.send('subscribe', address, listener)
 
     def unsubscribe(self, listener: int) -> None:
-        """Listen no more."""
+        """Unsubscribe a listener."""
         self.receivers.pop(listener, None)
         self.send('unsubscribe', listener)
 
@@ -121,7 +121,7 @@ class ComputeLink(Link, messaging.CallTable):
         self.send('publish', topic, server, fanout, body, call)
 
     def done(self, token: int, body: str | None) -> None:
-        """Report a message's end."""
+        """Report that a message is processed."""
         self.send('done', token, body)
 
     def _on_deliver(self, listener: int, token: int, body: str) -> None:
@@ -133,7 +133,7 @@ class ComputeLink(Link, messaging.CallTable):
 
 
 class ControlLink(Link):
-    """The control process's end of a link: puts the compute's messages on the exchange."""
+    """The control process's end of a link, which connects a compute to the exchange."""
 
     waits = True
 
@@ -142,11 +142,11 @@ class ControlLink(Link):
         self._exchange = exchange
 
     def deliver(self, listener: int, token: int, body: str) -> None:
-        """Hand a message to the compute."""
+        """Deliver a message to the compute."""
         self._send_or_lose('deliver', listener, token, body)
 
     def answer(self, call: int, body: str | None) -> None:
-        """Hand an answer to the compute."""
+        """Deliver a reply to the compute."""
         self._send_or_lose('answer', call, body)
 
     def _send_or_lose(self, *frame: Any) -> None:
@@ -156,9 +156,9 @@ class ControlLink(Link):
             self._exchange.detach(self)
 
     def closed(self) -> None:
-        """The compute is gone, and its consumers with it; what it had asked for is done to its end.
+        """Remove a compute that has disconnected; its pending requests are completed.
 
-        As with a service of Placement's, whose client ends while it is served.
+        Placement also completes the request of a client that disconnects.
         """
         self._exchange.detach(self)
         super().closed()

@@ -1,4 +1,4 @@
-"""What Nova's processes have written: their logs, and what else they have said."""
+"""Logs and output of Nova's processes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-#: A line of a log that tells of a warning, of an error, or of its traceback.
+#: Matches log lines with a warning, an error or a part of a traceback.
 _COMPLAINT = re.compile(r'\S+ \S+ \d+ (WARNING|ERROR|CRITICAL) ')
 
-#: How many such lines of each process's log are told.
+#: Maximum number of such lines per log.
 _LOGGED = 200
 
-#: How many characters of what a process has said last are told.
+#: Maximum number of characters of the last output.
 _LAST = 4000
 
 
@@ -24,7 +24,7 @@ def sizes(directory: Path) -> dict[str, int]:
 
 
 def complaints(directory: Path, skipped: Mapping[str, int] = MappingProxyType({})) -> str:
-    """What the logs in a directory complain of, each under its process's name.
+    """Return the warnings and errors in the logs of a directory, by process.
 
     :param skipped: the number of bytes to skip at the beginning of each log, by its name.
     """
@@ -39,7 +39,7 @@ def complaints(directory: Path, skipped: Mapping[str, int] = MappingProxyType({}
 
 
 def last_words(directory: Path, name: str) -> str:
-    """What a process has said last, on its outputs or else in its log."""
+    """Return the last output of a process, or the end of its log."""
     with contextlib.suppress(OSError):
         text = (directory / f'{name}.out').read_text()
         return text[-_LAST:] or (directory / f'{name}.log').read_text()[-_LAST:]

@@ -1,7 +1,7 @@
-"""An oslo.messaging driver over the exchange, and how Nova is given it.
+"""oslo.messaging driver on the exchange.
 
-Replies and failures travel as JSON, as they do through a broker: what a real deployment cannot
-send cannot be sent here either.
+Replies and errors are JSON, as with a broker, so that objects that a real deployment cannot send
+fail here as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vpmem_harness.cloud.nova.exchange import Address, Exchange
 
 
 class Port(Protocol):
-    """One process's way to the exchange."""
+    """Interface of a process to the exchange."""
 
     def subscribe(self, address: Address, listener: int, receive: Receive) -> None: ...
 
@@ -42,7 +42,7 @@ Receive = Callable[[int, str], bool]
 
 
 class CallTable:
-    """The listeners and the waiting calls of one process."""
+    """Listeners and pending calls of one process."""
 
     def __init__(self) -> None:
         self.receivers: dict[int, Receive] = {}
@@ -50,29 +50,29 @@ class CallTable:
         self._numbers = itertools.count(1)
 
     def expect(self) -> tuple[int, queue.SimpleQueue[str | None]]:
-        """A number for a call, and where its answer will be."""
+        """Register a call; return its number and the queue for its reply."""
         call, answers = next(self._numbers), queue.SimpleQueue[str | None]()
         self._calls[call] = answers
         return call, answers
 
     def forget(self, call: int) -> None:
-        """The call no longer waits."""
+        """Remove a call that no longer waits."""
         self._calls.pop(call, None)
 
     def answer(self, call: int, body: str | None) -> None:
-        """An answer has come; one that nobody waits for any more is dropped."""
+        """Deliver a reply; drop it if the call no longer waits."""
         answers = self._calls.get(call)
         if answers is not None:
             answers.put(body)
 
     def receive(self, listener: int, token: int, body: str) -> bool:
-        """A message has come for a listener; False when that listens no more."""
+        """Deliver a message to a listener; return False if it has stopped."""
         receive = self.receivers.get(listener)
         return receive is not None and receive(token, body)
 
 
 class LocalPort(CallTable):
-    """The control process's own end of the exchange."""
+    """The control process's own port."""
 
     waits = False
 
@@ -81,12 +81,12 @@ class LocalPort(CallTable):
         self._exchange = exchange
 
     def subscribe(self, address: Address, listener: int, receive: Receive) -> None:
-        """Listen to an address."""
+        """Subscribe to an address."""
         self.receivers[listener] = receive
         self._exchange.subscribe(self, address, listener)
 
     def unsubscribe(self, listener: int) -> None:
-        """Listen no more."""
+        """Unsubscribe a listener."""
         self.receivers.pop(listener, None)
         self._exchange.unsubscribe(self, listener)
 
@@ -101,7 +101,7 @@ class LocalPort(CallTable):
         self._exchange.publish(self, topic, server, fanout, body, call)
 
     def done(self, token: int, body: str | None) -> None:
-        """Report a message's end."""
+        """Report that a message is processed."""
         self._exchange.done(token, body)
 
 
@@ -124,11 +124,11 @@ class _Incoming(base.RpcIncomingMessage):  # type: ignore[misc]
         raise NotImplementedError
 
     def heartbeat(self) -> None:
-        """A caller waits for its whole timeout; it needs no heartbeat."""
+        """Do nothing: callers wait for their whole timeout without heartbeats."""
 
 
 class _Listener(base.Listener):  # type: ignore[misc]
-    """Hands each message to the server's executor at once."""
+    """Passes each message to the server's executor at once."""
 
     _numbers = itertools.count(1)
 
@@ -146,7 +146,7 @@ class _Listener(base.Listener):  # type: ignore[misc]
 
     def _receive(self, token: int, body: str) -> bool:
         content = json.loads(body)
-        # Once it has been stopped its server takes none, and fails when it is given one.
+        # A stopped server fails if it gets a message.
         with self._receiving:
             if self.on_incoming_callback is None:
                 return False
@@ -160,11 +160,11 @@ class _Listener(base.Listener):  # type: ignore[misc]
             super().stop()
 
     def cleanup(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources."""
 
 
 class Driver(base.BaseDriver):  # type: ignore[misc]
-    """oslo.messaging's face of a port."""
+    """oslo.messaging driver on a port."""
 
     def __init__(self, conf: Any, port: Port, allowed_remote_exmods: list[str]) -> None:
         super().__init__(conf, None, 'nova', allowed_remote_exmods)
@@ -174,7 +174,7 @@ class Driver(base.BaseDriver):  # type: ignore[misc]
              wait_for_reply: bool | None = None, timeout: float | None = None,
              call_monitor_timeout: float | None = None, retry: int | None = None,
              transport_options: Any = None) -> Any:
-        """Send a call or a cast; a call's result, or its failure raised."""
+        """Send a call or a cast; return the result of a call, or raise its error."""
         body = jsonutils.dumps({'context': ctxt, 'message': message})
         if not wait_for_reply:
             self._port.publish(target.topic, target.server, bool(target.fanout), body, None)
@@ -197,17 +197,17 @@ class Driver(base.BaseDriver):  # type: ignore[misc]
 
     def send_notification(self, target: Any, ctxt: dict[str, Any], message: dict[str, Any],
                           version: float, retry: int | None = None) -> None:
-        """Nobody listens to notifications."""
+        """Drop a notification."""
 
     def listen(self, target: Any, batch_size: int, batch_timeout: float | None) -> _Listener:
-        """A listener for the server's own messages and its turn of the topic's."""
+        """Return a listener for messages to the server and to its topic."""
         return _Listener(self._port, [(target.topic, target.server), (target.topic, None)])
 
     def listen_for_notifications(self, *args: Any) -> _Listener:
-        """Notifications have no listeners."""
+        """Raise NotImplementedError: notifications have no listeners."""
         raise NotImplementedError
 
     def cleanup(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources."""
 
 

@@ -1,4 +1,4 @@
-"""Nova's processes, as the test's process sees them."""
+"""Handles of Nova's processes in the process of the test."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from vpmem_harness.serving import process_wide
 
 
 class Zygote:
-    """The parent of every Nova process, started with the first cloud and ended with this process.
+    """Parent of all Nova processes; it starts with the first cloud and ends with this process.
 
-    It stands in place of an import of Nova: three seconds once, in a process of its own.
+    It imports Nova once, which takes three seconds.
     """
 
     _lock = threading.Lock()
@@ -58,7 +58,7 @@ class Zygote:
 
     @classmethod
     def shared(cls) -> Zygote:
-        """The one of this process; another one when that has ended."""
+        """Return the zygote of this process; start one if necessary."""
         with cls._lock:
             if cls._instance is not None and cls._instance._process.poll() is not None:
                 atexit.unregister(cls._instance.close)
@@ -70,7 +70,7 @@ class Zygote:
             return cls._instance
 
     def fork(self, order: dict[str, Any], descriptors: Sequence[int] = ()) -> ForkedProcess:
-        """Fork a process that does what the order says; the order gets the fork's number."""
+        """Fork a process that executes an order; the order gets the number of the fork."""
         number = next(self._numbers)
         line = json.dumps({**order, 'number': number}).encode() + b'\n'
         with self._lock_orders:
@@ -84,7 +84,7 @@ class Zygote:
         return ForkedProcess(int(answer), number)
 
     def close(self) -> None:
-        """End it; its forks end with their clouds."""
+        """End the zygote; its forks end with their clouds."""
         process_wide.descriptors.discard(self._orders.fileno())
         process_wide.children.discard(self._process.pid)
         self._orders.close()
@@ -96,9 +96,9 @@ class Zygote:
 
 
 class ForkedProcess:
-    """A process that the zygote has forked: not a child of ours, yet ours to end.
+    """A process that the zygote has forked.
 
-    ``number`` is no other fork's, which may come to have the same ``pid``.
+    ``number`` is unique, while another fork can get the same ``pid``.
     """
 
     def __init__(self, pid: int, number: int) -> None:
@@ -111,11 +111,11 @@ class ForkedProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the process has not ended."""
         return not self.wait(0)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for its end; False when the time is over."""
+        """Wait for the end of the process; return False on timeout."""
         if self._handle is None:
             return True
         poll = select.poll()
@@ -123,7 +123,7 @@ class ForkedProcess:
         return bool(poll.poll(seconds * 1000))
 
     def kill(self) -> None:
-        """End it on the spot, and wait until it is gone."""
+        """Kill the process and wait for its end."""
         if self._handle is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)

@@ -1,11 +1,11 @@
-"""What Nova's API is told for each action on a server."""
+"""Request bodies of the actions on a server in Nova's API."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-#: By the name of the action, as in Backend.request: the body, made from the arguments.
+#: Functions that create the body from the arguments, by name of the action in Backend.request.
 BODIES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     'resize': lambda given: {'resize': {'flavorRef': given['flavor'].flavorid}},
     'migrate': lambda given: {'migrate': {'host': given.get('host')}},

@@ -1,4 +1,4 @@
-"""The configuration of Nova's processes, and their transport."""
+"""Configuration and transport of Nova's processes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CONF = nova.conf.CONF
 
 
 def find_paste_configuration() -> None:
-    """Say where a wheel has its api-paste.ini."""
+    """Set the path of api-paste.ini in an installed wheel."""
     CONF.set_override('api_paste_config', workarounds.paste_configuration(), 'wsgi')
 
 
 class NovaProcess(fixtures.Fixture):
-    """A process's configuration and its transport; ends with the process."""
+    """Configuration and transport of a process, for its whole lifetime."""
 
     def __init__(self, order: dict[str, Any], port: messaging.Port) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class NovaProcess(fixtures.Fixture):
             CONF.set_override(option, value, group or None)
         logging.setup(CONF, 'nova')
         if CONF.debug:
-            # As oslo.service does where it starts the services.
+            # oslo.service does this when it starts services.
             CONF.log_opt_values(logging.getLogger('nova'), logging.DEBUG)
         workarounds.use_broker(self, self._transport)
         self.test = workarounds.TestCase(self, CONF)

@@ -1,12 +1,12 @@
-"""Everything that stands between an installed Nova and a process of ours, each with its reason.
+"""All adaptations of an installed Nova, each with its reason.
 
-There are four kinds. What a process is made ready with: environment, interpreter, libraries below
-Nova. What nova-compute's own main function sets. The seams at which Nova's own fixtures put
-something in place of the services around it: message broker, Placement, Neutron, Glance, Keystone.
-And what Nova knows and has no public word for, which is read, or put back to where it began.
+There are four kinds: the preparation of a process (environment, interpreter, libraries below
+Nova); settings of nova-compute's own main function; replacements of the services around Nova
+(message broker, Placement, Neutron, Glance, Keystone) where Nova's own fixtures replace them; and
+internal state of Nova without a public interface, which is read or reset.
 
-Nothing replaces a line of the driver, the compute manager, the resource tracker or privsep, and
-nothing outside of this module reaches into Nova: tests/unit/cloud/nova/test_workarounds.py looks.
+No code of the driver, the compute manager, the resource tracker or privsep is replaced. No other
+module accesses Nova's internals; tests/unit/cloud/nova/test_workarounds.py checks this.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# Nova is imported where it is needed: before_import comes first.
+# Functions import Nova themselves, because before_import must run first.
 
 _uname = os.uname
 
 
-# What a process is made ready with
+# Preparation of a process
 
 def before_import() -> None:
-    """Choose native threading before anything of Nova is imported.
+    """Select native threading before Nova is imported.
 
-    ``nova.monkey_patch`` refuses when eventlet has been imported already, and parses
-    ``sys.argv`` for configuration files.
+    ``nova.monkey_patch`` fails if eventlet has been imported already, and parses ``sys.argv`` for
+    configuration files.
     """
     os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = 'true'
     sys.argv = ['nova']
@@ -41,19 +41,19 @@ def before_import() -> None:
 
 
 def after_import() -> None:
-    """Do once what every process would do again after its fork."""
+    """Do the work that all processes share, after the import of Nova."""
     import os_vif
     from nova import objects
 
     objects.register_all()
-    # nova.cmd.compute does it; without it any NIC fails for want of os_vif.objects.network.
+    # nova.cmd.compute does it. Without it every NIC fails: os_vif.objects.network is missing.
     os_vif.initialize()
     # A wheel has no ``$pybasedir/etc``.
     paste_configuration()
 
 
 def paste_configuration() -> str:
-    """The path of api-paste.ini, which a wheel installs outside of the package."""
+    """Return the path of api-paste.ini, which a wheel installs outside the package."""
     for file in importlib.metadata.files('nova') or ():
         if file.name == 'api-paste.ini':
             return os.path.realpath(str(file.locate()))
@@ -61,20 +61,20 @@ def paste_configuration() -> str:
 
 
 def in_child(directory: str) -> None:
-    """Settle what is global in a process that has just been forked."""
+    """Initialize global state in a newly forked process."""
     tempfile.tempdir = directory
-    # Worker threads hand the interpreter over sooner: a round trip between two threads waits
-    # for this interval (seconds) when a third one computes.
+    # A shorter switch interval in seconds: a round trip between two threads waits for it while a
+    # third thread computes.
     sys.setswitchinterval(0.0005)
-    # The process is short-lived and what it inherits is frozen: fewer collections, 5 % less work.
+    # The process is short-lived and its inherited objects are frozen: fewer collections save 5 %.
     gc.set_threshold(50_000, 20, 100)
 
 
 def pool_connections(engine: Any) -> None:
     """Keep connections to a database file open.
 
-    oslo.db gives SQLite files no pool, and opening one anew for every transaction, which reads
-    its whole schema, took a quarter of the control process's time.
+    oslo.db uses no pool for SQLite files. Opening a file for every transaction reads its whole
+    schema, which took a quarter of the control process's time.
     """
     import sqlalchemy.pool
     old = engine.pool
@@ -85,24 +85,24 @@ def pool_connections(engine: Any) -> None:
 
 
 def run_limited_commands_without_a_python(stand_in: str) -> None:
-    """Let oslo.concurrency start a shell script where it starts a Python to set limits.
+    """Let oslo.concurrency set limits with a shell script instead of a Python process.
 
-    It does so for each ``qemu-img info``, five times in a boot, for a tenth of a second each.
+    It sets limits for each ``qemu-img info``, five times in a boot, for 0.1 seconds each.
     """
     os.environ['VPMEM_HARNESS_PYTHON'] = sys.executable
     sys.executable = stand_in
 
 
 def run_privileged_calls_in_process() -> None:
-    """Let privsep functions run in the caller's process: the host's tools act as root anyway."""
+    """Run privsep functions in the caller's process; the host's tools act as root anyway."""
     import nova.privsep
     nova.privsep.sys_admin_pctxt.set_client_mode(False)
 
 
-# What nova-compute's own main function sets
+# Settings of nova-compute's own main function
 
 def become_nova_compute() -> None:
-    """Take no way to a database: what a compute wants of one it asks the conductor for.
+    """Disable direct database access; a compute uses the conductor.
 
     Source: nova/cmd/compute.py, main, whose assignments these are, under the same names.
     """
@@ -112,20 +112,20 @@ def become_nova_compute() -> None:
     from nova.conductor import rpcapi
     from nova.objects import base
 
-    # A compute's nova.conf names no API database, and Nova takes another path for it.
+    # The nova.conf of a compute has no API database, and Nova behaves accordingly.
     nova.conf.CONF.set_override('connection', None, 'api_database')
     nova.db.main.api.DISABLE_DB_ACCESS = True
     base.NovaObject.indirection_api = rpcapi.ConductorAPI()
     nova.objects.Service.enable_min_version_cache()
 
 
-# The services around Nova, at the seams of Nova's own fixtures
+# Services around Nova, replaced where Nova's own fixtures replace them
 
 def use_broker(fixture: Any, transport: Callable[[], Any]) -> None:
-    """Let Nova's messages go by a transport of ours, whatever the URL of their broker says.
+    """Replace Nova's message transport, whatever the URL of the broker is.
 
-    Source: nova_fixtures.RPCFixture, which replaces the same name to put every URL on one broker
-    in memory. The replacement is in force until ``fixture`` is cleaned up.
+    Source: nova_fixtures.RPCFixture, which replaces the same name to use one broker in memory
+    for every URL. The replacement lasts until ``fixture`` is cleaned up.
     """
     import fixtures
     import nova.conf
@@ -141,14 +141,14 @@ def use_broker(fixture: Any, transport: Callable[[], Any]) -> None:
 
 def use_services(fixture: Any, placement: Callable[[str], Any], neutron: Callable[[bool], Any],
                  images: Any) -> None:
-    """Let a nova-compute reach Placement, Neutron and Glance in another process than its own.
+    """Connect a nova-compute to Placement, Neutron and Glance in another process.
 
     Source: functional_fixtures.PlacementFixture, nova_fixtures.NeutronFixture and GlanceFixture,
-    which replace the same names by what runs in their process.
+    which replace the same names by objects in their process.
 
-    :param placement: gives what makes a request to Placement, by its verb.
-    :param neutron: gives Neutron's client, for an administrator or not.
-    :param images: Glance, as its fixture is.
+    :param placement: returns a function that sends a request to Placement, by HTTP method.
+    :param neutron: returns Neutron's client, for an administrator or not.
+    :param images: Glance, with the interface of its fixture.
     """
     import fixtures
 
@@ -167,10 +167,10 @@ def use_services(fixture: Any, placement: Callable[[str], Any], neutron: Callabl
 
 
 def use_no_keystone(fixture: Any) -> None:
-    """Let requests to the API come without a token; their headers say who asks.
+    """Accept API requests without a token; headers identify the user.
 
-    Source: nova_fixtures.OSAPIFixture, whose own way would also make contexts of its own, which
-    lose the id of the request.
+    Source: nova_fixtures.OSAPIFixture, whose own replacement also creates contexts, which lose
+    the request id.
     """
     import fixtures
     fixture.useFixture(fixtures.MockPatch(
@@ -179,20 +179,20 @@ def use_no_keystone(fixture: Any) -> None:
 
 
 def request_placement(verb: str, *args: Any, **kwargs: Any) -> Any:
-    """A request to Placement where its fixture runs, which is no client's in particular."""
+    """Send a request to Placement in the process of its fixture."""
     from nova.scheduler.client import report
     return getattr(report.SchedulerReportClient, verb)(None, *args, **kwargs)
 
 
 def neutron_client(admin: bool) -> Any:
-    """Neutron's client where its fixture runs."""
+    """Return Neutron's client in the process of its fixture."""
     from nova import context
     from nova.network import neutron
     return neutron.get_client(context.RequestContext(is_admin=False), admin)
 
 
 class TestCase:
-    """What Nova's fixtures expect of the test that they are given."""
+    """The part of a test case that Nova's fixtures use."""
 
     def __init__(self, fixture: Any, conf: Any) -> None:
         self.useFixture = fixture.useFixture
@@ -204,25 +204,25 @@ class TestCase:
             self._conf.set_override(name, value, group)
 
     def stub_out(self, old: str, new: Any) -> None:
-        """Put something else in place of a name (the services around Nova)."""
+        """Replace a name (of the services around Nova)."""
         import fixtures
         self.useFixture(fixtures.MonkeyPatch(old, new))
 
 
-# What Nova has no public word for
+# Internal state of Nova without a public interface
 
-#: Tasks that stand for what a destination expects to be asked for, in Nova's tally: whoever asks
-#: has one of its own, and they stay when nobody will.
+#: Tasks in Nova's count for requests that a destination expects. The requests have tasks of their
+#: own, and these tasks remain if no request comes.
 _EXPECTED = frozenset({'prep_resize_at_dest', 'live_migration_at_dest'})
 
 
 @contextlib.contextmanager
 def tally_of_tasks(manager: Any) -> Iterator[tuple[threading.Condition, Callable[[Any], bool]]]:
-    """The tasks that a compute manager counts for its graceful shutdown.
+    """Give access to the tasks that a compute manager counts for its graceful shutdown.
 
-    Gives the condition that is notified when the last task ends, held within the block, and what
-    says whether there is a task for a server, or for any (None). A synchronization of power states
-    is one; what a destination only expects to be asked for is none.
+    Yields the condition that is notified when the last task ends, which is held within the block,
+    and a function that says whether there is a task for a server, or for any server (None).
+    Synchronizations of power states count; requests that a destination only expects do not.
     """
     def is_busy(server: str | None) -> bool:
         with manager.syncs_in_progress() as syncs:
@@ -236,32 +236,32 @@ def tally_of_tasks(manager: Any) -> Iterator[tuple[threading.Condition, Callable
 
 
 def assigned_namespaces(manager: Any) -> list[str]:
-    """The names of the namespaces that a compute manager's resource tracker holds as assigned."""
+    """Return the namespaces that the resource tracker of a compute manager has assigned."""
     return [resource.identifier
             for classes in manager.rt.assigned_resources.values()
             for resources in classes.values() for resource in resources]
 
 
 def make_periodic_tasks_due(manager: Any) -> None:
-    """Forget when each periodic task has run last, as if its interval had passed."""
+    """Reset the time of the last run of each periodic task."""
     manager._periodic_last_run = dict.fromkeys(manager._periodic_last_run)
 
 
-# For tests that stay with Nova's own base classes, whose computes share one process
+# For tests on Nova's own base classes, whose computes share one process
 
 def set_local_node(uuid: str | None = None) -> None:
-    """Reset whose node this process is: the one of this UUID again, or a new one.
+    """Set the compute node of this process: an existing one by UUID, or a new one.
 
-    Nova keeps it in a module; the file in ``state_path`` is mocked by ``nova.test.TestCase``.
+    Nova keeps it in a module; ``nova.test.TestCase`` mocks the file in ``state_path``.
     """
     from nova.virt import node
     node.LOCAL_NODE_UUID = uuid
 
 
 def use_installed_paste_configuration() -> None:
-    """Let Nova's API find its api-paste.ini where a wheel puts it, and not where ConfFixture looks.
+    """Set the path of api-paste.ini of a wheel, where ConfFixture does not find it.
 
-    In a checkout of Nova it is where that looks, and stays.
+    In a checkout of Nova, ConfFixture finds it, and nothing changes.
     """
     import nova.conf
     with contextlib.suppress(importlib.metadata.PackageNotFoundError, FileNotFoundError):
@@ -269,13 +269,12 @@ def use_installed_paste_configuration() -> None:
 
 
 def remember_driver() -> Callable[[], None]:
-    """What the libvirt driver is made of, before a base class of Nova's tests is set up.
+    """Save the names of the libvirt driver before a base class of Nova's tests replaces them.
 
-    Gives what puts it back: every name of the driver's modules and classes that was replaced in
-    between. Of Nova's own test cases these are ``libvirt`` itself, ``Host._init_events``, which
-    would end the process, and what ``nova/tests/functional/libvirt`` mocks of spawning, connecting,
-    disks and sizes; what would plug interfaces stays as it is. Their clean-up sets the same once
-    more.
+    Returns a function that restores every name of the driver's modules and classes that was
+    replaced since. Nova's test cases replace ``libvirt`` itself, ``Host._init_events``, which would
+    end the process, and names for spawning, connections, disks and sizes. The replacement of
+    interface plugging remains. The cleanup of the test case restores the same names again.
     """
     from nova.virt.libvirt import driver
 
@@ -296,9 +295,9 @@ def remember_driver() -> Callable[[], None]:
 
 
 def use_this_machine(fixture: Any) -> None:
-    """Allow what ``nova.test.TestCase`` forbids and a driver that is not mocked does.
+    """Allow calls that ``nova.test.TestCase`` forbids and an unmocked driver needs.
 
-    It asks what machine this is and which addresses it has, and runs tools by privsep.
+    The driver reads the machine's name and addresses, and runs tools with privsep.
     """
     import fixtures
     import os_vif
@@ -311,12 +310,12 @@ def use_this_machine(fixture: Any) -> None:
 
 
 def end_events() -> None:
-    """End the threads in which drivers handle lost connections, which Nova never ends.
+    """End the threads in which drivers handle lost connections; Nova never ends them.
 
-    An executor's shutdown would wait for them, and ``nova.test.TestCase`` waits for every
-    executor's. Such a thread runs what it finds in its queue, and SystemExit is no Exception that
-    it would log. A driver that failed to start has one as well, and nobody holds it: what the
-    interpreter knows of is looked through.
+    The shutdown of an executor would wait for them, and ``nova.test.TestCase`` shuts down every
+    executor. Such a thread calls the functions in its queue, and does not catch SystemExit. A
+    driver that failed to start has such a thread as well, but no reference; so all objects of the
+    interpreter are searched.
     """
     from nova.virt.libvirt import host
 

@@ -1,7 +1,7 @@
-"""The parent of every Nova process: it has imported Nova once, and forks on request.
+"""Parent of all Nova processes: imports Nova once, and forks on request.
 
-It holds no thread and no configuration of its own, so that each child starts from the state of a
-freshly imported Nova: no module state is carried from one test to the next, and none needs resets.
+It has no threads and no configuration, so that each child starts with a freshly imported Nova. No
+module state is carried over from one test to the next.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _ROLES = {'control': 'vpmem_harness.cloud.nova.control',
 
 
 def main() -> None:
-    """Serve the socket whose descriptor is the first argument until its other end closes.
+    """Serve the socket whose descriptor is the first argument, until the other end closes.
 
-    Temporary files of the preparation go to the directory that is the second argument.
+    The second argument is a directory for temporary files of the preparation.
     """
     orders = socket.socket(fileno=int(sys.argv[1]))
-    # What Nova says while it is prepared, without a cloud, is of no interest.
+    # Log messages of the preparation are not relevant for any cloud.
     logging.getLogger().addHandler(logging.NullHandler())
     tempfile.tempdir = sys.argv[2]
     workarounds.before_import()
