@@ -18,6 +18,7 @@ from vpmem_harness.cloud import api, errors
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.nova import error_translation, logs
 from vpmem_harness.cloud.nova.control_client import ControlClient
+from vpmem_harness.cloud.nova.placement import Placement
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
 from vpmem_harness.cloud.nova.request_bodies import BODIES
 from vpmem_harness.host import directories
@@ -60,9 +61,8 @@ class NovaBackend:
         self._namespaces = {each.host.name: list(each.pmem_namespaces) for each in hosts}
         self._randomness = randomness.derive('nova')
         self._computes: dict[str, ForkedProcess] = {}
-        #: Cache of the resource provider of each host.
-        self._providers: dict[str, str] = {}
         self._client = ControlClient(lambda: logs.last_words(self.directory, 'control'))
+        self._placement = Placement(self._client)
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
         self._look = _Look()
@@ -238,36 +238,23 @@ class NovaBackend:
     def provider_uuid(self, host: str) -> str:
         """Return the resource provider of a host."""
         self._host(host)
-        if host not in self._providers:
-            answer = self._client.ask('placement', f'/resource_providers?name={host}')
-            providers: list[dict[str, str]] = answer['resource_providers']
-            if not providers:
-                raise errors.ComputeHostNotFound(host=host)
-            self._providers[host] = providers[0]['uuid']
-        return self._providers[host]
+        return self._placement.provider_uuid(host)
 
     def inventories(self, host: str) -> dict[str, api.Inventory]:
         """Return the inventory of a host by resource class."""
-        path = f'/resource_providers/{self.provider_uuid(host)}/inventories'
-        inventories: dict[str, dict[str, Any]] = self._client.ask('placement', path)['inventories']
-        return {name: api.Inventory(**fields) for name, fields in inventories.items()}
+        return self._placement.inventories(self.provider_uuid(host))
 
     def usages(self, host: str) -> dict[str, int]:
         """Return the usage of a host by resource class."""
-        path = f'/resource_providers/{self.provider_uuid(host)}/usages'
-        usages: dict[str, int] = self._client.ask('placement', path)['usages']
-        return usages
+        return self._placement.usages(self.provider_uuid(host))
 
     def allocations(self, consumer: str) -> dict[str, dict[str, int]]:
         """Return the allocations of a server or migration by resource provider."""
-        answer = self._client.ask('placement', f'/allocations/{consumer}')
-        return {provider: held['resources'] for provider, held in answer['allocations'].items()}
+        return self._placement.allocations(consumer)
 
     def consumers(self, host: str) -> dict[str, dict[str, int]]:
         """Return the allocations on a host by consumer."""
-        path = f'/resource_providers/{self.provider_uuid(host)}/allocations'
-        held: dict[str, dict[str, Any]] = self._client.ask('placement', path)['allocations']
-        return {consumer: each['resources'] for consumer, each in held.items()}
+        return self._placement.consumers(self.provider_uuid(host))
 
     def assigned_namespaces(self, host: str) -> dict[str, str]:
         """Return the server for which each namespace is claimed, by name of the namespace."""
