@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False       # without typing, which takes a while to import
+TYPE_CHECKING = False       # typing is slow to import
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments and return its exit status.
+    """Run the command and return its exit status.
 
-    Without arguments it takes those of the process, which then is the command's: signals that end
-    the command stay handled until the process ends.
+    Without ``argv`` it uses the arguments of the process. The process then belongs to the command,
+    and signals that end the command stay handled until the process ends.
     """
-    # First, and alone: until it runs, a signal ends the process in Python's own ways.
+    # This comes first: before it runs, a signal ends the process in Python's default way.
     from vpmem_harness.cli import signals
 
     def command() -> int:

@@ -1,4 +1,4 @@
-"""``python -m vpmem_harness.cli``: the command, where it is not on PATH."""
+"""``python -m vpmem_harness.cli``: the command, if it is not on PATH."""
 
 from __future__ import annotations
 

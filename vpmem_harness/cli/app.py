@@ -1,4 +1,4 @@
-"""The application: its own options, help and errors; the commands do the work."""
+"""The application: global options, help and errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vpmem_harness.safelog.pseudonyms import check_place
 NAME = 'vpmem-harness'
 DESCRIPTION = 'Simulated libvirt hosts with persistent memory, for tests'
 
-#: The exit status of a command line that cannot be understood, as argparse has it.
+#: Exit status for an invalid command line, as in argparse.
 _USAGE = 2
 
 
@@ -38,7 +38,7 @@ class App(app.App):
     def build_option_parser(self, description: str | None, version: str | None,
                             argparse_kwargs: dict[str, object] | None = None,
                             ) -> argparse.ArgumentParser:
-        """The options that stand before a command; the help loads no command."""
+        """Return the parser of global options; the help does not load commands."""
         width = max(len(entry.name) for entry in COMMANDS)
         parser = argparse.ArgumentParser(
             prog=self.NAME, description=description, allow_abbrev=False,
@@ -52,10 +52,10 @@ class App(app.App):
                             help='show the version and exit')
         parser.add_argument('-v', '--verbose', action='count', dest='verbose_level',
                             default=self.DEFAULT_VERBOSE_LEVEL,
-                            help='tell more on standard error; can be repeated')
-        parser.add_argument('--log-file', metavar='FILE', help='write the log to a file, too')
+                            help='print more on standard error; can be repeated')
+        parser.add_argument('--log-file', metavar='FILE', help='also write the log to a file')
         parser.add_argument('--unsafe-logs', action='store_true', default=None,
-                            help='leave UUIDs, names, addresses and secrets in the log in clear')
+                            help='do not redact UUIDs, names, addresses and secrets in the log')
         parser.add_argument('--save-pseudonyms', metavar='FILE',
                             help='write what is behind the pseudonyms of the log to a file for '
                                  'you alone, which the command resolve reads')
@@ -63,16 +63,16 @@ class App(app.App):
         return parser
 
     def run(self, argv: list[str]) -> int:
-        """Runs the command that ``argv`` names, and gives its exit status."""
+        """Run the command in ``argv`` and return its exit status."""
         words = _options_before_command(argv)
         if words == len(argv):
-            self.parser.parse_args(argv)    # --help and --version end here
+            self.parser.parse_args(argv)    # --help and --version exit here
             self.parser.print_usage(self.stderr)
             self.stderr.write(f'{self.NAME}: name a command; --help lists them\n')
             return _USAGE
-        # What follows the command is the command's: `run ... -- virsh --version`.
+        # Words after the name of the command belong to it: `run ... -- virsh --version`.
         self.options = self.parser.parse_args(argv[:words])
-        # What is set up here is put back whenever a signal arrives.
+        # The cleanup runs whenever a signal arrives.
         with signals.deferred(), contextlib.ExitStack() as stack:
             stack.enter_context(_logging_restored())
             self.configure_logging()
@@ -94,14 +94,14 @@ class App(app.App):
             except KeyboardInterrupt:
                 return 128 + signal.SIGINT
             except BrokenPipeError:
-                # Nobody reads on; without this the interpreter would complain at its end.
+                # The reader has closed the pipe. Without this the interpreter prints an error.
                 sys.stdout = None
                 return 141
             return int(status or 0)
 
 
 class _VersionAction(argparse.Action):
-    """Prints the version; looks it up only then, as that takes a while."""
+    """Prints the version; the lookup is slow, so it happens only here."""
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
         try:
@@ -113,7 +113,7 @@ class _VersionAction(argparse.Action):
 
 
 def _options_before_command(argv: Sequence[str]) -> int:
-    """How many words of ``argv`` stand before the command's name."""
+    """Return the number of words in ``argv`` before the name of the command."""
     words = iter(enumerate(argv))
     for number, word in words:
         if word in ('--log-file', '--save-pseudonyms'):
@@ -137,5 +137,5 @@ def _logging_restored() -> Iterator[None]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command with these arguments, and gives its exit status."""
+    """Run the command and return its exit status."""
     return App().run(list(sys.argv[1:] if argv is None else argv))

@@ -1,4 +1,4 @@
-"""``vpmem-harness chaos``: random operations and faults over a fleet."""
+"""``vpmem-harness chaos``: random operations and faults on a fleet."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.randomness import Randomness
 
-#: Characters of the progress bar.
+#: Width of the progress bar in characters.
 _WIDTH = 40
 
 
 class Chaos(Command):
-    """Take random steps on a fleet of simulated hosts with the compute-service stub.
+    """Run random steps on a fleet of simulated hosts with the compute-service stub.
 
-    Servers are booted, moved and deleted, calls fail, hang and break, services are killed, machines
-    restart; after each step what must hold is looked at, and when the fleet has been calmed,
-    everything. A run that finds something is shortened to a script that --replay takes, on standard
-    output, and the command ends with status 1.
+    The steps boot, move and delete servers, make calls fail and hang, kill services and restart
+    hosts. Invariants are checked after each step, and more of them when the fleet is calm. If a run
+    violates an invariant, the command reduces it to a script for --replay, prints the script on
+    standard output, and exits with status 1.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('--hosts', type=_positive, default=3, metavar='N',
-                            help='how many hosts (3)')
+                            help='number of hosts (default: 3)')
         parser.add_argument('--steps', type=_positive, default=1000, metavar='N',
-                            help='how many steps (1000)')
+                            help='number of steps (default: 1000)')
         parser.add_argument('--seed', metavar='N',
-                            help='the seed of what is random; a fresh one unless given')
+                            help='seed; by default a new one')
         parser.add_argument('--pmem', default=chaos.PMEM, metavar='SPEC',
                             help=f'the namespaces of each host ({chaos.PMEM})')
         parser.add_argument('--replay', metavar='FILE',
-                            help='take the steps of a script in place of random ones')
+                            help='run the steps of a script instead of random ones')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
@@ -78,7 +78,7 @@ class Chaos(Command):
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """What the services log of the faults that they meet is no news here."""
+    """Silence the logs of the services, whose faults are expected."""
     logger = logging.getLogger('vpmem_harness')
     level = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -89,7 +89,7 @@ def _quiet() -> Iterator[None]:
 
 
 class _Bar:
-    """A progress bar, on a terminal alone."""
+    """A progress bar, shown only on a terminal."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
@@ -97,7 +97,7 @@ class _Bar:
         self._written = False
 
     def show(self, done: int) -> None:
-        """Show how many steps have been taken."""
+        """Show the number of steps taken."""
         filled = done * _WIDTH // self._steps
         if not sys.stderr.isatty() or (filled == self._shown and done % 100):
             return
@@ -105,12 +105,12 @@ class _Bar:
         self._write(f'[{"#" * filled:{_WIDTH}}] {done}/{self._steps}')
 
     def tell(self, left: int) -> None:
-        """Tell how many steps of a run that failed are left."""
+        """Show the number of remaining steps of a failing run."""
         if sys.stderr.isatty():
             self._write(f'shortened from {self._steps} steps to {left} ')
 
     def end(self) -> None:
-        """What follows stands on a line of its own."""
+        """End the line of the progress bar."""
         if self._written:
             sys.stderr.write('\n')
 
@@ -131,5 +131,6 @@ def _read(path: str) -> Script:
     try:
         return Script.parse(Path(path).read_text('utf-8'))
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError('--replay', expected='a script of a run', got=f'{path!r} ({error})',
-                                remedy='give the file that a failing run was written to') from error
+        raise InvalidInputError(
+            '--replay', expected='the script of a run', got=f'{path!r} ({error})',
+            remedy='name a file with the output of a failing run') from error

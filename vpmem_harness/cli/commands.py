@@ -1,4 +1,4 @@
-"""The commands of ``vpmem-harness``: a table, so that naming them imports none of them."""
+"""Table of the commands of ``vpmem-harness``; it does not import them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from cliff import command, commandmanager
 
 
 class Command(command.Command):
-    """A command, as cliff has it, but for hooks of other packages: it has none.
+    """Base class of commands: a cliff command without hooks of other packages.
 
-    Looking for them would take a while, and leave a cache in the user's home directory.
+    A search for hooks is slow and leaves a cache in the user's home directory.
     """
 
     def _load_hooks(self) -> None:
@@ -18,10 +18,10 @@ class Command(command.Command):
 
 
 class LazyCommand(commandmanager.EntryPointWrapper):
-    """A command that is imported when it is run.
+    """A command that is imported when it runs.
 
     :param target: ``module:class``
-    :param summary: what the help says of it
+    :param summary: the description in the help
     """
 
     def __init__(self, name: str, target: str, summary: str) -> None:
@@ -35,13 +35,13 @@ class LazyCommand(commandmanager.EntryPointWrapper):
         return self._target
 
     def load(self) -> type[command.Command]:
-        """The command's class."""
+        """Import and return the class of the command."""
         module, _, name = self._target.partition(':')
         loaded: type[command.Command] = getattr(importlib.import_module(module), name)
         return loaded
 
 
-#: In the order in which the help shows them.
+#: Commands in the order of the help.
 COMMANDS = (
     LazyCommand('demo', 'vpmem_harness.cli.demo:Demo',
                 'Boot, exhaust, delete and resize servers on two simulated hosts'),

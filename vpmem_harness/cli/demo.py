@@ -1,4 +1,4 @@
-"""``vpmem-harness demo``: the main job, step by step."""
+"""``vpmem-harness demo``: a guided tour."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from vpmem_harness.cloud.server import Server
 from vpmem_harness.pmem.inventory import spec
 from vpmem_harness.pmem.inventory.recorded import sample_listing
 
-#: What the resource classes of namespaces begin with.
+#: Prefix of the resource classes of namespaces.
 PMEM_CLASS = spec.resource_class('')
 
 
 class Demo(Command):
     """Boot, exhaust, delete, resize and revert servers on two simulated hosts.
 
-    One host holds what was recorded on a real machine, the other one what is drawn from a seed;
-    a compute service runs on each. At the end the hosts stay until Enter is pressed, when
-    standard input is a terminal, so that virsh can be tried on them.
+    One host has the namespaces of a recorded machine, the other one random namespaces from a seed.
+    A compute service runs on each. If standard input is a terminal, the hosts stay until you press
+    Enter, so that you can use virsh on them.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('--seed', metavar='N', type=int,
-                            help='the seed of the second host and of everything else random')
+                            help='seed of the second host and of all other random values')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
@@ -45,7 +45,7 @@ class Demo(Command):
 
 
 class Story:
-    """What happens in the demo; every step prints what came of it."""
+    """The steps of the demo; each prints its result."""
 
     def __init__(self, cloud: fixtures.CloudFixture, recorded: fixtures.HostFixture,
                  drawn: fixtures.HostFixture) -> None:
@@ -54,10 +54,10 @@ class Story:
         self._drawn = drawn
 
     def tell(self) -> None:
-        """The whole story."""
+        """Run all steps."""
         self.hosts()
-        # The label that the recorded host offers most of, another one of its own, and one that
-        # only the other host has.
+        # The most frequent label of the recorded host, another label of it, and a label that only
+        # the other host has.
         labels = sorted(self._recorded.host.labels.items(), key=lambda item: -len(item[1]))
         (label, names), (other, _) = labels[:2]
         elsewhere = next(one for one in self._drawn.host.labels
@@ -70,7 +70,7 @@ class Story:
         self.virsh()
 
     def hosts(self) -> None:
-        """The two hosts, and what they hold."""
+        """Print the two hosts and their namespaces."""
         step('Two simulated hosts')
         print(f'{self._recorded.name} holds what was recorded on a real machine; '
               f'{self._drawn.name} is drawn from --seed {self._drawn.seed}.\n')
@@ -95,7 +95,7 @@ class Story:
         return servers, refused
 
     def use_again(self, servers: list[Server], label: str) -> None:
-        """Delete a server; the next one gets its namespace."""
+        """Delete a server; the next server gets its namespace."""
         gone = servers.pop()
         step(f'{gone.name} is deleted, and its namespace is used again')
         freed = [device.name for device in gone.namespaces]
@@ -123,7 +123,7 @@ class Story:
         self.show()
 
     def show(self) -> None:
-        """The servers, what they hold, and what is booked for them."""
+        """Print the servers, their namespaces and their allocations."""
         print(table(
             ['server', 'status', 'host', 'namespaces', 'device'],
             [[one.name, one.status, one.host or '',
@@ -148,12 +148,12 @@ class Story:
              if resource_class.startswith(PMEM_CLASS)]))
 
     def virsh(self) -> None:
-        """How to look at the hosts."""
+        """Print how to use virsh on the hosts."""
         step('The hosts are real to any libvirt client')
         for host in (self._recorded, self._drawn):
             print(f'virsh -c {shlex.quote(host.uri)} list --all')
 
 
 def step(title: str) -> None:
-    """The title of a step."""
+    """Print the title of a step."""
     print(f'\n== {title}\n')

@@ -1,4 +1,4 @@
-"""``vpmem-harness findings``: which known defects a compute service has."""
+"""``vpmem-harness findings``: known defects of a compute service."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from vpmem_harness.exceptions import HarnessError, InvalidInputError
 
 
 class Findings(Command):
-    """Run a short scenario for each known defect, on simulated hosts.
+    """Run a scenario for each known defect on simulated hosts.
 
-    The first line of each begins with ``AFFECTED`` or ``not affected``; what a tenant or an
-    operator would suffer, the cause and the evidence follow. The last line says who was looked
-    at, and has how many. The exit status is 1 when there is any, and 2 when a scenario came to
-    no end. All of them take some minutes on nova, which is the extra vpmem-harness[nova].
+    The first line of each finding begins with ``AFFECTED`` or ``not affected``. The effect on
+    tenants or operators, the cause and the evidence follow. The last line has the version of the
+    compute service and the number of defects. The exit status is 1 if there is any defect, and 2
+    if a scenario did not end. All scenarios take some minutes on nova, which needs the extra
+    vpmem-harness[nova].
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """The options of the command."""
+        """Return the parser of the options."""
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('names', metavar='NAME', nargs='*',
-                            help='findings to look for; all unless given')
-        parser.add_argument('--list', action='store_true', help='list them, without looking')
+                            help='findings to check; by default all')
+        parser.add_argument('--list', action='store_true',
+                            help='list the findings without running them')
         parser.add_argument('--backend', choices=['nova', 'stub'], default='nova',
-                            help='whom to look at (nova is the default)')
-        parser.add_argument('--seed', metavar='N', type=int, help='the seed of what is random')
+                            help='compute service to check (default: nova)')
+        parser.add_argument('--seed', metavar='N', type=int, help='seed')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Runs the scenarios: exit status."""
+        """Run the scenarios and return the exit status."""
         chosen = _chosen(parsed_args.names)
         if parsed_args.list:
             for finding in chosen:
@@ -70,7 +72,7 @@ def _whom(backend: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         raise InvalidInputError(
             'backend', expected='nova to be installed', got='none',
-            remedy="install vpmem-harness[nova], or look at the stub") from None
+            remedy="install vpmem-harness[nova], or use --backend stub") from None
 
 
 def _chosen(names: list[str]) -> list[findings.Finding]:
@@ -78,5 +80,5 @@ def _chosen(names: list[str]) -> list[findings.Finding]:
     for name in names:
         if name not in known:
             raise InvalidInputError('finding', expected=', '.join(known), got=name,
-                                    remedy='ask for one of these')
+                                    remedy='use one of these names')
     return [known[name] for name in names or known]

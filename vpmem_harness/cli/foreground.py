@@ -1,4 +1,4 @@
-"""The command that ``vpmem-harness run`` waits for: its signals and its exit status."""
+"""The command of ``vpmem-harness run``: signals and exit status."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import time
 from vpmem_harness.cli import signals
 from vpmem_harness.host import processes
 
-#: Seconds in which the command ends once a signal was relayed to it; then it is killed.
+#: Seconds that the command has to end after a signal was relayed; then it is killed.
 GRACE = 10.0
 
 
 def run(words: list[str], environment: dict[str, str]) -> int:
-    """Run a command to its end; returns its exit status as a shell gives it.
+    """Run a command and return its exit status as a shell does.
 
     SIGTERM and SIGHUP are relayed to the command. So is a SIGINT that another process sent; one
     from the terminal reaches the command by itself, which decides what becomes of it: an
-    interactive shell goes on. SIGQUIT is the command's alone. If the command still runs
-    :data:`GRACE` seconds after a relayed signal, it is ended with everything that it has started,
-    and the status is the signal's.
+    interactive shell goes on. SIGQUIT goes to the command only. If the command still runs
+    :data:`GRACE` seconds after a relayed signal, it is killed together with its children, and
+    the status is that of the signal.
 
-    :param environment: of the command; it holds the run's mark.
-    :raises Ended: when a signal has arrived before the command starts.
+    :param environment: the environment of the command, which contains the mark of the run.
+    :raises Ended: if a signal has arrived before the command starts.
     """
     early: list[int] = []
     with signals.relayed(early.append) as relayed:
@@ -35,7 +35,7 @@ def run(words: list[str], environment: dict[str, str]) -> int:
         try:
             process = subprocess.Popen(words, env=environment)  # noqa: S603 - the user's own
             status = _wait(process, environment[processes.MARK], relayed, early)
-            # What is left here came after the command had ended.
+            # The remaining signals arrived after the command had ended.
             return 128 + early[0] if early else status
         except OSError as error:
             print(f'vpmem-harness: {words[0]}: {error.strerror}', file=sys.stderr)
@@ -47,10 +47,10 @@ def run(words: list[str], environment: dict[str, str]) -> int:
 
 def _wait(process: subprocess.Popen[bytes], mark: str, relayed: list[int],
           early: list[int]) -> int:
-    """Wait for a command; returns its exit status.
+    """Wait for a command and return its exit status.
 
-    The signals are blocked and waited for, because only that tells who sent them. The threads of
-    the event loop block them as well, so that none takes them in place of this one.
+    The signals are blocked and read with sigwaitinfo, which gives their sender. The threads of the
+    event loop block them as well, so that this thread gets them.
 
     :param early: signals that arrived while the command was started.
     """
@@ -79,9 +79,9 @@ def _wait(process: subprocess.Popen[bytes], mark: str, relayed: list[int],
 
 
 def _next(awaited: set[int], deadline: float | None) -> int | None:
-    """Wait for a signal that the terminal has not sent to the command, too.
+    """Wait for a signal that the terminal has not also sent to the command.
 
-    :param deadline: when waiting ends with None.
+    :param deadline: the time at which it returns None.
     """
     while True:
         received = (signal.sigwaitinfo(awaited) if deadline is None else
@@ -94,9 +94,9 @@ def _next(awaited: set[int], deadline: float | None) -> int | None:
 
 
 def _relay(number: int, command: int, mark: str) -> None:
-    """Send a signal to the command; SIGINT, as a terminal does, to its process group.
+    """Send a signal to the command; send SIGINT to its process group, as a terminal does.
 
-    Of the group only the run's own processes: it may be the group of whoever started the run.
+    Only processes of the run get it, because the group may be that of the caller.
     """
     chosen = {command}
     if number == signal.SIGINT:

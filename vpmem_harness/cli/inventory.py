@@ -1,4 +1,4 @@
-"""``vpmem-harness inventory``: what persistent memory a host holds."""
+"""``vpmem-harness inventory``: persistent memory of a host."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from vpmem_harness.randomness import Randomness
 
 
 class Inventory(Command):
-    """Print what persistent memory a host holds, as ``ndctl list -X`` would.
+    """Print the persistent memory of a host as ``ndctl list -X`` does.
 
-    The inventory is random unless --pmem, --dimm or --listing says what there is. The listing goes
-    to standard output, for programs; the lines for nova.conf that fit it, and the seed that
-    replays it, go to standard error, for people. With --format nova the lines for nova.conf are
-    what goes to standard output.
+    The inventory is random unless you give --pmem, --dimm or --listing. The listing goes to
+    standard output. The matching lines for nova.conf and the seed go to standard error. With
+    --format nova the lines for nova.conf go to standard output.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """The options of the command."""
+        """Return the parser of the options."""
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('--seed', metavar='N',
-                            help='the seed of what is random; a fresh one unless given')
+                            help='seed; by default a new one')
         parser.add_argument('--profile', metavar='PROFILE',
                             help='what a random inventory is like: plain, mixed (the default) or '
                                  'hostile')
@@ -45,7 +44,7 @@ class Inventory(Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        """Prints the inventory."""
+        """Print the inventory."""
         settings = conf.load(seed=parsed_args.seed, profile=parsed_args.profile)
         randomness = Randomness(settings.seed)
         listing = None if parsed_args.listing is None else _read(parsed_args.listing)
@@ -69,5 +68,5 @@ def _read(path: str) -> str:
         return sys.stdin.read() if path == '-' else Path(path).read_text('utf-8')
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError('--listing', expected='a text file', got=f'{path!r} ({error})',
-                                remedy='give the file with the output of `ndctl list -X`'
+                                remedy='name a file with the output of `ndctl list -X`'
                                 ) from error

@@ -1,4 +1,4 @@
-"""What an interrupted process may have left: the last pass over it, when all else is done."""
+"""Final cleanup of an interrupted process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 
 
 class Leftovers:
-    """The process's children and directories; made before the process has any of its own.
+    """Child processes and directories that this process may leave behind.
 
-    Children that are there already were started by the program that this one replaced.
+    Create it at the start: existing children belong to the program that exec replaced.
     """
 
     def __init__(self) -> None:
@@ -21,11 +21,11 @@ class Leftovers:
                     self._others.update(map(int, file.read().split()))
 
     def remove(self) -> None:
-        """Write out the output that is buffered, end the children, remove the directories."""
+        """Flush the output, end the children and remove the directories."""
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        # What has not been imported has not acquired anything.
+        # Modules that were not imported have not acquired anything.
         if 'vpmem_harness.host.processes' in sys.modules:
             from vpmem_harness.host import processes
 

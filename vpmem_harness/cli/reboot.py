@@ -1,4 +1,4 @@
-"""``vpmem-harness reboot``: restart a simulated machine."""
+"""``vpmem-harness reboot``: restart a simulated host."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from vpmem_harness.host.layout import Layout
 
 
 class Reboot(Command):
-    """Restart a simulated machine, within vpmem-harness run.
+    """Restart a simulated host, within vpmem-harness run.
 
-    Its domains are gone from the running ones, its clients lose their connections, and the
-    namespaces of a region are numbered anew, as a kernel numbers them when it starts.
+    Its domains stop, its clients lose their connections, and the namespaces of each region get new
+    numbers, as when a kernel starts.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -31,14 +31,15 @@ class Reboot(Command):
         directory = os.environ.get(processes.MARK)
         if directory is None:
             raise InvalidInputError(
-                'reboot', expected='to be run within vpmem-harness run', got='no simulated hosts',
+                'reboot', expected='a shell or command of vpmem-harness run',
+                got='no simulated hosts',
                 remedy='start them, as in: vpmem-harness run --hosts 2 -- bash')
         reboot(Path(directory), parsed_args.host)
         return 0
 
 
 def reboot(directory: Path, host: str) -> None:
-    """Ask a host to restart, and return when it has; raises InvalidInputError without it."""
+    """Restart a host and wait for it; raises InvalidInputError if it does not exist."""
     path = Layout(directory / host).tools_socket
     with socket.socket(socket.AF_UNIX) as connection:
         try:
@@ -47,7 +48,7 @@ def reboot(directory: Path, host: str) -> None:
             there = [entry.name for entry in directory.glob('*') if Layout(entry).bin.is_dir()]
             raise InvalidInputError(
                 'host', expected='one of ' + (', '.join(sorted(there)) or 'none: all have gone'),
-                got=repr(host), remedy='name a host that runs') from error
+                got=repr(host), remedy='name a running host') from error
         connection.sendall(ToolCall(['reboot']).request())
         while connection.recv(1024):
             pass

@@ -1,4 +1,4 @@
-"""``vpmem-harness resolve``: a log in clear, for the eyes of who has its pseudonyms."""
+"""``vpmem-harness resolve``: show a log with original values."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from vpmem_harness.safelog import pseudonyms
 
 
 class Resolve(Command):
-    """Show a log with what is behind its pseudonyms.
+    """Replace the pseudonyms in a log with the original values.
 
-    FILE is what `vpmem-harness --save-pseudonyms FILE COMMAND` has written. What comes out is not
-    safe to publish.
+    `vpmem-harness --save-pseudonyms FILE COMMAND` writes FILE. Do not publish the output.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -21,7 +20,7 @@ class Resolve(Command):
         parser.add_argument('pseudonyms', metavar='FILE', help='the pseudonyms of the run')
         parser.add_argument('log', nargs='?', metavar='LOG', default='-',
                             type=argparse.FileType(errors='replace'),
-                            help='the log; standard input unless given')
+                            help='the log; by default standard input')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:

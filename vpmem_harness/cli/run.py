@@ -1,4 +1,4 @@
-"""``vpmem-harness run``: any command against simulated hosts."""
+"""``vpmem-harness run``: run a command with simulated hosts."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from vpmem_harness.pmem.inventory import spec
 from vpmem_harness.pmem.inventory.selection import choose
 from vpmem_harness.randomness import Randomness
 
-#: Where the kernel shows the NVDIMMs of the machine that the harness runs on.
+#: Directory in which the kernel shows the real NVDIMMs of this machine.
 REAL_NVDIMMS = Path('/sys/bus/nd/devices')
 
 HOSTS_LIMIT = 1000
 
 
 class Run(Command):
-    """Run a command against simulated hosts.
+    """Run a command with simulated hosts.
 
     The first host's ndctl, daxctl and daxio are first on the command's PATH, and
     LIBVIRT_DEFAULT_URI names its libvirt. Each host has DIR/HOST/libvirt-sock and DIR/HOST/bin.
-    When the command has ended, so do its hosts and whatever still uses them; the exit status is
-    the command's. SIGTERM, SIGHUP, and SIGINT from another process are relayed to the command;
-    if it still runs ten seconds later, it is killed.
+    When the command ends, the hosts and all processes that use them end as well. The exit status
+    is that of the command. SIGTERM, SIGHUP, and SIGINT from another process are relayed to the
+    command; if it still runs ten seconds later, it is killed.
 
-    Raw DIMMs are given with --dimm, ready namespaces with --pmem; without either, the hosts hold
-    random namespaces, and the seed that replays them is printed on standard error.
+    Use --dimm for raw DIMMs and --pmem for ready namespaces. Without them, the hosts have random
+    namespaces, and the seed is printed on standard error.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('--hosts', type=int, default=1, metavar='N',
-                            help='how many hosts there are: host1, host2, ... (1)')
+                            help='number of hosts: host1, host2, ... (default: 1)')
         parser.add_argument('--dimm', action='append', dest='dimms',
                             metavar='SIZE[,numa=N][,labels=no]',
                             help='an NVDIMM with a blank label area, of 2MiB unless area=SIZE is '
@@ -53,8 +53,8 @@ class Run(Command):
         parser.add_argument('--pmem', metavar='SPEC',
                             help='ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB')
         parser.add_argument('--profile', metavar='PROFILE',
-                            help='what random inventories are like: plain, mixed or hostile')
-        parser.add_argument('--seed', metavar='N', help='the seed of everything random')
+                            help='profile of random inventories: plain, mixed or hostile')
+        parser.add_argument('--seed', metavar='N', help='seed of all random values')
         parser.add_argument('--dir', metavar='DIR',
                             help='where the hosts have their directories, short enough for '
                                  'sockets; a temporary directory unless given')
@@ -80,10 +80,10 @@ class Run(Command):
         words = parsed_args.command[parsed_args.command[:1] == ['--']:]
         if not words:
             raise InvalidInputError('command', expected='a command to run', got='none',
-                                    remedy='write it after --, as in: run --hosts 2 -- virsh list')
+                                    remedy='add it after --, as in: run --hosts 2 -- virsh list')
         if not parsed_args.beside_real_nvdimms:
             refuse_beside_real_nvdimms(REAL_NVDIMMS)
-        # No signal comes between making a host and noting it, or interrupts the removal.
+        # No signal interrupts the registration of a host or its removal.
         with signals.deferred(), hosts(parsed_args) as running:
             first = next(iter(running.values()))
             environment = {**first.env, processes.MARK: str(first.layout.root.parent)}
@@ -92,7 +92,7 @@ class Run(Command):
 
 
 def with_harness(path: str) -> str:
-    """The PATH on which ``vpmem-harness`` is found, as it need not be where it was called."""
+    """Add the directory of ``vpmem-harness`` to PATH if it is missing."""
     scripts = sysconfig.get_path('scripts')
     if shutil.which('vpmem-harness', path=path) or not shutil.which('vpmem-harness', path=scripts):
         return path
@@ -100,20 +100,20 @@ def with_harness(path: str) -> str:
 
 
 def refuse_beside_real_nvdimms(devices: Path) -> None:
-    """Raise unless the machine has no NVDIMMs of its own."""
+    """Raise InvalidInputError if the machine has real NVDIMMs."""
     if devices.is_dir() and any(devices.iterdir()):
         raise InvalidInputError(
             'this machine', expected='none with NVDIMMs of its own, which a command that resets '
             'PATH could reach', got=f'devices in {devices}',
-            remedy='use another machine, or say --beside-real-nvdimms if the command is harmless')
+            remedy='use another machine, or add --beside-real-nvdimms if the command is harmless')
 
 
 @contextlib.contextmanager
 def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
-    """The hosts that the command line asks for, by name, for as long as the block lasts."""
+    """Start the hosts of the command line for the duration of a ``with`` block."""
     if not 1 <= arguments.hosts <= HOSTS_LIMIT:
         raise InvalidInputError('--hosts', expected=f'a number from 1 to {HOSTS_LIMIT}',
-                                got=str(arguments.hosts), remedy='correct it')
+                                got=str(arguments.hosts), remedy='use a number in this range')
     settings = conf.load(seed=arguments.seed, profile=arguments.profile)
     randomness = Randomness(settings.seed)
     if arguments.pmem is None and not arguments.dimms:
@@ -144,14 +144,14 @@ def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
         for host in running.values():
             for other in running.values():
                 host.introduce(other)
-        # What the command has left running would find the real ndctl once the hosts have gone.
+        # Remaining processes of the command would find the real ndctl after the hosts have ended.
         acquired.callback(processes.end_marked, str(directory))
         yield running
 
 
 @contextlib.contextmanager
 def run_directory(wanted: str | None, parent: str | None) -> Iterator[Path]:
-    """The directory of the hosts; one that was made here is removed again."""
+    """Return the directory of the hosts; remove it at the end if it was created here."""
     if wanted is None:
         directory = runtime_directory(parent)
         try:
@@ -177,11 +177,11 @@ def run_directory(wanted: str | None, parent: str | None) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             for path in made:
-                path.rmdir()  # unless the command has put something in it
+                path.rmdir()  # it stays if the command has created files in it
 
 
 def parse_file(text: str) -> tuple[str, int]:
-    """The path and the bytes of ``PATH=SIZE``; raises InvalidInputError."""
+    """Parse ``PATH=SIZE`` into path and bytes; raises InvalidInputError."""
     path, _, size = text.rpartition('=')
     check_path(path, '--file')
     return path, spec.parse_size(size, '--file')

@@ -2,10 +2,10 @@
 
 The first signal raises :class:`Ended` in the main thread, which unwinds the command. Later signals
 change nothing, so that the clean-up completes. An exception that arrives between two instructions
-can hit the moment after something was acquired and before its release was registered. So a process
-that was interrupted ends with a last pass over what it may have left: its child processes, and the
-directories that carry its process id in their names. For the same reason the clean-up can hang: it
-is cut short after :data:`LIMIT` seconds with the same pass.
+can hit the moment after something was acquired and before its release was registered. So an
+interrupted process ends with a last pass over what it may have left: its child processes, and the
+directories whose names contain its process id. For the same reason the clean-up can hang. After
+:data:`LIMIT` seconds it is aborted, and the same pass runs.
 
 Code that must not be interrupted in the middle runs under :class:`deferred`: no such moment exists
 there, and the clean-up takes as long as it takes.
@@ -54,9 +54,9 @@ class Ended(KeyboardInterrupt):
 
 
 class _Command:
-    """What has happened to the running command.
+    """State of the running command.
 
-    :param whole_process: the process ends with the command, and belongs to it.
+    :param whole_process: whether the process belongs to the command and ends with it.
     """
 
     def __init__(self, whole_process: bool) -> None:
@@ -73,7 +73,7 @@ class _Command:
     def install(self) -> None:
         """Handle the signals; raises ValueError unless this is the main thread."""
         if self._whole_process:
-            # The first to be registered is the last to be called.
+            # atexit calls the first registered function last.
             atexit.register(self._at_exit)
         for number in _ENDING:
             if number == _signal.SIGHUP and _signal.getsignal(number) == _signal.SIG_IGN:
@@ -87,7 +87,7 @@ class _Command:
             self._leftovers = Leftovers()
 
     def restore(self) -> None:
-        """Give the signals the handlers that they had."""
+        """Restore the previous signal handlers."""
         for number, handler in self._kept.items():
             if handler is not None:
                 _signal.signal(number, handler)
@@ -97,7 +97,7 @@ class _Command:
         return list(self._kept)
 
     def end(self) -> None:
-        """From here on signals are noted, and interrupt nothing."""
+        """From now on, record signals without interruption."""
         self._over = True
 
     def raise_pending(self) -> None:
@@ -151,7 +151,7 @@ class _Command:
     def _at_exit(self) -> None:
         if self.received is not None:
             self._exit()
-        # All that is left to do is the interpreter's own: the signal may end it.
+        # Only the interpreter's own shutdown remains, which the signal may end.
         for number in self._kept:
             _signal.signal(number, _signal.SIG_DFL)
 
@@ -171,8 +171,8 @@ _current: _Command | None = None
 def run_to_end(command: Callable[[], int], *, whole_process: bool) -> int:
     """Run a command and return its exit status: 128 + n if signal n interrupted it.
 
-    :param whole_process: the process is the command's: it ends when the command does, so signals
-        stay handled to the end, and the last pass removes what the process has left.
+    :param whole_process: whether the process belongs to the command. Signals then stay handled
+        until it ends, and a final cleanup removes what it has left behind.
     """
     global _current
     state = _Command(whole_process)
@@ -181,14 +181,14 @@ def run_to_end(command: Callable[[], int], *, whole_process: bool) -> int:
         try:
             try:
                 state.install()
-            except ValueError:      # another thread than the main one: signals are not its own
+            except ValueError:      # not the main thread, which alone handles signals
                 return command()
             _current = state
             status = command()
         finally:
             state.end()
     except BaseException:
-        # However the interruption has surfaced: it may have become another error on its way.
+        # The interruption may have turned into another error on its way.
         if state.received is None:
             raise
     finally:
@@ -235,9 +235,9 @@ def check() -> None:
 class relayed:  # noqa: N801 - a context manager
     """Context manager that has ``relay`` called with a signal's number; nothing is interrupted.
 
-    Gives the signals that are relayed: none outside the main thread.
+    Yields the relayed signals; there are none outside the main thread.
 
-    :raises Ended: when a signal has arrived before.
+    :raises Ended: if a signal has arrived before.
     """
 
     def __init__(self, relay: Callable[[int], object]) -> None:

@@ -1,4 +1,4 @@
-"""Tables for people."""
+"""Text tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows under their columns' names, as wide as they need; numbers to the right."""
+    """Format rows as a table; numbers are aligned to the right."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(text) for text in column)
               for column in zip(columns, *cells, strict=True)]

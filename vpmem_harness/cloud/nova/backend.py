@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import connection
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 from vpmem_harness.cloud import api, errors
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.nova import error_translation, logs
-from vpmem_harness.cloud.nova.control_client import ControlClient
+from vpmem_harness.cloud.nova.control_client import CachedAnswers, ControlClient
 from vpmem_harness.cloud.nova.placement import Placement
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
 from vpmem_harness.cloud.nova.request_bodies import BODIES
@@ -65,7 +64,7 @@ class NovaBackend:
         self._placement = Placement(self._client)
         self._control: ForkedProcess | None = None
         self._stack = contextlib.ExitStack()
-        self._look = _Look()
+        self._cache = CachedAnswers()
         self._flavors: list[str] = []
         #: State at the latest reset: sizes of the logs, and moves.
         self._old_logs: dict[str, int] = {}
@@ -348,8 +347,8 @@ class NovaBackend:
         until no service works on the server and ``found`` still returns a value.
         """
         deadline = time.monotonic() + seconds
-        look = self._look
-        look.answers, look.deadline = {}, deadline
+        cache = self._cache
+        cache.answers, cache.deadline = {}, deadline
         try:
             seen, _answers = self._client.ask('wait_change', -1, 0, ())
             while True:
@@ -357,15 +356,15 @@ class NovaBackend:
                 left = deadline - time.monotonic()
                 if value is not None or left <= 0:
                     return value
-                seen, look.answers = self._client.ask('wait_change', seen, left, [*look.answers])
+                seen, cache.answers = self._client.ask('wait_change', seen, left, [*cache.answers])
         finally:
-            look.answers, look.deadline = None, 0.0
+            cache.answers, cache.deadline = None, 0.0
 
     def _find(self, found: Callable[[], T | None]) -> T | None:
         value = found()
         if value is None:
             return None
-        for server in {server for _method, server in self._look.answers or ()}:
+        for server in {server for _method, server in self._cache.answers or ()}:
             self.at_rest(server)
         return found()
 
@@ -374,29 +373,19 @@ class NovaBackend:
 
         Answers from earlier in the wait are discarded then.
         """
-        look = self._look
-        left = max(0.0, look.deadline - time.monotonic())
+        cache = self._cache
+        left = max(0.0, cache.deadline - time.monotonic())
         at_rest: bool = self._client.ask('settle', server, left)
-        if look.answers is not None:
-            look.answers = {}
+        if cache.answers is not None:
+            cache.answers = {}
         return at_rest
 
     def _answer(self, method: str, server: str) -> Any:
         """Ask the control process about a server; a wait reuses answers since the last change."""
-        answers = self._look.answers
+        answers = self._cache.answers
         if answers is None:
             return self._client.ask(method, server)
         key = method, server
         if key not in answers:
             answers[key] = self._client.ask(method, server)
         return answers[key]
-
-
-class _Look(threading.local):
-    """Answers about servers that a waiting thread has, by question; None outside a wait.
-
-    ``deadline`` is on ``time.monotonic``.
-    """
-
-    answers: dict[tuple[str, str], Any] | None = None
-    deadline = 0.0

@@ -56,3 +56,13 @@ class ControlClient:
             with self._lock:
                 self._open.append(pipe)
         return pipe
+
+
+class CachedAnswers(threading.local):
+    """Answers about servers that a waiting thread has, by question; None outside a wait.
+
+    ``deadline`` is on ``time.monotonic``.
+    """
+
+    answers: dict[tuple[str, str], Any] | None = None
+    deadline = 0.0
