@@ -56,8 +56,10 @@ class RecordedFiles:
     def write(self, path: str, contents: Contents, offset: int) -> None:
         """As the kernel would."""
         path = os.path.normpath(path)
-        if self.files[path].kind == 'regular':
+        if self.open(path).kind == 'regular':
             self.files[path] = File('regular', offset + contents.length)
+            if contents.length < 2**20:
+                self.contents[path] = bytes(offset) + b''.join(contents.chunks())
 
     def read(self, path: str, length: int) -> bytes:
         """As the kernel would."""

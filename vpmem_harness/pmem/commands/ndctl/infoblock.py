@@ -268,7 +268,8 @@ def _write_namespace(context: Context, parsed: Parsed, region: Region,
 def _write_file(context: Context, parsed: Parsed) -> None:
     name, size = parsed.text('output'), _size(parsed, 'size', 0)
     if name and not parsed.flag('stdout'):
-        size = size or _existing(context, name)
+        existing = _existing(context, name)
+        size = size or existing
     start = _size(parsed, 'offset', 0)
     parent = parsed.text('parent-uuid') or NO_UUID
     block = _block(context, parsed, size, start, _size(parsed, 'align', sizes.DEFAULT_ALIGN),
