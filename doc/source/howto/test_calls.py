@@ -35,4 +35,4 @@ class CallsTest(testcase.VPMEMTestCase):
             self.assertRaises(libvirt.libvirtError, host.connection.getHostname)
         [failed] = host.calls.since(before).failed
         self.assertEqual('out of memory', str(failed.error))
-        self.assertIn('fails with error', failed.fault)
+        self.assertIn('fails with error', str(failed))
