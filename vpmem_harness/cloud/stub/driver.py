@@ -255,7 +255,13 @@ class LibvirtDriver:
             domain.undefine()
 
     def move_saved(self, domain: libvirt.virDomain, paths: list[str]) -> None:
-        """Have a guest whose state was saved go on with its NVDIMMs on these devices."""
+        """Have a guest whose state was saved go on with its NVDIMMs on these devices.
+
+        Its configuration changes as well, for a soft reboot starts it from that. Nova defines the
+        domain anew here, too, with the devices that it had.
+        """
+        xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+        self.connect().defineXML(with_paths(xml, paths))
         if domain.hasManagedSaveImage():
             xml = domain.managedSaveGetXMLDesc(libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
             domain.managedSaveDefineXML(with_paths(xml, paths))
