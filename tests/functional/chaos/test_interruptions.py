@@ -251,8 +251,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual('ACTIVE', self.server.status)
 
-    def test_a_guest_that_is_resumed_after_a_reboot_of_its_host(self):
-        """Runs on its own namespaces, whatever their devices are numbered by then."""
+    def resumed(self):
+        """Servers that were resumed after a reboot of their host has numbered devices anew."""
         others = [self.cloud.boot(pmem='SMALL', host=self.source) for _ in range(2)]
         servers = [self.server, *others]
         for server in servers:
@@ -266,4 +266,15 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNotEqual(before, [server.namespaces for server in servers])
         for server in servers:
             server.resume()
+        return servers
+
+    def test_a_guest_that_is_resumed_after_a_reboot_of_its_host(self):
+        """Runs on its own namespaces, whatever their devices are numbered by then."""
+        self.resumed()
+        self.assertNothingWrong()
+
+    def test_a_soft_reboot_of_a_guest_that_was_resumed_after_a_reboot_of_its_host(self):
+        """Starts it on the same namespaces again."""
+        for server in self.resumed():
+            server.reboot()
         self.assertNothingWrong()

@@ -255,7 +255,13 @@ class LibvirtDriver:
             domain.undefine()
 
     def move_saved(self, domain: libvirt.virDomain, paths: list[str]) -> None:
-        """Change the devices of the NVDIMMs in a managed save image."""
+        """Change the devices of the NVDIMMs in a domain and in its managed save image.
+
+        A soft reboot starts the domain from its configuration, so that changes as well. Nova
+        defines the domain again here, too, but with its old devices.
+        """
+        xml = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE)
+        self.connect().defineXML(with_paths(xml, paths))
         if domain.hasManagedSaveImage():
             xml = domain.managedSaveGetXMLDesc(libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
             domain.managedSaveDefineXML(with_paths(xml, paths))
