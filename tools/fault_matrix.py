@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vpmem_harness.chaos.matrix import KINDS, OPERATIONS, Matrix, Outcome
-from vpmem_harness.chaos.runner import Player
+from vpmem_harness.chaos.runner import Runner
 from vpmem_harness.chaos.steps import Script
 
 PAGE = Path(__file__).parent.parent / 'doc' / 'source' / 'reference' / 'fault-matrix.rst'
@@ -42,7 +42,7 @@ start. After that start, and after the deletion of the server, nothing was left.
 def run(operations: Iterable[str]) -> list[Outcome]:
     """Return the outcomes of some operations."""
     script = Script(2, 'SMALL:2x4GiB,LARGE:1x16GiB', 1, ())
-    with Player(script, resize_to_same_host=False) as player:
+    with Runner(script, resize_to_same_host=False) as player:
         return list(Matrix(player.fleet).run(operations))
 
 

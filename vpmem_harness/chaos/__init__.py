@@ -1,1 +1,1 @@
-"""Random operations and faults over a fleet, and what must hold whatever happens."""
+"""Chaos: random operations and faults on a fleet, and invariants."""

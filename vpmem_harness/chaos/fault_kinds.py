@@ -1,4 +1,4 @@
-"""The faults that a step may meet, by their names in a script."""
+"""The faults of steps, by their names in a script."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vpmem_harness.host.faults.fault import Fault
 from vpmem_harness.host.faults.faults import ANY
 from vpmem_harness.host.machine import Host
 
-#: The most calls of a program that a step makes before the one that is struck.
+#: Maximum number of commands before the one that the fault strikes.
 _COMMANDS = 2
 
 
 @dataclass(frozen=True)
 class Hang:
-    """What a fault holds up: a call to libvirt or a command of a host, for one server."""
+    """A hanging call to libvirt or command of a host, for one server."""
 
     fault: Fault
     host: int
@@ -30,9 +30,9 @@ class Hang:
 def arm(kind: str, host: Host, at: int, kill: Callable[[], object]) -> Fault:
     """Begin a fault that strikes once.
 
-    :param at: how many calls to the host are let pass before.
+    :param at: how many calls to the host succeed before it strikes.
     :param kill: kills the compute service of the host.
-    :raises InvalidInputError: when there is no such kind.
+    :raises InvalidInputError: if there is no such kind.
     """
     faults = host.faults
     if kind not in CALL_FAULTS:

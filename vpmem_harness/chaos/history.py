@@ -1,4 +1,4 @@
-"""Which states of a server the requests and the faults that it has met explain."""
+"""History of servers: the states that their requests and faults explain."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 GONE = 'gone'
 
-#: What each request leads to when nothing goes wrong. A request that is refused, or that no host
-#: has the room for, leaves a server as it is; those are in :data:`MAY_STAY`.
+#: The status after each request without faults. A request that is refused, or for which no host has
+#: the resources, does not change it; see :data:`MAY_STAY`.
 LEADS_TO: Mapping[str, frozenset[str]] = {
     verb: frozenset(statuses.split()) for verb, statuses in {
         'boot': 'ACTIVE ERROR',
@@ -21,11 +21,11 @@ LEADS_TO: Mapping[str, frozenset[str]] = {
         'live-migrate': 'ACTIVE PAUSED', 'evacuate': 'SHUTOFF ERROR',
     }.items()}
 
-#: Requests that need room on some host.
+#: Requests that need resources on some host.
 MAY_STAY = frozenset(('resize', 'migrate', 'unshelve', 'live-migrate'))
 
-#: What else a request may lead to when something goes wrong on its way: those that turn the guest
-#: off first may leave it off.
+#: Other statuses after a request with faults: requests that power the guest off first may leave it
+#: off.
 MAY_FAIL_AS: Mapping[str, frozenset[str]] = {
     'shelve': frozenset(('SHELVED', 'SHUTOFF')),
     **dict.fromkeys(('suspend', 'resize', 'migrate', 'live-migrate', 'rescue', 'reboot',
@@ -33,12 +33,12 @@ MAY_FAIL_AS: Mapping[str, frozenset[str]] = {
                     frozenset(('SHUTOFF',))),
 }
 
-#: Requests after which a server has the data that it had.
+#: Requests that keep the data of a server.
 KEEPS_DATA = frozenset((
     'stop', 'start', 'reboot', 'hard-reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue',
     'unrescue'))
 
-#: The states in which each request makes sense: most of those that are drawn do.
+#: The statuses in which each request makes sense, as most random requests do.
 FITS: Mapping[str, tuple[str, ...]] = {
     'ACTIVE': ('delete', 'stop', 'reboot', 'hard-reboot', 'pause', 'suspend', 'resize', 'resize',
                'resize', 'migrate', 'migrate', 'rebuild', 'rescue', 'shelve', 'live-migrate',
@@ -55,7 +55,7 @@ FITS: Mapping[str, tuple[str, ...]] = {
 
 
 def explained(verb: str, before: str, after: str, refused: bool) -> bool:
-    """Whether a request explains what became of a server, when nothing went wrong."""
+    """Whether a request without faults explains the new status of a server."""
     if refused or verb in MAY_STAY:
         if after == before:
             return True
@@ -65,27 +65,27 @@ def explained(verb: str, before: str, after: str, refused: bool) -> bool:
 
 
 class History:
-    """What has happened to each server, and which states that explains.
+    """Requests and faults of each server, and the states that they explain.
 
-    A server that nothing has gone wrong with is held to what it was asked for, step by step. One
-    that a fault has met, or whose host something has happened to, is on its way until the fleet is
-    calmed; then it must be what it was, what it has been asked to be since, in ERROR, or off where
-    its guest was lost.
+    An unaffected server must be in the state that was requested after each step. A server that a
+    fault or an event of its host has affected may be in transition until the fleet is calm. Then it
+    must be in its old state, in a state that was requested since, in ERROR, or off if its guest was
+    lost.
     """
 
     def __init__(self) -> None:
         self._may_be: dict[int, set[str]] = {}
-        self._asked: dict[int, dict[str, frozenset[str]]] = {}     # what each verb may lead to
+        self._asked: dict[int, dict[str, frozenset[str]]] = {}     # possible statuses by verb
 
     def disturbed(self, server: int) -> bool:
-        """Whether something has gone wrong with a server since the fleet was calm."""
+        """Whether a fault has affected a server since the fleet was calm."""
         return server in self._may_be
 
     def asked(self, server: int, verb: str, status: str = '') -> None:
-        """Note a request, whatever becomes of it.
+        """Record a request, whatever its result.
 
-        :param status: the status that the server has when it is asked. Only an evacuation depends
-            on it: a server in ERROR runs when it has been rebuilt, any other is left off.
+        :param status: the status of the server at the request. Only the result of an evacuation
+            depends on it: a server in ERROR runs afterwards, any other server is left off.
         """
         leads_to = self._leads_to(verb)
         if verb == 'evacuate' and status not in ('ACTIVE', 'SHUTOFF'):
@@ -96,9 +96,9 @@ class History:
             self._may_be[server] |= leads_to
 
     def disturb(self, servers: Mapping[int, str], lost: bool = False) -> None:
-        """Note that something has gone wrong with servers, by the status that they had.
+        """Record that a fault has affected servers, with their previous statuses.
 
-        :param lost: their guests may have been lost.
+        :param lost: whether their guests may have been lost.
         """
         for server, status in servers.items():
             if server not in self._may_be:
@@ -113,7 +113,7 @@ class History:
 
     def step(self, before: Mapping[int, str], now: Mapping[int, str], asked: int | None,
              verb: str, refused: bool) -> Iterator[str]:
-        """What a step does not explain of the servers that nothing has gone wrong with."""
+        """Return the changes of unaffected servers that a step does not explain."""
         for server, status in before.items():
             after = now.get(server, GONE)
             if server in self._may_be:
@@ -125,10 +125,9 @@ class History:
                 yield f'server {server} was {status}, and is {after} after {verb}'
 
     def calm(self, now: Mapping[int, str]) -> Iterator[str]:
-        """What nothing explains once the fleet has been calmed; then a new history begins.
+        """Return the unexplained states of a calm fleet, and begin a new history.
 
-        What a server in another state than these needs, such as the guest that is to be resumed,
-        may have been lost unseen.
+        A server in another state may have lost what it needs, such as a suspended guest.
         """
         for server, may_be in self._may_be.items():
             after = now.get(server, GONE)
@@ -140,5 +139,5 @@ class History:
         self._asked.clear()
 
     def may_have_lost_data(self, server: int) -> bool:
-        """Whether a server has been asked for what loses data since the fleet was calm."""
+        """Whether a request since the fleet was calm may have lost the data of a server."""
         return not self._asked.get(server, {}).keys() <= KEEPS_DATA

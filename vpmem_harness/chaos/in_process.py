@@ -1,4 +1,4 @@
-"""Hosts whose commands run without processes, for runs of many steps."""
+"""Hosts whose commands run in this process, for runs with many steps."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from vpmem_harness.host.machine import Host
 from vpmem_harness.pmem import CommandResult
 from vpmem_harness.serving.deferred import Deferred
 
-#: How a compute service begins the wipe of a device.
+#: Start of the command with which a compute service wipes a device.
 _WIPE = ('daxio', '-z', '-o')
 
-#: The exit code of a command that ends with its service.
+#: Exit status of a command that was killed with its service.
 _KILLED = -signal.SIGKILL
 
 
 class Wipes:
-    """Whose data have been wiped, and where."""
+    """Records whose data have been wiped, and where."""
 
     def __init__(self) -> None:
         self._wiped: set[tuple[str | None, str, str]] = set()
 
     def note(self, writers: Iterable[str | None], host: str, namespace: str) -> None:
-        """Note a wipe of a namespace, and who had written to it; from any thread."""
+        """Record a wipe of a namespace and its previous writers; any thread may call this."""
         for writer in writers:
             self._wiped.add((writer, host, namespace))
 
     def of(self, writer: str) -> set[tuple[str, str]]:
-        """The hosts and namespaces where the data of somebody have been wiped."""
+        """Return the hosts and namespaces on which the data of a writer were wiped."""
         return {(host, namespace) for whose, host, namespace in self._wiped if whose == writer}
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Clear the record."""
         self._wiped.clear()
 
 
-class DirectHost:
-    """A host as a compute service sees it, but for the processes of ndctl and daxio.
+class InProcessHost:
+    """A host as a compute service sees it, without processes for ndctl and daxio.
 
-    What they answer, and what faults make of it, is the same.
+    Output and faults of the commands are the same.
     """
 
     def __init__(self, host: Host, wipes: Wipes) -> None:
@@ -67,17 +67,17 @@ class DirectHost:
     def instances_path(self) -> Path:
         return self.machine.instances_path
 
-    def introduce(self, other: DirectHost) -> None:
-        """Let this host's guests migrate to another one."""
+    def introduce(self, other: InProcessHost) -> None:
+        """Allow migrations from this host to another one."""
         self.machine.introduce(other.machine)
 
-    def commands(self) -> DirectCommands:
-        """What one run of a compute service has of its commands."""
-        return DirectCommands(self.machine, self._wipes)
+    def commands(self) -> InProcessCommands:
+        """Return the commands for one run of a compute service."""
+        return InProcessCommands(self.machine, self._wipes)
 
 
-class DirectCommands:
-    """ndctl and daxio of one host, until the service that runs them ends."""
+class InProcessCommands:
+    """Runs ndctl and daxio of one host for one run of a compute service."""
 
     def __init__(self, host: Host, wipes: Wipes) -> None:
         self._host = host
@@ -116,7 +116,7 @@ class DirectCommands:
         return result
 
     def terminate(self) -> None:
-        """End what is running, and from now on whatever is started."""
+        """Kill running commands, and every command that is started later."""
         self._ended = True
         for later in list(self._waiting):
             later.fail(ConnectionAbortedError())

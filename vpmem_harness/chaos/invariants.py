@@ -1,6 +1,6 @@
-"""What holds of a fleet whatever happens to it: at every moment, and when it has come to rest.
+"""Invariants of a fleet: those that always hold, and those that hold at rest.
 
-Each function returns what is wrong, one sentence for each; nothing when all is well.
+Each method returns one sentence per violation.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'
 
 
 class Fleet:
-    """The hosts and the cloud on them, as the invariants look at them.
+    """A cloud and its hosts, with the invariants.
 
-    :param hosts: the simulated machines, by name.
+    :param hosts: the simulated hosts by name.
     """
 
     def __init__(self, cloud: Cloud, hosts: Mapping[str, Host]) -> None:
@@ -28,34 +28,34 @@ class Fleet:
         self.hosts = hosts
         backend = cloud.backend
         if not isinstance(backend, StubBackend):
-            raise TypeError('the invariants look into the stub')
+            raise TypeError('the invariants need a cloud on the stub')
         self.backend = backend
 
-    # Who has to do with whom
+    # Who is involved with whom
 
     def involved(self) -> dict[str, set[str]]:
-        """The hosts that have to do with each instance, by its UUID."""
+        """Return the hosts involved with each instance, by UUID."""
         return {one.uuid: _hosts_of(one) for one in self.backend.services.database.instances()}
 
     def holds(self, uuid: str) -> set[tuple[str, str]]:
-        """The hosts and namespaces that an instance has; none when it has gone."""
+        """Return the hosts and namespaces of an instance; empty if it is deleted."""
         for one in self.backend.services.database.instances():
             if one.uuid == uuid and one.host is not None:
                 return {(one.host, resource.identifier) for resource in one.resources}
         return set()
 
     def troubled(self) -> set[str]:
-        """The hosts that cannot do all that they are asked for."""
+        """Return the hosts with an active fault or a service that is down."""
         troubled = {name for name, host in self.hosts.items()
                     if host.faults.in_force or not self.cloud.compute(name).is_up}
         for one in self.backend.services.database.all_instances():
             troubled |= {*one.left_behind}
         return troubled
 
-    # At every moment
+    # Always
 
     def always(self) -> Sequence[str]:
-        """What is wrong that is never right, not even in the middle of an operation."""
+        """Check the invariants that hold even during an operation."""
         return [*self._claimed_twice(), *self._run_twice()]
 
     def _claimed_twice(self) -> Iterator[str]:
@@ -84,10 +84,10 @@ class Fleet:
     # At rest
 
     def at_rest(self, *, cleaned_up: bool = True) -> Sequence[str]:
-        """What is wrong when nothing is being done, every service is up and no fault is left.
+        """Check the invariants of a fleet at rest, with all services up and no faults.
 
-        :param cleaned_up: whether each service has had the chance to clean up what a failed
-            request has left behind on its host, which it takes when it starts.
+        :param cleaned_up: whether each service has started since the last failed request, and so
+            has cleaned up its host.
         """
         instances = self.backend.services.database.instances()
         return [*self.always(), *self._unsettled(instances), *self._books(instances),
@@ -107,7 +107,7 @@ class Fleet:
                        f'{", ".join(one.identifier for one in resources) or "its domain"}')
 
     def _books(self, instances: Sequence[Instance]) -> Iterator[str]:
-        """What is held in Placement is what the servers that there are shall hold."""
+        """Placement has exactly the allocations that the servers need."""
         consumers = {one.uuid: one.display_name for one in instances}
         for one in instances:
             held = {host: dict(amounts)
@@ -126,10 +126,10 @@ class Fleet:
                     yield f'Placement has {name} hold something for {consumer}, which is gone'
 
     def _wanted(self, instance: Instance) -> dict[str, int]:
-        """What an instance shall hold of its host: what its flavor asks for.
+        """Return the allocations that an instance needs on its host, from its flavor.
 
-        After a resize that failed at its end Nova shows the old flavor, and books the new one: then
-        the namespaces that it has count.
+        After a resize that failed late, Nova shows the old flavor but keeps the allocations of the
+        new one. Then its actual namespaces count.
         """
         wanted = dict(instance.flavor.resources)
         if self._has_failed_resize(instance):
@@ -143,10 +143,10 @@ class Fleet:
                    for move in self.backend.services.database.migrations(instance.uuid))
 
     def _may_run_on(self, instance: Instance) -> list[list[str]]:
-        """The devices that the guest of an instance runs on: those of all namespaces that it holds.
+        """Return the devices that the guest of an instance may use: those of its namespaces.
 
-        After a resize that failed at its end it may have been started anew. Nova then gives it what
-        its old flavor asks for, as far as that is among the namespaces of the new one.
+        After a resize that failed late, the guest may have been started again. Nova then gives it
+        those namespaces of the new flavor that its old flavor requests.
         """
         sets = [instance.resources]
         if self._has_failed_resize(instance):
@@ -154,7 +154,7 @@ class Fleet:
         return [sorted(one.device.devpath for one in resources) for resources in sets]
 
     def _held(self, host: str) -> dict[str, tuple[Instance, Resource]]:
-        """The namespaces of a host that are held: for whom, and as what."""
+        """Return the claimed namespaces of a host, with instance and resource."""
         held: dict[str, tuple[Instance, Resource]] = {}
         for instance in self.backend.services.database.all_instances():
             resources = [*instance.left_behind.get(host, ())]
@@ -170,12 +170,12 @@ class Fleet:
         return held
 
     def _here(self, host: str) -> set[str]:
-        """The instances that may have a domain and files on a host."""
+        """Return the instances that may have a domain and files on a host."""
         return {one.uuid for one in self.backend.services.database.all_instances()
                 if host in _hosts_of(one)}
 
     def claims(self) -> Iterator[str]:
-        """What a service has claimed is what its servers hold, and what is booked for them."""
+        """The claims of a service match the resources of its servers and their allocations."""
         for name in self.hosts:
             held = self._held(name)
             wanted = {identifier: one.display_name for identifier, (one, _) in held.items()}
@@ -193,7 +193,7 @@ class Fleet:
                        f'{len(held) - len(left)} are, by {", ".join(sorted({*wanted.values()}))}')
 
     def _guests(self, instances: Sequence[Instance]) -> Iterator[str]:
-        """A domain is a server's that is here, and runs on what that server holds, if it runs."""
+        """Every domain belongs to a server on this host, and uses the namespaces of that server."""
         by_id = {one.uuid: one for one in instances}
         running = set()
         for name, host in self.hosts.items():
@@ -221,7 +221,7 @@ class Fleet:
                 yield f'{one.display_name} is off, and its domain runs'
 
     def _data(self) -> Iterator[str]:
-        """Nobody finds what somebody else has written, and what is free is empty."""
+        """No server sees the data of another one, and free namespaces are empty."""
         for name, host in self.hosts.items():
             held = self._held(name)
             for namespace in host.namespaces:
@@ -243,7 +243,7 @@ class Fleet:
 
 
 def _hosts_of(instance: Instance) -> set[str]:
-    """The hosts that have to do with an instance; once it is deleted, those that it is left on."""
+    """Return the hosts of an instance; if it is deleted, those with leftovers."""
     hosts = {*instance.left_behind}
     if not instance.deleted:
         move = instance.migration_context

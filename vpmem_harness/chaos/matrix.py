@@ -1,7 +1,8 @@
-"""The fault matrix: every procedure on the way of an operation, with every kind of fault.
+"""The fault matrix: every procedure of every operation, with every kind of fault.
 
-For each a server is taken through the operation with the fault at the procedure's first call, and
-then it is looked at: what state the server ended in, and whether anything is claimed twice or left.
+For each combination, a server goes through the operation, and the fault strikes the first call of
+the procedure. The result has the final state of the server, and says whether anything is claimed
+twice or left behind.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SLOW = 0.01
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: how a server is prepared for it, and what is asked of it then."""
+    """An operation: preparation of a server, and the request."""
 
     name: str
     prepare: Callable[[Cloud], Server]
@@ -41,10 +42,10 @@ class Kind:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one operation with one fault.
+    """The result of one operation with one fault.
 
-    :param role: the host of the fault: the server's own, or the other one.
-    :param state: the server's status, and where it is if it has moved.
+    :param role: the host with the fault: the server's host or the other one.
+    :param state: the server's status, and its host if it has moved.
     :param wrong: what is claimed twice, stuck or left behind.
     """
 
@@ -98,7 +99,7 @@ def _delete(server: Server) -> Server:
 
 
 class Matrix:
-    """Runs the operations on two hosts, on the first of which servers are booted if they may be."""
+    """Runs operations on two hosts; servers boot on the first one if possible."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -106,7 +107,7 @@ class Matrix:
         self._hosts = list(fleet.hosts.values())
 
     def run(self, operations: Iterable[str]) -> Iterator[Outcome]:
-        """Every procedure of some operations, with every kind of fault, in order."""
+        """Run every procedure of some operations with every kind of fault, in order."""
         wanted = set(operations)
         for operation in (one for one in OPERATIONS if one.name in wanted):
             for host, procedure in self._procedures(operation):
@@ -114,7 +115,7 @@ class Matrix:
                     yield self._try(operation, host, procedure, kind)
 
     def _procedures(self, operation: Operation) -> Sequence[tuple[Host, str]]:
-        """What an operation calls, and where, once each, in the order of the first calls."""
+        """Return the procedures of an operation with their hosts, in the order of first calls."""
         server = operation.prepare(self._cloud)
         self._reconnect()
         for host in self._hosts:
@@ -155,7 +156,7 @@ class Matrix:
         return server.status if server.host == home else f'{server.status}, on the other host'
 
     def _reconnect(self) -> None:
-        """Begin anew: services that have read nothing of their hosts yet, and no connection."""
+        """Restart the services, so that they have no cached values and no connections."""
         for host in self._hosts:
             self._cloud.compute(host).restart()
             host.daemon.drop_clients()

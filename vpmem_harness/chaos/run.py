@@ -1,4 +1,4 @@
-"""A run of random steps, and how one that fails becomes a short script."""
+"""Runs of random steps, and reduction of a failing run to a short script."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vpmem_harness.chaos import history
-from vpmem_harness.chaos.runner import Player
+from vpmem_harness.chaos.runner import Runner
 from vpmem_harness.chaos.steps import ACTIONS, CALL_FAULTS, COMMAND_FAULTS, Script, Step
 from vpmem_harness.randomness import Randomness
 
-#: What each host has unless a run says otherwise.
+#: Default persistent memory of each host.
 PMEM = 'SMALL:3x1GiB,LARGE:2x2GiB'
 
-#: Labels of servers: those that fit, and one that asks for two classes.
+#: Labels of servers, including two labels of different classes.
 LABELS = ('SMALL', 'SMALL', 'LARGE', 'SMALL,SMALL', 'LARGE,SMALL', '')
 
-#: How often the fleet is calmed, and everything is looked at: once in so many steps.
+#: The fleet is made calm, and everything is checked, once per this many steps.
 CALM_EVERY = 25
 
-#: The most servers that a host has on average, and how often a step meets a fault.
+#: Maximum average number of servers per host; probability of a fault per step.
 SERVERS_PER_HOST, FAULTS = 3, 0.2
 
-#: How often a request is not waited for before the next step, and how many boots come together
-#: when the first of them is not: to one host, for the same namespaces.
+#: Probability that the next step does not wait for a request; number of concurrent boots on one
+#: host for the same namespaces in that case.
 AT_ONCE, TOGETHER = 0.1, 3
 
-#: Seconds in which a script is shortened.
+#: Time limit for the reduction of a script, in seconds.
 SHRINKING = 60.0
 
 _EVENTS = {'kill': 6, 'stop-service': 2, 'start-service': 12, 'restart-service': 4,
@@ -37,37 +37,37 @@ _EVENTS = {'kill': 6, 'stop-service': 2, 'start-service': 12, 'restart-service':
 
 @dataclass(frozen=True)
 class Result:
-    """What a run has found: the steps that it took, and what was wrong after the last."""
+    """The result of a run: its steps, and the violations after the last one."""
 
     script: Script
     wrong: Sequence[str]
 
 
 class Planner:
-    """Draws the next step: most that make sense in the state of the fleet, some that do not."""
+    """Draws the next step; most steps make sense in the state of the fleet."""
 
     def __init__(
-        self, randomness: Randomness, player: Player, at_once: float = AT_ONCE,
+        self, randomness: Randomness, runner: Runner, at_once: float = AT_ONCE,
     ) -> None:
         self._randomness = randomness
         self._at_once = at_once
-        self._player = player
+        self._player = runner
         self._drawn = 0
         self._together: list[dict[str, str]] = []
 
     def next(self) -> Step:
-        """The next step."""
-        random, player = self._randomness, self._player
+        """Draw the next step."""
+        random, runner = self._randomness, self._player
         self._drawn += 1
         if self._drawn % CALM_EVERY == 0:
             return Step('calm')
         if self._together:
             return self._numbered(self._together.pop())
-        there = {number: status for number, status in player.statuses().items()
-                 if number not in player.busy}
+        there = {number: status for number, status in runner.statuses().items()
+                 if number not in runner.busy}
         if random.chance(0.12):
             return self._event()
-        room = len(player.hosts) * SERVERS_PER_HOST
+        room = len(runner.hosts) * SERVERS_PER_HOST
         if not there or (len(there) < room and random.chance(0.3)):
             return self._boot()
         number = random.choice(sorted(there))
@@ -85,19 +85,19 @@ class Planner:
         return self._with_fault(Step(verb, options))
 
     def _event(self) -> Step:
-        """Mostly where it matters: a start where a service is down, the rest where calls hang."""
-        random, player = self._randomness, self._player
+        """Draw an event, mostly for a host where it matters: a service that is down, or a hang."""
+        random, runner = self._randomness, self._player
         verb = random.weighted(_EVENTS)
-        likely = player.down() if verb == 'start-service' else player.hanging()
+        likely = runner.down() if verb == 'start-service' else runner.hanging()
         if likely and random.chance(0.7):
             return Step(verb, {'host': str(random.choice(likely))})
         return Step(verb, {'host': self._host()})
 
     def _is_lost(self, number: int) -> bool:
         """Whether the service of a server's host is down."""
-        player = self._player
-        host = player.servers[number].host
-        return host is not None and not player.cloud.compute(host).is_up
+        runner = self._player
+        host = runner.servers[number].host
+        return host is not None and not runner.cloud.compute(host).is_up
 
     def _boot(self) -> Step:
         random = self._randomness
@@ -134,21 +134,21 @@ class Planner:
 
 def run(hosts: int, steps: int, seed: int, *, pmem: str = PMEM, at_once: float = AT_ONCE,
         progress: Callable[[int], object] = lambda done: None) -> Result:
-    """Take random steps until something is wrong, or there have been enough.
+    """Take random steps until an invariant is violated or the number is reached.
 
-    :param at_once: how often a request is not waited for. With none a seed draws the same steps
-        each time; otherwise it does as long as threads take the same turns.
+    :param at_once: probability that a request is not waited for. With 0, a seed always draws the
+        same steps; otherwise the steps also depend on the scheduling of threads.
     :param progress: called with the number of steps after each.
     """
     script = Script(hosts, pmem, seed, ())
-    taken: list[str] = []       # as lines, which take a quarter of the room of steps
+    taken: list[str] = []       # as lines, which take a quarter of the memory of steps
     wrong: Sequence[str] = ()
-    with Player(script) as player:
-        planner = Planner(Randomness(seed).derive('steps'), player, at_once)
+    with Runner(script) as runner:
+        planner = Planner(Randomness(seed).derive('steps'), runner, at_once)
         for done in range(1, steps + 1):
             step = planner.next() if done < steps else Step('calm')
             taken.append(str(step))
-            wrong = player.play(step)
+            wrong = runner.play(step)
             if wrong:
                 break
             progress(done)
@@ -156,25 +156,25 @@ def run(hosts: int, steps: int, seed: int, *, pmem: str = PMEM, at_once: float =
 
 
 def replay(script: Script) -> Result:
-    """Take the steps of a script, as far as nothing is wrong, and be calm at the end."""
+    """Take the steps of a script until a violation, and make the fleet calm at the end."""
     taken: list[Step] = []
-    with Player(script) as player:
+    with Runner(script) as runner:
         for step in (*script.steps, Step('calm')):
             taken.append(step)
-            wrong = player.play(step)
+            wrong = runner.play(step)
             if wrong:
                 return Result(script.with_steps(taken), wrong)
     return Result(script, [])
 
 
 def kind(wrong: Sequence[str]) -> str:
-    """What kind of thing is wrong: the first sentence, without what differs from run to run."""
+    """Return the kind of a violation: its first sentence without values that vary."""
     words = wrong[0].removeprefix('when calm: ').split() if wrong else []
     return ' '.join([word for word in words if word.isalpha()][:5])
 
 
 def ending(steps: Sequence[Step], window: int) -> list[Step]:
-    """The last ``window`` steps, and before them the boots of the servers that they ask."""
+    """Return the last ``window`` steps, preceded by the boots of their servers."""
     last = list(steps[-window:])
     asked = {step.options.get('server') for step in last}
     return [*(step for step in steps[:-window]
@@ -183,10 +183,10 @@ def ending(steps: Sequence[Step], window: int) -> list[Step]:
 
 def shrink(result: Result, seconds: float = SHRINKING, *,
            progress: Callable[[int], object] = lambda left: None) -> Result:
-    """Leave out of a failing run's script what it fails in the same way without.
+    """Remove steps from a failing script as long as it fails in the same way.
 
-    :param seconds: what has been reached after so long is the result.
-    :param progress: called with the number of steps that are left.
+    :param seconds: time limit.
+    :param progress: called with the number of remaining steps.
     """
     deadline, sought = time.monotonic() + seconds, kind(result.wrong)
     best = result
@@ -199,7 +199,7 @@ def shrink(result: Result, seconds: float = SHRINKING, *,
                 best = found
                 progress(len(best.script.steps))
 
-    # What has gone wrong has mostly begun a little before.
+    # The cause is usually among the last steps.
     window = CALM_EVERY
     while window < len(result.script.steps) and best is result and time.monotonic() < deadline:
         fails_with(ending(result.script.steps, window))

@@ -1,4 +1,4 @@
-"""Plays the steps of a script on a fleet of its own, and looks at it after each."""
+"""Runs the steps of a script on a fleet, and checks the invariants after each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import libvirt
 from vpmem_harness import conf
 from vpmem_harness.chaos import history
 from vpmem_harness.chaos.fault_kinds import Hang, arm
-from vpmem_harness.chaos.in_process import DirectHost, Wipes
+from vpmem_harness.chaos.in_process import InProcessHost, Wipes
 from vpmem_harness.chaos.invariants import Fleet
 from vpmem_harness.chaos.steps import COMMAND_FAULTS, HANGS, Script, Step
-from vpmem_harness.chaos.worker import Hands, Stuck, where_threads_are
+from vpmem_harness.chaos.worker import Stuck, Worker, where_threads_are
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import ComputeHost
 from vpmem_harness.cloud.cloud import Cloud, Compute
@@ -32,26 +32,26 @@ from vpmem_harness.host.machine import Host
 from vpmem_harness.pmem.inventory.selection import choose
 from vpmem_harness.randomness import Randomness
 
-#: Seconds in which a fleet comes to rest after a step; it takes milliseconds.
+#: Time limit for a fleet to come to rest after a step, in seconds; it takes milliseconds.
 PATIENCE = 20.0
-#: Seconds after which what does not come to rest is taken to wait behind what a fault holds up.
+#: Seconds after which work that does not end is assumed to wait for blocked work.
 BEHIND = 2.0
-#: Seconds in which a step ends, whatever hangs.
+#: Time limit of a step in seconds.
 LIMIT = 60.0
 
-#: Seconds after which it is looked again whether what still works is held up by a fault.
+#: Polling interval in seconds for whether the remaining work is blocked by a fault.
 _LOOK = 0.002
 
-#: The HTTP status of a request that the API gives up after it has recorded it.
+#: HTTP status of a request that the API records and then aborts.
 _GIVEN_UP = 500
 
-#: Requests that may come to any host, and events that may end guests.
+#: Requests that may use any host, and events that may end guests.
 _ANYWHERE = ('boot', 'resize', 'migrate', 'unshelve', 'live-migrate', 'evacuate')
 _LOSING = ('restart-machine', 'lose-domains')
 
 
-class Player:
-    """A fleet for one run: its hosts, its cloud, and the servers by the number of their boot."""
+class Runner:
+    """Runs steps on a fleet: hosts, a cloud, and servers by the number of their boot."""
 
     def __init__(self, script: Script, *, resize_to_same_host: bool = True) -> None:
         self._script = script
@@ -61,17 +61,17 @@ class Player:
         self._booted: set[int] = set()
         self._hangs: list[Hang] = []
         self._claims: Sequence[str] = ()
-        self._in_flight: set[int] = set()       # servers that nobody waits for
-        self._given_up: set[int] = set()        # servers whose deletion the API has given up
+        self._in_flight: set[int] = set()       # servers with a request that no step waits for
+        self._given_up: set[int] = set()        # servers whose deletion the API has aborted
         self._history = history.History()
         self._wipes = Wipes()
-        self._hands: Hands
+        self._worker: Worker
         self._stuck = False
         self.hosts: list[Host] = []
         self.cloud: Cloud
         self.fleet: Fleet
 
-    def __enter__(self) -> Player:
+    def __enter__(self) -> Runner:
         with contextlib.ExitStack() as acquired:
             self._start(acquired)
             self._acquired = acquired.pop_all()
@@ -79,13 +79,13 @@ class Player:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  traceback: TracebackType | None) -> None:
-        # What is stuck has been told of: nothing more can be done about it here.
+        # The stuck step has been reported; nothing more can be done here.
         with contextlib.suppress(*((HarnessError,) if self._stuck else ())):
             self._acquired.close()
 
     def _start(self, acquired: contextlib.ExitStack) -> None:
-        self._hands = Hands()
-        acquired.callback(lambda: self._hands.close(0 if self._stuck else LIMIT))
+        self._worker = Worker()
+        acquired.callback(lambda: self._worker.close(0 if self._stuck else LIMIT))
         randomness = Randomness(self._script.seed)
         directory = Path(runtime_directory(conf.load().runtime_dir))
         acquired.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -96,7 +96,7 @@ class Player:
             host.start()
             acquired.callback(host.stop)
             self.hosts.append(host)
-        computes = [ComputeHost(DirectHost(host, self._wipes),
+        computes = [ComputeHost(InProcessHost(host, self._wipes),
                                 parse_option(host.pmem_namespaces))
                     for host in self.hosts]
         backend = StubBackend(computes, randomness, disconnect=self._disconnect,
@@ -115,10 +115,10 @@ class Player:
             if host.daemon.running:
                 host.daemon.drop_clients()
 
-    # What there is
+    # State
 
     def statuses(self) -> dict[int, str]:
-        """The statuses of the servers that there are."""
+        """Return the statuses of the existing servers."""
         numbers = self._numbers()
         return {numbers[one.uuid]: status_from_state(one.vm_state, one.task_state)
                 for one in self._database.instances()}
@@ -128,35 +128,35 @@ class Player:
 
     @property
     def booted(self) -> int:
-        """How many servers have been booted."""
+        """The number of booted servers."""
         return len(self._booted)
 
     @property
     def busy(self) -> Collection[int]:
-        """The servers that a fault holds up, or that something is being done with."""
+        """The servers that a fault blocks, or that have a request in progress."""
         return self._hung() | self._in_flight
 
     def _hung(self) -> set[int]:
         return {hang.server for hang in self._hangs if hang.server is not None}
 
     def down(self) -> list[int]:
-        """The hosts whose compute service is down."""
+        """Return the hosts whose compute service is down."""
         return [number for number in range(len(self.hosts)) if not self.compute(number).is_up]
 
     def hanging(self) -> list[int]:
-        """The hosts on which something hangs."""
+        """Return the hosts with a hanging call or command."""
         return sorted({hang.host for hang in self._hangs})
 
     def compute(self, number: int) -> Compute:
-        """The compute service of a host."""
+        """Return the compute service of a host."""
         return self.cloud.compute(self.hosts[number])
 
-    # Playing
+    # Steps
 
     def play(self, step: Step) -> Sequence[str]:
-        """Do a step and wait for the fleet to come to rest; returns what is wrong then."""
+        """Run a step, wait for the fleet to come to rest, and return the violations."""
         try:
-            return self._hands.do(lambda: self._play(step), LIMIT)
+            return self._worker.do(lambda: self._play(step), LIMIT)
         except Stuck as error:
             self._stuck = True
             return [f'{step.verb} {error}']
@@ -172,7 +172,7 @@ class Player:
         try:
             refused = not self._do(step, asked)
         except errors.NovaException as error:
-            # A deletion that the API gives up has been recorded: see _delete_again.
+            # The API has recorded a deletion before it aborts; see _delete_again.
             refused = error.status < _GIVEN_UP
             if not refused and asked is not None:
                 self._given_up.add(asked)
@@ -199,7 +199,7 @@ class Player:
         return [*wrong, *self.fleet.always()]
 
     def _come_to_rest(self, step: Step, asked: int | None, fault: Fault | None) -> list[str]:
-        """Wait for what a step has begun, and take its fault back unless it holds something up."""
+        """Wait for the work of a step, and remove its fault unless it blocks something."""
         wrong = self._settle(fault)
         if fault is None:
             return wrong
@@ -213,7 +213,7 @@ class Player:
         return wrong + self._settle()
 
     def _do(self, step: Step, asked: int | None) -> bool:
-        """Do a step; False when there is nobody to ask."""
+        """Run a step; return False if its server or host does not exist."""
         if step.verb == 'boot':
             self._boot(step)
         elif asked is not None:
@@ -262,9 +262,9 @@ class Player:
         return arm(kind, self.hosts[number], step.number('at') or 0, self.compute(number).kill)
 
     def _settle(self, fault: Fault | None = None) -> list[str]:
-        """Wait until nobody works but what is held up, be it by the fault of this step.
+        """Wait until only blocked work remains.
 
-        More may wait behind what is held up, for the same server: then all of it is let go on.
+        Other work for the same server may wait for blocked work; then all of it is released.
         """
         begun = time.monotonic()
         while not self._workers.quiet(
@@ -294,8 +294,8 @@ class Player:
         compute = self.compute(number)
         if compute.is_up:
             return
-        # What its last run asked libvirtd for goes on first: a guest that left later, when the new
-        # one has given up the move, would be nobody's.
+        # First release what the previous run requested from libvirtd. Otherwise a guest could leave
+        # after the new run has aborted its move.
         self._release(number, command=False)
         self._settle()
         compute.start()
@@ -327,26 +327,26 @@ class Player:
         host.faults.bad(host.namespaces[0].dev)
 
     def _look(self, number: int) -> None:
-        if not self._hangs:     # a periodic task waits for who is busy with the same server
+        if not self._hangs:     # a periodic task waits for other work on the same server
             self.cloud.backend.run_periodic_tasks(self.hosts[number].name)
 
     def _release_all(self, number: int) -> None:
         self.release_hangs()
 
     def release_hangs(self) -> None:
-        """Let go on what hangs, on all hosts."""
+        """Release what hangs, on all hosts."""
         for number in range(len(self.hosts)):
             self._release(number, command=False)
             self._release(number, command=True)
 
     def _release(self, host: int, *, command: bool) -> None:
-        """Let calls or commands of a host go on, those that are not dead by now."""
+        """Release hanging calls or commands of a host."""
         for hang in [one for one in self._hangs if (one.host, one.command) == (host, command)]:
             hang.fault.release()
             self._hangs.remove(hang)
 
     def _calm(self, number: int) -> None:
-        """Take back everything that is wrong, and let every service look after its host."""
+        """Make the fleet calm: remove faults and restart every service."""
         self.release_hangs()
         for host in self.hosts:
             host.faults.clear()
@@ -357,7 +357,7 @@ class Player:
                 self.compute(at).start()
             self._settle()
         self._delete_again()
-        # Before the services look, and set right what they have claimed.
+        # Before the services restart and correct their claims.
         self._claims = list(self.fleet.claims())
         for at, host in enumerate(self.hosts):
             if self._database.left_behind(host.name):
@@ -366,10 +366,9 @@ class Player:
         self.cloud.backend.run_periodic_tasks()
 
     def _delete_again(self) -> None:
-        """Repeat the deletions that the API gave up because a move's source was down.
+        """Repeat the deletions that the API aborted because a move's source was down.
 
-        Nova leaves such a server in its task until it is asked again, confirms the move then, and
-        ignores the request otherwise.
+        Nova leaves such a server in its task state. A repeated request confirms the move.
         """
         for number in sorted(self._given_up & self._deleting_unconfirmed()):
             self._history.asked(number, 'confirm')
@@ -378,7 +377,7 @@ class Player:
         self._given_up.clear()
 
     def _deleting_unconfirmed(self) -> set[int]:
-        """The servers that are being deleted, and whose move has not been confirmed for that."""
+        """Return the servers in deletion with an unconfirmed move."""
         numbers = self._numbers()
         return {numbers[one.uuid] for one in self._database.instances()
                 if one.vm_state == VMState.RESIZED and one.task_state == TaskState.DELETING}
@@ -386,13 +385,13 @@ class Player:
     # What the history explains
 
     def _involved(self) -> dict[int, set[str]]:
-        """The hosts that have to do with each server."""
+        """Return the hosts involved with each server."""
         numbers = self._numbers()
         return {numbers[uuid]: hosts for uuid, hosts in self.fleet.involved().items()}
 
     def _disturb(self, step: Step, asked: int | None, before: dict[int, str],
                  involved: dict[int, set[str]], fault: Fault | None) -> None:
-        """Note which servers a step has met in other ways than by asking them."""
+        """Record the servers that a step affects without a request for them."""
         struck = fault is not None and fault.struck
         touched: set[str] = set()
         if struck and step.options['fault'] == 'die':
@@ -419,7 +418,7 @@ class Player:
         return self.hosts[self._number(number)]
 
     def _when_calm(self, now: dict[int, str]) -> Iterable[str]:
-        """What is wrong with a fleet that has been calmed; what has gone is forgotten then."""
+        """Check a calm fleet, then forget deleted servers."""
         for number, server in list(self.servers.items()):
             lost = self.fleet.holds(server.id) & self._wipes.of(server.id)
             if lost and not self._history.may_have_lost_data(number):
@@ -434,16 +433,16 @@ class Player:
         self._database.archive()
 
 
-_EVENTS: dict[str, Callable[[Player, int], None]] = {
-    'kill': Player._kill,
-    'stop-service': Player._stop_service,
-    'start-service': Player._start_service,
-    'restart-service': Player._restart_service,
-    'restart-machine': Player._restart_machine,
-    'restart-daemon': Player._restart_daemon,
-    'lose-domains': Player._lose_domains,
-    'bad': Player._bad,
-    'look': Player._look,
-    'release': Player._release_all,
-    'calm': Player._calm,
+_EVENTS: dict[str, Callable[[Runner, int], None]] = {
+    'kill': Runner._kill,
+    'stop-service': Runner._stop_service,
+    'start-service': Runner._start_service,
+    'restart-service': Runner._restart_service,
+    'restart-machine': Runner._restart_machine,
+    'restart-daemon': Runner._restart_daemon,
+    'lose-domains': Runner._lose_domains,
+    'bad': Runner._bad,
+    'look': Runner._look,
+    'release': Runner._release_all,
+    'calm': Runner._calm,
 }

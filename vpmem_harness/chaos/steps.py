@@ -1,4 +1,4 @@
-"""The steps of a run: what is done to a fleet, as one line of a script each."""
+"""Steps of a run, each one line of a script."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import ClassVar, Self
 
 from vpmem_harness.exceptions import InvalidInputError
 
-#: What can be asked of a server, by the name in a script.
+#: Requests for a server, by their names in a script.
 ACTIONS = ('delete', 'stop', 'start', 'reboot', 'hard-reboot', 'pause', 'unpause', 'suspend',
            'resume', 'resize', 'migrate', 'confirm', 'revert', 'rebuild', 'rescue', 'unrescue',
            'shelve', 'unshelve', 'live-migrate', 'evacuate')
 
-#: What else can be done: to a compute service, to a machine, and to all of them.
+#: Boots and events: of a compute service, of a host, and of the whole fleet.
 EVENTS = ('boot', 'kill', 'stop-service', 'start-service', 'restart-service', 'restart-machine',
           'restart-daemon', 'lose-domains', 'bad', 'look', 'release', 'calm')
 
-#: The faults that a step may meet: at the ``at``-th call to the host ``on``.
+#: Faults of a step, which strike the ``at``-th call to the host ``on``.
 CALL_FAULTS = ('error', 'drop-before', 'drop-after', 'hang', 'die')
 COMMAND_FAULTS = ('tool-fails', 'tool-fails-after', 'tool-cut-short', 'tool-hangs')
 
-#: Those that hold something up until they are released.
+#: Faults that block something until they are released.
 HANGS = ('hang', 'tool-hangs')
 
 
@@ -34,12 +34,12 @@ def _none() -> Mapping[str, str]:
 class Step:
     """One step, such as ``resize server=3 labels=LARGE host=1 fault=error on=0 at=4``.
 
-    Hosts are numbered from 0; servers have the number that they are booted with. What is not
-    possible when its turn comes is passed over, so that every part of a script is a script. What is
-    asked with ``at-once=yes`` is not waited for: the next step comes while it is being done.
+    Hosts are numbered from 0; the boot of a server gives its number. Impossible steps are skipped,
+    so that every part of a script is a script. With ``at-once=yes`` the next step does not wait for
+    this one.
     """
 
-    #: What a step can be.
+    #: The verbs of steps.
     VERBS: ClassVar[Sequence[str]] = (*EVENTS, *ACTIONS)
 
     verb: str
@@ -49,15 +49,15 @@ class Step:
         return ' '.join((self.verb, *(f'{name}={value}' for name, value in self.options.items())))
 
     def number(self, name: str) -> int | None:
-        """An option that is a number; None without it."""
+        """Return an option as a number; None if it is missing."""
         value = self.options.get(name)
         return None if value is None else int(value)
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """A step from its line.
+        """Parse the line of a step.
 
-        :raises InvalidInputError: when it is none.
+        :raises InvalidInputError: if it is invalid.
         """
         verb, *words = line.split()
         options = dict(word.partition('=')[::2] for word in words)
@@ -70,7 +70,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Script:
-    """A run that can be repeated: its fleet, its seed, its steps."""
+    """A repeatable run: fleet, seed and steps."""
 
     hosts: int
     pmem: str
@@ -82,14 +82,14 @@ class Script:
         return '\n'.join((head, *map(str, self.steps))) + '\n'
 
     def with_steps(self, steps: Iterable[Step]) -> Script:
-        """The same fleet with other steps."""
+        """Return a script with the same fleet and other steps."""
         return Script(self.hosts, self.pmem, self.seed, tuple(steps))
 
     @classmethod
     def parse(cls, text: str) -> Script:
-        """A script from its text; lines that begin with ``#`` are comments.
+        """Parse a script; lines that begin with ``#`` are comments.
 
-        :raises InvalidInputError: when it is none.
+        :raises InvalidInputError: if it is invalid.
         """
         lines = [line for line in map(str.strip, text.splitlines())
                  if line and not line.startswith('#')]

@@ -1,4 +1,4 @@
-"""A thread that does a run's steps, and who waits for what when one does not end."""
+"""Worker thread for the steps of a run, with a report of where threads wait."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import TypeVar
 
 T = TypeVar('T')
 
-#: Names of functions that only wait: who called them says more.
+#: Names of functions that only wait; their callers say more.
 _WAITING = ('wait', 'wait_for', 'acquire', 'get', 'join', '__enter__')
 
-#: How many calls of a waiting thread are told.
+#: How many callers of a waiting thread are reported.
 _CALLS = 6
 
 
 class Stuck(Exception):
-    """A step did not end; the text says where each thread is."""
+    """A step did not end; the message says where each thread waits."""
 
 
-class Hands:
-    """Does one thing after the other in a thread of its own: none is waited for without end.
+class Worker:
+    """Single worker thread whose tasks are awaited with a timeout.
 
-    The thread is a daemon, as an executor's is not: what is stuck does not keep the process.
+    Unlike the thread of an executor, it is a daemon, so a stuck task does not block the exit.
     """
 
     def __init__(self) -> None:
@@ -35,9 +35,9 @@ class Hands:
         self._thread.start()
 
     def do(self, work: Callable[[], T], seconds: float) -> T:
-        """Do something and return what it returns.
+        """Run a task and return its result.
 
-        :raises Stuck: when it has not ended after ``seconds``; it goes on by itself, if it does.
+        :raises Stuck: if it has not ended after ``seconds``; the task continues in the background.
         """
         outcome: futures.Future[T] = futures.Future()
 
@@ -53,7 +53,7 @@ class Hands:
         return outcome.result()
 
     def close(self, seconds: float) -> bool:
-        """End once what has been begun is done; False when that is not after ``seconds``."""
+        """Stop after the current task; return False after ``seconds``."""
         self._tasks.put(None)
         self._thread.join(seconds)
         return not self._thread.is_alive()
@@ -64,7 +64,7 @@ class Hands:
 
 
 def where_threads_are() -> str:
-    """Which function each other thread of the process is in, by the names of its callers."""
+    """Return the current function of each other thread, with its callers."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     places = []
     for ident, frame in sys._current_frames().items():

@@ -1,7 +1,7 @@
-"""Defects of a compute service in how it treats persistent memory, each as a short scenario.
+"""Known defects of Nova in the treatment of persistent memory, each with a scenario.
 
-A scenario runs on real Nova, and says from what happened on the hosts whether this Nova has the
-defect: nothing is looked up by version.
+A scenario runs on real Nova, and decides from the events on the hosts whether this Nova has the
+defect. It does not depend on version numbers.
 """
 
 from __future__ import annotations

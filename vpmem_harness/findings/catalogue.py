@@ -1,4 +1,4 @@
-"""The findings, each with what it makes people suffer, where it comes from, and its scenario."""
+"""Catalogue of findings: effect, cause and scenario of each."""
 
 from __future__ import annotations
 

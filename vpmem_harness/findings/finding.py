@@ -1,4 +1,4 @@
-"""What a finding is, and how one is run."""
+"""A finding, and how to run it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from vpmem_harness.fixtures.cloud import CloudFixture
 
 @dataclass(frozen=True)
 class Finding:
-    """A defect that is known, and the scenario that shows it.
+    """A known defect, and the scenario that shows it.
 
-    ``suffering`` says what a tenant or an operator would meet, ``cause`` where it comes from.
-    ``scenario`` gets a cloud and an audit of it, and returns the evidence, or None when this
-    compute service does right.
+    ``suffering`` describes the effect on tenants or operators, ``cause`` the cause. ``scenario``
+    gets a cloud and its audit, and returns evidence, or None if the compute service is correct.
     """
 
     name: str
@@ -30,14 +29,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a scenario came to; ``evidence`` is None when the defect is not there."""
+    """Result of a scenario; ``evidence`` is None if the defect is absent."""
 
     finding: Finding
     evidence: str | None
 
     @property
     def affected(self) -> bool:
-        """Whether the defect is there."""
+        """Whether the defect is present."""
         return self.evidence is not None
 
     def __str__(self) -> str:
@@ -46,7 +45,7 @@ class Outcome:
 
 
 def run(finding: Finding, backend: str = 'nova', seed: int | None = None) -> Outcome:
-    """Run one finding's scenario on a cloud of its own."""
+    """Run the scenario of a finding on a new cloud."""
     cloud = CloudFixture(
         hosts=finding.hosts, pmem=finding.pmem, backend=backend, seed=seed,
         allow_resize_to_same_host=finding.allow_resize_to_same_host)

@@ -1,6 +1,6 @@
-"""The scenarios: each reads as what a user or an operator does, and asks the hosts what came of it.
+"""Scenarios: steps of a user or an operator, and checks of the hosts.
 
-Each gets a cloud and an audit of it, and returns the evidence, or None where there is none.
+Each gets a cloud and its audit, and returns evidence, or None.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.host.audit import Kind, Report
 from vpmem_harness.host.machine import Host
 
-#: Half of twelve namespaces. Nova takes any that it holds for free: of these, one in 924 times six
-#: that are.
+#: Half of twelve namespaces. Nova takes any namespaces that it considers free; in one of 924 cases
+#: these are all really free.
 _HALF = ','.join(['SMALL'] * 6)
 
 
 def _told(reports: Iterable[Report]) -> str | None:
-    """What happened, when and where, each once with all of its namespaces."""
+    """Summarize reports: what happened, when and where, with all namespaces."""
     told: dict[tuple[str, str, str], list[str]] = {}
     for report in reports:
         namespaces = told.setdefault((report.kind, report.host, report.operation), [])
@@ -345,7 +345,7 @@ def queued_rebuild(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
 
 def _ask_of_lost(cloud: CloudFixture, host: Host, server: Server, ask: Callable[[], object],
                  evacuated: bool = False) -> None:
-    """Ask something of a server while its service is down, which starts again after that."""
+    """Send a request for a server while its service is down, then start the service."""
     compute = cloud.compute(host)
     compute.stop()
     ask()
@@ -356,7 +356,7 @@ def _ask_of_lost(cloud: CloudFixture, host: Host, server: Server, ask: Callable[
 
 
 def _booked_for_nobody(cloud: CloudFixture, server: Server) -> str | None:
-    """What Placement has of the hosts of a cloud once its only server is deleted."""
+    """Return the allocations that remain in Placement after the only server is deleted."""
     server.delete()
     booked: set[str] = set()
     for host in cloud.hosts:

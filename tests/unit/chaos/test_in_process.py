@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpmem_harness.chaos.direct import DirectCommands, Wipes
+from vpmem_harness.chaos.direct import InProcessCommands, Wipes
 from vpmem_harness.cloud.stub.processes import ProcessExecutionError
 
 from tests import base
@@ -15,7 +15,7 @@ class DirectCommandsTest(base.TestCase):
         """Its device may be another server's by now."""
         host = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))
         wipes = Wipes()
-        commands = DirectCommands(host, wipes)
+        commands = InProcessCommands(host, wipes)
         commands.terminate()
         [path] = [one.path for one in host.namespaces]
         error = self.assertRaises(
