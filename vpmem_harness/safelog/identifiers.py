@@ -11,7 +11,6 @@ from vpmem_harness.safelog.pseudonyms import Pseudonyms
 from vpmem_harness.safelog.text import Text
 
 _NUMBER = re.compile(r'0x[0-9a-fA-F]+|[1-9]\d*')
-_SEPARATORS = str.maketrans('', '', '-_:')
 
 
 class Identifiers:
@@ -53,13 +52,13 @@ class Identifiers:
                 text.replace(patterns.KEYED_SERIAL_ELEMENT, self._serial)
 
     def _uuid(self, found: re.Match[str]) -> str:
-        digits = found[0].translate(_SEPARATORS).lower()
+        digits = found[0].replace('-', '').replace('_', '').lower()
         if digits in patterns.HARMLESS_UUIDS:
             return found[0]
         return self._pseudonyms.of('uuid', digits)
 
     def _mac(self, found: re.Match[str]) -> str:
-        digits = found[0].translate(_SEPARATORS).lower()
+        digits = found[0].replace('-', '').replace(':', '').lower()
         if digits in patterns.HARMLESS_MACS:
             return found[0]
         return self._pseudonyms.of('mac', digits)

@@ -57,11 +57,13 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
     :param met: called with each value that was masked because of the keyword before it.
     """
     lower = text.lower
-    stems = list(filter(lower.__contains__, patterns.SECRET_STEMS))
-    if (stems or 'authorization' in lower or 'bearer' in lower or 'value' in lower
-            or ' -p' in lower or "-p'" in lower or '-p"' in lower
-            or ' -u' in lower or "-u'" in lower or '--user' in lower):
-        _mask_keyed(text, stems, met)
+    # Written out, because this is the fastest way to find that a text has nothing to mask.
+    if ('pass' in lower or 'key' in lower or 'token' in lower or 'secret' in lower
+            or 'credential' in lower or 'kek' in lower or 'wd' in lower or 'cookie' in lower
+            or 'configdrive' in lower or 'swifthash' in lower or 'data' in lower
+            or 'authorization' in lower or 'bearer' in lower or 'value' in lower
+            or '-p' in lower or '-u' in lower):
+        _mask_keyed(text, met)
     plain = text.text
     if ('gh' in plain or 'eyJ' in plain or 'AAAA' in plain or 'AKIA' in plain or 'ASIA' in plain
             or 'xox' in plain or 'AQ' in plain or 'SHA256:' in plain):
@@ -73,7 +75,7 @@ def mask(text: Text, met: Callable[[str], None]) -> None:
     text.set(plain)
 
 
-def _mask_keyed(text: Text, stems: list[str], met: Callable[[str], None]) -> None:
+def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
     def masked(value: str, found: re.Match[str]) -> str:
         if (value.lower() in patterns.HARMLESS or FORMAT.fullmatch(value)
                 or introduces_prose(found)):
@@ -101,6 +103,7 @@ def _mask_keyed(text: Text, stems: list[str], met: Callable[[str], None]) -> Non
         return masked(value, found) if _is_password(found) else value
 
     lower = text.lower
+    stems = list(filter(lower.__contains__, patterns.SECRET_STEMS))
     if stems:
         text.replace(patterns.KEYED_SECRETS[stems[0]] if len(stems) == 1 else patterns.KEYED_SECRET,
                      keyed)

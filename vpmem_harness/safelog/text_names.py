@@ -82,17 +82,22 @@ class TextNames:
             text.replace(patterns.TARGET_HOST, partial(self._keyed, 'host', source))
         if 'req-' in lower:
             text.replace(patterns.KEYED_IDENTITY, self._identity)
-        if 'user_identity' in lower:
-            text.replace(patterns.KEYED_USER_IDENTITY, self._identity)
-        stems = list(filter(lower.__contains__, patterns.OWNER_STEMS))
-        if stems:
-            owner = partial(self._keyed, 'id', source)
-            text.replace(patterns.KEYED_OWNERS[stems[0]] if len(stems) == 1
-                         else patterns.KEYED_OWNER, owner)
-            if '<nova:' in lower:
-                text.replace(patterns.KEYED_OWNER_ELEMENT, owner)
+        if ('user' in lower or 'project' in lower or 'tenant' in lower or 'owner' in lower
+                or 'account' in lower or 'logname' in lower):
+            self._owners(text, source)
         if 'id=' in lower:
             text.replace(patterns.UNIX_USER, partial(self._keyed, 'id', source))
+
+    def _owners(self, text: Text, source: bool) -> None:
+        lower = text.lower
+        if 'user_identity' in lower:
+            text.replace(patterns.KEYED_USER_IDENTITY, self._identity)
+        owner = partial(self._keyed, 'id', source)
+        stems = list(filter(lower.__contains__, patterns.OWNER_STEMS))
+        text.replace(patterns.KEYED_OWNERS[stems[0]] if len(stems) == 1
+                     else patterns.KEYED_OWNER, owner)
+        if '<nova:' in lower:
+            text.replace(patterns.KEYED_OWNER_ELEMENT, owner)
 
     def by_word(self, text: str, source: bool) -> str:
         """Return a piece of the text, which may be source, without the known names."""
