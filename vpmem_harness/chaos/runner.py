@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +13,7 @@ import libvirt
 
 from vpmem_harness import conf
 from vpmem_harness.chaos import history
+from vpmem_harness.chaos.events import EVENTS
 from vpmem_harness.chaos.fault_kinds import Hang, arm
 from vpmem_harness.chaos.in_process import InProcessHost, Wipes
 from vpmem_harness.chaos.invariants import Fleet
@@ -162,7 +163,7 @@ class Runner:
             return [f'{step.verb} {error}']
 
     def _play(self, step: Step) -> Sequence[str]:
-        wrong = self._settle() if 'fault' in step.options else []
+        wrong = self.settle() if 'fault' in step.options else []
         before, involved = self.statuses(), self._involved()
         fault = self._arm(step)
         asked = step.number('server')
@@ -200,7 +201,7 @@ class Runner:
 
     def _come_to_rest(self, step: Step, asked: int | None, fault: Fault | None) -> list[str]:
         """Wait for the work of a step, and remove its fault unless it blocks something."""
-        wrong = self._settle(fault)
+        wrong = self.settle(fault)
         if fault is None:
             return wrong
         kind, on = step.options['fault'], self._number(step.number('on'))
@@ -209,8 +210,8 @@ class Runner:
             return wrong
         fault.remove()
         if fault.struck and kind == 'die':
-            self._release(on, command=True)
-        return wrong + self._settle()
+            self.release(on, command=True)
+        return wrong + self.settle()
 
     def _do(self, step: Step, asked: int | None) -> bool:
         """Run a step; return False if its server or host does not exist."""
@@ -220,8 +221,10 @@ class Runner:
             if asked not in self.servers:
                 return False
             self._ask(step, self.servers[asked])
+        elif step.verb == 'calm':
+            self._calm()
         elif 'server' not in step.options:
-            _EVENTS[step.verb](self, self._number(step.number('host')))
+            EVENTS[step.verb](self, self._number(step.number('host')))
         return True
 
     def _boot(self, step: Step) -> None:
@@ -261,7 +264,7 @@ class Runner:
         number = self._number(step.number('on'))
         return arm(kind, self.hosts[number], step.number('at') or 0, self.compute(number).kill)
 
-    def _settle(self, fault: Fault | None = None) -> list[str]:
+    def settle(self, fault: Fault | None = None) -> list[str]:
         """Wait until only blocked work remains.
 
         Other work for the same server may wait for blocked work; then all of it is released.
@@ -280,89 +283,38 @@ class Runner:
                         f'{self.cloud.transcript()}']
         return []
 
-    # Events
-
-    def _kill(self, number: int) -> None:
-        self.compute(number).kill()
-        self._release(number, command=True)
-
-    def _stop_service(self, number: int) -> None:
-        if not self._hangs:
-            self.compute(number).stop()
-
-    def _start_service(self, number: int) -> None:
-        compute = self.compute(number)
-        if compute.is_up:
-            return
-        # First release what the previous run requested from libvirtd. Otherwise a guest could leave
-        # after the new run has aborted its move.
-        self._release(number, command=False)
-        self._settle()
-        compute.start()
-
-    def _restart_service(self, number: int) -> None:
-        if not self._hangs:
-            self.compute(number).restart()
-
-    def _restart_machine(self, number: int) -> None:
-        self.compute(number).kill()
-        self.release_hangs()
-        self.hosts[number].reboot()
-        self.compute(number).start()
-
-    def _restart_daemon(self, number: int) -> None:
-        self._kill_daemon(number)
-        self.hosts[number].faults.start_daemon()
-
-    def _lose_domains(self, number: int) -> None:
-        self._kill_daemon(number)
-        self.hosts[number].faults.start_daemon(domains=False)
-
-    def _kill_daemon(self, number: int) -> None:
-        self.hosts[number].faults.kill_daemon()
-        self._release(number, command=False)
-
-    def _bad(self, number: int) -> None:
-        host = self.hosts[number]
-        host.faults.bad(host.namespaces[0].dev)
-
-    def _look(self, number: int) -> None:
-        if not self._hangs:     # a periodic task waits for other work on the same server
-            self.cloud.backend.run_periodic_tasks(self.hosts[number].name)
-
-    def _release_all(self, number: int) -> None:
-        self.release_hangs()
+    # Hangs and calm
 
     def release_hangs(self) -> None:
         """Release what hangs, on all hosts."""
         for number in range(len(self.hosts)):
-            self._release(number, command=False)
-            self._release(number, command=True)
+            self.release(number, command=False)
+            self.release(number, command=True)
 
-    def _release(self, host: int, *, command: bool) -> None:
+    def release(self, host: int, *, command: bool) -> None:
         """Release hanging calls or commands of a host."""
         for hang in [one for one in self._hangs if (one.host, one.command) == (host, command)]:
             hang.fault.release()
             self._hangs.remove(hang)
 
-    def _calm(self, number: int) -> None:
+    def _calm(self) -> None:
         """Make the fleet calm: remove faults and restart every service."""
         self.release_hangs()
         for host in self.hosts:
             host.faults.clear()
             host.faults.start_daemon()
-        self._settle()
+        self.settle()
         for at in range(len(self.hosts)):
             if not self.compute(at).is_up:
                 self.compute(at).start()
-            self._settle()
+            self.settle()
         self._delete_again()
         # Before the services restart and correct their claims.
         self._claims = list(self.fleet.claims())
         for at, host in enumerate(self.hosts):
             if self._database.left_behind(host.name):
                 self.compute(at).restart()
-                self._settle()
+                self.settle()
         self.cloud.backend.run_periodic_tasks()
 
     def _delete_again(self) -> None:
@@ -373,7 +325,7 @@ class Runner:
         for number in sorted(self._given_up & self._deleting_unconfirmed()):
             self._history.asked(number, 'confirm')
             self.servers[number].delete(expect=None)
-            self._settle()
+            self.settle()
         self._given_up.clear()
 
     def _deleting_unconfirmed(self) -> set[int]:
@@ -431,18 +383,3 @@ class Runner:
         yield from self._history.calm(now)
         yield from self.fleet.at_rest()
         self._database.archive()
-
-
-_EVENTS: dict[str, Callable[[Runner, int], None]] = {
-    'kill': Runner._kill,
-    'stop-service': Runner._stop_service,
-    'start-service': Runner._start_service,
-    'restart-service': Runner._restart_service,
-    'restart-machine': Runner._restart_machine,
-    'restart-daemon': Runner._restart_daemon,
-    'lose-domains': Runner._lose_domains,
-    'bad': Runner._bad,
-    'look': Runner._look,
-    'release': Runner._release_all,
-    'calm': Runner._calm,
-}
