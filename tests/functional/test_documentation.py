@@ -303,6 +303,16 @@ class BlocksTest(testtools.TestCase):
                     self.assertIsNotNone(yaml.safe_load(block.text), str(block))
 
 
+class PathsTest(testtools.TestCase):
+
+    def test_files_that_are_named_exist(self):
+        """Each file and folder of the project that a page names is there."""
+        named = re.compile(r'``((?:vpmem_harness|tests|tools|doc|examples)/[\w./-]+)``')
+        self.assertEqual([], [(page, path) for page, file in PAGES.items()
+                              for path in named.findall(file.read_text())
+                              if not (ROOT / path).exists() and not path.startswith('doc/build')])
+
+
 class ReferenceTest(base.TestCase):
 
     def documented(self) -> set[str]:
