@@ -20,11 +20,14 @@ from vpmem_harness.randomness import Randomness
 _RACE = 'numbers of nd devices after enable-region are a race'
 #: migrate-device-model installs a link to a file that the recorded machine has not got.
 _KMOD = 'libkmod complains about the configuration file that daxctl has installed'
+#: libdaxctl and libndctl print what they do; the simulated ones do not.
+_DEBUG = '--verbose also prints what the libraries do'
 
 #: Rows that are known not to replay, with the reason.
 KNOWN_DIFFERENCES = {
     'session-labels.jsonl': {
         '06/daxR2': _RACE, '07/f19': _RACE, '07/f21': _RACE, '07/f22': _RACE},
+    'debian12/device-modes.jsonl': {'a/off': _DEBUG},
     'debian13/labels.jsonl': {
         '06/daxR2': _RACE, '07/f19': _RACE, '07/f21': _RACE, '07/f22': _RACE},
     'debian13/hard.jsonl': {'b/dax': _RACE},
@@ -91,6 +94,14 @@ class Debian12SessionTest(SessionTestCase):
     def test_random_11(self) -> None:
         """Random commands that mostly succeed, on three DIMMs."""
         self._replay('debian12/random-11.jsonl')
+
+    def test_random_12(self) -> None:
+        """Random commands on DIMMs of two NUMA nodes and of one without CPUs."""
+        self._replay('debian12/random-12.jsonl')
+
+    def test_device_modes(self) -> None:
+        """Modes of dax devices, info blocks and label areas as bytes."""
+        self._replay('debian12/device-modes.jsonl')
 
     def test_shrink_1(self) -> None:
         """Labels of another version, the nil UUID, files in /dev, idle namespaces."""

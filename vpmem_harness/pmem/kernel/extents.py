@@ -12,6 +12,12 @@ from vpmem_harness.pmem.kernel import sizes
 Extent = tuple[int, int]
 
 
+def overlaps(extent: Extent, others: Iterable[Extent]) -> bool:
+    """Whether the extent has a byte in common with one of the others."""
+    begin, end = extent[0], sum(extent)
+    return any(other < end and begin < other + length for other, length in others)
+
+
 def free(used: Iterable[Extent], size: int, align: int) -> list[Extent]:
     """What ``used`` leaves of ``size`` bytes, rounded to multiples of ``align``."""
     found, free_from = [], 0
@@ -27,7 +33,8 @@ def grown(extents: list[Extent], room: list[Extent], more: int) -> list[Extent] 
     """The extents with ``more`` bytes of the free ones in ``room``.
 
     The first that is large enough and adjacent is taken, for a new namespace any large enough one.
-    None when there is no such extent.
+    Without one beside it, the extent at the start of the region is taken if that is free. None when
+    there is no such extent.
     """
     last_begin, last_length = extents[-1] if extents else (0, 0)
     for begin, length in room:
@@ -39,6 +46,8 @@ def grown(extents: list[Extent], room: list[Extent], more: int) -> list[Extent] 
             return merged([*extents, (begin, more)])
         if begin + length == last_begin:
             return merged([*extents, (last_begin - more, more)])
+    if room[:1] and room[0][0] == 0 and room[0][1] >= more:
+        return merged([*extents, (0, more)])
     return None
 
 

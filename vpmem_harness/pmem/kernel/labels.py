@@ -24,7 +24,7 @@ from vpmem_harness.pmem.kernel.label_format import (
     Label,
 )
 
-__all__ = ['UPDATING', 'VENDOR', 'Index', 'Label', 'LabelArea', 'cookie']
+__all__ = ['UPDATING', 'VENDOR', 'Index', 'Label', 'LabelArea', 'cookie', 'put']
 
 _PAGE = 4096
 _NEXT_SEQUENCE = (0, 2, 3, 1)
@@ -321,6 +321,18 @@ def _better(first: Index | None, second: Index | None) -> Index | None:
     if second.sequence in (first.sequence, _NEXT_SEQUENCE[first.sequence]):
         return second
     return first
+
+
+def put(written: Iterable[tuple[LabelArea, Label]], replaces: Iterable[str]) -> None:
+    """Writes the labels of one namespace as the kernel does: all as being updated, then for good.
+
+    :param replaces: the UUIDs whose labels they replace
+    """
+    kept = list(written)
+    for area, label in kept:
+        area.put(label._replace(flags=UPDATING), replaces)
+    for area, label in kept:
+        area.put(label)
 
 
 @functools.cache

@@ -34,10 +34,12 @@ class Claim:
 class MemoryBlocks:
     """The memory blocks of a dax device that the kernel uses as RAM.
 
-    ``movable`` tells whether they were onlined into ZONE_MOVABLE; it matters while some are online.
+    ``extent`` is their offset in the region and their size in bytes. ``movable`` tells whether they
+    were onlined into ZONE_MOVABLE; it matters while some are online.
     """
 
     total: int
+    extent: tuple[int, int] = (0, 0)
     online: int = 0
     movable: bool = True
 

@@ -38,6 +38,7 @@ class Region:
         self.media = Media(self.size)
         self.errors = MediaErrors()
         self._has_split = False
+        self.kept_memory: list[tuple[int, int]] = []
         self.enabled = False
         self.namespaces: list[NamespaceDevice] = []
         self.seed: NamespaceDevice | None = None
@@ -128,8 +129,8 @@ class Region:
             return
         if any(dimm.labelling and not dimm.enabled for dimm in self.dimms):
             raise KernelError(errno.ENXIO)
-        self.enabled = True
-        self.labelled = self.has_labels
+        self.enabled, self.labelled = True, self.has_labels
+        self.kept_memory = [] if at_boot else self.kept_memory
         self._numbers = Numbers()
         found = self._scan_labels() if self.labelled else [
             NamespaceDevice(self.number, 0, size=self.size, labelled=False)]
@@ -177,25 +178,26 @@ class Region:
             return
         if device.claim or not device.size or (device.labelled and device.uuid is None):
             raise KernelError(errno.ENXIO)
-        if self._is_overlapped(device):
-            raise KernelError(errno.ENXIO)
         block = None if raw else self._valid_info_block(device)
+        if self._is_overlapped(device, block):
+            raise KernelError(errno.ENXIO)
         if block:
             self._claim(device, block, self.holders[block.kind].add())
         else:
             device.active = True
         self._advance_seed(device)
 
-    def _is_overlapped(self, device: NamespaceDevice) -> bool:
+    def _is_overlapped(self, device: NamespaceDevice, block: InfoBlock | None) -> bool:
         """Whether another driver holds some of its range, so that its own cannot be bound.
 
-        Ranges are disjoint until a namespace takes a second extent (see :meth:`set_size`).
+        Ranges are disjoint until a namespace takes a second extent (see :meth:`set_size`). Memory
+        that the kernel keeps leaves room for the driver of dax, which takes the info block alone.
         """
-        if not self._has_split:
-            return False
-        end = device.offset + device.size
-        return any(other.offset < end and device.offset < other.offset + other.size
-                   for other in self.namespaces if other is not device and other.enabled)
+        held = [] if block and block.kind == 'dax' else [*self.kept_memory]
+        if self._has_split:
+            held += [(other.offset, other.size) for other in self.namespaces
+                     if other is not device and other.enabled]
+        return extents.overlaps((device.offset, device.size), held)
 
     def data_range(self, device: NamespaceDevice) -> tuple[int, int]:
         """The range of a namespace's data: offset in the region, and bytes.
@@ -219,6 +221,7 @@ class Region:
         device.claim = Claim(block.kind, number, block)
         if block.kind == 'dax' and block.size:
             device.minor = self._minors.take()
+            device.dax_bound = not extents.overlaps(device.data, self.kept_memory)
 
     def idle_device(self, number: int | None = None) -> NamespaceDevice | None:
         """The device that becomes the next namespace, None when there is none.
@@ -259,7 +262,7 @@ class Region:
             if other.claim and not other.claim.enabled and other.claim.kind == kind:
                 other.claim.block = dataclasses.replace(wanted, parent=other.uuid)
                 raise KernelError(errno.EBUSY)
-        if block is None or self._is_overlapped(device):
+        if block is None or self._is_overlapped(device, block):
             if kind == 'btt':
                 device.claim = Claim(kind, holders.seed, wanted, enabled=False)
             raise KernelError(errno.ENXIO)
@@ -273,8 +276,17 @@ class Region:
             self.holders[device.claim.kind].release(device.claim.number)
         if device.minor is not None:
             self._minors.release(device.minor)
-        device.claim, device.minor, device.active = None, None, False
-        device.memory, device.dax_bound = None, True
+        self.unbind_dax(device)
+        device.claim, device.minor, device.active, device.dax_bound = None, None, False, True
+
+    def unbind_dax(self, device: NamespaceDevice) -> None:
+        """Unbinds the driver of its dax device; memory that is online stays until a reboot.
+
+        Kernel: dax/kmem.c, ``dev_dax_kmem_remove``.
+        """
+        if device.memory and device.memory.online:
+            self.kept_memory.append(device.memory.extent)
+        device.memory, device.dax_bound = None, False
 
     # Labels: each method is one write to sysfs and writes labels as often as the kernel does
 
@@ -339,8 +351,10 @@ class Region:
         if size > self.max_available_extent + before:
             raise KernelError(errno.ENOSPC)
         if size != before:
-            taken = self._grown(device, size - before) if size > before \
-                else extents.shrunk(self.extents(device), before - size)
+            taken = extents.grown(self.extents(device), self.free_extents(), size - before) \
+                if size > before else extents.shrunk(self.extents(device), before - size)
+            if taken is None:
+                raise KernelError(errno.ENXIO)
             device.size = size
             device.offset = taken[0][0] if taken else device.offset
             self._allocate(device.uuid, taken)
@@ -350,16 +364,6 @@ class Region:
             if before and device.number and device is not self.seed:
                 self.namespaces.remove(device)
                 self._numbers.release(device.number)
-
-    def _grown(self, device: NamespaceDevice, more: int) -> list[tuple[int, int]]:
-        """The extents of ``device`` with ``more`` bytes."""
-        taken, room = self.extents(device), self.free_extents()
-        grown = extents.grown(taken, room, more)
-        if grown is None and room[:1] and room[0][0] == 0 and room[0][1] >= more:
-            return extents.merged([*taken, (0, more)])
-        if grown is None:
-            raise KernelError(errno.ENXIO)
-        return grown
 
     def _allocate(self, uuid: str, taken: list[tuple[int, int]]) -> None:
         self._has_split = self._has_split or len(taken) > 1
@@ -384,12 +388,8 @@ class Region:
         for area in areas:
             if area.current is None:
                 area.initialize_by_kernel()
-        written = [(area, self._label(device, area, position))
-                   for position, area in enumerate(areas)]
-        for area, label in written:
-            area.put(label._replace(flags=labels.UPDATING), replaces or ())
-        for area, label in written:
-            area.put(label)
+        labels.put(((area, self._label(device, area, position))
+                    for position, area in enumerate(areas)), replaces or ())
 
     def _label(self, device: NamespaceDevice, area: labels.LabelArea,
                position: int) -> labels.Label:

@@ -104,7 +104,7 @@ def disable(context: Context) -> int:
     parsed = _parse(context, DISABLE, 'disable')
 
     def action(region: Region, device: NamespaceDevice) -> int:
-        return unbind(context, device) if _is_devdax(context, device) else -errno.ENXIO
+        return unbind(context, region, device) if _is_devdax(context, device) else -errno.ENXIO
 
     return _each(context, parsed, action, 'disabling device', 'disabled')
 
@@ -116,7 +116,7 @@ def enable(context: Context) -> int:
     def action(region: Region, device: NamespaceDevice) -> int:
         if not _is_devdax(context, device):
             return -errno.ENXIO
-        status = _bind(context, device, lambda: dax_devices.bind_device_dax(device))
+        status = _bind_device_dax(context, device)
         if status:
             context.transcript.say(f'{device.char_device}: enable failed: {strerror(-status)}')
         return status
@@ -141,7 +141,7 @@ def destroy(context: Context) -> int:
             context.transcript.say(
                 f'{device.char_device} is active, specify --force for deletion')
             return -errno.ENXIO
-        return unbind(context, device) or _refuse_change(context, device, 'size')
+        return unbind(context, region, device) or _refuse_change(context, device, 'size')
 
     return _each(context, parsed, action, 'destroying devices', 'destroyed')
 
@@ -218,19 +218,24 @@ def _named(context: Context, parsed: Parsed) -> Iterator[_Claimed]:
             yield region, device
 
 
-def unbind(context: Context, device: NamespaceDevice) -> int:
+def unbind(context: Context, region: Region, device: NamespaceDevice) -> int:
     """Unbinds a device's driver and returns 0 or a negative errno (``daxctl_dev_disable``)."""
     name, transcript = device.char_device, context.transcript
     if not check_node(context.memory, transcript, device, 1):
         status = _wrong_model(context, device)
     elif not device.dax_bound or context.as_root:
-        dax_devices.unbind(device)
+        region.unbind_dax(device)
         return 0
     else:
         transcript.library('daxctl_dev_disable', f'{name}: failed to disable', 'libdaxctl')
         status = -errno.EBUSY
     transcript.say(f'{name}: disable failed: {strerror(-status)}')
     return status
+
+
+def _bind_device_dax(context: Context, device: NamespaceDevice) -> int:
+    return _bind(context, device,
+                 lambda: dax_devices.bind_device_dax(context.memory.regions, device))
 
 
 def _bind(context: Context, device: NamespaceDevice, bind: Callable[[], None]) -> int:
@@ -312,7 +317,7 @@ class _Reconfiguration:
             if mode == 'system-ram':
                 self._to_system_ram(region, device)
             elif mode == 'devdax':
-                self._to_devdax(device)
+                self._to_devdax(region, device)
             else:
                 self._transcript.say(f'{device.char_device}: unknown mode requested: 0')
                 return -errno.EINVAL
@@ -338,7 +343,7 @@ class _Reconfiguration:
         if device.memory is not None:
             self._transcript.say(f'{name} was already in system-ram mode')
         else:
-            self._require(unbind(self._context, device))
+            self._require(unbind(self._context, region, device))
             self._require(_bind(self._context, device, lambda: dax_devices.bind_kmem(
                 region, device, block_size=machine.memory_block,
                 online=machine.release.onlines_memory)))
@@ -346,7 +351,7 @@ class _Reconfiguration:
             self._require(Memory(self._context, device, verbose=parsed.flag('verbose')).online(
                 movable=not parsed.flag('no-movable')))
 
-    def _to_devdax(self, device: NamespaceDevice) -> None:
+    def _to_devdax(self, region: Region, device: NamespaceDevice) -> None:
         if device.dax_bound and device.memory is None:
             check_node(self._context.memory, self._transcript, device, 2)
             self._transcript.say(f'{device.char_device} was already in devdax mode')
@@ -359,8 +364,8 @@ class _Reconfiguration:
                 if self._parsed.flag('verbose'):
                     memory.refuse()
                 raise CommandFailed(errno.EBUSY)
-            self._require(unbind(self._context, device))
-        self._require(_bind(self._context, device, lambda: dax_devices.bind_device_dax(device)))
+            self._require(unbind(self._context, region, device))
+        self._require(_bind_device_dax(self._context, device))
 
     def _require(self, status: int) -> None:
         if status < 0:

@@ -44,6 +44,25 @@ class SystemRamTest(testtools.TestCase):
         self.assertEqual(0, self.daxctl('reconfigure-device -m devdax -f dax0.0').returncode)
         self.assertEqual('devdax', self.device()['mode'])
 
+    def test_the_kernel_keeps_online_memory_whose_driver_is_gone(self) -> None:
+        """No driver gets that range before the machine restarts."""
+        self.daxctl('reconfigure-device -m system-ram dax0.0')
+        self.daxctl('destroy-device -f dax0.0')
+        for command in ('enable-device dax0.0', 'reconfigure-device -m system-ram dax0.0'):
+            self.assertEqual(240, self.daxctl(command).returncode)
+        self.memory.run(['ndctl', 'disable-namespace', 'namespace0.0'])
+        self.memory.run(['ndctl', 'enable-namespace', 'namespace0.0'])
+        self.assertFalse(self.memory.namespaces[0].openable)
+        self.memory.reboot()
+        self.assertTrue(self.memory.namespaces[0].openable)
+
+    def test_enabling_one_device_enables_all(self) -> None:
+        """The kernel offers the driver to each device without one."""
+        self.memory.create_namespace(size=64 * MIB)
+        self.daxctl('disable-device all')
+        self.daxctl('enable-device dax0.1')
+        self.assertTrue(all(namespace.openable for namespace in self.memory.namespaces))
+
     def test_memory_can_be_in_the_normal_zone(self) -> None:
         """It is movable otherwise."""
         self.daxctl('reconfigure-device -m system-ram --no-movable dax0.0')
