@@ -186,5 +186,8 @@ class _Bare:
 
     emit = None
 
+    def find(self, procedure):
+        return None
+
     def close(self):
         pass
