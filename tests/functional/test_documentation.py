@@ -337,7 +337,8 @@ class ReferenceTest(base.TestCase):
                 'cloud.flavors.Flavor', 'cloud.server.Server', 'cloud.states.PowerState',
                 'cloud.states.TaskState', 'cloud.states.VMState', 'host.audit.Report',
                 'host.faults.fault.Fault', 'host.faults.faults.Faults',
-                'host.faults.targets.HostCall', 'host.machine.Host', 'pmem.CommandResult',
+                'host.calls.record.CommandCall', 'host.calls.record.LibvirtCall',
+                'host.calls.selection.Calls', 'host.machine.Host', 'pmem.CommandResult',
                 'pmem.DimmSpec', 'pmem.Namespace', 'pmem.PersistentMemory',
                 'randomness.Randomness', 'safelog.Secret', 'serving.clock.SteppedClock',
                 'uuids.UUIDs'):

@@ -106,16 +106,13 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         'namespace': 'The name of the namespace.',
         'device': 'The path of its device.',
         'servers': 'The ids of the servers, beginning with the one that suffers.',
-    },
-    'host.faults.targets.HostCall': {
-        'name': 'The procedure, by its name in the protocol, or the command line.',
-        'domain': 'The name of the domain that the call refers to, or None.',
-        'fault': 'The fault that affected the call, or None.',
+        'over': 'Whether the operation had ended before.',
     },
     'pmem.CommandResult': {
         'returncode': 'The exit status.',
         'stdout': 'Standard output.',
         'stderr': 'Standard error.',
+        'pieces': 'The texts of both streams in the order of output.',
         'payload': 'Binary output of daxio after ``stdout``, as a description, or None.',
     },
     'pmem.Namespace': {
@@ -134,11 +131,14 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         'blockdev': 'The block device, such as ``pmem0``, or None.',
         'state': '``enabled`` or ``disabled``.',
         'address': "The start in the machine's physical memory.",
+        'openable': 'Whether the device can be opened.',
         'minor': 'The minor number of the character device, or None.',
     },
     'pmem.DimmSpec': {
         'size': 'The size in bytes, without the label area.',
         'numa_node': 'The NUMA node of the region.',
+        'target_node': 'The NUMA node that the memory becomes when it is onlined.',
+        'firmware_commands': 'Whether the firmware answers the commands for health and errors.',
         'labels': '``blank``, ``initialized`` or ``none``.',
         'label_area': 'The size of the label area in bytes.',
         'interleave': 'Consecutive DIMMs with the same word form one interleaved region.',
