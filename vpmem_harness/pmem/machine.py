@@ -39,16 +39,15 @@ class PersistentMemory:
         '/dev/dax0.0'
         >>> memory.run(['ndctl', 'list', '-X']).stdout    # what ndctl 76.1 prints
 
-    Thread-safe. What a real kernel or tool refuses is an :class:`NdctlError` from the methods and
-    an exit status from :meth:`run`.
+    Thread-safe. If the kernel or a tool refuses an operation, methods raise :class:`NdctlError`, and
+    :meth:`run` returns the exit status.
 
     :param dimms: the DIMMs, in the order of their slots
     :param randomness: the source of UUIDs
     :param first_region: the number of the first region; the others follow
     :param first_address: the physical address of the first DIMM, a multiple of 16 MiB
-    :param region_order: what numbers the regions: ``firmware``, as on the recorded machines;
-        ``slots``; or the DIMMs (or interleave sets), counted from 0, in the order that is wanted.
-        Addresses follow the slots in any case
+    :param region_order: the numbering of the regions: ``firmware``, as on the recorded machines;
+        ``slots``; or a list of DIMMs (or interleave sets). Addresses follow the slots anyway
     :param release: the versions of kernel and tools
     :param memory_block: bytes of a memory block, the unit in which memory is onlined
     """
@@ -274,32 +273,27 @@ class PersistentMemory:
         """Return a copy of the whole state, contents included, for :meth:`restore`."""
         with self.lock:
             return copy.deepcopy(
-                (self.dimms, self.regions, self._minors, self._leftovers, self._bad))
+                (self.dimms, self.regions, self._minors, self._leftovers, self._bad,
+                 self.has_migrated))
 
     def restore(self, saved: object) -> None:
         """Return to a state that :meth:`save` returned."""
         with self.changing():
-            (self.dimms, self.regions, self._minors, self._leftovers,
-             self._bad) = copy.deepcopy(saved)  # type: ignore[misc]
+            (self.dimms, self.regions, self._minors, self._leftovers, self._bad,
+             self.has_migrated) = copy.deepcopy(saved)  # type: ignore[misc]
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Calls ``callback`` after each change, including those of contents, with the lock held.
-
-        :returns: a function that removes the callback
-        """
+        """Call ``callback`` after each change, under the lock; return a function that removes it."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
     def on_listing_change(self, callback: Callable[[], None]) -> None:
-        """Calls ``callback`` after each change that a listing can show, with the lock held.
-
-        A write to a namespace is no such change.
-        """
+        """Call ``callback`` after each change that a listing can show, under the lock."""
         self._listing_callbacks.append(callback)
 
     @contextlib.contextmanager
     def changing(self, *, listings: bool = True) -> Iterator[None]:
-        """Holds the lock during a change, and calls the callbacks when the outermost change ends.
+        """Hold the lock during a change, and call the callbacks when the outermost change ends.
 
         :param listings: whether a listing can show the change
         """

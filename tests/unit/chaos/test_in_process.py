@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from vpmem_harness.cloud.stub.processes import ProcessExecutionError
-
 from tests import base
 from vpmem_harness.chaos.in_process import InProcessCommands, Wipes
+from vpmem_harness.cloud.stub.compute.processes import ProcessExecutionError
 from vpmem_harness.fixtures import HostFixture
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import types
 
 import libvirt
-from vpmem_harness.cloud.stub.driver import LibvirtDriver
 
 from tests import base
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState
+from vpmem_harness.cloud.stub.compute.driver import LibvirtDriver
 from vpmem_harness.fixtures import HostFixture
 
 XML = """
