@@ -39,8 +39,8 @@ class PersistentMemory:
         '/dev/dax0.0'
         >>> memory.run(['ndctl', 'list', '-X']).stdout    # what ndctl 76.1 prints
 
-    Thread-safe. If the kernel or a tool refuses an operation, methods raise :class:`NdctlError`, and
-    :meth:`run` returns the exit status.
+    Thread-safe. If the kernel or a tool refuses an operation, methods raise :class:`NdctlError`,
+    and :meth:`run` returns the exit status.
 
     :param dimms: the DIMMs, in the order of their slots
     :param randomness: the source of UUIDs
@@ -283,7 +283,7 @@ class PersistentMemory:
              self.has_migrated) = copy.deepcopy(saved)  # type: ignore[misc]
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback`` after each change, under the lock; return a function that removes it."""
+        """Call ``callback`` after each change, under the lock; return what removes it."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
