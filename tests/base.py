@@ -9,6 +9,7 @@ the proofs themselves; each says why.
 from __future__ import annotations
 
 import gc
+import signal
 
 import testtools
 
@@ -53,10 +54,22 @@ class TestCase(safelog.SafeDetails, testtools.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self._restore_ignored_signals()
         settle()
         # First, so that they look last.
         self.leaks = self.useFixture(LogLeakCheck(self))
         self.useFixture(NothingLeftFixture(GRACE, LASTING))
+
+    def _restore_ignored_signals(self) -> None:
+        """Let SIGINT and SIGHUP have an effect, here and in the programs that the test starts.
+
+        Under nohup the test runner ignores SIGHUP, and in a background job of a script SIGINT.
+        """
+        for number, default in ((signal.SIGINT, signal.default_int_handler),
+                                (signal.SIGHUP, signal.SIG_DFL)):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, default)
+                self.addCleanup(signal.signal, number, signal.SIG_IGN)
 
 
 class VPMEMTestCase(testcase.VPMEMTestCase, TestCase):
