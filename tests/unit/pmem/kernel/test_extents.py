@@ -20,7 +20,16 @@ class ExtentsTest(testtools.TestCase):
         """Behind or before what there is."""
         self.assertEqual([(10, 15)], extents.grown([(10, 10)], [(0, 8), (20, 5)], 5))
         self.assertEqual([(5, 15)], extents.grown([(10, 10)], [(0, 10)], 5))
-        self.assertIsNone(extents.grown([(10, 10)], [(0, 8), (30, 50)], 5))
+        self.assertIsNone(extents.grown([(10, 10)], [(0, 4), (30, 50)], 5))
+
+    def test_the_start_of_the_region_will_do(self) -> None:
+        """When nothing beside the extents is free."""
+        self.assertEqual([(0, 5), (10, 10)], extents.grown([(10, 10)], [(0, 8), (30, 50)], 5))
+
+    def test_overlaps(self) -> None:
+        """Adjacent extents have no byte in common."""
+        self.assertTrue(extents.overlaps((4, 8), [(11, 1)]))
+        self.assertFalse(extents.overlaps((4, 8), [(0, 4), (12, 1)]))
 
     def test_shrinking_begins_at_the_end(self) -> None:
         """The last extent goes first."""
