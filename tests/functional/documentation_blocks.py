@@ -1,4 +1,4 @@
-"""The code blocks of the documentation, as the tests execute them."""
+"""Code blocks of the documentation, as executed by the tests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Block(NamedTuple):
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """The blocks of a page; one after a bare ``::`` has the language ``none``."""
+    """Yield the blocks of a page; a block after a bare ``::`` has the language ``none``."""
     lines = PAGES[page].read_text().splitlines()
     reason = None
     for number, line in enumerate(lines):
@@ -62,7 +62,7 @@ def _body(lines: list[str], indent: int) -> str:
 
 
 def is_code(text: str) -> bool:
-    """Whether a plain block is Python that does something, or a command line."""
+    """Return whether a plain block contains Python statements or a command line."""
     if re.match(r'(\$ |\./dev |vpmem-harness |python |pip |apt-get |virsh |ndctl )', text):
         return True
     try:
@@ -74,7 +74,7 @@ def is_code(text: str) -> bool:
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a shell block; an open quote or a backslash continues on the next line."""
+    """Return the commands of a shell block; an open quote or a backslash continues a line."""
     found: list[str] = []
     pending = ''
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""Tests that real Nova does not pass, because of a defect that stands among the findings."""
+"""Decorator for tests that real Nova fails because of a known defect."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vpmem_harness import conf, findings
 def defect_of_nova(
     name: str, raises: type[Exception], message: str,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Mark a test that Nova fails for a finding, and say how: there it fails in that way or not.
+    """Mark a test that Nova fails because of a finding, with the expected failure.
 
-    The stub does what Nova means to do, and passes.
+    The stub behaves as Nova is meant to, and passes.
 
-    :param name: of the finding.
-    :param raises: the class of what the test raises on Nova, and no subclass of it.
-    :param message: a regular expression for the whole of its text.
+    :param name: the name of the finding.
+    :param raises: the exact class of the exception that the test raises on Nova.
+    :param message: a regular expression for the whole message.
     """
     if name not in [finding.name for finding in findings.FINDINGS]:
         raise ValueError(f'{name} is not among the findings')

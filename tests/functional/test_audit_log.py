@@ -1,4 +1,4 @@
-"""The audit log of a test, with the option audit_log."""
+"""Audit log of a test, enabled by the option audit_log."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class AuditLogTest(base.TestCase):
     def deeds(self) -> list[tuple[object, ...]]:
         return [(entry['what'], entry['host'], entry['outcome']) for entry in self.entries()]
 
-    def test_what_clients_change(self):
-        """Definition, start and end of a domain with their outcome; reading is not recorded."""
+    def test_changes_by_clients(self):
+        """A domain's definition, start and end are recorded with outcomes; reading is not."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         host.connection.getHostname()
         uuid = self.useFixture(TestSeed()).randomness.uuid()
@@ -47,7 +47,7 @@ class AuditLogTest(base.TestCase):
         self.assertIn('already running', refused['outcome'])
 
     def test_tools_and_reboot(self):
-        """Commands with their outcome, and a reboot of the machine."""
+        """Commands are recorded with their outcomes, and so is a reboot of the machine."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         host.run('ndctl', 'destroy-namespace', 'namespace7.7')
         host.run('ndctl', 'disable-region', 'all')
@@ -58,16 +58,16 @@ class AuditLogTest(base.TestCase):
         self.assertEqual(('reboot', host.name, 'ok'), self.deeds()[2])
 
     def test_listings_from_a_shell(self):
-        """Each is recorded once, whether or not the host was asked; the harness adds none."""
+        """Each listing is recorded once, cached or not; the harness adds none of its own."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         subprocess.run(['sh', '-c', 'for i in 1 2 3 4; do ndctl list -X; done; ndctl list -N'],
                        env=host.env, check=True, stdout=subprocess.DEVNULL)
-        host.calls.last     # noqa: B018 - collects what is under way
+        host.calls.last     # noqa: B018 - reading it collects pending calls
         self.assertEqual(4 * [['list', '-X']] + [['list', '-N']],
                          [entry['arguments'] for entry in self.entries()])
 
     def test_one_order_for_all_hosts(self):
-        """The entries of two hosts have one sequence of numbers."""
+        """The entries of two hosts share one sequence of numbers."""
         first = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         second = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         for host in (first, second, first):
@@ -76,7 +76,7 @@ class AuditLogTest(base.TestCase):
                          [(entry['seq'], entry['host']) for entry in self.entries()])
 
     def test_uuid_is_a_pseudonym(self):
-        """No identifier is in clear text, neither in XML nor in handles."""
+        """No identifier is in clear text, neither in XML nor in object names."""
         host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         uuid = self.useFixture(TestSeed()).randomness.uuid()
         host.connection.defineXML(DOMAIN.format(uuid=uuid)).undefine()

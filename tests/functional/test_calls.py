@@ -1,4 +1,4 @@
-"""The record of the calls that reach a host, as tests use it."""
+"""Call log of a host, as tests use it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CommandsTest(base.TestCase):
                               capture_output=True, timeout=60, **options)
 
     def test_four_listings_are_four_calls(self):
-        """Also when the host need not be asked for them; what nobody called is not a call."""
+        """Cached listings are recorded too, and nothing else is."""
         self.assertEqual(0, len(self.host.calls))
         done = self.script('for i in 1 2 3 4; do ndctl list -X; done')
         calls = self.host.calls.named('ndctl', 'list')
@@ -38,13 +38,13 @@ class CommandsTest(base.TestCase):
         self.assertEqual(done.stdout.decode(), 4 * calls.last.result.stdout)
         self.assertEqual(4, len(self.host.faults.calls))
 
-    def test_many_at_a_time(self):
-        """None is lost or recorded twice."""
+    def test_parallel_calls(self):
+        """No call is lost or recorded twice."""
         self.script('for i in $(seq 40); do ndctl list -X >/dev/null & done; wait')
         self.assertEqual(40, len(self.host.calls.named('ndctl', 'list')))
 
     def test_every_way_to_run_a_tool_is_recorded_once(self):
-        """A cached listing, a new one, standard input, a failure, and ``host.run``."""
+        """Cached and new listings, piped input, a failure and ``host.run`` appear once each."""
         self.script('ndctl list -X; ndctl list -N; head -c 10 /dev/zero | daxio -o '
                     f'{self.host.namespaces[0].path}; daxio -z; daxctl list')
         self.host.run('ndctl', 'list')
@@ -54,7 +54,7 @@ class CommandsTest(base.TestCase):
         self.assertEqual(['daxio -z'], [str(call) for call in self.host.calls.failed])
 
     def test_the_caller_of_a_command(self):
-        """It is the process that ran it, cached listing or not."""
+        """The caller is the process that ran the command, even for a cached listing."""
         process = subprocess.Popen(
             ['sh', '-c', 'ndctl list -X; ndctl list -N; true'], env=self.host.env,
             stdout=subprocess.DEVNULL)
@@ -65,8 +65,8 @@ class CommandsTest(base.TestCase):
         self.assertThat(str(self.host.calls.first.caller), MatchesRegex(r'sh.* \(process \d+\)'))
         self.assertTrue(self.host.calls.last.caller.is_this_process)
 
-    def test_the_order_of_listings_and_other_calls(self):
-        """A listing that the host was not asked for keeps its place."""
+    def test_the_order_of_cached_listings_and_other_calls(self):
+        """A cached listing keeps its place among other calls."""
         for _ in range(5):
             self.script('ndctl list -X')
             self.host.connection.getHostname()
@@ -75,7 +75,7 @@ class CommandsTest(base.TestCase):
         self.assertEqual(5 * ['ndctl', 'connect_get_hostname'], names)
 
     def test_a_listing_after_a_change(self):
-        """The first one asks the host; each is recorded with what it printed."""
+        """The first listing after a change is not cached, and each record has its own output."""
         path = self.host.namespaces[0].dev
         self.script(f'ndctl list -N; ndctl disable-namespace {path}; ndctl list -N; ndctl list -N')
         lengths = [len(call.result.stdout) for call in self.host.calls.named('ndctl', 'list')]
@@ -83,7 +83,7 @@ class CommandsTest(base.TestCase):
         self.assertTrue(lengths[0] > lengths[1] == lengths[2])
 
     def test_a_command_that_is_killed(self):
-        """Its call ends with an error."""
+        """The call of a killed command ends with an error."""
         with self.host.faults.tool_hanging('daxio') as hang:
             process = subprocess.Popen(['daxio', '-z'], env=self.host.env)
             hang.wait_until_reached()
@@ -95,8 +95,8 @@ class CommandsTest(base.TestCase):
         self.assertEqual(('error: the caller went away', 'daxio hangs'),
                          (killed.outcome, killed.fault))
 
-    def test_input_that_never_comes(self):
-        """A command that is killed before its input is there ends with an error."""
+    def test_a_command_killed_before_its_input(self):
+        """A command killed before its input arrives is recorded with an error."""
         read, write = os.pipe()
         self.addCleanup(os.close, write)
         with self.host.faults.tool_cut_short('daxio') as fault:
@@ -112,15 +112,15 @@ class CommandsTest(base.TestCase):
                          self.host.calls.named('daxio').last.outcome)
 
     def test_without_privileges(self):
-        """The record says so."""
+        """A call without privileges is recorded as such."""
         self.script('VPMEM_HARNESS_AS_USER=1 ndctl list -X')
         self.assertTrue(self.host.calls.last.arguments['as_user'])
 
 
 class ClockTest(base.TestCase):
 
-    def test_listings_are_timed_on_the_hosts_clock(self):
-        """A stepped clock that moves on right after a listing does not change its time."""
+    def test_listings_have_the_hosts_time(self):
+        """A clock that is stepped right after a listing does not change its time."""
         clock = SteppedClock()
         host = self.useFixture(HostFixture(pmem='SMALL:1x1GiB', clock=clock))
         times = []
@@ -132,7 +132,7 @@ class ClockTest(base.TestCase):
         self.assertEqual(times, [call.time for call in host.calls.named('ndctl')])
 
     def test_a_slow_call_has_a_duration(self):
-        """On the host's clock."""
+        """The duration of a slow call is measured on the host's clock."""
         clock = SteppedClock()
         host = self.useFixture(HostFixture(clock=clock))
         connection = host.connection
@@ -152,7 +152,7 @@ class LibvirtTest(base.TestCase):
         self.host = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))
 
     def test_a_definition(self):
-        """Its XML, its result and its caller."""
+        """The record of a definition has its XML, its result and its caller."""
         domain = self.host.connection.defineXML(DOMAIN)
         call = self.host.calls.named('defineXML').last
         self.assertEqual((DOMAIN, DOMAIN, 'one'), (call.xml, call.arguments['xml'], call.result))
@@ -161,7 +161,7 @@ class LibvirtTest(base.TestCase):
         self.assertIn('<name>one</name>', self.host.calls.named('XMLDesc').last.xml)
 
     def test_a_client_in_another_process(self):
-        """Its number and its command line are known, after its end too."""
+        """The PID and the command line of another process are known even after its end."""
         done = subprocess.Popen([sys.executable, '-c', 'import libvirt\n'
                                  f'libvirt.open({self.host.uri!r}).getHostname()'])
         done.wait(60)
@@ -170,7 +170,7 @@ class LibvirtTest(base.TestCase):
         self.assertIn('import libvirt', caller.command)
 
     def test_an_error_and_the_fault_behind_it(self):
-        """The record has both."""
+        """The record of an injected error names the error and the fault."""
         with self.host.faults.failing('getHostname', libvirt.VIR_ERR_NO_MEMORY):
             self.assertRaises(libvirt.libvirtError, self.host.connection.getHostname)
         call = self.host.calls.last
@@ -178,14 +178,14 @@ class LibvirtTest(base.TestCase):
         self.assertIn('connect_get_hostname fails', call.fault)
 
     def test_a_dropped_connection(self):
-        """The caller got no answer."""
+        """The record of a dropped connection has no answer."""
         with self.host.faults.dropping('getHostname'):
             self.assertRaises(libvirt.libvirtError, self.host.connection.getHostname)
         self.assertEqual('error: the connection was dropped',
                          self.host.calls.named('getHostname').last.outcome)
 
-    def test_every_value_of_every_call_can_be_read(self):
-        """Of whatever a client has called."""
+    def test_every_value_of_every_call_is_readable(self):
+        """Arguments and results of every call can be read."""
         connection = self.host.connection
         domain = connection.defineXML(DOMAIN)
         domain.create()
@@ -212,15 +212,15 @@ class AssertionsTest(base.VPMEMTestCase):
         self.assertIn(text, str(error))
         return str(error)
 
-    def test_what_was_called(self):
-        """By name, number and arguments; the calls are returned."""
+    def test_assert_called(self):
+        """assertCalled matches name, number and arguments, and returns the calls."""
         found = self.assertCalled(
             self.host, 'domainDefineXML', times=1, xml=Contains('nvdimm'))
         self.assertEqual(1, len(found))
         self.assertCalled(self.host, 'createWithFlags', dom=self.server)
         self.assertCalled(self.host, 'ndctl', 'list', times=1)
 
-    def test_what_was_not_called(self):
+    def test_assert_called_fails(self):
         """The message lists the calls that were made."""
         self.assertNotCalled(self.host, 'domainDestroy')
         text = self.assertFails(f'{self.host.name}: domainDestroy was not called',
@@ -231,14 +231,14 @@ class AssertionsTest(base.VPMEMTestCase):
         self.assertFails('defineXML was called 1 times', self.assertNotCalled, self.host,
                          'defineXML')
 
-    def test_the_order(self):
+    def test_assert_call_order(self):
         """Other calls in between do not matter."""
         self.assertCallOrder(self.host, 'ndctl list', 'defineXML', 'createWithFlags')
         self.assertFails('defineXML was not called after that', self.assertCallOrder, self.host,
                          'createWithFlags', 'defineXML')
 
-    def test_what_cannot_be_asked(self):
-        """Misspelled names, and numbers that are none."""
+    def test_invalid_arguments(self):
+        """Misspelled names and invalid numbers are refused."""
         for arguments, named in ((('defineXLM',), {}), (('ndctl', 'lst'), {}),
                                  (('defineXML',), {'times': 'once'}),
                                  (('defineXML',), {'xlm': ''})):
@@ -246,8 +246,8 @@ class AssertionsTest(base.VPMEMTestCase):
                 InvalidInputError, self.assertCalled, self.host, *arguments, **named)
         self.assertRaises(InvalidInputError, self.assertCalled, self.host.name, 'defineXML')
 
-    def test_calls_that_are_no_longer_kept(self):
-        """They are not taken for calls that were not made."""
+    def test_dropped_calls(self):
+        """Calls that the log no longer keeps do not count as absent."""
         self.host.calls._dropped['domain_destroy'] = 3
         self.assertFails('3 calls of domainDestroy are no longer kept', self.assertNotCalled,
                          self.host, 'domainDestroy')

@@ -1,4 +1,4 @@
-"""The demo tells the main job truly."""
+"""The demo shows the main features correctly."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ class DemoTest(base.TestCase):
         self.addDetail('output', testtools.content.text_content(self.out))
 
     def section(self, title):
-        """What is printed under a title that begins so."""
+        """Return the output under a title with this beginning."""
         return next(part for part in self.out.split('\n== ') if part.startswith(title))
 
-    def test_it_ends_well(self):
-        """The demo is a success by its exit status."""
+    def test_it_succeeds(self):
+        """The exit status of the demo is 0."""
         self.assertEqual(0, self.status)
 
     def test_one_host_is_the_recorded_one(self):
-        """The names of the recording are on it."""
+        """The first host has the namespaces of the recording."""
         self.assertIn('4GiB:ns_first|ns_4|ns_1|ns_0', self.section('Two simulated hosts'))
 
     def test_the_seed_of_the_other_host_is_printed(self):
-        """Whoever saw something odd can have it again."""
+        """The printed seed reproduces the generated host."""
         self.assertIn('--seed 4', self.section('Two simulated hosts'))
 
-    def test_the_last_server_says_why_it_failed(self):
-        """Its fault is printed."""
+    def test_the_last_server_shows_its_fault(self):
+        """The fault of the failed server is printed."""
         self.assertIn('one-too-many is in ERROR: No valid host was found.',
                       self.section('Servers are booted'))
 
     def test_a_freed_namespace_is_used_again(self):
-        """The namespace of the deleted server is the next one's."""
+        """The next server gets the namespace of the deleted one."""
         section = self.section('server4 is deleted')
         name = section.split(' was wiped')[0].split()[-1]
         line = next(line for line in section.splitlines() if line.startswith('next-one'))
         self.assertIn(f' {name} ', line)
 
     def test_a_revert_brings_a_server_back(self):
-        """It is on its old host again, on the namespace that it had."""
+        """A reverted server is on its old host and its old namespace."""
         booted, resized, reverted = (
             next(line.split()[1:] for line in self.section(title).splitlines()[1:]
                  if line.startswith('server1 '))
@@ -52,6 +52,6 @@ class DemoTest(base.TestCase):
         self.assertEqual(['VERIFY_RESIZE', 'host2'], resized[:2])
         self.assertEqual(booted, reverted)
 
-    def test_virsh_is_shown_for_each_host(self):
-        """There is a command to paste for both."""
+    def test_virsh_commands(self):
+        """There is a virsh command for each host."""
         self.assertEqual(2, self.section('The hosts are real').count('virsh -c '))

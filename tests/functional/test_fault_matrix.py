@@ -1,4 +1,4 @@
-"""The page of the fault matrix, against the stub as it is."""
+"""The page of the fault matrix matches the stub's behavior."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class FaultMatrixTest(base.TestCase):
         spec.loader.exec_module(self.tool)
 
     def test_a_boot_ends_as_the_page_says(self):
-        """With every fault of every procedure, and nothing is claimed twice or left."""
+        """A boot under each fault ends as documented, without leftovers or double claims."""
         outcomes = self.tool.run(['boot'])
         self.assertEqual([], [one for one in outcomes if one.wrong])
         self.assertIn(self.tool.section('boot', outcomes), self.tool.PAGE.read_text())
 
     def test_the_page_has_every_operation(self):
-        """And found nothing wrong in any."""
+        """The page has every operation, and no error in any."""
         page = self.tool.PAGE.read_text()
         for operation in self.tool.OPERATIONS:
             self.assertIn(f'\n{operation.name.capitalize()}\n====', page)

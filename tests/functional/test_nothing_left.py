@@ -1,4 +1,4 @@
-"""Hosts and clouds leave nothing behind, also when something goes wrong."""
+"""Hosts and clouds leave nothing behind, even after errors."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ class NothingLeftTest(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        # What is made once for the whole process (libvirt's library, caches) is made before.
+        # Create process-wide resources first, such as libvirt's library and caches.
         with HostFixture(pmem='A:1x1GiB') as host:
             host.connection.getHostname()
         self.useFixture(NothingLeftFixture(base.GRACE, base.LASTING))
 
     def test_a_cloud(self):
-        """Boot, resize, fail and delete on two hosts."""
+        """A cloud leaves nothing after a boot, a resize, a failure and a delete on two hosts."""
         with CloudFixture(hosts=2, pmem='SMALL:2x1GiB,LARGE:1x2GiB') as cloud:
             server = cloud.boot(pmem='SMALL')
             server.resize(pmem='LARGE').confirm_resize()
             cloud.boot(pmem='LARGE,LARGE', expect='ERROR')
             server.delete()
 
-    def test_a_cloud_that_is_left_as_it_is(self):
-        """Servers that run when their test ends, and one that is being resized."""
+    def test_a_cloud_with_servers(self):
+        """A cloud with running servers and a resize in progress leaves nothing."""
         with CloudFixture(hosts=2, pmem='SMALL:2x1GiB,LARGE:1x2GiB') as cloud:
             cloud.boot(pmem='SMALL')
             cloud.boot(pmem='SMALL').resize(pmem='LARGE')
 
     def test_clients_and_tools(self):
-        """A client of its own with an event callback, and a tool as a process."""
+        """A client with an event callback and a tool's process leave nothing."""
         with HostFixture(pmem='A:1x1GiB') as host:
             connection = libvirt.open(host.uri)
             connection.defineXML(DOMAIN.format(uuid=self.useFixture(TestSeed()).randomness.uuid())).create()
             subprocess.run(['ndctl', 'list'], env=host.env, check=True, stdout=subprocess.DEVNULL)
             connection.close()
 
-    def test_a_client_that_still_holds_on(self):
-        """A connection that its test has forgotten does not keep the host's own things alive."""
+    def test_a_client_that_stays_connected(self):
+        """A connection left open does not keep the host's resources."""
         with HostFixture(pmem='A:1x1GiB') as host:
             connection = libvirt.open(host.uri)
         self.assertRaises(libvirt.libvirtError, connection.getHostname)
         connection.close()
 
-    def test_a_client_that_hangs_on_a_call(self):
-        """The call comes to an end, at the latest in an error when the host has gone."""
+    def test_a_client_with_a_hanging_call(self):
+        """The call ends, with an error if the host has gone."""
         def call():
             with contextlib.suppress(libvirt.libvirtError):
                 connection.getHostname()
@@ -76,8 +76,8 @@ class NothingLeftTest(base.TestCase):
         connection.close()
         self.assertFalse(client.is_alive())
 
-    def test_a_command_that_hangs_on_its_host(self):
-        """ndctl ends when its host does."""
+    def test_a_hanging_command(self):
+        """ndctl ends together with its host."""
         with HostFixture(pmem='A:1x1GiB') as host:
             fault = host.faults.tool_hanging('ndctl')
             process = subprocess.Popen(['ndctl', 'list'], env=host.env,
@@ -87,7 +87,7 @@ class NothingLeftTest(base.TestCase):
         process.wait(timeout=60)
 
     def test_commands_that_are_interrupted(self):
-        """Ctrl-C, SIGTERM or a terminal that closes, in the middle: hosts and clouds go."""
+        """SIGINT, SIGTERM and SIGHUP during a command remove its hosts and clouds."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with self.chaos() as process:
                 self.wait_for_a_host(process)
@@ -95,20 +95,20 @@ class NothingLeftTest(base.TestCase):
                 self.assertEqual(128 + number, process.wait(timeout=60))
             self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
-    def test_a_command_that_is_interrupted_twice(self):
-        """The second signal does not stop the clean-up."""
+    def test_a_command_interrupted_twice(self):
+        """A second signal does not stop the cleanup."""
         with self.chaos() as process:
             self.wait_for_a_host(process)
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGINT)
-            # The kernel may deliver two that come at once in either order.
+            # The kernel may deliver two simultaneous signals in either order.
             self.assertIn(process.wait(timeout=60), (143, 130))
         self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
-    def test_commands_that_are_interrupted_at_once(self):
-        """A signal that waits for the command when it begins ends it in order."""
+    def test_a_signal_pending_at_startup(self):
+        """A signal that is pending when the command starts ends it cleanly."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Blocked until the first line of the command, which is as early as it can be handled.
+            # The signal is blocked until the command's first line, when it is handled.
             blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [number])
             try:
                 process = self.chaos()
@@ -120,8 +120,8 @@ class NothingLeftTest(base.TestCase):
                                  (process.wait(timeout=60), process.stderr.read()))
             self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
-    def test_a_background_job_that_is_interrupted(self):
-        """SIGINT ends it, though the shell has started it with that signal ignored."""
+    def test_an_interrupted_background_job(self):
+        """SIGINT ends the job although the shell has started it with the signal ignored."""
         with self.chaos('sh', '-c', 'trap "" INT; exec "$@"', 'sh') as process:
             self.wait_for_a_host(process)
             process.send_signal(signal.SIGINT)
@@ -129,7 +129,7 @@ class NothingLeftTest(base.TestCase):
         self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
     def chaos(self, *before):
-        """A run of chaos that takes long."""
+        """Start a long run of chaos."""
         process = subprocess.Popen(
             [*before, sys.executable, '-m', 'vpmem_harness.cli', 'chaos', '--steps', '100000'],
             stderr=subprocess.PIPE, text=True)
@@ -137,21 +137,21 @@ class NothingLeftTest(base.TestCase):
         return process
 
     def wait_for_a_host(self, process):
-        """Returns when a process has a host."""
+        """Wait until a process has a host."""
         self.assertIn('seed', process.stderr.readline())
         while not [*Path(tempfile.gettempdir()).glob('*/*/libvirt-sock')]:
             self.assertIsNone(process.poll())
             threading.Event().wait(0.01)
 
-    def test_set_up_that_fails_half_way(self):
-        """The host that was up already goes again when the second one cannot come up."""
+    def test_a_failing_set_up(self):
+        """The first host is removed when the second one fails to start."""
         taken = fixtures.MonkeyPatch(
             'vpmem_harness.host.machine.Host.start', lambda host: host.nowhere)
         with HostFixture(pmem='A:1x1GiB'), taken:
             self.assertRaises(fixtures.MultipleExceptions, CloudFixture(hosts=2).setUp)
 
-    def test_command_that_is_killed(self):
-        """SIGTERM to run leaves neither hosts nor the command."""
+    def test_a_terminated_command(self):
+        """SIGTERM to ``run`` leaves neither hosts nor the command."""
         process = subprocess.Popen(
             [sys.executable, '-m', 'vpmem_harness.cli', 'run', '--pmem', 'A:1x1GiB', '--', 'sh',
              '-c', 'echo $$; exec sleep 600'], stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""A test that Nova fails for a finding fails on Nova in the way that it says, and in no other."""
+"""A test marked with a defect of Nova accepts exactly the stated failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.functional.nova_defects import defect_of_nova
 
 
 class Ends(testtools.TestCase):
-    """A test that ends with an error, or without one."""
+    """A test that ends with an error or without one."""
 
     def __init__(self, error=None):
         super().__init__('run_it')
@@ -31,25 +31,25 @@ class DefectOfNovaTest(base.TestCase):
     def run_it(self, error=None):
         Ends(error).run_it()
 
-    def test_the_error_that_is_said(self):
-        """Counts as the finding."""
+    def test_the_stated_error(self):
+        """The stated error is reported as an expected failure."""
         self.run_it(ValueError('wiped: ns_0'))
 
-    def test_another_message(self):
-        """Is another failure."""
+    def test_a_different_message(self):
+        """A different message is a failure."""
         error = self.assertRaises(AssertionError, self.run_it, ValueError('wiped: ns_0\nand more'))
         self.assertIn('how Nova has start-wipes', str(error))
 
-    def test_another_error(self):
-        """Is raised as it is, and so is one of a class that says more."""
+    def test_a_different_error(self):
+        """A different error is raised unchanged, and so is an error of a subclass."""
         for error in (KeyError('wiped: ns_0'), UnicodeError('wiped: ns_0')):
             self.assertIs(error, self.assertRaises(type(error), self.run_it, error))
 
-    def test_none(self):
-        """Says that this Nova is right."""
+    def test_no_error(self):
+        """A test that passes on Nova reports that this Nova lacks the defect."""
         error = self.assertRaises(AssertionError, self.run_it)
         self.assertIn('no longer has start-wipes', str(error))
 
-    def test_a_finding_that_is_none(self):
-        """Is refused where it is named."""
+    def test_an_unknown_finding(self):
+        """The decorator refuses an unknown finding."""
         self.assertRaises(ValueError, defect_of_nova, 'start-keeps', ValueError, '')

@@ -1,4 +1,4 @@
-"""The recorded sessions, replayed through the executables on PATH as a user would."""
+"""Recorded sessions, replayed through the executables on PATH as by a user."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from vpmem_harness.pmem.inventory.spec import format_size
 
 HARNESS = [sys.executable, '-m', 'vpmem_harness.cli']
 
-#: What stood on the recorded machine, and what the sessions make.
+#: Files on the recorded machine, and files that the sessions create.
 FILES = {'/tmp/rnd': '1MiB', '/tmp/reg': '4MiB', '/tmp/outfile': '1B'}  # noqa: S108
 
 
 class Shell(replay.Session):
-    """A recording's rows as commands of a shell within ``vpmem-harness run``."""
+    """Shell in ``vpmem-harness run`` that runs the commands of a recording's rows."""
 
     def __init__(self, process: subprocess.Popen[str], directory: Path) -> None:
-        super().__init__(None)  # type: ignore[arg-type]  # the memory is the process's
+        super().__init__(None)  # type: ignore[arg-type]  # the process has the memory
         self._process = process
         self._out, self._err = directory / 'out', directory / 'err'
 
     def run(self, row: replay.Row) -> CommandResult:
-        """What the row's command prints in the shell."""
+        """Return the output of a row's command in the shell."""
         command = re.sub(r' > /out/\S+$', '', self._uuids.command(row.command))
         if command == 'reboot':
             return self._sh(f'{sys.executable} -m vpmem_harness.cli reboot')
         if command.startswith('su nobody -c '):
             return self._sh(f'VPMEM_HARNESS_AS_USER=1 {replay.other_users_command(command)}')
         if command.startswith('sh -c '):
-            # The shell cannot open a simulated device; opening it holds nothing up.
+            # The shell cannot open a simulated device; opening it would only delay other commands.
             command = next(part for part in re.split('[;&]', command) if 'ndctl' in part)
         return self._sh(command)
 
@@ -53,14 +53,14 @@ class Shell(replay.Session):
         return CommandResult(status, self._out.read_text(), self._err.read_text())
 
     def _before(self, row: replay.Row) -> None:
-        """The file that the script removed is out of a shell's reach, and nothing shows it."""
+        """Ignore a file that the script removed: a shell cannot reach it."""
 
 
 class SessionTest(base.TestCase):
-    """Byte for byte, UUIDs mapped one to one."""
+    """Outputs equal the recordings byte for byte, with UUIDs mapped one to one."""
 
     def start(self, name: str) -> tuple[Shell, list[replay.Row]]:
-        """A shell on the machine of a recording, and the recording's rows."""
+        """Return a shell on the machine of a recording, and the recording's rows."""
         recording, rows = replay.load(name)
         dimms = [f'--dimm={format_size(dimm["size"])},numa={dimm["numa_node"]}'
                  + (f',area={format_size(dimm["label_area"])}' if dimm['label_area']
@@ -76,9 +76,9 @@ class SessionTest(base.TestCase):
         return Shell(process, directory), rows
 
     def replay(self, name: str, known: Collection[str] = (), listings: int = 1) -> None:
-        """Run the rows; those that differ are the known ones.
+        """Run the rows, and check that only the known ones differ.
 
-        Of rows that only list, and change nothing, each of that many is run.
+        Of rows that only list and change nothing, every nth is run.
         """
         shell, rows = self.start(name)
         run = [row for row in rows
@@ -91,19 +91,19 @@ class SessionTest(base.TestCase):
                          'rows that replay are not exceptions')
 
     def test_session_a(self) -> None:
-        """From blank labels to mixed modes, and daxio."""
-        # No process sees the files that daxio leaves in a simulated /dev.
+        """Session a: from blank labels to mixed modes, and daxio."""
+        # No process sees the files that daxio creates in a simulated /dev.
         self.replay('session-a.jsonl', ['06-daxio/zero_missing_left_behind'], listings=5)
 
     def test_session_errors(self) -> None:
-        """What goes wrong, and what another user may not."""
+        """Session errors: error cases, and commands without permission."""
         self.replay('session-errors.jsonl')
 
     def test_session_labels(self) -> None:
-        """Label states, a machine of four DIMMs, filters, a reboot."""
+        """Session labels: label states, a machine of four DIMMs, filters, a reboot."""
         self.replay('session-labels.jsonl', KNOWN_DIFFERENCES['session-labels.jsonl'],
                     listings=5)
 
     def test_session_regions(self) -> None:
-        """A machine of eight DIMMs, names, alignments, a reboot."""
+        """Session regions: a machine of eight DIMMs, names, alignments, a reboot."""
         self.replay('session-regions.jsonl')

@@ -1,4 +1,4 @@
-"""Commands against simulated hosts, as a user types them."""
+"""``vpmem-harness run``: commands against simulated hosts, as on a command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HARNESS = [sys.executable, '-m', 'vpmem_harness.cli']
 class RunTest(base.TestCase):
 
     def harness(self, *words, status=0):
-        """The standard output of ``vpmem-harness`` with these words, run to its end."""
+        """Run ``vpmem-harness`` with these arguments; return its standard output."""
         done = subprocess.run([*HARNESS, *words], capture_output=True, text=True, check=False,
                               timeout=60)
         self.addDetail('stderr', testtools.content.text_content(done.stderr))
@@ -30,33 +30,33 @@ class RunTest(base.TestCase):
         return done.stdout
 
     def run_script(self, script, *options, status=0):
-        """The output of a shell script against simulated hosts."""
+        """Return the output of a shell script against simulated hosts."""
         return self.harness('run', *options, '--', 'sh', '-c', script, status=status)
 
     def test_exit_status_is_the_commands(self):
-        """Whoever calls it learns how the command ended."""
+        """The exit status is that of the command."""
         self.run_script('exit 7', status=7)
 
-    def test_a_command_that_a_signal_ended_counts_as_in_a_shell(self):
-        """The status is 128 and the signal's number."""
+    def test_the_status_of_a_command_killed_by_a_signal(self):
+        """The status is 128 plus the signal's number, as in a shell."""
         self.run_script('kill -9 $$', status=128 + signal.SIGKILL)
 
     def test_a_missing_command_is_127(self):
-        """As in a shell."""
+        """The status of a missing command is 127, as in a shell."""
         self.harness('run', '--', 'no-such-command', status=127)
 
-    def test_virsh_finds_the_first_host(self):
-        """LIBVIRT_DEFAULT_URI leads there."""
+    def test_virsh_connects_to_the_first_host(self):
+        """LIBVIRT_DEFAULT_URI is the URI of the first host."""
         self.assertEqual('host1\n\n', self.run_script('virsh hostname', '--hosts', '2'))
 
     def test_each_host_has_a_socket(self):
-        """Any other host is reached by the path of its socket."""
+        """Each host has a socket in its directory."""
         out = self.run_script('virsh -c "qemu+unix:///system?socket=$VPMEM_HARNESS_RUN'
                               '/host2/libvirt-sock" hostname', '--hosts', '2')
         self.assertEqual('host2\n\n', out)
 
     def test_each_host_has_tools(self):
-        """``HOST/bin`` holds that host's ndctl; device names differ between hosts."""
+        """Each host's ndctl is in ``HOST/bin``; device names differ between hosts."""
         out = self.run_script('ndctl list -X; $VPMEM_HARNESS_RUN/host2/bin/ndctl list -X',
                               '--hosts', '2', '--pmem', 'SMALL:1x1GiB')
         decoder = json.JSONDecoder()
@@ -65,25 +65,25 @@ class RunTest(base.TestCase):
         self.assertEqual(('namespace0.0', 'namespace1.0'), (first[0]['dev'], second[0]['dev']))
 
     def test_raw_dimms_have_blank_labels(self):
-        """``--dimm`` gives what an operator finds on a new machine."""
+        """``--dimm`` creates DIMMs in the state of a new machine."""
         out = self.run_script('ndctl check-labels all 2>&1; ndctl list -R',
                               '--dimm', '32GiB,numa=1')
         self.assertIn('"size":34359738368', out)
         self.assertIn('successfully verified 0 nmem', out)
 
     def test_a_dimm_without_labels(self):
-        """``labels=no`` gives a namespace that cannot be divided."""
+        """``labels=no`` creates a namespace that cannot be divided."""
         out = self.run_script('ndctl create-namespace -s 1G 2>&1', '--dimm', '8GiB,labels=no',
                               status=237)
         self.assertIn('label-less', out)
 
     def test_a_seed_replays(self):
-        """The same seed gives the same namespaces."""
+        """The same seed creates the same namespaces."""
         self.assertEqual(self.run_script('ndctl list -NRD', '--seed', '5'),
                          self.run_script('ndctl list -NRD', '--seed', '5'))
 
-    def test_a_reboot_numbers_anew(self):
-        """Numbers follow the addresses again, and names stay."""
+    def test_a_reboot_renumbers_devices(self):
+        """Numbers follow the addresses after a reboot, and names stay."""
         listing = 'ndctl list -N | grep -o "namespace[0-9.]*" | sort | tr "\\n" " "; echo;'
         before, after = self.run_script(
             'for size in 1G 2G 1G; do ndctl create-namespace -m devdax -s $size >/dev/null; done;'
@@ -93,36 +93,36 @@ class RunTest(base.TestCase):
         self.assertEqual('namespace0.0 namespace0.2 namespace0.3 ', before)
         self.assertEqual('namespace0.0 namespace0.1 namespace0.2 ', after)
 
-    def test_the_directory_can_be_chosen_and_goes(self):
-        """``--dir`` is made when it is missing, and removed again."""
+    def test_the_directory_is_created_and_removed(self):
+        """The directory of ``--dir`` is created if missing, and then removed."""
         above = Path(self.useFixture(fixtures.TempDir()).path)
         directory = above / 'a' / 'fleet'
         self.run_script(f'test -S {directory}/host1/libvirt-sock', '--dir', str(directory))
         self.assertEqual([], os.listdir(above))
 
-    def test_what_was_in_the_directory_stays(self):
-        """A directory that was there keeps what is not the hosts'."""
+    def test_existing_files_in_the_directory_stay(self):
+        """An existing directory keeps its other contents."""
         directory = Path(self.useFixture(fixtures.TempDir()).path)
         (directory / 'mine').write_text('kept')
         self.run_script('true', '--dir', str(directory))
         self.assertEqual(['mine'], os.listdir(directory))
 
-    def test_a_directory_that_others_can_write_to_is_refused(self):
-        """Another user could put another ndctl in a host's place."""
+    def test_a_directory_writable_by_others_is_refused(self):
+        """The directory is refused because another user could replace a host's ndctl."""
         directory = Path(self.useFixture(fixtures.TempDir()).path)
         directory.chmod(0o777)
         self.run_script('true', '--dir', str(directory), status=1)
         self.assertIn('nobody else may write', self.getDetails()['stderr'].as_text())
 
-    def test_what_is_left_running_is_ended(self):
-        """No program outlives its hosts, where it would find the real ndctl."""
+    def test_remaining_processes_are_killed(self):
+        """A process left running is killed, as it would find the real ndctl without hosts."""
         out = self.run_script('sleep 600 >/dev/null 2>&1 & echo $!')
-        # A process that nobody has reaped yet has ended, too: it has no command line any more.
+        # A zombie has ended too: its command line is empty.
         command_line = Path(f'/proc/{out.strip()}/cmdline')
         self.assertFalse(command_line.exists() and command_line.read_text())
 
-    def test_a_termination_is_passed_on(self):
-        """SIGTERM ends the command first, and its hosts after it."""
+    def test_sigterm_is_passed_on(self):
+        """SIGTERM ends the command first, and then its hosts."""
         process = subprocess.Popen(
             [*HARNESS, 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c',
              'trap "echo ended; exit 3" TERM; echo ready; while :; do read line || sleep 1; done'],
@@ -138,7 +138,7 @@ class RunTest(base.TestCase):
         self.assertEqual(('ended\n', 3), (process.stdout.readline(), process.wait(timeout=30)))
 
     def start(self, script, *before, **options):
-        """A run of a shell script that says ``ready`` on its way, once it has said so."""
+        """Run a shell script, and wait until it prints ``ready``."""
         process = subprocess.Popen(
             [*before, *HARNESS, 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c', script],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
@@ -149,8 +149,8 @@ class RunTest(base.TestCase):
         self.assertEqual('ready\n', process.stdout.readline())
         return process
 
-    def test_signals_of_other_processes_end_it(self):
-        """Each ends the command and its hosts, SIGINT also what the command waits for."""
+    def test_signals_of_other_processes(self):
+        """Each signal ends the command and its hosts, and SIGINT also the command's children."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             process = self.start('echo ready; sleep 600; echo on')
             process.send_signal(number)
@@ -159,13 +159,13 @@ class RunTest(base.TestCase):
             self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
     def test_sigint_to_a_background_job(self):
-        """It ends, though the shell has started it with that signal ignored."""
+        """SIGINT ends the job although the shell has started it with the signal ignored."""
         process = self.start('echo ready; sleep 600', 'sh', '-c', 'trap "" INT; exec "$@"', 'sh')
         process.send_signal(signal.SIGINT)
         self.assertEqual(130, process.wait(timeout=30))
 
     def test_sighup_under_nohup(self):
-        """It stays ignored, for the command, too."""
+        """SIGHUP stays ignored under nohup, also for the command."""
         process = self.start('echo ready; read line; exit 3',
                              'sh', '-c', 'trap "" HUP; exec "$@"', 'sh')
         process.send_signal(signal.SIGHUP)
@@ -173,12 +173,12 @@ class RunTest(base.TestCase):
         process.stdin.flush()
         self.assertEqual(3, process.wait(timeout=30))
 
-    def test_ctrl_c_is_the_commands(self):
-        """A command that goes on keeps its hosts; it gets the signal once."""
+    def test_ctrl_c_goes_to_the_command(self):
+        """A command that continues after Ctrl-C keeps its hosts, and gets the signal once."""
         ours, theirs = os.openpty()
         self.addCleanup(os.close, ours)
         self.addCleanup(os.close, theirs)
-        # The first terminal that the leader of a session opens is the session's.
+        # The first terminal that a session leader opens becomes the session's terminal.
         process = self.start('trap "echo caught" INT; echo ready; until read line; do :; done;'
                              'virsh hostname; exit 5', 'sh', '-c', ': <"$0"; exec "$@"',
                              os.ttyname(theirs), start_new_session=True)
@@ -188,8 +188,8 @@ class RunTest(base.TestCase):
         process.stdin.flush()
         self.assertEqual((5, 'host1\n\n'), (process.wait(timeout=30), process.stdout.read()))
 
-    def test_a_command_that_does_not_heed_a_signal(self):
-        """It is ended after a while, and the status is the signal's."""
+    def test_a_command_that_ignores_a_signal(self):
+        """The command is killed after a timeout, and the status is the signal's."""
         process = subprocess.Popen(
             [sys.executable, '-c', 'import sys; from vpmem_harness import cli;'
              'from vpmem_harness.cli import foreground; foreground.GRACE = 0.05;'
@@ -201,8 +201,8 @@ class RunTest(base.TestCase):
             process.send_signal(signal.SIGINT)
             self.assertEqual(130, process.wait(timeout=30))
 
-    def test_an_interrupted_run_in_a_directory_of_the_users(self):
-        """What the run has made there is removed."""
+    def test_an_interrupted_run_in_an_existing_directory(self):
+        """The files of the run are removed from the user's directory."""
         above = Path(self.useFixture(fixtures.TempDir()).path)
         process = subprocess.Popen(
             [*HARNESS, 'run', '--hosts', '1000', '--pmem', 'A:1x1GiB', '--dir',
@@ -215,8 +215,8 @@ class RunTest(base.TestCase):
             self.assertEqual(143, process.wait(timeout=60))
         self.assertEqual([], os.listdir(above))
 
-    def test_the_next_run_cleans_up_after_one_that_was_killed(self):
-        """What SIGKILL has left is removed, the command included, and the log says so."""
+    def test_the_next_run_cleans_up_after_a_killed_one(self):
+        """The next run removes what a run left after SIGKILL, and logs it."""
         process = subprocess.Popen(
             [*HARNESS, 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c', 'echo $0; exec sleep 600'],
             stdout=subprocess.PIPE, text=True)
@@ -226,12 +226,12 @@ class RunTest(base.TestCase):
             process.wait(timeout=30)
             (left,) = os.listdir(tempfile.gettempdir())
             self.run_script('true')
-            # Its end of the pipe is closed: it has ended.
+            # The closed pipe shows that the process has ended.
             self.assertEqual('', process.stdout.read())
         self.assertNotIn(left, os.listdir(tempfile.gettempdir()))
         self.assertIn('is removed', self.getDetails()['stderr'].as_text())
 
-    def test_no_command_is_an_error_that_shows_how(self):
-        """The message has an example."""
+    def test_the_error_without_a_command(self):
+        """The message contains an example."""
         self.harness('run', status=1)
         self.assertIn('run --hosts 2 -- virsh list', self.getDetails()['stderr'].as_text())

@@ -1,4 +1,4 @@
-"""Canaries of every kind, put where a test meets them: none of them reaches a log or a detail."""
+"""Canaries of every kind in a test's input reach neither its log nor its details."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class CanaryTest(base.VPMEMTestCase):
             fixtures.EnvironmentVariable('OS_PASSWORD', self.canaries['environment']))
 
     def check(self) -> LogLeakCheck:
-        """A leak check that knows the canaries, and looks at this test's details as well."""
+        """Return a leak check that knows the canaries and also checks this test's details."""
         check = self.useFixture(LogLeakCheck(self))
         for name, value in self.canaries.items():
             check.watch(value, f'the canary {name}')
         return check
 
     def test_domains(self):
-        """Names, XML, metadata and errors, logged at debug level by the client and the host."""
+        """Names, XML, metadata and errors of domains are redacted at debug level on both sides."""
         host = HostFixture(pmem='A:1x1GiB')
         self.check()
         self.useFixture(host)
@@ -79,7 +79,7 @@ class CanaryTest(base.VPMEMTestCase):
         domain.undefine()
 
     def test_what_a_compute_service_logs(self):
-        """Configuration, URIs, headers, commands and their output, and the environment."""
+        """Configuration, URIs, headers, commands, outputs and the environment are redacted."""
         check = self.check()
         canaries = self.canaries
         LOG.info('environment %s', safelog.redact(str({'OS_PASSWORD': canaries['environment']})))
@@ -96,7 +96,7 @@ class CanaryTest(base.VPMEMTestCase):
         check.look_at('standard error', safelog.redact(f'token: {canaries["token"]}'))
 
     def test_a_cloud(self):
-        """What a cloud does to its servers, from boot to delete, gives nothing away."""
+        """The log of a server's lifetime in a cloud contains no canary."""
         self.check()
         cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x1GiB'))
         server = cloud.boot(pmem='SMALL')
@@ -106,7 +106,7 @@ class CanaryTest(base.VPMEMTestCase):
         server.delete()
 
     def test_a_leak_is_found(self):
-        """The check is no ornament: a canary that gets past redaction fails the test."""
+        """A canary that passes redaction fails the test."""
         stream = io.StringIO()
         check = LogLeakCheck()
         check.setUp()
@@ -119,7 +119,7 @@ class CanaryTest(base.VPMEMTestCase):
 class FailingTest(base.TestCase):
 
     def test_details_of_a_failed_test(self):
-        """The traceback of a test on a host gives away no UUID and nobody else's host."""
+        """The traceback of a failed test contains no UUID and no host name of others."""
         uuid = self.useFixture(TestSeed()).randomness.uuid()
 
         class Failing(base.VPMEMTestCase):
@@ -141,10 +141,10 @@ class FailingTest(base.TestCase):
 
 
 class SimulatedHostTest(base.TestCase):
-    """The name of a simulated host is no secret: it is the same in the log, details and audit."""
+    """The name of a simulated host is not secret: log, details and audit log show it."""
 
-    def test_name_that_a_test_chose(self):
-        """A name with a domain that would be hidden for its form is shown as well."""
+    def test_name_chosen_by_a_test(self):
+        """A name with a domain, whose form would be redacted, is shown."""
         safe = self.useFixture(SafeLoggingFixture(unsafe=False))
         name = 'compute-3.lab.example.org'
         host = self.useFixture(HostFixture(name=name, pmem='A:1x1GiB'))
@@ -156,14 +156,14 @@ class SimulatedHostTest(base.TestCase):
                          (audit.entries[0]['host'], audit.entries[0]['message']))
         self.assertIn(f'{name}:', host.getDetails()['host-calls'].as_text())
 
-    def test_name_of_the_harness(self):
-        """host1 and its like need nobody's word: a second process shows them, too."""
+    def test_default_name(self):
+        """Names such as host1 are shown without registration, even in a second process."""
         audit = safelog.AuditLog()
         audit.record('a test', 'looks', host='host7')
         self.assertEqual('host7', audit.entries[0]['host'])
 
     def test_pseudonyms_are_the_same_everywhere(self):
-        """Another host has one pseudonym in the log, in the details and in the audit log."""
+        """Another host's name has the same pseudonym in the log, the details and the audit log."""
         safe = self.useFixture(SafeLoggingFixture(unsafe=False))
         safe.protect('secret-host', 'host')
         logging.getLogger('nova').info('on %s', 'secret-host')

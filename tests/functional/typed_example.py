@@ -1,4 +1,4 @@
-"""What a user writes, with the types that editors and type checkers have to know."""
+"""Example of user code, with the types that editors and type checkers must infer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options come from files, the environment and the command line, and are refused by name."""
+"""Configuration from files, the environment and the command line, and its validation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vpmem_harness.exceptions import InvalidInputError
 class LoadTest(testtools.TestCase):
 
     def file(self, text: str) -> str:
-        """The path of a configuration file with that text in our section."""
+        """Return the path of a configuration file with that text in the project's section."""
         descriptor, path = tempfile.mkstemp(suffix='.conf')
         self.addCleanup(os.unlink, path)
         with open(descriptor, 'w') as stream:
@@ -26,99 +26,99 @@ class LoadTest(testtools.TestCase):
         return path
 
     def test_defaults(self):
-        """With nothing said, nothing needs to be."""
+        """Every option has a default."""
         settings = conf.load(environ={})
         self.assertEqual(('stub', None, False), (settings.backend, settings.seed,
                                                  settings.unsafe_logs))
 
     def test_file_is_read_when_it_is_named(self):
-        """VPMEM_HARNESS_CONFIG names the files."""
+        """VPMEM_HARNESS_CONFIG names the configuration files."""
         settings = conf.load(environ={'VPMEM_HARNESS_CONFIG': self.file('timeout = 5')})
         self.assertEqual(5.0, settings.timeout)
 
     def test_later_file_wins(self):
-        """Of two files the later one is right."""
+        """A value in a later file overrides one in an earlier file."""
         files = [self.file('timeout = 5\nseed = 1'), self.file('timeout = 6')]
         settings = conf.load(environ={'VPMEM_HARNESS_CONFIG': os.pathsep.join(files)})
         self.assertEqual((6.0, 1), (settings.timeout, settings.seed))
 
-    def test_environment_beats_the_file(self):
-        """What stands in the environment counts more than what stands in a file."""
+    def test_environment_overrides_the_file(self):
+        """An environment variable overrides a configuration file."""
         settings = conf.load([self.file('seed = 1')], {'VPMEM_HARNESS_SEED': '2'})
         self.assertEqual(2, settings.seed)
 
-    def test_command_line_beats_the_environment(self):
-        """What is typed counts most."""
+    def test_command_line_overrides_the_environment(self):
+        """A command line option overrides an environment variable."""
         self.assertEqual(3, conf.load(environ={'VPMEM_HARNESS_SEED': '2'}, seed=3).seed)
 
     def test_empty_variable_is_no_value(self):
-        """A variable that is set to nothing leaves the default."""
+        """An empty variable leaves the default."""
         self.assertEqual('stub', conf.load(environ={'VPMEM_HARNESS_BACKEND': ''}).backend)
 
-    def test_value_from_the_environment_is_refused_by_name(self):
-        """The refusal names the variable, what would do and what came."""
+    def test_error_of_an_invalid_environment_variable(self):
+        """The error names the variable, the valid values and the actual value."""
         error = self.assertRaises(InvalidInputError, conf.load,
                                   environ={'VPMEM_HARNESS_BACKEND': 'novva'})
         self.assertEqual('VPMEM_HARNESS_BACKEND', error.what)
         self.assertIn('stub', error.expected)
         self.assertIn('novva', error.got)
 
-    def test_value_from_a_file_is_refused_by_name(self):
-        """The refusal names the group and the option."""
+    def test_error_of_an_invalid_value_in_a_file(self):
+        """The error names the group and the option."""
         error = self.assertRaises(InvalidInputError, conf.load, [self.file('seed = -1')], {})
         self.assertEqual('[vpmem_harness] seed', error.what)
 
-    def test_value_from_the_command_line_is_refused_by_name(self):
-        """The refusal names the option as it is typed."""
+    def test_error_of_an_invalid_command_line_value(self):
+        """The error names the option as on the command line."""
         error = self.assertRaises(InvalidInputError, conf.load, (), {}, unsafe_logs='perhaps')
         self.assertEqual('--unsafe-logs', error.what)
 
-    def test_an_argument_is_refused_by_name(self):
-        """What a caller gives is no option of a command line."""
+    def test_error_of_an_invalid_argument(self):
+        """The error names the argument of a Python caller, not a command line option."""
         error = self.assertRaises(InvalidInputError, conf.load, (), {}, command_line=False,
                                   backend='novva')
         self.assertEqual('backend', error.what)
 
     def test_a_fraction_is_no_whole_number(self):
-        """It is not cut off."""
+        """A fraction is refused, not truncated."""
         error = self.assertRaises(InvalidInputError, conf.load, seed=1.5)
         self.assertEqual('1.5', error.got)
 
     def test_missing_file_is_refused(self):
-        """A file that is not there is no empty file."""
+        """A missing configuration file is an error."""
         error = self.assertRaises(InvalidInputError, conf.load, ['/nowhere/x.conf'], {})
         self.assertIn('/nowhere/x.conf', error.got)
 
-    def test_file_that_is_no_configuration_is_refused(self):
-        """A file that cannot be parsed is named with its line."""
+    def test_invalid_file_is_refused(self):
+        """The error of a file that cannot be parsed contains its name and line."""
         path = self.file('no value')
         error = self.assertRaises(InvalidInputError, conf.load, [path], {})
         self.assertIn(path, error.what)
 
     def test_relative_runtime_directory_is_refused(self):
-        """Sockets need a path that means the same everywhere."""
+        """A relative runtime directory is refused, because sockets need an absolute path."""
         self.assertRaises(InvalidInputError, conf.load, (), {}, runtime_dir='hosts')
 
     def test_long_runtime_directory_is_refused(self):
-        """A path that leaves no room for a socket's name is refused at the start."""
+        """A runtime directory without room for a socket's name is refused at startup."""
         error = self.assertRaises(InvalidInputError, conf.load, (), {}, runtime_dir='/' + 64 * 'x')
         self.assertIn('one of 65', error.got)
 
-    def test_runtime_directory_that_is_not_there_is_refused(self):
-        """Also one that is a file, or that cannot be written to."""
+    def test_unusable_runtime_directory_is_refused(self):
+        """A missing directory, a file and a read-only directory are refused."""
         for path in ('/nowhere', self.file('')):
             error = self.assertRaises(InvalidInputError, conf.load, (), {}, runtime_dir=path)
             self.assertEqual('runtime_dir', error.what)
 
-    def test_timeout_without_an_end_is_refused(self):
-        """A wait has a deadline."""
+    def test_infinite_timeout_is_refused(self):
+        """A timeout has to be finite."""
         for text in ('nan', 'inf', '1e400'):
             error = self.assertRaises(
                 InvalidInputError, conf.load, (), {'VPMEM_HARNESS_TIMEOUT': text})
             self.assertEqual('timeout', error.what)
 
-    def test_file_that_cannot_be_read_is_refused(self):
-        """A directory, and what is no text."""
+    def test_unreadable_file_is_refused(self):
+        """A directory and a binary file are refused."""
         binary = self.file('')
         Path(binary).write_bytes(b'\xff\xfe')
         for path in (os.path.dirname(binary), binary):
@@ -126,19 +126,19 @@ class LoadTest(testtools.TestCase):
             self.assertIn(path, error.got)
 
     def test_process_configuration_is_left_alone(self):
-        """The code under test has CONF to itself."""
+        """The process's own CONF does not change."""
         conf.load(environ={'VPMEM_HARNESS_SEED': '2'})
         self.assertNotIn('vpmem_harness', cfg.CONF)
 
     def test_every_option_is_a_setting(self):
-        """What can be configured can be read."""
+        """Every option has an attribute of the settings."""
         self.assertEqual([option.name for option in conf.OPTIONS], list(conf.Settings._fields))
 
 
 class SampleTest(testtools.TestCase):
 
     def test_sample_lists_every_option(self):
-        """oslo-config-generator finds the options by the entry point."""
+        """oslo-config-generator finds the options through the entry point."""
         if not importlib.metadata.entry_points(group='oslo.config.opts', name='vpmem_harness'):
             self.skipTest('the package is not installed, so it has no entry points')
         opts = cfg.ConfigOpts()

@@ -1,4 +1,4 @@
-"""The one source of randomness."""
+"""Seeded randomness, the single source of random values."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from vpmem_harness.randomness import SEED_LIMIT, Randomness
 
 class RandomnessTest(testtools.TestCase):
 
-    def test_a_seed_gives_the_same_on_every_python(self):
-        """The values are those that were drawn on other versions and platforms."""
+    def test_a_seed_gives_the_same_values_on_every_python(self):
+        """The values equal those drawn on other Python versions and platforms."""
         randomness = Randomness(7)
         self.assertEqual(
             ([5, 2, 6], [0, 1, 4, 2, 3], 'b'),
@@ -22,13 +22,13 @@ class RandomnessTest(testtools.TestCase):
              randomness.weighted({'a': 1, 'b': 9})))
 
     def test_without_a_seed_a_fresh_one_is_drawn(self):
-        """The seed is there to be told, and short enough to be retyped."""
+        """A fresh seed can be read, and is short enough to retype."""
         seeds = {Randomness().seed for _ in range(5)}
         self.assertEqual(5, len(seeds))
         self.assertTrue(all(0 <= seed < SEED_LIMIT for seed in seeds))
 
     def test_streams_do_not_disturb_each_other(self):
-        """What one part draws leaves the values of another one as they were."""
+        """Drawing from one stream does not change the values of another."""
         randomness = Randomness(1)
         expected = randomness.derive('b').below(2**64)
         randomness.derive('a').below(2**64)
@@ -36,26 +36,26 @@ class RandomnessTest(testtools.TestCase):
         self.assertEqual(expected, randomness.derive('b').below(2**64))
 
     def test_streams_of_different_names_differ(self):
-        """A name is a stream of its own, however names are strung together."""
+        """Streams of different names differ, also for names whose concatenation is equal."""
         randomness = Randomness(1)
         self.assertNotEqual(randomness.derive('a', 'b').below(2**64),
                             randomness.derive('ab').below(2**64))
 
-    def test_a_uuid_is_a_random_one(self):
-        """Version 4 and the usual variant, so that nobody takes it for anything else."""
+    def test_a_uuid_is_a_version_4_uuid(self):
+        """A UUID has version 4 and the RFC 4122 variant."""
         value = uuid.UUID(Randomness(1).uuid())
         self.assertEqual((4, uuid.RFC_4122), (value.version, value.variant))
 
     def test_a_mac_address_is_locally_administered_and_unicast(self):
-        """It can be no real card's."""
+        """A MAC address cannot be that of real hardware."""
         first = int(Randomness(1).mac()[:2], 16)
         self.assertEqual(0b10, first & 0b11)
 
     @given(st.integers(0, 2**32), st.integers(1, 2**70))
     def test_below_its_limit(self, seed, limit):
-        """A number is below its limit, whatever that is."""
+        """A number is below its limit."""
         self.assertTrue(0 <= Randomness(seed).below(limit) < limit)
 
-    def test_nothing_is_below_0(self):
-        """A limit that leaves no number is refused."""
+    def test_a_limit_of_0_is_refused(self):
+        """A limit that permits no number is refused."""
         self.assertRaises(ValueError, Randomness(1).below, 0)

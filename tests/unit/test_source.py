@@ -1,6 +1,6 @@
-"""Nothing that identifies a machine, a person or a key stands in the source.
+"""The source contains no identifiers of machines, persons or keys.
 
-Recordings are excepted: they are what a real machine said.
+Recordings are excepted: they show the output of a real machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 RECORDINGS = ('tests/golden/', 'vpmem_harness/pmem/inventory/samples/')
 
 UUID = re.compile(r'\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b')
-#: UUIDs that are names of things in a format, the same everywhere.
+#: UUIDs that a format defines, the same everywhere.
 FORMAT_UUIDS = {'00000000-0000-0000-0000-000000000000'}
 
 MAC = re.compile(r'(?<![\w:])(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?![\w:])')
@@ -26,8 +26,8 @@ FORMAT_MACS = {'00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff'}
 
 IPV4 = re.compile(r'(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]|-\d)')
 IPV6 = re.compile(r'(?<![\w:])(?:[0-9a-fA-F]{1,4}::?){2,7}[0-9a-fA-F]{1,4}(?![\w:])')
-#: Ranges that are for documentation (RFC 5737, 3849), that mean this machine, any or all, or that
-#: are the same on every host: libvirt's default network.
+#: Ranges for documentation (RFC 5737, 3849), ranges for this machine, any or all, and the range of
+#: libvirt's default network, which is the same on every host.
 HARMLESS_NETWORKS = [ipaddress.ip_network(network) for network in (
     '192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32', '127.0.0.0/8', '::1',
     '0.0.0.0', '255.255.255.0/24', '192.168.122.0/24')]  # noqa: S104 - the address is looked for, not listened on
@@ -49,19 +49,19 @@ def is_address_of_somebody(text: str) -> bool:
 
 
 def findings(text: str) -> Iterator[str]:
-    """What identifies in the text, one line each."""
+    """Yield each identifier in the text as one line."""
     yield from (match for match in UUID.findall(text) if match not in FORMAT_UUIDS)
     yield from (match for match in MAC.findall(text) if match.lower() not in FORMAT_MACS)
     for pattern in (IPV4, IPV6):
         yield from filter(is_address_of_somebody, pattern.findall(text))
-    # A secret that was found is not shown a second time.
+    # The secret itself is not printed.
     yield from (f'something like {match[:4]}...' for match in SECRET.findall(text))
 
 
 def listed() -> list[str]:
-    """The files under version control, or about to be.
+    """Return the files under version control or about to be.
 
-    :raises OSError: when git is not here, or this is no checkout of the user's.
+    :raises OSError: if git is missing, or if this is not a checkout of the user's.
     """
     listing = subprocess.run(
         ['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
@@ -74,7 +74,7 @@ def listed() -> list[str]:
 class SourceTest(testtools.TestCase):
 
     def test_nothing_identifying_in_the_tree(self):
-        """No UUID, MAC or IP address and no secret stands in a file that is not a recording."""
+        """No file except recordings contains a UUID, MAC or IP address or a secret."""
         try:
             names = listed()
         except OSError:
@@ -92,30 +92,30 @@ class SourceTest(testtools.TestCase):
 class FindingsTest(testtools.TestCase):
 
     def assertFound(self, *parts: str) -> None:
-        """The parts make up something that is found; apart they are not, here for example."""
+        """Check that the joined parts are found; separate parts, as in this file, are not."""
         self.assertEqual(1, len(list(findings(f'x = {"".join(parts)!r}'))), parts)
 
     def test_uuid_is_found(self):
-        """A UUID in either case."""
+        """A UUID is found in upper and lower case."""
         self.assertFound('6F1C2A3b', '-0000-4000-8000-00000000000A')
 
     def test_mac_is_found(self):
-        """A MAC address, QEMU's own among them."""
+        """A MAC address is found, including QEMU's."""
         self.assertFound('52:54:00', ':12:34:56')
 
     def test_addresses_are_found(self):
-        """Addresses that somebody may have."""
+        """Public addresses are found."""
         self.assertFound('10.0', '.0.1')
         self.assertFound('fe80::', '1:2:3:4')
 
     def test_keys_are_found(self):
-        """What looks like a key of the large providers, and private keys."""
+        """Keys in the formats of large providers are found, and private keys."""
         self.assertFound('AKIA', 16 * 'X')
         self.assertFound('ghp_', 36 * 'x')
         self.assertEqual(1, len(list(findings('-----BEGIN RSA ' 'PRIVATE KEY-----\n' + 16 * 'A'))))
 
-    def test_what_looks_alike_is_not_found(self):
-        """Documentation ranges, versions, times, slices, PCI addresses."""
+    def test_similar_text_is_not_found(self):
+        """Documentation ranges, versions, times, slices and PCI addresses are not found."""
         text = ('192.0.2.7 2001:db8::1:2 127.0.0.1 1.2.3 9.0.0-4+deb12u2 12:34:56 [::2] '
                 '0000:00:1f.2 6.1.0-56-amd64 00000000-0000-0000-0000-000000000000')
         self.assertEqual([], list(findings(text)))

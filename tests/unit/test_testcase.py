@@ -28,8 +28,8 @@ class AssertionsTest(base.VPMEMTestCase):
             self.assertRaises(
                 AssertionError, self.assertNamespacesFree, self.cloud, self.host, names)
 
-    def test_namespaces_that_a_host_lacks_are_not_free(self):
-        """A text is not a list of names."""
+    def test_unknown_namespaces_are_not_free(self):
+        """A namespace that the host lacks is refused, and so is a string in place of a list."""
         self.assertRefused(
             "names of namespaces: expected some of ns_0, got nsx;",
             self.assertNamespacesFree, self.cloud, self.host, ['nsx'])
@@ -37,20 +37,20 @@ class AssertionsTest(base.VPMEMTestCase):
             r"names of namespaces: .*write \['ns_0'\]",
             self.assertNamespacesFree, self.cloud, self.host, 'ns_0')
 
-    def test_nothing_is_said_of_allocations_on_an_unknown_host(self):
-        """The assertion would hold for every unknown name."""
+    def test_allocations_on_an_unknown_host_are_refused(self):
+        """The assertion refuses an unknown host, for which it would always hold."""
         for name in ('hostx', ''):
             self.assertRefused('name of a host: ', self.assertNotAllocated, self.server, name)
             self.assertRefused('name of a host: ', self.assertAllocated, self.server, {}, name)
 
-    def test_a_fixture_is_its_host(self):
+    def test_a_fixture_can_replace_its_host(self):
         """A HostFixture can be passed instead of its host."""
         self.assertHoldsDataOf(self.server, self.fixture, self.server.namespaces)
         self.assertAllocated(
             self.server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=self.fixture)
 
-    def test_contents_are_those_of_a_host(self):
-        """A host's name is not enough, and another host does not have the device."""
+    def test_contents_need_a_host(self):
+        """A host's name in place of the host is refused, and so is another host."""
         namespaces = self.server.namespaces
         self.assertRefused('host: .*cloud.host', self.assertWiped, self.host.name, namespaces)
         other = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))

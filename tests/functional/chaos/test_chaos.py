@@ -1,4 +1,4 @@
-"""Random steps: nothing is found in the stub as it is, and what is planted in it is found."""
+"""Random steps find no error in the stub, and find each planted bug."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from vpmem_harness.cloud.stub.compute.power import PowerOperations
 from vpmem_harness.cloud.stub.compute.resize import ResizeOperations
 from vpmem_harness.cloud.stub.compute.resource_tracker import ResourceTracker
 
-#: Chaos finds each of what is planted within so many steps.
+#: Chaos finds each planted bug within this number of steps.
 STEPS = 4000
 
 
 class ChaosTest(base.TestCase):
 
-    def test_nothing_is_wrong(self):
-        """After any of the steps."""
+    def test_no_step_leaves_an_error(self):
+        """The stub is consistent after every random step."""
         result = chaos.run(2, 150, seed=1)
         self.assertEqual([], list(result.wrong), str(result.script))
         self.assertEqual(150, len(result.script.steps))
 
     def test_a_seed_replays_a_run(self):
-        """Step by step, unless several things are done at once."""
+        """A seed repeats a run step by step, unless steps run concurrently."""
         self.assertEqual(chaos.run(2, 60, seed=2, at_once=0).script,
                          chaos.run(2, 60, seed=2, at_once=0).script)
 
     def test_the_command_leaves_logging_as_it_was(self):
-        """What runs after it in the same process logs as before."""
+        """The command restores the process's logging configuration."""
         logger = logging.getLogger('vpmem_harness')
         before = logger.level
         with contextlib.redirect_stderr(io.StringIO()):
             main(['chaos', '--hosts', '1', '--steps', '1', '--seed', '1'])
         self.assertEqual(before, logger.level)
 
-    def test_the_command_says_how_long_it_took(self):
-        """And shows no bar where there is no terminal."""
+    def test_the_command_reports_its_duration(self):
+        """The command prints its duration, and no progress bar without a terminal."""
         err = io.StringIO()
         with contextlib.redirect_stderr(err):
             self.assertEqual(0, main(['chaos', '--hosts', '1', '--steps', '10', '--seed', '1']))
@@ -57,15 +57,15 @@ class PlantedTest(base.TestCase):
         self.assertRegex(' '.join(result.wrong), pattern)
         return result
 
-    def test_data_that_is_left(self):
-        """Namespaces are given back without being wiped; a script of a few steps shows it."""
+    def test_data_left_in_a_freed_namespace(self):
+        """Chaos finds namespaces freed without a wipe, and a short script that shows it."""
         with mock.patch.object(LibvirtDriver, 'wipe', return_value=None):
             result = chaos.shrink(self.find('has the data of'), 20)
             self.assertLess(len(result.script.steps), 10)
             self.assertEqual(result.wrong, chaos.replay(result.script).wrong)
 
-    def test_a_namespace_that_is_given_away_twice(self):
-        """Whoever claims does not see what others have claimed."""
+    def test_a_namespace_claimed_twice(self):
+        """Chaos finds claims that ignore the claims of others."""
         def claim(self, *args, **options):
             self._assigned.clear()
             return original(self, *args, **options)
@@ -73,8 +73,8 @@ class PlantedTest(base.TestCase):
         with mock.patch.object(ResourceTracker, 'claim', claim):
             self.find('is held by|has claimed')
 
-    def test_data_that_nobody_asked_to_lose(self):
-        """A start wipes, and the guest writes again: nothing but the wipe shows it."""
+    def test_unexpected_data_loss(self):
+        """Chaos finds a wipe during a start, which only the wipe itself reveals."""
         def restart(self, instance):
             self.wipe(instance.resources)
             return original(self, instance)
@@ -82,8 +82,8 @@ class PlantedTest(base.TestCase):
         with mock.patch.object(PowerOperations, 'restart_domain', restart):
             self.find('has lost its data')
 
-    def test_a_booking_that_is_not_given_back(self):
-        """A confirmed resize keeps what its source was booked for."""
+    def test_an_allocation_that_is_not_freed(self):
+        """Chaos finds an allocation on the source that remains after a confirmed resize."""
         def confirm(self, instance, migration):
             with mock.patch.object(self, 'release_allocations'):
                 original(self, instance, migration)

@@ -1,4 +1,4 @@
-"""The page of the fault matrix is what becomes of servers now."""
+"""The page of the fault matrix matches the stub's behavior."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class FaultMatrixTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        # What the services log of faults is no news here.
+        # The services log the injected faults, which is expected.
         self.useFixture(fixtures.FakeLogger('vpmem_harness', level=logging.CRITICAL))
 
     def check(self, operation):
-        """Run an operation with every fault, and look for its section of the page."""
+        """Run an operation with every fault, and compare its section of the page."""
         outcomes = fault_matrix.run([operation])
         self.assertEqual([], [outcome for outcome in outcomes if outcome.wrong])
         section = fault_matrix.section(operation, outcomes)

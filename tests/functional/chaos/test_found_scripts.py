@@ -1,4 +1,4 @@
-"""Short scripts of random runs that once found something: nothing is wrong after them."""
+"""Regression tests: short scripts of random runs that once found an error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vpmem_harness.chaos import run as chaos
 from vpmem_harness.chaos.steps import Script
 from vpmem_harness.cloud.stub.compute.service import ComputeService
 
-#: Two hosts with one namespace of each label: a script always gets the same ones.
+#: Two hosts with one namespace of each label, so that a script always gets the same ones.
 ONE_OF_EACH = 'SMALL:1x1GiB,LARGE:1x2GiB'
 TWO_SMALL = 'SMALL:2x1GiB,LARGE:1x2GiB'
 
@@ -27,63 +27,63 @@ class FoundScriptTest(base.TestCase):
         head = f'fleet hosts=2 pmem={pmem} seed=1'
         return list(chaos.replay(Script.parse('\n'.join((head, *steps)))).wrong)
 
-    def test_a_deletion_that_the_api_gives_up(self):
-        """It is repeated when the source of the move is up: that confirms the move."""
+    def test_a_delete_that_the_api_abandons(self):
+        """A second delete after the source has started confirms the migration."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=SMALL host=0', 'migrate server=0', 'stop-service host=0',
             'delete server=0', 'calm', 'delete server=0'))
 
-    def test_a_deletion_that_the_destination_takes_up(self):
+    def test_a_delete_that_the_destination_resumes(self):
         """The destination deletes the server when it starts."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=SMALL host=0', 'migrate server=0', 'stop-service host=0',
             'delete server=0', 'restart-service host=1'))
 
-    def test_a_deletion_that_is_repeated_before_all_is_calm(self):
-        """The server is what it was before its move."""
+    def test_a_delete_repeated_before_the_first_has_ended(self):
+        """The server returns to its state before the migration."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=SMALL host=0', 'migrate server=0', 'calm', 'stop-service host=0',
             'delete server=0', 'start-service host=0', 'delete server=0'))
 
     def test_an_evacuation_of_a_server_in_error(self):
-        """The server runs afterwards."""
+        """The server is running after the evacuation."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=SMALL host=0', 'hard-reboot server=0 fault=error on=0 at=5',
             'calm', 'stop-service host=0', 'evacuate server=0'))
 
-    def test_a_hard_reboot_after_a_resize_that_failed_at_its_end(self):
-        """The guest gets those of its namespaces that its old flavor asks for: none here."""
+    def test_a_hard_reboot_after_a_resize_that_failed_at_the_end(self):
+        """The guest gets only the namespaces that its old flavor requests: none here."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=LARGE host=0',
             'resize server=0 labels=SMALL,SMALL fault=error on=1 at=4', 'hard-reboot server=0',
             pmem=TWO_SMALL))
 
-    def test_a_guest_that_runs_on_less_than_its_server_holds(self):
-        """Only such a resize explains that."""
+    def test_a_guest_with_fewer_namespaces_than_its_claim(self):
+        """Only a failed resize permits such a guest."""
         with mock.patch.object(ComputeService, 'devices', return_value=[]):
             wrong = self.replay('boot server=0 labels=SMALL host=0')
         self.assertIn('server1 runs on [], and holds', ' '.join(wrong))
 
-    def test_a_guest_that_does_not_start_after_its_move_was_given_up(self):
-        """Its server is in ERROR."""
+    def test_a_guest_that_does_not_start_after_an_abandoned_migration(self):
+        """The server is in ERROR."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=SMALL host=0', 'resize server=0 labels=LARGE fault=die on=0 at=3',
             'bad host=0', 'start-service host=0'))
 
-    def test_a_guest_without_a_configuration_that_is_turned_off(self):
-        """It is gone then, and its server can be shelved."""
+    def test_a_transient_guest_that_is_shut_down(self):
+        """The guest disappears, and its server can be shelved."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=SMALL host=0',
             'hard-reboot server=0 fault=drop-after on=0 at=6', 'calm', 'shelve server=0'))
 
-    def test_an_evacuation_to_where_a_namespace_cannot_be_wiped(self):
-        """The server stays where it was, and holds nothing of the other host."""
+    def test_an_evacuation_to_a_host_that_cannot_wipe(self):
+        """The server stays on its host without a claim on the other one."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=SMALL host=0', 'bad host=1', 'lose-domains host=0',
             'live-migrate server=0', 'stop-service host=0', 'evacuate server=0'))
 
-    def test_an_evacuation_to_where_the_state_of_an_old_guest_is_saved(self):
-        """The guest is not resumed from that: it would run on namespaces that it has left."""
+    def test_an_evacuation_to_a_host_with_an_old_saved_state(self):
+        """The guest does not resume from the saved state, which refers to its former namespaces."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=SMALL host=0', 'suspend server=0 fault=die on=0 at=4',
             'start-service host=0', 'resize server=0 labels=LARGE',

@@ -1,4 +1,4 @@
-"""Services that die in the middle of a move: nothing is left, lost or held twice afterwards."""
+"""Services killed during a migration: nothing is left, lost or claimed twice afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests import base
 from vpmem_harness.chaos.invariants import Fleet
 from vpmem_harness.fixtures.cloud import CloudFixture
 
-#: Seconds in which a host is cleaned up.
+#: Timeout in seconds for the cleanup of a host.
 SOON = 30
 
 
@@ -24,8 +24,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.cloud.settle()
         self.assertEqual([], list(self.fleet.at_rest()))
 
-    def test_a_destination_that_dies_while_a_guest_comes(self):
-        """The guest is there when the service is back, on what was claimed for it."""
+    def test_a_destination_killed_while_a_guest_arrives(self):
+        """The guest is on its claimed namespaces when the service is back."""
         with self.source.faults.hanging('domainMigratePerform3Params') as hang:
             self.server.live_migrate(wait=False)
             hang.wait_until_reached()
@@ -35,8 +35,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual((self.target.name, 'ACTIVE'), (self.server.host, self.server.status))
 
-    def test_a_destination_that_hangs_when_a_guest_has_come(self):
-        """What the guest has left is free for others meanwhile."""
+    def test_a_destination_that_hangs_after_a_guest_has_arrived(self):
+        """The namespaces that the guest has left are free meanwhile."""
         others = [self.cloud.boot(pmem='SMALL', host=self.source) for _ in range(2)]
         with self.target.faults.hanging('domainGetInfo') as hang:
             self.server.live_migrate(wait=False)
@@ -49,8 +49,8 @@ class InterruptionsTest(base.VPMEMTestCase):
             self.assertEqual([], list(self.fleet.always()))
         self.assertNothingWrong()
 
-    def test_a_destination_that_is_down_when_a_move_is_reverted(self):
-        """The server is back once, when the service is."""
+    def test_a_destination_that_is_down_during_a_revert(self):
+        """The server is back exactly once when the service is back."""
         self.server.migrate()
         self.cloud.compute(self.target).kill()
         self.server.revert_resize(wait=False)
@@ -58,8 +58,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual((self.source.name, 'ACTIVE'), (self.server.host, self.server.status))
 
-    def test_a_server_that_is_shelved_after_a_revert_has_failed(self):
-        """Neither side of the move holds anything of it."""
+    def test_a_server_shelved_after_a_failed_revert(self):
+        """Neither host keeps a claim or an allocation."""
         self.server.migrate()
         with self.target.faults.tool_failing('daxio'):
             self.server.revert_resize(wait=False)
@@ -70,8 +70,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertEqual([{}, {}], [self.cloud.compute(host).assigned_namespaces
                                     for host in self.cloud.hosts])
 
-    def test_a_source_that_dies_when_a_guest_has_gone(self):
-        """The server is where its guest is, when the service is back."""
+    def test_a_source_killed_after_a_guest_has_left(self):
+        """The server is on the host of its guest when the service is back."""
         compute = self.cloud.compute(self.source)
         with self.source.faults.at(
                 'domainMigratePerform3Params', compute.kill, when='after') as fault:
@@ -82,15 +82,15 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual((self.target.name, 'ACTIVE'), (self.server.host, self.server.status))
 
-    def test_a_connection_that_breaks_when_a_guest_has_gone(self):
-        """Whoever sent it does not believe the error."""
+    def test_a_connection_dropped_after_a_guest_has_left(self):
+        """The source disregards the error, because the guest has moved."""
         with self.source.faults.dropping('domainMigratePerform3Params', when='after'):
             self.server.live_migrate()
         self.assertNothingWrong()
         self.assertEqual(self.target.name, self.server.host)
 
-    def test_a_source_that_dies_while_a_move_is_confirmed(self):
-        """The move is confirmed when the service is back."""
+    def test_a_source_killed_during_a_confirm(self):
+        """The migration is confirmed when the service is back."""
         self.server.migrate()
         compute = self.cloud.compute(self.source)
         with self.source.faults.at('domainUndefineFlags', compute.kill) as fault:
@@ -101,7 +101,7 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual((self.target.name, 'ACTIVE'), (self.server.host, self.server.status))
 
-    def test_a_source_that_dies_while_an_unconfirmed_server_is_deleted(self):
+    def test_a_source_killed_while_an_unconfirmed_server_is_deleted(self):
         """The server is deleted when the service is back."""
         self.server.migrate()
         compute = self.cloud.compute(self.source)
@@ -113,8 +113,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertFalse(self.server.exists)
 
-    def test_a_host_that_dies_before_it_claims(self):
-        """A server that was to be built is in ERROR, and books nothing."""
+    def test_a_host_killed_before_its_claim(self):
+        """The new server is in ERROR without an allocation."""
         compute = self.cloud.compute(self.target)
         compute.restart()
         with self.target.faults.at('connectGetCapabilities', compute.kill) as fault:
@@ -125,8 +125,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual('ERROR', server.status)
 
-    def test_a_destination_that_dies_before_it_claims(self):
-        """The server stays, and nothing is held for it there."""
+    def test_a_destination_killed_before_its_claim(self):
+        """The server stays on its host, without a claim or an allocation on the destination."""
         for request in (lambda: self.server.live_migrate(wait=False),
                         lambda: self.server.migrate(expect=None)):
             compute = self.cloud.compute(self.target)
@@ -140,8 +140,8 @@ class InterruptionsTest(base.VPMEMTestCase):
             self.assertEqual((self.source.name, 'ACTIVE'),
                              (self.server.host, self.server.status))
 
-    def test_a_destination_that_dies_before_a_guest_is_sent(self):
-        """The guest goes all the same, and is noted when the service is back."""
+    def test_a_destination_killed_before_a_guest_is_sent(self):
+        """The guest moves nevertheless, and its claim is recorded when the service is back."""
         compute = self.cloud.compute(self.target)
         with self.source.faults.at('domainGetXMLDesc', compute.kill) as fault:
             self.server.live_migrate(wait=False)
@@ -151,8 +151,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual(self.target.name, self.server.host)
 
-    def test_an_evacuation_that_fails(self):
-        """The lost host lets go of the server when it returns."""
+    def test_a_failed_evacuation(self):
+        """The failed host frees the server's claim when it returns."""
         self.cloud.compute(self.source).kill()
         with self.target.faults.failing('domainCreateWithFlags'):
             self.server.evacuate(expect='ERROR')
@@ -160,8 +160,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.cloud.compute(self.source).start()
         self.assertNothingWrong()
 
-    def test_an_evacuation_that_fails_and_leaves_something(self):
-        """The server stays with it, and nobody gets it."""
+    def test_a_failed_evacuation_with_leftovers(self):
+        """The server keeps its claim on the leftovers, and no other server gets them."""
         self.cloud.compute(self.source).kill()
         with (self.target.faults.failing('domainCreateWithFlags'),
               self.target.faults.tool_failing('daxio')):
@@ -170,8 +170,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.cloud.compute(self.source).start()
         self.assertNothingWrong()
 
-    def test_an_evacuation_whose_destination_dies(self):
-        """The server is in ERROR where it was, whichever host returns first."""
+    def test_an_evacuation_whose_destination_is_killed(self):
+        """The server is in ERROR on its host, whichever host returns first."""
         for first, second in ((self.source, self.target), (self.target, self.source)):
             self.cloud.compute(self.target).restart()
             self.cloud.compute(self.source).kill()
@@ -186,7 +186,7 @@ class InterruptionsTest(base.VPMEMTestCase):
             self.assertEqual((self.source.name, 'ERROR'), (self.server.host, self.server.status))
 
     def lose(self, host, procedure, request, **which):
-        """Kill the service of a host in the middle of a request, and evacuate the server."""
+        """Kill a host's service during a request, and evacuate the server."""
         compute = self.cloud.compute(host)
         with host.faults.at(procedure, compute.kill, **which) as fault:
             request()
@@ -196,24 +196,24 @@ class InterruptionsTest(base.VPMEMTestCase):
         compute.start()
         self.assertNothingWrong()
 
-    def test_a_server_that_is_evacuated_in_the_middle_of_a_cold_migration(self):
-        """What it was to have on the other host is given up, and it gets what it needs there."""
+    def test_an_evacuation_during_a_cold_migration(self):
+        """The cold migration's claim is freed, and the evacuation's claim is made."""
         self.lose(self.source, 'domainShutdown', lambda: self.server.migrate(expect=None))
         self.assertEqual((self.target.name, 'SHUTOFF'), (self.server.host, self.server.status))
 
-    def test_a_server_that_is_evacuated_in_the_middle_of_a_live_migration(self):
-        """Though its guest is there already."""
+    def test_an_evacuation_during_a_live_migration(self):
+        """The evacuation succeeds although the guest has already arrived."""
         self.lose(self.source, 'domainMigratePerform3Params',
                   lambda: self.server.live_migrate(wait=False), when='after')
         self.assertEqual((self.target.name, 'SHUTOFF'), (self.server.host, self.server.status))
 
-    def test_a_server_that_is_evacuated_from_where_it_was_to_be_started(self):
-        """A cold migration had brought it there; nothing is left of it on either side of that."""
+    def test_an_evacuation_from_the_destination_of_a_cold_migration(self):
+        """The evacuated server leaves nothing on either host of the cold migration."""
         self.lose(self.target, 'domainDefineXML', lambda: self.server.migrate(expect=None))
         self.assertEqual((self.source.name, 'SHUTOFF'), (self.server.host, self.server.status))
 
-    def test_a_stop_that_waited_for_a_lost_host_is_not_done(self):
-        """The server runs elsewhere when that host is back."""
+    def test_a_stop_queued_for_a_failed_host_is_not_carried_out(self):
+        """The server keeps running elsewhere when the failed host is back."""
         compute = self.cloud.compute(self.source)
         compute.kill()
         self.server.stop(expect=None)
@@ -222,13 +222,13 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual('ACTIVE', self.server.status)
 
-    def test_a_delete_that_a_lost_host_had_begun_is_given_up(self):
-        """Whoever has evacuated the server since wants to have it."""
+    def test_a_delete_started_on_a_failed_host_is_abandoned(self):
+        """An evacuated server is not deleted by the returning host."""
         self.lose(self.source, 'domainDestroy', lambda: self.server.delete(expect=None))
         self.assertEqual('SHUTOFF', self.server.status)
 
-    def test_a_call_that_hangs_is_lost_with_the_daemon(self):
-        """It does not take effect when it would go on."""
+    def test_a_hanging_call_ends_with_the_daemon(self):
+        """The call has no effect after the daemon has ended."""
         with self.source.faults.hanging('domainShutdown') as hang:
             self.server.stop(expect=None)
             hang.wait_until_reached()
@@ -238,8 +238,8 @@ class InterruptionsTest(base.VPMEMTestCase):
         [domain] = self.source.hypervisor.domains
         self.assertTrue(domain.active)
 
-    def test_a_service_that_dies_in_the_reboot_of_a_guest_that_is_off(self):
-        """The guest runs when the service is back, although its domain had been forgotten."""
+    def test_a_service_killed_during_a_reboot_of_a_stopped_guest(self):
+        """The guest runs when the service is back, although its domain was undefined."""
         compute = self.cloud.compute(self.source)
         compute.kill()
         self.source.reboot()
@@ -252,7 +252,7 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertEqual('ACTIVE', self.server.status)
 
     def resumed(self):
-        """Servers that were resumed after a reboot of their host has numbered devices anew."""
+        """Return servers that were resumed after a reboot of their host has renumbered devices."""
         others = [self.cloud.boot(pmem='SMALL', host=self.source) for _ in range(2)]
         servers = [self.server, *others]
         for server in servers:
@@ -268,13 +268,13 @@ class InterruptionsTest(base.VPMEMTestCase):
             server.resume()
         return servers
 
-    def test_a_guest_that_is_resumed_after_a_reboot_of_its_host(self):
-        """Runs on its own namespaces, whatever their devices are numbered by then."""
+    def test_a_guest_resumed_after_a_reboot_of_its_host(self):
+        """A resumed guest has its own namespaces, whatever their new device numbers."""
         self.resumed()
         self.assertNothingWrong()
 
-    def test_a_soft_reboot_of_a_guest_that_was_resumed_after_a_reboot_of_its_host(self):
-        """Starts it on the same namespaces again."""
+    def test_a_soft_reboot_of_a_guest_resumed_after_a_reboot_of_its_host(self):
+        """A soft reboot starts the guest on the same namespaces again."""
         for server in self.resumed():
             server.reboot()
         self.assertNothingWrong()

@@ -1,4 +1,4 @@
-"""Requests that die with a service, or that meet a deletion: nothing is left or held twice."""
+"""Requests lost with a service or concurrent with a delete: nothing is left or claimed twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LostRequestTest(base.VPMEMTestCase):
 
     @contextlib.contextmanager
     def casts(self, host, step, instead=lambda: None):
-        """Do something in place of what is cast to a service: it dies with what it was to do."""
+        """Replace a cast to a service with a function, so that the request is lost."""
         service = self.services.compute(host.name)
         cast = service.cast
 
@@ -39,10 +39,10 @@ class LostRequestTest(base.VPMEMTestCase):
             yield
             self.cloud.settle()
 
-    # Services that die
+    # Killed services
 
     def test_a_build(self):
-        """The server is in ERROR when the service is back, and holds nothing in Placement."""
+        """The server is in ERROR when the service is back, without an allocation in Placement."""
         compute = self.cloud.compute(self.here)
         with self.casts(self.here, 'build_and_run_instance', compute.kill):
             server = self.cloud.boot(pmem='SMALL', host=self.here, expect=None)
@@ -51,8 +51,8 @@ class LostRequestTest(base.VPMEMTestCase):
         self.assertEqual('ERROR', server.status)
         self.assertEqual({}, server.allocations)
 
-    def test_a_build_that_waits(self):
-        """It is done when the service is back."""
+    def test_a_queued_build(self):
+        """A queued build runs when the service is back."""
         service, compute = self.services.compute(self.here.name), self.cloud.compute(self.here)
         cast = service.cast
 
@@ -66,8 +66,8 @@ class LostRequestTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual('ACTIVE', server.status)
 
-    def test_an_unshelving(self):
-        """The server stays shelved, and holds nothing in Placement."""
+    def test_an_unshelve(self):
+        """The server stays shelved, without an allocation in Placement."""
         server = self.cloud.boot(pmem='SMALL').shelve()
         compute = self.cloud.compute(self.here)
         with self.casts(self.here, 'unshelve_instance', compute.kill):
@@ -76,10 +76,10 @@ class LostRequestTest(base.VPMEMTestCase):
         self.assertNothingWrong()
         self.assertEqual('SHELVED_OFFLOADED', server.status)
 
-    # Deletions
+    # Deletes
 
-    def test_a_deletion_of_a_server_that_has_just_come(self):
-        """It has left its source, and was not started yet: it holds namespaces on either host."""
+    def test_a_delete_of_a_server_that_has_just_arrived(self):
+        """A delete before the start on the destination frees the claims on both hosts."""
         for up in (True, False):
             server = self.cloud.boot(pmem='SMALL', host=self.here)
             compute = self.cloud.compute(self.there)
@@ -96,7 +96,7 @@ class LostRequestTest(base.VPMEMTestCase):
                 self.assertNamespacesFree(self.cloud, host)
 
     def unconfirmed(self):
-        """A server that is being deleted, its move, and the service that is to confirm that."""
+        """Return a server in its deletion, its migration, and the service that is to confirm it."""
         server = self.cloud.boot(pmem='SMALL', host=self.here).migrate()
         instance = self.services.database.instance(server.id)
         instance.task_state = TaskState.DELETING
@@ -107,22 +107,22 @@ class LostRequestTest(base.VPMEMTestCase):
         service.again(instance, 'confirmResize', service.resize.confirm_in_place, migration)
         self.cloud.settle()
 
-    def test_a_deletion_that_is_repeated(self):
-        """It confirms the move, and ends the task."""
+    def test_a_repeated_delete(self):
+        """A repeated delete confirms the migration and ends the task."""
         instance, migration = self.unconfirmed()
         self.confirm_in_place(instance, migration)
         self.assertEqual(('active', None), (instance.vm_state, instance.task_state))
 
-    def test_a_deletion_that_is_repeated_while_it_goes_on(self):
-        """The move is confirmed already, and the task is not ended."""
+    def test_a_delete_repeated_during_the_confirm(self):
+        """The repeated delete leaves the running confirm's task unchanged."""
         instance, migration = self.unconfirmed()
         self.services.database.save_migration(migration, status='confirmed')
         self.confirm_in_place(instance, migration)
         self.assertEqual(TaskState.DELETING, instance.task_state)
         instance.task_state = None
 
-    def test_a_deletion_that_is_repeated_and_fails(self):
-        """The server is in ERROR, without a task."""
+    def test_a_repeated_delete_that_fails(self):
+        """The server is in ERROR without a task."""
         instance, migration = self.unconfirmed()
         with self.here.faults.tool_failing('daxio'):
             self.confirm_in_place(instance, migration)
@@ -131,7 +131,7 @@ class LostRequestTest(base.VPMEMTestCase):
     # Claims
 
     def test_an_audit_while_a_claim_is_recorded(self):
-        """It does not take the claim away."""
+        """The audit does not drop the claim."""
         service = self.services.compute(self.here.name)
         save, found = service.save, []
 
@@ -145,8 +145,8 @@ class LostRequestTest(base.VPMEMTestCase):
         self.assertEqual([server.id], list(found[0].values()))
         self.assertNothingWrong()
 
-    def test_an_audit_while_a_claim_is_given_up(self):
-        """It does not bring the claim back."""
+    def test_an_audit_while_a_claim_is_aborted(self):
+        """The audit does not restore the claim."""
         server = self.cloud.boot(pmem='SMALL', host=self.here)
         there = self.services.compute(self.there.name)
         release = type(there.tracker).release
@@ -161,10 +161,10 @@ class LostRequestTest(base.VPMEMTestCase):
             self.cloud.settle()
         self.assertEqual({}, there.assigned_namespaces())
 
-    # What is left behind
+    # Leftovers
 
-    def test_a_live_migration_to_where_a_failed_move_has_left_a_guest(self):
-        """That is removed before, not while the guest comes."""
+    def test_a_live_migration_to_a_host_with_a_leftover_guest(self):
+        """The leftover guest is removed before the migration, not during it."""
         server = self.cloud.boot(pmem='SMALL', host=self.here).migrate()
         with self.there.faults.failing('domainDestroy'):
             server.revert_resize(wait=False)

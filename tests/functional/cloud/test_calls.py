@@ -1,4 +1,4 @@
-"""The calls of a compute service to its host, on both backends."""
+"""Call log of a compute service's host, on both backends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vpmem_harness.fixtures import CloudFixture
 
 class CallsTest(base.VPMEMTestCase):
 
-    def test_the_calls_of_a_life(self):
-        """A boot defines and starts the domain once, a deletion wipes each namespace once."""
+    def test_the_calls_of_a_boot_and_a_delete(self):
+        """A boot defines and starts the domain once, and a delete wipes each namespace once."""
         cloud = self.useFixture(CloudFixture(hosts=1, pmem='SMALL:2x4GiB'))
         [host] = cloud.hosts
         self.assertCalled(host, 'ndctl', 'list')

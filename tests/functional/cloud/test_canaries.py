@@ -1,4 +1,4 @@
-"""Canaries in all that a user or an operator gives a cloud: its logs give none of them away."""
+"""Canary secrets in all input of users and operators: no log of the cloud shows them in clear."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CanariesTest(base.VPMEMTestCase):
             self.leaks.watch(value, f'the canary {name}')
         self.useFixture(fixtures.EnvironmentVariable(
             'CANARY_PASSWORD', self.canaries['environment']))
-        # What no form tells: a host's name, and a secret that stands alone.
+        # No pattern matches these two: a host's name, and a bare secret.
         self.log.protect(self.canaries['host'], 'host')
         self.log.protect(Secret(self.canaries['bare']))
         audit = self.useFixture(fixtures.TempDir()).join('audit')
@@ -49,7 +49,7 @@ class CanariesTest(base.VPMEMTestCase):
 
     @property
     def texts(self) -> list[str]:
-        """What people write, with a canary of each kind."""
+        """Return user input that contains a canary of each kind."""
         values = self.canaries
         return [
             values['uuid'], values['mac'], values['ip'], values['host'], values['bare'],
@@ -58,8 +58,8 @@ class CanariesTest(base.VPMEMTestCase):
             f'key {values["access key"]}',
             f'-----BEGIN X KEY-----\n{values["pem"]}\n-----END X KEY-----']
 
-    def test_a_cloud(self) -> None:
-        """Boots that succeed and fail, errors of libvirt and of the API, at debug level."""
+    def test_no_log_shows_a_canary(self) -> None:
+        """Boots, libvirt errors and API errors at debug level leave no canary in any log."""
         options = {'debug': True,
                    'neutron.metadata_proxy_shared_secret': self.canaries['neutron'],
                    'vnc.server_listen': self.canaries['ip'],
@@ -82,7 +82,7 @@ class CanariesTest(base.VPMEMTestCase):
         self.leaks.look_at('the audit log', self.audit.read_text())
 
     def public_key(self) -> str:
-        """One of a user's own, with a comment as ssh-keygen makes it; Nova looks at the form."""
+        """Return a valid SSH public key whose comment names the host."""
         kind = b'ssh-ed25519'
         key = b''.join(len(part).to_bytes(4, 'big') + part
                        for part in (kind, self.randomness.bytes(32)))
@@ -91,10 +91,10 @@ class CanariesTest(base.VPMEMTestCase):
         return f'{kind.decode()} {data} root@{self.canaries["host"]}'
 
     def ask_nova(self, cloud: Any) -> None:
-        """What Nova's API takes besides, and what its processes log of it."""
+        """Send canaries through more of Nova's API, and scan the logs of its processes."""
         path, *others = self.texts[5:]
         data = base64.b64encode('\n'.join(self.texts).encode()).decode()
-        # Anybody can decode them.
+        # The encoding hides nothing: anyone can decode it.
         self.leaks.watch(data, 'the user data')
         flavor = cloud.flavor('SMALL')
         key = {'name': self.canaries['bare'], 'type': 'ssh', 'public_key': self.public_key()}
@@ -128,6 +128,6 @@ class CanariesTest(base.VPMEMTestCase):
             seen += text
             self.assertIn(' DEBUG ', text)
             self.leaks.look_at(f'the log {log.stem} of Nova', safelog.redact(text))
-        # They are no ornament: in clear they stand there.
+        # The canaries are in the unredacted logs, so the scan above has proved something.
         for name in ('uuid', 'host', 'bare', 'uri', 'token'):
             self.assertIn(self.canaries[name], seen, f'the canary {name} is not in what Nova logs')

@@ -1,4 +1,4 @@
-"""Compute services start, stop, die and return."""
+"""Start, stop, failure and return of compute services."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ComputeTest(base.VPMEMTestCase):
         return self.cloud
 
     def test_inventory_counts_namespaces(self):
-        """In pieces, each of which can be asked for."""
+        """The inventory of a label counts its namespaces, in units of one."""
         cloud = self.start_cloud()
         inventory = cloud.inventories(cloud.hosts[0])['CUSTOM_PMEM_NAMESPACE_SMALL']
         self.assertEqual(
@@ -34,7 +34,7 @@ class ComputeTest(base.VPMEMTestCase):
                 inventory.reserved, inventory.allocation_ratio))
 
     def test_inventory_has_what_libvirt_reports(self):
-        """CPUs and memory, with Nova's ratios and its reserve."""
+        """The inventory has the host's CPUs and memory, with Nova's ratios and reservation."""
         cloud = self.start_cloud()
         [host] = cloud.hosts
         connection = libvirt.open(host.uri)
@@ -46,8 +46,8 @@ class ComputeTest(base.VPMEMTestCase):
         self.assertEqual((memory, 512), (
             inventories['MEMORY_MB'].total, inventories['MEMORY_MB'].reserved))
 
-    def test_claims_outlive_a_restart(self):
-        """The service reads them back, and the guest runs on."""
+    def test_claims_survive_a_restart(self):
+        """A restarted service reads its claims back, and the guest keeps running."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')
         server = cloud.boot(pmem='SMALL')
         namespaces = server.namespaces
@@ -57,8 +57,8 @@ class ComputeTest(base.VPMEMTestCase):
         cloud.boot(pmem='SMALL')
         self.assertConsistent(cloud)
 
-    def test_an_unconfirmed_move_outlives_restarts_of_both_sides(self):
-        """It can be reverted after them."""
+    def test_an_unconfirmed_resize_survives_restarts_of_both_services(self):
+        """A resize can be reverted after the services of both hosts were restarted."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL').resize(pmem='LARGE')
         for host in cloud.hosts:
@@ -67,12 +67,12 @@ class ComputeTest(base.VPMEMTestCase):
         server.revert_resize()
         self.assertConsistent(cloud)
 
-    def test_a_reboot_renumbers_and_the_claim_stays(self):
-        """The namespace is the same by its name; its guest finds it under its new number.
+    def test_a_claim_follows_its_namespace_through_a_renumbering_reboot(self):
+        """A claim survives a reboot that renumbers devices: the guest gets the new device path.
 
-        That the guests are off is noticed by the first look at power states.
+        The periodic power state synchronization notices that the guests are off.
         """
-        # So many of one size that none keeps its number.
+        # With this many namespaces of one size the reboot renumbers the claimed one.
         host = self.useFixture(HostFixture(pmem='SMALL:12x256MiB'))
         cloud = self.useFixture(CloudFixture(hosts=[host]))
         server = cloud.boot(pmem='SMALL')
@@ -91,8 +91,8 @@ class ComputeTest(base.VPMEMTestCase):
         self.assertEqual([now], self.nvdimm_paths(server))
         self.assertClaimed(cloud, host.name, {server.name: 1})
 
-    def test_a_configuration_that_does_not_fit_keeps_it_from_starting(self):
-        """With Nova's error."""
+    def test_a_configuration_with_an_unknown_namespace_prevents_the_start(self):
+        """A service whose configuration names an unknown namespace fails to start."""
         cloud = self.start_cloud()
         compute = cloud.compute(cloud.hosts[0])
         error = self.assertRaises(
@@ -100,8 +100,8 @@ class ComputeTest(base.VPMEMTestCase):
         self.assertIn("The PMEM namespace nowhere isn't on host", str(error))
         self.assertFalse(compute.is_up)
 
-    def test_a_missing_ndctl_keeps_it_from_starting(self):
-        """The system's own is never run in its place."""
+    def test_a_missing_ndctl_prevents_the_start(self):
+        """A service without the simulated ndctl fails to start: the system's is never used."""
         cloud = self.start_cloud()
         [host] = cloud.hosts
         (host.bin_dir / 'ndctl').unlink()
@@ -109,8 +109,8 @@ class ComputeTest(base.VPMEMTestCase):
         error = self.assertRaises(errors.GetPMEMNamespacesFailed, compute.restart)
         self.assertIn("No such file or directory: 'ndctl'", str(error))
 
-    def test_what_is_removed_from_the_configuration_is_not_given_away(self):
-        """Placement shows less than is held, and nothing new fits."""
+    def test_a_namespace_removed_from_the_configuration_stays_claimed(self):
+        """The claims stay when Placement's inventory drops below what is allocated."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')
         first, second = cloud.boot(pmem='SMALL'), cloud.boot(pmem='SMALL')
         kept = first.namespaces[0].name
@@ -122,8 +122,8 @@ class ComputeTest(base.VPMEMTestCase):
     @defect_of_nova(
         'relabelled-namespace', UnexpectedStateError,
         "server 'server2' should have become ERROR, and is ACTIVE; seen: .*")
-    def test_a_namespace_in_use_that_gets_another_label_is_not_given_away(self):
-        """Placement would give it, the compute service knows better."""
+    def test_a_claimed_namespace_with_a_new_label_is_not_claimed_again(self):
+        """The compute service refuses a second claim although Placement shows a free namespace."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')
         server = cloud.boot(pmem='SMALL')
         claimed = server.namespaces[0].name
@@ -136,7 +136,7 @@ class ComputeTest(base.VPMEMTestCase):
         'removed-namespace', UnexpectedStateError,
         r"server 'server2' should have become DELETED, and is ERROR: KeyError; seen: .*")
     def test_a_server_on_a_removed_namespace_can_be_deleted(self):
-        """And what it wrote is wiped."""
+        """Deleting a server wipes its namespace even after the configuration dropped it."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')
         first, second = cloud.boot(pmem='SMALL'), cloud.boot(pmem='SMALL')
         cloud.compute(first.host).restart([f'SMALL:{first.namespaces[0].name}'])
@@ -144,15 +144,15 @@ class ComputeTest(base.VPMEMTestCase):
         second.delete()
         self.assertWiped(cloud.hosts[0], namespaces)
 
-    def test_a_service_that_is_down_gets_no_server(self):
-        """There is room, but nobody to ask."""
+    def test_a_stopped_service_is_not_scheduled_to(self):
+        """A boot fails when the only host has room but its service is down."""
         cloud = self.start_cloud()
         cloud.compute(cloud.hosts[0]).stop()
         server = cloud.boot(pmem='SMALL', expect='ERROR')
         self.assertFault(server, 'There are not enough hosts available.')
 
     def test_a_server_is_deleted_while_its_host_is_down(self):
-        """Its host cleans up when it has returned."""
+        """A host cleans up a server deleted during its downtime after its service has returned."""
         cloud = self.start_cloud(pmem='SMALL:1x4GiB')
         [host] = cloud.hosts
         server = cloud.boot(pmem='SMALL')
@@ -165,8 +165,8 @@ class ComputeTest(base.VPMEMTestCase):
         cloud.boot(pmem='SMALL')
         self.assertConsistent(cloud)
 
-    def test_what_is_asked_of_a_service_that_is_down_is_done_when_it_returns(self):
-        """As a message that waits in its queue."""
+    def test_a_request_to_a_stopped_service_runs_when_it_returns(self):
+        """A stop sent while the service is down stays queued until the service starts."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL')
         compute = cloud.compute(server.host)
@@ -177,7 +177,7 @@ class ComputeTest(base.VPMEMTestCase):
         self.assertEqual('SHUTOFF', server.wait_for('SHUTOFF').status)
 
     def test_inventories_can_be_given(self):
-        """A host is made for each."""
+        """A cloud builds one host from each inventory it gets."""
         inventory = self.useFixture(InventoryFixture(pmem='SMALL:1x4GiB'))
         cloud = self.useFixture(CloudFixture(hosts=[inventory]))
         self.assertEqual('ACTIVE', cloud.boot(pmem='SMALL').status)
@@ -185,15 +185,15 @@ class ComputeTest(base.VPMEMTestCase):
 
 class FixtureTest(base.VPMEMTestCase):
 
-    def test_no_thread_is_left(self):
-        """After its clean-up a cloud is as if it had never been."""
+    def test_no_thread_remains(self):
+        """A cloud leaves no thread behind after its cleanup."""
         before = set(threading.enumerate())
         with CloudFixture(hosts=2) as cloud:
             cloud.boot(pmem='SMALL').delete()
         self.assertEqual(set(), set(threading.enumerate()) - before)
 
     def test_the_seed_replays_a_cloud(self):
-        """Identifiers and claims are the same again."""
+        """Two clouds of the same seed have the same identifiers and claims."""
         if conf.load().backend == 'nova':
             self.skipTest('Nova draws identifiers of its own')
         def run():
@@ -203,15 +203,15 @@ class FixtureTest(base.VPMEMTestCase):
                     one.name for one in server.namespaces]
         self.assertEqual(run(), run())
 
-    def test_a_failure_tells_what_was_asked(self):
-        """The details hold the seed and one line for each request."""
+    def test_the_details_of_a_failure(self):
+        """The details contain the seed, and the transcript has a line for each request."""
         cloud = self.useFixture(CloudFixture(hosts=1, seed=11))
         cloud.boot(pmem='SMALL').stop()
         self.assertIn('server1: stop: compute_stop_instance Success', cloud.transcript())
         self.assertEqual('11', cloud.getDetails()['cloud-seed'].as_text())
 
-    def test_many_hosts_at_rest_have_few_threads(self):
-        """A service has none of its own."""
+    def test_many_idle_hosts_have_few_threads(self):
+        """An idle compute service has no thread of its own."""
         before = threading.active_count()
         self.useFixture(CloudFixture(hosts=20, pmem='SMALL:1x4GiB'))
         self.assertLess(threading.active_count() - before, 4)

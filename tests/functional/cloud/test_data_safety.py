@@ -1,4 +1,4 @@
-"""The audit of servers' data on a cloud: what it is not told it sees on the hosts."""
+"""Data safety audit of a cloud: it observes the hosts without the tests' cooperation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vpmem_harness.host.audit import Kind
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
 
-#: The unsafe steps of a server's life on Nova, in place of none.
+#: The unsafe steps in a server's lifetime on Nova, where the stub has none.
 UNSAFE_STEPS = re.escape("""!=:
 reference = []
 actual    = ['start of server1: LOST',
@@ -24,7 +24,7 @@ actual    = ['start of server1: LOST',
  'create of server2: LEAKED']
 """)
 
-#: What is told of a namespace that Nova gives to a second server.
+#: The report of a namespace that Nova assigns to a second server.
 GIVEN_AWAY = (r'a namespace in use was wiped or given away: ns_[01] \(/dev/dax\d+\.0\) on .+, '
               'during create of server2')
 
@@ -37,7 +37,7 @@ class DataSafetyTest(base.VPMEMTestCase):
         return self.cloud
 
     def boot_and_stop(self):
-        """A server that is off, and whose data are in its namespace."""
+        """Return a stopped server with data in its namespace, and its host."""
         server = self.start_cloud().boot(pmem='SMALL').stop()
         return server, self.cloud.host(server.host)
 
@@ -50,8 +50,8 @@ class DataSafetyTest(base.VPMEMTestCase):
         return [f'{report.operation}: {report.kind.name}' for report in self.audit.reports]
 
     @defect_of_nova('confirm-keeps-data', MismatchError, UNSAFE_STEPS)
-    def test_a_whole_life(self):
-        """Each unsafe step of it is named, and no other."""
+    def test_a_whole_lifetime(self):
+        """The audit reports each unsafe step of a server's lifetime, and no other."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL', host=cloud.hosts[0])
         server.stop().start()
@@ -65,28 +65,28 @@ class DataSafetyTest(base.VPMEMTestCase):
         server.live_migrate(cloud.hosts[1]).live_migrate(cloud.hosts[0])
         server.resize(pmem='LARGE').revert_resize()
         server.resize(pmem='LARGE').confirm_resize()
-        # Both namespaces of the label, whichever the first server had.
+        # Takes both namespaces of the label, including the one that the first server had.
         cloud.boot(pmem='SMALL,SMALL', host=cloud.hosts[0]).delete()
         server.delete()
         self.assertEqual([], self.unsafe)
 
-    def test_a_wipe_of_a_server_that_is_off(self):
-        """It is told at once, not when the server starts again."""
+    def test_a_wipe_of_a_stopped_server(self):
+        """The audit reports a wipe immediately, not only when the server starts again."""
         server, host = self.boot_and_stop()
         with self.audit.during('an error of an operator'):
             self.wipe(host, server)
         self.assertEqual(['an error of an operator: LOST'], self.unsafe)
 
-    def test_a_wipe_is_told_once(self):
-        """And not again with the start of the server that has lost its data."""
+    def test_a_wipe_is_reported_once(self):
+        """The start of a server that has lost its data adds no second report."""
         server, host = self.boot_and_stop()
         self.wipe(host, server)
         told = self.unsafe
         server.start()
         self.assertEqual(told, self.unsafe)
 
-    def test_a_namespace_of_a_server_that_is_off_is_given_away(self):
-        """Who writes there meets one server's data, and takes the namespace from it."""
+    def test_a_write_to_the_namespace_of_a_stopped_server(self):
+        """A foreign write is reported twice: as leaked data and as a taken namespace."""
         server, host = self.boot_and_stop()
         [namespace] = server.namespaces
         host.pmem.write(namespace.devpath, 'somebody')
@@ -95,8 +95,8 @@ class DataSafetyTest(base.VPMEMTestCase):
             [line for line in self.unsafe if not line.endswith('LEFT')])
 
     @defect_of_nova('relabelled-namespace', AssertionError, GIVEN_AWAY)
-    def test_a_namespace_is_given_away_that_its_server_has_not_written_to(self):
-        """A server that was moved while it was off owns what it will be started on."""
+    def test_a_claimed_namespace_without_data_is_not_shared(self):
+        """A server moved while stopped owns its new namespaces before it has written to them."""
         cloud = self.start_cloud(hosts=2)
         source, destination = cloud.hosts
         server = cloud.boot(pmem='SMALL', host=source).stop()
@@ -109,16 +109,16 @@ class DataSafetyTest(base.VPMEMTestCase):
         cloud.settle()
         self.audit.assertNoNamespaceShared()
 
-    def test_what_was_asked_for_excuses_until_it_is_done(self):
-        """A server that was rebuilt has data again that nobody may wipe."""
+    def test_a_request_permits_data_loss_only_until_it_ends(self):
+        """A wipe is reported after a rebuild has ended, and not during it."""
         server, host = self.boot_and_stop()
         server.rebuild()
         self.assertEqual([], self.unsafe)
         self.wipe(host, server)
         self.assertEqual(['rebuild of server1: LOST'], self.unsafe)
 
-    def test_an_operation_that_is_over_is_not_blamed(self):
-        """A wipe by hand happens after the last operation, not during it."""
+    def test_a_finished_operation_is_not_blamed(self):
+        """A manual wipe is reported as after the last operation, not during it."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL')
         cloud.settle()
@@ -130,7 +130,7 @@ class DataSafetyTest(base.VPMEMTestCase):
             self.assertThat(str(report), EndsWith(', after create of server1'))
 
     def test_an_operation_in_progress_is_named(self):
-        """A wipe while a pause hangs happens during the pause."""
+        """A wipe while a pause hangs is reported as during the pause."""
         server = self.start_cloud().boot(pmem='SMALL')
         host = self.cloud.host(server.host)
         with host.faults.hanging('domainSuspend') as hang:
@@ -141,8 +141,8 @@ class DataSafetyTest(base.VPMEMTestCase):
         self.assertEqual({('pause of server1', False)}, {
             (report.operation, report.over) for report in self.audit.reports})
 
-    def test_a_start_of_a_service_that_is_over_is_not_blamed(self):
-        """A wipe by hand after it happens after it."""
+    def test_a_finished_service_start_is_not_blamed(self):
+        """A foreign write after a service start is reported as after it."""
         server, host = self.boot_and_stop()
         self.cloud.compute(host).restart()
         self.cloud.settle()
@@ -150,15 +150,15 @@ class DataSafetyTest(base.VPMEMTestCase):
         self.assertEqual(
             {True}, {report.over for report in self.audit.reports if report.kind != Kind.LEFT})
 
-    def test_what_is_refused_excuses_nothing(self):
-        """A request that was refused does not give up the server's data."""
+    def test_a_refused_request_permits_no_data_loss(self):
+        """A refused request does not give up the server's data."""
         server, host = self.boot_and_stop()
         self.assertRaises(errors.NovaException, server.confirm_resize)
         self.wipe(host, server)
         self.assertEqual(['stop of server1: LOST'], self.unsafe)
 
-    def test_a_refusal_leaves_what_was_asked_for_before(self):
-        """A rebuild goes on, and may lose data, although another request was refused meanwhile."""
+    def test_a_refused_request_does_not_revoke_an_earlier_one(self):
+        """A rebuild in progress may lose data although another request was refused meanwhile."""
         server, host = self.boot_and_stop()
         with host.faults.tool_hanging('daxio') as hang:
             server.rebuild(wait=False)
@@ -167,8 +167,8 @@ class DataSafetyTest(base.VPMEMTestCase):
         server.wait_for('SHUTOFF')
         self.assertEqual([], self.unsafe)
 
-    def test_a_move_keeps_what_the_server_may_go_back_to(self):
-        """What it had is nobody's to wipe until the move is confirmed."""
+    def test_an_unconfirmed_resize_keeps_the_old_data(self):
+        """A wipe of the old namespace before the resize is confirmed is reported as a loss."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source, old = cloud.host(server.host), server.namespaces[0]
@@ -178,7 +178,7 @@ class DataSafetyTest(base.VPMEMTestCase):
         self.assertEqual(['resize of server1: LOST'], self.unsafe)
 
     def test_an_audit_of_two_clouds(self):
-        """A server of the first is no stranger to it."""
+        """An audit of two clouds attributes a namespace to the right cloud's server."""
         cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
         audit = self.useFixture(
             DataSafetyAudit(cloud, self.useFixture(CloudFixture(hosts=1, pmem=PMEM))))
@@ -186,8 +186,8 @@ class DataSafetyTest(base.VPMEMTestCase):
         self.wipe(cloud.hosts[0], server)
         self.assertEqual([Kind.LOST], [report.kind for report in audit.reports])
 
-    def test_each_loss_is_told(self):
-        """Also of the same namespace, by the same server, at the same request."""
+    def test_each_loss_is_reported(self):
+        """A second loss of the same namespace in the same operation is reported again."""
         server, host = self.boot_and_stop()
         for _ in range(2):
             with self.audit.during('an error of an operator'):
@@ -196,14 +196,14 @@ class DataSafetyTest(base.VPMEMTestCase):
         self.assertEqual(2 * ['an error of an operator: LOST'], self.unsafe)
 
     def test_a_service_that_starts_is_named(self):
-        """What comes after it is not laid to the request before."""
+        """A loss after a service restart is attributed to the restart."""
         server, host = self.boot_and_stop()
         self.cloud.compute(host).restart()
         self.wipe(host, server)
         self.assertEqual([f'start of the service on {host.name}: LOST'], self.unsafe)
 
     def test_a_rebuild_that_fails(self):
-        """Its user has given up the data: they are not lost."""
+        """A failed rebuild loses no data that its user had not already given up."""
         self.start_cloud()
         server = self.cloud.boot(pmem='SMALL')
         host = self.cloud.host(server.host)

@@ -1,4 +1,4 @@
-"""Servers are built anew elsewhere, whose own host is lost."""
+"""Evacuation: rebuilding servers of a failed host on another one."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class EvacuateTest(base.VPMEMTestCase):
         return self.cloud
 
     def lose_a_server(self, **options):
-        """A server whose compute service is down."""
+        """Boot a server and stop its compute service."""
         server = self.start_cloud(**options).boot(pmem='SMALL')
         self.cloud.compute(server.host).stop()
         return server
 
-    def test_a_server_is_built_anew_elsewhere(self):
-        """Stopped, on namespaces of the other host."""
+    def test_a_server_is_rebuilt_elsewhere(self):
+        """An evacuated server is stopped, on namespaces of the other host."""
         server = self.lose_a_server()
         lost = server.host
         server.evacuate()
@@ -31,8 +31,8 @@ class EvacuateTest(base.VPMEMTestCase):
         self.assertEqual('SHUTOFF', server.status)
         self.assertGuestHas(server)
 
-    def test_a_server_in_error_is_built_anew_elsewhere(self):
-        """And started there."""
+    def test_a_server_in_error_is_rebuilt_elsewhere(self):
+        """An evacuated server in ERROR is running on the other host."""
         server = self.start_cloud().boot(pmem='SMALL')
         lost = self.cloud.host(server.host)
         with lost.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
@@ -42,8 +42,8 @@ class EvacuateTest(base.VPMEMTestCase):
         self.assertNotEqual(lost.name, server.host)
         self.assertGuestHas(server)
 
-    def test_it_holds_both_sides_until_its_host_returns(self):
-        """As Nova has it in Placement."""
+    def test_it_has_allocations_on_both_hosts_until_the_first_returns(self):
+        """Placement keeps the allocation on the failed host until its service returns."""
         server = self.lose_a_server()
         lost = server.host
         server.evacuate()
@@ -54,31 +54,31 @@ class EvacuateTest(base.VPMEMTestCase):
         self.assertNamespacesFree(self.cloud, lost)
 
     def test_a_host_that_is_up_is_not_evacuated(self):
-        """Its service would still run the guest."""
+        """An evacuation from a host whose service is up is refused."""
         server = self.start_cloud().boot(pmem='SMALL')
         error = self.assertRaises(errors.ComputeServiceInUse, server.evacuate)
         self.assertEqual(f'Compute service of {server.host} is still in use.', str(error))
 
-    def test_its_own_host_is_no_place_to_go(self):
-        """That is said before it is asked whether the host is down."""
+    def test_its_own_host_is_no_destination(self):
+        """Naming the server's own host is refused before the service's state is checked."""
         server = self.start_cloud().boot(pmem='SMALL')
         error = self.assertRaises(errors.Invalid, server.evacuate, server.host)
         self.assertEqual("The target host can't be the same one.", str(error))
 
-    def test_on_no_host_it_cannot_stay_where_it_is(self):
-        """One that is shelved, and is to go to no host in particular."""
+    def test_a_server_on_no_host_cannot_be_evacuated(self):
+        """An evacuation of an offloaded server without a named destination is refused."""
         server = self.start_cloud().boot(pmem='SMALL').shelve()
         error = self.assertRaises(errors.Invalid, server.evacuate)
         self.assertEqual("The target host can't be the same one.", str(error))
 
-    def test_an_unknown_host_is_no_place_to_go(self):
-        """That is said before anything else."""
+    def test_an_unknown_host_is_no_destination(self):
+        """An unknown destination is refused before any other check."""
         server = self.start_cloud().boot(pmem='SMALL')
         error = self.assertRaises(errors.NotFound, server.evacuate, 'nowhere')
         self.assertEqual(('Compute host nowhere not found.', 404), (str(error), error.status))
 
-    def test_a_named_host_without_room_stands_in_its_record(self):
-        """Though the scheduler has refused it."""
+    def test_a_named_host_without_room_is_in_the_migration_record(self):
+        """The migration record names the requested host although the scheduler rejected it."""
         server = self.lose_a_server(pmem='SMALL:1x4GiB')
         [other] = [host for host in self.cloud.hosts if host.name != server.host]
         self.cloud.boot(pmem='SMALL', host=other)
@@ -86,15 +86,15 @@ class EvacuateTest(base.VPMEMTestCase):
         [migration] = server.migrations
         self.assertEqual(('error', other.name), (migration.status, migration.dest_compute))
 
-    def test_what_is_under_way_does_not_keep_it(self):
-        """Its host will not do it any more."""
+    def test_a_pending_task_does_not_prevent_it(self):
+        """A server whose pending request can no longer run is evacuated."""
         server = self.lose_a_server()
         lost = server.host
         server.pause(expect=None)
         self.assertNotEqual(lost, server.evacuate().host)
 
     def ask_of_a_lost_host(self):
-        """A server that was evacuated when it was to be paused, and whose host is back."""
+        """Evacuate a server with a pending pause, and bring its first host back."""
         server = self.lose_a_server()
         lost = self.cloud.compute(server.host)
         server.pause(expect=None)
@@ -103,12 +103,12 @@ class EvacuateTest(base.VPMEMTestCase):
         self.cloud.settle()
         return server
 
-    def test_what_waited_for_the_lost_host_is_not_done(self):
-        """The server is another's by the time that the lost host is back."""
+    def test_a_request_pending_on_the_failed_host_is_not_carried_out(self):
+        """A returning host does not pause a server that has been evacuated."""
         self.assertEqual('ACTIVE', self.ask_of_a_lost_host().status)
 
-    def test_what_waited_for_the_lost_host_has_failed(self):
-        """It has not found the server."""
+    def test_a_request_pending_on_the_failed_host_fails(self):
+        """The pending request fails because the returning host no longer finds the server."""
         server = self.ask_of_a_lost_host()
         [pause] = [action for action in server.actions if action.action == 'pause']
         self.assertEqual([f'Instance {server.id} could not be found.'],

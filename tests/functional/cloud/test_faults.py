@@ -1,4 +1,4 @@
-"""What a host does wrong, by name, and what becomes of the servers then."""
+"""Faults of a host, and the state of its servers afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vpmem_harness.fixtures.cloud import CloudFixture
 PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
 REFUSED = libvirt.VIR_ERR_OPERATION_FAILED
 
-#: Seconds in which a call reaches the host.
+#: Timeout in seconds for a call to reach the host.
 SOON = 30
 
 
@@ -23,7 +23,7 @@ class FaultsTestCase(base.VPMEMTestCase):
         return self.cloud
 
     def assertNothingLeft(self, host):
-        """No domain, no claim and no data on a host, and nothing held of it."""
+        """Check that a host has no domain, claim, data or usage."""
         self.cloud.settle()
         connection = libvirt.open(host.uri)
         self.addCleanup(connection.close)
@@ -37,7 +37,7 @@ class FaultsTestCase(base.VPMEMTestCase):
 class BootTest(FaultsTestCase):
 
     def assertBuriedBy(self, fault):
-        """A boot under a fault of the only host ends in ERROR, and leaves nothing."""
+        """Check that a boot under a fault of the only host ends in ERROR and leaves nothing."""
         [host] = self.cloud.hosts
         with fault:
             server = self.cloud.boot(pmem='SMALL', expect='ERROR')
@@ -46,28 +46,28 @@ class BootTest(FaultsTestCase):
         self.assertNothingLeft(host)
 
     def test_a_start_that_is_refused(self):
-        """Leaves nothing."""
+        """A refused start leaves nothing on the host."""
         [host] = self.start_cloud().hosts
         self.assertBuriedBy(host.faults.failing('domainCreateWithFlags', REFUSED, times=1))
 
     def test_a_start_whose_connection_is_cut_before_it(self):
-        """Is as one that is refused."""
+        """A connection dropped before the start has the same effect as a refusal."""
         [host] = self.start_cloud().hosts
         self.assertBuriedBy(host.faults.dropping('domainCreateWithFlags', times=1))
 
     def test_a_start_whose_connection_is_cut_after_it(self):
-        """The guest runs, and nobody was told: it is ended."""
+        """A guest whose start was carried out but not acknowledged is destroyed."""
         [host] = self.start_cloud().hosts
         self.assertBuriedBy(
             host.faults.dropping('domainCreateWithFlags', when='after', times=1))
 
     def test_a_definition_that_is_refused(self):
-        """There is no domain to clean up."""
+        """A refused definition leaves no domain to clean up."""
         [host] = self.start_cloud().hosts
         self.assertBuriedBy(host.faults.failing('domainDefineXML', REFUSED, times=1))
 
-    def test_a_start_that_takes_its_time(self):
-        """Is waited for."""
+    def test_a_slow_start(self):
+        """A boot waits for a slow start."""
         cloud = self.start_cloud()
         with cloud.hosts[0].faults.slow('domainCreateWithFlags', 0.2) as fault:
             self.assertEqual('ACTIVE', cloud.boot(pmem='SMALL').status)
@@ -77,7 +77,7 @@ class BootTest(FaultsTestCase):
 class ResizeTest(FaultsTestCase):
 
     def test_a_guest_that_does_not_start_on_the_destination(self):
-        """The server is in ERROR there, with the flavor that it had, and what it had is free."""
+        """The server is in ERROR on the destination with its old flavor and no old claim."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source, flavor = cloud.host(server.host), server.flavor
@@ -93,7 +93,7 @@ class ResizeTest(FaultsTestCase):
         self.assertClaimed(cloud, destination, {server.name: 1})
 
     def test_a_revert_whose_guest_does_not_start(self):
-        """The server is in ERROR on the source, and so is the move."""
+        """The server is in ERROR on the source, and the migration has failed."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source = cloud.host(server.host)
@@ -105,8 +105,8 @@ class ResizeTest(FaultsTestCase):
         self.assertEqual(['error'], [move.status for move in server.migrations])
         self.assertAllocated(server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=source)
 
-    def test_a_start_on_the_destination_that_hangs(self):
-        """Both sides are held until it goes on."""
+    def test_a_hanging_start_on_the_destination(self):
+        """Both hosts keep their claims while the start on the destination hangs."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source = server.host
@@ -121,7 +121,7 @@ class ResizeTest(FaultsTestCase):
         self.assertConsistent(cloud)
 
     def test_a_guest_that_cannot_be_turned_off(self):
-        """The server is in ERROR where it was, and holds what it had and nothing else."""
+        """The server is in ERROR on its host with its old claim, and the destination has none."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source, namespaces = cloud.host(server.host), server.namespaces
@@ -142,7 +142,7 @@ class ResizeTest(FaultsTestCase):
 class DeleteTest(FaultsTestCase):
 
     def assertDeletedAfter(self, fault, text):
-        """A delete under a fault ends in ERROR with a text, and once more in nothing."""
+        """Check that a delete under a fault ends in ERROR, and that a second delete succeeds."""
         [host] = self.cloud.hosts
         [server] = self.cloud.servers
         with fault:
@@ -152,39 +152,39 @@ class DeleteTest(FaultsTestCase):
         server.delete()
         self.assertNothingLeft(host)
 
-    def test_a_guest_that_cannot_be_ended(self):
-        """Its namespace is not given back before it is."""
+    def test_a_guest_that_cannot_be_destroyed(self):
+        """The namespace stays claimed until the guest is destroyed."""
         cloud = self.start_cloud()
         cloud.boot(pmem='SMALL')
         self.assertDeletedAfter(
             cloud.hosts[0].faults.failing('domainDestroy', REFUSED), 'libvirtError')
 
-    def test_a_guest_that_does_not_end_in_time(self):
-        """Nova has words of its own for that."""
+    def test_a_guest_whose_destroy_times_out(self):
+        """The fault message of a timeout is Nova's own."""
         cloud = self.start_cloud()
         cloud.boot(pmem='SMALL')
         self.assertDeletedAfter(
             cloud.hosts[0].faults.failing('domainDestroy', libvirt.VIR_ERR_OPERATION_TIMEOUT),
             'Failed to power off instance: operation time out')
 
-    def test_a_configuration_that_is_not_removed_with_flags(self):
-        """Is removed without."""
+    def test_a_configuration_that_cannot_be_undefined_with_flags(self):
+        """A domain that cannot be undefined with flags is undefined without them."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL')
         with cloud.hosts[0].faults.failing('domainUndefineFlags', REFUSED):
             server.delete()
         self.assertNothingLeft(cloud.hosts[0])
 
-    def test_a_daxio_that_fails(self):
-        """The namespace stays claimed with the data on it."""
+    def test_a_failing_daxio(self):
+        """A namespace that daxio fails to wipe stays claimed with its data."""
         cloud = self.start_cloud()
         cloud.boot(pmem='SMALL')
         self.assertDeletedAfter(
             cloud.hosts[0].faults.tool_failing('daxio', text='no'),
             'Failed to clean up the vpmem backend device /dev/dax')
 
-    def test_a_daxio_that_is_absent(self):
-        """The system's own is never run in its place."""
+    def test_a_missing_daxio(self):
+        """A delete without the simulated daxio fails; the system's daxio is never used."""
         cloud = self.start_cloud()
         cloud.boot(pmem='SMALL')
         self.assertDeletedAfter(
@@ -199,7 +199,7 @@ class PowerTest(FaultsTestCase):
         return self.cloud.boot(pmem='SMALL')
 
     def assertStays(self, status, ask, procedure, text='libvirtError'):
-        """What is asked while a procedure fails leaves the server in a status, with an error."""
+        """Check the error and the server's status after a request whose procedure fails."""
         [server] = self.cloud.servers
         with self.cloud.hosts[0].faults.failing(procedure, REFUSED, 'no room'):
             ask()
@@ -214,26 +214,26 @@ class PowerTest(FaultsTestCase):
         self.addCleanup(connection.close)
         return connection.listAllDomains()
 
-    def test_a_guest_that_shuts_down_and_cannot_be_ended(self):
-        """The server counts as what it was."""
+    def test_a_guest_that_shuts_down_and_cannot_be_destroyed(self):
+        """A server whose stop fails stays ACTIVE."""
         server = self.boot()
         self.assertStays('ACTIVE', lambda: server.stop(expect=None), 'domainDestroy')
 
     def test_a_guest_that_does_not_start_again(self):
-        """The server is off, and has no domain; its next start makes one."""
+        """A failed start leaves the server off without a domain, and the next start defines one."""
         server = self.boot().stop()
         self.assertStays('SHUTOFF', lambda: server.start(expect=None), 'domainCreateWithFlags')
         self.assertEqual([], self.domains())
         self.assertEqual('ACTIVE', server.start().status)
 
-    def test_a_server_that_is_taken_off_its_host_without_its_domain(self):
-        """Its power state is not known."""
+    def test_an_offload_of_a_server_without_a_domain(self):
+        """A server offloaded without a domain has no known power state."""
         server = self.boot(shelved_offload_time=-1).shelve(expect='SHELVED')
         self.assertStays('SHELVED', lambda: server.unshelve(expect=None), 'domainDefineXML')
         self.assertEqual('NOSTATE', server.shelve_offload().power_state.name)
 
-    def test_a_hard_reboot_of_a_guest_that_cannot_be_ended(self):
-        """It runs on, and its server is left in peace."""
+    def test_a_hard_reboot_of_a_guest_that_cannot_be_destroyed(self):
+        """The guest keeps running, and its server stays ACTIVE."""
         server = self.boot()
         with self.cloud.hosts[0].faults.failing('domainDestroy', REFUSED) as fault:
             server.reboot(hard=True)
@@ -241,7 +241,7 @@ class PowerTest(FaultsTestCase):
         self.assertEqual('ACTIVE', server.status)
 
     def test_a_soft_reboot_whose_guest_does_not_start(self):
-        """Is tried as a hard one, which begins with a new domain."""
+        """A soft reboot whose start fails falls back to a hard reboot with a new domain."""
         server = self.boot()
         with self.cloud.hosts[0].faults.failing(
                 'domainCreateWithFlags', REFUSED, times=1) as fault:
@@ -250,7 +250,7 @@ class PowerTest(FaultsTestCase):
         self.assertEqual('ACTIVE', server.status)
 
     def test_a_rescue_whose_guest_does_not_start(self):
-        """Is told in Nova's words."""
+        """A failed rescue is reported with Nova's message."""
         server = self.boot()
         self.assertStays('ERROR', lambda: server.rescue(expect=None), 'domainCreateWithFlags',
                          'cannot be rescued: Driver Error: operation failed: no room')
@@ -259,7 +259,7 @@ class PowerTest(FaultsTestCase):
 class StartTest(FaultsTestCase):
 
     def assertNotStarted(self, fault, kind, text):
-        """A compute service does not start under a fault, says why, and does when it is over."""
+        """Check that a compute service fails to start under a fault, and starts after it."""
         cloud = self.start_cloud()
         compute = cloud.compute(cloud.hosts[0])
         with fault(cloud.hosts[0].faults):
@@ -269,14 +269,14 @@ class StartTest(FaultsTestCase):
         compute.start()
         self.assertEqual('ACTIVE', cloud.boot(pmem='SMALL').status)
 
-    def test_an_ndctl_that_fails(self):
-        """Its text is in the error."""
+    def test_a_failing_ndctl(self):
+        """The error contains ndctl's message."""
         self.assertNotStarted(
             lambda faults: faults.tool_failing('ndctl', 'list', text='no such bus'),
             errors.GetPMEMNamespacesFailed, 'no such bus')
 
-    def test_an_ndctl_that_is_cut_short(self):
-        """Half a listing is none."""
+    def test_a_truncated_ndctl_listing(self):
+        """A truncated listing is rejected as invalid JSON."""
         self.assertNotStarted(
             lambda faults: faults.tool_cut_short('ndctl', 'list'),
             errors.NovaException, 'JSONDecodeError: Expecting')

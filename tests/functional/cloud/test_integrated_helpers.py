@@ -1,4 +1,4 @@
-"""Nova's tests again, with the helpers that its own tests have."""
+"""Nova's functional tests of virtual persistent memory, with the helpers of its own test base."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
                      inventory['CUSTOM_PMEM_NAMESPACE_SMALL']['total']))
 
     def test_create_servers_with_vpmem(self):
-        """The third server of two namespaces fails, until one of the first two is deleted."""
+        """A third server of two namespaces fails until one of the first two is deleted."""
         self.start_cloud(hosts=1)
         self.boot()
         server2 = self.boot()
@@ -45,7 +45,7 @@ class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
         self._check_vpmem_allocations(SMALL, server3['id'], self.cn_uuids[0])
 
     def test_resize(self):
-        """Across hosts: reverted, and then confirmed."""
+        """A resize between hosts can be reverted, and then repeated and confirmed."""
         self.start_cloud(hosts=2)
         server = self.boot()
         self._check_vpmem_allocations(SMALL, server['id'], self.cn_uuids[0])
@@ -58,7 +58,7 @@ class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
         self._check_vpmem_allocations(BOTH, server['id'], self.cn_uuids[1])
 
     def test_resize_same_host(self):
-        """On one host: reverted, and then confirmed."""
+        """A resize on one host can be reverted, and then repeated and confirmed."""
         self.start_cloud(hosts=1, allow_resize_to_same_host=True)
         server = self.boot()
         self._resize_server(server, self.flavor2)
@@ -70,14 +70,14 @@ class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
         self._check_vpmem_allocations(BOTH, server['id'], self.cn_uuids[0])
 
     def test_resize_without_room_fails_with_its_event(self):
-        """The event holds the traceback of what refused it."""
+        """The event of a failed resize holds the traceback of its exception."""
         self.start_cloud(hosts=1)
         server = self.boot()
         self._ask(server, 'resize', flavor=self.cloud.flavor_by_id(self.flavor2))
         self._assert_resize_migrate_action_fail(server, 'resize', 'NoValidHost')
 
-    def test_a_state_that_does_not_come_is_told_with_the_server(self):
-        """The message holds what was expected and what was there."""
+    def test_the_message_of_a_state_timeout(self):
+        """The message of a state timeout contains the expected and the actual values."""
         self.start_cloud(hosts=1)
         server = self.boot()
         self.cloud.timeout = 0
@@ -87,7 +87,7 @@ class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
         self.assertIn("expected_params={'status': 'SHUTOFF'}", str(error))
 
     def test_periodics(self):
-        """What has become of a guest is noticed, and its server waited for."""
+        """``_run_periodics`` updates the server of a guest that has gone off."""
         self.start_cloud(hosts=2)
         server = self.boot()
         connection = libvirt.open(self.cloud.hosts[0].uri)
@@ -96,6 +96,6 @@ class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
         self._run_periodics()
         self.assertEqual('SHUTOFF', self._show_server(server)['status'])
 
-    def test_fail_needs_no_reason(self):
-        """The test's own ``fail`` goes on working as in any test case."""
+    def test_fail_without_a_reason(self):
+        """The test's own ``fail`` still works without arguments."""
         self.assertRaises(AssertionError, self.fail)

@@ -1,4 +1,4 @@
-"""Calls that hang, connections that break, services that die in the middle."""
+"""Hanging calls, dropped connections and compute services killed during a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests import base
 from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness.fixtures.cloud import CloudFixture
 
-#: Seconds in which a call reaches the host.
+#: Timeout in seconds for a call to reach the host.
 SOON = 30
 
 
@@ -24,8 +24,8 @@ class InterruptionsTestCase(base.VPMEMTestCase):
 
 class HangTest(InterruptionsTestCase):
 
-    def test_a_call_that_hangs_does_not_stop_the_cloud(self):
-        """Other servers of the same host boot meanwhile, and its own when it goes on."""
+    def test_a_hanging_call_does_not_block_the_cloud(self):
+        """Other servers of the host boot while a call hangs, and its own boots when it resumes."""
         cloud = self.start_cloud()
         with cloud.hosts[0].faults.hanging('domainCreateWithFlags', times=1) as hang:
             hung = cloud.boot(pmem='SMALL', expect=None)
@@ -36,7 +36,7 @@ class HangTest(InterruptionsTestCase):
         self.assertConsistent(cloud)
 
     def test_a_cloud_is_cleaned_up_although_a_call_hangs(self):
-        """In the time that its work is given, and with no thread left."""
+        """The cleanup ends within its timeout and leaves no thread."""
         before = set(threading.enumerate())
         with CloudFixture(hosts=1, pmem='SMALL:1x4GiB') as cloud:
             hang = cloud.hosts[0].faults.hanging('domainCreateWithFlags')
@@ -47,7 +47,7 @@ class HangTest(InterruptionsTestCase):
         self.assertEqual(set(), set(threading.enumerate()) - before)
 
     def test_a_cloud_is_cleaned_up_although_a_command_hangs(self):
-        """The command is killed."""
+        """The cleanup kills the hanging command."""
         with CloudFixture(hosts=1, pmem='SMALL:1x4GiB') as cloud:
             server = cloud.boot(pmem='SMALL')
             hang = cloud.hosts[0].faults.tool_hanging('daxio')
@@ -59,8 +59,8 @@ class HangTest(InterruptionsTestCase):
 
 class ConnectionTest(InterruptionsTestCase):
 
-    def test_a_connection_that_breaks_is_made_anew(self):
-        """The request in it fails; the next one does not."""
+    def test_a_dropped_connection_is_reopened(self):
+        """The interrupted request fails, and the next one succeeds on a new connection."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL')
         with cloud.hosts[0].faults.dropping('domainSuspend'):
@@ -69,16 +69,16 @@ class ConnectionTest(InterruptionsTestCase):
         self.assertEqual('ACTIVE', server.status)
         self.assertEqual('PAUSED', server.pause().status)
 
-    def test_a_connection_that_broke_at_rest_is_not_noticed(self):
-        """As when the daemon has been restarted between two requests."""
+    def test_a_connection_dropped_while_idle_is_reopened_silently(self):
+        """A request succeeds after the daemon was restarted between two requests."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL')
         cloud.hosts[0].faults.kill_daemon()
         cloud.hosts[0].faults.start_daemon()
         self.assertEqual('PAUSED', server.pause().status)
 
-    def test_a_host_without_its_daemon_gets_no_server(self):
-        """Until the daemon is back, and the service has noticed."""
+    def test_a_host_without_its_daemon_is_not_scheduled_to(self):
+        """The host takes servers again when the daemon is back and the service has noticed."""
         cloud = self.start_cloud()
         [host] = cloud.hosts
         first = cloud.boot(pmem='SMALL')
@@ -94,7 +94,7 @@ class ConnectionTest(InterruptionsTestCase):
 class DeathTest(InterruptionsTestCase):
 
     def interrupt(self, procedure, request):
-        """Kill the service of a host in the middle of a request, and start it again."""
+        """Kill a host's service during a request, and start it again."""
         [host] = self.cloud.hosts
         with host.faults.hanging(procedure) as hang:
             server = request()
@@ -104,7 +104,7 @@ class DeathTest(InterruptionsTestCase):
         self.cloud.settle()
         return server
 
-    def test_at_a_boot(self):
+    def test_during_a_boot(self):
         """The server is in ERROR when the service is back, and can be deleted."""
         cloud = self.start_cloud()
         server = self.interrupt(
@@ -115,14 +115,14 @@ class DeathTest(InterruptionsTestCase):
         server.delete()
         self.assertNamespacesFree(cloud, cloud.hosts[0])
 
-    def test_at_a_stop(self):
-        """It is done over when the service is back."""
+    def test_during_a_stop(self):
+        """The stop is repeated when the service is back."""
         server = self.start_cloud().boot(pmem='SMALL')
         self.interrupt('domainShutdown', lambda: server.stop(expect=None))
         self.assertEqual('SHUTOFF', server.wait_for('SHUTOFF').status)
 
-    def test_at_a_delete(self):
-        """It is done over when the service is back, and the namespace is wiped."""
+    def test_during_a_delete(self):
+        """The delete is repeated when the service is back, and the namespace is wiped."""
         cloud = self.start_cloud()
         [host] = cloud.hosts
         server = cloud.boot(pmem='SMALL')
@@ -136,8 +136,8 @@ class DeathTest(InterruptionsTestCase):
     @defect_of_nova(
         'interrupted-move', MismatchError,
         r"\{'CUSTOM_PMEM_NAMESPACE_SMALL': 1\} != \{\}: what server1 holds of \S+ in Placement")
-    def test_at_a_cold_migration(self):
-        """The server is where it was when the service is back, and holds what it had."""
+    def test_during_a_cold_migration(self):
+        """The server is on its source with its old allocation when the service is back."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source = cloud.host(server.host)
@@ -155,7 +155,7 @@ class DeathTest(InterruptionsTestCase):
 class LiveMigrationTest(InterruptionsTestCase):
 
     def migrate(self, **which):
-        """A server whose live migration to another host hangs in libvirt."""
+        """Return a server whose live migration to another host hangs in libvirt."""
         cloud = self.start_cloud(hosts=2)
         self.source, self.destination = cloud.hosts
         server = cloud.boot(pmem='SMALL', host=self.source)
@@ -170,16 +170,16 @@ class LiveMigrationTest(InterruptionsTestCase):
         self.assertGuestHas(server)
         self.assertConsistent(self.cloud)
 
-    def test_others_boot_on_the_destination_meanwhile(self):
-        """And the server arrives when libvirt goes on."""
+    def test_other_servers_boot_on_the_destination_meanwhile(self):
+        """Another server boots on the destination, and the migration completes when it resumes."""
         server = self.migrate()
         other = self.cloud.boot(pmem='SMALL', host=self.destination)
         self.assertEqual(('MIGRATING', 'ACTIVE'), (server.status, other.status))
         self.hang.release()
         self.assert_arrives(server)
 
-    def test_the_destination_dies(self):
-        """The server has arrived when the service there is back."""
+    def test_the_destination_is_killed(self):
+        """The server is on the destination when the service there is back."""
         server = self.migrate()
         self.cloud.compute(self.destination).kill()
         self.hang.release()
@@ -189,8 +189,8 @@ class LiveMigrationTest(InterruptionsTestCase):
     @defect_of_nova(
         'abandoned-live-migration', MismatchError,
         r"\('(?P<other>\S+)', 'ACTIVE'\) != \('(?!(?P=other)')\S+', 'ACTIVE'\)")
-    def test_the_source_dies_when_the_guest_has_left(self):
-        """The server is where its guest is when the service is back."""
+    def test_the_source_is_killed_after_the_guest_has_left(self):
+        """The server is on the host of its guest when the service is back."""
         server = self.migrate(when='after')
         self.cloud.compute(self.source).kill()
         self.hang.release()

@@ -17,8 +17,8 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=pmem))
         return self.cloud
 
-    def test_a_guest_moves_while_it_runs(self):
-        """To namespaces of the other host, with what it holds; the old ones are wiped."""
+    def test_a_running_guest_moves(self):
+        """The guest gets namespaces of the other host with its data, and the old ones are wiped."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL,SMALL')
         source, old = cloud.host(server.host), server.namespaces
@@ -32,8 +32,8 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertEqual('completed', server.migrations[0].status)
         self.assertConsistent(cloud)
 
-    def test_earlier_moves_claim_nothing(self):
-        """What a server keeps on one host until it is confirmed is not its own on another."""
+    def test_earlier_migrations_claim_nothing(self):
+        """The old namespaces of an unconfirmed resize are not claimed on a host visited earlier."""
         cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x4GiB,LARGE:1x6GiB'))
         first = cloud.boot(pmem='LARGE', host=cloud.hosts[0])
         for _ in range(2):
@@ -45,8 +45,8 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertEqual(
             second.id, cloud.compute(cloud.hosts[1]).assigned_namespaces[large.name])
 
-    def test_without_another_host_it_stays(self):
-        """Active, with what it had; and the request says why."""
+    def test_without_another_host_the_server_stays(self):
+        """The server stays ACTIVE with its namespaces, and the request names the reason."""
         cloud = self.start_cloud(hosts=1)
         server = cloud.boot(pmem='SMALL')
         error = self.assertRaises(UnexpectedStateError, server.live_migrate)
@@ -54,8 +54,8 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertEqual('ACTIVE', server.status)
         self.assertConsistent(cloud)
 
-    def test_it_stays_on_a_host_whose_service_is_down(self):
-        """The request fails before anything is claimed on the other host."""
+    def test_a_server_stays_on_a_host_whose_service_is_down(self):
+        """The migration fails before it claims anything on the other host."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL')
         cloud.compute(server.host).stop()
@@ -66,9 +66,9 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertEqual([server.host], list(server.allocations))
 
     def migrate_in_vain(self, fault):
-        """Migrate a server of two hosts live under a fault of its host, in vain.
+        """Fail to live migrate a server between two hosts under a fault of its host.
 
-        What it was to have on the other host holds data, and is wiped.
+        The namespace claimed on the other host holds data beforehand, and must be wiped.
         """
         cloud = self.start_cloud(pmem='SMALL:1x4GiB')
         server = cloud.boot(pmem='SMALL')
@@ -90,8 +90,8 @@ class LiveMigrationTest(base.VPMEMTestCase):
         return server
 
     @defect_of_nova('refused-live-migration', MismatchError, "'ACTIVE' != 'ERROR'")
-    def test_when_libvirt_refuses_it_stays(self):
-        """What it was to have on the destination is wiped and freed."""
+    def test_a_migration_that_libvirt_refuses(self):
+        """The server stays, and its claim on the destination is wiped and freed."""
         server = self.migrate_in_vain(lambda faults: faults.failing(
             'domainMigratePerform3Params', libvirt.VIR_ERR_OPERATION_FAILED))
         self.assertEqual('ACTIVE', server.status)
@@ -100,7 +100,7 @@ class LiveMigrationTest(base.VPMEMTestCase):
         'lost-live-migration', MismatchError,
         r"!=:\nreference = \{\}\nactual    = \{'CUSTOM_PMEM_NAMESPACE_SMALL': 1, .*\}\n"
         ': what server1 holds of .* in Placement')
-    def test_when_the_connection_is_lost_it_stays(self):
-        """As when it is refused: the guest never left."""
+    def test_a_migration_whose_connection_is_lost(self):
+        """A lost connection has the same effect as a refusal: the guest never left."""
         server = self.migrate_in_vain(lambda faults: faults.dropping('domainMigratePerform3Params'))
         self.assertEqual('ACTIVE', server.status)

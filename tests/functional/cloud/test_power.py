@@ -30,38 +30,38 @@ class PowerTest(PowerTestCase):
         self.assertGuestHas(server)
 
     def test_pause_and_unpause(self):
-        """A paused guest keeps its memory."""
+        """A paused server becomes active again."""
         server = self.start_cloud().boot(pmem='SMALL').pause()
         self.assertEqual(('PAUSED', PowerState.PAUSED), (server.status, server.power_state))
         self.assertEqual('ACTIVE', server.unpause().status)
 
     def test_rescue_and_unrescue(self):
-        """The guest has its namespaces in both."""
+        """The guest has its namespaces in rescue mode and afterwards."""
         server = self.start_cloud().boot(pmem='SMALL').rescue()
         self.assertEqual('RESCUE', server.status)
         self.assertGuestHas(server)
         self.assertGuestHas(server.unrescue())
 
     def test_rebuild_of_a_stopped_server_leaves_it_stopped(self):
-        """On the same namespaces."""
+        """A rebuilt server is stopped as before, on the same namespaces."""
         server = self.start_cloud().boot(pmem='SMALL').stop()
         namespaces = server.namespaces
         self.assertEqual('SHUTOFF', server.rebuild().status)
         self.assertEqual(namespaces, server.namespaces)
 
-    def test_what_the_state_does_not_allow_is_refused(self):
-        """With Nova's message."""
+    def test_a_request_in_the_wrong_state_is_refused(self):
+        """The start of an active server is refused with Nova's message."""
         server = self.start_cloud().boot()
         error = self.assertRaises(errors.InstanceInvalidState, server.start)
         self.assertEqual(
             f"Cannot 'start' instance {server.id} while it is in vm_state active", str(error))
 
     def test_reboot(self):
-        """By the guest's own means, on the same namespaces."""
+        """A soft reboot keeps the namespaces."""
         self.assert_is_the_same(lambda server: server.reboot())
 
     def test_hard_reboot(self):
-        """By its power, on the same namespaces."""
+        """A hard reboot keeps the namespaces."""
         self.assert_is_the_same(lambda server: server.reboot(hard=True))
 
     def assert_is_the_same(self, do):
@@ -71,7 +71,7 @@ class PowerTest(PowerTestCase):
         self.assertGuestHas(server)
 
     def test_suspend_and_resume(self):
-        """The guest's memory is saved, and its namespaces stay its own."""
+        """A suspended guest keeps its namespaces."""
         server = self.start_cloud().boot(pmem='SMALL').suspend()
         self.assertEqual(('SUSPENDED', PowerState.SHUTDOWN), (server.status, server.power_state))
         self.assertEqual('ACTIVE', server.resume().status)
@@ -79,26 +79,26 @@ class PowerTest(PowerTestCase):
 
 
 class PowerStateTest(PowerTestCase):
-    """What a compute service makes of guests when it looks at them, which it does now and then."""
+    """Power state synchronization, the periodic task of a compute service."""
 
     def boot(self):
-        """A server, and its domain behind Nova's back."""
+        """Return a server and its domain, for changes behind Nova's back."""
         self.start_cloud()
         server = self.cloud.boot()
         connection = libvirt.open(self.cloud.hosts[0].uri)
         self.addCleanup(connection.close)
         return server, server.domain(connection)
 
-    def test_a_guest_that_goes_off_by_itself_is_noticed(self):
-        """Its server is stopped."""
+    def test_a_guest_that_shuts_down_is_noticed(self):
+        """The server of a guest that went off becomes SHUTOFF."""
         server, domain = self.boot()
         domain.destroy()
         self.assertEqual('ACTIVE', server.status)
         self.cloud.compute(server.host).run_periodic_tasks()
         self.assertEqual('SHUTOFF', server.status)
 
-    def test_a_guest_that_goes_on_by_itself_is_turned_off(self):
-        """Its server is stopped, and stays so."""
+    def test_a_guest_started_behind_novas_back_is_shut_down(self):
+        """The guest of a stopped server is shut down again, and its server stays SHUTOFF."""
         server, domain = self.boot()
         server.stop()
         domain.create()
@@ -106,8 +106,8 @@ class PowerStateTest(PowerTestCase):
         self.assertEqual('SHUTOFF', server.status)
         self.assertFalse(domain.isActive())
 
-    def test_a_guest_that_is_paused_is_left_alone(self):
-        """Whoever has paused it will know why; its power state is shown."""
+    def test_a_paused_guest_is_left_alone(self):
+        """The server of a paused guest stays ACTIVE and shows the power state."""
         server, domain = self.boot()
         domain.suspend()
         self.cloud.compute(server.host).run_periodic_tasks()

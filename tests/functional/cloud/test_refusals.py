@@ -14,13 +14,13 @@ SOON = 30
 class RefusalsTestCase(base.VPMEMTestCase):
 
     def boot(self, **options):
-        """A server on the first of two hosts."""
+        """Boot a server on the first of two hosts."""
         self.cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x4GiB'))
         self.source, self.destination = self.cloud.hosts
         return self.cloud.boot(pmem='SMALL', host=self.source, **options)
 
     def move(self):
-        """A server whose move from the first host to the second is not confirmed."""
+        """Return a server with an unconfirmed migration from the first host to the second."""
         return self.boot().migrate()
 
     def actions(self, server):
@@ -29,59 +29,59 @@ class RefusalsTestCase(base.VPMEMTestCase):
 
 class MoveTest(RefusalsTestCase):
 
-    def test_a_move_is_confirmed_by_its_source_alone(self):
-        """While the service there is down, nobody can."""
+    def test_a_confirm_needs_the_service_of_the_source(self):
+        """A confirm is refused while the source's service is down."""
         server = self.move()
         self.cloud.compute(self.source).stop()
         error = self.assertRaises(errors.ServiceUnavailable, server.confirm_resize)
         self.assertEqual(('Service is unavailable at this time.', 409),
                          (str(error), error.status))
 
-    def test_a_move_that_could_not_be_confirmed_can_be_later(self):
-        """Its record is as it was."""
+    def test_a_refused_confirm_can_be_repeated(self):
+        """A refused confirm leaves the migration's record unchanged."""
         server = self.move()
         self.cloud.compute(self.source).stop()
         self.assertRaises(errors.ServiceUnavailable, server.confirm_resize)
         self.assertEqual('finished', server.migrations[0].status)
 
     def confirm_slowly(self):
-        """A server whose move is being confirmed, and what holds that up."""
+        """Return a server whose migration is being confirmed, and the fault that blocks it."""
         server = self.move()
         hang = self.source.faults.hanging('domainUndefineFlags')
         server.confirm_resize(wait=False)
         hang.wait_until_reached(SOON)
         return server, hang
 
-    def test_a_move_is_confirmed_once(self):
-        """While that goes on there is nothing to confirm any more."""
+    def test_a_migration_is_confirmed_once(self):
+        """A second confirm during the first is refused."""
         server, hang = self.confirm_slowly()
         with hang:
             error = self.assertRaises(errors.Invalid, server.confirm_resize)
         self.assertEqual(('Instance has not been resized.', 400), (str(error), error.status))
 
-    def test_a_move_that_is_being_confirmed_is_not_reverted(self):
-        """For there is none any more that could be."""
+    def test_a_migration_that_is_being_confirmed_is_not_reverted(self):
+        """A revert during a confirm is refused."""
         server, hang = self.confirm_slowly()
         with hang:
             error = self.assertRaises(errors.Invalid, server.revert_resize)
         self.assertEqual(('Instance has not been resized.', 400), (str(error), error.status))
 
     def test_a_resize_needs_the_service_of_its_host(self):
-        """That is said before the flavor is looked at."""
+        """The service is checked before the flavor."""
         server = self.boot()
         self.cloud.compute(self.source).stop()
         self.assertRaises(errors.ServiceUnavailable, server.resize, flavor=server.flavor)
 
-    def test_a_disk_is_never_smaller_than_at_the_start(self):
-        """For then it was made for the image."""
+    def test_a_disk_is_never_smaller_than_at_boot(self):
+        """A resize to a disk smaller than the image's minimum is refused."""
         server = self.boot(disk=2)
         error = self.assertRaises(
             errors.FlavorDiskSmallerThanMinDisk, server.resize,
             flavor=self.cloud.flavor('SMALL', disk=1))
         self.assertIn('minimum size is 2147483648 bytes.', str(error))
 
-    def test_a_rebuild_is_a_new_start(self):
-        """The disk is made for the image again, as large as it has become."""
+    def test_a_rebuild_resets_the_minimum_disk(self):
+        """A rebuild raises the minimum disk to the current flavor's."""
         server = self.boot()
         server.resize(flavor=self.cloud.flavor('SMALL', disk=3)).confirm_resize()
         self.assertRaises(
@@ -89,7 +89,7 @@ class MoveTest(RefusalsTestCase):
             flavor=self.cloud.flavor('SMALL', disk=2))
 
     def test_a_cold_migration_needs_the_service_of_its_host(self):
-        """That is said before its destination is looked at."""
+        """The service is checked before the destination."""
         server = self.boot()
         self.cloud.compute(self.source).stop()
         self.assertRaises(errors.ServiceUnavailable, server.migrate, self.source)
@@ -98,7 +98,7 @@ class MoveTest(RefusalsTestCase):
 class DeleteTest(RefusalsTestCase):
 
     def test_a_server_is_deleted_once(self):
-        """To ask again while that goes on is nothing."""
+        """A second delete during the first does nothing."""
         server = self.boot()
         with self.source.faults.hanging('domainDestroy') as hang:
             server.delete(expect=None)
@@ -106,8 +106,8 @@ class DeleteTest(RefusalsTestCase):
             server.delete(expect=None)
             self.assertEqual(['create', 'delete'], self.actions(server))
 
-    def test_a_move_that_is_being_reverted_is_not_confirmed_for_a_delete(self):
-        """The server is deleted as it is."""
+    def test_a_delete_does_not_confirm_a_migration_that_is_being_reverted(self):
+        """A server whose migration is being reverted is deleted without a confirm."""
         server = self.move()
         with self.destination.faults.hanging('domainDestroy') as hang:
             server.revert_resize(wait=False)
@@ -116,8 +116,8 @@ class DeleteTest(RefusalsTestCase):
             self.assertEqual(
                 ['create', 'migrate', 'revertResize', 'delete'], self.actions(server))
 
-    def test_a_move_is_confirmed_for_a_delete_though_its_destination_is_down(self):
-        """The source lets go of the server, and it is deleted without the other."""
+    def test_a_delete_confirms_a_migration_whose_destination_is_down(self):
+        """The source confirms the migration, and the server is deleted without the destination."""
         server = self.move()
         self.cloud.compute(self.destination).stop()
         server.delete()
@@ -127,8 +127,8 @@ class DeleteTest(RefusalsTestCase):
 
 class ServiceTest(RefusalsTestCase):
 
-    def test_a_service_that_runs_is_not_started(self):
-        """There would be two on one host."""
+    def test_a_running_service_is_not_started_again(self):
+        """The start of a running service raises an error."""
         self.boot()
         error = self.assertRaises(
             InvalidInputError, self.cloud.compute(self.source).start)

@@ -1,4 +1,4 @@
-"""What becomes of servers: states, namespaces, faults."""
+"""Servers on both backends: states, namespaces and faults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ServersTestCase(base.VPMEMTestCase):
 class BootTest(ServersTestCase):
 
     def test_an_active_server_runs_on_its_namespaces(self):
-        """Nova, Placement and libvirt say the same."""
+        """Nova, Placement and libvirt agree on the namespaces of an active server."""
         server = self.start_cloud().boot(pmem='LARGE,SMALL')
         self.assertEqual(
             ('ACTIVE', VMState.ACTIVE, None, PowerState.RUNNING),
@@ -36,93 +36,93 @@ class BootTest(ServersTestCase):
         self.assertConsistent(self.cloud)
 
     def test_the_domain_is_novas(self):
-        """By its name, its metadata and its firmware tables."""
+        """The domain has Nova's name and Nova's metadata."""
         server = self.start_cloud().boot(pmem='SMALL', name='web')
         domain = etree.fromstring(server.domain_xml())
         self.assertEqual('instance-00000001', domain.findtext('name'))
         self.assertEqual('web', domain.findtext('.//{*}instance/{*}name'))
 
     def test_a_server_without_persistent_memory_claims_none(self):
-        """It is a server like any other."""
+        """A server without persistent memory has an ordinary allocation and no namespaces."""
         server = self.start_cloud().boot()
         self.assertEqual((), server.namespaces)
         self.assertAllocated(server, {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1})
 
     @defect_of_nova(
         'label-case', MismatchError, r"\['/dev/dax\d+\.0'\] != \[\]: the NVDIMMs of server1")
-    def test_a_label_in_another_case_is_the_same(self):
-        """What the scheduler counts as one class, the guest gets, whatever the spelling."""
+    def test_labels_are_case_insensitive(self):
+        """A guest gets a namespace whose label differs from the flavor's only in case."""
         server = self.start_cloud(pmem='Small:1x4GiB').boot(pmem='SMALL')
         self.assertEqual(['Small'], [one.label for one in server.namespaces])
         self.assertGuestHas(server)
 
-    def test_a_host_can_be_asked_for(self):
-        """And no other will do."""
+    def test_a_requested_host(self):
+        """A server boots on the requested host."""
         cloud = self.start_cloud(hosts=3)
         wanted = cloud.hosts[2]
         self.assertEqual(wanted.name, cloud.boot(pmem='SMALL', host=wanted).host)
 
     def test_servers_are_spread(self):
-        """The host with most left comes first, as Nova's weighers have it."""
+        """The host with the most free resources is chosen first, as by Nova's weighers."""
         cloud = self.start_cloud(hosts=2)
         self.assertEqual(
             {host.name for host in cloud.hosts},
             {cloud.boot(pmem='SMALL').host, cloud.boot(pmem='SMALL').host})
 
     def test_labels_that_the_api_refuses(self):
-        """They do not get as far as a server."""
+        """An invalid label is refused before a server exists."""
         self.assertRaises(errors.ValidationError, self.start_cloud().boot, pmem='a-b')
 
-    def test_labels_that_were_refused_are_refused_again(self):
-        """No flavor of that name is left, with or without them."""
+    def test_invalid_labels_are_refused_again(self):
+        """A refused flavor leaves none of its name behind."""
         cloud = self.start_cloud()
         for _ in range(2):
             self.assertRaises(errors.ValidationError, cloud.boot, pmem='a-b')
 
-    def test_a_flavor_after_one_that_was_refused(self):
-        """It is made as if there had been none."""
+    def test_a_flavor_after_a_refused_one(self):
+        """A valid flavor works after an invalid one was refused."""
         cloud = self.start_cloud()
         self.assertRaises(errors.ValidationError, cloud.boot, pmem='a-b')
         self.assertGuestHas(cloud.boot(pmem='SMALL'))
 
-    def test_there_are_as_many_servers_as_the_hosts_take(self):
-        """Nova's quota, of ten servers, is not that of a cloud that does not ask for one."""
+    def test_no_quota_limits_the_servers(self):
+        """Nova's default quota of ten servers does not apply."""
         cloud = self.start_cloud()
         for _ in range(11):
             server = cloud.boot()
         self.assertEqual('ACTIVE', server.status)
 
     def test_an_unknown_label_finds_no_host(self):
-        """Nova does not say that the label is the reason."""
+        """The fault of an unknown label does not name the label."""
         server = self.start_cloud().boot(pmem='HUGE', expect='ERROR')
         self.assertEqual(('No valid host was found. ', 500),
                          (server.fault.message, server.fault.code))
         self.assertIn('NoValidHost', server.fault.details)
 
     def test_an_unexpected_error_is_raised_with_its_fault(self):
-        """A test that expects ACTIVE is told why it did not come."""
+        """The error of an unexpected status contains the server's fault."""
         error = self.assertRaises(
             UnexpectedStateError, self.start_cloud().boot, pmem='HUGE')
         self.assertEqual('No valid host was found. ', error.fault.message)
 
-    def test_a_failed_boot_holds_nothing(self):
-        """Neither in Placement nor on a host."""
+    def test_a_failed_boot_leaves_no_allocation(self):
+        """A failed boot leaves nothing in Placement or on the host."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='LARGE,LARGE', expect='ERROR')
         self.assertEqual({}, server.allocations)
         self.assertIsNone(server.host)
         self.assertNamespacesFree(cloud, cloud.hosts[0])
 
-    def test_another_host_is_tried_when_one_fails(self):
-        """The server is built on the next alternate."""
+    def test_a_failed_boot_is_retried_on_another_host(self):
+        """A server whose build fails on one host is built on the next alternate."""
         cloud = self.start_cloud(hosts=2)
         self.take_domain_name(cloud.hosts[0], 'instance-00000001')
         server = cloud.boot(pmem='SMALL')
         self.assertEqual(cloud.hosts[1].name, server.host)
         self.assertConsistent(cloud)
 
-    def test_when_all_hosts_fail_the_server_says_so(self):
-        """With the message for hosts that are used up."""
+    def test_a_boot_that_fails_on_all_hosts(self):
+        """The fault says that all hosts are exhausted."""
         cloud = self.start_cloud(hosts=2)
         for host in cloud.hosts:
             self.take_domain_name(host, 'instance-00000001')
@@ -132,8 +132,8 @@ class BootTest(ServersTestCase):
             f'build failures for instance {server.id}.', server.fault.message)
         self.assertConsistent(cloud)
 
-    def test_after_three_attempts_the_last_reason_is_told(self):
-        """Nova tries three hosts, even if there are more."""
+    def test_a_boot_that_fails_three_times(self):
+        """Nova gives up after three attempts, even with more hosts."""
         cloud = self.start_cloud(hosts=4)
         for host in cloud.hosts:
             self.take_domain_name(host, 'instance-00000001')
@@ -143,7 +143,7 @@ class BootTest(ServersTestCase):
             f'{server.id}. Last exception: '))
 
     def take_domain_name(self, host, name):
-        """Define a domain of that name: a server's will be refused."""
+        """Define a domain of that name, so that the definition of a server's domain is refused."""
         connection = libvirt.open(host.uri)
         self.addCleanup(connection.close)
         connection.defineXML(
@@ -154,15 +154,15 @@ class BootTest(ServersTestCase):
 class DeleteTest(ServersTestCase):
 
     def test_a_namespace_is_used_again(self):
-        """By the next server that asks for its label."""
+        """The next server of a label gets the namespace of a deleted one."""
         cloud = self.start_cloud(pmem='SMALL:1x4GiB')
         first = cloud.boot(pmem='SMALL')
         namespaces = first.namespaces
         first.delete()
         self.assertEqual(namespaces, cloud.boot(pmem='SMALL').namespaces)
 
-    def test_nothing_is_left(self):
-        """No domain, no allocation, no claim, no directory."""
+    def test_a_delete_leaves_nothing(self):
+        """A deleted server leaves no domain, allocation, claim or directory."""
         cloud = self.start_cloud()
         [host] = cloud.hosts
         server = cloud.boot(pmem='SMALL')
@@ -178,13 +178,13 @@ class DeleteTest(ServersTestCase):
         return connection.lookupByUUIDString(server.id)
 
     def test_a_server_in_error_can_be_deleted(self):
-        """It is on no host."""
+        """A server in ERROR on no host can be deleted."""
         cloud = self.start_cloud()
         cloud.boot(pmem='HUGE', expect='ERROR').delete()
         self.assertEqual([], cloud.servers)
 
-    def test_to_delete_an_unconfirmed_server_is_to_confirm_it_first(self):
-        """The deletion of a server that waits for its resize to be confirmed is two actions."""
+    def test_a_delete_confirms_an_unconfirmed_resize(self):
+        """Deleting a server with an unconfirmed resize records two actions."""
         cloud = self.useFixture(CloudFixture())
         server = cloud.boot(pmem='SMALL').resize(pmem='LARGE')
         server.delete()
@@ -192,7 +192,7 @@ class DeleteTest(ServersTestCase):
                          [action.action for action in server.actions])
 
     def test_a_deleted_server_is_not_found(self):
-        """Its handle knows that."""
+        """The handle of a deleted server raises InstanceNotFound."""
         server = self.start_cloud().boot()
         server.delete()
         self.assertFalse(server.exists)
@@ -201,8 +201,8 @@ class DeleteTest(ServersTestCase):
 
 class ResizeTest(ServersTestCase):
 
-    def test_a_migration_holds_what_the_server_had(self):
-        """On its source, until the move is confirmed."""
+    def test_the_migration_holds_the_old_allocation(self):
+        """The migration holds the source's allocation until the resize is confirmed."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source = server.host
@@ -216,8 +216,8 @@ class ResizeTest(ServersTestCase):
         self.assertEqual({}, cloud.allocations(migration.uuid))
         self.assertEqual('confirmed', server.migrations[0].status)
 
-    def test_both_sides_are_claimed(self):
-        """Old namespaces on the source, new ones on the destination."""
+    def test_both_hosts_have_claims(self):
+        """Old namespaces are claimed on the source, and new ones on the destination."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source, old = server.host, server.namespaces
@@ -227,7 +227,7 @@ class ResizeTest(ServersTestCase):
         self.assertClaimed(cloud, server.host, {server.name: 1})
 
     def test_the_source_keeps_the_domain_until_confirmed(self):
-        """Shut off, so that it can be started again."""
+        """The domain on the source is shut off until the resize is confirmed."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         source = cloud.host(server.host)
@@ -240,21 +240,21 @@ class ResizeTest(ServersTestCase):
             libvirt.libvirtError, connection.lookupByUUIDString, server.id)
 
     def test_a_stopped_server_stays_stopped(self):
-        """Through a resize and its confirmation."""
+        """A stopped server is stopped after a confirmed resize."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL').stop().resize(pmem='LARGE')
         self.assertEqual('VERIFY_RESIZE', server.status)
         self.assertEqual('SHUTOFF', server.confirm_resize().status)
 
     def test_a_stopped_server_is_stopped_again_by_a_revert(self):
-        """As it was before."""
+        """A stopped server is stopped after a reverted resize."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL').stop().resize(pmem='LARGE')
         self.assertEqual('SHUTOFF', server.revert_resize().status)
         self.assertConsistent(cloud)
 
-    def test_without_room_the_server_stays_as_it_is(self):
-        """Active, where it was, with what it had."""
+    def test_a_resize_without_room_changes_nothing(self):
+        """The server stays ACTIVE on its host with its allocation."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         host = server.host
@@ -264,61 +264,61 @@ class ResizeTest(ServersTestCase):
         self.assertAllocated(server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=host)
         self.assertConsistent(cloud)
 
-    def test_a_resize_stays_on_its_host_only_if_allowed(self):
-        """Nova's default is that it may not."""
+    def test_a_same_host_resize_is_refused_by_default(self):
+        """Nova refuses a resize on the same host unless it is configured."""
         server = self.start_cloud(hosts=1).boot(pmem='SMALL')
         error = self.assertRaises(UnexpectedStateError, server.resize, pmem='LARGE')
         self.assertIn('No valid host found for resize', error.reason)
 
-    def test_a_cold_migration_goes_where_it_is_told(self):
-        """To the named host, and to no other."""
+    def test_a_cold_migration_to_a_named_host(self):
+        """A cold migration goes to the named host."""
         cloud = self.start_cloud(hosts=3)
         server = cloud.boot(pmem='SMALL', host=cloud.hosts[0])
         wanted = cloud.hosts[2].name
         self.assertEqual(wanted, server.migrate(wanted).host)
 
     def test_a_cold_migration_to_its_own_host_is_refused(self):
-        """That would be none."""
+        """Naming the server's own host is refused."""
         server = self.start_cloud(hosts=2).boot(pmem='SMALL')
         self.assertRaises(errors.CannotMigrateToSameHost, server.migrate, server.host)
 
     def test_the_same_flavor_is_refused(self):
-        """That would be a migration."""
+        """A resize to the current flavor is refused."""
         server = self.start_cloud(hosts=2).boot(pmem='SMALL')
         self.assertRaises(errors.CannotResizeToSameFlavor, server.resize, pmem='SMALL')
 
     def shrink(self):
-        """A server whose disk has grown and was to shrink a little, and what became of that."""
+        """Return a server whose disk was enlarged, and the error of shrinking it."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         server.resize(flavor=cloud.flavor('SMALL', disk=3)).confirm_resize()
         return server, self.assertRaises(
             UnexpectedStateError, server.resize, flavor=cloud.flavor('SMALL', disk=2))
 
-    def test_a_disk_does_not_shrink(self):
-        """The request fails, and says why."""
+    def test_a_disk_cannot_shrink(self):
+        """The request fails with the reason."""
         _server, error = self.shrink()
         self.assertEqual('Resize error: Unable to resize disk down.', error.reason)
 
-    def test_a_server_whose_disk_does_not_shrink_runs_on(self):
-        """Its guest has not been touched."""
+    def test_a_server_keeps_running_after_a_refused_shrink(self):
+        """The guest of the server keeps running, and the migration has failed."""
         server, _error = self.shrink()
         self.assertEqual(
             ('ACTIVE', PowerState.RUNNING, 'error'),
             (server.status, server.power_state, server.migrations[-1].status))
 
-    def test_a_server_whose_disk_does_not_shrink_holds_nothing_elsewhere(self):
-        """The room that was kept for it has been given back."""
+    def test_a_refused_shrink_frees_the_destination(self):
+        """The server has an allocation on its own host only."""
         server, _error = self.shrink()
         self.assertEqual([server.host], list(server.allocations))
 
-    def test_a_server_whose_disk_does_not_shrink_has_its_namespaces_once(self):
-        """They are not also those of a move that would have to be confirmed."""
+    def test_a_refused_shrink_leaves_no_old_namespaces(self):
+        """The server has no old namespaces that wait for a confirm."""
         server, _error = self.shrink()
         self.assertEqual((), server.old_namespaces)
 
     def test_a_same_host_resize_needs_room_for_both(self):
-        """Old and new namespaces are held at once."""
+        """A same-host resize claims old and new namespaces at once."""
         cloud = self.start_cloud(pmem='SMALL:1x4GiB', allow_resize_to_same_host=True)
         server = cloud.boot(pmem='SMALL')
         flavor = cloud.flavor('SMALL', ram=1024)
@@ -326,7 +326,7 @@ class ResizeTest(ServersTestCase):
         self.assertConsistent(cloud)
 
     def test_cold_migration_keeps_the_flavor(self):
-        """On another host, with other namespaces of the same labels."""
+        """A cold migration keeps the flavor, on namespaces of another host."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
         host, flavor = server.host, server.flavor
@@ -340,46 +340,46 @@ class ResizeTest(ServersTestCase):
 class ShelveTest(ServersTestCase):
 
     def test_a_shelved_server_is_on_no_host(self):
-        """And claims nothing."""
+        """A shelved server has no host, allocation or claim."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL').shelve()
         self.assertEqual((None, (), {}), (server.host, server.namespaces, server.allocations))
         self.assertNamespacesFree(cloud, cloud.hosts[0])
 
-    def test_an_unshelved_server_claims_anew(self):
-        """On whatever host has the room."""
+    def test_an_unshelved_server_has_new_claims(self):
+        """An unshelved server claims namespaces on a host with room."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL').shelve().unshelve()
         self.assertEqual('ACTIVE', server.status)
         self.assertGuestHas(server)
         self.assertConsistent(cloud)
 
-    def test_without_room_it_stays_shelved(self):
-        """Another server has taken its namespace."""
+    def test_a_server_without_room_stays_shelved(self):
+        """Unshelving fails when another server has taken the namespace."""
         cloud = self.start_cloud(pmem='SMALL:1x4GiB')
         server = cloud.boot(pmem='SMALL').shelve()
         cloud.boot(pmem='SMALL')
         self.assertRaises(UnexpectedStateError, server.unshelve)
         self.assertEqual('SHELVED_OFFLOADED', server.status)
 
-    def test_it_can_be_shelved_on_its_host(self):
-        """When nothing offloads it at once."""
+    def test_a_shelved_server_that_is_not_offloaded(self):
+        """A shelved server stays on its host when offloading is disabled."""
         cloud = self.start_cloud(shelved_offload_time=-1)
         server = cloud.boot(pmem='SMALL').shelve(expect='SHELVED')
         self.assertEqual(cloud.hosts[0].name, server.host)
 
-    def test_one_that_is_on_its_host_is_started_there(self):
-        """To unshelve it is to turn it on."""
+    def test_a_server_that_is_not_offloaded_is_unshelved_on_its_host(self):
+        """Unshelving a server that was not offloaded starts its guest."""
         server = self.start_cloud(shelved_offload_time=-1).boot(pmem='SMALL')
         self.assertEqual('ACTIVE', server.shelve(expect='SHELVED').unshelve().status)
 
-    def test_one_that_is_on_its_host_can_be_taken_off_it(self):
-        """When somebody asks for it."""
+    def test_a_shelved_server_can_be_offloaded_on_request(self):
+        """An explicit offload removes the server from its host."""
         server = self.start_cloud(shelved_offload_time=-1).boot(pmem='SMALL')
         self.assertIsNone(server.shelve(expect='SHELVED').shelve_offload().host)
 
-    def test_one_that_is_on_its_host_goes_to_no_other(self):
-        """To name a host for it is refused, and leaves it as it was."""
+    def test_a_server_that_is_not_offloaded_cannot_be_unshelved_elsewhere(self):
+        """Naming a host is refused, and the server stays SHELVED."""
         cloud = self.start_cloud(shelved_offload_time=-1)
         server = cloud.boot(pmem='SMALL').shelve(expect='SHELVED')
         error = self.assertRaises(

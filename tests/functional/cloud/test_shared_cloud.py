@@ -1,4 +1,4 @@
-"""A cloud that several tests use, and what is left of each of them: nothing."""
+"""A cloud shared by several tests, which is reset after each of them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DEFINITION = ("<secret ephemeral='no' private='no'><usage type='volume'><volume>
 
 
 class SharedCloudTest(testcase.VPMEMTestCase):
-    """Each test leaves a mess, and looks at the cloud as the next test finds it.
+    """Each test changes the cloud and checks it as the next test would get it.
 
-    The tests do not prove that they leave nothing: their cloud stays, and it starts threads and
-    opens connections when it needs them.
+    These tests do not check for leaks of their own: the shared cloud outlives them, and starts
+    threads and opens connections when it needs them.
     """
 
     @classmethod
@@ -39,7 +39,7 @@ class SharedCloudTest(testcase.VPMEMTestCase):
         return [one.path for host in self.cloud.hosts for one in host.namespaces]
 
     def assertLikeNew(self, cloud: Cloud) -> None:
-        """The cloud is the same one, and nothing of the previous test is there."""
+        """Check that the cloud is the same one, without anything of the previous test."""
         self.assertIs(self.cloud, cloud)
         self.assertEqual([], cloud.servers)
         self.assertEqual(self.paths, self.devices())
@@ -55,8 +55,8 @@ class SharedCloudTest(testcase.VPMEMTestCase):
         self.assertEqual([server.name], [
             line.split()[0] for line in cloud.transcript().splitlines() if ' is ACTIVE' in line])
 
-    def test_servers_and_flavors(self) -> None:
-        """A server, one that was resized and not confirmed, and a flavor are gone."""
+    def test_servers_and_flavors_are_removed(self) -> None:
+        """A reset removes servers, an unconfirmed resize and a flavor."""
         with self.shared as lease:
             lease.cloud.boot(flavor=lease.cloud.flavor('SMALL', name='mine'))
             lease.cloud.boot(pmem='SMALL').resize(pmem='LARGE')
@@ -65,8 +65,8 @@ class SharedCloudTest(testcase.VPMEMTestCase):
             lease.cloud.flavor('LARGE', name='mine')
             self.assertLikeNew(lease.cloud)
 
-    def test_faults(self) -> None:
-        """A build that hangs goes on, and a daemon that is down is started."""
+    def test_faults_are_removed(self) -> None:
+        """A reset releases a hanging build and starts a stopped daemon."""
         with self.shared as lease:
             first, second = lease.cloud.hosts
             hang = first.faults.hanging('domainCreateWithFlags')
@@ -76,8 +76,8 @@ class SharedCloudTest(testcase.VPMEMTestCase):
         with self.shared as lease:
             self.assertLikeNew(lease.cloud)
 
-    def test_a_reboot_and_another_configuration(self) -> None:
-        """Devices have their numbers, and services their configuration, as in the beginning."""
+    def test_devices_and_configuration_are_restored(self) -> None:
+        """A reset restores device numbers and the configuration of services."""
         with self.shared as lease:
             first, second = lease.cloud.hosts
             lease.cloud.boot(pmem='SMALL', host=first)
@@ -89,8 +89,8 @@ class SharedCloudTest(testcase.VPMEMTestCase):
             self.assertFalse(lease.cloud.hosts[1].as_user)
             self.assertLikeNew(lease.cloud)
 
-    def test_what_clients_have_made(self) -> None:
-        """A namespace that was destroyed is back, and what a client defined is gone."""
+    def test_changes_by_clients_are_undone(self) -> None:
+        """A reset restores a destroyed namespace and removes what a client defined."""
         with self.shared as lease:
             host = lease.cloud.hosts[0]
             host.run('ndctl', 'destroy-namespace', '--force', host.namespaces[0].dev)
@@ -108,8 +108,8 @@ class SharedCloudTest(testcase.VPMEMTestCase):
 
 class BrokenCloudTest(base.VPMEMTestCase):
 
-    def test_what_cannot_be_reset(self) -> None:
-        """The reset says so, and the next test gets a new cloud."""
+    def test_a_failed_reset(self) -> None:
+        """A failed reset raises an error, and the next test gets a new cloud."""
         shared = SharedCloud(hosts=1, backend='stub')
         self.addCleanup(shared.close)
         broken = shared.cloud
@@ -129,8 +129,8 @@ class BrokenCloudTest(base.VPMEMTestCase):
 
 class CloudResourceTest(base.TestCase):
 
-    def test_tests_of_a_suite(self) -> None:
-        """They get one cloud, without the servers of each other, which ends with the last."""
+    def test_the_tests_of_a_suite_share_a_cloud(self) -> None:
+        """The tests share one cloud, get it without servers, and the last one closes it."""
         clouds = []
 
         class Resourced(testresources.ResourcedTestCase):

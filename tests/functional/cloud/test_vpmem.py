@@ -1,4 +1,4 @@
-"""Nova's three functional tests of virtual persistent memory, written anew.
+"""The scenarios of Nova's three functional tests of virtual persistent memory.
 
 The originals are nova/tests/functional/libvirt/test_vpmem.py.
 """
@@ -17,7 +17,7 @@ PMEM = '4GB:1x4GiB,SMALL:2x4GiB'
 class VPMEMTest(base.VPMEMTestCase):
 
     def test_create_servers_until_the_namespaces_are_used_up(self):
-        """The third server of two namespaces fails, until one of the first two is deleted."""
+        """A third server of two namespaces fails until one of the first two is deleted."""
         cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
         self.assertAllocated(cloud.boot(pmem='SMALL'), SMALL)
         second = cloud.boot(pmem='SMALL')
@@ -29,7 +29,7 @@ class VPMEMTest(base.VPMEMTestCase):
         self.assertAllocated(cloud.boot(pmem='SMALL'), SMALL)
 
     def test_resize_across_hosts(self):
-        """A resize holds the namespaces of both flavors until it is reverted or confirmed."""
+        """A resize keeps the namespaces of both flavors until it is reverted or confirmed."""
         cloud = self.useFixture(CloudFixture(hosts=2, pmem=PMEM))
         server = cloud.boot(pmem='SMALL')
         source, destination = server.host, self.other_host(cloud, server)
@@ -48,7 +48,7 @@ class VPMEMTest(base.VPMEMTestCase):
         self.assertNamespacesFree(cloud, source)
 
     def test_resize_on_the_same_host(self):
-        """Old and new namespaces are of one host, and are told apart."""
+        """Old and new namespaces are of one host, and the server tells them apart."""
         cloud = self.useFixture(
             CloudFixture(hosts=1, pmem=PMEM, allow_resize_to_same_host=True))
         server = cloud.boot(pmem='SMALL')
@@ -66,6 +66,6 @@ class VPMEMTest(base.VPMEMTestCase):
 
     @staticmethod
     def other_host(cloud, server):
-        """The host of two that a server is not on."""
+        """Return the host of two that a server is not on."""
         [other] = [host.name for host in cloud.hosts if host.name != server.host]
         return other

@@ -1,4 +1,4 @@
-"""What is asked of a compute service that is down waits for it."""
+"""Requests to a compute service that is down wait until it returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vpmem_harness.fixtures.cloud import CloudFixture
 class WaitingTest(base.VPMEMTestCase):
 
     def ask(self, *requests, evacuated=False, last):
-        """A server whose service was down when it was asked the last of some requests."""
+        """Send a server's last request while its service is down, then start the service."""
         self.cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x4GiB'))
         server = self.cloud.boot(pmem='SMALL', host=self.cloud.hosts[0])
         for request in requests:
@@ -25,45 +25,45 @@ class WaitingTest(base.VPMEMTestCase):
         return server
 
     def told(self, server, request):
-        """What is told of the last request of a name: its steps' errors."""
+        """Return the error details of the latest request of a name."""
         [*_, action] = [one for one in server.actions if one.action == request]
         return [event.details for event in action.events if event.details]
 
     # The service returns
 
-    def test_a_suspension(self):
-        """It is done once."""
+    def test_a_suspend(self):
+        """A pending suspend runs once."""
         server = self.ask(last=lambda server: server.suspend(expect=None))
         self.assertEqual('SUSPENDED', server.status)
         self.assertEqual([], self.told(server, 'suspend'))
 
-    def test_a_resumption(self):
-        """It is done once."""
+    def test_a_resume(self):
+        """A pending resume runs once."""
         server = self.ask('suspend', last=lambda server: server.resume(expect=None))
         self.assertEqual('ACTIVE', server.status)
         self.assertEqual([], self.told(server, 'resume'))
 
     def test_a_rescue(self):
-        """It is done once."""
+        """A pending rescue runs once."""
         server = self.ask(last=lambda server: server.rescue(expect=None))
         self.assertEqual('RESCUE', server.status)
         self.assertEqual([], self.told(server, 'rescue'))
 
-    def test_shelving(self):
-        """It is done once, and its namespaces are free."""
+    def test_a_shelve(self):
+        """A pending shelve runs once and frees the namespaces."""
         server = self.ask(last=lambda server: server.shelve(expect=None))
         self.assertEqual('SHELVED_OFFLOADED', server.status)
         self.assertNamespacesFree(self.cloud, self.lost.host)
 
     def test_a_stop(self):
-        """The service does it when it starts, and once more; of two such steps one has no end."""
+        """The service runs the stop at startup and from the queue; one event never finishes."""
         server = self.ask(last=lambda server: server.stop(expect=None))
         self.assertEqual('SHUTOFF', server.status)
         [*_, stop] = server.actions
         self.assertEqual(['Success', None], [event.result for event in stop.events])
 
     def test_a_start(self):
-        """The service does it when it starts, and fails when it takes it, for it has been done."""
+        """The service starts the guest at startup, so the queued start fails with a conflict."""
         server = self.ask('stop', last=lambda server: server.start(expect=None))
         self.assertEqual('ACTIVE', server.status)
         self.assertEqual([
@@ -72,7 +72,7 @@ class WaitingTest(base.VPMEMTestCase):
             self.told(server, 'start'))
 
     def test_a_soft_reboot(self):
-        """A guest that runs is taken for one that has been rebooted."""
+        """A running guest counts as rebooted, so the queued reboot fails with a conflict."""
         server = self.ask(last=lambda server: server.reboot(expect=None))
         self.assertEqual('ACTIVE', server.status)
         self.assertEqual([
@@ -80,8 +80,8 @@ class WaitingTest(base.VPMEMTestCase):
             "{'task_state': ['rebooting', 'reboot_pending', 'reboot_started']}. "
             "Actual: {'task_state': None}"], self.told(server, 'reboot'))
 
-    def test_a_rebuild_is_on_its_way(self):
-        """The conductor has done its part."""
+    def test_a_rebuild(self):
+        """The conductor's event of a pending rebuild succeeds."""
         self.cloud = self.useFixture(CloudFixture(hosts=1, pmem='SMALL:1x4GiB'))
         server = self.cloud.boot(pmem='SMALL')
         self.cloud.compute(server.host).stop()
@@ -94,7 +94,7 @@ class WaitingTest(base.VPMEMTestCase):
     # It returns after an evacuation
 
     def test_a_hard_reboot_of_a_server_that_was_evacuated(self):
-        """It finds the server at rest, and does nothing to it."""
+        """The queued hard reboot fails with a conflict and does not change the server."""
         server = self.ask(evacuated=True, last=lambda server: server.reboot(
             hard=True, expect=None))
         self.assertEqual('SHUTOFF', server.status)
@@ -103,18 +103,18 @@ class WaitingTest(base.VPMEMTestCase):
             "['rebooting_hard', 'reboot_pending_hard', 'reboot_started_hard']}. "
             "Actual: {'task_state': None}"], self.told(server, 'reboot'))
 
-    def test_shelving_of_a_server_that_was_evacuated(self):
-        """There is no guest of which an image could be made."""
+    def test_a_shelve_of_a_server_that_was_evacuated(self):
+        """A shelve fails because there is no guest to snapshot."""
         server = self.ask(evacuated=True, last=lambda server: server.shelve(expect=None))
         self.assertEqual('SHUTOFF', server.status)
         self.assertEqual([f'Instance {server.id} is not running.'], self.told(server, 'shelve'))
 
 
 class DeletionTest(base.VPMEMTestCase):
-    """To delete a server whose move is not confirmed is to confirm it first, on its source."""
+    """Deleting a server with an unconfirmed migration confirms it first, on the source."""
 
     def lose_source(self):
-        """A server that was to be deleted while the service was down that it came from."""
+        """Delete a server while the service of its migration's source is down."""
         self.cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x4GiB'))
         server = self.cloud.boot(pmem='SMALL')
         self.source = self.cloud.compute(server.host)
@@ -124,21 +124,21 @@ class DeletionTest(base.VPMEMTestCase):
         return server
 
     def test_without_its_source_it_is_not_deleted(self):
-        """The request fails when it has waited, and the server stays in its task."""
+        """The delete fails after a timeout, and the server keeps its task."""
         server = self.lose_source()
         self.assertEqual(500, self.error.status)
         self.assertIn('MessagingTimeout', str(self.error))
         self.assertEqual(('VERIFY_RESIZE', 'deleting'), (server.status, server.task_state))
 
     def test_the_return_of_its_source_changes_nothing(self):
-        """What was asked of it was given up."""
+        """The source's service does not carry out the abandoned confirm."""
         server = self.lose_source()
         self.source.start()
         self.cloud.settle()
         self.assertEqual(('VERIFY_RESIZE', 'deleting'), (server.status, server.task_state))
 
-    def test_to_delete_it_once_more_confirms_it(self):
-        """A server in its deletion is not deleted again; the next time it is."""
+    def test_repeated_deletes_confirm_and_then_delete(self):
+        """A second delete confirms the migration, and a third one deletes the server."""
         server = self.lose_source()
         self.source.start()
         server.delete(expect='ACTIVE')
@@ -147,7 +147,7 @@ class DeletionTest(base.VPMEMTestCase):
         self.assertFalse(server.exists)
 
     def test_without_its_destination_it_is_deleted_then(self):
-        """Nobody is asked any more."""
+        """A second delete succeeds without the destination's service."""
         server = self.lose_source()
         self.source.start()
         self.cloud.compute(server.host).stop()

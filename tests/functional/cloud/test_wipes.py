@@ -1,4 +1,4 @@
-"""Who wipes what: a namespace tells who wrote to it last."""
+"""Operations that wipe namespaces: each namespace records its last writer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vpmem_harness.fixtures.cloud import CloudFixture
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
 
-#: What comes of an operation that wipes where it should not, without a daxio.
+#: The result of an operation that wipes where it should not, without a daxio.
 WIPE_FAILS = (
     "server 'server1' should have become ACTIVE, and is {}: "
     r'Failed to clean up the vpmem backend device /dev/dax\d+\.\d+: (?s:.)*')
 
-#: What is found of a namespace that was not wiped.
+#: The failure for a namespace that was not wiped.
 DATA_ARE_LEFT = r"frozenset\(\) != frozenset\(\{'[-0-9a-f]+'\}\): who has left data on ns_\d"
 
 
@@ -28,13 +28,13 @@ class WipesTest(base.VPMEMTestCase):
         return self.cloud
 
     def boot(self, pmem='SMALL'):
-        """A server whose guest has written to its namespaces."""
+        """Boot a server whose guest has written to its namespaces."""
         server = self.cloud.boot(pmem=pmem)
         self.assertHoldsDataOf(server, self.cloud.host(server.host), server.namespaces)
         return server
 
     def assert_keeps(self, operation):
-        """Hold that an operation leaves the guest's data where they are."""
+        """Check that an operation keeps the guest's data."""
         self.start_cloud()
         server = self.boot()
         host, namespaces = self.cloud.host(server.host), server.namespaces
@@ -44,11 +44,11 @@ class WipesTest(base.VPMEMTestCase):
         self.assertHoldsDataOf(server, host, namespaces)
 
     def break_daxio(self, host):
-        """Have every wipe on a host fail, so that none goes unseen."""
+        """Make every wipe on a host fail, so that none goes unnoticed."""
         (host.bin_dir / 'daxio').write_text('#!/bin/sh\necho broken >&2\nexit 1\n')
 
     def test_delete_wipes(self):
-        """What the next server gets is clean."""
+        """A delete wipes the namespace for the next server."""
         self.start_cloud()
         server = self.boot()
         host, namespaces = self.cloud.host(server.host), server.namespaces
@@ -56,7 +56,7 @@ class WipesTest(base.VPMEMTestCase):
         self.assertWiped(host, namespaces)
 
     def test_failed_boot_wipes(self):
-        """A guest that did not start leaves nothing behind."""
+        """The guest of a failed boot leaves no data behind."""
         cloud = self.start_cloud()
         [host] = cloud.hosts
         [small, _] = [one for one in host.namespaces if one.name in ('ns_0', 'ns_1')]
@@ -67,7 +67,7 @@ class WipesTest(base.VPMEMTestCase):
         self.assertTrue(host.pmem.contents(small.path).is_zero)
 
     def take_domain_name(self, host):
-        """Define the first domain's name for another one: the first boot will be refused."""
+        """Define a domain of the first server's name, so that the first boot is refused."""
         connection = libvirt.open(host.uri)
         self.addCleanup(connection.close)
         connection.defineXML(
@@ -76,28 +76,28 @@ class WipesTest(base.VPMEMTestCase):
 
     @defect_of_nova('start-wipes', UnexpectedStateError, WIPE_FAILS.format('SHUTOFF'))
     def test_stop_and_start_keep(self):
-        """A user who stops a server does not give up its data."""
+        """A stop and a start keep the data."""
         self.assert_keeps(lambda server: server.stop().start())
 
     def test_soft_reboot_keeps(self):
-        """Persistent memory outlives a reboot: that is what it is for."""
+        """A soft reboot keeps the data."""
         self.assert_keeps(lambda server: server.reboot())
 
     @defect_of_nova('hard-reboot-wipes', UnexpectedStateError, WIPE_FAILS.format('ERROR'))
     def test_hard_reboot_keeps(self):
-        """By power as well as by the guest's own means."""
+        """A hard reboot keeps the data."""
         self.assert_keeps(lambda server: server.reboot(hard=True))
 
     def test_pause_keeps(self):
-        """Nothing is taken from a guest that stands still."""
+        """A pause keeps the data."""
         self.assert_keeps(lambda server: server.pause().unpause())
 
     def test_rescue_keeps(self):
-        """The rescue image has the data to work on."""
+        """A rescue keeps the data."""
         self.assert_keeps(lambda server: server.rescue().unrescue())
 
     def test_rebuild_wipes(self):
-        """A rebuilt server starts anew: without daxio it cannot."""
+        """A rebuild wipes the data, and fails without daxio."""
         self.start_cloud()
         server = self.boot()
         self.break_daxio(self.cloud.host(server.host))
@@ -105,7 +105,7 @@ class WipesTest(base.VPMEMTestCase):
         self.assertFault(server, 'Failed to clean up the vpmem backend device')
 
     def test_shelve_offload_wipes(self):
-        """The image of a shelved server holds its disk alone."""
+        """A shelve offload wipes the data, which the server's image does not contain."""
         self.start_cloud()
         server = self.boot()
         host, namespaces = self.cloud.host(server.host), server.namespaces
@@ -113,8 +113,8 @@ class WipesTest(base.VPMEMTestCase):
         self.assertWiped(host, namespaces)
 
     @defect_of_nova('confirm-keeps-data', MismatchError, DATA_ARE_LEFT)
-    def test_confirm_wipes_what_is_left(self):
-        """The old namespaces are the next server's."""
+    def test_confirm_wipes_the_source(self):
+        """A confirm wipes the old namespaces."""
         self.start_cloud(hosts=2)
         server = self.boot()
         source, old = self.cloud.host(server.host), server.namespaces
@@ -124,8 +124,8 @@ class WipesTest(base.VPMEMTestCase):
         self.assertWiped(source, old)
 
     @defect_of_nova('confirm-keeps-data', MismatchError, DATA_ARE_LEFT)
-    def test_confirm_on_the_same_host_wipes_the_old_alone(self):
-        """The server runs on, on its new namespaces."""
+    def test_confirm_on_the_same_host_wipes_only_the_old(self):
+        """A confirm on the same host keeps the data in the new namespaces."""
         self.start_cloud(allow_resize_to_same_host=True)
         server = self.boot()
         [host], old = self.cloud.hosts, server.namespaces
@@ -134,7 +134,7 @@ class WipesTest(base.VPMEMTestCase):
         self.assertHoldsDataOf(server, host, server.namespaces)
 
     def test_revert_wipes_the_new(self):
-        """And the old ones hold what they held."""
+        """A revert wipes the new namespaces and keeps the data in the old ones."""
         self.start_cloud(hosts=2)
         server = self.boot()
         source, old = self.cloud.host(server.host), server.namespaces
@@ -146,7 +146,7 @@ class WipesTest(base.VPMEMTestCase):
 
     @defect_of_nova('confirm-keeps-data', MismatchError, DATA_ARE_LEFT)
     def test_delete_of_an_unconfirmed_resize_wipes_both_sides(self):
-        """Nothing of the server stays on either host: a delete confirms first."""
+        """Deleting a server with an unconfirmed resize wipes the namespaces on both hosts."""
         self.start_cloud(hosts=2)
         server = self.boot()
         source, old = self.cloud.host(server.host), server.namespaces
@@ -158,7 +158,7 @@ class WipesTest(base.VPMEMTestCase):
         self.assertConsistent(self.cloud)
 
     def test_a_wipe_that_fails_keeps_the_namespace_claimed(self):
-        """Nobody else gets it with the data on it."""
+        """A namespace that could not be wiped is not assigned to another server."""
         self.start_cloud()
         server = self.boot()
         namespaces = server.namespaces
@@ -171,7 +171,7 @@ class WipesTest(base.VPMEMTestCase):
 
     @defect_of_nova('evacuated-host-wipes', MismatchError, DATA_ARE_LEFT)
     def test_evacuated_servers_are_wiped_when_their_host_returns(self):
-        """The lost host still has what they wrote, whatever the names on the other one."""
+        """The returning host wipes an evacuated server's data, whatever the namespaces' names."""
         cloud = self.start_cloud(hosts=2)
         lost, other = cloud.hosts
         cloud.compute(lost).restart(['SMALL:ns_0', 'LARGE:ns_1'])

@@ -1,6 +1,6 @@
-"""Malformed frames; seeded.
+"""Malformed frames, drawn from a seed.
 
-Most begin as a call of a procedure with arguments of its types. The writer remembers the places of
+Most frames begin as a valid call of a procedure. The writer records the positions of
 counts, booleans, types and padding, where the frame is then corrupted. Names, UUIDs and documents
 are random, so that a frame that decodes refers to nothing that exists.
 """
@@ -15,7 +15,7 @@ from vpmem_harness.libvirtd.wire import frames, primitives, shapes, table
 from vpmem_harness.libvirtd.wire.procedures import PROGRAMS, Procedure
 from vpmem_harness.randomness import Randomness
 
-#: Numbers at which something changes.
+#: Boundary values of numbers.
 ODD = (0, 1, 2, 3, 4, 5, 7, 8, 16, 27, 28, 255, 256, 4095, 65535, 65536, 1 << 20, (1 << 22) + 1,
        frames.MESSAGE_MAX, frames.MESSAGE_MAX + 5, (1 << 31) - 1, 1 << 31, (1 << 32) - 2,
        (1 << 32) - 1)
@@ -23,8 +23,8 @@ TEXTS = ('', '\0', 'x' * 300, '../' * 40, '%s%n', '\udcff\udcfe', '<', '<domain'
          "<domain type='qemu'><name>&amp;&lol;</name></domain>", 'qemu:///system', '-1',
          '\U0001f4a9')
 
-#: What is never called with arguments that decode: it acts on the client's own session, or on the
-#: machine as a whole, and would be no noise.
+#: Procedures that are never called with valid arguments: they affect the client's own session or
+#: the whole machine.
 _LEFT_ALONE = frozenset({'connect_open', 'connect_close', 'node_suspend_for_duration'})
 
 
@@ -33,11 +33,11 @@ _SERIAL = 'a serial'
 
 
 class Frame(NamedTuple):
-    """Bytes that are sent at once.
+    """Bytes to send at once.
 
-    :param kind: what is wrong with the frame.
+    :param kind: the kind of error in the frame.
     :param data: the bytes.
-    :param last: whether the stream ends here, or is out of step.
+    :param last: whether the stream ends or is out of step after the frame.
     """
 
     kind: str
@@ -46,12 +46,12 @@ class Frame(NamedTuple):
 
     @property
     def malformed(self) -> bool:
-        """Whether the frame itself is malformed, and not only its contents."""
+        """Whether the frame itself is malformed, not only its contents."""
         return self.kind not in (_NONSENSE, _SERIAL)
 
 
 class Noise:
-    """Draws malformed frames."""
+    """Generator of malformed frames."""
 
     def __init__(self, randomness: Randomness) -> None:
         self._random = randomness
@@ -77,7 +77,7 @@ class Noise:
         payload = struct.pack('>I', self._random.choice((size - 4, *ODD))) + bytes(size - 4)
         return Frame('megabytes', self._framed(self._any(), payload))
 
-    # What is wrong with the payload
+    # Errors in the payload
 
     def _count(self) -> Frame:
         return self._marked('count', 'a count')
@@ -151,7 +151,7 @@ class Noise:
         return Frame(_NONSENSE, self._framed(
             procedure, self._written(procedure)[0]))
 
-    # What is wrong with the header
+    # Errors in the header
 
     def _program(self) -> Frame:
         program = self._random.choice((0, table.REMOTE_PROGRAM + 9, *ODD))
@@ -189,7 +189,7 @@ class Noise:
             table.KEEPALIVE_PROGRAM, self._random.below(4), self._random.below(4), 0,
             self._random.below(3), self._random.bytes(self._random.below(9))))
 
-    # What is wrong with the stream
+    # Errors in the stream
 
     def _length(self) -> Frame:
         whole = self._framed(self._any(), self._random.bytes(self._random.below(100)))
@@ -205,7 +205,7 @@ class Noise:
         procedure = self._any()
         whole = self._framed(procedure, self._written(procedure)[0])
         if self._random.chance(0.3):
-            # One that never comes: the daemon must not make room for it beforehand.
+            # The rest never comes: the daemon must not allocate memory for it in advance.
             whole = _put(whole, 0, frames.MESSAGE_MAX)
         return Frame('unfinished', whole[:self._random.between(1, len(whole) - 1)], last=True)
 
@@ -230,7 +230,7 @@ class Noise:
 
 
 class _Writer:
-    """Writes values, and records the places that can be corrupted."""
+    """Writer of values that records the positions to corrupt."""
 
     def __init__(self, randomness: Randomness) -> None:
         self._random = randomness

@@ -11,7 +11,7 @@ from tests.functional.libvirtd.noise import Noise
 from tests.unit.libvirtd.wire import client
 from vpmem_harness.randomness import Randomness
 
-#: Seconds after which a send or an answer is given up.
+#: Timeout in seconds for sending and receiving.
 PATIENCE: Final = 60.0
 
 
@@ -50,14 +50,14 @@ def noisy_session(path: str, noise: Noise, randomness: Randomness,
         if randomness.chance(0.05):
             for at in range(0, min(len(data), 500), 7):
                 sock.sendall(data[at:at + 7])
-            data = data[min(len(data), 500) + 6:]   # and some is lost on the way
+            data = data[min(len(data), 500) + 6:]   # and some is lost in transit
         sock.sendall(data)
         if randomness.chance(0.6):
             drain(sock)
     return malformed
 
 
-#: What a session says before it falls silent.
+#: Calls of a session before it falls silent.
 WORDS: Final = {
     'nothing': b'',
     'half of a length': b'\0\0',

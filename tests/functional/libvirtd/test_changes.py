@@ -1,4 +1,4 @@
-"""A call that succeeds has an effect that another call sees."""
+"""A successful call has an effect that another call shows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _found(domain, path, flags=0):
             for element in etree.fromstring(domain.XMLDesc(flags)).findall(path)]
 
 
-#: Name to the change of a running domain, and what shows it.
+#: Name to a change of a running domain, and the call that shows it.
 _CHANGES = {
     'suspend': (lambda d: d.suspend(), lambda d: d.state()),
     'destroy': (lambda d: d.destroy(), lambda d: d.isActive()),
@@ -134,7 +134,7 @@ class ChangesTest(base.TestCase):
         connection = libvirt.open(daemon.uri)
         self.addCleanup(connection.close)
         self.domain = connection.defineXML(_DOMAIN)
-        # A domain keeps its connection open, whoever closes that.
+        # A domain keeps its connection open even after close().
         self.addCleanup(delattr, self, 'domain')
         self.domain.create()
 

@@ -74,8 +74,8 @@ class PythonTest(ClientTest):
         self.assertEqual((libvirt.VIR_ERR_NO_SUPPORT, 'virDomainDefineXML'),
                          (error.get_error_code(), error.get_str2()))
 
-    def test_a_daemon_that_ends(self):
-        """A call in progress fails when the daemon ends."""
+    def test_a_daemon_that_stops(self):
+        """A call in progress fails when the daemon stops."""
         domain = self.connection.lookupByName('domain-1')
         failures = []
 
@@ -109,8 +109,8 @@ class PythonTest(ClientTest):
                                   libvirt.VIR_DOMAIN_XML_SECURE)
         self.assertEqual(libvirt.VIR_ERR_OPERATION_DENIED, error.get_error_code())
 
-    def test_the_end_is_heard(self):
-        """Closing a connection closes the hypervisor's connection."""
+    def test_a_closed_connection(self):
+        """Closing a client's connection closes the hypervisor's connection."""
         other = libvirt.open(self.daemon.uri)
         other.close()
         self.assertTrue(self.hypervisor.connections[-1].closed.wait(_SECONDS))
@@ -165,7 +165,7 @@ class VirshTest(ClientTest):
         deadline = time.monotonic() + _SECONDS
         output = None
         while output is None and time.monotonic() < deadline:
-            # libvirt's client loses an event that comes in one read with the registration's reply
+            # libvirt's client loses an event that arrives in one read with the registration's reply
             connection.domain_suspend(connection.domain_lookup_by_name('domain-1'))
             with contextlib.suppress(subprocess.TimeoutExpired):
                 output = process.communicate(timeout=0.1)[0]

@@ -13,7 +13,7 @@ from vpmem_harness.fixtures import HostFixture
 MiB = 2**20
 RECORDED = Path(__file__).parents[2] / 'golden' / 'libvirt' / 'nvdimm-definitions.json'
 
-#: What the recorded host had.
+#: Hardware of the recorded host.
 FILES = {'/srv/pmem/ns_0': 128 * MiB, '/srv/pmem/ns_1': 126 * MiB, '/srv/pmem/ns_2': 128 * MiB,
          '/srv/pmem/small': 8 * MiB}
 
@@ -30,7 +30,7 @@ def verdict(call):
 
 class DefinitionsTest(base.TestCase):
 
-    def test_every_recorded_definition_has_its_verdict(self):
+    def test_recorded_definitions(self):
         """Define and start end as they did on the recorded host, with the same error."""
         host = self.useFixture(HostFixture(
             pmem='A:1x1GiB', files=FILES, directories=['/srv/pmem/dir']))

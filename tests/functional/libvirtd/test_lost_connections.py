@@ -23,7 +23,7 @@ class LostConnectionTest(base.TestCase):
         super().setUp()
         self.host = self.useFixture(HostFixture(pmem='A:1x1GiB'))
         self.loop = self.host.host.loop
-        # It collects when the test says so.
+        # The test starts each collection itself.
         gc.disable()
         self.addCleanup(gc.enable)
         connection = libvirt.open(self.host.uri)

@@ -18,7 +18,7 @@ from vpmem_harness.libvirtd.wire import frames, table
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME
 
 _SESSIONS = 1000
-_PASSWORD = 'open-sesame'       # noqa: S105 - it is looked for
+_PASSWORD = 'open-sesame'       # noqa: S105 - it is a value to search for
 _SECURE = libvirt.VIR_DOMAIN_XML_SECURE
 
 _DOMAIN = f'''
@@ -65,7 +65,7 @@ class MannersTest(base.TestCase):
         error = self.assertRaises(libvirt.libvirtError, call, *arguments)
         self.assertEqual(libvirt.VIR_ERR_OPERATION_DENIED, error.get_error_code())
 
-    def test_only_the_user_may_come(self):
+    def test_only_the_user_has_access(self):
         """The socket and every directory of the host are private to the user."""
         path = self.host.host.socket_path
         self.assertEqual(0o600, stat.S_IMODE(path.stat().st_mode))

@@ -36,7 +36,7 @@ class NoiseTest(base.TestCase):
         self.daemon = host.host.daemon
         self.path = str(host.host.socket_path)
         self.kept = host.connection.defineXML(DOMAIN)
-        # A domain keeps its connection open, whoever closes that.
+        # A domain keeps its connection open even after close().
         self.addCleanup(delattr, self, 'kept')
         self.kept.create()
         self.working()
@@ -55,7 +55,7 @@ class NoiseTest(base.TestCase):
         for _ in range(1000):
             if len(self.daemon.clients) == 1:
                 break
-            threading.Event().wait(0.01)    # it closes what was closed in its turn
+            threading.Event().wait(0.01)    # the daemon closes connections asynchronously
         self.assertEqual(1, len(self.daemon.clients))
         self.assertEqual(self.before, self.descriptors())
         self.assertNotIn(' ERROR ', self.log.output)

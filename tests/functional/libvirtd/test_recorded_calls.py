@@ -29,7 +29,7 @@ class RecordedCallsTest(base.TestCase):
             reason = differences.reason(scenario, step, outcome)
             if reason == differences.NOT_SIMULATED:
                 continue
-            if reason is not None:      # that is still so, else the list is wrong
+            if reason is not None:      # an outdated entry of the list fails
                 matcher = matchers.Not(matcher)
             self.expectThat(outcome, matcher, f'{scenario}: {step}')
         self.assertNotIn('Traceback', self.log.output)

@@ -31,7 +31,7 @@ _DOMAIN = '''
 _CEPH_USER = ("<secret ephemeral='no' private='no'><usage type='ceph'><name>{name}</name></usage>"
            '</secret>')
 
-#: What answers without the daemon, or would end or outlive the test's own connection.
+#: Methods that do not call the daemon, or that end or outlive the test's own connection.
 _LOCAL = frozenset((
     'close', 'connect', 'c_pointer', 'ref', 'domain', 'network', 'newStream', 'setKeepAlive',
     'registerCloseCallback', 'unregisterCloseCallback', 'createXMLWithFiles', 'createWithFiles',
@@ -108,7 +108,7 @@ class SurfaceTest(base.TestCase):
             except libvirt.libvirtError as error:
                 outcome[0] = 'refused' if error.get_error_domain() not in (
                     libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE) else str(error)
-            except Exception as error:      # whatever the bindings think of the arguments
+            except Exception as error:      # whatever the bindings raise for the arguments
                 outcome[0] = f'refused by the client: {error}'
 
         thread = threading.Thread(target=run, daemon=True)

@@ -1,6 +1,6 @@
-"""Real Placement in a process of its own: reads requests from standard input, a JSON list a line.
+"""Real Placement in a separate process: reads requests from standard input, one JSON list a line.
 
-Each is a method, a path and a body; each is answered with a status and a body. The argument is an
+A request is a method, a path and a body; the answer is a status and a body. The argument is an
 empty directory for the database.
 """
 

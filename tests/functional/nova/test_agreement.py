@@ -1,4 +1,4 @@
-"""The stub and real Nova agree, whatever is asked of them."""
+"""The stub and real Nova agree on random sequences of requests."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ SEQUENCES = 10
 
 @testtools.skipUnless(importlib.util.find_spec('nova'), 'nova is not installed')
 class AgreementTest(testtools.TestCase):
-    """Random sequences of operations leave both in the same state, after each step.
+    """Random sequences of operations leave both backends in the same state after each step.
 
-    They are those without faults, which have been run often enough to hold up others' work.
-    In two tests, as two workers are quicker.
+    The sequences are free of faults, and have run often enough not to fail unrelated changes. They
+    are split into two tests for two workers.
     """
 
     def agree(self, seed: int) -> None:
@@ -33,16 +33,16 @@ class AgreementTest(testtools.TestCase):
         self.assertEqual('', run_part(seed, SEQUENCES))
 
     def test_random_sequences_of_one_seed(self) -> None:
-        """Ten sequences."""
+        """Ten sequences of one seed end without a disagreement."""
         self.agree(1)
 
     def test_random_sequences_of_another_seed(self) -> None:
-        """Ten others."""
+        """Ten sequences of another seed end without a disagreement."""
         self.agree(2)
 
 
 class PairTest(testtools.TestCase):
-    """How disagreements are found, with a second stub in Nova's place."""
+    """Detection of disagreements, with a second stub in place of Nova."""
 
     def pair(self) -> Pair:
         pair = Pair(CONFIGURATIONS[0], 1, leader='stub')
@@ -53,8 +53,8 @@ class PairTest(testtools.TestCase):
         for line in lines:
             pair.take(Step.parse(line))
 
-    def test_two_of_a_kind(self) -> None:
-        """A cloud agrees with itself, whatever namespaces the one that goes first takes."""
+    def test_two_stubs_agree(self) -> None:
+        """Two stubs agree, whatever namespaces the first one chooses."""
         pair = self.pair()
         self.take(pair, 'boot labels=SMALL', 'boot labels=LARGE,SMALL host=1',
                   'resize server=0 labels=SMALL,SMALL', 'revert server=0', 'stop-service host=0',
@@ -62,14 +62,14 @@ class PairTest(testtools.TestCase):
         pair.clear()
         self.assertEqual([], pair.explained)
 
-    def test_a_refusal(self) -> None:
-        """What is refused is refused on both sides, and is not a disagreement."""
+    def test_a_refused_step(self) -> None:
+        """A step refused on both sides is not a disagreement."""
         pair = self.pair()
         self.take(pair, 'boot labels=SMALL', 'unpause server=0')
         self.assertIn('InstanceInvalidState (409)', pair.seen['outcome'])
 
     def test_a_fault(self) -> None:
-        """A fault of a host is there in one step, on both sides, and not in the next."""
+        """A fault is present in one step on both sides, and absent in the next."""
         pair = self.pair()
         self.take(pair, 'boot labels=SMALL host=0', 'pause server=0 fault=domainSuspend:fail@0')
         self.assertIn('ACTIVE came', pair.seen['outcome'])
@@ -80,24 +80,24 @@ class PairTest(testtools.TestCase):
         self.take(pair, 'delete server=0')
         self.assertEqual('done', pair.seen['outcome'])
 
-    def test_a_fault_that_there_is_not(self) -> None:
-        """It is refused, in whatever it is wrong."""
+    def test_an_invalid_fault(self) -> None:
+        """A fault with an invalid part is refused."""
         pair = self.pair()
         for fault in ('domainSuspend', 'domainSuspend:absent@0', 'domainSuspend:fail@2',
                       'domainDoze:fail@0'):
             self.assertRaises(
                 InvalidInputError, self.take, pair, f'boot labels=SMALL fault={fault}')
 
-    def test_the_faults_that_are_drawn(self) -> None:
-        """Each can be begun, whatever the step is."""
+    def test_every_fault_in_the_list(self) -> None:
+        """Every fault that can be drawn can be injected."""
         pair = self.pair()
         for fault in {fault.removeprefix('other ') for of_one in FAULTS.values()
                       for fault in of_one}:
             with faults.begin(pair.stub.hosts, f'{fault}@1') as begun:
                 self.assertTrue(begun.in_force)
 
-    def test_other_data(self) -> None:
-        """Data that one side alone has in a namespace are a disagreement."""
+    def test_data_on_one_side(self) -> None:
+        """Data in a namespace of one side only are a disagreement."""
         pair = self.pair()
         self.take(pair, 'boot labels=SMALL host=0')
         [namespace, *_rest] = pair.stub.hosts[1].namespaces
@@ -105,8 +105,8 @@ class PairTest(testtools.TestCase):
         error = self.assertRaises(Disagreement, self.take, pair, 'audit host=0')
         self.assertIn(f'host 1: {namespace.name} was written by', str(error))
 
-    def test_what_is_left(self) -> None:
-        """What both sides leave behind when every server is gone is a disagreement, too."""
+    def test_leftovers_on_both_sides(self) -> None:
+        """Leftovers on both sides after the deletion of every server are a disagreement."""
         pair = self.pair()
         self.take(pair, 'boot labels=SMALL host=0')
         for side in (pair.stub, pair.nova):
@@ -116,7 +116,7 @@ class PairTest(testtools.TestCase):
         self.assertIn('was written by', str(error))
 
     def test_the_shortest_sequence(self) -> None:
-        """A disagreement is told with no step that it does not need."""
+        """A disagreement is reported without unnecessary steps."""
         class Planted(Pair):
             def take(self, step: Step) -> None:
                 super().take(step)
@@ -132,7 +132,7 @@ class PairTest(testtools.TestCase):
             ['stop server=0', 'after stop server=0', 'a guest that is off'], rest)
 
     def test_steps_that_need_others(self) -> None:
-        """A service is not started that was not stopped."""
+        """A sequence without the stop before a start of a service is not tried."""
         class Planted(Pair):
             started = False
 
@@ -149,8 +149,8 @@ class PairTest(testtools.TestCase):
         assert found is not None
         self.assertEqual(script.steps, tuple(found[0].steps))
 
-    def test_a_disagreement_that_is_not_shown_again(self) -> None:
-        """It is told, too."""
+    def test_a_disagreement_that_does_not_recur(self) -> None:
+        """A disagreement that the second run does not show is still reported."""
         shown: list[Step] = []
 
         class Once(Pair):
@@ -168,13 +168,13 @@ class PairTest(testtools.TestCase):
         self.assertIn('only once', told)
 
     def test_a_sequence_without_a_boot(self) -> None:
-        """What was asked of its server goes with it, and the servers after it move up."""
+        """Removing a boot removes the requests to its server and renumbers later servers."""
         steps = [Step.parse(line) for line in (
             'boot labels=SMALL', 'boot labels=LARGE', 'pause server=0', 'stop server=1')]
         self.assertEqual(['boot labels=LARGE', 'stop server=0'],
                          [str(step) for step in without(steps, 0)])
 
     def test_a_script(self) -> None:
-        """A sequence is read back from what is printed of it."""
+        """A printed sequence can be parsed again."""
         text = 'configuration same_host=1 offload=-1\nboot labels= host=0\nstop server=0'
         self.assertEqual(text, str(Script.parse(text)))

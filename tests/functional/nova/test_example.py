@@ -1,4 +1,4 @@
-"""The example for those who stay in Nova's own tree."""
+"""Example for tests that use Nova's own base classes."""
 
 from __future__ import annotations
 

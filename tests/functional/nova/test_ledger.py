@@ -1,4 +1,4 @@
-"""The stub's ledger against real Placement: the same random requests, the same answers."""
+"""Comparison of the stub's ledger with real Placement under the same random requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vpmem_harness.cloud.stub.placement_errors import PlacementError
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.uuids import UUIDs
 
-#: How many sequences are drawn, and of how many requests.
+#: The number of sequences, and the number of requests in each.
 SEQUENCES = 60
 LENGTH = 12
 
@@ -35,18 +35,18 @@ _INVENTORIES = st.dictionaries(st.sampled_from(CLASSES), st.builds(
     min_unit=st.sampled_from((1, 1, 1, 2)), max_unit=st.sampled_from((6, 6, 2)),
     step_size=st.sampled_from((1, 1, 1, 2, 3)),
     allocation_ratio=st.sampled_from((1.0, 1.0, 0.5, 1.5, 16.0))))
-#: Which of the names are meant, and how far off the generation is that is told.
+#: Indexes of providers and consumers, and the offset of a stale generation.
 _WHICH = st.integers(0, 2)
 _OFF = st.sampled_from((0,) * 6 + (1, None))
 
 
 def in_order(text: str) -> str:
-    """A message whose lists are sorted: Placement's are in the order of a set."""
+    """Sort the lists in a message: Placement's have the order of a set."""
     return re.sub(r"'([^']*)'", lambda found: ', '.join(sorted(found[1].split(', '))), text)
 
 
 class Placement:
-    """Asks real Placement."""
+    """Client of real Placement."""
 
     def __init__(self, directory: str) -> None:
         with open(f'{directory}/log', 'w') as log:
@@ -55,11 +55,11 @@ class Placement:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
 
     def close(self) -> None:
-        """End it."""
+        """Close Placement."""
         self._process.communicate(timeout=30)
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """The status and the body of an answer."""
+        """Return the status and the body of an answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([method, path, body]) + '\n')
@@ -69,7 +69,7 @@ class Placement:
 
 
 class Agreement(RuleBasedStateMachine):
-    """The ledger and Placement, with two providers of one sequence and those that it adds."""
+    """The ledger and Placement, with two providers and those that a sequence adds."""
 
     placement: ClassVar[Placement]
     uuids: ClassVar[Callable[[], str]]
@@ -158,7 +158,7 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(resources=_RESOURCES, number=_WHICH)
     def candidates(self, resources: Mapping[str, int], number: int) -> None:
-        """Of one provider of this sequence: other sequences have left theirs."""
+        """Query one provider of this sequence: earlier sequences have left theirs."""
         uuid = self.providers[number]
         if not self.known(number):
             return
@@ -171,7 +171,7 @@ class Agreement(RuleBasedStateMachine):
         assert found == self.ledger.allocation_candidates(resources, uuid), answer
 
     def teardown(self) -> None:
-        """Compare all that they have, after each sequence."""
+        """Compare the complete state after each sequence."""
         for number, uuid in enumerate(self.providers):
             if not self.known(number):
                 continue
@@ -197,8 +197,8 @@ class Agreement(RuleBasedStateMachine):
 @testtools.skipUnless(importlib.util.find_spec('placement'), 'placement is not installed')
 class LedgerTest(base.TestCase):
 
-    def test_it_answers_as_placement_does(self) -> None:
-        """Whatever is asked, in whatever order: statuses, codes, messages, generations, amounts."""
+    def test_answers_equal_placements(self) -> None:
+        """Statuses, codes, messages, generations and amounts are Placement's in every order."""
         Agreement.placement = Placement(self.useFixture(fixtures.TempDir()).path)
         self.addCleanup(Agreement.placement.close)
         names = UUIDs(Randomness(1))

@@ -1,4 +1,4 @@
-"""Hosts whose commands run without processes."""
+"""In-process execution of hosts' commands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vpmem_harness.fixtures import HostFixture
 
 class DirectCommandsTest(base.TestCase):
 
-    def test_a_service_that_has_ended_runs_no_command(self):
-        """Its device may be another server's by now."""
+    def test_a_stopped_service_runs_no_command(self):
+        """A stopped service cannot wipe a device that may belong to another server by now."""
         host = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))
         wipes = Wipes()
         commands = InProcessCommands(host, wipes)

@@ -1,4 +1,4 @@
-"""Steps that do not end."""
+"""Worker thread with a timeout for its steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import testtools
 
 from vpmem_harness.chaos.worker import Stuck, Worker
 
-#: Seconds in which a thread does what it is waited for.
+#: Timeout in seconds for a thread.
 SOON = 30
 
 
@@ -19,13 +19,13 @@ class HandsTest(testtools.TestCase):
         self.worker = Worker()
         self.addCleanup(self.worker.close, SOON)
 
-    def test_what_is_done_is_returned(self):
-        """And what it raises is raised."""
+    def test_the_result_of_a_step_is_returned(self):
+        """The worker returns a step's result, or raises its exception."""
         self.assertEqual(3, self.worker.do(lambda: 3, SOON))
         self.assertRaises(ZeroDivisionError, self.worker.do, lambda: 1 // 0, SOON)
 
-    def test_who_waits_for_what(self):
-        """When something does not end in its time, every thread's place is told."""
+    def test_a_timeout_shows_where_every_thread_waits(self):
+        """The error of a timeout contains the place where every thread waits."""
         release = threading.Event()
         self.addCleanup(release.set)
 
@@ -35,7 +35,7 @@ class HandsTest(testtools.TestCase):
         self.assertIn('does not end within 0.5 s', str(error))
         self.assertRegex(str(error), r'vpmem-chaos in [^;]*cross_the_bridge:\d+')
 
-    def test_no_thread_is_left(self):
-        """Once it is closed."""
+    def test_no_thread_remains(self):
+        """A closed worker leaves no thread."""
         self.assertTrue(self.worker.close(SOON))
         self.assertNotIn('vpmem-chaos', [thread.name for thread in threading.enumerate()])

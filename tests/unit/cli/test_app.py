@@ -1,4 +1,4 @@
-"""The application, apart from its commands."""
+"""Command line application, apart from its commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vpmem_harness.fixtures.seeds import TestSeed
 
 
 def run(*argv: str) -> tuple[int, str, str]:
-    """The exit status, standard output and standard error of a command line."""
+    """Return the exit status, standard output and standard error of a command line."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -32,59 +32,59 @@ def run(*argv: str) -> tuple[int, str, str]:
 class AppTest(base.TestCase):
 
     def test_help_lists_the_commands(self):
-        """Each command is there with its summary."""
+        """The help lists each command with its summary."""
         status, out, err = run('--help')
         self.assertEqual((0, ''), (status, err))
         for entry in COMMANDS:
             self.assertThat(out, Contains(entry.summary))
 
     def test_each_command_loads(self):
-        """The table names classes that are there, and each explains itself."""
+        """Each command of the table can be loaded and has a description."""
         for entry in COMMANDS:
             status, out, _ = run(entry.name, '--help')
             self.assertEqual(0, status, entry.name)
             self.assertThat(out, Contains(f'usage: vpmem-harness {entry.name}'))
 
-    def test_nothing_to_do(self):
-        """Without a command it says how to name one, as a mistake."""
+    def test_no_command(self):
+        """A command line without a command is an error that shows how to name one."""
         status, out, err = run()
         self.assertEqual((2, ''), (status, out))
         self.assertThat(err, Contains('--help'))
 
     def test_unknown_command(self):
-        """A misspelled command is a mistake."""
+        """A misspelled command is an error."""
         self.assertEqual(2, run('inventry')[0])
 
     def test_unknown_option(self):
-        """An option that is not there is a mistake."""
+        """An unknown option is an error."""
         self.assertEqual(2, run('--loud', 'inventory')[0])
         self.assertEqual(2, run('inventory', '--loud')[0])
 
     def test_invalid_input(self):
-        """An error is one line on standard error, and no traceback."""
+        """An error is printed as one line on standard error, without a traceback."""
         status, out, err = run('inventory', '--pmem', 'X')
         self.assertEqual((1, '', 1), (status, out, len(err.splitlines())))
         self.assertThat(err, Contains('SMALL:2x4GiB'))
 
-    def test_traceback_for_those_who_ask(self):
-        """--debug shows where an error comes from."""
+    def test_debug_shows_the_traceback(self):
+        """--debug prints the traceback of an error."""
         self.assertThat(run('--debug', 'inventory', '--pmem', 'X')[2], Contains('Traceback'))
 
     def test_version(self):
-        """The version is on standard output."""
+        """The version is printed on standard output."""
         status, out, _ = run('--version')
         self.assertEqual((0, 'vpmem-harness'), (status, out.split()[0]))
 
     def test_log_file(self):
-        """The log can go to a file, which takes a word of its own."""
+        """The log file can have a log level of its own."""
         directory = self.useFixture(TempDir())
         path = directory.join('log')
         self.assertEqual(1, run('--log-file', path, 'inventory', '--pmem', 'X')[0])
         with open(path) as stream:
             self.assertThat(stream.read(), Contains('SMALL:2x4GiB'))
 
-    def test_pseudonyms_are_resolved_for_their_owner(self):
-        """What stands in the log as a pseudonym is shown with the file that the run has saved."""
+    def test_pseudonyms_are_resolved(self):
+        """The command shows the original of a pseudonym from the file that a run has saved."""
         directory = self.useFixture(TempDir()).path
         log, values = os.path.join(directory, 'log'), os.path.join(directory, 'own', 'values')
         path = f'/home/{self.useFixture(TestSeed()).randomness.bytes(5).hex()}/x'
@@ -97,23 +97,23 @@ class AppTest(base.TestCase):
         self.assertEqual(0, status)
         self.assertThat(out, Contains(path))
 
-    def test_pseudonyms_where_others_can_write(self):
-        """It is refused before the command runs."""
+    def test_pseudonyms_in_a_directory_writable_by_others(self):
+        """The option is refused before the command runs."""
         directory = self.useFixture(TempDir()).path
         os.chmod(directory, 0o777)  # noqa: S103 - that is what is refused
         status, out, err = run('--save-pseudonyms', f'{directory}/values', 'inventory')
         self.assertEqual((1, ''), (status, out))
         self.assertThat(err, Contains('a directory of your own'))
 
-    def test_leaves_logging_as_it_was(self):
-        """A program that calls main keeps its own logging."""
+    def test_logging_is_restored(self):
+        """``main`` restores the logging configuration of its caller."""
         root = logging.getLogger()
         before = root.level, list(root.handlers)
         run('inventory', '--pmem', 'X:1x1GiB')
         self.assertEqual(before, (root.level, list(root.handlers)))
 
     def test_help_is_quick(self):
-        """The help imports none of the commands, nor what they need."""
+        """The help imports neither the commands nor their dependencies."""
         code = ('import sys; from vpmem_harness import cli\n'
                 'try: cli.main(["--help"])\n'
                 'except SystemExit: pass\n'
@@ -127,7 +127,7 @@ class AppTest(base.TestCase):
 class FootprintTest(base.TestCase):
 
     def test_home_directory_is_left_alone(self):
-        """A command leaves nothing in the home of its user."""
+        """A command writes nothing to the user's home directory."""
         home = self.useFixture(TempDir()).path
         environment = {**os.environ, 'HOME': home}
         environment.pop('XDG_CACHE_HOME', None)

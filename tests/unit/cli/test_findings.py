@@ -1,4 +1,4 @@
-"""The command ``findings``, as its reader sees it."""
+"""Output of the command ``findings``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _hang(cloud: CloudFixture, audit: object) -> str:
 class FindingsTest(base.TestCase):
 
     def look(self, *scenario: object) -> tuple[int, list[str]]:
-        """The exit status and the output, were these the findings."""
+        """Return the exit status and the output for the given findings."""
         self.useFixture(MonkeyPatch('vpmem_harness.findings.FINDINGS', [
             findings.Finding(f'number-{number}', 'a title', 'somebody', 'something', each)
             for number, each in enumerate(scenario)]))
@@ -34,24 +34,24 @@ class FindingsTest(base.TestCase):
             status = cli.main(['findings', '--backend', 'stub'])
         return status, output.getvalue().splitlines()
 
-    def test_it_says_who_was_looked_at(self) -> None:
-        """And how many of the findings are there."""
+    def test_the_output_names_the_backend(self) -> None:
+        """The output names the backend and the number of findings that it has."""
         status, lines = self.look(_leak, lambda cloud, audit: None)
         self.assertEqual(1, status)
         self.assertEqual('AFFECTED: number-0: a title', lines[0])
         self.assertEqual('not affected: number-1: a title', lines[-2])
         self.assertEqual('the stub: AFFECTED by 1 of 2', lines[-1])
 
-    def test_a_scenario_that_comes_to_no_end(self) -> None:
-        """It is said, and the others are looked at all the same."""
+    def test_a_scenario_that_hangs(self) -> None:
+        """A hanging scenario is reported, and the others still run."""
         status, lines = self.look(_hang, _leak)
         self.assertEqual(2, status)
         self.assertEqual('not told: number-0: a title', lines[0])
         self.assertIn('waited 60 s for the end', lines[1])
         self.assertEqual('the stub: AFFECTED by 1 of 2, 1 not told', lines[-1])
 
-    def test_evidence_names_all_namespaces_at_once(self) -> None:
-        """What happened to six of them in one operation is one thing."""
+    def test_evidence_is_summarized(self) -> None:
+        """The evidence lists each namespace of an operation once, in one line."""
         told = scenarios._told([
             Report(Kind.TAKEN, 'create of one', 'host1', name, device, ())
             for name, device in (('ns_0', '/dev/dax0.0'), ('ns_1', '/dev/dax0.1')) * 2])

@@ -17,7 +17,7 @@ from vpmem_harness.pmem.inventory.recorded import sample_listing
 
 
 def line(text: str) -> str:
-    """The value of pmem_namespaces in lines for nova.conf."""
+    """Return the value of pmem_namespaces in lines for nova.conf."""
     parser = configparser.ConfigParser()
     parser.read_string(text)
     return parser['libvirt']['pmem_namespaces']
@@ -26,44 +26,44 @@ def line(text: str) -> str:
 class InventoryTest(base.TestCase):
 
     def test_listing_and_line_fit(self):
-        """Standard output is the listing, standard error has the line that fits it."""
+        """The listing on standard output matches the nova.conf line on standard error."""
         for profile in ('plain', 'mixed', 'hostile'):
             status, out, err = run('inventory', '--profile', profile)
             self.assertEqual(0, status)
             self.assertNotEqual({}, nova.offered(line(err), out))
 
-    def test_seed_is_told_and_replays(self):
-        """The seed on standard error gives the same again."""
+    def test_a_seed_is_printed_and_repeats_the_output(self):
+        """The seed printed on standard error reproduces the same output."""
         first = run('inventory')
         seed = first[2].splitlines()[0].removeprefix('# seed ')
         self.assertEqual(first, run('inventory', '--seed', seed))
 
     def test_same_as_the_fixture(self):
-        """A seed means the same to the command and to InventoryFixture."""
+        """The command and InventoryFixture generate the same inventory from a seed."""
         for seed in range(5):
             inventory = self.useFixture(fixtures.InventoryFixture(seed=seed, profile='mixed'))
             _, out, err = run('inventory', '--seed', str(seed), '--profile', 'mixed')
             self.assertEqual(inventory.ndctl_json, out)
             self.assertEqual(inventory.pmem_namespaces, line(err))
 
-    def test_lines_for_nova_alone(self):
-        """With --format nova standard output is what nova.conf takes."""
+    def test_format_nova(self):
+        """With --format nova, standard output is a line for nova.conf."""
         status, out, err = run('inventory', '--pmem', 'SMALL:2x4GiB,LARGE:1x16GiB', '-f', 'nova')
         self.assertEqual((0, '[libvirt]\npmem_namespaces = SMALL:ns_0|ns_1,LARGE:ns_2\n', ''),
                          (status, out, err))
 
     def test_dimms(self):
-        """DIMMs with nothing on them: nothing is listed, nothing is offered."""
+        """Unconfigured DIMMs have an empty listing and no nova.conf line."""
         _, out, err = run('inventory', '--dimm', '32GiB', '--dimm', '32GiB,numa=1')
         self.assertEqual(('', ''), (out, line(err)))
 
     def test_namespaces_on_dimms(self):
-        """--pmem goes on the DIMMs that --dimm gives."""
+        """--pmem creates namespaces on the DIMMs of --dimm."""
         _, out, _ = run('inventory', '--dimm', '32GiB,numa=3', '--pmem', 'X:1x4GiB')
         self.assertEqual(3, json.loads(out)[0]['daxregion']['devices'][0]['target_node'])
 
     def test_recorded_listing(self):
-        """A listing from a file or from standard input comes out as it went in."""
+        """A listing read from a file or standard input is printed unchanged."""
         path = self.useFixture(TempDir()).join('listing')
         with open(path, 'w') as stream:
             stream.write(sample_listing())
@@ -71,14 +71,14 @@ class InventoryTest(base.TestCase):
         with mock.patch('sys.stdin', io.StringIO(sample_listing())):
             self.assertEqual(sample_listing(), run('inventory', '--listing', '-')[1])
 
-    def test_listing_that_cannot_be_read(self):
-        """A missing file is an error with its name."""
+    def test_a_missing_listing(self):
+        """The error of a missing file contains its name."""
         status, out, err = run('inventory', '--listing', '/nonexistent')
         self.assertEqual((1, ''), (status, out))
         self.assertIn('/nonexistent', err)
 
     def test_unknown_profile_and_seed(self):
-        """What cannot be is refused."""
+        """An unknown profile and an invalid seed are refused."""
         for arguments in (('--profile', 'odd'), ('--seed', 'x'), ('--seed', '-1')):
             status, out, err = run('inventory', *arguments)
             self.assertEqual((1, ''), (status, out), err)

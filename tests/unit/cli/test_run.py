@@ -1,4 +1,4 @@
-"""What ``vpmem-harness run`` puts in front of a command."""
+"""Environment that ``vpmem-harness run`` prepares for a command."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ class WithHarnessTest(base.TestCase):
             self.scripts if name == 'scripts' else get(name)))
 
     def directory(self, *programs):
-        """A directory with these programs."""
+        """Return a directory with these programs."""
         path = self.useFixture(fixtures.TempDir()).path
         for program in programs:
             (Path(path) / program).touch(0o755)
         return path
 
-    def test_an_environment_that_is_not_active(self):
-        """The directory that it was called from is the last to be looked at."""
+    def test_an_inactive_environment(self):
+        """The directory of the running ``vpmem-harness`` is appended to PATH."""
         elsewhere = self.directory('ndctl')
         self.assertEqual(f'{elsewhere}{os.pathsep}{self.scripts}', with_harness(elsewhere))
 
-    def test_one_that_is(self):
-        """Where the command is found already, nothing is added."""
+    def test_an_active_environment(self):
+        """PATH is unchanged if it already contains the command."""
         active = self.directory('vpmem-harness')
         self.assertEqual(active, with_harness(active))
 
     def test_a_source_tree(self):
-        """Where the command is not installed, nothing is added."""
+        """PATH is unchanged if the command is not installed."""
         elsewhere, self.scripts = self.directory(), self.directory()
         self.assertEqual(elsewhere, with_harness(elsewhere))
 
 
 class RunDirectoryTest(base.TestCase):
 
-    def test_what_cannot_be_a_directory_is_refused(self):
+    def test_an_invalid_directory_is_refused(self):
         """The error names the option."""
         file = Path(self.useFixture(fixtures.TempDir()).path) / 'file'
         file.touch()

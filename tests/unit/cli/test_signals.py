@@ -1,4 +1,4 @@
-"""Signals that end a command."""
+"""Handling of the signals that end a command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tempfile
 from tests import base
 from vpmem_harness.cli import signals
 
-#: What a process does whose command is ``command``.
+#: Script of a process whose command is ``command``.
 PROCESS = """
 import signal, subprocess, sys, tempfile
 from vpmem_harness.cli import signals
@@ -23,23 +23,23 @@ sys.exit(signals.run_to_end(command, whole_process=True))
 class SignalsTest(base.TestCase):
 
     def run_to_end(self, command):
-        """The exit status of a command that is called in this process."""
+        """Return the exit status of a command called in this process."""
         return signals.run_to_end(command, whole_process=False)
 
-    def test_a_command_that_ends_by_itself(self):
-        """Its status is returned."""
+    def test_a_command_that_ends_without_a_signal(self):
+        """The command's status is returned."""
         self.assertEqual(3, self.run_to_end(lambda: 3))
 
     def test_each_signal_interrupts(self):
-        """The status is 128 and the signal's number, and the command does not go on."""
+        """A signal ends the command, and the status is 128 plus the signal's number."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             def command(number=number):
                 signal.raise_signal(number)
                 self.fail('it goes on')
             self.assertEqual(128 + number, self.run_to_end(command))
 
-    def test_a_clean_up_is_not_interrupted(self):
-        """A second signal changes neither what is done nor the status."""
+    def test_a_cleanup_is_not_interrupted(self):
+        """A second signal changes neither the cleanup nor the status."""
         done = []
 
         def command():
@@ -50,8 +50,8 @@ class SignalsTest(base.TestCase):
                 done.append('cleaned up')
         self.assertEqual((143, ['cleaned up']), (self.run_to_end(command), done))
 
-    def test_an_interruption_that_became_another_error(self):
-        """The status is the signal's all the same."""
+    def test_an_interruption_replaced_by_another_error(self):
+        """The status is the signal's even if the cleanup raises another error."""
         def command():
             try:
                 signal.raise_signal(signal.SIGTERM)
@@ -60,7 +60,7 @@ class SignalsTest(base.TestCase):
         self.assertEqual(143, self.run_to_end(command))
 
     def test_an_interruption_that_is_swallowed(self):
-        """The status is the signal's all the same."""
+        """The status is the signal's even if the command swallows the interruption."""
         def command():
             try:
                 signal.raise_signal(signal.SIGTERM)
@@ -69,13 +69,13 @@ class SignalsTest(base.TestCase):
         self.assertEqual(143, self.run_to_end(command))
 
     def test_other_errors_are_raised(self):
-        """Without a signal nothing is hidden."""
+        """Without a signal, an exception is raised unchanged."""
         def command():
             raise ZeroDivisionError
         self.assertRaises(ZeroDivisionError, self.run_to_end, command)
 
     def test_deferred(self):
-        """The block ends before the interruption."""
+        """A deferred block ends before the interruption."""
         done = []
 
         def command():
@@ -86,7 +86,7 @@ class SignalsTest(base.TestCase):
         self.assertEqual((143, ['block']), (self.run_to_end(command), done))
 
     def test_check(self):
-        """A long block can be left between two of its parts."""
+        """``check`` interrupts a long deferred block between two of its parts."""
         done = []
 
         def command():
@@ -98,7 +98,7 @@ class SignalsTest(base.TestCase):
         self.assertEqual((143, ['part']), (self.run_to_end(command), done))
 
     def test_allowed(self):
-        """A signal interrupts a block in a deferred one, at its beginning if it came before."""
+        """A signal interrupts an allowed block within a deferred one, even if it came before."""
         done = []
 
         def early():
@@ -114,7 +114,7 @@ class SignalsTest(base.TestCase):
         self.assertEqual((143, 143, []), (self.run_to_end(early), self.run_to_end(within), done))
 
     def test_relayed(self):
-        """A signal is somebody else's for the time of a block."""
+        """A signal during a block is relayed to another process."""
         relayed = []
 
         def command():
@@ -123,8 +123,8 @@ class SignalsTest(base.TestCase):
             return 3
         self.assertEqual((3, [signal.SIGTERM]), (self.run_to_end(command), relayed))
 
-    def test_too_late_to_be_relayed(self):
-        """A signal that came before the block keeps it from beginning."""
+    def test_a_signal_before_a_relayed_block(self):
+        """A signal that came before the block prevents its start."""
         relayed = []
 
         def command():
@@ -138,17 +138,17 @@ class SignalsTest(base.TestCase):
         self.addCleanup(signal.signal, number, signal.signal(number, signal.SIG_IGN))
 
     def test_sigint_that_was_ignored(self):
-        """A background job of a script can be interrupted."""
+        """SIGINT interrupts a background job although its shell ignores the signal."""
         self.ignored(signal.SIGINT)
         self.assertEqual(130, self.run_to_end(lambda: signal.raise_signal(signal.SIGINT)))
 
     def test_sighup_that_was_ignored(self):
-        """It stays ignored, as nohup wants it."""
+        """SIGHUP stays ignored, as under nohup."""
         self.ignored(signal.SIGHUP)
         self.assertEqual(3, self.run_to_end(lambda: signal.raise_signal(signal.SIGHUP) or 3))
 
     def test_handlers_are_restored(self):
-        """A program that calls a command keeps its own."""
+        """The signal handlers of the caller are restored."""
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = [signal.getsignal(number) for number in numbers]
         self.run_to_end(lambda: signal.raise_signal(signal.SIGTERM))
@@ -158,13 +158,13 @@ class SignalsTest(base.TestCase):
 class ProcessTest(base.TestCase):
 
     def end(self, script):
-        """The exit status of a process whose command the script defines, and what it printed."""
+        """Return the exit status and the output of a process whose command the script defines."""
         done = subprocess.run([sys.executable, '-c', PROCESS.format(script=script)],
                               capture_output=True, text=True, check=False, timeout=60)
         return done.returncode, done.stdout, done.stderr
 
-    def test_what_was_not_recorded_is_removed(self):
-        """Neither a directory nor a process of an interrupted command is left."""
+    def test_an_interrupted_command_leaves_nothing(self):
+        """An interrupted command leaves neither a directory nor a process."""
         code, out, err = self.end("""
 def command():
     from vpmem_harness.host import directories
@@ -177,7 +177,7 @@ def command():
         self.assertFalse(os.path.exists(f'/proc/{out.strip()}'))
 
     def test_an_exception_that_python_drops(self):
-        """The interruption is repeated."""
+        """An interruption raised where Python drops exceptions is repeated."""
         self.assertEqual((143, '', ''), self.end("""
 import time
 
@@ -190,8 +190,8 @@ def command():
     time.sleep(600)
 """))
 
-    def test_a_clean_up_that_hangs(self):
-        """It is cut short."""
+    def test_a_cleanup_that_hangs(self):
+        """A hanging cleanup is aborted after a timeout."""
         self.assertEqual((143, '', ''), self.end("""
 signals.LIMIT = 0.05
 
@@ -203,7 +203,7 @@ def command():
 """))
 
     def test_a_signal_after_the_command(self):
-        """It counts as long as the process has something to do."""
+        """A signal counts as long as the process has not ended."""
         self.assertEqual((130, '', ''), self.end("""
 import atexit
 
@@ -213,14 +213,14 @@ def command():
 """))
 
     def test_an_interruption_within_exec(self):
-        """The process ends with a status, not by the signal."""
+        """The process exits with a status, instead of being killed by the signal."""
         self.assertEqual((130, '', ''), self.end("""
 def command():
     exec('signal.raise_signal(signal.SIGINT)', globals())
 """))
 
     def test_nothing_is_imported_before_the_handlers(self):
-        """What takes long comes when a signal ends the command in order already."""
+        """Slow imports happen only after the signal handlers are installed."""
         code = ('import sys; before = set(sys.modules); import vpmem_harness.cli.signals;'
                 'print(*sorted(set(sys.modules) - before))')
         printed = subprocess.run([sys.executable, '-I', '-c', code], check=True,

@@ -13,8 +13,8 @@ class CloudTest(base.TestCase):
         return self.useFixture(
             CloudFixture(hosts=1, pmem='SMALL:2x1GiB', backend='stub', **options))
 
-    def test_the_transcript_says_what_was_there_to_be_had(self):
-        """It has the free namespaces and the requested labels."""
+    def test_the_transcript_of_a_failed_boot(self):
+        """The transcript has the free namespaces and the requested labels."""
         cloud = self.start_cloud()
         cloud.boot(pmem='SMALL')
         cloud.boot(pmem='SMAL', expect='ERROR')
@@ -22,14 +22,14 @@ class CloudTest(base.TestCase):
         self.assertIn(f'{cloud.hosts[0].name} up, SMALL 1 of 2 free\n', transcript)
         self.assertIn('server2 is ERROR on None with no namespace for SMAL: No valid', transcript)
 
-    def test_the_transcript_says_which_service_is_down(self):
-        """This explains why a server is not booted."""
+    def test_the_transcript_names_a_stopped_service(self):
+        """The transcript names a stopped service, which explains a failed boot."""
         cloud = self.start_cloud()
         cloud.compute(cloud.hosts[0]).kill()
         self.assertIn(' down, SMALL 2 of 2 free', cloud.transcript())
 
-    def test_a_service_is_configured_as_nova_conf_is(self):
-        """The option is given as in the host's ``pmem_namespaces``, or as a list."""
+    def test_the_configuration_of_a_service(self):
+        """The option accepts the value of the host's ``pmem_namespaces``, or a list."""
         cloud = self.start_cloud()
         host = cloud.hosts[0]
         for value, count in (
@@ -38,8 +38,8 @@ class CloudTest(base.TestCase):
             self.assertEqual(
                 count, cloud.inventories(host)['CUSTOM_PMEM_NAMESPACE_SMALL'].total, value)
 
-    def test_what_no_flavor_is_made_of_is_refused(self):
-        """The error names the argument, and there is no server."""
+    def test_invalid_flavor_arguments_are_refused(self):
+        """The error names the argument, and no server is created."""
         cloud = self.start_cloud()
         for arguments, what in (
                 ({'ram': '512'}, 'ram of a flavor'), ({'vcpus': 0}, 'vcpus of a flavor'),
@@ -50,8 +50,8 @@ class CloudTest(base.TestCase):
                 what, self.assertRaises(InvalidInputError, cloud.boot, **arguments).what)
         self.assertEqual([], cloud.servers)
 
-    def test_what_is_said_twice_is_refused(self):
-        """One of the two values would be ignored."""
+    def test_contradictory_arguments_are_refused(self):
+        """Two values for the same thing are refused, because one would be ignored."""
         cloud = self.start_cloud()
         flavor = cloud.flavor('SMALL')
         for ask, arguments in (
@@ -62,15 +62,15 @@ class CloudTest(base.TestCase):
             self.assertRaises(InvalidInputError, ask, **arguments)
         self.assertEqual(1, len(cloud.servers))
 
-    def test_what_is_no_host_is_refused(self):
-        """Such as a number, or a fixture that has not been set up."""
+    def test_an_invalid_host_is_refused(self):
+        """A number is refused as a host, and so is a fixture that is not set up."""
         cloud = self.start_cloud()
         for host in (0, None, HostFixture()):
             error = self.assertRaises(InvalidInputError, cloud.compute, host)
             self.assertEqual('host', error.what)
 
-    def test_what_is_no_status_is_refused(self):
-        """It is rejected before the request: the server would stay behind."""
+    def test_an_invalid_status_is_refused(self):
+        """An invalid status is refused before the request, which would leave a server behind."""
         cloud = self.start_cloud()
         server = cloud.boot()
         for ask in (cloud.boot, server.delete, server.live_migrate):

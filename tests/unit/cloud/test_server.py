@@ -1,4 +1,4 @@
-"""A handle on a server, and what a test sees of its errors."""
+"""Handle of a server, and the errors that a test gets from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ServerTest(base.VPMEMTestCase):
         self.cloud = self.useFixture(CloudFixture(hosts=1, pmem='SMALL:1x1GiB', backend='stub'))
 
     def test_a_fault(self):
-        """It is there for a server in ERROR."""
+        """A server in ERROR has a fault."""
         refused = self.cloud.boot(pmem='SMALL,SMALL', expect='ERROR')
         self.assertIn('No valid host', refused.fault.message)
         self.assertEqual(refused.fault, refused.fault_or_none)
@@ -29,8 +29,8 @@ class ServerTest(base.VPMEMTestCase):
         error = self.assertRaises(NoFaultError, lambda: server.fault)
         self.assertIn("server 'server1' is ACTIVE and has no fault", str(error))
 
-    def test_a_failed_boot_shows_the_line_of_the_test(self):
-        """Of the harness one frame is left, and no error of a service."""
+    def test_a_failed_boot_shows_the_tests_line(self):
+        """The traceback has one frame of the harness, and no exception of a service."""
         error = self.assertRaises(UnexpectedStateError, self.cloud.boot, pmem='SMALL,SMALL')
         frames = traceback.extract_tb(error.__traceback__)
         ours = [frame for frame in frames if 'vpmem_harness/' in frame.filename]
@@ -38,13 +38,13 @@ class ServerTest(base.VPMEMTestCase):
         self.assertNotIn('During handling', ''.join(traceback.format_exception(error)))
 
     def test_a_defect_keeps_its_frames(self):
-        """Only errors that are meant for the test are shortened."""
+        """An unexpected exception keeps all its frames."""
         self.cloud.backend.create_server = lambda *arguments: 1 / 0
         error = self.assertRaises(ZeroDivisionError, self.cloud.boot)
         self.assertIn('boot', [frame.name for frame in traceback.extract_tb(error.__traceback__)])
 
     def test_assert_fault_names_the_server(self):
-        """With its status and its fault."""
+        """The failure of assertFault names the server, its status and its fault."""
         server = self.cloud.boot(pmem='SMALL')
         error = self.assertRaises(AssertionError, self.assertFault, server, 'No valid host')
         self.assertEqual(
@@ -54,8 +54,8 @@ class ServerTest(base.VPMEMTestCase):
         error = self.assertRaises(AssertionError, self.assertFault, refused, 'disk full')
         self.assertIn("server2 is ERROR with the fault 'No valid host was found. '", str(error))
 
-    def test_a_failed_test_shows_its_line_alone(self):
-        """No frame of the harness is in the traceback of a VPMEMTestCase."""
+    def test_a_failed_test_shows_only_its_own_line(self):
+        """The traceback of a VPMEMTestCase has no frame of the harness."""
         cloud = self.cloud
 
         class Failing(base.testcase.VPMEMTestCase):
@@ -70,7 +70,7 @@ class ServerTest(base.VPMEMTestCase):
         self.assertEqual(1, shown.count('File "'))
 
     def test_reprs(self):
-        """Each object that a test holds tells what it is."""
+        """The repr of each public object describes it."""
         host = self.cloud.hosts[0]
         name = host.name
         self.assertEqual(f'<CloudFixture on stub: {name} up; no servers>', repr(self.cloud))
@@ -85,14 +85,14 @@ class ServerTest(base.VPMEMTestCase):
             self.assertEqual(f'<Faults of {name}: ndctl list hangs>', repr(host.faults))
 
     def test_reprs_before_set_up(self):
-        """No fixture needs its setUp for that."""
+        """The repr of a fixture works before setUp."""
         self.assertEqual('<CloudFixture: not set up>', repr(CloudFixture()))
         self.assertEqual('<HostFixture not set up>', repr(HostFixture()))
         self.assertEqual('<InventoryFixture: not set up, seed 5>', repr(InventoryFixture(seed=5)))
         self.assertIn('TestSeed', repr(TestSeed()))
 
     def test_the_connection_of_a_host(self):
-        """It is closed with the cloud."""
+        """The connection of a host is closed with the cloud."""
         with CloudFixture(hosts=1, backend='stub') as cloud:
             connection = cloud.hosts[0].connection
             self.assertEqual(cloud.hosts[0].name, connection.getHostname())

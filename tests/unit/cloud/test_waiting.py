@@ -1,4 +1,4 @@
-"""Waits name the state that they wait for, and the reason of a failure."""
+"""Waits for states of a server, and the errors of waits that fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAULT = Fault('No valid host was found. ', 500, '', datetime.datetime.now(dateti
 
 
 class OneServer:
-    """A backend with one server whose states a test steps through."""
+    """A backend with one server, whose states are set by a test."""
 
     def __init__(self):
         self.database = Database()
@@ -74,45 +74,45 @@ class WaitTest(base.TestCase):
         return Wait(
             self.backend, 'id', 'server1', status, request_id, **options).run(seconds)
 
-    def test_what_no_server_comes_to_is_refused(self):
-        """It is rejected at once, instead of after the timeout."""
+    def test_an_unreachable_status_is_refused(self):
+        """A status that no server can have is refused immediately, not after the timeout."""
         for status in ('active', 'REBOOT', 'GONE', ''):
             error = self.assertRaises(InvalidInputError, self.wait, status)
             self.assertIn('ACTIVE, ', error.expected)
 
     def later(self, step):
-        """Do a step in another thread, which the wait must notice."""
+        """Run a step in another thread during the wait."""
         thread = threading.Thread(target=step)
         self.addCleanup(thread.join)
         thread.start()
 
-    def test_a_state_that_is_there_is_not_waited_for(self):
-        """The server is returned at once."""
+    def test_a_current_state_ends_the_wait(self):
+        """The wait returns immediately if the server has the state."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('build', 'Success', None)])
         self.assertEqual('ACTIVE', self.wait('ACTIVE', 0).status)
 
     def test_a_change_ends_the_wait(self):
-        """No polling is needed."""
+        """A change ends the wait without polling."""
         self.later(lambda: self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('build', 'Success', None)]))
         self.assertEqual('ACTIVE', self.wait('ACTIVE').status)
 
-    def test_the_request_must_be_done(self):
-        """The state alone may be from before the request, or not final."""
+    def test_the_request_must_have_ended(self):
+        """The wait continues during the request, since the state may be old or temporary."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('build', None, None)])
         self.assertRaises(WaitTimeoutError, self.wait, 'ACTIVE', 0)
 
-    def test_the_deadline_names_the_state_and_what_came_instead(self):
-        """Oldest first, with the task."""
+    def test_the_timeout_error_lists_the_states(self):
+        """The error of a timeout names the expected state, and the states and tasks seen."""
         error = self.assertRaises(WaitTimeoutError, self.wait, 'ACTIVE', 0)
         self.assertEqual(
             "waited 0 s for server 'server1' to be ACTIVE; seen: BUILD (scheduling)",
             str(error))
 
     def test_an_unexpected_error_is_raised_with_its_fault(self):
-        """The message has the reason."""
+        """The message contains the reason of the error."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, fault=FAULT,
             events=[('build', 'Error', None)])
@@ -121,15 +121,15 @@ class WaitTest(base.TestCase):
         self.assertIn('No valid host was found.', str(error))
 
     def test_an_expected_error_waits_for_its_fault(self):
-        """Nova shows ERROR before it records the fault."""
+        """The wait continues until the fault is there, which Nova records after the status."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', None)])
         self.assertRaises(WaitTimeoutError, self.wait, 'ERROR', 0)
         self.backend.become(fault=FAULT)
         self.assertIs(FAULT, self.wait('ERROR', 0).fault)
 
-    def test_an_error_without_fault_ends_the_wait_once_nothing_is_done(self):
-        """Nova records none for a failed live migration or an interrupted build."""
+    def test_an_error_without_fault_ends_the_wait_at_rest(self):
+        """The wait ends at rest, because some errors of Nova have no fault."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', 'no: why')])
         self.later(self.backend.rest)
@@ -137,60 +137,60 @@ class WaitTest(base.TestCase):
         error = self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE')
         self.assertEqual(('ERROR', 'no: why'), (error.status, error.reason))
 
-    def test_a_request_that_its_service_has_died_at_ends_the_wait_for_an_error(self):
-        """The event never ends; the next start of the service has dealt with the server."""
+    def test_a_request_of_a_killed_service_ends_the_wait_for_an_error(self):
+        """The wait ends although the event of a request to a killed service never ends."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', None, None)])
         self.backend.rest()
         self.assertEqual('ERROR', self.wait('ERROR', 0).status)
 
-    def test_a_step_without_an_end_does_not_hold_up_a_server_that_is_there(self):
-        """It ends when no service works on the server; the request does not count as a success."""
+    def test_an_unfinished_event_does_not_prolong_the_wait(self):
+        """The wait ends when no service works on the server, but the request has not succeeded."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('build', None, None)])
         self.backend.rest()
         self.assertEqual('ACTIVE', self.wait('ACTIVE', 0).status)
         self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE', 0, success=True)
 
-    def test_an_error_without_fault_can_be_waited_for(self):
-        """With ``fault=False`` for a server that has none."""
+    def test_a_wait_for_an_error_without_fault(self):
+        """``fault=False`` waits for a server in ERROR that has no fault."""
         self.backend.become(
             vm_state=VMState.ERROR, task_state=None, events=[('build', 'Error', None)])
         self.assertIsNone(self.wait('ERROR', 0, fault=False).fault)
 
-    def test_a_request_that_leads_elsewhere_is_told_with_its_reason(self):
-        """A rejected resize leaves the server unchanged."""
+    def test_a_failed_request_raises_its_reason(self):
+        """The reason of a failed resize is raised when the server is unchanged."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None,
             events=[('resize', 'Error', 'No valid host was found. no room')])
         error = self.assertRaises(UnexpectedStateError, self.wait, 'VERIFY_RESIZE')
         self.assertEqual('No valid host was found. no room', error.reason)
 
-    def test_a_request_that_fails_where_it_began_is_told_if_asked(self):
-        """A failed live migration leaves an active server active."""
+    def test_a_failed_request_in_the_expected_state_raises_its_reason(self):
+        """The reason of a failed live migration is raised if the test asks for it."""
         self.backend.become(
             vm_state=VMState.ACTIVE, task_state=None, events=[('migrate', 'Error', 'no')])
         self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE', success=True)
         self.assertEqual('ACTIVE', self.wait('ACTIVE').status)
 
-    def test_gone_is_gone(self):
+    def test_a_wait_for_a_deletion(self):
         """The wait ends when the server is deleted."""
         self.later(self.backend.vanish)
         self.assertIsNone(self.wait(DELETED))
 
-    def test_gone_between_two_looks_is_gone(self):
-        """A server that is deleted between two reads is deleted."""
+    def test_a_deletion_between_two_reads(self):
+        """A server deleted between two reads counts as deleted."""
         self.backend.become(vm_state=VMState.DELETED, task_state=None,
                             events=[('compute_terminate_instance', None, '')])
         self.backend.at_rest = lambda server: self.backend.vanish() or True
         self.assertIsNone(self.wait(DELETED))
 
-    def test_a_server_that_vanishes_is_not_waited_for(self):
-        """The wait ends, since no other state will come."""
+    def test_the_deletion_of_a_server_ends_the_wait(self):
+        """The wait for another state ends, because no other state will come."""
         self.backend.vanish()
         self.assertRaises(errors.InstanceNotFound, self.wait, 'ACTIVE')
 
-    def test_without_a_request_the_state_may_come_from_anywhere(self):
+    def test_a_wait_without_a_request(self):
         """The wait continues while the server has another state."""
         self.backend.become(vm_state=VMState.ACTIVE, task_state=None)
         self.assertRaises(WaitTimeoutError, self.wait, 'SHUTOFF', 0, None)

@@ -1,4 +1,4 @@
-"""The verdict of a run is counted from its stream."""
+"""Counts and exit status of a test run, from its subunit stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNT = pathlib.Path(__file__).parents[3] / 'tools' / 'count_tests.py'
 
 
 def stream(**statuses: str) -> bytes:
-    """A run of one test for each keyword, which ended as its value says, or was skipped for it."""
+    """Return the stream of a run with one test for each keyword: its status, or its skip reason."""
     output = io.BytesIO()
     result = subunit.StreamResultToBytes(output)
     for test, status in statuses.items():
@@ -34,19 +34,19 @@ class CountTestsTest(testtools.TestCase):
                              stdout=subprocess.PIPE, check=False)
         return run.stdout.decode(), run.returncode
 
-    def test_skipped_tests_are_no_passes(self):
-        """Passed, failed and skipped tests are counted apart."""
+    def test_skipped_tests_are_not_passed(self):
+        """Passed, failed and skipped tests are counted separately."""
         self.assertEqual(('skipped, 1: no tool\n2 passed, 0 failed, 1 skipped\n', 0),
                          self.count(a='success', b='no tool', c='success'))
 
-    def test_reasons_are_told(self):
-        """Each reason to skip stands once, with the number of its tests."""
+    def test_skip_reasons_are_printed(self):
+        """Each skip reason is printed once, with the number of its tests."""
         told, _status = self.count(a='no tool', b='no kernel', c='no tool', d='success')
         self.assertEqual(['skipped, 1: no kernel', 'skipped, 2: no tool'],
                          told.splitlines()[:2])
 
     def test_runs_are_added(self):
-        """The tests of several runs are added, and one that ran in any of them is not skipped."""
+        """Runs are added up, and a test that ran in any of them is not skipped."""
         self.assertEqual(
             ('skipped, 1: no kernel\n3 passed, 0 failed, 1 skipped\n', 0),
             self.count(stream(a='success', b='no tool', c='no kernel'),
@@ -57,8 +57,8 @@ class CountTestsTest(testtools.TestCase):
         told, status = self.count(a='success', b='fail')
         self.assertEqual(('1 passed, 1 failed, 0 skipped', 1), (told.splitlines()[-1], status))
 
-    def test_failure_is_told(self):
-        """What failed stands above the count with the end of its traceback."""
+    def test_failure_is_printed(self):
+        """A failed test is printed above the count, with the end of its traceback."""
         output = io.BytesIO()
         result = subunit.StreamResultToBytes(output)
         result.status(test_id='a', test_status='inprogress')
@@ -71,10 +71,10 @@ class CountTestsTest(testtools.TestCase):
                           '0 passed, 1 failed, 0 skipped'], told.splitlines())
 
     def test_unfinished_test_has_failed(self):
-        """A test that never ended, as when its worker died, has failed."""
+        """A test that never ended, such as one whose worker died, has failed."""
         told, status = self.count(a='success', b='inprogress')
         self.assertEqual(('1 passed, 1 failed, 0 skipped', 1), (told.splitlines()[-1], status))
 
     def test_no_test_fails_the_run(self):
-        """A run without a test is no success."""
+        """A run without tests fails."""
         self.assertEqual(('0 passed, 0 failed, 0 skipped\n', 1), self.count())

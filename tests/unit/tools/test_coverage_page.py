@@ -1,4 +1,4 @@
-"""The coverage page says what is simulated now."""
+"""The coverage page matches the simulated procedures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class CoveragePageTest(testtools.TestCase):
         if not (coverage_page.API / 'libvirt-api.xml').exists():
             self.skipTest("libvirt's API description is not installed (libvirt-dev)")
 
-    def test_the_page_is_fresh(self):
-        """The page is what the tool writes: run ``python tools/coverage_page.py``."""
+    def test_the_page_is_up_to_date(self):
+        """The page equals the tool's output: run ``python tools/coverage_page.py``."""
         text = coverage_page.PAGE.read_text()
         for name, version in (('libvirt', coverage_page.api_version()),
                               ('libvirt-python', coverage_page.binding_version())):
@@ -24,7 +24,7 @@ class CoveragePageTest(testtools.TestCase):
         self.assertEqual(coverage_page.page(), text)
 
     def test_every_kind_of_verdict(self):
-        """What the daemon answers, what it refuses, what the client makes of others, and alone."""
+        """A call is simulated, not simulated, or answered by the client alone."""
         self.assertEqual(
             [coverage_page.SIMULATED, coverage_page.NOT, coverage_page.SIMULATED,
              coverage_page.CLIENT],

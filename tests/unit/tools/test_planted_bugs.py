@@ -1,4 +1,4 @@
-"""Bugs that are planted for chaos to find."""
+"""Bugs planted in the stub for chaos to find."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tools import planted_bugs
 
 class PlantedBugsTest(testtools.TestCase):
 
-    def test_each_has_its_place(self):
-        """The stub has not moved away below them, and a copy alone is changed."""
+    def test_each_bug_can_be_planted(self):
+        """Each patch still applies to the stub, and changes only a copy."""
         for bug in planted_bugs.BUGS:
             directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
             planted_bugs.plant(bug, directory)
@@ -23,7 +23,7 @@ class PlantedBugsTest(testtools.TestCase):
             self.assertNotEqual((planted_bugs.PACKAGE / file).read_text(), copy.read_text())
             compile(copy.read_text(), bug.file, 'exec')
 
-    def test_names_are_names(self):
-        """No two bugs have the same."""
+    def test_names_are_unique(self):
+        """No two bugs have the same name."""
         names = [bug.name for bug in planted_bugs.BUGS]
         self.assertEqual(sorted(set(names)), sorted(names))

@@ -9,7 +9,7 @@ from tools.recording import random_session
 
 
 def session(seed: int) -> list[str]:
-    """The lines of a session with this seed."""
+    """Return the lines of the session with this seed."""
     _, memory = random_session.machine(list(random_session.DIMMS))
     return random_session.Session(seed, memory).lines(60)
 
@@ -18,12 +18,12 @@ class RandomSessionTest(testtools.TestCase):
     """Random commands for the recorder."""
 
     def test_a_seed_gives_one_session(self) -> None:
-        """Another one gives another."""
+        """A seed always gives the same session, and another seed a different one."""
         self.assertEqual(session(3), session(3))
         self.assertNotEqual(session(3), session(4))
 
     def test_most_commands_succeed(self) -> None:
-        """They are about what exists."""
+        """Most commands refer to existing objects."""
         _, memory = random_session.machine(list(random_session.DIMMS))
         shell, statuses = Shell(memory), collections.Counter[bool]()
         for line in session(5):
@@ -36,7 +36,7 @@ class RandomSessionTest(testtools.TestCase):
         self.assertGreater(statuses[True], 3 * statuses[False])
 
     def test_the_header_describes_the_machine(self) -> None:
-        """A node without CPUs is the target alone."""
+        """A node without CPUs is a target node only."""
         header, memory = random_session.machine(['1GiB,numa=2,area=128KiB'])
         self.assertEqual('# dimm: 1GiB, numa=2, area=128KiB\n', header)
         self.assertEqual((0, 2), (memory.regions[0].numa_node, memory.regions[0].target_node))

@@ -1,4 +1,4 @@
-"""The headings of the release notes."""
+"""Headings of the release notes page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VERSION = importlib.metadata.version('vpmem-harness')
 
 
 class Found(dict):
-    """What reno finds: notes by version, newest first."""
+    """Result of reno: notes by version, newest first."""
 
     @property
     def versions(self):
@@ -22,7 +22,7 @@ class Found(dict):
 class NotesTest(testtools.TestCase):
 
     def test_before_the_first_tag(self):
-        """Notes without any tag have the version of the package, which is not released."""
+        """Notes without any tag belong to the package's version, which is unreleased."""
         notes = Notes(Found({'0.0.0': [('a.yaml', 'commit')]}))
         self.assertEqual([f'{VERSION} (not released yet)'], notes.versions)
 
@@ -33,16 +33,16 @@ class NotesTest(testtools.TestCase):
         self.assertEqual([('a.yaml', 'commit')], notes['0.0.1'])
 
     def test_after_the_tag_of_this_version(self):
-        """Once the package's version is tagged, later notes belong to none."""
+        """Notes after the tag of the package's version belong to no version."""
         notes = Notes(Found({f'{VERSION}-5': [('b.yaml', 'commit')], VERSION: []}))
         self.assertEqual(['Unreleased', VERSION], notes.versions)
 
-    def test_notes_that_are_not_committed(self):
-        """They are under one heading with the committed notes that no tag covers."""
+    def test_uncommitted_notes(self):
+        """Uncommitted notes share a heading with the committed notes that no tag covers."""
         notes = Notes(Found({'*working-copy*': [('b.yaml', None)],
                              '0.0.0': [('a.yaml', 'commit')]}))
         self.assertEqual([('b.yaml', None), ('a.yaml', 'commit')], notes[notes.versions[0]])
 
-    def test_without_notes(self):
-        """Where all notes are released, there is no heading for others."""
+    def test_without_unreleased_notes(self):
+        """There is no heading for unreleased notes if all notes are released."""
         self.assertEqual([VERSION], Notes(Found({VERSION: []})).versions)

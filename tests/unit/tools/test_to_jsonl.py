@@ -1,4 +1,4 @@
-"""What a recording session left becomes one JSON object a line."""
+"""Conversion of a recording session to JSON lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 RECORDING = ROOT / 'tools' / 'recording'
 GOLDEN = ROOT / 'tests' / 'golden' / 'ndctl'
 
-#: The session of each recording, where their names differ.
+#: The session of each recording, where the names differ.
 SESSIONS = {'session-a': 'namespaces', 'session-errors': 'errors', 'session-labels': 'labels',
             'session-regions': 'regions'}
 
@@ -40,7 +40,7 @@ class ToJsonlTest(testtools.TestCase):
         return list(map(json.loads, done.stdout.splitlines()))
 
     def test_the_machines_of_the_recordings(self) -> None:
-        """Each session asks for the DIMMs that its recording in the tree was made on."""
+        """Each session has the DIMMs of its recording in the tree."""
         for recording, session in SESSIONS.items():
             with (GOLDEN / f'{recording}.jsonl').open() as file:
                 recorded = json.loads(file.readline())
@@ -49,7 +49,7 @@ class ToJsonlTest(testtools.TestCase):
                              (made['dimms'], made['note']))
 
     def test_commands_in_their_order(self) -> None:
-        """Those that are not compared and reboots stand between them."""
+        """Commands that are not compared and reboots keep their place between the others."""
         for part, text in (('cmd', 'ndctl list\n'), ('rc', '0\n'), ('out', '[\n'), ('err', '')):
             self.put(f'01/list.{part}', text)
         self.put('sequence', 'setup ndctl init-labels all\nstep 01/list\nreboot\n')
@@ -59,7 +59,7 @@ class ToJsonlTest(testtools.TestCase):
              {'reboot': True}], self.lines('errors')[1:])
 
     def test_the_order_of_regions_is_kept_where_it_is_not_that_of_the_slots(self) -> None:
-        """Region by region, in the order of their numbers."""
+        """Regions are in the order of their numbers, even if the slots are not."""
         self.assertNotIn('region_order', self.lines('errors')[0])
         self.put('regions', '10 nmem0\n2 nmem3\n')
         self.assertEqual([3, 0], self.lines('errors')[0]['region_order'])

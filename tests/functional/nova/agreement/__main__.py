@@ -1,7 +1,7 @@
-"""Run many random sequences on the stub and on real Nova, and say how many agreed.
+"""Run many random sequences on the stub and on real Nova, and report how many agreed.
 
-A part of the sequences is drawn from one seed; a part that fails is replayed by its seed, and each
-disagreement is printed with the shortest sequence that shows it, which ``--replay`` takes.
+Several sequences are drawn from one seed. To replay a part that failed, give its seed. Each
+disagreement is printed with the shortest sequence that shows it; pass it to ``--replay``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.functional.nova.agreement.machine import LENGTH, Agreement, Pairs, ru
 from tests.functional.nova.agreement.pair import Pair
 from tests.functional.nova.agreement.steps import Script
 
-#: Sequences that are drawn from one seed.
+#: Sequences drawn from one seed.
 PART = 20
 
 
@@ -56,7 +56,7 @@ def _run(wanted: int, first: int) -> int:
     try:
         while len(Agreement.finished) + disagreed < wanted:
             left = wanted - len(Agreement.finished) - disagreed
-            # The first that is drawn from any seed is the simplest that there is.
+            # The first sequence drawn from any seed is the simplest possible.
             told = run_part(part, min(PART, left + 1), progress)
             if told:
                 disagreed += 1

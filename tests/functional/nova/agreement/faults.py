@@ -1,8 +1,8 @@
-"""The faults that a step may be taken under: ``fault=domainCreateWithFlags:fail@0``.
+"""Faults injected in a step, as in ``fault=domainCreateWithFlags:fail@0``.
 
-First what goes wrong, a procedure of libvirt or a program, then how, and on which host. It goes
-wrong at every call until the cloud has settled, so that it does not matter how often either side
-calls.
+An option names the libvirt procedure or program, then the kind of fault, then the host. The
+fault affects every call until the cloud has settled, so the number of calls on either side
+does not matter.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vpmem_harness.host.faults.fault import Fault
 from vpmem_harness.host.machine import Host
 from vpmem_harness.host.tools import PROGRAMS
 
-#: What libvirt and the programs say.
+#: Error messages of libvirt and of the programs.
 TEXT = 'by a fault'
 
 _OF_PROCEDURES: Mapping[str, Callable[[Host, str], Fault]] = {
@@ -34,7 +34,7 @@ _OF_PROGRAMS: Mapping[str, Callable[[Host, str], Fault]] = {
 def begin(hosts: Sequence[Host], text: str) -> Fault:
     """Begin the fault that an option names.
 
-    :raises InvalidInputError: when there is none of that name.
+    :raises InvalidInputError: if there is no such fault.
     """
     name, _, rest = text.partition(':')
     kind, _, host = rest.partition('@')

@@ -1,9 +1,9 @@
-"""Where Nova is known to differ from what it means to do: findings, and what its audit sets right.
+"""Known differences of Nova from its intended behavior: findings, and repairs by its audit.
 
-Each stands here with what it explains.
+Each entry has a function that recognizes it.
 
-A difference is explained to the letter, in the step in which it arises, and then made good on
-Nova's side, as an operator would who knew of it: nothing else can hide behind it later.
+A difference is explained exactly, in the step in which it arises, and then repaired on Nova's
+side, as an informed operator would do. It therefore cannot hide a later difference.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from tests.functional.nova.agreement.steps import Step
 
 @dataclass
 class Case:
-    """A step, and what was seen before and after it; differences are taken out as explained."""
+    """A step and the states before and after it, from which explained differences are removed."""
 
     side: Side
     step: Step
     before: Look
     nova: Look
     stub: Look
-    #: The namespaces that each server had last, when it still was.
+    #: The latest namespaces of each server that no longer exists.
     held: Mapping[int, Sequence[str]]
 
     def moves(self, server: int) -> Sequence[tuple[object, ...]]:
-        """The moves of a server before the step: type, status, source, destination."""
+        """Return the moves of a server before the step: type, status, source, destination."""
         moves = self.before[f'server {server}: moves']
         assert isinstance(moves, list)
         return moves
@@ -40,23 +40,23 @@ class Case:
         return f'server {self.step.options.get("server")}'
 
     def was(self, fact: str) -> object:
-        """What a fact about the step's server was before it."""
+        """Return the value of a fact about the step's server before the step."""
         return self.before.get(f'{self.server}: {fact}')
 
     def names(self, fact: str) -> Sequence[str]:
-        """A fact about the step's server that is a list of namespaces."""
+        """Return a fact about the step's server that is a list of namespaces."""
         names = self.was(fact)
         return names if isinstance(names, list) else ()
 
     def take_out(self, fact: str, nova: object, stub: object) -> bool:
-        """Whether a fact is this on Nova's side and that on the stub's: it counts as equal then."""
+        """Treat a fact as equal if it has these values; return whether it has."""
         if (self.nova.get(fact), self.stub.get(fact)) != (nova, stub) or nova == stub:
             return False
         self.nova[fact] = stub
         return True
 
 
-#: The tasks of servers that a service powers on when it starts.
+#: Task states of servers that a service powers on when it starts.
 _POWERED_ON = ('powering-on', 'rebooting', 'rebooting_hard')
 
 
@@ -67,7 +67,7 @@ def _power_on_wipes(case: Case) -> bool:
                    if case.before.get(f'server {number}: task_state') in _POWERED_ON]
     elif case.step.verb in ('start', 'hard-reboot') or (
             case.step.verb == 'unshelve' and case.was('status') == 'SHELVED') or (
-            # A soft reboot that fails is followed by a hard one.
+            # Nova follows a failed soft reboot with a hard one.
             case.step.verb == 'reboot' and 'fault' in case.step.options):
         servers = [int(case.step.options['server'])]
     wiped = [_wiped(case, number, case.before.get(f'server {number}: host'), 'namespaces')
@@ -76,7 +76,7 @@ def _power_on_wipes(case: Case) -> bool:
 
 
 def _wiped(case: Case, server: int, host: object, fact: str) -> bool:
-    """Whether a server's namespaces were wiped; they are written anew where its guest did not."""
+    """Return whether a server's namespaces were wiped; restore the data in Nova's."""
     names = case.before.get(f'server {server}: {fact}')
     if not isinstance(host, int) or not isinstance(names, list):
         return False
@@ -170,7 +170,7 @@ def _failed_resize_leaves(case: Case) -> bool:
         if case.take_out(fact + 'is claimed for', number, None):
             case.side.cloud.compute(case.side.names[source]).run_periodic_tasks()
     if left:
-        # A guest that does not start is cleaned up, and there is nothing to be wiped yet.
+        # The cleanup of a guest that failed to start has nothing to wipe yet.
         destination, got = (case.nova[f'{case.server}: {fact}'] for fact in ('host', 'namespaces'))
         assert isinstance(got, list)
         for name in got:
@@ -211,7 +211,7 @@ def _evacuated_host_wipes(case: Case) -> bool:
 
 @dataclass(frozen=True)
 class Known:
-    """Something that is known, with what makes it good."""
+    """A known difference, with its repair."""
 
     name: str
     reason: str
@@ -249,6 +249,6 @@ KNOWN = (
 
 def explain(side: Side, step: Step, before: Look, nova: Look, stub: Look,
             held: Mapping[int, Sequence[str]]) -> list[str]:
-    """Take what is known out of the differences; the names of what was met."""
+    """Remove known differences; return the names of those found."""
     case = Case(side, step, before, nova, stub, held)
     return [known.name for known in KNOWN if known.explains(case)]

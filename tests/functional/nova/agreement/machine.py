@@ -1,4 +1,4 @@
-"""Random sequences of steps: what is asked next depends on the states that the servers are in."""
+"""Random sequences of steps, which depend on the current states of the servers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tests.functional.nova.agreement.steps import (
     Step,
 )
 
-#: Operations in a sequence, and the most servers.
+#: Operations in a sequence, and the maximum number of servers.
 LENGTH = 10
 SERVERS = 4
 
@@ -50,17 +50,17 @@ _LABELS = st.sampled_from(LABELS)
 _DISKS = st.sampled_from(DISKS)
 _HOSTS = st.integers(0, HOSTS - 1)
 _WHERE = st.none() | _HOSTS
-#: Whether a step is taken under a fault: one in six of those for which there is one.
+#: Whether a step has a fault: one in six of the steps that allow one.
 _FAULTY = st.sampled_from((False,) * 5 + (True,))
 
 
 class Pairs:
-    """The pairs of clouds that sequences run on, one for each configuration.
+    """Pairs of clouds on which sequences run, one for each configuration.
 
-    A pair serves many sequences, for it is empty after each, which is part of what they agree on;
-    after a disagreement the next sequence has a fresh one.
+    A pair serves many sequences, because both sides must be empty after each of them. After a
+    disagreement the next sequence gets a new pair.
 
-    :param make: makes a pair from a configuration and the seed.
+    :param make: a function that makes a pair from a configuration and the seed.
     """
 
     def __init__(self, seed: int, make: Callable[[Configuration, int], Pair] = Pair) -> None:
@@ -69,12 +69,12 @@ class Pairs:
         self._pairs: dict[Configuration, Pair] = {}
 
     def take(self, configuration: Configuration) -> Pair:
-        """A pair with nothing on it."""
+        """Return an empty pair."""
         pair = self._pairs.pop(configuration, None)
         return pair or self.make(configuration)
 
     def make(self, configuration: Configuration) -> Pair:
-        """A fresh pair."""
+        """Return a new pair."""
         return self._make(configuration, self._seed)
 
     def give_back(self, pair: Pair) -> None:
@@ -82,28 +82,28 @@ class Pairs:
         self._pairs[pair.configuration] = pair
 
     def close(self) -> None:
-        """End every pair."""
+        """Close every pair."""
         while self._pairs:
             self._pairs.popitem()[1].close()
 
 
 class Agreement(RuleBasedStateMachine):
-    """Two clouds that are asked for the same; ``pairs`` is to be set for a run.
+    """Two clouds that get the same requests; set ``pairs`` before a run.
 
-    What happened in the last sequence is in ``steps``, its last disagreement among them.
+    ``steps`` has the steps of the last sequence and its last disagreement.
     """
 
     pairs: ClassVar[Pairs]
     steps: ClassVar[list[Step]] = []
     finished: ClassVar[set[str]] = set()
     explained: ClassVar[list[str]] = []
-    #: How often each operation was done, and how often it was refused or failed, on both.
+    #: How often each operation succeeded, and how often it was refused or failed, on both sides.
     done: ClassVar[collections.Counter[str]] = collections.Counter()
     failed: ClassVar[collections.Counter[str]] = collections.Counter()
     configuration: ClassVar[Configuration]
-    #: Whether some of the steps are taken under faults.
+    #: Whether some of the steps have faults.
     faults: ClassVar[bool] = True
-    #: Called after each sequence that has agreed.
+    #: Called after each sequence without a disagreement.
     progress: ClassVar[Callable[[], object]]
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class Agreement(RuleBasedStateMachine):
         (self.done if self.pair.seen['outcome'] == 'done' else self.failed)[verb] += 1
 
     def _servers(self, *verbs: str) -> Iterator[tuple[int, str]]:
-        """The servers that something can be asked of now, and what."""
+        """Yield the servers that accept requests now, with the requests."""
         for number, status in self.pair.statuses().items():
             fits = self._fits_down(number, status)
             if fits is None:
@@ -146,11 +146,11 @@ class Agreement(RuleBasedStateMachine):
                     yield number, verb
 
     def _may(self, number: int, verb: str) -> bool:
-        """Whether there is nothing that Nova does wrong then and that cannot be made good."""
+        """Return whether the step triggers no irreparable defect of Nova."""
         return verb not in NOT_AFTER_FAILED_MOVE or not self.pair.move_failed(number)
 
     def _fits_down(self, number: int, status: str) -> tuple[str, ...] | None:
-        """What is asked of a server that a service is needed for that is down; None of others."""
+        """Return the requests for a server that needs a stopped service; None if it needs none."""
         task = self.pair.task_of(number)
         if task is not None:
             return FITS_WAITING.get(str(task), ('delete',))
@@ -162,12 +162,12 @@ class Agreement(RuleBasedStateMachine):
         return FITS_DESTINATION_DOWN if here else None
 
     def _free(self) -> list[int]:
-        """The servers for which no service is needed that is down."""
+        """Return the servers that need no stopped service."""
         return [number for number, status in self.pair.statuses().items()
                 if self._fits_down(number, status) is None]
 
     def _kinds(self) -> list[str]:
-        """The kinds of steps that there can be now, each as often as it is to be drawn.
+        """Return the kinds of steps that are possible now, repeated by their weight.
 
         The start of a compute service takes as long as five other steps.
         """
@@ -192,7 +192,7 @@ class Agreement(RuleBasedStateMachine):
         elif kind == 'serve':
             self._serve(data.draw(_HOSTS), data.draw(st.sampled_from(SERVICE)))
         elif kind == 'ask anything':
-            # What the server's state may not allow.
+            # The server's state may not allow the request.
             number = data.draw(st.sampled_from(self._free()))
             verbs = [verb for verb in ACTIONS if self._may(number, verb)]
             self._ask(data, number, data.draw(st.sampled_from(verbs)))
@@ -204,7 +204,7 @@ class Agreement(RuleBasedStateMachine):
         options: dict[str, object] = {'server': number}
         if verb == 'resize':
             options['labels'] = data.draw(_LABELS)
-            # No audit sets right what a refused move to the same host leaves: refused-resize.
+            # No audit repairs what a refused same-host resize leaves: refused-resize.
             if not self.configuration.allow_resize_to_same_host:
                 options['disk'] = data.draw(_DISKS)
         elif verb in ('migrate', 'unshelve', 'live-migrate', 'evacuate'):
@@ -214,9 +214,9 @@ class Agreement(RuleBasedStateMachine):
             data, verb, options.get('host') if here is None else here, number))
 
     def _fault(self, data: Any, verb: str, here: object, number: int | None = None) -> str | None:
-        """Draw the fault that a step is to be taken under, mostly none.
+        """Draw the fault of a step, None for most steps.
 
-        While a service is down that is trouble enough. So is a fault on a host that is not known.
+        A step has no fault while a service is down, or when the faulty host is not known.
         """
         if (not self.faults or verb not in FAULTS or not isinstance(here, int) or self.pair.down
                 or not data.draw(_FAULTY)):
@@ -229,10 +229,10 @@ class Agreement(RuleBasedStateMachine):
         return f'{other}@{here if other == what else 1 - here}'
 
     def _serve(self, host: int, verb: str) -> None:
-        """Do something to a compute service; one that is down is started first.
+        """Stop, kill or start a compute service; one that is down is started first.
 
-        None is ended while a server is left in its deletion: a Nova that finds it when it starts
-        deletes it without its move, which holds the source for good then.
+        No service is ended while a server is left in its deletion: a starting Nova deletes that
+        server without its move, which then holds the source forever.
         """
         if self.pair.down:
             [host], verb = self.pair.down, 'start-service'
@@ -241,7 +241,7 @@ class Agreement(RuleBasedStateMachine):
         self._take(verb, host=host)
 
     def teardown(self) -> None:
-        """Delete every server, and see that nothing is left."""
+        """Delete every server, and check that nothing remains."""
         pair, self._pair = self._pair, None
         if pair is None:
             return
@@ -261,9 +261,9 @@ class Agreement(RuleBasedStateMachine):
 def run_part(
     number: int, sequences: int, progress: Callable[[], object] = lambda: None,
 ) -> str:
-    """Run sequences that are drawn from a seed: the first disagreement in them, or nothing.
+    """Run sequences drawn from a seed; return the first disagreement, or None.
 
-    It is told with the shortest sequence that shows it.
+    The disagreement comes with the shortest sequence that shows it.
     """
     output = io.StringIO()
     Agreement.progress = staticmethod(progress)
@@ -280,7 +280,7 @@ def run_part(
             return f'not shown again by\n{script}\n{error}'
         return '{}\n{}'.format(*found)
     except FlakyFailure as error:
-        # Hypothesis takes a failing sequence once more, and it did not fail again.
+        # Hypothesis runs a failing sequence again, and the second run did not fail.
         for each in error.exceptions:
             if isinstance(each, Disagreement):
                 script = Script(Agreement.configuration, tuple(Agreement.steps))

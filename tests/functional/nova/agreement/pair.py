@@ -1,7 +1,7 @@
-"""Two clouds that are asked for the same: Nova goes first, and the stub follows its choices.
+"""Two clouds that get the same requests: Nova goes first, and the stub follows its choices.
 
-Where there is a choice Nova's is as good as any other: a host among equals, a free namespace of
-the label. The stub is told which it was, so that what comes of it can be compared to the letter.
+Where Nova has a choice, such as between equal hosts or free namespaces of a label, any choice is
+valid. The stub gets Nova's choice, so that the results can be compared exactly.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from vpmem_harness.cloud.stub.scheduler import RequestSpec
 
 
 class Disagreement(AssertionError):
-    """The two sides differ, and nothing that is known explains it."""
+    """A difference between the two sides that no known finding explains."""
 
     def __init__(self, step: Step, differences: Sequence[str]) -> None:
         super().__init__('\n'.join((f'after {step}', *differences)))
 
 
 class _Scheduler:
-    """The stub's scheduler, which takes the host that Nova's has taken where it has a choice."""
+    """Wrapper of the stub's scheduler that takes Nova's host where several are possible."""
 
     def __init__(self, scheduler: Any) -> None:
         self._scheduler = scheduler
@@ -36,7 +36,7 @@ class _Scheduler:
         return getattr(self._scheduler, name)
 
     def select_destinations(self, spec: RequestSpec) -> Any:
-        """The host for a request."""
+        """Return the host for a request."""
         if spec.host is None:
             spec = dataclasses.replace(spec, host=self.host)
         return self._scheduler.select_destinations(spec)
@@ -45,8 +45,8 @@ class _Scheduler:
 class Pair:
     """Two clouds.
 
-    :param seed: of both.
-    :param leader: the backend that goes first; with ``'stub'`` two stubs are held together.
+    :param seed: the seed of both.
+    :param leader: the backend that goes first; ``'stub'`` compares two stubs.
     """
 
     def __init__(self, configuration: Configuration, seed: int, leader: str = 'nova') -> None:
@@ -70,46 +70,46 @@ class Pair:
         self._held: dict[int, Any] = {}
 
     def close(self) -> None:
-        """End both."""
+        """Close both clouds."""
         self.nova.close()
         self.stub.close()
 
     @property
     def booted(self) -> int:
-        """How many servers were booted."""
+        """Return the number of booted servers."""
         return len(self.nova.servers)
 
     @property
     def down(self) -> frozenset[int]:
-        """The hosts whose compute service does not run."""
+        """Return the hosts whose compute service is down."""
         return frozenset(number for number in range(HOSTS)
                          if not self.seen[f'host {number}: service is up'])
 
     def statuses(self) -> dict[int, str]:
-        """The statuses of the servers that there are."""
+        """Return the statuses of the existing servers."""
         return {number: str(self.seen[f'server {number}: status'])
                 for number in range(self.booted)
                 if self.seen[f'server {number}: status'] != 'gone'}
 
     def host_of(self, server: int) -> object:
-        """The number of a server's host."""
+        """Return the number of a server's host."""
         return self.seen[f'server {server}: host']
 
     def task_of(self, server: int) -> object:
-        """What is being done to a server, or waits to be; None for one at rest."""
+        """Return the current or pending task of a server; None for one at rest."""
         return self.seen[f'server {server}: task_state']
 
     def source_of(self, server: int) -> object:
-        """The number of the host that a server's latest move was from; None without one."""
+        """Return the number of the source of a server's latest move; None without one."""
         move = self._latest_move(server)
         return move[2] if move else None
 
     def move_failed(self, server: int) -> bool:
-        """Whether a server's latest move was a cold one, and failed."""
+        """Return whether a server's latest move was a failed cold migration."""
         return self._latest_move(server)[:2] in (('resize', 'error'), ('migration', 'error'))
 
     def _latest_move(self, server: int) -> tuple[object, ...]:
-        """Type, status, source and destination of a server's latest move; empty without one."""
+        """Return a server's latest move: type, status, source, destination; empty without one."""
         moves = self.seen[f'server {server}: moves']
         assert isinstance(moves, list)
         return tuple(moves[-1]) if moves else ()
@@ -117,7 +117,7 @@ class Pair:
     def take(self, step: Step) -> None:
         """Take a step on both sides.
 
-        :raises Disagreement: when they differ then, but for what is known.
+        :raises Disagreement: if the sides then differ in something that is not known.
         """
         before = self.seen
         outcome = self.nova.take(step)
@@ -153,13 +153,13 @@ class Pair:
         return by_name[name]
 
     def clear(self) -> None:
-        """Bring every service up and delete every server; nothing is left then on either side.
+        """Start every service and delete every server, which leaves nothing on either side.
 
-        :raises Disagreement: when something is.
+        :raises Disagreement: if something is left.
         """
         for host in sorted(self.down):
             self.take(Step('start-service', {'host': str(host)}))
-        # One that was not deleted since its source was down is confirmed first.
+        # A server whose deletion failed while its source was down is confirmed first.
         for number in (*self.statuses(), *self.statuses()):
             if number in self.statuses():
                 self.take(Step('delete', {'server': str(number)}))
@@ -175,9 +175,9 @@ class Pair:
 
 
 def _new_claims(host: int, before: Look, now: Look) -> Sequence[str]:
-    """What was claimed on a host meanwhile, in the order of the guest's devices.
+    """Return the namespaces claimed on a host meanwhile, in the order of the guest's devices.
 
-    At the end of it stands what was wiped: a boot that has failed has claimed that, too.
+    Wiped namespaces come last: a failed boot has claimed those, too.
     """
     wiped = [fact.split()[2] for fact, value in now.items()
              if fact.startswith(f'host {host}: ') and fact.endswith(' was wiped') and value]
@@ -199,7 +199,7 @@ def _is_left(fact: str, value: object) -> bool:
 
 
 def compare(stub: Look, nova: Look) -> list[str]:
-    """What two sides do not have in common, a fact each."""
+    """Return the differences of two sides, one for each fact."""
     return [f'{fact}:\n    stub {stub.get(fact, "nothing")}\n    nova {nova.get(fact, "nothing")}'
             for fact in sorted(stub.keys() | nova.keys())
             if stub.get(fact) != nova.get(fact)]

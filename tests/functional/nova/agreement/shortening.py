@@ -1,4 +1,4 @@
-"""The shortest sequence that shows a disagreement: no step of it can be left out."""
+"""Shortest sequence that shows a disagreement: every step of it is necessary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vpmem_harness.exceptions import InvalidInputError
 
 
 def without(steps: Sequence[Step], place: int) -> list[Step]:
-    """The steps but one; without a boot there is nothing to be asked of its server either."""
+    """Return the steps without one; without a boot, the requests to its server are removed too."""
     left = [*steps[:place], *steps[place + 1:]]
     if steps[place].verb != 'boot':
         return left
@@ -28,9 +28,9 @@ def without(steps: Sequence[Step], place: int) -> list[Step]:
 def shortest(
     script: Script, make: Callable[[Configuration], Pair],
 ) -> tuple[Script, Disagreement] | None:
-    """Leave out what can be; the shortest sequence and its disagreement.
+    """Remove unnecessary steps; return the shortest sequence and its disagreement.
 
-    None when the sequence as it is does not show one any more.
+    Return None if the whole sequence no longer shows a disagreement.
     """
     found = _disagreement(script, make)
     if found is None:
@@ -54,7 +54,7 @@ def _disagreement(script: Script, make: Callable[[Configuration], Pair]) -> Disa
     except Disagreement as error:
         return error
     except InvalidInputError:
-        # It needs a step that was left out: a service is started that was not stopped.
+        # It depends on a removed step, such as the stop before a start of a service.
         return None
     finally:
         pair.close()

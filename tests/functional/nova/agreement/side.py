@@ -1,7 +1,7 @@
-"""One of the two clouds: steps are taken on it, and all that can be seen of it is put in words.
+"""One of the two clouds: takes steps and describes the observable state as text.
 
-What is seen holds on both sides: servers are known by the number of their boot, hosts by theirs, a
-namespace by its name, which hosts of one description have in common.
+The description is valid on both sides: servers have the number of their boot, hosts their own
+number, and namespaces their name, which is the same on hosts of one description.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.host.machine import Host
 from vpmem_harness.randomness import SEED_LIMIT, Randomness
 
-#: All that can be seen: one fact each, by what it is about.
+#: The observable state: a value for each fact, by subject.
 Look = dict[str, object]
 
-#: Seconds in which a request has come to its end, or else it is taken for one that hangs.
+#: Timeout of a request in seconds, after which it counts as hanging.
 TIMEOUT = 40.0
 
 _ASK: Mapping[str, Callable[[Server, str | None, str], object]] = {
@@ -57,7 +57,7 @@ _ASK: Mapping[str, Callable[[Server, str | None, str], object]] = {
     'evacuate': lambda server, host, labels: server.evacuate(host),
 }
 
-#: What waits for a service that is down, and is not waited for.
+#: Requests queued for a stopped service, which are not awaited.
 _WAITS: Mapping[str, Callable[[Server], object]] = {
     'stop': lambda server: server.stop(expect=None),
     'start': lambda server: server.start(expect=None),
@@ -78,33 +78,33 @@ _WAITS: Mapping[str, Callable[[Server], object]] = {
 
 
 def host_paths(host: Host) -> dict[str, str]:
-    """The device of each namespace of a host, by its name; all have both here."""
+    """Return the device of each namespace of a host by its name; here all have both."""
     return {str(namespace.name): str(namespace.path) for namespace in host.namespaces}
 
 
 class _Deeds:
-    """What is done to a host, in place of its audit log: the devices that daxio wipes."""
+    """Record of the devices that daxio wipes, in place of the host's audit log."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._wiped: list[str] = []
 
     def record(self, who: str, what: str, **details: Any) -> None:
-        """Note a deed."""
+        """Record an operation."""
         words = details['arguments']
         if what == 'daxio' and '-z' in words and details['outcome'] == 'ok':
             with self._lock:
                 self._wiped.append(words[-1])
 
     def take(self) -> Sequence[str]:
-        """The devices wiped since this was last asked."""
+        """Return the devices wiped since the last call."""
         with self._lock:
             wiped, self._wiped = self._wiped, []
         return wiped
 
 
 class _WatchedHost(HostFixture):
-    """A host that notes what is done to it."""
+    """A host that records the operations on it."""
 
     def _setUp(self) -> None:
         self.deeds = _Deeds()
@@ -141,13 +141,13 @@ class Side:
         self.servers: list[Server] = []
 
     def close(self) -> None:
-        """End it."""
+        """Close the cloud."""
         self._stack.close()
 
     # Steps
 
     def take(self, step: Step) -> str:
-        """Take a step and wait for its end: how it went, in words that hold on both sides."""
+        """Take a step and wait for its end; return its outcome in terms common to both sides."""
         fault = step.options.get('fault')
         with faults.begin(self.hosts, fault) if fault else contextlib.nullcontext():
             try:
@@ -189,7 +189,7 @@ class Side:
             self._serve(step.verb, where)
 
     def _waits_for(self, number: int) -> str | None:
-        """The host with a service that is down which a request to a server would wait for."""
+        """Return the host whose stopped service a request to a server would wait for, or None."""
         server = self.servers[number]
         if not server.exists:
             return None
@@ -205,15 +205,15 @@ class Side:
             compute.stop()
         if verb in ('start-service', 'restart-service'):
             compute.start()
-            self.cloud.settle()     # what has waited is done now
+            self.cloud.settle()     # queued requests are done now
         if verb != 'stop-service':
-            # They come by themselves soon after a start, and from time to time.
+            # The service runs them soon after its start, and periodically.
             compute.run_periodic_tasks()
 
-    # What can be seen
+    # Observation
 
     def look(self) -> Look:
-        """All that can be seen at rest, and what was wiped since the last look."""
+        """Return the observable state at rest, with the wipes since the last look."""
         seen: Look = {}
         for number, server in enumerate(self.servers):
             seen |= {f'server {number}: {name}': fact
@@ -259,7 +259,7 @@ class Side:
             facts[f'held by {consumers.get(consumer, "nobody that is known")}'] = dict(
                 sorted(held.items()))
         wiped = self._fixtures[number].deeds.take()
-        # A service that is down has nobody who could be asked for its claims.
+        # A service that is down has no claims to read.
         claims = compute.assigned_namespaces if compute.is_up else {}
         for name, path in host_paths(host).items():
             facts[f'{name} is claimed for'] = self._whose(claims.get(name))
@@ -296,7 +296,7 @@ class Side:
         return ids.index(server) if server in ids else server
 
     def _neutral(self, text: str) -> str:
-        """A text without the names that the two sides do not share."""
+        """Replace the names in a text that differ between the two sides."""
         for number, server in enumerate(self.servers):
             text = text.replace(server.id, f'<server {number}>')
         for number, host in enumerate(self.hosts):
@@ -305,18 +305,18 @@ class Side:
                 text = re.sub(rf'{path}\b', f'<{name}>', text)
         return re.sub(r'\b(?:\w+\.)+(\w+?)(?:_Remote)?(?=: )', r'\1', text)
 
-    # For the other side to follow
+    # Access for the other side
 
     def statuses(self) -> dict[int, str]:
-        """The statuses of the servers that there are."""
+        """Return the statuses of the existing servers."""
         return {number: server.status for number, server in enumerate(self.servers)
                 if server.exists}
 
     def host_of(self, number: int) -> int | None:
-        """The number of a server's host."""
+        """Return the number of a server's host."""
         server = self.servers[number]
         return self._number(server.host) if server.exists else None
 
     def forget(self) -> None:
-        """Forget the servers that were: the next one is number 0 again."""
+        """Forget deleted servers, so that the next server is number 0 again."""
         self.servers.clear()

@@ -1,6 +1,6 @@
-"""The steps of a sequence, as one line of a script each: ``resize server=0 labels=LARGE``.
+"""Steps of a sequence, one line of a script each, such as ``resize server=0 labels=LARGE``.
 
-A step may be taken under a fault: ``boot labels=SMALL host=0 fault=domainCreateWithFlags:fail@0``.
+A step can have a fault: ``boot labels=SMALL host=0 fault=domainCreateWithFlags:fail@0``.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from vpmem_harness.chaos import steps
 
-#: What a cloud has, and how its services are configured.
+#: The contents of a cloud, and the configuration of its services.
 PMEM = 'SMALL:3x4GiB,LARGE:2x6GiB'
 HOSTS = 2
 
-#: The labels of servers, the simplest first; a host has not the room for two of the last two.
+#: Labels of servers, simplest first; a host has no room for two of either of the last two.
 LABELS = ('SMALL', 'LARGE', 'SMALL,SMALL', 'LARGE,SMALL', '', 'SMALL,LARGE,SMALL', 'LARGE,LARGE')
 
-#: What is asked of a server at rest, by its status; what is there more often is asked more often.
+#: Requests to a server at rest, by its status; a request listed twice is twice as frequent.
 FITS: Mapping[str, tuple[str, ...]] = {
     'ACTIVE': (
         'delete', 'stop', 'reboot', 'hard-reboot', 'pause', 'suspend', 'rescue', 'rebuild',
@@ -36,15 +36,15 @@ FITS: Mapping[str, tuple[str, ...]] = {
 }
 ACTIONS = (*dict.fromkeys(verb for verbs in FITS.values() for verb in verbs), 'evacuate')
 
-#: GiB that the disk of a server's new flavor has: mostly as many as that of every server at boot.
+#: GiB of disk in a server's new flavor; most equal the disk of every server at boot.
 DISKS = (1, 1, 1, 2, 3)
 
-#: What is asked of a server whose compute service is down, in any state that it has then.
+#: Requests to a server whose compute service is down, in any state possible then.
 FITS_DOWN = ('evacuate', 'evacuate', 'evacuate', 'delete', 'live-migrate', 'resize', 'migrate')
 
-#: What is asked of it besides, and waits for the service, by its status. Left out is a rebuild,
-#: since Nova frees what the server holds (``queued-rebuild``), and a pause: when it starts, Nova
-#: gives it up, and then pauses the guest of a server that it shows as active.
+#: Further requests, which wait for the service, by the server's status. A rebuild is left out
+#: since Nova frees what the server holds (``queued-rebuild``), and a pause, since a starting Nova
+#: abandons it and then pauses the guest of a server that it shows as active.
 WAITS: Mapping[str, tuple[str, ...]] = {
     'ACTIVE': ('stop', 'reboot', 'hard-reboot', 'suspend', 'rescue', 'shelve'),
     'SHUTOFF': ('start', 'hard-reboot', 'rescue', 'shelve'),
@@ -54,51 +54,50 @@ WAITS: Mapping[str, tuple[str, ...]] = {
     'SHELVED': ('shelve-offload', 'unshelve'),
 }
 
-#: What is asked of a server for which something waits, by its task; of others, to be deleted. What
-#: is not here is not evacuated, since the lost host would do it when it returns: ``queued-start``,
-#: ``queued-stop``. One whose move is being reverted is not deleted: Nova does not end the move.
+#: Requests to a server with a pending request, by its task; to others, only a delete. Servers
+#: in other tasks are not evacuated, since the failed host would run these later: ``queued-start``,
+#: ``queued-stop``. A server in a revert is not deleted: Nova does not end the migration.
 FITS_WAITING: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(('rebooting', 'rebooting_hard', 'shelving'),
                     ('evacuate', 'evacuate', 'evacuate', 'delete')),
     'resize_reverting': (),
 }
 
-#: What is asked of a server whose move is not confirmed and whose source is down, and of one whose
-#: destination is. To revert without the source is left out: until that is back, the record of
-#: Nova's server names the namespaces that it has left.
+#: Requests to a server with an unconfirmed migration whose source is down, or whose destination
+#: is. A revert without the source is left out: until the source is back, the record of Nova's
+#: server names the old namespaces.
 FITS_SOURCE_DOWN = ('confirm', 'delete')
 FITS_DESTINATION_DOWN = ('confirm', 'delete', 'revert')
 
-#: What is not asked of a server whose latest cold move has failed: Nova does it with what the move
-#: has left of itself (``rebuild-after-refused-resize``).
+#: Requests excluded after a failed cold migration: Nova runs them with leftovers of that
+#: migration (``rebuild-after-refused-resize``).
 NOT_AFTER_FAILED_MOVE = ('rebuild', 'live-migrate')
 
-#: What is done to a host's compute service.
+#: Operations on a host's compute service.
 SERVICE = ('audit', 'restart-service', 'stop-service')
 
 
-#: What goes wrong in a step, on the server's host or, where it says so, on the other one: where
-#: the server is to go or, once it has moved, where it was. ``faults.py`` tells how it is named.
+#: Faults of a step, on the server's host or, where noted, on the other one: the destination or,
+#: after the move, the source. See ``faults.py`` for the names.
 #:
-#: Left out is what cannot come to the same on both sides, as Nova does there what it should not
-#: (see the findings), and nothing makes it good:
+#: Left out are faults with different results on the two sides, because of a defect of Nova (see
+#: the findings) that cannot be repaired:
 #:
-#: * daxio in a start and a hard reboot (``start-wipes``), which on the stub do not wipe, and in a
-#:   confirmation (``confirm-keeps-data``), which on Nova does not;
-#: * a guest that does not start when it is resumed (``failed-resume-wipes``), for the state that
-#:   was saved of it;
-#: * a rebuild that fails (``failed-rebuild``), for what Placement has forgotten, and a revert that
-#:   fails on the destination (``failed-revert``), for what Placement keeps;
-#: * a resize whose guest does not start on the destination (``failed-resize``), for its server
-#:   has the old flavor there with namespaces of the new one, which its guest does not get;
-#: * a live migration that libvirt refuses (``refused-live-migration``), for its state, and one
-#:   whose source is not wiped, for what the migration keeps of it (as ``lost-live-migration``).
+#: * daxio in a start and a hard reboot (``start-wipes``), where the stub does not wipe, and in a
+#:   confirm (``confirm-keeps-data``), where Nova does not;
+#: * a guest that does not start on resume (``failed-resume-wipes``), because of its saved state;
+#: * a failed rebuild (``failed-rebuild``), because of the allocation that Placement loses, and a
+#:   revert that fails on the destination (``failed-revert``), because of the one that it keeps;
+#: * a resize whose guest does not start on the destination (``failed-resize``), because its
+#:   server has the old flavor with namespaces of the new one, which its guest does not get;
+#: * a live migration that libvirt refuses (``refused-live-migration``), because of its state, and
+#:   one whose source is not wiped, because of what it keeps (as ``lost-live-migration``).
 #:
-#: A guest that has shut down and then cannot be ended is left out as well, in a stop, a rescue, a
-#: move and a shelving: nova-compute hears of its end fifteen seconds later, whatever is asked then.
-#: Procedures that only read are left out, too: each side reads when it likes. So are connections
-#: that are cut: nova-compute disables its service then and enables it again, in two threads, either
-#: of which may be the last.
+#: Also left out is a guest that has shut down and cannot be destroyed, in a stop, rescue, move or
+#: shelve: nova-compute notices its end fifteen seconds later, whatever was requested since.
+#: Procedures that only read are left out: each side reads at times of its own. So are dropped
+#: connections: nova-compute disables and enables its service in two threads, either of which
+#: may finish last.
 FAULTS: Mapping[str, tuple[str, ...]] = {
     'boot': ('domainDefineXML:fail', 'domainCreateWithFlags:fail'),
     'delete': ('domainDestroy:fail', 'domainUndefineFlags:fail', 'daxio:fail', 'daxio:absent',
@@ -128,14 +127,14 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
 
 
 class Step(steps.Step):
-    """One step, as chaos has them; a server has the number of its boot."""
+    """A step as in chaos; a server has the number of its boot."""
 
     VERBS = ('boot', *ACTIONS, *SERVICE, 'start-service')
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """How the services of both clouds are configured, by Nova's options of the names."""
+    """Configuration of the services of both clouds: Nova's options of these names."""
 
     allow_resize_to_same_host: bool = False
     shelved_offload_time: int = 0
@@ -146,7 +145,7 @@ class Configuration:
 
     @classmethod
     def parse(cls, line: str) -> Configuration:
-        """A configuration from its line."""
+        """Parse a configuration from its line."""
         options = dict(word.split('=', 1) for word in line.split()[1:])
         return cls(options['same_host'] == '1', int(options['offload']))
 
@@ -156,7 +155,7 @@ CONFIGURATIONS = (Configuration(), Configuration(True, -1))
 
 @dataclass(frozen=True)
 class Script:
-    """A configuration and the steps that were taken with it."""
+    """A configuration and the steps taken with it."""
 
     configuration: Configuration
     steps: Sequence[Step]
@@ -166,6 +165,6 @@ class Script:
 
     @classmethod
     def parse(cls, text: str) -> Script:
-        """A sequence from its text."""
+        """Parse a sequence from its text."""
         first, *rest = filter(None, map(str.strip, text.splitlines()))
         return cls(Configuration.parse(first), tuple(map(Step.parse, rest)))

@@ -1,4 +1,4 @@
-"""What Nova's API refuses, as an error of the harness."""
+"""Translation of Nova's API errors into the harness's exceptions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vpmem_harness.cloud.nova import error_translation
 
 class RefusalsTest(testtools.TestCase):
 
-    def test_a_message_is_taken_apart(self) -> None:
-        """A refusal becomes the class whose message it is, with the message's fields."""
+    def test_a_known_message(self) -> None:
+        """A refusal becomes the exception of its message, with the message's fields."""
         refused = errors.InstanceInvalidState(
             action='stop', server_id='s1', attr='vm_state', state='error')
         answer = {'conflictingRequest': {'code': 409, 'message': str(refused)}}
@@ -19,29 +19,29 @@ class RefusalsTest(testtools.TestCase):
         self.assertIsInstance(error, errors.InstanceInvalidState)
         self.assertEqual(str(refused), str(error))
 
-    def test_a_message_that_is_not_known(self) -> None:
-        """A refusal with a message of its own becomes the class of its status."""
+    def test_an_unknown_message(self) -> None:
+        """A refusal with an unknown message becomes the exception of its status."""
         error = error_translation.of_request(
             400, {'badRequest': {'code': 400, 'message': 'No, thanks.'}})
         self.assertEqual((errors.Invalid, 'No, thanks.'), (type(error), str(error)))
 
-    def test_a_status_that_is_not_known(self) -> None:
-        """A refusal without a class of its own keeps its status."""
+    def test_an_unknown_status(self) -> None:
+        """A refusal with an unknown status keeps its status."""
         error = error_translation.of_request(413, {'overLimit': {'message': 'No.'}})
         self.assertEqual(413, error.status)
 
-    def test_a_path_that_is_not_there(self) -> None:
-        """What is refused before a controller is asked is told as well."""
+    def test_an_unknown_path(self) -> None:
+        """A refusal that comes before any controller is translated too."""
         error = error_translation.of_request(404, {'message': 'Not found.', 'code': 404})
         self.assertEqual('Not found.', str(error))
 
-    def test_why_a_compute_does_not_start(self) -> None:
-        """The reason of a service that does not start keeps its class and its words."""
+    def test_the_reason_of_a_failed_start(self) -> None:
+        """The reason of a failed service start keeps its class and its message."""
         error = error_translation.of_start(
             'PMEMNamespaceConfigInvalid: The PMEM namespace is not there')
         self.assertIsInstance(error, errors.PMEMNamespaceConfigInvalid)
         self.assertEqual('The PMEM namespace is not there', str(error))
 
     def test_a_reason_of_an_unknown_class(self) -> None:
-        """Any other reason is told with the name of its class."""
+        """A reason of an unknown class is shown with the name of its class."""
         self.assertEqual("KeyError: 'ns_0'", str(error_translation.of_start("KeyError: 'ns_0'")))

@@ -1,4 +1,4 @@
-"""The message exchange among Nova's processes."""
+"""Message exchange between Nova's processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vpmem_harness.cloud.nova.exchange import Exchange
 
 
 class RecordingEnd:
-    """An end that keeps what reaches it."""
+    """An endpoint that records what it receives."""
 
     def __init__(self, waits: bool = False) -> None:
         self.waits = waits
@@ -37,15 +37,15 @@ class ExchangeTest(testtools.TestCase):
              fanout: bool = False, call: int | None = None) -> None:
         self.exchange.publish(self.sender, topic, server, fanout, body, call)
 
-    def test_a_message_for_a_server_reaches_that_server_alone(self) -> None:
-        """A server's messages are its own."""
+    def test_a_message_to_a_server_reaches_only_that_server(self) -> None:
+        """A message to one server is delivered to that server only."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.exchange.subscribe(self.two, ('compute', 'h2'), 1)
         self.send('hello', server='h2')
         self.assertEqual(([], ['hello']), (self.one.bodies, self.two.bodies))
 
     def test_the_servers_of_a_topic_take_turns(self) -> None:
-        """A message for a topic goes to one consumer, the next one's to the next."""
+        """Messages to a topic are distributed to its consumers in turn."""
         for end in (self.one, self.two):
             self.exchange.subscribe(end, ('conductor', None), 1)
         for body in 'abc':
@@ -53,27 +53,27 @@ class ExchangeTest(testtools.TestCase):
         self.assertEqual((['a', 'c'], ['b']), (self.one.bodies, self.two.bodies))
 
     def test_a_fanout_reaches_every_server_of_its_topic(self) -> None:
-        """A fanout goes to each server once, and to no other topic's."""
+        """A fanout goes once to each server of its topic, and to no other topic."""
         self.exchange.subscribe(self.one, ('scheduler', 's1'), 1)
         self.exchange.subscribe(self.one, ('scheduler', None), 1)
         self.exchange.subscribe(self.two, ('compute', 'h1'), 1)
         self.send('all', topic='scheduler', fanout=True)
         self.assertEqual((['all'], []), (self.one.bodies, self.two.bodies))
 
-    def test_a_message_waits_for_a_server_that_is_away(self) -> None:
-        """What was sent to a server that is down is delivered when it listens again."""
+    def test_a_message_waits_for_a_server_that_is_down(self) -> None:
+        """A message to a server that is down is delivered when it listens again."""
         self.send('later', server='h1')
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.assertEqual(['later'], self.one.bodies)
 
-    def test_a_call_to_a_server_that_is_away_is_given_up(self) -> None:
-        """Its caller is told so at once, and the server never gets it."""
+    def test_a_call_to_a_server_that_is_down_fails(self) -> None:
+        """The caller gets the failure immediately, and the server never gets the call."""
         self.send('question', server='h1', call=7)
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.assertEqual(([(7, None)], []), (self.sender.answers, self.one.bodies))
 
     def test_a_call_waits_for_a_server_that_may_return(self) -> None:
-        """Its caller is answered when the server listens again."""
+        """The caller gets an answer when the server listens again."""
         self.sender = RecordingEnd(waits=True)
         self.send('question', server='h1', call=7)
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
@@ -81,14 +81,14 @@ class ExchangeTest(testtools.TestCase):
         self.assertEqual([(7, 'answer')], self.sender.answers)
 
     def test_a_reply_reaches_the_caller(self) -> None:
-        """The end of a call's message is the call's answer."""
+        """The result of a call's message is the answer to the caller."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.send('question', server='h1', call=7)
         self.exchange.done(self.one.delivered[0][1], 'answer')
         self.assertEqual([(7, 'answer')], self.sender.answers)
 
-    def test_who_calls_a_process_that_is_lost_is_told_that_no_answer_will_come(self) -> None:
-        """It need not wait for its timeout; a process that is lost itself is told nothing."""
+    def test_the_caller_of_a_lost_process_gets_no_answer(self) -> None:
+        """The caller learns immediately that no answer will come, unless it is lost itself."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.send('question', server='h1', call=7)
         self.exchange.publish(self.one, 'compute', 'h1', False, 'to itself', 8)
@@ -96,21 +96,21 @@ class ExchangeTest(testtools.TestCase):
         self.assertEqual(([(7, None)], []), (self.sender.answers, self.one.answers))
 
     def test_a_cast_has_no_answer(self) -> None:
-        """The end of a cast's message answers nobody."""
+        """The end of a cast's message sends no answer."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.send('order', server='h1')
         self.exchange.done(self.one.delivered[0][1], 'result')
         self.assertEqual([], self.sender.answers)
 
-    def test_idle_looks_only_at_messages_that_name_what_it_waits_for(self) -> None:
-        """A hanging message about one server does not hold up a wait for another."""
+    def test_idle_considers_only_messages_with_its_text(self) -> None:
+        """A hanging message about one server does not delay a wait for another."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.send('about server-a', server='h1')
         self.assertFalse(self.exchange.wait_idle('server-a', 0))
         self.assertTrue(self.exchange.wait_idle('server-b', 0))
 
-    def test_what_a_lost_process_worked_on_is_no_longer_worked_on(self) -> None:
-        """A process that ends takes its messages and its subscriptions with it."""
+    def test_a_lost_process_has_no_messages_in_progress(self) -> None:
+        """A process that ends takes its messages and subscriptions with it."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.send('about server-a', server='h1')
         self.exchange.detach(self.one)
@@ -119,7 +119,7 @@ class ExchangeTest(testtools.TestCase):
         self.assertEqual(['about server-a'], self.one.bodies)
 
     def test_a_refused_message_goes_to_the_next_consumer(self) -> None:
-        """Who has refused one gets no more, and the call is answered by another."""
+        """A consumer that refused a message gets no more, and another one answers the call."""
         self.exchange.subscribe(self.one, ('compute', None), 1)
         self.exchange.subscribe(self.two, ('compute', None), 2)
         self.send('question', call=7)
@@ -130,8 +130,8 @@ class ExchangeTest(testtools.TestCase):
                          (self.one.bodies, self.two.bodies))
         self.assertEqual([(7, 'answer')], self.sender.answers)
 
-    def test_a_refused_message_waits_when_nobody_else_listens(self) -> None:
-        """It is no longer worked on, and reaches the server when that listens again."""
+    def test_a_refused_message_waits_without_another_consumer(self) -> None:
+        """A refused message is delivered when the server listens again."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.send('order', server='h1')
         self.exchange.refuse(self.one, 1, self.one.delivered[0][1])
@@ -139,15 +139,15 @@ class ExchangeTest(testtools.TestCase):
         self.exchange.subscribe(self.two, ('compute', 'h1'), 2)
         self.assertEqual(['order'], self.two.bodies)
 
-    def test_a_refused_call_is_given_up_when_nobody_else_listens(self) -> None:
-        """As one to a server that is away."""
+    def test_a_refused_call_fails_without_another_consumer(self) -> None:
+        """A refused call fails like one to a server that is down."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.send('question', server='h1', call=7)
         self.exchange.refuse(self.one, 1, self.one.delivered[0][1])
         self.assertEqual([(7, None)], self.sender.answers)
 
     def test_a_refused_fanout_is_lost(self) -> None:
-        """It was for those that listened when it was sent."""
+        """A refused fanout is not delivered again, because it was only for current listeners."""
         self.exchange.subscribe(self.one, ('compute', 'h1'), 1)
         self.send('all', fanout=True)
         self.exchange.refuse(self.one, 1, self.one.delivered[0][1])

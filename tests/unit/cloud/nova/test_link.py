@@ -1,4 +1,4 @@
-"""The connection between a nova-compute and the control process."""
+"""Connection between a nova-compute process and the control process."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SOON = 30
 
 
 def serve_nothing(service: str, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """A service that knows every method, and does nothing."""
+    """Accept every method, and do nothing."""
 
 
 class Detached(Exchange):
-    """An exchange that tells when an end is forgotten."""
+    """An exchange that signals when an endpoint is removed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,8 +34,8 @@ class Detached(Exchange):
 @testtools.skipUnless(importlib.util.find_spec('oslo_messaging'), 'nova is not installed')
 class LinkTest(base.TestCase):
 
-    def test_a_call_to_a_process_that_is_gone(self) -> None:
-        """It fails as one does whose process ends before it has answered."""
+    def test_a_call_to_a_process_that_has_ended(self) -> None:
+        """The call fails like one whose process ends before its answer."""
         from vpmem_harness.cloud.nova.link import Link
 
         ours, theirs = connection.Pipe()
@@ -45,7 +45,7 @@ class LinkTest(base.TestCase):
         self.assertRaises(EOFError, link.call, 'service', 'method')
 
     def test_a_call_after_the_link_was_closed(self) -> None:
-        """It fails as well, while the other process is still there."""
+        """A call over a closed link fails although the other process still runs."""
         from vpmem_harness.cloud.nova.link import Link
 
         ours, theirs = connection.Pipe()
@@ -54,8 +54,8 @@ class LinkTest(base.TestCase):
         link.closed()
         self.assertRaises(EOFError, link.call, 'service', 'method')
 
-    def test_what_a_compute_has_asked_for_is_done_before_it_is_gone(self) -> None:
-        """Its end comes while a request of it is served, whose effects come no later."""
+    def test_a_request_of_a_compute_completes_before_its_end(self) -> None:
+        """The end of a compute is handled after the request that it is waiting for."""
         from vpmem_harness.cloud.nova.link import ControlLink
 
         exchange, served, done = Detached(), threading.Event(), []
@@ -64,7 +64,7 @@ class LinkTest(base.TestCase):
                   kwargs: dict[str, Any]) -> None:
             served.set()
             exchange.forgotten.wait(SOON)
-            # As long as it takes for what follows that to come first, if it does not wait.
+            # Long enough for the end to be handled first, if it does not wait.
             compute.join(0.05)
             done.append(method)
 
@@ -77,8 +77,8 @@ class LinkTest(base.TestCase):
         compute.join()
         self.assertEqual(['put'], done)
 
-    def test_a_compute_refuses_what_comes_for_a_listener_that_listens_no_more(self) -> None:
-        """The message was on its way when its service stopped."""
+    def test_a_compute_refuses_messages_to_a_closed_listener(self) -> None:
+        """A message that arrives after its service has stopped is refused."""
         from vpmem_harness.cloud.nova.link import ComputeLink
 
         ours, theirs = connection.Pipe()
@@ -90,8 +90,8 @@ class LinkTest(base.TestCase):
         theirs.close()
         compute.join()
 
-    def test_what_a_compute_refuses_waits_for_the_next(self) -> None:
-        """It is as if it had been sent after the service stopped."""
+    def test_a_refused_message_waits_for_the_next_compute(self) -> None:
+        """A refused message is delivered as if it was sent after the service stopped."""
         from vpmem_harness.cloud.nova.link import ControlLink
 
         exchange, following = Exchange(), Following()
@@ -110,7 +110,7 @@ class LinkTest(base.TestCase):
 
 
 class Following:
-    """An end that keeps what is delivered."""
+    """An endpoint that records its deliveries."""
 
     def __init__(self) -> None:
         self.received: list[str] = []
@@ -119,4 +119,4 @@ class Following:
         self.received.append(body)
 
     def answer(self, call: int, body: str | None) -> None:
-        """Nobody calls."""
+        """Ignore the answer, because nobody calls."""

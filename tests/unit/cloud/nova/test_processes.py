@@ -1,4 +1,4 @@
-"""Nova's processes, as the test's process sees them."""
+"""Nova's processes, seen from the test's process."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class ZygoteTest(base.TestCase):
         self.log = Path(self.useFixture(fixtures.TempDir()).path, 'log')
 
     def fork(self, padding: str = '') -> ForkedProcess:
-        """A process that has no role, and ends with a word about it."""
+        """Return a process without a role, which ends with a message about it."""
         process = Zygote.shared().fork({'role': 'none', 'log': str(self.log), 'padding': padding})
         self.addCleanup(process.kill)
         self.assertTrue(process.wait(base.GRACE))
         return process
 
-    def test_numbers(self) -> None:
-        """No two processes have one."""
+    def test_numbers_are_unique(self) -> None:
+        """No two processes have the same number."""
         self.assertEqual(3, len({self.fork().number for _ in range(3)}))
 
-    def test_a_long_order(self) -> None:
-        """It comes in several parts, and is one order."""
+    def test_a_long_request(self) -> None:
+        """A request that arrives in several parts is read as one."""
         self.fork('x' * 2**22)
         self.assertIn("KeyError: 'none'", self.log.read_text())

@@ -1,4 +1,4 @@
-"""Where the project reaches into Nova, which is one module, and what it leaves alone."""
+"""Changes to Nova are confined to one module, and spare the code under test."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import testtools
 ROOT = pathlib.Path(__file__).parents[4]
 WORKAROUNDS = pathlib.Path('vpmem_harness', 'cloud', 'nova', 'workarounds.py')
 
-#: What replaces something by its name: fixtures, mock, Nova's test case, Python.
+#: Ways to replace a name: fixtures, mock, Nova's test case, Python.
 PATCHES = {'MonkeyPatch', 'MockPatch', 'MockPatchObject', 'MockPatchMultiple', 'stub_out', 'patch',
            'object', 'multiple', 'setattr', 'delattr'}
 
-#: What a compute service does, which is what is under test.
+#: The code under test: modules of a compute service.
 UNTOUCHED = ('nova.virt', 'nova.compute', 'nova.privsep')
 
-#: Module state that is put back to where an import or a service's first start leaves it.
+#: Module state that is reset to its value after an import or a service's first start.
 RESETS = {'nova.virt.node.LOCAL_NODE_UUID = uuid'}
 
 
 class Reaches(ast.NodeVisitor):
-    """What a module assigns to, replaces or deletes of Nova's, by its dotted name."""
+    """Names of Nova that a module assigns to, replaces or deletes, in dotted form."""
 
     def __init__(self, source: str) -> None:
         self._names: dict[str, str] = {}
@@ -85,7 +85,7 @@ class Reaches(ast.NodeVisitor):
 
 
 def sources(*directories: str) -> Iterator[tuple[pathlib.Path, str]]:
-    """The modules that name Nova at all, and their texts."""
+    """Yield the modules that mention Nova, with their source."""
     for directory in directories:
         for path in sorted((ROOT / directory).rglob('*.py')):
             text = path.read_text()
@@ -95,20 +95,20 @@ def sources(*directories: str) -> Iterator[tuple[pathlib.Path, str]]:
 
 class SeamsTest(testtools.TestCase):
 
-    def test_only_the_workarounds_reach_into_nova(self) -> None:
-        """No other module of the backend assigns to what is Nova's, or replaces it."""
+    def test_only_the_workarounds_change_nova(self) -> None:
+        """No other module of the backend assigns to or replaces a name of Nova."""
         others = {str(path): found for path, text in sources('vpmem_harness', 'examples')
                   if path != WORKAROUNDS and (found := Reaches(text).found)}
         self.assertEqual({}, others)
 
-    def test_the_workarounds_reach_into_nova(self) -> None:
-        """It is a single place, and what it reaches for are services and settings."""
+    def test_the_workarounds_change_nova(self) -> None:
+        """The workarounds module changes services and settings of Nova."""
         found = Reaches((ROOT / WORKAROUNDS).read_text()).found
         self.assertIn('nova.rpc.create_transport', found)
         self.assertIn('nova.db.main.api.DISABLE_DB_ACCESS = True', found)
 
-    def test_nobody_replaces_what_is_under_test(self) -> None:
-        """Driver, compute manager, resource tracker and privsep are as they were installed."""
+    def test_the_code_under_test_is_not_replaced(self) -> None:
+        """Driver, compute manager, resource tracker and privsep are unchanged."""
         touched = {
             f'{path}: {each}'
             for path, text in sources('vpmem_harness', 'examples', 'tests', 'bench', 'tools')
@@ -116,15 +116,15 @@ class SeamsTest(testtools.TestCase):
             if each.startswith(UNTOUCHED) and each not in RESETS}
         self.assertEqual(set(), touched)
 
-    def test_no_patch_of_it_by_its_name_in_any_way(self) -> None:
-        """Not even in a string that something else makes a patch of."""
+    def test_no_string_patches_the_code_under_test(self) -> None:
+        """No string names the code under test for a patch made elsewhere."""
         name = re.compile(r'''['"]nova\.(virt|compute|privsep)\.''')
         named = [str(path) for path, text in sources('vpmem_harness', 'examples', 'bench', 'tools')
                  if name.search(text)]
         self.assertEqual([], named)
 
-    def test_each_way_to_reach_is_seen(self) -> None:
-        """By an import of whatever kind, an assignment or a patch of whatever kind."""
+    def test_each_kind_of_change_is_found(self) -> None:
+        """Changes through any kind of import, assignment or patch are found."""
         for source in (
             'import nova.virt.node\nnova.virt.node.X = 1',
             'from nova.virt import node\nnode.X: int = 1',

@@ -1,4 +1,4 @@
-"""The records of a cloud."""
+"""Database of the stub's instances and migrations."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class ArchiveTest(testtools.TestCase):
         self.database.add_migration(Migration(f'{name} moves', name, 'resize', 'host0'))
         return instance
 
-    def test_what_is_gone_is_forgotten(self):
-        """With its migrations; what is there or has left something stays."""
+    def test_deleted_instances_are_archived(self):
+        """Archiving removes deleted instances without leftovers, and their migrations."""
         self.add('gone', deleted=True)
         self.add('left', deleted=True, left_behind={'host0': ()})
         self.add('there')
@@ -36,8 +36,8 @@ class ArchiveTest(testtools.TestCase):
         self.assertEqual(['left moves', 'there moves'],
                          [one.uuid for one in self.database.migrations()])
 
-    def test_numbers_are_given_once(self):
-        """Domains are named for them."""
+    def test_numbers_are_not_reused(self):
+        """The number of an archived instance, which names its domain, is not reused."""
         first = self.add('gone', deleted=True).number
         self.database.archive()
         self.assertEqual(first + 1, self.add('there').number)

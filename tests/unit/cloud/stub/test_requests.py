@@ -1,4 +1,4 @@
-"""Which requests the API refuses, and how."""
+"""Requests that the API refuses, and its errors."""
 
 from __future__ import annotations
 
@@ -29,47 +29,47 @@ class RequestsTest(testtools.TestCase):
             errors.InstanceInvalidState, requests.check, instance, request)
         return str(error).replace(instance.uuid, 'ID'), error.status
 
-    def test_a_state_that_does_not_allow_it_is_named(self):
-        """With the API's message and its status."""
+    def test_the_error_of_a_wrong_state(self):
+        """The error has the API's message and status."""
         self.assertEqual(
             ("Cannot 'start' instance ID while it is in vm_state active", 409),
             self.refusal('start'))
 
-    def test_a_task_that_goes_on_is_named(self):
-        """Nothing else is begun meanwhile."""
+    def test_the_error_of_a_task_in_progress(self):
+        """A request during another task is refused, and the error names the task."""
         self.assertEqual(
             ("Cannot 'stop' instance ID while it is in task_state rebooting", 409),
             self.refusal('stop', task_state=TaskState.REBOOTING))
 
-    def test_live_migration_has_its_name_in_the_api(self):
-        """The message shows the action of the request's body."""
+    def test_live_migration_has_its_api_name(self):
+        """The message has the action name of the request body."""
         self.assertEqual(
             "Cannot 'os-migrateLive' instance ID while it is in vm_state stopped",
             self.refusal('live-migration', vm_state=VMState.STOPPED)[0])
 
-    def test_a_server_that_never_ran_is_refused_without_a_state(self):
-        """As Nova's message then is."""
+    def test_a_server_that_never_ran_is_refused_without_its_state(self):
+        """The message of a server that never ran is Nova's, without a state."""
         self.assertEqual(
             "Instance ID is in an invalid state for 'stop'",
             self.refusal('stop', vm_state=VMState.ERROR, launched=False)[0])
 
-    def test_a_server_on_no_host_is_not_ready(self):
-        """To be stopped or started, whatever its state is."""
+    def test_a_server_without_a_host_is_not_ready(self):
+        """A server without a host cannot be stopped or started in any state."""
         for request in ('stop', 'start'):
             error = self.assertRaises(
                 errors.InstanceNotReady, requests.check,
                 self.instance(VMState.SHELVED_OFFLOADED, host=None), request)
             self.assertEqual(409, error.status)
 
-    def test_a_delete_is_always_taken(self):
-        """Whatever goes on."""
+    def test_a_delete_is_always_accepted(self):
+        """A delete is accepted during any task."""
         requests.check(
             self.instance(VMState.BUILDING, TaskState.SPAWNING, launched=False), 'delete')
 
-    def test_a_hard_reboot_is_taken_during_a_soft_one(self):
-        """It is what an operator does when the soft one hangs."""
+    def test_a_hard_reboot_is_accepted_during_a_soft_one(self):
+        """A hard reboot is accepted during a soft one, which may be hanging."""
         requests.check(self.instance(task_state=TaskState.REBOOT_STARTED), 'reboot:HARD')
 
-    def test_a_resize_is_confirmed_once(self):
-        """An active server has nothing to confirm."""
+    def test_a_confirm_needs_a_resize(self):
+        """A confirm of an active server is refused."""
         self.refusal('confirmResize')

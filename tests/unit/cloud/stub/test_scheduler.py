@@ -1,4 +1,4 @@
-"""The scheduler picks the host that Nova's would."""
+"""The scheduler selects the same host as Nova's."""
 
 from __future__ import annotations
 
@@ -37,48 +37,48 @@ class SchedulerTest(testtools.TestCase):
         return [one.service_host
                 for one in self.scheduler.select_destinations(self.spec(**overrides))]
 
-    def test_claims_on_the_host_that_it_picks(self):
-        """The ledger shows the server before any compute service knows of it."""
+    def test_allocates_on_the_selected_host(self):
+        """The ledger has the allocation before any compute service knows the server."""
         self.select()
         self.assertEqual(
             {self.uuids.host1: {PMEM: 1, 'MEMORY_MB': 512}},
             self.ledger.allocations_for_consumer(self.uuids.server).allocations)
 
-    def test_names_two_alternates(self):
-        """Three attempts are Nova's default."""
+    def test_returns_two_alternates(self):
+        """Nova makes three attempts by default, so that two alternates are returned."""
         self.assertEqual(['host1', 'host2', 'host3'], self.select())
 
-    def test_prefers_the_host_with_most_left(self):
-        """Nova spreads servers over the hosts."""
+    def test_prefers_the_host_with_the_most_free_resources(self):
+        """Servers are spread over the hosts, as in Nova."""
         self.select(consumer=self.uuids.other, resources={'MEMORY_MB': 100})
         self.assertEqual('host2', self.select()[0])
 
-    def test_no_room_anywhere_gives_no_reason(self):
-        """Nova says no more than that there is no valid host, with a blank at the end."""
+    def test_the_message_without_room(self):
+        """The message without room on any host is Nova's, with a trailing space."""
         error = self.assertRaises(
             errors.NoValidHost, self.scheduler.select_destinations,
             self.spec(resources={PMEM: 2}))
         self.assertEqual('No valid host was found. ', str(error))
 
-    def test_room_on_a_host_that_may_not_be_used_gives_another_reason(self):
-        """The message tells the two cases apart."""
+    def test_the_message_with_room_on_an_excluded_host(self):
+        """The message differs if an excluded host has room."""
         error = self.assertRaises(
             errors.NoValidHost, self.scheduler.select_destinations,
             self.spec(ignore_hosts=['host1', 'host2', 'host3', 'host4']))
         self.assertEqual(
             'No valid host was found. There are not enough hosts available.', str(error))
 
-    def test_a_service_that_is_down_is_passed_over(self):
-        """A host that nobody answers for gets no server."""
+    def test_a_stopped_service_is_skipped(self):
+        """A host whose service is down is not selected."""
         self.down.add('host1')
         self.assertEqual(['host2', 'host3', 'host4'], self.select())
 
-    def test_one_host_can_be_asked_for(self):
-        """Then there are no alternates."""
+    def test_a_requested_host(self):
+        """A request for one host returns it without alternates."""
         self.assertEqual(['host3'], self.select(host='host3'))
 
-    def test_a_second_host_is_claimed_beside_the_first(self):
-        """An evacuated server holds both sides for a while."""
+    def test_an_evacuation_adds_an_allocation(self):
+        """An evacuated server has allocations on both hosts."""
         self.select(host='host1')
         self.select(host='host2')
         self.assertEqual(

@@ -1,4 +1,4 @@
-"""Work is done in threads that come and go with it."""
+"""Worker threads that start and end with their work."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import time
 from tests import base
 from vpmem_harness.cloud.stub.workers import MOST_IDLE, Tally, Workers
 
-#: Seconds in which a thread does what it is waited for.
+#: Timeout in seconds for a thread.
 SOON = 30
 
 
 class TallyTest(base.TestCase):
 
-    def test_it_knows_what_is_under_way_about_a_server(self):
-        """And whether anything is, about whatever."""
+    def test_it_counts_work_by_server(self):
+        """The tally knows whether there is work on a server, and whether there is any work."""
         tally = Tally()
         tally.begin('one')
         tally.begin('one')
@@ -27,8 +27,8 @@ class TallyTest(base.TestCase):
         tally.done(None)
         self.assertTrue(tally.empty())
 
-    def test_rest_is_waited_for(self):
-        """Until the last piece of work has ended, or for so long."""
+    def test_wait_for_rest(self):
+        """The wait ends with the last piece of work, or with its timeout."""
         tally = Tally()
         tally.begin('one')
         self.assertFalse(tally.rest(0))
@@ -49,7 +49,7 @@ class WorkersTest(base.TestCase):
         self.addCleanup(self.release.set)
 
     def hang(self, count):
-        """Have so many pieces of work under way that wait to be released."""
+        """Start this many pieces of work that wait for a release."""
         started = threading.Semaphore(0)
 
         def work():
@@ -64,18 +64,18 @@ class WorkersTest(base.TestCase):
         return [thread for thread in threading.enumerate() if thread.name == 'test-workers']
 
     def test_no_thread_before_there_is_work(self):
-        """A cloud at rest from the start has none."""
+        """A cloud without any work so far has no threads."""
         self.assertEqual([], self.threads())
 
-    def test_work_that_hangs_does_not_hold_up_other_work(self):
-        """Each gets a thread while others are busy."""
+    def test_hanging_work_does_not_block_other_work(self):
+        """Each piece of work gets a thread while others are busy."""
         self.hang(3)
         done = threading.Event()
         self.workers.submit(done.set)
         self.assertTrue(done.wait(SOON))
 
-    def test_few_threads_stay_when_the_work_is_done(self):
-        """However many there were."""
+    def test_few_threads_remain_after_the_work(self):
+        """Most threads end after the work, however many there were."""
         self.hang(10)
         self.release.set()
         deadline = time.monotonic() + SOON
@@ -84,7 +84,7 @@ class WorkersTest(base.TestCase):
             threading.Event().wait(0.001)
 
     def test_threads_that_wait_for_work_do_nothing(self):
-        """They do not wake each other."""
+        """Idle threads do not wake each other."""
         self.hang(2)
         self.release.set()
         self.assertTrue(self.workers.quiet(0, SOON))
@@ -93,28 +93,28 @@ class WorkersTest(base.TestCase):
         threading.Event().wait(0.05)
         self.assertLess(sum(map(time.clock_gettime, clocks)) - before, 0.01)
 
-    def test_none_stay_after_the_end(self):
-        """close and join leave nothing."""
+    def test_no_thread_remains_after_the_end(self):
+        """close and join leave no thread."""
         self.hang(2)
         self.release.set()
         self.workers.close()
         self.assertTrue(self.workers.join(SOON))
         self.assertEqual([], self.threads())
 
-    def test_join_tells_that_work_hangs(self):
-        """And gives up after its time."""
+    def test_join_reports_hanging_work(self):
+        """join returns after its timeout while work hangs."""
         self.hang(1)
         self.workers.close()
         self.assertFalse(self.workers.join(0.01))
 
-    def test_closed_workers_take_nothing(self):
-        """What comes late is dropped."""
+    def test_closed_workers_drop_work(self):
+        """Work submitted after close is dropped."""
         self.workers.close()
         self.workers.submit(lambda: self.fail('it was done'))
         self.assertEqual([], self.threads())
 
     def test_an_error_does_not_end_the_thread(self):
-        """The next piece of work is done all the same."""
+        """The next piece of work runs after one that failed."""
         def fail():
             raise ValueError('planned')
         self.workers.submit(fail)

@@ -1,4 +1,4 @@
-"""What a compute service does on its host, and what it does no more once it has been killed."""
+"""Compute driver: operations on a host, and none after the service was killed."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ class DriverTest(base.TestCase):
         self.addCleanup(self.driver.give_back)
 
     def transient(self):
-        """A guest that runs, and has no configuration."""
+        """Return a running guest without a persistent configuration."""
         domain = self.host.connection.createXML(XML)
         self.assertFalse(domain.isPersistent())
         return domain.UUIDString()
 
-    def test_a_guest_without_a_configuration_that_shuts_down(self):
-        """It is off, although it is not there any more."""
+    def test_a_transient_guest_that_shuts_down(self):
+        """The driver reports it as off although its domain has disappeared."""
         uuid = self.transient()
         self.assertTrue(self.driver.shut_down(self.driver.require(uuid)))
         self.assertIsNone(self.driver.domain(uuid))
 
-    def test_a_guest_without_a_configuration_is_turned_off(self):
-        """No error says that it is gone then."""
+    def test_a_transient_guest_is_powered_off(self):
+        """Powering off raises no error although the domain disappears."""
         uuid = self.transient()
         self.driver.power_off(uuid)
         self.assertEqual(PowerState.NOSTATE, self.driver.power_state(uuid))
 
     def test_another_error_while_a_guest_shuts_down(self):
-        """It is none that says that the guest is off."""
+        """An error other than a missing domain is raised."""
         domain = self.driver.require(self.transient())
         with self.host.faults.failing('domainGetInfo', skip=1):
             self.assertRaises(libvirt.libvirtError, self.driver.shut_down, domain)
 
-    def test_a_closed_driver_connects_no_more(self):
-        """The host that a killed service would reach may have restarted since."""
+    def test_a_closed_driver_does_not_reconnect(self):
+        """A closed driver opens no connection, because the host may have restarted since."""
         self.driver.close()
         self.assertRaises(errors.HypervisorUnavailable, self.driver.connect)

@@ -1,4 +1,4 @@
-"""The domain XML is Nova's, to the letter."""
+"""The stub's domain XML equals Nova's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LARGE = VPMEMDevice('LARGE', 'ns_1', '/dev/dax0.1', 8585740288, 2097152)
 class GuestXMLTest(testtools.TestCase):
 
     def assert_is_novas(self, recording, pmem, vpmems, vcpus=1, rescue=False):
-        """Hold the whole document against what Nova wrote for the same instance."""
+        """Compare the whole document with the one that Nova wrote for the same instance."""
         expected = (GOLDEN / recording).read_text()
         nova = etree.fromstring(expected)
 
@@ -52,24 +52,24 @@ class GuestXMLTest(testtools.TestCase):
         self.assertEqual(expected, got)
 
     def test_one_namespace(self):
-        """The namespace, the memory limit above it, and the NUMA cell that it needs."""
+        """A namespace adds a device, its size to the maximum memory, and a NUMA cell."""
         self.assert_is_novas('one-namespace.xml', 'SMALL', [SMALL])
 
     def test_namespaces_in_the_order_of_the_flavor(self):
-        """Two devices, two slots; each virtual CPU is pinned to the cell."""
+        """Two namespaces become two devices with two slots, and each vCPU is pinned to the cell."""
         self.assert_is_novas('two-namespaces.xml', 'LARGE,SMALL', [LARGE, SMALL], vcpus=2)
 
     def test_no_persistent_memory(self):
-        """Without it there is no NUMA cell and nothing is pinned."""
+        """A guest without persistent memory has no NUMA cell and no pinning."""
         self.assert_is_novas('no-persistent-memory.xml', '', [])
 
     def test_rescue(self):
-        """The rescue disk comes first, and the namespace stays."""
+        """The rescue disk comes first, and the namespace remains."""
         self.assert_is_novas('rescue.xml', 'SMALL', [SMALL], rescue=True)
 
 
 class CPUSpecTest(testtools.TestCase):
 
-    def test_neighbours_form_a_range(self):
-        """As libvirt writes sets of CPUs."""
+    def test_consecutive_cpus_form_a_range(self):
+        """Consecutive CPUs are written as a range, as in libvirt."""
         self.assertEqual('0-3,8', cpu_spec({8, 1, 0, 2, 3}))

@@ -1,4 +1,4 @@
-"""nova.conf's pmem_namespaces is read and refused as Nova does."""
+"""nova.conf's pmem_namespaces is parsed and validated as by Nova."""
 
 from __future__ import annotations
 
@@ -29,46 +29,46 @@ class DiscoverTest(testtools.TestCase):
             errors.PMEMNamespaceConfigInvalid, discover, option, listing))
 
     def test_devices_by_resource_class(self):
-        """Each label's namespaces come in the order of the option."""
+        """The namespaces of each label are in the order of the option."""
         found = discover(parse_option('4GB:ns_0, SMALL:ns_2|ns_1'), listing)
         self.assertEqual(
             {'CUSTOM_PMEM_NAMESPACE_4GB': ['ns_0'],
              'CUSTOM_PMEM_NAMESPACE_SMALL': ['ns_2', 'ns_1']},
             {name: [device.name for device in devices] for name, devices in found.items()})
 
-    def test_a_device_carries_what_the_guest_needs(self):
-        """Label, path, size and alignment in bytes."""
+    def test_the_fields_of_a_device(self):
+        """A device has its label, path, and size and alignment in bytes."""
         [device] = discover(['SMALL:ns_1'], listing)['CUSTOM_PMEM_NAMESPACE_SMALL']
         self.assertEqual(
             ('SMALL', 'ns_1', '/dev/dax0.1', 4292870144, 2097152),
             (device.label, device.name, device.devpath, device.size, device.align))
 
-    def test_labels_may_collide_in_their_class(self):
-        """Then their namespaces are one stock for the scheduler."""
+    def test_labels_with_the_same_class(self):
+        """Labels with the same resource class share one list of namespaces."""
         self.assertEqual(1, len(discover(['a b:ns_0', 'a-b:ns_1'], listing)))
 
-    def test_an_empty_option_asks_nobody(self):
-        """ndctl is not run."""
+    def test_an_empty_option_does_not_run_ndctl(self):
+        """ndctl does not run if the option is empty."""
         self.assertEqual({}, discover([], lambda: self.fail('ndctl was run')))
 
     def test_an_item_without_a_label_is_refused(self):
-        """With Nova's message, and its blank at the end."""
+        """The error is Nova's message, with its trailing space."""
         self.assertEqual(
             "The pmem_namespaces configuration is invalid: The configuration doesn't follow the "
             'format, please check your conf file. ', self.refusal('ns_0'))
 
     def test_an_unknown_namespace_is_refused(self):
-        """It is named."""
+        """The error names the namespace."""
         self.assertEqual(
             "The pmem_namespaces configuration is invalid: The PMEM namespace ns_9 isn't on host, "
             'please check your conf file. ', self.refusal('4GB:ns_9'))
 
     def test_a_label_without_names_is_refused(self):
-        """It asks for the namespace that has the empty name."""
+        """The error is that of a namespace with an empty name."""
         self.assertIn("The PMEM namespace  isn't on host", self.refusal('4GB:'))
 
     def test_a_namespace_named_twice_is_refused(self):
-        """Under whatever label."""
+        """A namespace listed twice is refused, even under different labels."""
         self.assertEqual(
             'The pmem_namespaces configuration is invalid: Duplicated PMEM namespace ns_0 '
             'configured, please check your conf file. ', self.refusal('4GB:ns_0', 'SMALL:ns_0'))
@@ -76,16 +76,16 @@ class DiscoverTest(testtools.TestCase):
 
 class DevicesOnHostTest(testtools.TestCase):
 
-    def test_no_output_is_no_namespace(self):
-        """ndctl prints nothing when it finds nothing."""
+    def test_empty_output_means_no_namespaces(self):
+        """Empty output of ndctl means that there are no namespaces."""
         self.assertEqual({}, devices_on_host(lambda: ''))
 
-    def test_unnamed_namespaces_are_passed_over(self):
-        """Nova tells namespaces apart by their names."""
+    def test_unnamed_namespaces_are_ignored(self):
+        """Namespaces without a name are ignored, because Nova identifies them by name."""
         self.assertEqual({}, devices_on_host(lambda: json.dumps([namespace(0, name='')])))
 
-    def test_a_failing_ndctl_fails_with_its_words(self):
-        """The message holds the command, its status and what it printed."""
+    def test_the_error_of_a_failing_ndctl(self):
+        """The message contains the command, its exit status and its output."""
         def fail():
             raise ProcessExecutionError('ndctl list -X', 1, '', 'no')
         error = self.assertRaises(errors.GetPMEMNamespacesFailed, devices_on_host, fail)
@@ -94,7 +94,7 @@ class DevicesOnHostTest(testtools.TestCase):
             'ensure ndctl is installed: Unexpected error while running command.\n'
             "Command: ndctl list -X\nExit code: 1\nStdout: ''\nStderr: 'no'.", str(error))
 
-    def test_a_caller_who_is_not_root_sees_no_alignment(self):
-        """Nova cannot do without it."""
+    def test_a_listing_without_alignment(self):
+        """A listing without the alignment, as for a user other than root, is an error."""
         unprivileged = namespace(0, daxregion={'devices': [{'chardev': 'dax0.0'}]})
         self.assertRaises(KeyError, devices_on_host, lambda: json.dumps([unprivileged]))

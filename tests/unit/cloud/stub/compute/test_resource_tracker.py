@@ -47,20 +47,20 @@ class TrackerTestCase(base.TestCase):
 
 class ClaimsTest(TrackerTestCase):
 
-    def test_counts_its_inventory_in_namespaces(self):
-        """Whatever their size."""
+    def test_the_inventory_counts_namespaces(self):
+        """The inventory counts namespaces, whatever their size."""
         inventory = self.tracker(3).inventories()[PMEM]
         self.assertEqual((3, 3), (inventory.total, inventory.max_unit))
 
-    def test_a_claimed_namespace_is_not_given_again(self):
-        """Three claims are of three namespaces."""
+    def test_a_claimed_namespace_is_not_claimed_again(self):
+        """Three claims get three different namespaces."""
         tracker = self.tracker(3)
         names = {self.claim(tracker, self.instance(f's{number}'))[0].identifier
                  for number in range(3)}
         self.assertEqual({'ns_0', 'ns_1', 'ns_2'}, names)
 
-    def test_another_label_frees_nothing(self):
-        """A namespace that is claimed under its old label is not given away under the new one."""
+    def test_a_new_label_does_not_free_a_namespace(self):
+        """A namespace claimed under its old label is not claimed under the new one."""
         tracker = self.tracker(1)
         held = Resource(self.uuids.provider, 'CUSTOM_PMEM_NAMESPACE_LARGE', device(0), 'ns_0')
         self.assertRaises(errors.AssignedResourceNotFound, tracker.restore,
@@ -68,8 +68,8 @@ class ClaimsTest(TrackerTestCase):
         self.assertRaises(
             errors.ComputeResourcesUnavailable, self.claim, tracker, self.instance('other'))
 
-    def test_too_few_are_refused_in_novas_words(self):
-        """With the number that there is."""
+    def test_the_error_of_a_claim_without_enough_namespaces(self):
+        """The error is Nova's message, with the number of free namespaces."""
         tracker = self.tracker(1)
         error = self.assertRaises(
             errors.ComputeResourcesUnavailable, self.claim, tracker, self.instance(), 2)
@@ -78,47 +78,47 @@ class ClaimsTest(TrackerTestCase):
             'available..', str(error))
 
     def test_a_refused_claim_takes_nothing(self):
-        """The namespaces that there are stay free."""
+        """A refused claim leaves the free namespaces free."""
         tracker = self.tracker(1)
         self.assertRaises(
             errors.ComputeResourcesUnavailable, self.claim, tracker, self.instance(), 2)
         self.assertEqual({}, tracker.assigned())
 
-    def test_any_free_namespace_can_be_the_one(self):
-        """Nova takes any: tests must not count on an order."""
+    def test_any_free_namespace_can_be_claimed(self):
+        """A claim gets any free namespace, as in Nova, so that tests must not rely on an order."""
         first = {self.claim(self.tracker(3, seed), self.instance())[0].identifier
                  for seed in range(20)}
         self.assertEqual({'ns_0', 'ns_1', 'ns_2'}, first)
 
-    def test_the_seed_says_which(self):
-        """The same seed, the same namespaces."""
+    def test_the_seed_determines_the_namespaces(self):
+        """The same seed chooses the same namespaces."""
         one = self.claim(self.tracker(3, 5), self.instance(), 2)
         self.assertEqual(one, self.claim(self.tracker(3, 5), self.instance(), 2))
 
-    def test_what_is_released_is_free_again(self):
-        """The next claim can have it."""
+    def test_a_released_namespace_is_free_again(self):
+        """A released namespace can be claimed again."""
         tracker = self.tracker(1)
         instance = self.instance()
         tracker.release(instance, self.claim(tracker, instance))
         self.claim(tracker, self.instance('other'))
 
     def test_only_its_owner_releases_a_namespace(self):
-        """A late release does not take it from the next server."""
+        """A late release does not take the namespace from its next owner."""
         tracker = self.tracker(1)
         claimed = self.claim(tracker, self.instance('owner'))
         tracker.release(self.instance('other'), claimed)
         self.assertEqual({'ns_0': self.uuids.owner}, tracker.assigned())
 
-    def test_both_sides_of_a_move_are_held(self):
-        """A resize on one host needs namespaces for both flavors."""
+    def test_both_sides_of_a_resize_are_claimed(self):
+        """A resize on one host claims namespaces for both flavors."""
         tracker = self.tracker(2)
         instance = self.instance()
         self.claim(tracker, instance)
         self.claim(tracker, instance, side='new')
         self.assertEqual(2, len(tracker.assigned()))
 
-    def test_claims_are_read_back_from_the_records(self):
-        """As a service does that starts again."""
+    def test_claims_are_restored_from_the_records(self):
+        """A restarted service reads its claims back."""
         instance = self.instance(host='host1')
         instance.resources = self.claim(self.tracker(), instance)
         again = self.tracker()
@@ -126,8 +126,8 @@ class ClaimsTest(TrackerTestCase):
         self.assertEqual(
             {instance.resources[0].identifier: instance.uuid}, again.assigned())
 
-    def test_moves_are_read_back_by_their_side(self):
-        """A source has the old namespaces, a destination the new ones."""
+    def test_the_claims_of_a_move_are_restored_by_side(self):
+        """A source restores the old namespaces, and a destination the new ones."""
         instance = self.instance(host='host2')
         tracker = self.tracker()
         old, new = self.claim(tracker, instance), self.claim(tracker, instance, side='new')
@@ -137,8 +137,8 @@ class ClaimsTest(TrackerTestCase):
         again.restore([], [instance])
         self.assertEqual({old[0].identifier}, set(again.assigned()))
 
-    def test_a_claim_that_is_being_made_is_left_alone(self):
-        """It may not be in the records yet, or not any more."""
+    def test_an_audit_keeps_a_claim_in_progress(self):
+        """An audit keeps a claim that the records do not have at the moment."""
         tracker = self.tracker(2)
         at_work, gone = self.instance(host='host1'), self.instance('gone')
         [held] = self.claim(tracker, at_work)
@@ -151,7 +151,7 @@ class ClaimsTest(TrackerTestCase):
         self.assertEqual({}, tracker.assigned())
 
     def test_a_claim_survives_another_device_number(self):
-        """A reboot numbers devices anew; the namespace is the same by its name."""
+        """A claim follows its namespace by name when a reboot renumbers devices."""
         instance = self.instance(host='host1')
         instance.resources = self.claim(self.tracker(1), instance)
         again = self.tracker(devices=[device(0, chardev=7)])
@@ -159,8 +159,8 @@ class ClaimsTest(TrackerTestCase):
         present = again.present(instance.resources[0])
         self.assertEqual('/dev/dax0.7', present.device.devpath)
 
-    def test_a_claim_on_what_is_not_configured_is_told(self):
-        """And is in force all the same."""
+    def test_a_claim_on_an_unconfigured_namespace_is_logged(self):
+        """A claim on an unconfigured namespace is logged and stays in force."""
         instance = self.instance(host='host1')
         instance.resources = self.claim(self.tracker(1), instance)
         again = self.tracker(devices=[device(5)])
@@ -177,17 +177,17 @@ class NUMATest(TrackerTestCase):
         return tracker.claim(self.instance(name), wanted, {})[1]
 
     def test_the_cell_with_most_memory_comes_first(self):
-        """On an empty host."""
+        """The first guest goes to the cell with the most memory."""
         self.assertEqual(1, self.cell(self.tracker()).id)
 
     def test_guests_are_spread_over_the_cells(self):
-        """The one with fewer CPUs in use is next."""
+        """The next guest goes to the cell with fewer CPUs in use."""
         tracker = self.tracker()
         self.cell(tracker, 'first')
         self.assertEqual(0, self.cell(tracker, 'second').id)
 
     def test_a_guest_must_fit_a_cell(self):
-        """Not the host as a whole."""
+        """A guest that fits the host but no single cell is refused."""
         error = self.assertRaises(
             errors.ComputeResourcesUnavailable, self.cell, self.tracker(), ram=10240)
         self.assertEqual(
