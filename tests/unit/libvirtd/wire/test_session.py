@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import libvirt
 import testtools
 from hypothesis import given, settings
@@ -56,6 +58,15 @@ class CallTest(SessionTest):
                          + client.call('connect_close'))
         self.assertEqual(['connect_open', 'connect_close'], [c.procedure.name for c in calls])
         self.assertEqual(('qemu:///system', 0), calls[0].arguments)
+
+    def test_a_client_of_go_libvirt_can_open(self):
+        """go-libvirt marks the optional name with 0x01000000 where others write 1."""
+        name = b'qemu:///system'
+        payload = b'\1\0\0\0' + struct.pack('>I', len(name)) + name + bytes(2) + bytes(4)
+        header = struct.pack('>IIIIIII', 28 + len(payload), 0x20008086, 1, 1, 0, 3, 0)
+        (call,) = self.ask(header + payload)
+        self.assertEqual(('connect_open', ('qemu:///system', 0), 3),
+                         (call.procedure.name, call.arguments, call.serial))
 
     def test_nothing_else_does(self):
         """A call before connect_open gets libvirtd's error, which names the driver."""
