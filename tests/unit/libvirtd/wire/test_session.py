@@ -72,6 +72,17 @@ class CallTest(SessionTest):
         """A call before connect_open gets libvirtd's error, which names the driver."""
         error = self.refusal(client.call('connect_get_hostname'))
         self.assertEqual('internal error: hypervisor connection not open', error['message'])
+
+    def test_the_refusal_names_the_driver(self):
+        """Calls for another driver than the hypervisor's fail without its name."""
+        for name, arguments in (('connect_list_all_networks', (1, 0)),
+                                ('connect_list_all_node_devices', (1, 0)),
+                                ('connect_node_device_event_deregister_any', (1,)),
+                                ('node_num_of_devices', (None, 0))):
+            error = self.refusal(client.call(name, *arguments))
+            self.assertEqual('internal error: connection not open', error['message'])
+        error = self.refusal(client.call('node_device_reset', 'pci_0'))
+        self.assertEqual('internal error: hypervisor connection not open', error['message'])
         self.assertEqual((libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_FROM_RPC),
                          (error['code'], error['domain']))
         error = self.refusal(client.call('connect_list_all_networks', 1, 0))
