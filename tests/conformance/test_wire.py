@@ -55,6 +55,8 @@ _FRAMES: dict[str, list[bytes | int]] = {
     'a negative number': [_frame(table.REMOTE_PROGRAM, -5)],
     "a message's number": [_frame(table.REMOTE_PROGRAM, 318)],
     'an unexpected status': [_frame(table.REMOTE_PROGRAM, 59, status=frames.ERROR)],
+    'bytes after the arguments': [
+        _frame(table.REMOTE_PROGRAM, 60, payload=struct.pack('>iI', 10, 0))],
     'arguments that do not decode': [_frame(table.REMOTE_PROGRAM, 9, payload=_NOISE)],
     'what is no call is dropped': [
         _frame(table.REMOTE_PROGRAM, 59, kind) + client.call('auth_list') for kind in (1, 3, 99)],
@@ -102,9 +104,6 @@ _FRAMES: dict[str, list[bytes | int]] = {
 
 #: Where the two differ, and why.
 _KNOWN: dict[str, tuple[bytes, str]] = {
-    'bytes after the arguments': (
-        _frame(table.REMOTE_PROGRAM, 60, payload=struct.pack('>iI', 10, 0)),
-        'libvirtd ignores them; here what decodes has to encode to the same bytes again'),
     'polkit': (
         client.call('auth_polkit'),
         'libvirtd forgets to say why; here the error is that of the other mechanisms'),

@@ -28,7 +28,8 @@ MESSAGE: Final = 2
 STREAM: Final = 3
 CALL_WITH_FDS: Final = 4
 
-_KIND_BYTE: Final = 19     # offset of the low byte of the message type
+_KIND: Final = slice(16, 20)     # place of the message type in a frame
+_CALL_WITH_FDS: Final = LENGTH.pack(CALL_WITH_FDS)
 
 OK: Final = 0
 ERROR: Final = 1
@@ -94,7 +95,7 @@ class Splitter:
         """Return the frames that are complete; raises ``FrameError`` for an invalid length."""
         rest = self._rest
         if not rest and not self._skip and len(data) > LENGTH_SIZE and (
-                check_length(data, 0) == len(data) and data[_KIND_BYTE] != CALL_WITH_FDS):
+                check_length(data, 0) == len(data) and data[_KIND] != _CALL_WITH_FDS):
             return [data]       # the usual case
         if self._skip:
             data, self._skip = data[self._skip:], max(0, self._skip - len(data))
@@ -117,7 +118,7 @@ class Splitter:
             frame = data[at:stop] if at or stop < end else data
             frames.append(frame)
             at = stop
-            if frame[_KIND_BYTE] == CALL_WITH_FDS:
+            if frame[_KIND] == _CALL_WITH_FDS:
                 at += descriptors(frame)
                 self._skip = max(0, at - end)
         if at < end:

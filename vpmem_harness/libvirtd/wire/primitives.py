@@ -1,4 +1,7 @@
-"""XDR primitives (RFC 4506): numbers, bytes and text."""
+"""XDR primitives (RFC 4506): numbers, bytes and text.
+
+The module ``xdr`` describes what decoding accepts.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +28,11 @@ class Codec(NamedTuple):
     write: Writer
 
     def decode(self, payload: bytes) -> Any:
-        """Decode a whole payload; raises ``XDRError``."""
+        """Decode the value at the start of a payload; raises ``XDRError``."""
         try:
-            value, at = self.read(payload, 0)
+            return self.read(payload, 0)[0]
         except struct.error as error:
             raise XDRError(f'the message is too short: {error}') from None
-        if at != len(payload):
-            raise XDRError(f'{len(payload) - at} bytes follow the value')
-        return value
 
     def encode(self, value: Any) -> bytes:
         """Encode a value; raises ``XDRError`` if it does not have the shape."""
@@ -46,7 +46,7 @@ class Codec(NamedTuple):
 
 INT: Final = struct.Struct('>i')
 UINT: Final = struct.Struct('>I')
-_NO_PADDING: Final = (b'', b'\0\0\0', b'\0\0', b'\0')   # by length modulo 4
+_PADDING: Final = (b'', b'\0\0\0', b'\0\0', b'\0')   # by length modulo 4
 FORMATS: Final = {'int': 'i', 'uint': 'I', 'hyper': 'q', 'uhyper': 'Q', 'double': 'd'}
 _RANGES: Final = {'char': range(-128, 128), 'uchar': range(256), 'ushort': range(65536)}
 
@@ -60,14 +60,10 @@ def read_opaque(limit: int) -> Reader:
         if length > limit:
             raise XDRError(f'{length} bytes, the limit is {limit}')
         start = at + 4
-        stop = start + length
-        padding = _NO_PADDING[length & 3]
-        end = stop + len(padding)
+        end = start + (length + 3 & -4)
         if end > len(buffer):
             raise XDRError(f'expected {length} bytes, got {len(buffer) - start}')
-        if buffer[stop:end] != padding:
-            raise XDRError('the padding is not zero')
-        return buffer[start:stop], end
+        return buffer[start:start + length], end
 
     return read
 
@@ -78,17 +74,19 @@ def opaque(limit: int) -> Codec:
         length = len(value)
         if length > limit:
             raise XDRError(f'{length} bytes, the limit is {limit}')
-        out(UINT.pack(length) + value + _NO_PADDING[length & 3])
+        out(UINT.pack(length) + value + _PADDING[length & 3])
 
     return Codec(read_opaque(limit), write)
 
 
 def string() -> Codec:
-    """Codec of ``string<REMOTE_STRING_MAX>``."""
+    """Codec of ``string<REMOTE_STRING_MAX>``; as in C, a NUL ends the decoded text."""
     read_bytes = read_opaque(STRING_MAX)
 
     def read(buffer: bytes, at: int) -> tuple[str, int]:
         value, at = read_bytes(buffer, at)
+        if b'\0' in value:
+            value = value[:value.index(b'\0')]
         return value.decode('utf-8', 'surrogateescape'), at
 
     pack = UINT.pack
@@ -98,7 +96,7 @@ def string() -> Codec:
         length = len(text)
         if length > STRING_MAX:
             raise XDRError(f'{length} bytes, the limit is {STRING_MAX}')
-        out(pack(length) + text + _NO_PADDING[length & 3])
+        out(pack(length) + text + _PADDING[length & 3])
 
     return Codec(read, write)
 
@@ -120,12 +118,15 @@ def scalar(name: str) -> Codec:
 
 
 def small(span: range) -> Codec:
-    """Codec of a number of less than 32 bits, which takes 32 on the wire."""
+    """Codec of a number of less than 32 bits, which takes 32 on the wire.
+
+    Decoding keeps the lowest bits, as a conversion in C does.
+    """
+    least, count = span.start, len(span)
+
     def read(buffer: bytes, at: int) -> tuple[int, int]:
         (value,) = INT.unpack_from(buffer, at)
-        if value not in span:
-            raise XDRError(f'{value} is out of range')
-        return value, at + 4
+        return (value - least) % count + least, at + 4
 
     def write(value: int, out: Callable[[bytes], Any]) -> None:
         if value not in span:
@@ -156,11 +157,9 @@ def uuid_bytes() -> Codec:
 def chars(limit: int, fixed: bool) -> Codec:
     """Codec of ``char[N]``, padded with zeroes, or ``char<N>``; each byte takes 32 bits.
 
-    ``char<N>`` includes the NUL that terminates a C string. The client relies on it; the decoded
-    text does not contain it.
+    ``char<N>`` includes the NUL that terminates a C string, because the client relies on it. The
+    decoded text ends at the first NUL, or with the array if there is none.
     """
-    span = _RANGES['char']
-
     def read(buffer: bytes, at: int) -> tuple[str, int]:
         count = limit
         if not fixed:
@@ -169,15 +168,7 @@ def chars(limit: int, fixed: bool) -> Codec:
         if count > limit:
             raise XDRError(f'{count} characters, the limit is {limit}')
         numbers = struct.unpack_from(f'>{count}i', buffer, at)
-        if not all(number in span for number in numbers):
-            raise XDRError('a character is out of range')
-        text = bytes(number & 255 for number in numbers)
-        if fixed:
-            text = text.rstrip(b'\0')
-        elif text.endswith(b'\0'):
-            text = text[:-1]
-        else:
-            raise XDRError('the text is not terminated')
+        text = bytes(number & 255 for number in numbers).partition(b'\0')[0]
         return text.decode('utf-8', 'surrogateescape'), at + 4 * count
 
     def write(value: str, out: Callable[[bytes], Any]) -> None:

@@ -49,7 +49,7 @@ _BEFORE_OPEN: Final = frozenset((BY_NAME['connect_open'], _CLOSE))
 #: Source: get_conn_method in src/rpc/gendispatch.pl.
 _SECONDARY: Final = re.compile(
     r'(?!domain_)(.*(network|interface|nwfilter|secret|storage)'
-    r'|node_.*device(?!_(reset|re_attach|dettach|detach_flags)))')
+    r'|(connect_.*)?node_.*device(?!_(reset|re_attach|dettach|detach_flags)))')
 
 
 class Call:

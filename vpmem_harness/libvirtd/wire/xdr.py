@@ -3,10 +3,18 @@
 A shape becomes a ``Codec``: a pair of closures over precompiled ``struct.Struct`` objects, which
 read and write adjacent fields of fixed size together.
 
-The codec is strict, so that what decodes encodes to the same bytes again: padding is zero, an
-absent or present pointer is 0 or 1, small numbers are in range, nothing is left over.  (libvirt
-ignores the contents of padding and what follows the arguments; no client sends either.)  Strings
-are UTF-8; other bytes come through as surrogates (``surrogateescape``).
+Decoding accepts what libvirtd accepts, which leaves the decoding to the C library's XDR functions:
+
+- every number but 0 marks an optional value as present (go-libvirt sends 0x01000000);
+- the contents of padding, and the bytes after the value, do not matter;
+- numbers of less than 32 bits are truncated;
+- a string ends at its first NUL.
+
+Encoding is canonical: a value has one encoding, whatever bytes it was decoded from. Strings are
+UTF-8; other bytes are decoded to surrogates (``surrogateescape``) and encoded unchanged.
+
+Source: xdr.c, xdr_array.c and xdr_reference.c of libtirpc 1.3.3; virNetMessageDecodePayload in
+src/rpc/virnetmessage.c of libvirt 9.0.0.
 """
 
 from __future__ import annotations
@@ -55,13 +63,11 @@ def _typed_param() -> Codec:
 
 
 def _optional(of: Codec) -> Codec:
+    unpack, read_present = primitives.UINT.unpack_from, of.read
+
     def read(buffer: bytes, at: int) -> tuple[Any, int]:
-        (present,) = primitives.UINT.unpack_from(buffer, at)
-        if present == 0:
-            return None, at + 4
-        if present != 1:
-            raise XDRError(f'an optional value is marked with {present}, expected 0 or 1')
-        return of.read(buffer, at + 4)
+        (present,) = unpack(buffer, at)
+        return read_present(buffer, at + 4) if present else (None, at + 4)
 
     def write(value: Any, out: Callable[[bytes], Any]) -> None:
         if value is None:
@@ -93,8 +99,6 @@ def _list(of: Codec, limit: int) -> Codec:
             write_one(item, out)
 
     return Codec(read, write)
-
-
 
 
 #: The types that named shapes decode to; other shapes decode to tuples.

@@ -68,12 +68,18 @@ def _numbers(name: str) -> st.SearchStrategy[Any]:
     return st.integers(*_RANGES[name])
 
 
+def text(max_size: int) -> st.SearchStrategy[str]:
+    """Strategy for text that a C string can hold."""
+    return st.text(st.characters(exclude_characters='\0', exclude_categories=['Cs']),
+                   max_size=max_size)
+
+
 def typed_params() -> st.SearchStrategy[values.TypedParameter]:
-    text = st.text(max_size=20)
+    name = text(20)
     return st.one_of(
-        *(st.builds(values.TypedParameter, text, st.just(kind), _numbers(name))
-          for kind, name in _MEMBERS.items()),
-        st.builds(values.TypedParameter, text, st.just(values.STRING), text))
+        *(st.builds(values.TypedParameter, name, st.just(kind), _numbers(member))
+          for kind, member in _MEMBERS.items()),
+        st.builds(values.TypedParameter, name, st.just(values.STRING), name))
 
 
 def fitting(shape: shapes.Type) -> st.SearchStrategy[Any]:
@@ -82,7 +88,7 @@ def fitting(shape: shapes.Type) -> st.SearchStrategy[Any]:
         case shapes.Scalar(name):
             return _numbers(name)
         case shapes.String():
-            return st.text(max_size=40)
+            return text(40)
         case shapes.UUID():
             return st.builds(lambda number: uuid.UUID(int=number).bytes,
                              st.integers(0, 2**128 - 1))
@@ -91,7 +97,7 @@ def fitting(shape: shapes.Type) -> st.SearchStrategy[Any]:
         case shapes.Chars(_, True):
             return st.text('abcxyz_64', max_size=8)
         case shapes.Chars(_, False):
-            return st.text(max_size=10)
+            return text(10)
         case shapes.TypedParam():
             return typed_params()
         case shapes.Optional(of):

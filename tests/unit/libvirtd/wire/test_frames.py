@@ -54,6 +54,12 @@ class SplitterTest(testtools.TestCase):
             self.assertEqual([sent, call()],
                              splitter.feed(stream[:cut]) + splitter.feed(stream[cut:]))
 
+    def test_only_one_type_has_descriptors(self):
+        """A type that has only its lowest byte in common with a call with descriptors has none."""
+        sent = frames.frame(table.REMOTE_PROGRAM, 349, 0x100 + frames.CALL_WITH_FDS, 1, frames.OK,
+                            struct.pack('>I', 2))
+        self.assertEqual([sent, call()], frames.Splitter().feed(sent + call()))
+
     def test_too_many_descriptors(self):
         """More descriptors than libvirt allows are an error."""
         sent = frames.frame(table.REMOTE_PROGRAM, 349, frames.CALL_WITH_FDS, 1, frames.OK,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import libvirt
 import testtools
 from hypothesis import given, settings
@@ -57,9 +59,29 @@ class CallTest(SessionTest):
         self.assertEqual(['connect_open', 'connect_close'], [c.procedure.name for c in calls])
         self.assertEqual(('qemu:///system', 0), calls[0].arguments)
 
+    def test_a_client_of_go_libvirt_can_open(self):
+        """go-libvirt marks the optional name with 0x01000000 where others write 1."""
+        name = b'qemu:///system'
+        payload = b'\1\0\0\0' + struct.pack('>I', len(name)) + name + bytes(2) + bytes(4)
+        header = struct.pack('>IIIIIII', 28 + len(payload), 0x20008086, 1, 1, 0, 3, 0)
+        (call,) = self.ask(header + payload)
+        self.assertEqual(('connect_open', ('qemu:///system', 0), 3),
+                         (call.procedure.name, call.arguments, call.serial))
+
     def test_nothing_else_does(self):
         """A call before connect_open gets libvirtd's error, which names the driver."""
         error = self.refusal(client.call('connect_get_hostname'))
+        self.assertEqual('internal error: hypervisor connection not open', error['message'])
+
+    def test_the_refusal_names_the_driver(self):
+        """Calls for another driver than the hypervisor's fail without its name."""
+        for name, arguments in (('connect_list_all_networks', (1, 0)),
+                                ('connect_list_all_node_devices', (1, 0)),
+                                ('connect_node_device_event_deregister_any', (1,)),
+                                ('node_num_of_devices', (None, 0))):
+            error = self.refusal(client.call(name, *arguments))
+            self.assertEqual('internal error: connection not open', error['message'])
+        error = self.refusal(client.call('node_device_reset', 'pci_0'))
         self.assertEqual('internal error: hypervisor connection not open', error['message'])
         self.assertEqual((libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_FROM_RPC),
                          (error['code'], error['domain']))
