@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Collection
@@ -23,6 +24,12 @@ HARNESS = [sys.executable, '-m', 'vpmem_harness.cli']
 FILES = {'/tmp/rnd': '1MiB', '/tmp/reg': '4MiB', '/tmp/outfile': '1B'}  # noqa: S108
 
 
+def other_users_command(command: str) -> str:
+    """Return the command of ``su nobody -c``; older recordings have lost its quotes."""
+    words = command.removeprefix('su nobody -c ')
+    return shlex.split(words)[0] if words.startswith("'") else words
+
+
 class Shell(replay.Session):
     """Shell in ``vpmem-harness run`` that runs the commands of a recording's rows."""
 
@@ -37,7 +44,7 @@ class Shell(replay.Session):
         if command == 'reboot':
             return self._sh(f'{sys.executable} -m vpmem_harness.cli reboot')
         if command.startswith('su nobody -c '):
-            return self._sh(f'VPMEM_HARNESS_AS_USER=1 {replay.other_users_command(command)}')
+            return self._sh(f'VPMEM_HARNESS_AS_USER=1 {other_users_command(command)}')
         if command.startswith('sh -c '):
             # The shell cannot open a simulated device; opening it would only delay other commands.
             command = next(part for part in re.split('[;&]', command) if 'ndctl' in part)
@@ -75,14 +82,17 @@ class SessionTest(base.TestCase):
         directory = Path(self.useFixture(fixtures.TempDir()).path)
         return Shell(process, directory), rows
 
-    def replay(self, name: str, known: Collection[str] = (), listings: int = 1) -> None:
+    def replay(self, name: str, known: Collection[str] = (), omitted: Collection[str] = (),
+               listings: int = 1) -> None:
         """Run the rows, and check that only the known ones differ.
 
-        Of rows that only list and change nothing, every nth is run.
+        Of rows that only list and change nothing, every nth is run. Rows of the omitted steps are
+        not run.
         """
         shell, rows = self.start(name)
         run = [row for row in rows
-               if 'ctl list ' not in row.command or row.number % listings == 0]
+               if row.step not in omitted
+               and ('ctl list ' not in row.command or row.number % listings == 0)]
         differences = {row.step: difference for row in run
                        if (difference := shell.difference(row))}
         self.assertEqual('', '\n\n'.join(
@@ -92,8 +102,10 @@ class SessionTest(base.TestCase):
 
     def test_session_a(self) -> None:
         """Session a: from blank labels to mixed modes, and daxio."""
-        # No process sees the files that daxio creates in a simulated /dev.
-        self.replay('session-a.jsonl', ['06-daxio/zero_missing_left_behind'], listings=5)
+        # No process sees the files that daxio creates in a simulated /dev. One of them hides a device
+        # until the recording's script removes it, which a shell cannot do here.
+        self.replay('session-a.jsonl', ['06-daxio/zero_missing_left_behind'],
+                    omitted=['07-disable/daxio_on_disabled'], listings=5)
 
     def test_session_errors(self) -> None:
         """Session errors: error cases, and commands without permission."""

@@ -76,7 +76,7 @@ class PlantedTest(base.TestCase):
     def test_unexpected_data_loss(self):
         """Chaos finds a wipe during a start, which only the wipe itself reveals."""
         def restart(self, instance):
-            self.wipe(instance.resources)
+            self.service.wipe(instance.resources)
             return original(self, instance)
         original = PowerOperations.restart_domain
         with mock.patch.object(PowerOperations, 'restart_domain', restart):
@@ -85,7 +85,7 @@ class PlantedTest(base.TestCase):
     def test_an_allocation_that_is_not_freed(self):
         """Chaos finds an allocation on the source that remains after a confirmed resize."""
         def confirm(self, instance, migration):
-            with mock.patch.object(self, 'release_allocations'):
+            with mock.patch.object(self.service.build, 'release_allocations'):
                 original(self, instance, migration)
         original = ResizeOperations.confirm
         with mock.patch.object(ResizeOperations, 'confirm', confirm):

@@ -65,7 +65,7 @@ class FailuresTest(ReportsTest):
     def test_a_fixture_that_cannot_be_set_up(self) -> None:
         """Its own error is reported, at the line of the user's that called it."""
         outcome = self.run.outcome('test_own_setup')
-        self.assertIn('InvalidInputError: hosts: expected hosts that no cloud has',
+        self.assertIn('InvalidInputError: hosts: expected hosts that are in no cloud',
                       outcome.message)
         self.assertIn('CloudFixture(hosts=cloud.hosts).setUp()', outcome.text)
         self.assertNotIn('MultipleExceptions', outcome.text)
@@ -108,7 +108,7 @@ class TestCasesTest(ReportsTest):
     def test_a_failure(self) -> None:
         """A VPMEMTestCase shows its exception, its line, and the cloud."""
         outcome = self.run.outcome('CaseTest.test_call')
-        self.assertIn('MismatchError: [] != [<Server server1 ACTIVE>]', outcome.message)
+        self.assertIn('MismatchError: [] != [<Server server1 ACTIVE on host1 with ', outcome.message)
         self.assertIn('>       self.assertEqual([], self.cloud.servers)', outcome.text)
         self.assertShowsTheCloud(outcome)
 
@@ -134,7 +134,7 @@ class TestCasesTest(ReportsTest):
     def test_a_setup(self) -> None:
         """A fixture that fails in setUp is reported by its own error, at the test's line."""
         outcome = self.run.outcome('SetUpTest.test_setup')
-        self.assertIn('expected hosts that no cloud has', outcome.message)
+        self.assertIn('expected hosts that are in no cloud', outcome.message)
         self.assertIn('>       self.useFixture(fixtures.CloudFixture(hosts=[host]))', outcome.text)
 
     def test_an_expectation(self) -> None:
