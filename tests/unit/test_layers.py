@@ -1,4 +1,4 @@
-"""Every import points to the same layer or a lower one."""
+"""Imports point only to lower layers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DAEMON = (
     ('argument_table', 'errors', 'hardware', 'values'),
 )
 
-#: Imports that point the wrong way, each with its reason.
+#: Exceptions: imports that point to a higher layer, each with its reason.
 EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 
