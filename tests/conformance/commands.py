@@ -1,8 +1,8 @@
-"""virsh's everyday commands: scripts that are run on a host with two domains.
+"""virsh's common commands, as scripts to run on a host with two domains.
 
-``off`` is off and ``running`` runs; both have a disk ``vda`` of their own, a CD
+``off`` is shut off and ``running`` is running; both have a disk ``vda`` of their own, a CD
 drive ``hda`` and an interface.
-The files ``new.xml``, ``disk.xml``, ``rng.xml``, ``broken.xml`` and ``secret.xml`` are at hand.
+The files ``new.xml``, ``disk.xml``, ``rng.xml``, ``broken.xml`` and ``secret.xml`` are available.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DISK = ("<disk type='file' device='disk'><source file='{directory}/other'/>"
 _SECRETS = ("<secret ephemeral='no' private='no'><uuid>{uuid}</uuid>"
            "<usage type='volume'><volume>/x</volume></usage></secret>")
 
-#: Scripts whose numbers depend on the machine or on time: only the rest counts.
+#: Scripts whose numbers depend on the machine or on time, and are not compared.
 VARYING = {
     'nodeinfo', 'nodememstats', 'nodecpustats', 'freecell', 'freecell --all', 'nodecpumap',
     'cpu-stats running', 'dominfo running', 'domstats running', 'dommemstat running',
@@ -217,19 +217,19 @@ SCRIPTS = [*READING, *CHANGING]
 
 
 def missing() -> str | None:
-    """Why no virsh can be run here, or None."""
+    """Return why virsh cannot run here, or None."""
     return None if shutil.which('virsh') else 'virsh is not installed'
 
 
 class Commands:
-    """virsh before a daemon that has the two domains."""
+    """virsh on a daemon with the two domains."""
 
     def __init__(self, uri: str, kind: str = 'qemu') -> None:
         self._uri = uri
         self._kind = kind
 
     def run(self, script: str) -> tuple[int, str]:
-        """The exit status and the output of a script on a fresh pair of domains."""
+        """Return the exit status and the output of a script on a fresh pair of domains."""
         directory = tempfile.mkdtemp(prefix='virsh-', dir=PLACE)
         world = World(self._uri, self._kind)
         try:

@@ -1,11 +1,11 @@
-"""Where the simulated daemon knowingly answers otherwise than libvirtd, and why.
+"""Known differences between the simulated daemon and libvirtd, with their reasons.
 
-Its model is libvirt 9.0.0's QEMU driver, privileged.  What that driver answers to the calls of
-``tests/conformance/calls`` is recorded in ``tests/golden/libvirt/calls-qemu.json``; libvirt's test
-driver, to which the same calls are made live, is another driver and differs from QEMU's in turn:
-there the simulated daemon follows QEMU's.
+The simulated daemon follows libvirt 9.0.0's QEMU driver, privileged. That driver's answers to
+the calls of ``tests/conformance/calls`` are in ``tests/golden/libvirt/calls-qemu.json``. The same
+calls are made live to libvirt's test driver, which differs from the QEMU driver; there the
+simulated daemon follows the QEMU driver.
 
-A reason stands for the steps of each scenario that fit its patterns (``fnmatch``).
+A reason applies to the steps of each scenario that match its patterns (``fnmatch``).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ KNOWN: dict[str, Mapping[str, Sequence[str]]] = {
         'absent': ['wwn']},
 }
 
-#: What nobody asks of a vPMEM host is not simulated; the coverage page lists it.
+#: Reason for procedures that a vPMEM host does not need; the coverage page lists them.
 NOT_SIMULATED = 'not simulated'
 
 
 def reason(scenario: str, step: str, outcome: object) -> str | None:
-    """Why the outcome of a step may differ, or None when it may not."""
+    """Return why the outcome of a step may differ, or None if it may not."""
     if isinstance(outcome, dict) and outcome.get('code') == libvirt.VIR_ERR_NO_SUPPORT:
         return NOT_SIMULATED
     for text, scenarios in KNOWN.items():

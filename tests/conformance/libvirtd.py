@@ -15,8 +15,8 @@ LIBVIRTD = '/usr/sbin/libvirtd'
 _SECONDS = 20
 _NOBODY = 65534
 
-#: Not where the test keeps its files: nobody may enter that, a socket's path has a limit, and
-#: virsh makes its columns as wide as the paths in them.
+#: Not the test's own directory: other users cannot enter it, the length of a socket's path is
+#: limited, and virsh makes its columns as wide as the paths in them.
 PLACE = '/tmp'  # noqa: S108 - mkdtemp makes a private directory in it
 
 _CONFIGURATION = '''\
@@ -27,16 +27,16 @@ auth_unix_ro = "none"
 
 
 def missing() -> str | None:
-    """Why there is none here, or None."""
+    """Return why libvirtd cannot run here, or None."""
     if not os.access(LIBVIRTD, os.X_OK):
         return f'{LIBVIRTD} is not installed'
     return None
 
 
 class RealLibvirtd(fixtures.Fixture):
-    """Runs an unprivileged libvirtd that touches nothing but its own directory.
+    """An unprivileged libvirtd that changes nothing outside its own directory.
 
-    ``path`` is its socket, ``uri`` opens its test driver over it, ``pid`` is its process.
+    ``path`` is its socket, ``uri`` opens its test driver, and ``pid`` is its process.
     """
 
     def _setUp(self) -> None:
@@ -66,4 +66,4 @@ class RealLibvirtd(fixtures.Fixture):
         while not os.path.exists(self.path):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f'{LIBVIRTD} did not start within {_SECONDS} s')
-            time.sleep(0.01)    # another program's start has no event to wait for
+            time.sleep(0.01)    # there is no event for the start of another program

@@ -1,4 +1,4 @@
-"""The same calls through libvirt-python, to the simulated daemon and to the real test driver."""
+"""Comparison of the simulated daemon with libvirt's test driver, through libvirt-python."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conformance.calls import recorded, simulated
 
 
 def _comparable(outcome):
-    """An outcome without what each driver has of its own: its number in an error's domain."""
+    """Return an outcome without the driver's own number in an error's domain."""
     if isinstance(outcome, dict) and outcome.get('domain') in (libvirt.VIR_FROM_QEMU,
                                                               libvirt.VIR_FROM_TEST):
         return {**outcome, 'domain': 'the driver'}
@@ -33,7 +33,7 @@ class CallsTest(base.TestCase):
         self.simulated = self.useFixture(simulated.SimulatedLibvirtd()).uri
 
     def test_results_and_errors(self):
-        """Each step comes to the same, but where libvirt's own drivers differ, or as listed."""
+        """Each outcome equals the test or the QEMU driver's, except for known differences."""
         same, theirs, unexplained = 0, 0, []
         for scenario in calls.SCENARIOS:
             real = calls.outcomes(scenario, self.real, 'test')

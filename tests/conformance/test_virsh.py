@@ -1,4 +1,4 @@
-"""virsh's everyday commands: the simulated host, the recorded QEMU driver, the test driver."""
+"""Comparison of virsh's output on the simulated host, the QEMU driver and the test driver."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class VirshTest(base.TestCase):
 
 
 class RecordedVirshTest(VirshTest):
-    """Exit status and output are those before the QEMU driver."""
+    """Exit status and output equal those recorded with the QEMU driver."""
 
     def check(self, script):
         matcher = matchers.Equals(tuple(RECORDED[script]))
-        if script in differences.VIRSH:         # that is still so, else the list is wrong
+        if script in differences.VIRSH:         # an outdated entry of the list fails
             matcher = matchers.Not(matcher)
         self.assertThat(self.virsh.run(script), matcher)
         self.assertNotIn('Traceback', self.log.output)
 
 
 class LiveVirshTest(VirshTest):
-    """They are those before a real libvirtd's test driver, but where QEMU's driver differs."""
+    """Exit status and output equal the test driver's, except where the QEMU driver differs."""
 
     def check(self, scripts):
         missing = libvirtd.missing()
@@ -64,11 +64,11 @@ class LiveVirshTest(VirshTest):
         self.assertGreater(same, len(scripts) // 2)
 
     def test_reading(self):
-        """Commands that read."""
+        """The output of commands that only read equals the test driver's."""
         self.check(commands.READING)
 
     def test_changing(self):
-        """Commands that change."""
+        """The output of commands that change something equals the test driver's."""
         self.check(commands.CHANGING)
 
 

@@ -1,4 +1,4 @@
-"""virt-install, virt-xml and virt-clone are at home on a simulated host."""
+"""virt-install, virt-xml and virt-clone work with a simulated host."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class VirtInstallTest(base.TestCase):
         return self.host.connection.lookupByName(name)
 
     def test_a_guest_with_an_nvdimm(self):
-        """virt-install creates and boots it; it is changed by virt-xml, cloned by virt-clone."""
+        """The tools create, change and clone a guest with an NVDIMM."""
         namespace = self.host.namespaces[0]
         guest = self.install('guest', namespace)
         self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, guest.state()[0])
@@ -75,7 +75,7 @@ class VirtInstallTest(base.TestCase):
         self.assertIn(namespace.path, clone.XMLDesc())
 
     def test_usb_controllers_of_one_group(self):
-        """The USB 2 controllers that virt-install asks for share an index and a slot."""
+        """The USB 2 controllers of virt-install share an index and a slot."""
         guest = self.install('guest', self.host.namespaces[0])
         controllers = etree.fromstring(guest.XMLDesc()).findall("devices/controller[@type='usb']")
         self.assertEqual({'0'}, {controller.get('index') for controller in controllers})

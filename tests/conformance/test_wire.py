@@ -1,6 +1,6 @@
-"""Frame by frame, the simulated daemon answers as the real libvirtd does.
+"""The simulated daemon's answers equal libvirtd's frame by frame.
 
-Both get the same bytes; what comes back has to be the same, but for what ``KNOWN`` explains.
+Both get the same bytes and must send the same answers, except for the differences in ``KNOWN``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SECONDS = 10
 _DOMAIN = DomainHandle('test', bytes(16), 1)
 _NOISE = b'noise'
 _LAST = 443      # the last procedure of libvirt 9.0.0
-#: Stands for connect_open with the URI that the daemon at hand has.
+#: Placeholder for connect_open with the URI of each daemon.
 _OPEN = 0
 _OPEN_TO_READ = 1
 
@@ -102,7 +102,7 @@ _FRAMES: dict[str, list[bytes | int]] = {
         client.call('storage_vol_delete', StorageVolHandle('a', 'b', 'c'), 0)],
 }
 
-#: Where the two differ, and why.
+#: Known differences, with their reasons.
 _KNOWN: dict[str, tuple[bytes, str]] = {
     'polkit': (
         client.call('auth_polkit'),
@@ -127,7 +127,7 @@ class WireTest(base.TestCase):
         self.addCleanup(daemon.stop)
 
     def answers(self, path, sent):
-        """What comes back, frame by frame, down to the fields of an error."""
+        """Return the answers by frame, including the fields of an error."""
         uri = 'test:///default' if path == self.real else 'qemu:///system'
         came = []
         with socket.socket(socket.AF_UNIX) as sock:
@@ -157,21 +157,21 @@ class WireTest(base.TestCase):
                  a.error if a.status else a.payload)
                 for a in client.answers(b''.join(whole))]
 
-    def test_the_same_bytes_come_back(self):
-        """Errors, refusals, limits and the order of the protocol are the real daemon's."""
+    def test_the_same_bytes_get_the_same_answers(self):
+        """Errors, refusals, limits and the protocol's order are those of libvirtd."""
         for name, sent in _FRAMES.items():
             for one in ([sent] if isinstance(sent[0], int) else [[data] for data in sent]):
                 self.expectThat(self.answers(self.simulated, one),
                                 matchers.Equals(self.answers(self.real, one)), name)
 
-    def test_known_differences(self):
-        """The differences that are known are still there: else the list is wrong."""
+    def test_known_differences_still_exist(self):
+        """Every known difference still exists; an outdated entry of the list fails."""
         for name, (sent, _) in _KNOWN.items():
             self.expectThat(self.answers(self.simulated, [sent]),
                             matchers.Not(matchers.Equals(self.answers(self.real, [sent]))), name)
 
     def test_the_same_numbers_are_unknown(self):
-        """A number is a procedure here if and only if it is one of the real daemon's."""
+        """A procedure number is unknown if and only if it is unknown to libvirtd."""
         def unknown(path):
             return {number for number in range(1, _LAST + 1)
                     if 'unknown procedure' in str(self.answers(
@@ -181,7 +181,7 @@ class WireTest(base.TestCase):
 
 
 class _Bare:
-    """A connection without a single method."""
+    """A connection without any method."""
 
     emit = None
 

@@ -23,7 +23,7 @@ class DemoTest(base.TestCase):
         """The exit status of the demo is 0."""
         self.assertEqual(0, self.status)
 
-    def test_one_host_is_the_recorded_one(self):
+    def test_the_first_host_is_the_recorded_one(self):
         """The first host has the namespaces of the recording."""
         self.assertIn('4GiB:ns_first|ns_4|ns_1|ns_0', self.section('Two simulated hosts'))
 
@@ -36,14 +36,14 @@ class DemoTest(base.TestCase):
         self.assertIn('one-too-many is in ERROR: No valid host was found.',
                       self.section('Servers are booted'))
 
-    def test_a_freed_namespace_is_used_again(self):
+    def test_the_next_server_gets_a_freed_namespace(self):
         """The next server gets the namespace of the deleted one."""
         section = self.section('server4 is deleted')
         name = section.split(' was wiped')[0].split()[-1]
         line = next(line for line in section.splitlines() if line.startswith('next-one'))
         self.assertIn(f' {name} ', line)
 
-    def test_a_revert_brings_a_server_back(self):
+    def test_a_revert_restores_the_server(self):
         """A reverted server is on its old host and its old namespace."""
         booted, resized, reverted = (
             next(line.split()[1:] for line in self.section(title).splitlines()[1:]

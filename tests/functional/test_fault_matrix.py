@@ -18,7 +18,7 @@ class FaultMatrixTest(base.TestCase):
         self.tool = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.tool)
 
-    def test_a_boot_ends_as_the_page_says(self):
+    def test_a_boot_under_each_fault_is_documented(self):
         """A boot under each fault ends as documented, without leftovers or double claims."""
         outcomes = self.tool.run(['boot'])
         self.assertEqual([], [one for one in outcomes if one.wrong])

@@ -86,7 +86,7 @@ class NothingLeftTest(base.TestCase):
             self.assertIsNone(process.poll())
         process.wait(timeout=60)
 
-    def test_commands_that_are_interrupted(self):
+    def test_an_interrupted_command(self):
         """SIGINT, SIGTERM and SIGHUP during a command remove its hosts and clouds."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with self.chaos() as process:

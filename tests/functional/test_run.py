@@ -33,7 +33,7 @@ class RunTest(base.TestCase):
         """Return the output of a shell script against simulated hosts."""
         return self.harness('run', *options, '--', 'sh', '-c', script, status=status)
 
-    def test_exit_status_is_the_commands(self):
+    def test_exit_status_is_that_of_the_command(self):
         """The exit status is that of the command."""
         self.run_script('exit 7', status=7)
 
@@ -41,7 +41,7 @@ class RunTest(base.TestCase):
         """The status is 128 plus the signal's number, as in a shell."""
         self.run_script('kill -9 $$', status=128 + signal.SIGKILL)
 
-    def test_a_missing_command_is_127(self):
+    def test_the_status_of_a_missing_command(self):
         """The status of a missing command is 127, as in a shell."""
         self.harness('run', '--', 'no-such-command', status=127)
 

@@ -78,7 +78,7 @@ class CanaryTest(base.VPMEMTestCase):
                 self.addDetail('error', content.text_content(str(error)))
         domain.undefine()
 
-    def test_what_a_compute_service_logs(self):
+    def test_the_log_of_a_compute_service(self):
         """Configuration, URIs, headers, commands, outputs and the environment are redacted."""
         check = self.check()
         canaries = self.canaries

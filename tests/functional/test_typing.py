@@ -1,4 +1,4 @@
-"""Documented examples pass type checkers, as they do in an editor."""
+"""Type checkers accept the documented examples."""
 
 from __future__ import annotations
 

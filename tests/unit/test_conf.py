@@ -79,7 +79,7 @@ class LoadTest(testtools.TestCase):
                                   backend='novva')
         self.assertEqual('backend', error.what)
 
-    def test_a_fraction_is_no_whole_number(self):
+    def test_a_fraction_for_an_integer_is_refused(self):
         """A fraction is refused, not truncated."""
         error = self.assertRaises(InvalidInputError, conf.load, seed=1.5)
         self.assertEqual('1.5', error.got)
@@ -125,7 +125,7 @@ class LoadTest(testtools.TestCase):
             error = self.assertRaises(InvalidInputError, conf.load, [path], {})
             self.assertIn(path, error.got)
 
-    def test_process_configuration_is_left_alone(self):
+    def test_the_process_configuration_is_unchanged(self):
         """The process's own CONF does not change."""
         conf.load(environ={'VPMEM_HARNESS_SEED': '2'})
         self.assertNotIn('vpmem_harness', cfg.CONF)

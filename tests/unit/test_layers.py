@@ -1,4 +1,4 @@
-"""Every import points to the same layer or a lower one."""
+"""Imports point only to lower layers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAYERS = (
     ('exceptions',),
 )
 
-#: Inside libvirtd: the wire, the documents and the state meet in the daemon alone.
+#: Inside libvirtd: only the daemon combines the wire, the documents and the state.
 DAEMON = (
     ('server',),
     ('dispatch',),
@@ -36,12 +36,12 @@ DAEMON = (
     ('argument_table', 'errors', 'hardware', 'values'),
 )
 
-#: Imports that point the wrong way, each with its reason.
+#: Exceptions: imports that point to a higher layer, each with its reason.
 EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 
 def imports(folder: pathlib.Path, package: str) -> list[tuple[str, str, str]]:
-    """Each import between two members of ``package``: the file, its member, the other member."""
+    """Return each import between members of ``package``: the file, its member, the other member."""
     found = []
     for path in sorted(folder.rglob('*.py')):
         own = path.relative_to(folder).parts[0].removesuffix('.py')
@@ -60,7 +60,7 @@ def imports(folder: pathlib.Path, package: str) -> list[tuple[str, str, str]]:
 
 
 def wrong(found: list[tuple[str, str, str]], layers: tuple[tuple[str, ...], ...]) -> list[str]:
-    """The imports that do not point to a lower layer, one line each."""
+    """Return the imports that do not point to a lower layer, one line each."""
     level = {name: number for number, names in enumerate(layers) for name in names}
     return sorted({f'{path} imports {other}' for path, own, other in found
                    if (own, other) not in EXCEPTIONS and level[own] >= level[other]})
@@ -72,7 +72,7 @@ class LayersTest(testtools.TestCase):
         """A module of the package imports from the layers below its own."""
         self.assertEqual([], wrong(imports(PACKAGE, 'vpmem_harness'), LAYERS))
 
-    def test_state_and_wire_do_not_know_each_other(self) -> None:
+    def test_state_and_wire_are_independent(self) -> None:
         """Inside the daemon, the hypervisor and the wire do not import each other."""
         self.assertEqual(
             [], wrong(imports(PACKAGE / 'libvirtd', 'vpmem_harness.libvirtd'), DAEMON))

@@ -40,7 +40,7 @@ class PackageTest(testtools.TestCase):
                 'for name in fixtures.__all__: getattr(fixtures, name)')
         self.assertEqual(set(), imported(code) & COMMAND_LINE)
 
-    def test_the_package_is_the_command(self) -> None:
+    def test_running_the_package_runs_the_command(self) -> None:
         """``python -m vpmem_harness`` runs the command line."""
         done = subprocess.run([sys.executable, '-m', 'vpmem_harness', '--version'],
                               stdout=subprocess.PIPE, text=True, check=True)

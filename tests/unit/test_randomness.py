@@ -52,7 +52,7 @@ class RandomnessTest(testtools.TestCase):
         self.assertEqual(0b10, first & 0b11)
 
     @given(st.integers(0, 2**32), st.integers(1, 2**70))
-    def test_below_its_limit(self, seed, limit):
+    def test_numbers_are_below_their_limit(self, seed, limit):
         """A number is below its limit."""
         self.assertTrue(0 <= Randomness(seed).below(limit) < limit)
 

@@ -30,7 +30,7 @@ IPV6 = re.compile(r'(?<![\w:])(?:[0-9a-fA-F]{1,4}::?){2,7}[0-9a-fA-F]{1,4}(?![\w
 #: libvirt's default network, which is the same on every host.
 HARMLESS_NETWORKS = [ipaddress.ip_network(network) for network in (
     '192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32', '127.0.0.0/8', '::1',
-    '0.0.0.0', '255.255.255.0/24', '192.168.122.0/24')]  # noqa: S104 - the address is looked for, not listened on
+    '0.0.0.0', '255.255.255.0/24', '192.168.122.0/24')]  # noqa: S104 - text to search for
 
 SECRET = re.compile(
     r'-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\n[A-Za-z0-9+/=]{16}'

@@ -1,4 +1,4 @@
-"""The messages of assertions on a cloud, and the arguments that they reject."""
+"""Failure messages and argument validation of the assertions on a cloud."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AssertionsTest(base.VPMEMTestCase):
         self.assertThat(str(error), MatchesRegex(pattern))
 
     def test_claimed_namespaces_are_not_free(self):
-        """Namespaces are given as the server's, or by their names."""
+        """The assertion accepts namespaces or their names."""
         for names in (self.server.namespaces, ['ns_0']):
             self.assertRaises(
                 AssertionError, self.assertNamespacesFree, self.cloud, self.host, names)

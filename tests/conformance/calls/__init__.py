@@ -1,4 +1,4 @@
-"""The same calls for every daemon: each scenario a function that makes its steps in a world."""
+"""Scenarios of calls for any daemon: each is a function that makes its steps in a world."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCENARIOS: dict[str, Callable[[World], None]] = {
 
 
 def outcomes(scenario: str, uri: str, kind: str = 'qemu') -> dict[str, Outcome]:
-    """What comes of each step of a scenario at a daemon."""
+    """Return the outcome of each step of a scenario on a daemon."""
     world = World(uri, kind)
     try:
         SCENARIOS[scenario](world)

@@ -1,4 +1,4 @@
-"""What domains are made of: metadata, memory, vCPUs, tuning, statistics."""
+"""Calls about the configuration of domains: metadata, memory, vCPUs, tuning, statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IMPACTS = {'now': _NOW, 'live': _LIVE, 'config': _CONFIG, 'both': _LIVE | _CONF
 
 
 def metadata(world: World) -> None:
-    """Title, description and elements, by state and impact."""
+    """Get and set title, description and elements, by state and impact."""
     domains = {'off': world.define('off'), 'running': world.start('running'),
                'transient': world.write.createXML(world.xml('transient'))}
     for state, domain in domains.items():
@@ -46,7 +46,7 @@ def metadata(world: World) -> None:
 
 
 def memory_and_vcpus(world: World) -> None:
-    """Memory and vCPUs, by state and impact."""
+    """Get and set memory and vCPUs, by state and impact."""
     domains = {'off': world.define('off'), 'running': world.start('running'),
                'transient': world.write.createXML(world.xml('transient'))}
     for state, domain in domains.items():
@@ -82,7 +82,7 @@ def memory_and_vcpus(world: World) -> None:
 
 
 def queries(world: World) -> None:
-    """Questions with flags and names that there are not."""
+    """Query with invalid flags and unknown names."""
     for state, domain in (('off', world.define('off')), ('running', world.start('running'))):
         for call in ('state', 'XMLDesc', 'controlInfo', 'hasManagedSaveImage',
                      'diskErrors', 'fsInfo', 'hostname', 'jobStats',
@@ -127,7 +127,7 @@ def queries(world: World) -> None:
 
 
 def devices(world: World) -> None:
-    """Devices that cannot be attached or detached."""
+    """Attach and detach devices that cannot be attached or detached."""
     domains = {'off': world.define('off'), 'running': world.start('running')}
     broken = {
         'nothing': '', 'unknown device': '<x/>', 'disk without target': "<disk type='file'/>",

@@ -1,4 +1,4 @@
-"""What a definition becomes: every default, address and controller that is added."""
+"""Domain XML after a definition, with all added defaults, addresses and controllers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import libvirt
 
 from tests.conformance.calls.world import World
 
-#: By name: the machine type, what stands before the devices, the devices.
+#: By name: the machine type, the XML before the devices, the devices.
 _BODIES = {
     'a desktop': ('pc', '<features><acpi/><apic/></features>', '''
         <disk type='file' device='disk'>
@@ -76,7 +76,7 @@ _BODIES = {
 
 
 def dumps(world: World) -> None:
-    """Definitions of many kinds, as they come back."""
+    """Define many kinds of domains and dump their XML."""
     for name, (machine, above, devices) in _BODIES.items():
         devices = devices.replace('{mac}', world.mac(name))
         xml = world.xml('dumped', more=f'{above}<devices>{devices}</devices>')

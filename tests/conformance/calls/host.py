@@ -1,4 +1,4 @@
-"""The host, its connections, and what else it has to look at."""
+"""Calls about the host, its connections, and objects other than domains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.conformance.calls.world import World
 
 
 def connections(world: World) -> None:
-    """What a connection says of itself and of the host."""
+    """Query connections and the host."""
     connection = world.write
     world.steps('', connection, 'getType isEncrypted isSecure isAlive getLibVersion')
     world.step('getMaxVcpus of nothing', connection.getMaxVcpus, 'none')
@@ -55,7 +55,7 @@ def connections(world: World) -> None:
 
 
 def readers(world: World) -> None:
-    """What a reader is refused."""
+    """Make calls that a read-only client is refused."""
     domain = world.start('mine')
     mine = world.read.lookupByName('mine')
     world.steps('domain', mine, 'name state info isActive hasManagedSaveImage maxMemory autostart')
@@ -93,7 +93,7 @@ def readers(world: World) -> None:
 
 
 def secrets(world: World) -> None:
-    """Secrets: defined, set, read, removed."""
+    """Define, set, read and remove secrets."""
     connection, uuid = world.write, world.uuid('secret')
     xml = (f"<secret ephemeral='no' private='no'><uuid>{uuid}</uuid>"
            "<usage type='volume'><volume>/x</volume></usage></secret>")
@@ -141,7 +141,7 @@ def secrets(world: World) -> None:
 
 
 def absent(world: World) -> None:
-    """Networks, pools, volumes, devices and interfaces that there are not."""
+    """Look up networks, pools, volumes, devices and interfaces that do not exist."""
     connection, uuid = world.write, world.uuid('nothing')
     for name, argument in (
             ('networkLookupByName', 'none'), ('networkLookupByUUIDString', uuid),

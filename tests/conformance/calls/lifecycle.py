@@ -1,4 +1,4 @@
-"""Domains from their definition to their end, in every state."""
+"""Calls about the lifecycle of domains, in every state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import libvirt
 from tests.conformance.calls.world import World
 
 _STATES = 'state info isActive isPersistent isUpdated name UUIDString OSType maxMemory maxVcpus'
-#: What may be asked for in any state, and the arguments.
+#: Operations for any state, and their arguments.
 _OPERATIONS = {
     'suspend': (), 'resume': (), 'create': (), 'shutdown': (), 'reboot': (0,), 'reset': (),
     'managedSave': (), 'managedSaveRemove': (), 'hasManagedSaveImage': (),
@@ -19,7 +19,7 @@ _OPERATIONS = {
 
 
 def lookups(world: World) -> None:
-    """Domains are found by name, UUID and id, or not."""
+    """Look up domains by name, UUID and ID."""
     connection = world.write
     world.step('no name', connection.lookupByName, 'none')
     world.step('no UUID', connection.lookupByUUIDString, world.uuid('none'))
@@ -41,7 +41,7 @@ def lookups(world: World) -> None:
 
 
 def listing(world: World) -> None:
-    """Domains are listed by what they are."""
+    """List domains by their flags."""
     connection = world.write
     world.step('nothing', connection.listAllDomains)
     world.define('off')
@@ -63,7 +63,7 @@ def listing(world: World) -> None:
 
 
 def definitions(world: World) -> None:
-    """Names and UUIDs are unique, whatever the domain's state."""
+    """Define domains with the names and UUIDs of others, in any state."""
     connection, other = world.write, world.uuid('another')
     world.step('define', connection.defineXML, world.xml('one'))
     world.step('redefine', connection.defineXML, world.xml('one', memory=96))
@@ -92,7 +92,7 @@ def definitions(world: World) -> None:
 
 
 def documents(world: World) -> None:
-    """XML that is no domain is refused for what is wrong with it."""
+    """Define invalid domain XML."""
     good = world.xml('good')
     broken = {
         'empty': '', 'no XML': 'domain', 'not closed': '<domain>', 'another element': '<a/>',
@@ -149,7 +149,7 @@ def documents(world: World) -> None:
 
 
 def _everything(world: World, prefix: str, make) -> None:
-    """Each operation on a domain of its own in some state."""
+    """Run each operation on a separate domain in some state."""
     world.steps(prefix, make(f'{prefix}-state'), _STATES)
     for number, (operation, arguments) in enumerate(_OPERATIONS.items()):
         domain = make(f'{prefix}-{number}')
@@ -167,17 +167,17 @@ def _everything(world: World, prefix: str, make) -> None:
 
 
 def off(world: World) -> None:
-    """Everything that can be asked of a domain that is off."""
+    """Run each operation on a domain that is off."""
     _everything(world, 'off', world.define)
 
 
 def running(world: World) -> None:
-    """Everything that can be asked of a domain that runs."""
+    """Run each operation on a running domain."""
     _everything(world, 'running', world.start)
 
 
 def paused(world: World) -> None:
-    """Everything that can be asked of a domain that is paused."""
+    """Run each operation on a paused domain."""
     def make(name: str) -> libvirt.virDomain:
         domain = world.start(name)
         domain.suspend()
@@ -186,12 +186,12 @@ def paused(world: World) -> None:
 
 
 def transient(world: World) -> None:
-    """Everything that can be asked of a domain that is not persistent."""
+    """Run each operation on a transient domain."""
     _everything(world, 'transient', lambda name: world.write.createXML(world.xml(name)))
 
 
 def a_life(world: World) -> None:
-    """The states of a domain and their reasons, from start to end."""
+    """Query the states of a domain and their reasons, from start to end."""
     domain = world.define('alive')
     for number, (call, *arguments) in enumerate((
             ('create',), ('suspend',), ('suspend',), ('resume',), ('resume',), ('create',),

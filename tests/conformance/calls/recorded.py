@@ -1,4 +1,4 @@
-"""What libvirt's QEMU driver answered, as ``tools/recording/libvirt_calls.py`` recorded it."""
+"""Answers of libvirt's QEMU driver, as ``tools/recording/libvirt_calls.py`` recorded them."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def _all() -> dict[str, dict[str, Outcome]]:
 
 
 def outcomes(scenario: str) -> dict[str, Outcome]:
-    """The outcomes of a scenario by step."""
+    """Return the outcomes of a scenario by step."""
     return _all()[scenario]

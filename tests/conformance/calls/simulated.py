@@ -1,4 +1,4 @@
-"""A simulated daemon such as the recordings' host: two CPUs in one cell."""
+"""Simulated daemon with the hardware of the recorded host: two CPUs in one cell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vpmem_harness.libvirtd.server import Daemon
 
 
 class SimulatedLibvirtd(fixtures.Fixture):
-    """Serves one hypervisor; ``uri`` opens it."""
+    """A daemon that serves one hypervisor; ``uri`` opens it."""
 
     def _setUp(self) -> None:
         directory = self.useFixture(fixtures.TempDir()).path

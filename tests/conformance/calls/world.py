@@ -1,4 +1,4 @@
-"""What the calls are made in: connections to a daemon, and a record of what came of each call."""
+"""Environment of the calls: connections to a daemon, and a record of each call's outcome."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import libvirt
 
 from vpmem_harness.randomness import Randomness
 
-#: What a call came to: its value, or a mapping with the fields of its error.
+#: The outcome of a call: its value, or a mapping with the fields of its error.
 Outcome = Any
 
 _UUID = re.compile(r'\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
-#: What a driver calls its own functions, as in qemuDomainGetState.
+#: The prefix of a driver's own functions, as in qemuDomainGetState.
 _FUNCTION = re.compile(r'(^|\bin (?:function )?)(?:qemu|test)(?=[A-Z])')
-#: Where managed saves lie: below the directories of whoever runs libvirtd.
+#: The directory of managed saves, which depends on libvirtd's user.
 _SAVES = re.compile(r"/\S*(?=/libvirt/qemu/save/)")
 _NAMED = (libvirt.virDomain, libvirt.virNetwork, libvirt.virStoragePool, libvirt.virStorageVol,
           libvirt.virNodeDevice, libvirt.virDomainSnapshot)
@@ -36,10 +36,10 @@ _DOMAIN = '''
 
 
 class World:
-    """A daemon with connections to it, whatever it is: the calls do not know.
+    """Connections to a daemon; the calls do not depend on its kind.
 
-    ``write`` and ``read`` are connections; ``outcomes`` is what came of each call so far, by the
-    name of its step. UUIDs, and what drivers call their own functions, are replaced.
+    ``write`` and ``read`` are connections; ``outcomes`` has the outcome of each call so far, by the
+    name of its step. UUIDs and the names of drivers' own functions are replaced.
 
     :param kind: the type of domains, ``qemu`` or ``test``.
     """
@@ -57,7 +57,7 @@ class World:
             self.write.lookupByName('test').undefine()
 
     def close(self) -> None:
-        """Leaves nothing defined, and closes the connections."""
+        """Remove all definitions and close the connections."""
         for domain in self.write.listAllDomains():
             with contextlib.suppress(libvirt.libvirtError):
                 domain.destroy()
@@ -68,17 +68,17 @@ class World:
         self.write.close()
 
     def uuid(self, name: str) -> str:
-        """A UUID for a name; the same name has the same."""
+        """Return the UUID of a name, always the same."""
         if name not in self._uuids:
             self._uuids[name] = str(self._random.uuid())
         return self._uuids[name]
 
     def mac(self, name: str) -> str:
-        """A MAC address for a name; the same name has the same."""
+        """Return the MAC address of a name, always the same."""
         return Randomness(5).derive(name).mac()
 
     def secrets(self) -> list[libvirt.virSecret]:
-        """The secrets that are defined, none where secrets are not simulated."""
+        """Return the defined secrets; none if the daemon does not simulate secrets."""
         try:
             return self.write.listAllSecrets()
         except libvirt.libvirtError:
@@ -86,7 +86,7 @@ class World:
 
     def xml(self, name: str, *, uuid: str | None = None, more: str = '', memory: int = 64,
             current: int = 64) -> str:
-        """The XML of a small domain."""
+        """Return the XML of a small domain."""
         qemu = self.kind == 'qemu'
         return _DOMAIN.format(
             kind=self.kind, name=name, uuid=uuid or self.uuid(name), memory=memory,
@@ -94,17 +94,17 @@ class World:
             machine=" machine='pc'" if qemu else '', more=more)
 
     def define(self, name: str, **options: Any) -> libvirt.virDomain:
-        """A domain that is off."""
+        """Define a domain that is off."""
         return self.write.defineXML(self.xml(name, **options))
 
     def start(self, name: str, **options: Any) -> libvirt.virDomain:
-        """A persistent domain that runs."""
+        """Define and start a domain."""
         domain = self.define(name, **options)
         domain.create()
         return domain
 
     def step(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Makes a call, keeps what it came to, and returns its value, None when it failed."""
+        """Make a call, record its outcome, and return its value, None if it failed."""
         if name in self.outcomes:
             raise ValueError(f'two steps are named {name!r}')
         try:
@@ -116,7 +116,7 @@ class World:
         return value
 
     def steps(self, name: str, thing: Any, calls: Iterator[str] | str) -> None:
-        """Makes several calls without arguments, each a step."""
+        """Make several calls without arguments, each as a step."""
         for call in calls.split() if isinstance(calls, str) else calls:
             self.step(f'{name}: {call}', getattr(thing, call))
             if call == 'info' and isinstance(self.outcomes[f'{name}: info'], list):
@@ -131,7 +131,7 @@ class World:
             'int2': error.get_int2()}
 
     def text(self, text: str | None) -> str | None:
-        """A text without what differs from run to run."""
+        """Return a text without the parts that differ from run to run."""
         if text is None:
             return None
         text = _SAVES.sub('/var/lib', _FUNCTION.sub(r'\1', text))

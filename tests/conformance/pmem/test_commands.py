@@ -1,4 +1,4 @@
-"""The simulated tools beside the installed ones, on a machine without persistent memory."""
+"""Comparison of the simulated and installed tools on a machine without persistent memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMMANDS = pathlib.Path(__file__).with_name('commands.txt').read_text().splitli
 
 
 def real(argv: list[str]) -> CommandResult:
-    """What the installed tool does."""
+    """Run the installed tool."""
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60,
                           stdin=subprocess.DEVNULL)
     return CommandResult(done.returncode, done.stdout, done.stderr)
@@ -43,13 +43,13 @@ class CommandLineTest(base.TestCase):
         self.assertEqual([], differences, '\n'.join(differences))
 
     def test_ndctl(self) -> None:
-        """ndctl reads and refuses command lines as the installed one does."""
+        """ndctl parses and refuses command lines as the installed one does."""
         self._compare('ndctl', 'ndctl', '--version')
 
     def test_daxctl(self) -> None:
-        """daxctl reads and refuses command lines as the installed one does."""
+        """daxctl parses and refuses command lines as the installed one does."""
         self._compare('daxctl', 'ndctl', '--version')
 
     def test_daxio(self) -> None:
-        """daxio reads and refuses command lines as the installed one does."""
+        """daxio parses and refuses command lines as the installed one does."""
         self._compare('daxio', 'daxio', '-V')

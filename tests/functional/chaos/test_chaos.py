@@ -32,7 +32,7 @@ class ChaosTest(base.TestCase):
         self.assertEqual(chaos.run(2, 60, seed=2, at_once=0).script,
                          chaos.run(2, 60, seed=2, at_once=0).script)
 
-    def test_the_command_leaves_logging_as_it_was(self):
+    def test_the_command_restores_logging(self):
         """The command restores the process's logging configuration."""
         logger = logging.getLogger('vpmem_harness')
         before = logger.level

@@ -33,7 +33,7 @@ def _add_tests() -> None:
     for operation in OPERATIONS:
         def test(self, name=operation.name):
             self.check(name)
-        test.__doc__ = f'{operation.name.capitalize()}: nothing wrong, and the states as told.'
+        test.__doc__ = f'{operation.name.capitalize()}: no error, and the statuses of the page.'
         setattr(FaultMatrixTest, f'test_{operation.name.replace(" ", "_")}', test)
 
 

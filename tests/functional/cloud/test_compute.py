@@ -176,7 +176,7 @@ class ComputeTest(base.VPMEMTestCase):
         compute.start()
         self.assertEqual('SHUTOFF', server.wait_for('SHUTOFF').status)
 
-    def test_inventories_can_be_given(self):
+    def test_inventories_instead_of_hosts(self):
         """A cloud builds one host from each inventory it gets."""
         inventory = self.useFixture(InventoryFixture(pmem='SMALL:1x4GiB'))
         cloud = self.useFixture(CloudFixture(hosts=[inventory]))

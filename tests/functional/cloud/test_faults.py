@@ -120,7 +120,7 @@ class ResizeTest(FaultsTestCase):
         self.assertEqual('VERIFY_RESIZE', server.wait_for('VERIFY_RESIZE').status)
         self.assertConsistent(cloud)
 
-    def test_a_guest_that_cannot_be_turned_off(self):
+    def test_a_guest_that_cannot_be_powered_off(self):
         """The server is in ERROR on its host with its old claim, and the destination has none."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')

@@ -1,4 +1,4 @@
-"""Servers move while they run."""
+"""Live migration between two hosts, on both backends."""
 
 from __future__ import annotations
 

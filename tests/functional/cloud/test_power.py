@@ -1,4 +1,4 @@
-"""Servers stay where they are: stop, start, reboot, pause, suspend, rescue, rebuild."""
+"""Operations that keep a server on its host: power, pause, suspend, rescue, rebuild."""
 
 from __future__ import annotations
 

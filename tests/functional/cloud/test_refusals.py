@@ -1,4 +1,4 @@
-"""What is asked at the wrong time, and what the API makes of it."""
+"""Requests in the wrong state, and the errors of the API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from vpmem_harness.cloud import errors
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fixtures.cloud import CloudFixture
 
-#: Seconds in which a call reaches the host.
+#: Timeout in seconds for a call to reach the host.
 SOON = 30
 
 

@@ -35,7 +35,7 @@ class BootTest(ServersTestCase):
         self.assertGuestHas(server)
         self.assertConsistent(self.cloud)
 
-    def test_the_domain_is_novas(self):
+    def test_the_domain_is_defined_as_by_nova(self):
         """The domain has Nova's name and Nova's metadata."""
         server = self.start_cloud().boot(pmem='SMALL', name='web')
         domain = etree.fromstring(server.domain_xml())
@@ -69,7 +69,7 @@ class BootTest(ServersTestCase):
             {host.name for host in cloud.hosts},
             {cloud.boot(pmem='SMALL').host, cloud.boot(pmem='SMALL').host})
 
-    def test_labels_that_the_api_refuses(self):
+    def test_invalid_labels_are_refused(self):
         """An invalid label is refused before a server exists."""
         self.assertRaises(errors.ValidationError, self.start_cloud().boot, pmem='a-b')
 
@@ -153,7 +153,7 @@ class BootTest(ServersTestCase):
 
 class DeleteTest(ServersTestCase):
 
-    def test_a_namespace_is_used_again(self):
+    def test_a_freed_namespace_is_used_again(self):
         """The next server of a label gets the namespace of a deleted one."""
         cloud = self.start_cloud(pmem='SMALL:1x4GiB')
         first = cloud.boot(pmem='SMALL')
@@ -246,7 +246,7 @@ class ResizeTest(ServersTestCase):
         self.assertEqual('VERIFY_RESIZE', server.status)
         self.assertEqual('SHUTOFF', server.confirm_resize().status)
 
-    def test_a_stopped_server_is_stopped_again_by_a_revert(self):
+    def test_a_stopped_server_is_stopped_after_a_revert(self):
         """A stopped server is stopped after a reverted resize."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL').stop().resize(pmem='LARGE')
@@ -339,7 +339,7 @@ class ResizeTest(ServersTestCase):
 
 class ShelveTest(ServersTestCase):
 
-    def test_a_shelved_server_is_on_no_host(self):
+    def test_a_shelved_server_has_no_host(self):
         """A shelved server has no host, allocation or claim."""
         cloud = self.start_cloud()
         server = cloud.boot(pmem='SMALL').shelve()

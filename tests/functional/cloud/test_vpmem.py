@@ -1,6 +1,6 @@
 """The scenarios of Nova's three functional tests of virtual persistent memory.
 
-The originals are nova/tests/functional/libvirt/test_vpmem.py.
+The original tests are in nova/tests/functional/libvirt/test_vpmem.py.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class WaitingTest(base.VPMEMTestCase):
         [*_, action] = [one for one in server.actions if one.action == request]
         return [event.details for event in action.events if event.details]
 
-    # The service returns
+    # The service returns without an evacuation
 
     def test_a_suspend(self):
         """A pending suspend runs once."""
@@ -91,9 +91,9 @@ class WaitingTest(base.VPMEMTestCase):
         self.assertEqual([('rebuild_server', 'Success')],
                          [(event.event, event.result) for event in rebuild.events])
 
-    # It returns after an evacuation
+    # The service returns after an evacuation
 
-    def test_a_hard_reboot_of_a_server_that_was_evacuated(self):
+    def test_a_hard_reboot_of_an_evacuated_server(self):
         """The queued hard reboot fails with a conflict and does not change the server."""
         server = self.ask(evacuated=True, last=lambda server: server.reboot(
             hard=True, expect=None))
@@ -103,7 +103,7 @@ class WaitingTest(base.VPMEMTestCase):
             "['rebooting_hard', 'reboot_pending_hard', 'reboot_started_hard']}. "
             "Actual: {'task_state': None}"], self.told(server, 'reboot'))
 
-    def test_a_shelve_of_a_server_that_was_evacuated(self):
+    def test_a_shelve_of_an_evacuated_server(self):
         """A shelve fails because there is no guest to snapshot."""
         server = self.ask(evacuated=True, last=lambda server: server.shelve(expect=None))
         self.assertEqual('SHUTOFF', server.status)
@@ -123,14 +123,14 @@ class DeletionTest(base.VPMEMTestCase):
         self.error = self.assertRaises(errors.NovaException, server.delete)
         return server
 
-    def test_without_its_source_it_is_not_deleted(self):
+    def test_a_delete_fails_without_the_source(self):
         """The delete fails after a timeout, and the server keeps its task."""
         server = self.lose_source()
         self.assertEqual(500, self.error.status)
         self.assertIn('MessagingTimeout', str(self.error))
         self.assertEqual(('VERIFY_RESIZE', 'deleting'), (server.status, server.task_state))
 
-    def test_the_return_of_its_source_changes_nothing(self):
+    def test_the_return_of_the_source_changes_nothing(self):
         """The source's service does not carry out the abandoned confirm."""
         server = self.lose_source()
         self.source.start()
@@ -146,7 +146,7 @@ class DeletionTest(base.VPMEMTestCase):
         server.delete()
         self.assertFalse(server.exists)
 
-    def test_without_its_destination_it_is_deleted_then(self):
+    def test_a_repeated_delete_succeeds_without_the_destination(self):
         """A second delete succeeds without the destination's service."""
         server = self.lose_source()
         self.source.start()

@@ -161,7 +161,7 @@ def _add_tests() -> None:
     for name, (change, read) in _CHANGES.items():
         def test(self, change=change, read=read):
             self.check(change, read)
-        test.__doc__ = f'A change can be seen: {name}.'
+        test.__doc__ = f'The change has a visible effect: {name}.'
         setattr(ChangesTest, f'test_{name.replace(" ", "_").replace(chr(39), "")}', test)
 
 

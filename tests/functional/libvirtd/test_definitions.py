@@ -31,7 +31,7 @@ def verdict(call):
 class DefinitionsTest(base.TestCase):
 
     def test_recorded_definitions(self):
-        """Define and start end as they did on the recorded host, with the same error."""
+        """Define and start succeed or fail as on the recorded host, with the same error."""
         host = self.useFixture(HostFixture(
             pmem='A:1x1GiB', files=FILES, directories=['/srv/pmem/dir']))
         for row in json.loads(RECORDED.read_text()):

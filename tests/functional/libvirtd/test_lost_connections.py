@@ -1,4 +1,4 @@
-"""The garbage collector closes a connection that is not closed, in any thread."""
+"""The garbage collector closes an abandoned connection in any thread."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LostConnectionTest(base.TestCase):
         self.lost = weakref.ref(connection)
 
     def collect(self, collect=gc.collect) -> None:
-        """Collect garbage in a separate thread, which has to end."""
+        """Collect garbage in a separate thread, which must end."""
         thread = threading.Thread(target=collect, daemon=True)
         thread.start()
         thread.join(_SECONDS)
@@ -79,7 +79,7 @@ class LostConnectionTest(base.TestCase):
         self.addCleanup(logger.removeHandler, handler)
         self.collect_with(handler.lock, lambda: logger.warning('from the daemon'))
 
-    def test_a_client_that_wants_something_else(self) -> None:
+    def test_a_call_other_than_close(self) -> None:
         """A call other than closing is answered after the daemon was blocked."""
         connection = self.host.connection
         self.loop.call_soon(lambda: threading.Event().wait(3 * watchdog.PERIOD))

@@ -98,7 +98,7 @@ class MannersTest(base.TestCase):
         self.assertNotIn(_PASSWORD, self.log.output)
 
     def test_readers_are_refused_by_the_daemon(self):
-        """The daemon refuses changes of a read-only client without checks of its own."""
+        """The daemon itself refuses changes by a read-only client whose library checks nothing."""
         domain = self.host.connection.defineXML(_DOMAIN)
         raw = RawClient(str(self.host.host.socket_path))
         self.addCleanup(raw.socket.close)

@@ -96,7 +96,7 @@ class SurfaceTest(base.TestCase):
         return None
 
     def call(self, thing, name):
-        """Call a method in a separate thread; return 'hangs', or what it returned or raised."""
+        """Call a method in a separate thread; return 'hangs', its result or its exception."""
         method = getattr(thing, name)
         parameters = [p for p in inspect.signature(method).parameters.values()
                       if p.default is p.empty]

@@ -13,7 +13,7 @@ from tests.functional.nova.agreement.shortening import shortest, without
 from tests.functional.nova.agreement.steps import CONFIGURATIONS, FAULTS, Script, Step
 from vpmem_harness.exceptions import InvalidInputError
 
-#: Random sequences of each test.
+#: Number of random sequences in each test.
 SEQUENCES = 10
 
 

@@ -20,7 +20,7 @@ def by_name(name: str) -> findings.Finding:
 
 class StubFindingsTest(base.TestCase):
 
-    def test_the_stub_has_none(self) -> None:
+    def test_the_stub_has_no_finding(self) -> None:
         """The stub has none of Nova's defects."""
         affected = [finding.name for finding in findings.FINDINGS
                     if findings.run(finding, 'stub').affected]
@@ -56,7 +56,7 @@ class NovaFindingsTest(base.TestCase):
         """A start wipes the server's namespaces."""
         self.assertAffected('start-wipes')
 
-    def test_a_resume_that_fails(self) -> None:
+    def test_a_failed_resume(self) -> None:
         """A failed resume wipes the server's namespaces."""
         self.assertAffected('failed-resume-wipes')
 
@@ -68,7 +68,7 @@ class NovaFindingsTest(base.TestCase):
         """A server whose namespace is no longer configured cannot be deleted."""
         self.assertAffected('removed-namespace')
 
-    def test_claims_after_a_deletion(self) -> None:
+    def test_claims_after_a_delete(self) -> None:
         """A resized server keeps its claims after its deletion."""
         self.assertAffected('claims-outlive-server')
 

@@ -85,7 +85,7 @@ class Agreement(RuleBasedStateMachine):
 
     def both(self, of_ledger: Callable[[], object], method: str, path: str,
              body: object = None) -> None:
-        """Ask both, and compare how they answer."""
+        """Send a request to both, and compare the answers."""
         try:
             of_ledger()
             refusal = None

@@ -41,11 +41,11 @@ class HistoryTest(testtools.TestCase):
         self.assertFalse(explained('stop', 'PAUSED', 'SHUTOFF', refused=True))
         self.assertTrue(explained('resize', 'ACTIVE', 'ACTIVE', refused=False))
 
-    def test_kinds_do_not_depend_on_names(self):
+    def test_kinds_ignore_server_numbers(self):
         """Failures that differ only in server numbers are of the same kind."""
         self.assertEqual(kind(['server 3 was ACTIVE, and']), kind(['server 14 was ACTIVE, and']))
 
-    def test_the_end_of_a_run(self):
+    def test_the_end_of_a_run_includes_its_boots(self):
         """The end of a run includes the boots of the servers that it uses."""
         steps = list(map(Step.parse, ('boot server=0', 'boot server=1', 'kill host=0', 'calm',
                                       'stop server=1')))

@@ -100,7 +100,7 @@ class AppTest(base.TestCase):
     def test_pseudonyms_in_a_directory_writable_by_others(self):
         """The option is refused before the command runs."""
         directory = self.useFixture(TempDir()).path
-        os.chmod(directory, 0o777)  # noqa: S103 - that is what is refused
+        os.chmod(directory, 0o777)  # noqa: S103 - the command must refuse it
         status, out, err = run('--save-pseudonyms', f'{directory}/values', 'inventory')
         self.assertEqual((1, ''), (status, out))
         self.assertThat(err, Contains('a directory of your own'))

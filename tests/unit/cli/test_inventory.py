@@ -1,4 +1,4 @@
-"""``vpmem-harness inventory``."""
+"""The command ``vpmem-harness inventory``."""
 
 from __future__ import annotations
 

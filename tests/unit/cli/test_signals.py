@@ -59,7 +59,7 @@ class SignalsTest(base.TestCase):
                 raise RuntimeError from error
         self.assertEqual(143, self.run_to_end(command))
 
-    def test_an_interruption_that_is_swallowed(self):
+    def test_a_swallowed_interruption(self):
         """The status is the signal's even if the command swallows the interruption."""
         def command():
             try:
@@ -74,7 +74,7 @@ class SignalsTest(base.TestCase):
             raise ZeroDivisionError
         self.assertRaises(ZeroDivisionError, self.run_to_end, command)
 
-    def test_deferred(self):
+    def test_a_deferred_block(self):
         """A deferred block ends before the interruption."""
         done = []
 
@@ -85,7 +85,7 @@ class SignalsTest(base.TestCase):
             done.append('after')
         self.assertEqual((143, ['block']), (self.run_to_end(command), done))
 
-    def test_check(self):
+    def test_check_in_a_deferred_block(self):
         """``check`` interrupts a long deferred block between two of its parts."""
         done = []
 
@@ -97,7 +97,7 @@ class SignalsTest(base.TestCase):
                 done.append('another part')
         self.assertEqual((143, ['part']), (self.run_to_end(command), done))
 
-    def test_allowed(self):
+    def test_an_allowed_block(self):
         """A signal interrupts an allowed block within a deferred one, even if it came before."""
         done = []
 
@@ -113,7 +113,7 @@ class SignalsTest(base.TestCase):
                 done.append('block')
         self.assertEqual((143, 143, []), (self.run_to_end(early), self.run_to_end(within), done))
 
-    def test_relayed(self):
+    def test_a_relayed_block(self):
         """A signal during a block is relayed to another process."""
         relayed = []
 
@@ -137,12 +137,12 @@ class SignalsTest(base.TestCase):
     def ignored(self, number):
         self.addCleanup(signal.signal, number, signal.signal(number, signal.SIG_IGN))
 
-    def test_sigint_that_was_ignored(self):
+    def test_an_ignored_sigint(self):
         """SIGINT interrupts a background job although its shell ignores the signal."""
         self.ignored(signal.SIGINT)
         self.assertEqual(130, self.run_to_end(lambda: signal.raise_signal(signal.SIGINT)))
 
-    def test_sighup_that_was_ignored(self):
+    def test_an_ignored_sighup(self):
         """SIGHUP stays ignored, as under nohup."""
         self.ignored(signal.SIGHUP)
         self.assertEqual(3, self.run_to_end(lambda: signal.raise_signal(signal.SIGHUP) or 3))
@@ -176,7 +176,7 @@ def command():
         self.assertEqual([], os.listdir(tempfile.gettempdir()))
         self.assertFalse(os.path.exists(f'/proc/{out.strip()}'))
 
-    def test_an_exception_that_python_drops(self):
+    def test_an_interruption_that_python_drops(self):
         """An interruption raised where Python drops exceptions is repeated."""
         self.assertEqual((143, '', ''), self.end("""
 import time
@@ -202,7 +202,7 @@ def command():
         import time; time.sleep(600)
 """))
 
-    def test_a_signal_after_the_command(self):
+    def test_a_signal_after_the_end_of_the_command(self):
         """A signal counts as long as the process has not ended."""
         self.assertEqual((130, '', ''), self.end("""
 import atexit
@@ -212,14 +212,14 @@ def command():
     return 0
 """))
 
-    def test_an_interruption_within_exec(self):
+    def test_an_interruption_in_exec(self):
         """The process exits with a status, instead of being killed by the signal."""
         self.assertEqual((130, '', ''), self.end("""
 def command():
     exec('signal.raise_signal(signal.SIGINT)', globals())
 """))
 
-    def test_nothing_is_imported_before_the_handlers(self):
+    def test_slow_imports_follow_the_handlers(self):
         """Slow imports happen only after the signal handlers are installed."""
         code = ('import sys; before = set(sys.modules); import vpmem_harness.cli.signals;'
                 'print(*sorted(set(sys.modules) - before))')

@@ -1,4 +1,4 @@
-"""A cloud's transcript, and the arguments that it rejects."""
+"""Transcript and argument validation of a cloud."""
 
 from __future__ import annotations
 

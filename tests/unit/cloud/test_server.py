@@ -37,7 +37,7 @@ class ServerTest(base.VPMEMTestCase):
         self.assertEqual(['call'], [frame.name for frame in ours])
         self.assertNotIn('During handling', ''.join(traceback.format_exception(error)))
 
-    def test_a_defect_keeps_its_frames(self):
+    def test_an_unexpected_exception_keeps_its_frames(self):
         """An unexpected exception keeps all its frames."""
         self.cloud.backend.create_server = lambda *arguments: 1 / 0
         error = self.assertRaises(ZeroDivisionError, self.cloud.boot)
@@ -91,7 +91,7 @@ class ServerTest(base.VPMEMTestCase):
         self.assertEqual('<InventoryFixture: not set up, seed 5>', repr(InventoryFixture(seed=5)))
         self.assertIn('TestSeed', repr(TestSeed()))
 
-    def test_the_connection_of_a_host(self):
+    def test_the_connection_is_closed_with_the_cloud(self):
         """The connection of a host is closed with the cloud."""
         with CloudFixture(hosts=1, backend='stub') as cloud:
             connection = cloud.hosts[0].connection

@@ -1,4 +1,4 @@
-"""The names of states, and the status of the API for them."""
+"""States of a server, and their status in the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class StatusTest(testtools.TestCase):
         """Without a task the status depends only on the vm_state."""
         self.assertEqual('SHUTOFF', status_from_state(VMState.STOPPED))
 
-    def test_a_task_shows_through_where_nova_lets_it(self):
+    def test_some_tasks_change_the_status(self):
         """A resize changes the status of an active server."""
         self.assertEqual('RESIZE', status_from_state(VMState.ACTIVE, TaskState.RESIZE_MIGRATED))
 
@@ -27,7 +27,7 @@ class StatusTest(testtools.TestCase):
             'REVERT_RESIZE', status_from_state(VMState.RESIZED, TaskState.RESIZE_REVERTING))
 
     def test_every_vm_state_has_a_status(self):
-        """No vm_state is without a status."""
+        """Every vm_state has a status."""
         self.assertEqual(set(), {status_from_state(state) for state in VMState} - STATUSES)
 
     def test_states_are_their_names(self):

@@ -75,6 +75,6 @@ class CountTestsTest(testtools.TestCase):
         told, status = self.count(a='success', b='inprogress')
         self.assertEqual(('1 passed, 1 failed, 0 skipped', 1), (told.splitlines()[-1], status))
 
-    def test_no_test_fails_the_run(self):
+    def test_an_empty_run_fails(self):
         """A run without tests fails."""
         self.assertEqual(('0 passed, 0 failed, 0 skipped\n', 1), self.count())

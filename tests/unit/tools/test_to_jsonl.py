@@ -58,7 +58,7 @@ class ToJsonlTest(testtools.TestCase):
              {'step': '01/list', 'cmd': 'ndctl list', 'rc': 0, 'out': '[\n', 'err': ''},
              {'reboot': True}], self.lines('errors')[1:])
 
-    def test_the_order_of_regions_is_kept_where_it_is_not_that_of_the_slots(self) -> None:
+    def test_regions_are_in_the_order_of_their_numbers(self) -> None:
         """Regions are in the order of their numbers, even if the slots are not."""
         self.assertNotIn('region_order', self.lines('errors')[0])
         self.put('regions', '10 nmem0\n2 nmem3\n')

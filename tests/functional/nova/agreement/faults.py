@@ -32,7 +32,7 @@ _OF_PROGRAMS: Mapping[str, Callable[[Host, str], Fault]] = {
 
 
 def begin(hosts: Sequence[Host], text: str) -> Fault:
-    """Begin the fault that an option names.
+    """Inject the fault that an option names.
 
     :raises InvalidInputError: if there is no such fault.
     """

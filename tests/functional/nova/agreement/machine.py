@@ -224,7 +224,7 @@ class Agreement(RuleBasedStateMachine):
         what = data.draw(st.sampled_from(FAULTS[verb]))
         if what.startswith('daxio') and number is not None and (
                 here == self.pair.source_of(number)):
-            return None     # on the same host its move would be confirmed: confirm-keeps-data
+            return None     # a same-host move would be confirmed: confirm-keeps-data
         other = what.removeprefix('other ')
         return f'{other}@{here if other == what else 1 - here}'
 

@@ -43,7 +43,7 @@ class _Scheduler:
 
 
 class Pair:
-    """Two clouds.
+    """A pair of clouds, Nova and the stub.
 
     :param seed: the seed of both.
     :param leader: the backend that goes first; ``'stub'`` compares two stubs.

@@ -115,7 +115,7 @@ class _WatchedHost(HostFixture):
 
 
 class Side:
-    """One of the two clouds.
+    """Cloud of one of the two sides.
 
     :param backend: ``'stub'`` or ``'nova'``.
     """

@@ -119,4 +119,4 @@ class Following:
         self.received.append(body)
 
     def answer(self, call: int, body: str | None) -> None:
-        """Ignore the answer, because nobody calls."""
+        """Ignore the answer: no call is made."""

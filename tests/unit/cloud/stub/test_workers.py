@@ -83,7 +83,7 @@ class WorkersTest(base.TestCase):
             self.assertLess(time.monotonic(), deadline, 'threads stay')
             threading.Event().wait(0.001)
 
-    def test_threads_that_wait_for_work_do_nothing(self):
+    def test_idle_threads_do_nothing(self):
         """Idle threads do not wake each other."""
         self.hang(2)
         self.release.set()
@@ -113,7 +113,7 @@ class WorkersTest(base.TestCase):
         self.workers.submit(lambda: self.fail('it was done'))
         self.assertEqual([], self.threads())
 
-    def test_an_error_does_not_end_the_thread(self):
+    def test_a_thread_survives_an_error(self):
         """The next piece of work runs after one that failed."""
         def fail():
             raise ValueError('planned')

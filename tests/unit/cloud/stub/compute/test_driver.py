@@ -49,7 +49,7 @@ class DriverTest(base.TestCase):
         self.driver.power_off(uuid)
         self.assertEqual(PowerState.NOSTATE, self.driver.power_state(uuid))
 
-    def test_another_error_while_a_guest_shuts_down(self):
+    def test_another_error_during_a_shutdown(self):
         """An error other than a missing domain is raised."""
         domain = self.driver.require(self.transient())
         with self.host.faults.failing('domainGetInfo', skip=1):

@@ -1,4 +1,4 @@
-"""Claims on namespaces and NUMA cells."""
+"""Claims of the stub's resource tracker: namespaces and NUMA cells."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class ClaimsTest(TrackerTestCase):
         tracker.restore([at_work], [], busy=lambda uuid: uuid == at_work.uuid)
         self.assertEqual({}, tracker.assigned())
 
-    def test_a_claim_survives_another_device_number(self):
+    def test_a_claim_survives_a_renumbering(self):
         """A claim follows its namespace by name when a reboot renumbers devices."""
         instance = self.instance(host='host1')
         instance.resources = self.claim(self.tracker(1), instance)
@@ -176,7 +176,7 @@ class NUMATest(TrackerTestCase):
         wanted = Flavor('f', '1', extra_specs={'hw:pmem': 'SMALL'}, **flavor)
         return tracker.claim(self.instance(name), wanted, {})[1]
 
-    def test_the_cell_with_most_memory_comes_first(self):
+    def test_the_cell_with_the_most_memory_comes_first(self):
         """The first guest goes to the cell with the most memory."""
         self.assertEqual(1, self.cell(self.tracker()).id)
 
