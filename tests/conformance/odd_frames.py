@@ -43,7 +43,8 @@ _NAMES = (b'test:///default', b'test:///default\0x', b'test:///default?a=\xff', 
 _SILENT = frozenset(('auth_polkit',))
 #: Answers depend on earlier calls; or the daemon reads or writes files.
 _STATEFUL = re.compile(
-    'register|interface_change|save|core_dump|restore|connect_(open|close)|^auth_|node_suspend')
+    'register|interface_change|screenshot|save|core_dump|restore'
+    '|connect_(open|close)|^auth_|node_suspend')
 
 Answer = tuple[Any, ...] | str
 
@@ -284,7 +285,7 @@ def _procedure(data: bytes) -> Procedure:
 def _read(data: bytes) -> list[Answer]:
     """Return answers as tuples; without the daemon's own pings and events."""
     return [(a.program, a.number, a.kind, a.serial, a.status,
-             a.error if a.status else a.payload)
+             a.error if a.status == frames.ERROR else a.payload)
             for a in client.answers(data)
             if a.kind != frames.MESSAGE
             or (a.program, a.number) == (table.KEEPALIVE_PROGRAM, keepalive.PONG)]
