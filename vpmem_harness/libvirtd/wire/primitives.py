@@ -95,8 +95,8 @@ def string() -> Codec:
         if length > STRING_MAX or end > len(buffer):
             raise _too_long(length, STRING_MAX, len(buffer) - start)
         value = buffer[start:start + length]
-        if b'\0' in value:
-            value = value[:value.index(b'\0')]
+        if 0 in value:
+            value = value[:value.index(0)]
         return value.decode('utf-8', 'surrogateescape'), end
 
     def write(value: str, out: Callable[[bytes], Any]) -> None:
