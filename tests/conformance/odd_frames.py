@@ -64,8 +64,8 @@ class OddFrames(noise.Noise):
             self._bytes: 10, self._nonsense: 10}
         self._kinds = {
             **self._payloads, self._program: 5, self._version: 3, self._procedure: 5,
-            self._kind: 8, self._status: 4, self._descriptors: 4, self._keepalive: 3,
-            self._length: 2}
+            self._kind: 8, self._type: 3, self._status: 4, self._descriptors: 6,
+            self._keepalive: 3, self._length: 2, self.oversize: 1}
 
     def frame(self) -> noise.Frame:
         """Return the next frame; none that opens, closes or stalls the connection."""
@@ -75,7 +75,7 @@ class OddFrames(noise.Noise):
             opens = program == table.REMOTE_PROGRAM and number in (1, 2)
             later = (program == table.REMOTE_PROGRAM and number > _LAST
                      and number in PROGRAMS[program])
-            if not opens and not later and (not frame.last or frame.kind == 'length'):
+            if not opens and not later:
                 return frame
 
     def take(self, count: int) -> Iterator[noise.Frame]:
@@ -128,6 +128,24 @@ class OddFrames(noise.Noise):
         if self._random.chance(0.2):
             payload = self._damaged(payload)
         return noise.Frame('several', self._framed(procedure, payload))
+
+    def _type(self) -> noise.Frame:
+        kind = self._random.choice((0x100, 0x101, 0x104, 0x10004, 1 << 24, 4 << 24))
+        procedure = self._any()
+        return noise.Frame('type', self._framed(
+            procedure, self._written(procedure)[0], kind=kind))
+
+    def _descriptors(self) -> noise.Frame:
+        """Return a call with no descriptors, or with more than a message can have."""
+        procedure = self._any()
+        count = self._random.choice((0, 0, 0, 33, 256, 1 << 24, 1 << 31, (1 << 32) - 1))
+        payload = _word(count) + self._written(procedure)[0]
+        if self._random.chance(0.5):
+            payload += self._random.bytes(self._random.between(1, 40))
+        if self._random.chance(0.1):
+            count, payload = 1, self._random.bytes(self._random.below(4))
+        return noise.Frame('descriptors', self._framed(
+            procedure, payload, kind=frames.CALL_WITH_FDS), last=bool(count))
 
     def _damaged(self, payload: bytes) -> bytes:
         """Return the payload with one byte replaced, often by a NUL."""
