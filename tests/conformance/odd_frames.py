@@ -25,7 +25,7 @@ from typing import Any, Final
 from tests.conformance import libvirtd
 from tests.functional.libvirtd import noise
 from tests.unit.libvirtd.wire import client
-from vpmem_harness.libvirtd.wire import frames, keepalive, table, xdr
+from vpmem_harness.libvirtd.wire import frames, keepalive, shapes, table, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, Procedure
 from vpmem_harness.libvirtd.wire.session import Session
 from vpmem_harness.randomness import Randomness
@@ -35,6 +35,7 @@ END: Final = 'the end'
 
 _SECONDS = 5
 _BATCH = 40
+_LONG = 1024     # items of the longest lists that are filled
 _SENTINELS = (0xfffffff0, 0xfffffff1)
 _LAST = 443      # the last procedure of libvirt 9.0.0
 _NAMES = (b'test:///default', b'test:///default\0x', b'test:///default?a=\xff', b'foo:///x', b'foo',
@@ -61,7 +62,12 @@ class OddFrames(noise.Noise):
         self._payloads: dict[Callable[[], noise.Frame], int] = {
             self._several: 60, self._count: 10, self._boolean: 20, self._variant: 10,
             self._padding: 10, self._word: 15, self._bits: 10, self._cut: 10, self._more: 10,
-            self._bytes: 10, self._nonsense: 10}
+            self._bytes: 10, self._nonsense: 10, self._no_padding: 10, self._unknown_type: 15,
+            self._long: 15}
+        self._with_lists = [procedure for procedure in self._procedures
+                            if 'ListOf(' in repr(procedure.arguments)]
+        self._with_parameters = [procedure for procedure in self._procedures
+                                 if 'TypedParam(' in repr(procedure.arguments)]
         self._kinds = {
             **self._payloads, self._program: 5, self._version: 3, self._procedure: 5,
             self._kind: 8, self._type: 3, self._status: 4, self._descriptors: 6,
@@ -129,6 +135,29 @@ class OddFrames(noise.Noise):
             payload = self._damaged(payload)
         return noise.Frame('several', self._framed(procedure, payload))
 
+    def _no_padding(self) -> noise.Frame:
+        procedure = self._any()
+        payload, _ = self._written(procedure)
+        return noise.Frame('too short', self._framed(
+            procedure, payload[:-self._random.between(1, 3)]))
+
+    def _unknown_type(self) -> noise.Frame:
+        procedure = self._random.choice(self._with_parameters)
+        payload, marks = self._written(procedure)
+        places = [at for at, what in marks if what == 'variant']
+        if not places:
+            return self._unknown_type()
+        at = self._random.choice(places)
+        kind = self._random.choice((0, 0, 8, 8, 9, 0xffffffff, 1 << 24))
+        return noise.Frame('a type of a parameter', self._framed(
+            procedure, payload[:at] + _word(kind) + payload[at + 4:]))
+
+    def _long(self) -> noise.Frame:
+        procedure = self._random.choice(self._with_lists)
+        writer = _LongLists(self._random)
+        writer.write(procedure.arguments)
+        return noise.Frame('long lists', self._framed(procedure, bytes(writer.out)))
+
     def _type(self) -> noise.Frame:
         kind = self._random.choice((0x100, 0x101, 0x104, 0x10004, 1 << 24, 4 << 24))
         procedure = self._any()
@@ -154,6 +183,20 @@ class OddFrames(noise.Noise):
         at = self._random.below(len(payload))
         byte = self._random.choice((b'\0', b'\0', b'\xff', self._random.bytes(1)))
         return payload[:at] + byte + payload[at + 1:]
+
+
+class _LongLists(noise._Writer):
+    """Writes lists that have their maximum number of items, or one more."""
+
+    def write(self, shape: shapes.Type) -> None:
+        match shape:
+            case shapes.ListOf(of, limit) if limit <= _LONG:
+                count = limit + self._random.below(2)
+                self._mark(count, 'count')
+                for _ in range(count):
+                    self.write(of)
+            case _:
+                super().write(shape)
 
 
 class Real:
