@@ -136,10 +136,11 @@ class OddFrames(noise.Noise):
         return noise.Frame('several', self._framed(procedure, payload))
 
     def _no_padding(self) -> noise.Frame:
-        procedure = self._any()
-        payload, _ = self._written(procedure)
-        return noise.Frame('too short', self._framed(
-            procedure, payload[:-self._random.between(1, 3)]))
+        while True:
+            procedure = self._any()
+            payload, marks = self._written(procedure)
+            if (len(payload) - 1, 'padding') in marks:
+                return noise.Frame('no padding', self._framed(procedure, payload[:-1]))
 
     def _unknown_type(self) -> noise.Frame:
         procedure = self._random.choice(self._with_parameters)
