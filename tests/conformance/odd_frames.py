@@ -25,7 +25,7 @@ from typing import Any, Final
 from tests.conformance import libvirtd
 from tests.functional.libvirtd import noise
 from tests.unit.libvirtd.wire import client
-from vpmem_harness.libvirtd.wire import frames, keepalive, table, xdr
+from vpmem_harness.libvirtd.wire import frames, keepalive, shapes, table, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, Procedure
 from vpmem_harness.libvirtd.wire.session import Session
 from vpmem_harness.randomness import Randomness
@@ -35,6 +35,7 @@ END: Final = 'the end'
 
 _SECONDS = 5
 _BATCH = 40
+_LONG = 1024     # items of the longest lists that are filled
 _SENTINELS = (0xfffffff0, 0xfffffff1)
 _LAST = 443      # the last procedure of libvirt 9.0.0
 _NAMES = (b'test:///default', b'test:///default\0x', b'test:///default?a=\xff', b'foo:///x', b'foo',
@@ -43,7 +44,8 @@ _NAMES = (b'test:///default', b'test:///default\0x', b'test:///default?a=\xff', 
 _SILENT = frozenset(('auth_polkit',))
 #: Answers depend on earlier calls; or the daemon reads or writes files.
 _STATEFUL = re.compile(
-    'register|interface_change|save|core_dump|restore|connect_(open|close)|^auth_|node_suspend')
+    'register|interface_change|screenshot|save|core_dump|restore'
+    '|connect_(open|close)|^auth_|node_suspend')
 
 Answer = tuple[Any, ...] | str
 
@@ -60,11 +62,16 @@ class OddFrames(noise.Noise):
         self._payloads: dict[Callable[[], noise.Frame], int] = {
             self._several: 60, self._count: 10, self._boolean: 20, self._variant: 10,
             self._padding: 10, self._word: 15, self._bits: 10, self._cut: 10, self._more: 10,
-            self._bytes: 10, self._nonsense: 10}
+            self._bytes: 10, self._nonsense: 10, self._no_padding: 10, self._unknown_type: 15,
+            self._long: 15}
+        self._with_lists = [procedure for procedure in self._procedures
+                            if 'ListOf(' in repr(procedure.arguments)]
+        self._with_parameters = [procedure for procedure in self._procedures
+                                 if 'TypedParam(' in repr(procedure.arguments)]
         self._kinds = {
             **self._payloads, self._program: 5, self._version: 3, self._procedure: 5,
-            self._kind: 8, self._status: 4, self._descriptors: 4, self._keepalive: 3,
-            self._length: 2}
+            self._kind: 8, self._type: 3, self._status: 4, self._descriptors: 6,
+            self._keepalive: 3, self._length: 2, self.oversize: 1}
 
     def frame(self) -> noise.Frame:
         """Return the next frame; none that opens, closes or stalls the connection."""
@@ -74,7 +81,7 @@ class OddFrames(noise.Noise):
             opens = program == table.REMOTE_PROGRAM and number in (1, 2)
             later = (program == table.REMOTE_PROGRAM and number > _LAST
                      and number in PROGRAMS[program])
-            if not opens and not later and (not frame.last or frame.kind == 'length'):
+            if not opens and not later:
                 return frame
 
     def take(self, count: int) -> Iterator[noise.Frame]:
@@ -128,6 +135,48 @@ class OddFrames(noise.Noise):
             payload = self._damaged(payload)
         return noise.Frame('several', self._framed(procedure, payload))
 
+    def _no_padding(self) -> noise.Frame:
+        while True:
+            procedure = self._any()
+            payload, marks = self._written(procedure)
+            if (len(payload) - 1, 'padding') in marks:
+                return noise.Frame('no padding', self._framed(procedure, payload[:-1]))
+
+    def _unknown_type(self) -> noise.Frame:
+        procedure = self._random.choice(self._with_parameters)
+        payload, marks = self._written(procedure)
+        places = [at for at, what in marks if what == 'variant']
+        if not places:
+            return self._unknown_type()
+        at = self._random.choice(places)
+        kind = self._random.choice((0, 0, 8, 8, 9, 0xffffffff, 1 << 24))
+        return noise.Frame('a type of a parameter', self._framed(
+            procedure, payload[:at] + _word(kind) + payload[at + 4:]))
+
+    def _long(self) -> noise.Frame:
+        procedure = self._random.choice(self._with_lists)
+        writer = _LongLists(self._random)
+        writer.write(procedure.arguments)
+        return noise.Frame('long lists', self._framed(procedure, bytes(writer.out)))
+
+    def _type(self) -> noise.Frame:
+        kind = self._random.choice((0x100, 0x101, 0x104, 0x10004, 1 << 24, 4 << 24))
+        procedure = self._any()
+        return noise.Frame('type', self._framed(
+            procedure, self._written(procedure)[0], kind=kind))
+
+    def _descriptors(self) -> noise.Frame:
+        """Return a call with no descriptors, or with more than a message can have."""
+        procedure = self._any()
+        count = self._random.choice((0, 0, 0, 33, 256, 1 << 24, 1 << 31, (1 << 32) - 1))
+        payload = _word(count) + self._written(procedure)[0]
+        if self._random.chance(0.5):
+            payload += self._random.bytes(self._random.between(1, 40))
+        if self._random.chance(0.1):
+            count, payload = 1, self._random.bytes(self._random.below(4))
+        return noise.Frame('descriptors', self._framed(
+            procedure, payload, kind=frames.CALL_WITH_FDS), last=bool(count))
+
     def _damaged(self, payload: bytes) -> bytes:
         """Return the payload with one byte replaced, often by a NUL."""
         if not payload:
@@ -135,6 +184,20 @@ class OddFrames(noise.Noise):
         at = self._random.below(len(payload))
         byte = self._random.choice((b'\0', b'\0', b'\xff', self._random.bytes(1)))
         return payload[:at] + byte + payload[at + 1:]
+
+
+class _LongLists(noise._Writer):
+    """Writes lists that have their maximum number of items, or one more."""
+
+    def write(self, shape: shapes.Type) -> None:
+        match shape:
+            case shapes.ListOf(of, limit) if limit <= _LONG:
+                count = limit + self._random.below(2)
+                self._mark(count, 'count')
+                for _ in range(count):
+                    self.write(of)
+            case _:
+                super().write(shape)
 
 
 class Real:
@@ -284,7 +347,7 @@ def _procedure(data: bytes) -> Procedure:
 def _read(data: bytes) -> list[Answer]:
     """Return answers as tuples; without the daemon's own pings and events."""
     return [(a.program, a.number, a.kind, a.serial, a.status,
-             a.error if a.status else a.payload)
+             a.error if a.status == frames.ERROR else a.payload)
             for a in client.answers(data)
             if a.kind != frames.MESSAGE
             or (a.program, a.number) == (table.KEEPALIVE_PROGRAM, keepalive.PONG)]

@@ -24,7 +24,7 @@ from vpmem_harness.libvirtd.values import (
     SnapshotHandle,
     StorageVolHandle,
 )
-from vpmem_harness.libvirtd.wire import frames, keepalive, table
+from vpmem_harness.libvirtd.wire import frames, keepalive, primitives, table
 
 _SECONDS = 10
 _DOMAIN = DomainHandle('test', bytes(16), 1)
@@ -40,6 +40,11 @@ def _frame(program: int, number: int, kind: int = frames.CALL, status: int = fra
     return frames.frame(program, number, kind, 9, status, payload, version)
 
 
+def _string(content: bytes) -> bytes:
+    return struct.pack('>I', len(content)) + content + bytes(-len(content) % 4)
+
+
+_ONE = struct.pack('>I', 1)
 _FRAMES: dict[str, list[bytes | int]] = {
     'before the connection is open': [client.call('connect_get_hostname')],
     'a secondary driver before that': [client.call('connect_list_all_networks', 1, 0)],
@@ -57,6 +62,17 @@ _FRAMES: dict[str, list[bytes | int]] = {
     'an unexpected status': [_frame(table.REMOTE_PROGRAM, 59, status=frames.ERROR)],
     'bytes after the arguments': [
         _frame(table.REMOTE_PROGRAM, 60, payload=struct.pack('>iI', 10, 0))],
+    'a name that is marked in another byte order': [
+        _frame(table.REMOTE_PROGRAM, 1, payload=b'\1\0\0\0' + _string(b'foo:///x') + bytes(4))],
+    'a name with a NUL': [
+        _frame(table.REMOTE_PROGRAM, 1, payload=_ONE + _string(b'foo:///x\0yz') + bytes(4))],
+    'the longest string': [
+        _frame(table.REMOTE_PROGRAM, 11, payload=_string(bytes(primitives.STRING_MAX)))],
+    'a string that is too long': [
+        _frame(table.REMOTE_PROGRAM, 11, payload=_string(bytes(primitives.STRING_MAX + 1)))],
+    'characters out of range, and without an end': [
+        _frame(table.REMOTE_PROGRAM, 68, payload=_string(b'x') + bytes(4) + struct.pack(
+            '>Iiii', 3, 256, 65, -200))],
     'arguments that do not decode': [_frame(table.REMOTE_PROGRAM, 9, payload=_NOISE)],
     'what is no call is dropped': [
         _frame(table.REMOTE_PROGRAM, 59, kind) + client.call('auth_list') for kind in (1, 3, 99)],

@@ -51,18 +51,23 @@ FORMATS: Final = {'int': 'i', 'uint': 'I', 'hyper': 'q', 'uhyper': 'Q', 'double'
 _RANGES: Final = {'char': range(-128, 128), 'uchar': range(256), 'ushort': range(65536)}
 
 
+def _too_long(length: int, limit: int, left: int) -> XDRError:
+    """Return the error for a length beyond its limit, or beyond the bytes that are left."""
+    if length > limit:
+        return XDRError(f'{length} bytes, the limit is {limit}')
+    return XDRError(f'expected {length} bytes and their padding, got {left} bytes')
+
+
 def read_opaque(limit: int) -> Reader:
     """Return a reader of a length, that many bytes, and their padding."""
     unpack = UINT.unpack_from
 
     def read(buffer: bytes, at: int) -> tuple[bytes, int]:
         (length,) = unpack(buffer, at)
-        if length > limit:
-            raise XDRError(f'{length} bytes, the limit is {limit}')
         start = at + 4
         end = start + (length + 3 & -4)
-        if end > len(buffer):
-            raise XDRError(f'expected {length} bytes, got {len(buffer) - start}')
+        if length > limit or end > len(buffer):
+            raise _too_long(length, limit, len(buffer) - start)
         return buffer[start:start + length], end
 
     return read
@@ -81,15 +86,18 @@ def opaque(limit: int) -> Codec:
 
 def string() -> Codec:
     """Codec of ``string<REMOTE_STRING_MAX>``; as in C, a NUL ends the decoded text."""
-    read_bytes = read_opaque(STRING_MAX)
+    unpack, pack = UINT.unpack_from, UINT.pack
 
     def read(buffer: bytes, at: int) -> tuple[str, int]:
-        value, at = read_bytes(buffer, at)
-        if b'\0' in value:
-            value = value[:value.index(b'\0')]
-        return value.decode('utf-8', 'surrogateescape'), at
-
-    pack = UINT.pack
+        (length,) = unpack(buffer, at)
+        start = at + 4
+        end = start + (length + 3 & -4)
+        if length > STRING_MAX or end > len(buffer):
+            raise _too_long(length, STRING_MAX, len(buffer) - start)
+        value = buffer[start:start + length]
+        if 0 in value:
+            value = value[:value.index(0)]
+        return value.decode('utf-8', 'surrogateescape'), end
 
     def write(value: str, out: Callable[[bytes], Any]) -> None:
         text = value.encode('utf-8', 'surrogateescape')
