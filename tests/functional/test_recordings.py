@@ -102,8 +102,8 @@ class SessionTest(base.TestCase):
 
     def test_session_a(self) -> None:
         """Session a: from blank labels to mixed modes, and daxio."""
-        # No process sees the files that daxio creates in a simulated /dev. One of them hides a device
-        # until the recording's script removes it, which a shell cannot do here.
+        # No process sees the files that daxio creates in a simulated /dev. One of them hides a
+        # device until the recording's script removes it, which a shell cannot do here.
         self.replay('session-a.jsonl', ['06-daxio/zero_missing_left_behind'],
                     omitted=['07-disable/daxio_on_disabled'], listings=5)
 

@@ -108,7 +108,8 @@ class TestCasesTest(ReportsTest):
     def test_a_failure(self) -> None:
         """A VPMEMTestCase shows its exception, its line, and the cloud."""
         outcome = self.run.outcome('CaseTest.test_call')
-        self.assertIn('MismatchError: [] != [<Server server1 ACTIVE on host1 with ', outcome.message)
+        self.assertIn('MismatchError: [] != [<Server server1 ACTIVE on host1 with ',
+                      outcome.message)
         self.assertIn('>       self.assertEqual([], self.cloud.servers)', outcome.text)
         self.assertShowsTheCloud(outcome)
 
