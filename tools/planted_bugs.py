@@ -5,7 +5,8 @@
     python tools/planted_bugs.py --list               their names
     python tools/planted_bugs.py start-wipes --seed 3
 
-A bug is a change of one place in the compute-service stub. What chaos finds it shortens to a
+A bug is a change of one place in the compute-service stub, or of two where one would be made good in
+the other. What chaos finds it shortens to a
 script, which must show the bug again in the copy, and nothing in the package as it is.
 """
 
@@ -26,12 +27,16 @@ PACKAGE = pathlib.Path(__file__).parents[1] / 'vpmem_harness'
 
 @dataclass(frozen=True)
 class Bug:
-    """One change of a file of the stub: ``old``, which stands there once, becomes ``new``."""
+    """One change of a file of the stub: ``old``, which stands there once, becomes ``new``.
+
+    :param also: a second change, which belongs to the same bug.
+    """
 
     name: str
     file: str
     old: str
     new: str
+    also: Bug | None = None
 
 
 BUGS = (
@@ -66,7 +71,10 @@ BUGS = (
         'self.tracker.release(instance, [one for one in resources if one not in left])',
         'pass'),
     Bug('revert-is-done-twice', 'resize.py',
-        "migration.status != 'reverting'", 'instance.deleted'),
+        "migration.status != 'reverting'", 'instance.deleted',
+        # A service that starts leaves a request alone that still waits for it.
+        also=Bug('', 'startup.py', 'if self.waits_for(instance) and task not in _DONE_OVER:',
+                 'if instance.deleted:')),
 )
 
 
@@ -74,10 +82,17 @@ def plant(bug: Bug, directory: pathlib.Path) -> None:
     """Make a copy of the package with one bug in it."""
     shutil.copytree(PACKAGE, directory / PACKAGE.name,
                     ignore=shutil.ignore_patterns('__pycache__'))
+    change(bug, directory)
+    if bug.also is not None:
+        change(bug.also, directory)
+
+
+def change(bug: Bug, directory: pathlib.Path) -> None:
+    """Make one change in the copy."""
     path = directory / PACKAGE.name / 'cloud' / 'stub' / bug.file
     text = path.read_text()
     if text.count(bug.old) != 1:
-        raise SystemExit(f'{bug.name}: its place in {bug.file} has changed; plant it anew')
+        raise SystemExit(f'{bug.name or bug.old}: its place in {bug.file} has changed; plant it anew')
     path.write_text(text.replace(bug.old, bug.new))
 
 
