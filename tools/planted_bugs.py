@@ -5,8 +5,9 @@
     python tools/planted_bugs.py --list               the names of the bugs
     python tools/planted_bugs.py start-wipes --seed 3
 
-A bug is a change of one place in the compute-service stub. Chaos shortens what it finds to a
-script. That script must show the bug again in the copy, and nothing in the unchanged package.
+A bug is a change of one place in the compute-service stub, or of two places if the other one would
+compensate for the first. Chaos shortens what it finds to a script. That script must show the bug
+again in the copy, and nothing in the unchanged package.
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ PACKAGE = pathlib.Path(__file__).parents[1] / 'vpmem_harness'
 
 @dataclass(frozen=True)
 class Bug:
-    """One change of a file of the compute service: ``old``, which occurs once, becomes ``new``."""
+    """One change of a file of the compute service: ``old``, which occurs once, becomes ``new``.
+
+    :param also: a second change, which belongs to the same bug.
+    """
 
     name: str
     file: str
     old: str
     new: str
+    also: Bug | None = None
 
 
 BUGS = (
@@ -66,7 +71,10 @@ BUGS = (
         'self.tracker.release(instance, [one for one in resources if one not in left])',
         'pass'),
     Bug('revert-is-done-twice', 'resize.py',
-        "migration.status != 'reverting'", 'instance.deleted'),
+        "migration.status != 'reverting'", 'instance.deleted',
+        # A service that starts does not touch a request that is still queued.
+        also=Bug('', 'startup.py', 'if self.service.waits_for(instance) and task not in _DONE_OVER:',
+                 'if instance.deleted:')),
 )
 
 
@@ -74,10 +82,17 @@ def plant(bug: Bug, directory: pathlib.Path) -> None:
     """Copy the package and plant one bug in the copy."""
     shutil.copytree(PACKAGE, directory / PACKAGE.name,
                     ignore=shutil.ignore_patterns('__pycache__'))
+    change(bug, directory)
+    if bug.also is not None:
+        change(bug.also, directory)
+
+
+def change(bug: Bug, directory: pathlib.Path) -> None:
+    """Make one change in the copy."""
     path = directory / PACKAGE.name / 'cloud' / 'stub' / 'compute' / bug.file
     text = path.read_text()
     if text.count(bug.old) != 1:
-        raise SystemExit(f'{bug.name}: its place in {bug.file} has changed; update the bug')
+        raise SystemExit(f'{bug.name or bug.old}: its place in {bug.file} has changed; update it')
     path.write_text(text.replace(bug.old, bug.new))
 
 
