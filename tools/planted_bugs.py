@@ -73,7 +73,8 @@ BUGS = (
     Bug('revert-is-done-twice', 'resize.py',
         "migration.status != 'reverting'", 'instance.deleted',
         # A service that starts does not touch a request that is still queued.
-        also=Bug('', 'startup.py', 'if self.service.waits_for(instance) and task not in _DONE_OVER:',
+        also=Bug('', 'startup.py',
+                 'if self.service.waits_for(instance) and task not in _DONE_OVER:',
                  'if instance.deleted:')),
 )
 
