@@ -5,9 +5,9 @@
     python tools/planted_bugs.py --list               their names
     python tools/planted_bugs.py start-wipes --seed 3
 
-A bug is a change of one place in the compute-service stub, or of two where one would be made good in
-the other. What chaos finds it shortens to a
-script, which must show the bug again in the copy, and nothing in the package as it is.
+A bug is a change of one place in the compute-service stub, or of two where the one makes good the
+other. What chaos finds it shortens to a script, which must show the bug again in the copy, and
+nothing in the package as it is.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def change(bug: Bug, directory: pathlib.Path) -> None:
     path = directory / PACKAGE.name / 'cloud' / 'stub' / bug.file
     text = path.read_text()
     if text.count(bug.old) != 1:
-        raise SystemExit(f'{bug.name or bug.old}: its place in {bug.file} has changed; plant it anew')
+        raise SystemExit(f'{bug.old!r} of {bug.file} has changed: plant the bug anew')
     path.write_text(text.replace(bug.old, bug.new))
 
 
