@@ -14,8 +14,10 @@ from oslo_log import log as logging
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import TaskState, VMState
 from vpmem_harness.cloud.stub.build import GONE
+from vpmem_harness.cloud.stub.compute import ComputeBase
 from vpmem_harness.cloud.stub.context import RequestContext
 from vpmem_harness.cloud.stub.database import Instance, Migration, MigrationContext
+from vpmem_harness.cloud.stub.driver import LibvirtDriver
 from vpmem_harness.cloud.stub.guest import with_paths
 from vpmem_harness.cloud.stub.ledger import AllocationRequest
 from vpmem_harness.cloud.stub.resize import ResizeOperations
@@ -76,7 +78,7 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             try:
                 self.driver.migrate(domain, destination.uri, xml)
             except libvirt.libvirtError as error:
-                if not self.has_left(instance):
+                if not self._has_moved(instance, destination):
                     raise
                 LOG.info('A migration succeeded although its call failed: %s', error)
         except Exception:
@@ -84,6 +86,17 @@ class MoveOperations(ResizeOperations, ShelveOperations):
             destination.rollback_live_migration(context, instance, migration)
             raise
         self._post_live_migration(context, instance, migration)
+
+    def _has_moved(self, instance: Instance, destination: ComputeBase) -> bool:
+        """Whether a guest is not here any more, or runs at the destination if nobody can tell here.
+
+        Nova takes it for one that has not left then, and removes it at the destination.
+        """
+        try:
+            return self.has_left(instance)
+        except (errors.HypervisorUnavailable, libvirt.libvirtError) as error:
+            LOG.warning('Whether a guest has left is asked at its destination: %s', error)
+        return LibvirtDriver(destination._simulated).runs_guest(instance.uuid)
 
     def has_left(self, instance: Instance) -> bool:
         """Whether a guest is not here any more that was being sent: a migration ends with that.
