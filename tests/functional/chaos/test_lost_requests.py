@@ -177,3 +177,30 @@ class LostRequestTest(base.VPMEMTestCase):
             self.assertEqual([], list(self.here.hypervisor.domains))
         self.assertNothingWrong()
         self.assertEqual((self.here.name, 'ACTIVE'), (server.host, server.status))
+
+    # Daemons that die
+
+    def test_a_daemon_that_dies_when_a_guest_has_left(self):
+        """The guest is not removed where it has come."""
+        server = self.cloud.boot(pmem='SMALL', host=self.here)
+        with self.here.faults.at('domainMigratePerform3Params', self.here.faults.kill_daemon,
+                                 when='after') as fault:
+            server.live_migrate(wait=False)
+            fault.wait_until_reached()
+            self.cloud.settle()
+        self.here.faults.start_daemon()
+        self.cloud.backend.run_periodic_tasks()
+        self.assertNothingWrong()
+        self.assertEqual((self.there.name, 'ACTIVE'), (server.host, server.status))
+
+    def test_a_daemon_that_dies_when_a_guest_is_to_leave(self):
+        """The server stays where it is."""
+        server = self.cloud.boot(pmem='SMALL', host=self.here)
+        with self.here.faults.at('domainMigratePerform3Params', self.here.faults.kill_daemon,
+                                 ) as fault:
+            server.live_migrate(wait=False)
+            fault.wait_until_reached()
+            self.cloud.settle()
+        self.here.faults.start_daemon()
+        self.cloud.backend.run_periodic_tasks()
+        self.assertNothingWrong()

@@ -183,6 +183,22 @@ class LibvirtDriver:
         domain = self.domain(uuid)
         return PowerState.NOSTATE if domain is None else self.power_state_of(domain)
 
+    def runs_guest(self, uuid: str) -> bool:
+        """Whether the guest of a server runs here, checked on a separate connection.
+
+        A guest that is paused for its migration has not arrived yet. Returns False if libvirt does
+        not answer.
+        """
+        try:
+            with contextlib.closing(libvirt.open(self.uri)) as connection:
+                state, reason = connection.lookupByUUIDString(uuid).state()
+        except libvirt.libvirtError as error:
+            LOG.debug('Cannot check a guest: %s', error)
+            return False
+        return bool(state == libvirt.VIR_DOMAIN_RUNNING or (
+            state == libvirt.VIR_DOMAIN_PAUSED
+            and reason != libvirt.VIR_DOMAIN_PAUSED_MIGRATION))
+
     @staticmethod
     def power_state_of(domain: libvirt.virDomain) -> PowerState:
         return _POWER_STATES.get(domain.info()[0], PowerState.NOSTATE)
