@@ -3,7 +3,7 @@
 A shape becomes a ``Codec``: a pair of closures over precompiled ``struct.Struct`` objects, which
 read and write adjacent fields of fixed size together.
 
-Decoding accepts what libvirtd accepts, which leaves the decoding to the C library's XDR functions:
+Decoding accepts what libvirtd accepts, which decodes with libtirpc's XDR functions:
 
 - every number but 0 marks an optional value as present (go-libvirt sends 0x01000000);
 - the contents of padding, and the bytes after the value, do not matter;
