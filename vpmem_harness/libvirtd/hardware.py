@@ -1,4 +1,4 @@
-"""The hardware of a simulated host, as far as libvirt tells of it."""
+"""Hardware of a simulated host, as libvirt reports it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 GIB = 1024**3
 
-#: Linux: the distance of a NUMA node to itself and, by default, to another.
+#: NUMA distances in Linux: to the same node, and by default to another one.
 LOCAL_DISTANCE, REMOTE_DISTANCE = 10, 20
 
 
 @dataclass(frozen=True)
 class MdevType:
-    """A kind of mediated device that a PCI device can be split into."""
+    """A type of mediated devices of a PCI device."""
 
     id: str
     name: str
@@ -25,8 +25,8 @@ class PciDevice:
     """A PCI device of the host.
 
     :param address: domain, bus, slot, function.
-    :param interface: the name and MAC address of its network interface, if it is a network card.
-    :param physical: the address of the device that it is a virtual function of.
+    :param interface: name and MAC address of its network interface, for a network card.
+    :param physical: the address of its physical function, for a virtual function.
     """
 
     address: tuple[int, int, int, int]
@@ -41,14 +41,14 @@ class PciDevice:
 
     @property
     def name(self) -> str:
-        """libvirt's name for it: ``pci_0000_02_00_0``."""
+        """libvirt's name of the device: ``pci_0000_02_00_0``."""
         domain, bus, slot, function = self.address
         return f'pci_{domain:04x}_{bus:02x}_{slot:02x}_{function:x}'
 
 
 @dataclass(frozen=True)
 class Cpu:
-    """A logical CPU; ``siblings`` are the ids of its core's threads, itself included."""
+    """A logical CPU; ``siblings`` are the ids of all threads of its core."""
 
     id: int
     socket: int
@@ -68,17 +68,17 @@ class Cell:
 
     @property
     def small_pages(self) -> int:
-        """The number of 4 KiB pages: the memory that is not in huge pages."""
+        """The number of 4 KiB pages, without the memory in huge pages."""
         huge = sum(size * count for size, count in self.huge_pages)
         return (self.memory // 1024 - huge) // 4
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a host is built of.
+    """The hardware of a host.
 
-    ``mhz`` is the CPUs' frequency; ``model`` names them in libvirt's CPU map; ``pci`` are the
-    devices that can be asked for by clients.
+    ``mhz`` is the frequency of the CPUs, ``model`` their model in libvirt's CPU map, ``pci`` the
+    PCI devices that clients can see.
     """
 
     cells: tuple[Cell, ...]
@@ -89,10 +89,10 @@ class Hardware:
     pci: tuple[PciDevice, ...] = ()
 
     @classmethod
-    @functools.lru_cache(maxsize=16)    # hosts are alike
+    @functools.lru_cache(maxsize=16)    # hosts are usually equal
     def uniform(cls, *, cells: int = 2, cores: int = 8, threads: int = 2,
                 memory: int = 64 * GIB) -> Hardware:
-        """A host of equal NUMA nodes, each one socket with ``cores`` cores.
+        """Return a host of equal NUMA nodes, each with one socket of ``cores`` cores.
 
         :param memory: bytes of the whole host.
         """

@@ -1,4 +1,4 @@
-"""The steps of an inventory, taken on a host's persistent memory."""
+"""Builds persistent memory from the steps of an inventory."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from vpmem_harness.pmem.machine import PersistentMemory
 
 
 class Builder:
-    """Takes steps on ``memory``, as an operator would with ndctl; its lock is the caller's."""
+    """Takes steps on ``memory`` as an operator does with ndctl; the caller holds its lock."""
 
     def __init__(self, memory: PersistentMemory) -> None:
         self._memory = memory
-        # A namespace is known by its region and its label's UUID: numbers change with a boot.
+        # Region and label UUID identify a namespace; numbers change at a reboot.
         self._made: list[tuple[Region, str | None]] = []
 
     def take(self, step: Step) -> None:
-        """Takes one step.
+        """Take one step.
 
-        :raises NdctlError: when a real host would refuse it, with ndctl's words
+        :raises NdctlError: if a real host refuses the step, with ndctl's message
         """
         transcript = Transcript()
         lifecycle = Lifecycle(self._memory, transcript, 'building', as_root=True,
@@ -61,10 +61,10 @@ class Builder:
         if region.labelled:
             device = provisioner.create(region, step.number)
         else:
-            # A DIMM without labels is one namespace from the start.
+            # A DIMM without labels has one namespace from the start.
             device = provisioner.reconfigure(region, region.namespaces[0], lifecycle)
         if step.uuid is not None and device.claim is not None:
-            # As if it had been drawn when the info block was written.
+            # As if the creation of the info block had drawn it.
             device.claim.block = dataclasses.replace(device.claim.block, uuid=step.uuid)
             region.media.put_info_block(device.offset, device.claim.block)
         self._made.append((region, device.uuid))

@@ -1,7 +1,7 @@
-"""Random inventories: what hosts of a profile hold, always something that a real host could.
+"""Random inventories of a profile, which a real host could have as well.
 
-Every draw comes from the :class:`~vpmem_harness.randomness.Randomness` that is given, in whole
-numbers and in a fixed order, so a seed gives the same inventory everywhere.
+All random values come from the given :class:`~vpmem_harness.randomness.Randomness`, as whole
+numbers in a fixed order, so that a seed gives the same inventory everywhere.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from vpmem_harness.pmem.kernel.dimms import DimmSpec
 from vpmem_harness.pmem.kernel.sizes import GIB, MIB, REGION_ALIGN
 from vpmem_harness.randomness import Randomness
 
-#: From here on 1 GiB alignment leaves something over, wherever the namespace begins.
+#: Minimum capacity for 1 GiB alignment: something remains wherever the namespace begins.
 _LEAST_SIZE_ALIGNED_TO_1G = 3 * GIB
 
-#: Below this the kernel refuses a BTT, mode sector: its arena has at least 16 MiB.
+#: Minimum capacity of mode sector: the arena of a BTT has at least 16 MiB.
 _LEAST_SIZE_OF_SECTOR = 32 * MIB
 
 
 def random_inventory(randomness: Randomness, profile: Profile = MIXED) -> Inventory:
-    """An inventory of that profile, drawn from ``randomness``.
+    """Draw an inventory of a profile from ``randomness``.
 
-    It offers at least one namespace under a label: the first one that is created.
+    At least one namespace, the first one created, has a label.
     """
     return _Draft(randomness, profile).inventory()
 
 
 class _Draft:
-    """An inventory in the making.
+    """An inventory under construction.
 
-    Room is counted as if nothing that was destroyed were ever used again: a region that has room
-    by this count has it in one extent on the host, whichever hole the kernel takes first.
+    The free space does not include destroyed namespaces. So it is one extent on the host, whichever
+    hole the kernel uses first.
     """
 
     def __init__(self, randomness: Randomness, profile: Profile) -> None:
@@ -47,7 +47,7 @@ class _Draft:
         self._own_names = 0
 
     def inventory(self) -> Inventory:
-        """Draws the whole."""
+        """Draw the inventory."""
         profile, random = self._profile, self._random
         self._draw_regions()
         labelled = self._labelled()
@@ -60,7 +60,7 @@ class _Draft:
             for _ in range(random.weighted(profile.namespaces) - (region == first)):
                 self._create(region)
         fates = ['kept', *(random.weighted(profile.fates) for _ in self._creations[1:])]
-        # What is on a DIMM without labels stays: there is no space to give back.
+        # A namespace on a DIMM without labels stays: there is no space to release.
         destroyed = [n for n, fate in enumerate(fates)
                      if fate == 'destroyed' and self._creations[n].size]
         disabled = [n for n, fate in enumerate(fates) if fate == 'disabled']
@@ -102,7 +102,7 @@ class _Draft:
                 if region[0].labels != 'none']
 
     def _create(self, region: int, mode: str | None = None, name: str | None = None) -> None:
-        """Creates a namespace of what fits; nothing when nothing does."""
+        """Create a namespace of a size that fits, if any."""
         random, profile = self._random, self._profile
         mode = mode or random.weighted(profile.modes)
         ways = len(self._regions[region])
@@ -122,7 +122,7 @@ class _Draft:
             sector_size=random.weighted(profile.sector_sizes), name=name or self._draw_name()))
 
     def _create_whole(self, region: int) -> None:
-        """Uses a DIMM without labels: as a whole, and without a name."""
+        """Use a DIMM without labels: as a whole, without a name."""
         random, profile = self._random, self._profile
         mode = random.weighted(profile.modes)
         if mode != 'raw':
@@ -146,7 +146,7 @@ class _Draft:
         return self._own_name()
 
     def _offer(self, gone: set[int]) -> None:
-        """Gives labels to what an operator can offer: active devdax of a name of its own."""
+        """Assign labels to namespaces that can be offered: active devdax with unique names."""
         names = Counter(creation.name for creation in self._creations)
         for n, creation in enumerate(self._creations):
             possible = (creation.mode == 'devdax' and names[creation.name] == 1 and n not in gone

@@ -1,4 +1,4 @@
-"""What persistent memory a host holds, as a description that any number of hosts are built from."""
+"""Inventory: a description of persistent memory from which hosts are built."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from vpmem_harness.pmem.kernel.labels import LabelArea
 from vpmem_harness.pmem.machine import PersistentMemory, RegionOrder
 from vpmem_harness.randomness import Randomness
 
-#: The smallest DIMM that is put into a host whose DIMMs nobody has chosen.
+#: Minimum size of a DIMM in a host whose DIMMs are not specified.
 _LEAST_DIMM = 16 * sizes.GIB
 
 
 @dataclass
 class _Room:
-    """What a region has for namespaces: bytes, and labels for so many of them."""
+    """The free space of a region: bytes, and label slots."""
 
     size: int
     count: int
@@ -30,12 +30,11 @@ class _Room:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The DIMMs of a host, and what its operator has done with them, in order.
+    """The DIMMs of a host, and the operations of its operator in order.
 
-    Each DIMM is a region of its own, unless it is interleaved with others. ``first_region`` is the
-    number of the first region, where the inventory itself says so, as a recorded listing does.
-    ``region_order`` is what numbers them, as :class:`PersistentMemory` takes it: whoever speaks of
-    namespaces expects region0 on the first DIMM, so that is the rule but for bare DIMMs.
+    Each DIMM is a region, unless it is interleaved with others. ``first_region`` is the number of
+    the first region if the inventory determines it, as a recorded listing does. ``region_order`` is
+    as in :class:`PersistentMemory`. The first DIMM has region0, except in inventories of bare DIMMs.
     """
 
     dimms: tuple[DimmSpec, ...]
@@ -45,7 +44,7 @@ class Inventory:
 
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:
-        """The names of the namespaces that are offered under each label, in order of creation."""
+        """The names of the namespaces of each label, in order of creation."""
         labels: dict[str, list[str]] = {}
         for step in self.steps:
             if isinstance(step, Create) and step.label is not None and step.name is not None:
@@ -54,11 +53,11 @@ class Inventory:
 
     def build(self, randomness: Randomness, *,
               first_region: int | None = None) -> PersistentMemory:
-        """A host's persistent memory that has gone through all of it.
+        """Build the persistent memory of a host.
 
-        :param randomness: where the UUIDs come from
-        :param first_region: the number of the first region: the inventory's own, or 0, unless
-            given
+        :param randomness: the source of UUIDs
+        :param first_region: the number of the first region; by default that of the inventory,
+            or 0
         """
         if first_region is None:
             first_region = self.first_region or 0
@@ -73,10 +72,10 @@ class Inventory:
 
 def of_dimms(dimms: Iterable[str | DimmSpec], *,
              region_order: RegionOrder = 'firmware') -> Inventory:
-    """A host with these DIMMs and nothing on them; raises InvalidInputError.
+    """Return an inventory of empty DIMMs; raises InvalidInputError.
 
     A DIMM is a DimmSpec or what :func:`vpmem_harness.pmem.inventory.spec.parse_dimm` reads. Their
-    regions are numbered as on the recorded machines unless told otherwise.
+    regions are numbered as on the recorded machines by default.
     """
     return Inventory(tuple(map(_dimm, dimms)), region_order=region_order)
 
@@ -91,12 +90,13 @@ def _dimm(dimm: str | DimmSpec) -> DimmSpec:
 
 
 def of_labels(pmem: str, dimms: Iterable[str | DimmSpec] | None = None) -> Inventory:
-    """A host with ready namespaces, ``SMALL:2x4GiB,LARGE:1x16GiB``; raises InvalidInputError.
+    """Return an inventory of ready namespaces, as in ``SMALL:2x4GiB,LARGE:1x16GiB``.
 
-    The namespaces are spread over the DIMMs, so that each NUMA node has some. DIMMs that nobody
-    has chosen are two, one for each of two nodes, and one for a single namespace, of the smallest
-    power of two that holds them. A blank label area among ``dimms`` is initialized first, as an
-    operator has to.
+    The namespaces are distributed over the DIMMs, so that each NUMA node has some. By default there
+    are two DIMMs on two nodes, or one DIMM for a single namespace, each of the smallest sufficient
+    power of two. Blank label areas of ``dimms`` are initialized first.
+
+    :raises InvalidInputError: if the text is invalid, or the namespaces do not fit
     """
     wanted = [item for item in spec.parse_pmem(pmem) for _ in range(item.count)]
     if dimms is None:
@@ -116,12 +116,12 @@ def of_labels(pmem: str, dimms: Iterable[str | DimmSpec] | None = None) -> Inven
 
 
 def dimm_size(capacity: int) -> int:
-    """The bytes of the DIMM that is put in for so many bytes of namespaces: a power of two."""
+    """Return the size of a DIMM for namespaces of a total capacity: a power of two."""
     return max(_LEAST_DIMM, 1 << (capacity - 1).bit_length()) if capacity else _LEAST_DIMM
 
 
 def _rooms(dimms: Iterable[DimmSpec]) -> list[_Room]:
-    """What each region has for namespaces."""
+    """Return the free space of each region."""
     rooms: list[_Room] = []
     before: str | None = None
     for dimm in dimms:
@@ -130,13 +130,13 @@ def _rooms(dimms: Iterable[DimmSpec]) -> list[_Room]:
         before = dimm.interleave
         if dimm.labels != 'none':
             rooms[-1].size += dimm.size
-            # A label is written anew before its old slot is free, so one has to be left.
+            # An update writes a label before it frees the old slot, so one slot must stay free.
             rooms[-1].count = min(rooms[-1].count, LabelArea(dimm.label_area).slot_count - 1)
     return rooms
 
 
 def _spread(wanted: Sequence[spec.LabelSpec], rooms: Iterable[_Room]) -> list[int]:
-    """The region of each wanted namespace: the largest first, to where most room is left."""
+    """Assign a region to each namespace: largest first, to the region with most free space."""
     left = [dataclasses.replace(room) for room in rooms]
     regions = [0] * len(wanted)
     for number in sorted(range(len(wanted)), key=lambda number: (-wanted[number].size, number)):

@@ -1,4 +1,4 @@
-"""The labels under which Nova offers namespaces: ``pmem_namespaces`` of its configuration."""
+"""Labels of namespaces for Nova's option ``pmem_namespaces``."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from vpmem_harness.pmem.inventory import spec
 from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.namespaces import Namespace
 
-# Whatever else a name may hold, ',', ':' and '|' separate in Nova's syntax, and '$' and outer
-# spaces mean something to oslo.config.
+# Nova's syntax uses ',', ':' and '|' as separators; oslo.config interprets '$' and outer spaces.
 _CONFIGURABLE = re.compile(r'[A-Za-z0-9_.-]+', re.ASCII)
 
 
 def offerable(namespaces: Iterable[Namespace]) -> list[Namespace]:
-    """Those that Nova can be told of, in the order given: active devdax with a name of its own.
+    """Return the namespaces that Nova can use: active devdax with unique names, in order.
 
-    There are none where a namespace has a name and no room: Nova reads the device of everything
-    that has a name, and fails on such a host. Source: nova/virt/libvirt/driver.py,
+    The result is empty if a namespace with a name has no size: Nova reads the device of every
+    namespace with a name, and fails on such a host. Source: nova/virt/libvirt/driver.py,
     _get_vpmems_on_host.
     """
     listed = [namespace for namespace in namespaces
@@ -32,10 +31,10 @@ def offerable(namespaces: Iterable[Namespace]) -> list[Namespace]:
 
 
 def labels_by_size(namespaces: Iterable[Namespace]) -> dict[str, list[str]]:
-    """Labels for a host whose operator's labels are not known: the sizes, the largest first.
+    """Return labels made from the sizes, largest first, if the operator's are unknown.
 
-    The usable size is rounded to whole GiB, and below 1 GiB to 16 MiB, because namespaces that
-    were created alike differ by what their metadata takes: ``4GiB``, ``128MiB``.
+    The usable size is rounded to GiB, and below 1 GiB to 16 MiB, because equal namespaces differ by
+    the size of their metadata: ``4GiB``, ``128MiB``.
     """
     members: dict[int, list[str]] = {}
     for namespace in offerable(namespaces):
@@ -47,10 +46,10 @@ def labels_by_size(namespaces: Iterable[Namespace]) -> dict[str, list[str]]:
 
 def pmem_namespaces(labels: Mapping[str, Sequence[str]],
                     namespaces: Iterable[Namespace]) -> str:
-    """The value of ``pmem_namespaces`` for these labels: ``SMALL:ns_0|ns_1,LARGE:ns_2``.
+    """Return the value of ``pmem_namespaces``: ``SMALL:ns_0|ns_1,LARGE:ns_2``.
 
-    Names that the host does not offer now are left out, and labels that have no name left: Nova
-    refuses to start with a name that is not on the host. Empty when nothing is left.
+    Names that the host does not have are omitted, and so are labels without names, because Nova
+    refuses to start with a missing name. The result may be empty.
     """
     names = {namespace.name for namespace in offerable(namespaces)}
     items = []

@@ -1,4 +1,4 @@
-"""What an operator has done on a host, step by step."""
+"""Operations of an operator on a host."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vpmem_harness.pmem.kernel import sizes
 class Create:
     """``ndctl create-namespace``; ``region`` counts the regions of the host from 0.
 
-    ``size`` is the capacity in bytes; None takes the largest free extent, and on a DIMM without
-    labels the whole, which is the only choice there. ``label`` is the label under which the
-    operator offers the namespace to servers. ``uuid`` and ``raw_uuid``, that of its label, are
-    given where they must be known beforehand. So is ``number``, that of its device on a DIMM with
-    labels: as if the lower ones had been taken when it was created.
+    ``size`` is the capacity in bytes; None uses the largest free extent, and on a DIMM without
+    labels the whole DIMM, as is required there. ``label`` is the label under which the operator
+    offers the namespace to servers. ``uuid`` and ``raw_uuid``, the UUID of its label, are set if
+    they are known beforehand. ``number`` is the number of its device on a DIMM with labels, as if
+    the lower numbers had been in use.
     """
 
     region: int = 0
@@ -33,21 +33,21 @@ class Create:
 
 @dataclass(frozen=True)
 class Destroy:
-    """``ndctl destroy-namespace -f`` of what the n-th Create made, counted from 0."""
+    """``ndctl destroy-namespace -f`` of the namespace of the n-th Create, counted from 0."""
 
     creation: int
 
 
 @dataclass(frozen=True)
 class Disable:
-    """``ndctl disable-namespace`` of what the n-th Create made: until the next reboot."""
+    """``ndctl disable-namespace`` of the namespace of the n-th Create, until the next reboot."""
 
     creation: int
 
 
 @dataclass(frozen=True)
 class Reboot:
-    """The host restarted, which gives the namespaces of a region new numbers."""
+    """A reboot of the host, which gives the namespaces of a region new numbers."""
 
 
 Step = Create | Destroy | Disable | Reboot

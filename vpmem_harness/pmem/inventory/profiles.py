@@ -1,6 +1,6 @@
-"""The proportions in which random hosts hold things: ``plain``, ``mixed`` and ``hostile``.
+"""Profiles of random inventories: ``plain``, ``mixed`` and ``hostile``.
 
-Every table maps a value to its whole-number weight, in the order that it is drawn from.
+Every table maps values to their weights as whole numbers; the order affects random draws.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from vpmem_harness.pmem.kernel.sizes import GIB, KIB, MIB, TIB
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """What random hosts look like. Percentages are whole numbers from 0 to 100."""
+    """A profile of random inventories. Percentages are whole numbers from 0 to 100."""
 
     name: str
-    #: NUMA nodes that have DIMMs, DIMMs of each of them, and the bytes of a DIMM.
+    #: Number of NUMA nodes with DIMMs, DIMMs per node, and bytes per DIMM.
     nodes: Mapping[int, int]
     dimms_per_node: Mapping[int, int]
     dimm_sizes: Mapping[int, int]
-    #: Percent of the pairs of DIMMs that are interleaved, and so one region.
+    #: Percentage of pairs of DIMMs that are interleaved into one region.
     interleaved: int
-    #: Percent of the DIMMs that have no label area: one namespace each, the size of the DIMM.
+    #: Percentage of DIMMs without label area, which have a single namespace.
     without_labels: int
-    #: Namespaces that are created in a region, as far as it has room.
+    #: Number of namespaces per region, as far as they fit.
     namespaces: Mapping[int, int]
-    #: Their capacity in bytes, mode, map, alignment in bytes, and sector size of mode sector.
+    #: Capacity in bytes, mode, map, alignment in bytes, and sector size of mode sector.
     sizes: Mapping[int, int]
     modes: Mapping[str, int]
     maps: Mapping[str, int]
     aligns: Mapping[int, int]
     sector_sizes: Mapping[int, int]
-    #: own (nobody else has it), none, shared (with another one), odd (one of odd_names).
-    #: Only those with a name of their own are offered to servers.
+    #: own (a unique name), none, shared (with another namespace), odd (one of odd_names).
+    #: Only namespaces with unique names are offered to servers.
     names: Mapping[str, int]
     odd_names: tuple[str, ...]
-    #: kept, disabled, or destroyed again, which leaves a hole and a free number behind.
+    #: kept, disabled, or destroyed, which leaves a hole and a free number.
     fates: Mapping[str, int]
-    #: Percent of the hosts that have used their holes again, and that have been rebooted since.
+    #: Percentage of hosts that have reused their holes, and that have rebooted since.
     refilled: int
     rebooted: int
-    #: Labels for namespaces of at least so many bytes, the largest first.
+    #: Labels for namespaces of at least this many bytes, largest first.
     labels: Mapping[str, int]
-    #: Percent of the namespaces that could be offered to servers and are.
+    #: Percentage of possible namespaces that are offered to servers.
     offered: int
 
 
@@ -123,7 +123,7 @@ PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (PLAIN, 
 
 
 def profile_named(name: str) -> Profile:
-    """The profile of that name; raises InvalidInputError when there is none."""
+    """Return a profile by name; raises InvalidInputError if it does not exist."""
     try:
         return PROFILES[name]
     except KeyError:

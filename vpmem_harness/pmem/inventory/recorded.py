@@ -1,8 +1,8 @@
-"""Inventories from recorded listings: a host whose ``ndctl list -X`` prints the listing again.
+"""Inventories from recorded listings, which ``ndctl list -X`` prints again.
 
-A listing shows the usable sizes of the active devdax namespaces and nothing else, so the rest is
-inferred: the capacity that each namespace takes, where it begins, and DIMMs that hold them. Numbers
-that the listing leaves out were those of namespaces that are gone.
+A listing shows only the usable sizes of active devdax namespaces. The rest is inferred: capacity
+and start of each namespace, and sufficient DIMMs. Missing numbers belong to namespaces that no
+longer exist.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DEVICE_FIELDS = {'chardev', 'size', 'target_node', 'align', 'mode'}
 
 @dataclass(frozen=True)
 class _Listed:
-    """A namespace as the listing shows it."""
+    """A namespace in a listing."""
 
     dev: str
     region: int
@@ -49,15 +49,15 @@ class _Listed:
 
 
 def sample_listing(name: str = SAMPLE) -> str:
-    """The text of a recorded listing that comes with the package."""
+    """Return a recorded listing of the package."""
     samples = resources.files('vpmem_harness.pmem.inventory') / 'samples'
     return (samples / f'{name}.json').read_text('utf-8')
 
 
 def from_listing(text: str) -> Inventory:
-    """The inventory of a host that prints this listing; raises InvalidInputError.
+    """Return the inventory of a host that prints a listing; raises InvalidInputError.
 
-    :param text: what ``ndctl list -X`` (or ``-Xv``) printed for root; layout does not matter
+    :param text: the output of ``ndctl list -X`` (or ``-Xv``) as root, in any layout
     """
     listed = _read(text)
     order = [one.dev for one in _in_order(listed)]
@@ -79,7 +79,7 @@ def from_listing(text: str) -> Inventory:
 
 
 def _in_order(listed: Sequence[_Listed]) -> list[_Listed]:
-    """ndctl's order: regions, and in each of them its namespaces."""
+    """Sort namespaces in ndctl's order, by region."""
     regions = listing_order({one.region for one in listed}, lambda region: f'region{region}')
     return [one for region in regions
             for one in listing_order((one for one in listed if one.region == region),
@@ -87,13 +87,13 @@ def _in_order(listed: Sequence[_Listed]) -> list[_Listed]:
 
 
 def _reconstruct(listed: Mapping[int, _Listed], region: int, steps: list[Step]) -> int:
-    """Adds what was done in a region to ``steps``, and gives the capacity that it took.
+    """Append the steps of a region to ``steps``; return the capacity that they use.
 
-    :param listed: its namespaces by number
-    :param region: its place among the host's DIMMs
+    :param listed: the namespaces of the region by number
+    :param region: the index of the region among the DIMMs of the host
 
-    Namespaces stand one behind the other in the order of their numbers. What has to be between
-    two of them is a namespace that is destroyed in the end.
+    Namespaces follow each other in the order of their numbers. A gap between two of them is a
+    namespace that is destroyed at the end.
     """
     creation = sum(isinstance(step, Create) for step in steps)
     end = 0
@@ -114,10 +114,10 @@ def _reconstruct(listed: Mapping[int, _Listed], region: int, steps: list[Step]) 
 
 
 def _place(one: _Listed, end: int) -> tuple[int, int]:
-    """The least distance from ``end`` at which the namespace can begin, and its capacity there.
+    """Return the smallest distance from ``end`` for a namespace, and its capacity there.
 
-    Only with 1 GiB alignment does it matter where in a GiB that is: on a GiB something is always
-    left over, elsewhere nothing may be.
+    The start matters only for 1 GiB alignment: at a multiple of 1 GiB something always remains,
+    elsewhere possibly nothing.
     """
     found = next(((gap, raw) for gap in range(0, sizes.GIB, sizes.REGION_ALIGN)
                   if (raw := _capacity(one, end + gap)) is not None), None)
@@ -128,10 +128,10 @@ def _place(one: _Listed, end: int) -> tuple[int, int]:
 
 
 def _capacity(one: _Listed, start: int) -> int | None:
-    """The capacity of a namespace that begins there, in bytes; None when there is none.
+    """Return the capacity in bytes of a namespace at ``start``; None if there is none.
 
-    The size never grows by more than the capacity does, so the search cannot step over the least
-    capacity that leaves enough.
+    The size never grows faster than the capacity, so the search cannot skip the smallest sufficient
+    capacity.
     """
     step = max(sizes.REGION_ALIGN, one.align)
     raw = max(sizes.align_up(one.size, step), step)
@@ -145,7 +145,7 @@ def _capacity(one: _Listed, start: int) -> int | None:
 
 
 def _read(text: str) -> list[_Listed]:
-    """The namespaces of a listing, each as it could be by itself."""
+    """Parse the namespaces of a listing, and check each of them."""
     if not isinstance(text, str):
         _refuse('text', 'a text', f'a {type(text).__name__}')
     if not text.strip():
@@ -169,7 +169,7 @@ def _read(text: str) -> list[_Listed]:
 
 
 class _Entry:
-    """An object of the listing that claims to be a namespace."""
+    """An object of the listing that should be a namespace."""
 
     def __init__(self, fields: dict[str, Any], number: int) -> None:
         self._fields = fields
@@ -177,7 +177,7 @@ class _Entry:
         self._what = dev if isinstance(dev, str) else f'namespace {number} of the list'
 
     def listed(self) -> _Listed:
-        """The namespace, checked."""
+        """Check and return the namespace."""
         fields = self._fields
         self._check('mode', fields.get('mode'), ['devdax'])
         self._check_fields(fields, _FIELDS, _OPTIONAL_FIELDS, '')
@@ -200,7 +200,7 @@ class _Entry:
                        name=self._name(), node=self._node(region, number))
 
     def _node(self, region: int, number: int) -> int:
-        """The NUMA node, from what the listing says of the device."""
+        """Return the NUMA node of a device in the listing."""
         size, align = self._fields['size'], self._fields['align']
         dax = self._fields['daxregion']
         self._check_fields(dax, {'id', 'size', 'align'}, {'devices'}, 'daxregion.')

@@ -1,4 +1,4 @@
-"""The inventory that a user asks for, in one of the ways to ask."""
+"""Selection of an inventory from the options of users."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from vpmem_harness.randomness import Randomness
 
 def choose(randomness: Randomness, *, profile: str = 'mixed', pmem: str | None = None,
            dimms: Iterable[str | DimmSpec] | None = None, listing: str | None = None) -> Inventory:
-    """Namespaces under labels, DIMMs, both together, a recorded listing, or a random inventory.
+    """Return an inventory from labels, DIMMs, both, a recorded listing, or a random one.
 
-    :raises InvalidInputError: when what is asked for cannot be, or contradicts itself
+    :raises InvalidInputError: if options are invalid or contradict each other
     """
     chosen = profile_named(profile)
     if isinstance(dimms, str) or not (dimms is None or isinstance(dimms, Iterable)):

@@ -1,4 +1,4 @@
-"""What a user writes for persistent memory: ``4GiB``, ``SMALL:2x4GiB`` and ``32GiB,numa=1``."""
+"""Parsers of user input: ``4GiB``, ``SMALL:2x4GiB`` and ``32GiB,numa=1``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from vpmem_harness.pmem.kernel.dimms import DimmSpec
 
 _UNITS = {'B': 1, 'KiB': sizes.KIB, 'MiB': sizes.MIB, 'GiB': sizes.GIB, 'TiB': sizes.TIB}
 
-#: What x86 with four levels of page tables can address, and so the most that one host holds.
+#: Maximum per host: the physical address space of x86 with four levels of page tables.
 HOST_LIMIT = 64 * sizes.TIB
 
-#: Enough for any host: what a label area of 2 MiB holds, which has one slot more.
+#: Maximum number of namespaces: a label area of 2 MiB has one slot more.
 COUNT_LIMIT = 16_347
 
 # Source: nova/api/validation/extra_specs/hw.py, the pattern of hw:pmem.
@@ -25,7 +25,7 @@ _LABEL = re.compile('[A-Za-z0-9_]+', re.ASCII)
 
 @dataclass(frozen=True)
 class LabelSpec:
-    """``count`` namespaces of ``size`` bytes (the capacity, as ``ndctl -s`` takes it)."""
+    """``count`` namespaces with a capacity of ``size`` bytes, as in ``ndctl -s``."""
 
     label: str
     count: int
@@ -33,7 +33,7 @@ class LabelSpec:
 
 
 def format_size(size: int) -> str:
-    """``size`` bytes in the largest unit that divides them: ``4GiB``, ``4030MiB``, ``7B``."""
+    """Format bytes in the largest unit that divides them: ``4GiB``, ``4030MiB``, ``7B``."""
     for unit in ('TiB', 'GiB', 'MiB', 'KiB'):
         if size and size % _UNITS[unit] == 0:
             return f'{size // _UNITS[unit]}{unit}'
@@ -41,9 +41,9 @@ def format_size(size: int) -> str:
 
 
 def parse_size(text: str, what: str = 'size') -> int:
-    """The bytes that ``text`` names: a whole number with B, KiB, MiB, GiB or TiB.
+    """Parse a whole number with the unit B, KiB, MiB, GiB or TiB into bytes.
 
-    Raises InvalidInputError, with ``what`` in its message.
+    :raises InvalidInputError: with ``what`` in its message
     """
     match = re.fullmatch(r'([0-9]{1,18})(B|KiB|MiB|GiB|TiB)', text.strip(), re.ASCII)
     if not match or int(match[1]) == 0:
@@ -57,13 +57,13 @@ def _size_remedy(text: str) -> str:
     if match := re.fullmatch(r'([1-9][0-9]{0,17})([kmgt])(?:b|ib)?', text, re.ASCII | re.I):
         return f'write {match[1]}{match[2].upper()}iB'
     if re.fullmatch(r'[1-9][0-9]{0,17}', text, re.ASCII):
-        # Nothing has so few bytes: the unit was left out.
+        # Too small for bytes: the unit is missing.
         return f'write {text}GiB' if int(text) < 1024 else f'write {format_size(int(text))}'
     return 'write it as in 4GiB'
 
 
 def capacity(text: str, what: str) -> int:
-    """The bytes that ``text`` names, if a namespace or a region can have that capacity."""
+    """Parse the capacity of a namespace or a region into bytes."""
     size = parse_size(text, what)
     if size % sizes.REGION_ALIGN:
         rounded = sizes.align_up(size, sizes.REGION_ALIGN)
@@ -76,7 +76,7 @@ def capacity(text: str, what: str) -> int:
 
 
 def resource_class(label: str) -> str:
-    """The resource class under which Nova reports the namespaces of ``label``.
+    """Return the resource class under which Nova reports the namespaces of a label.
 
     Source: nova/virt/libvirt/driver.py, _discover_vpmems.
     """
@@ -85,7 +85,7 @@ def resource_class(label: str) -> str:
 
 
 def check_label(label: str, what: str = 'label') -> str:
-    """``label``, if a flavor's ``hw:pmem`` can name it; raises InvalidInputError otherwise."""
+    """Return a label that a flavor's ``hw:pmem`` can use; raises InvalidInputError otherwise."""
     if not _LABEL.fullmatch(label):
         raise InvalidInputError(
             what, expected="letters, digits and '_', which is what hw:pmem of a flavor accepts",
@@ -98,10 +98,10 @@ def check_label(label: str, what: str = 'label') -> str:
 
 
 def check_labels(labels: list[str]) -> None:
-    """Raises InvalidInputError where two labels share a resource class.
+    """Raise InvalidInputError if two labels have the same resource class.
 
-    Nova would schedule by the class and then look for the label, and a server would come up
-    without its memory.
+    Nova would schedule by the class and then search for the label, and a server would start without
+    its memory.
     """
     seen: dict[str, str] = {}
     for label in labels:
@@ -114,11 +114,13 @@ def check_labels(labels: list[str]) -> None:
 
 
 def parse_pmem(text: str) -> list[LabelSpec]:
-    """What ``SMALL:2x4GiB,LARGE:1x16GiB`` names: labels, each with a count and a size.
+    """Parse ``SMALL:2x4GiB,LARGE:1x16GiB``: labels, each with a count and a size.
 
-    The size is the capacity that a namespace takes, as ``ndctl create-namespace -s`` takes it;
-    what a guest sees is smaller by the namespace's own metadata, on a real host as here. A label
-    may stand more than once, with other sizes. Raises InvalidInputError.
+    The size is the capacity of a namespace, as in ``ndctl create-namespace -s``. A guest sees less,
+    because the namespace contains metadata, on a real host as well. A label may occur several times
+    with different sizes.
+
+    :raises InvalidInputError: if the text is invalid
     """
     if not isinstance(text, str):
         raise InvalidInputError('persistent memory', expected='LABEL:COUNTxSIZE, a text',
@@ -151,11 +153,13 @@ _DIMM_LABELS = {'yes': 'blank', 'no': 'none', 'blank': 'blank', 'initialized': '
 
 
 def parse_dimm(text: str) -> DimmSpec:
-    """The DIMM that ``SIZE[,numa=N][,labels=yes|no|initialized][,area=SIZE]`` names.
+    """Parse a DIMM: ``SIZE[,numa=N][,labels=yes|no|initialized][,area=SIZE]``.
 
-    ``labels=yes``, the default, is a new DIMM with a blank label area, ``no`` one without a label
-    area, and ``initialized`` one that is ready for namespaces. ``area`` is the size of the label
-    area, 2 MiB unless given. Raises InvalidInputError.
+    ``labels=yes``, the default, is a new DIMM with a blank label area, ``no`` a DIMM without label
+    area, and ``initialized`` a DIMM that is ready for namespaces. ``area`` is the size of the label
+    area (default: 2 MiB).
+
+    :raises InvalidInputError: if the text is invalid
     """
     size, *options = text.split(',')
     values = {'numa': '0', 'labels': 'yes', 'area': '2MiB'}
