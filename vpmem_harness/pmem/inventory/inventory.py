@@ -34,7 +34,7 @@ class Inventory:
 
     Each DIMM is a region, unless it is interleaved with others. ``first_region`` is the number of
     the first region if the inventory determines it, as a recorded listing does. ``region_order`` is
-    as in :class:`PersistentMemory`. The first DIMM has region0, except in inventories of bare DIMMs.
+    as in :class:`PersistentMemory`. The first DIMM has region0, except for bare DIMMs.
     """
 
     dimms: tuple[DimmSpec, ...]
