@@ -135,7 +135,7 @@ class DeathTest(InterruptionsTestCase):
 
     @defect_of_nova(
         'interrupted-move', MismatchError,
-        r"\{'CUSTOM_PMEM_NAMESPACE_SMALL': 1\} != \{\}: what server1 holds of \S+ in Placement")
+        r"\{'CUSTOM_PMEM_NAMESPACE_SMALL': 1\} != \{\}: allocations of server1 on \S+ in Placement")
     def test_during_a_cold_migration(self):
         """The server is on its source with its old allocation when the service is back."""
         cloud = self.start_cloud(hosts=2)

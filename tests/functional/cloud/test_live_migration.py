@@ -99,7 +99,7 @@ class LiveMigrationTest(base.VPMEMTestCase):
     @defect_of_nova(
         'lost-live-migration', MismatchError,
         r"!=:\nreference = \{\}\nactual    = \{'CUSTOM_PMEM_NAMESPACE_SMALL': 1, .*\}\n"
-        ': what server1 holds of .* in Placement')
+        ': allocations of server1 on .* in Placement')
     def test_a_migration_whose_connection_is_lost(self):
         """A lost connection has the same effect as a refusal: the guest never left."""
         server = self.migrate_in_vain(lambda faults: faults.dropping('domainMigratePerform3Params'))
