@@ -300,17 +300,14 @@ class ComputeBase:
         Source: nova/compute/resource_tracker.py, update_available_resource; what goes wrong is
         logged, and the service runs on.
         """
-        database = self.services.database
-        life = self._running()
+        database, life = self.services.database, self._running()
         try:
-            # Under the lock, so that no claim is made or given back meanwhile.
             with database.lock:
                 instances = database.instances()
-                life.tracker.restore(
-                    [one for one in instances if one.host == self.host],
-                    [one for one in instances if one.migration_context is not None],
-                    database.left_behind(self.host),
-                    lambda uuid: not life.under_way.empty(uuid))
+                here = [one for one in instances if one.host == self.host]
+                moving = [one for one in instances if one.migration_context is not None]
+                life.tracker.restore(here, moving, database.left_behind(self.host),
+                                     lambda uuid: not life.under_way.empty(uuid))
         except errors.AssignedResourceNotFound as error:
             LOG.error('Error updating resources for node: %s', error)
         self.report_inventory()
@@ -363,7 +360,8 @@ class ComputeBase:
     def start_guest(self, instance: Instance, power_on: bool = True) -> PowerState:
         """Define the domain of an instance and start it; one that does not start is forgotten.
 
-        Source: nova/virt/libvirt/driver.py, _create_guest_with_network, without its wipe.
+        Source: nova/virt/libvirt/driver.py, _create_guest_with_network. Unlike there, nothing is
+        wiped, and a guest that runs because only the answer was lost keeps its configuration.
         """
         try:
             domain = self.driver.define(self.guest_xml(instance))
@@ -371,7 +369,8 @@ class ComputeBase:
                 domain.createWithFlags(0)
         except Exception:
             self.check_alive()
-            self.driver.undefine(instance.uuid)
+            if self.observe(instance) != PowerState.RUNNING:
+                self.driver.undefine(instance.uuid)
             raise
         return self.driver.power_state_of(domain)
 

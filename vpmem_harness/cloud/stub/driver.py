@@ -217,8 +217,8 @@ class LibvirtDriver:
     def shut_down(self, domain: libvirt.virDomain) -> bool:
         """Ask a guest to shut down; False when it did not follow at once.
 
-        A guest without a configuration, which a start that failed late leaves, is gone once it is
-        off. Unlike here, Nova fails then, and shows its server as ACTIVE.
+        A guest without a configuration is gone once it is off. Unlike here, Nova fails then, and
+        shows its server as ACTIVE.
         """
         if self.power_state_of(domain) == PowerState.SHUTDOWN:
             return True
