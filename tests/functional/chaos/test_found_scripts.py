@@ -70,11 +70,12 @@ class FoundScriptTest(base.TestCase):
             'boot server=0 labels=SMALL host=0', 'resize server=0 labels=LARGE fault=die on=0 at=3',
             'bad host=0', 'start-service host=0'))
 
-    def test_a_transient_guest_that_is_shut_down(self):
-        """The guest disappears, and its server can be shelved."""
-        self.assertEqual([], self.replay(
-            'boot server=0 labels=SMALL host=0',
-            'hard-reboot server=0 fault=drop-after on=0 at=6', 'calm', 'shelve server=0'))
+    def test_a_guest_that_runs_although_its_start_failed(self):
+        """The guest keeps its configuration, so its server can be shelved or suspended."""
+        for then in ('shelve server=0', 'suspend server=0', 'lose-domains host=0'):
+            self.assertEqual([], self.replay(
+                'boot server=0 labels=SMALL host=0',
+                'hard-reboot server=0 fault=drop-after on=0 at=6', 'calm', then))
 
     def test_an_evacuation_to_a_host_that_cannot_wipe(self):
         """The server stays on its host without a claim on the other one."""

@@ -218,8 +218,8 @@ class LibvirtDriver:
     def shut_down(self, domain: libvirt.virDomain) -> bool:
         """Shut a guest down; return False if it did not stop at once.
 
-        A start that fails late leaves a guest without a persistent configuration, which disappears
-        when it is off. Nova fails then, unlike this driver, and shows its server as ACTIVE.
+        A guest without a persistent configuration disappears when it is off. Nova fails then,
+        unlike this driver, and shows its server as ACTIVE.
         """
         if self.power_state_of(domain) == PowerState.SHUTDOWN:
             return True

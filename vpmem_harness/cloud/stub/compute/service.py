@@ -281,17 +281,14 @@ class ComputeService:
         Source: nova/compute/resource_tracker.py, update_available_resource; errors are logged,
         and the service continues.
         """
-        database = self.services.database
-        run = self._running()
+        database, run = self.services.database, self._running()
         try:
-            # Under the lock, so that no claim is made or given back meanwhile.
             with database.lock:
                 instances = database.instances()
-                run.tracker.restore(
-                    [one for one in instances if one.host == self.host],
-                    [one for one in instances if one.migration_context is not None],
-                    database.left_behind(self.host),
-                    lambda uuid: not run.under_way.empty(uuid))
+                here = [one for one in instances if one.host == self.host]
+                moving = [one for one in instances if one.migration_context is not None]
+                run.tracker.restore(here, moving, database.left_behind(self.host),
+                                    lambda uuid: not run.under_way.empty(uuid))
         except errors.AssignedResourceNotFound as error:
             LOG.error('Error updating resources for node: %s', error)
         self.report_inventory()
@@ -344,7 +341,8 @@ class ComputeService:
     def start_guest(self, instance: Instance, power_on: bool = True) -> PowerState:
         """Define and start the domain of an instance; undefine it if it does not start.
 
-        Source: nova/virt/libvirt/driver.py, _create_guest_with_network, without its wipe.
+        Source: nova/virt/libvirt/driver.py, _create_guest_with_network. Unlike there, nothing is
+        wiped, and a guest that runs because only the answer was lost keeps its configuration.
         """
         try:
             domain = self.driver.define(self.guest_xml(instance))
@@ -352,7 +350,8 @@ class ComputeService:
                 domain.createWithFlags(0)
         except Exception:
             self.check_alive()
-            self.driver.undefine(instance.uuid)
+            if self.observe(instance) != PowerState.RUNNING:
+                self.driver.undefine(instance.uuid)
             raise
         return self.driver.power_state_of(domain)
 
