@@ -74,6 +74,8 @@ class Baseline:
         """
         self._cloud.timeout = self._timeout
         problems: list[Exception] = []
+        # Nova disables the service of a host whose libvirt is down, and enables it when it starts.
+        lost = {one.host.name for one in self._hosts if not one.host.daemon.running}
         for one in self._hosts:
             with _collected(problems):
                 one.host.faults.clear()
@@ -83,7 +85,7 @@ class Baseline:
         if problems:
             raise ResetError(f'a fault could not be removed: {problems[0]}') from problems[0]
         for one in self._hosts:
-            if not self._compute(one).is_up:
+            if one.host.name in lost or not self._compute(one).is_up:
                 self._restart(one)
         if not self._delete_servers():
             # A service that started with devices that the host no longer has cannot clean up.
