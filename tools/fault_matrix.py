@@ -42,8 +42,8 @@ start. After that start, and after the deletion of the server, nothing was left.
 def run(operations: Iterable[str]) -> list[Outcome]:
     """Return the outcomes of some operations."""
     script = Script(2, 'SMALL:2x4GiB,LARGE:1x16GiB', 1, ())
-    with Runner(script, resize_to_same_host=False) as player:
-        return list(Matrix(player.fleet).run(operations))
+    with Runner(script, resize_to_same_host=False) as runner:
+        return list(Matrix(runner.fleet).run(operations))
 
 
 def section(name: str, outcomes: Iterable[Outcome]) -> str:

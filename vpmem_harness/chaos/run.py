@@ -51,13 +51,13 @@ class Planner:
     ) -> None:
         self._randomness = randomness
         self._at_once = at_once
-        self._player = runner
+        self._runner = runner
         self._drawn = 0
         self._together: list[dict[str, str]] = []
 
     def next(self) -> Step:
         """Draw the next step."""
-        random, runner = self._randomness, self._player
+        random, runner = self._randomness, self._runner
         self._drawn += 1
         if self._drawn % CALM_EVERY == 0:
             return Step('calm')
@@ -86,7 +86,7 @@ class Planner:
 
     def _event(self) -> Step:
         """Draw an event, mostly for a host where it matters: a service that is down, or a hang."""
-        random, runner = self._randomness, self._player
+        random, runner = self._randomness, self._runner
         verb = random.weighted(_EVENTS)
         likely = runner.down() if verb == 'start-service' else runner.hanging()
         if likely and random.chance(0.7):
@@ -95,7 +95,7 @@ class Planner:
 
     def _is_lost(self, number: int) -> bool:
         """Whether the service of a server's host is down."""
-        runner = self._player
+        runner = self._runner
         host = runner.servers[number].host
         return host is not None and not runner.cloud.compute(host).is_up
 
@@ -109,10 +109,10 @@ class Planner:
         return self._numbered(options)
 
     def _numbered(self, options: dict[str, str]) -> Step:
-        return Step('boot', {'server': str(self._player.booted), **options})
+        return Step('boot', {'server': str(self._runner.booted), **options})
 
     def _host(self) -> str:
-        return str(self._randomness.below(len(self._player.hosts)))
+        return str(self._randomness.below(len(self._runner.hosts)))
 
     def _where(self) -> dict[str, str]:
         return {'host': self._host()} if self._randomness.chance(0.3) else {}
@@ -123,9 +123,9 @@ class Planner:
             return step
         number = step.number('server')
         on = self._host()
-        if number in self._player.servers and random.chance(0.7):
-            home = self._player.servers[number].host
-            on = next((str(at) for at, host in enumerate(self._player.hosts)
+        if number in self._runner.servers and random.chance(0.7):
+            home = self._runner.servers[number].host
+            on = next((str(at) for at, host in enumerate(self._runner.hosts)
                        if host.name == home), on)
         fault = random.choice((*CALL_FAULTS, *CALL_FAULTS, *COMMAND_FAULTS))
         return Step(step.verb, {**step.options, 'fault': fault, 'on': on,

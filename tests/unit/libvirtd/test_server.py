@@ -352,7 +352,7 @@ class ThousandTest(base.TestCase):
             raw = RawClient(daemons[-1].path)
             raw.open()
             raw.socket.close()
-            # The loop's, and the one that looks after it for a client of this process.
+            # The event loop's thread, and its watchdog for a client of this process.
             self.assertEqual(before[1] + 2, threading.active_count())
             self.assertLess(len(os.listdir('/proc/self/fd')) - before[0], 1010)
         finally:

@@ -47,7 +47,7 @@ class SavedStateTest(testtools.TestCase):
             self.assertFalse(self.memory.is_bad(self.first))
 
     def test_listings_change(self) -> None:
-        """Whoever keeps a listing is told."""
+        """Restoring a state calls the callbacks for changed listings."""
         told = []
         self.memory.on_listing_change(lambda: told.append(True))
         self.memory.restore(self.saved)

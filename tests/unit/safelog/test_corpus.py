@@ -51,7 +51,7 @@ class CorpusTest(testtools.TestCase):
         self.check('commands')
 
     def test_forms(self):
-        """Host names with a domain are told from modules, attributes, files and versions."""
+        """Host names with a domain differ from modules, attributes, files and versions."""
         self.check('forms')
 
     def test_harness(self):

@@ -1,4 +1,4 @@
-"""Host names with a domain are told from other names with dots."""
+"""Recognition of host names with a domain among other names with dots."""
 
 from __future__ import annotations
 

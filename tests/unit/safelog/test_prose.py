@@ -1,4 +1,4 @@
-"""Prose is told from a key with its value."""
+"""Distinction of prose from a key with its value."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ Source: src/rpc/virnetprotocol.x and virnetmessage.c of libvirt 9.0.0.
 
 from __future__ import annotations
 
+import functools
 import struct
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ _ERROR_SHAPE: Final = (
     'str1:string? str2:string? str3:string? int1:int int2:int net:network?')
 
 
+@functools.cache
 def error_codec() -> xdr.Codec:
     """Return the codec of ``remote_error``."""
     return xdr.compile_type(shapes.read_fields(_ERROR_SHAPE, named_shapes()))

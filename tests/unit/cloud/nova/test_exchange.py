@@ -119,7 +119,7 @@ class ExchangeTest(testtools.TestCase):
         self.assertEqual(['about server-a'], self.one.bodies)
 
     def test_a_refused_message_goes_to_the_next_consumer(self) -> None:
-        """A consumer that refused a message gets no more, and another one answers the call."""
+        """A consumer that refuses a message gets no further messages; another one answers."""
         self.exchange.subscribe(self.one, ('compute', None), 1)
         self.exchange.subscribe(self.two, ('compute', None), 2)
         self.send('question', call=7)
