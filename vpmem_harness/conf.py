@@ -17,6 +17,7 @@ from oslo_config import cfg, types
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.randomness import SEED_LIMIT
+from vpmem_harness.releases import DEFAULT, RELEASES
 
 GROUP = 'vpmem_harness'
 PREFIX = 'VPMEM_HARNESS_'
@@ -43,6 +44,11 @@ OPTIONS = (
             ('mixed', 'the namespaces of hosts that have been in use for a while'),
             ('hostile', 'everything on real hosts that programs tend to mishandle')],
         help='The kind of random inventories.'),
+    cfg.StrOpt(
+        'release', default=DEFAULT.name, choices=[
+            (release.name, release.title) for release in RELEASES.values()],
+        help='The release of hosts that do not name theirs: the versions of Linux, ndctl, libvirt '
+             'and QEMU, and their behavior.'),
     cfg.FloatOpt(
         'timeout', default=60.0, min=0.001,
         help='Timeout in seconds of each wait for a state.'),
@@ -67,6 +73,7 @@ class Settings(NamedTuple):
     backend: str
     seed: int | None
     profile: str
+    release: str
     timeout: float
     unsafe_logs: bool
     audit_log: str | None

@@ -22,6 +22,7 @@ LAYERS = (
     ('safelog',),
     ('serving',),
     ('uuids', 'conf'),
+    ('releases',),
     ('randomness',),
     ('exceptions',),
 )

@@ -22,6 +22,8 @@ from vpmem_harness.host.machine import Host
 from vpmem_harness.pmem.inventory import spec
 from vpmem_harness.pmem.inventory.selection import choose
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.releases import DEFAULT, RELEASES
+from vpmem_harness.releases import choose as choose_release
 
 #: Directory in which the kernel shows the real NVDIMMs of this machine.
 REAL_NVDIMMS = Path('/sys/bus/nd/devices')
@@ -54,6 +56,9 @@ class Run(Command):
                             help='ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB')
         parser.add_argument('--profile', metavar='PROFILE',
                             help='profile of random inventories: plain, mixed or hostile')
+        parser.add_argument('--release', metavar='RELEASE',
+                            help=f'release of the hosts: {" or ".join(RELEASES)} '
+                                 f'(default: {DEFAULT.name})')
         parser.add_argument('--seed', metavar='N', help='seed of all random values')
         parser.add_argument('--dir', metavar='DIR',
                             help='where the hosts have their directories, short enough for '
@@ -114,7 +119,8 @@ def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
     if not 1 <= arguments.hosts <= HOSTS_LIMIT:
         raise InvalidInputError('--hosts', expected=f'a number from 1 to {HOSTS_LIMIT}',
                                 got=str(arguments.hosts), remedy='use a number in this range')
-    settings = conf.load(seed=arguments.seed, profile=arguments.profile)
+    settings = conf.load(
+        seed=arguments.seed, profile=arguments.profile, release=arguments.release)
     randomness = Randomness(settings.seed)
     if arguments.pmem is None and not arguments.dimms:
         print(f'vpmem-harness: these hosts are drawn from --seed {randomness.seed}',
@@ -136,7 +142,8 @@ def hosts(arguments: argparse.Namespace) -> Iterator[dict[str, Host]]:
                 name, choose(own, profile=settings.profile, pmem=arguments.pmem,
                              dimms=arguments.dimms),
                 directory=directory, randomness=own, files=files,
-                directories=arguments.directories, as_user=arguments.as_user, audit=audit)
+                directories=arguments.directories, as_user=arguments.as_user, audit=audit,
+                release=choose_release(settings.release))
             host.start()
             acquired.callback(host.stop)
             host.install_tools()

@@ -32,6 +32,7 @@ from vpmem_harness.pmem.inventory import nova_labels
 from vpmem_harness.pmem.inventory.inventory import Inventory
 from vpmem_harness.pmem.kernel.media import EMPTY
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.releases import DEFAULT, Release
 from vpmem_harness.safelog import AuditLog
 from vpmem_harness.serving import eventloop
 from vpmem_harness.serving.clock import Clock, Timer
@@ -70,6 +71,7 @@ class Host:
     :param first_region: the number of the first region; if neither this nor the inventory gives
         one, the next number that is free in the process.
     :param audit: the audit log for what is done to the host.
+    :param release: the versions of kernel, ndctl, libvirt and QEMU.
 
     ``calls`` has every call that reached the host, ``faults`` makes calls fail or hang, and more:
     see :class:`~vpmem_harness.host.calls.log.CallLog` and
@@ -82,11 +84,12 @@ class Host:
                  randomness: Randomness, clock: Clock | None = None,
                  files: Mapping[str, int] | None = None, directories: Collection[str] = (),
                  as_user: bool = False, first_region: int | None = None,
-                 audit: AuditLog | None = None) -> None:
+                 audit: AuditLog | None = None, release: Release = DEFAULT) -> None:
         self.name = name
         safelog.current().simulate(name)
         self._trail = AuditTrail(audit, name) if audit is not None else None
         self.inventory = inventory
+        self.release = release
         self.layout = Layout(directory / name)
         self._as_user = as_user
         self._randomness = randomness
@@ -127,7 +130,8 @@ class Host:
 
     def _start(self, acquired: contextlib.ExitStack) -> None:
         self.pmem = self.inventory.build(
-            self._randomness.derive('uuids'), first_region=self._take_regions(acquired))
+            self._randomness.derive('uuids'), first_region=self._take_regions(acquired),
+            release=self.release)
         self.layout.make()
         acquired.callback(shutil.rmtree, self.layout.root, ignore_errors=True)
         self.loop = acquired.enter_context(eventloop.shared())
@@ -135,7 +139,7 @@ class Host:
         self.hypervisor = Hypervisor(
             self.name, randomness=self._randomness.derive('hypervisor'),
             backing=HostBacking(self.pmem, self._files),
-            clock=self.clock, neighbours=self.neighbours)
+            clock=self.clock, neighbours=self.neighbours, release=self.release)
         self.introduce(self)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop)
         self.daemon.intercept = self._recorder.on_call

@@ -19,9 +19,9 @@ from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.kernel.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.kernel.numbering import Numbers
 from vpmem_harness.pmem.kernel.regions import Region
-from vpmem_harness.pmem.kernel.release import DEBIAN_12, Release
 from vpmem_harness.pmem.kernel.topology import RegionOrder
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.releases import DEFAULT, Release
 
 __all__ = ['FIRST_ADDRESS', 'PersistentMemory', 'RegionOrder']
 
@@ -54,7 +54,7 @@ class PersistentMemory:
 
     def __init__(self, dimms: Iterable[DimmSpec], *, randomness: Randomness | None = None,
                  first_region: int = 0, first_address: int = FIRST_ADDRESS,
-                 region_order: RegionOrder = 'firmware', release: Release = DEBIAN_12,
+                 region_order: RegionOrder = 'firmware', release: Release = DEFAULT,
                  memory_block: int = MEMORY_BLOCK) -> None:
         if first_address % sizes.REGION_ALIGN:
             raise exceptions.InvalidInputError(

@@ -9,7 +9,7 @@ import subprocess
 
 from tests import base
 from vpmem_harness.pmem import CommandResult, PersistentMemory
-from vpmem_harness.pmem.kernel.release import DEBIAN_12, DEBIAN_13
+from vpmem_harness.releases import DEBIAN_12, DEBIAN_13
 
 _COMMANDS = pathlib.Path(__file__).with_name('commands.txt').read_text().splitlines()
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.unit.pmem.shell import Shell
 from vpmem_harness.pmem import CommandResult, DimmSpec, PersistentMemory
-from vpmem_harness.pmem.kernel.release import DEBIAN_12, DEBIAN_13
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.releases import DEBIAN_12, DEBIAN_13
 
 RECORDINGS = pathlib.Path(__file__).parents[2] / 'golden' / 'ndctl'
 

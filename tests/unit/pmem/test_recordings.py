@@ -12,8 +12,8 @@ import testtools
 from tests.unit.pmem import replay
 from vpmem_harness.pmem import DimmSpec, PersistentMemory
 from vpmem_harness.pmem.kernel import sizes
-from vpmem_harness.pmem.kernel.release import DEBIAN_12, DEBIAN_13, Release
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.releases import DEBIAN_12, DEBIAN_13, Release
 
 #: When a region is enabled anew while its drivers are loaded, the kernel probes its namespaces at
 #: the same time as it makes the seeds: which gets which nd device number is a race.

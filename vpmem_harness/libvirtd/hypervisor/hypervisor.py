@@ -30,6 +30,7 @@ from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.host import XmlHost
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.releases import DEFAULT, Release
 from vpmem_harness.serving.clock import Clock, SystemClock
 
 
@@ -70,6 +71,7 @@ class Hypervisor:
         their socket; shared between hosts and filled by their owner.
     :param migration_seconds: how long copying a guest takes on the clock, unless a client limits
         its speed.
+    :param release: the versions of libvirt and QEMU, and their behavior.
 
     ``lock`` protects all state. The backing's own lock is acquired inside it.
     """
@@ -78,7 +80,7 @@ class Hypervisor:
                  backing: Backing | None = None, clock: Clock | None = None,
                  hardware: Hardware | None = None, guests: Guests | None = None,
                  neighbours: Mapping[str, Hypervisor] | None = None,
-                 migration_seconds: float = 0.0) -> None:
+                 migration_seconds: float = 0.0, release: Release = DEFAULT) -> None:
         self.order = next(_ORDER)
         self.name = name
         self.randomness = randomness or Randomness()
@@ -88,10 +90,12 @@ class Hypervisor:
         self.guests = guests or Guests()
         self.neighbours: Mapping[str, Hypervisor] = {} if neighbours is None else neighbours
         self.migration_seconds = migration_seconds
+        self.release = release
         self.uuid = self.randomness.derive('host').uuid()
         self.lock = threading.RLock()
         self.started = self.clock.now()
-        self.xml_host = XmlHost(self.hardware, self.randomness.derive('domains'))
+        self.xml_host = XmlHost(
+            self.hardware, self.randomness.derive('domains'), self.release)
         self._boot()
 
     def _boot(self) -> None:

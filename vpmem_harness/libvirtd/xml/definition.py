@@ -5,21 +5,25 @@ from __future__ import annotations
 import uuid as uuids
 
 from vpmem_harness.libvirtd.xml.etree import Element, copy, every, first, text_of
+from vpmem_harness.releases import Release
 
 
 class Definition:
     """A domain's document in canonical form, with its devices.
 
     The document is the state: properties read it and methods change it. Sizes are in KiB.
+
+    :param release: the release of the host that has the domain, whose rules apply.
     """
 
-    def __init__(self, root: Element) -> None:
+    def __init__(self, root: Element, release: Release) -> None:
         self.root = root
+        self.release = release
         self.devices = self._found('devices')
 
     def copy(self) -> Definition:
         """Return a copy of the definition."""
-        return Definition(copy(self.root))
+        return Definition(copy(self.root), self.release)
 
     @property
     def name(self) -> str:

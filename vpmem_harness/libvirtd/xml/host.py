@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 
 from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.randomness import Randomness
-
-#: Canonical machine types of aliases. Source: QEMU 7.2.
-MACHINE_ALIASES = {'pc': 'pc-i440fx-7.2', 'q35': 'pc-q35-7.2'}
+from vpmem_harness.releases import DEFAULT, Release
 
 #: Emulators by architecture.
 EMULATORS = {'x86_64': '/usr/bin/qemu-system-x86_64', 'i686': '/usr/bin/qemu-system-i386'}
@@ -17,13 +15,14 @@ EMULATORS = {'x86_64': '/usr/bin/qemu-system-x86_64', 'i686': '/usr/bin/qemu-sys
 
 @dataclass
 class XmlHost:
-    """Hardware, the source of random UUIDs and MAC addresses, and resources in use.
+    """Hardware, the source of random UUIDs and MAC addresses, release, and resources in use.
 
     Running domains use TCP ports, pseudo-terminals and taps of the host.
     """
 
     hardware: Hardware
     randomness: Randomness
+    release: Release = DEFAULT
     ports_in_use: set[int] = field(default_factory=set)
     terminals_in_use: set[str] = field(default_factory=set)
     taps_in_use: set[str] = field(default_factory=set)

@@ -15,6 +15,7 @@ from vpmem_harness.pmem.kernel.dimms import DimmSpec
 from vpmem_harness.pmem.kernel.labels import LabelArea
 from vpmem_harness.pmem.machine import PersistentMemory, RegionOrder
 from vpmem_harness.randomness import Randomness
+from vpmem_harness.releases import DEFAULT, Release
 
 #: Minimum size of a DIMM in a host whose DIMMs are not specified.
 _LEAST_DIMM = 16 * sizes.GIB
@@ -51,18 +52,19 @@ class Inventory:
                 labels.setdefault(step.label, []).append(step.name)
         return labels
 
-    def build(self, randomness: Randomness, *,
-              first_region: int | None = None) -> PersistentMemory:
+    def build(self, randomness: Randomness, *, first_region: int | None = None,
+              release: Release = DEFAULT) -> PersistentMemory:
         """Build the persistent memory of a host.
 
         :param randomness: the source of UUIDs
         :param first_region: the number of the first region; by default that of the inventory,
             or 0
+        :param release: the versions of the kernel and of the tools
         """
         if first_region is None:
             first_region = self.first_region or 0
         memory = PersistentMemory(self.dimms, randomness=randomness, first_region=first_region,
-                                  region_order=self.region_order)
+                                  region_order=self.region_order, release=release)
         with memory.changing():
             builder = Builder(memory)
             for step in self.steps:

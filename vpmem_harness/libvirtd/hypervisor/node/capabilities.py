@@ -11,7 +11,7 @@ from vpmem_harness.libvirtd.hardware import Cell, Hardware
 from vpmem_harness.libvirtd.hypervisor.node import cpu_models
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
 from vpmem_harness.libvirtd.xml.host import EMULATORS
-from vpmem_harness.libvirtd.xml.machine_types import I686_ORDER, X86_64, Machine
+from vpmem_harness.releases import Release
 
 # For annotations only: the hypervisor imports this module.
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def host(hypervisor: Hypervisor) -> str:
     """Return the document of ``getCapabilities``."""
     root = element('capabilities')
     _host(add(root, 'host'), hypervisor)
-    _guest(root, 'i686', 32)
-    _guest(root, 'x86_64', 64)
+    _guest(root, 'i686', 32, hypervisor.release)
+    _guest(root, 'x86_64', 64, hypervisor.release)
     text = serialize(root)
     for tag in ('host', 'guest'):
         text = text.replace(f'  <{tag}>\n', f'\n  <{tag}>\n')
@@ -95,13 +95,13 @@ def _cell(parent: Element, cell: Cell, hardware: Hardware) -> None:
             siblings=siblings)
 
 
-def _guest(root: Element, arch: str, word: int) -> None:
+def _guest(root: Element, arch: str, word: int, release: Release) -> None:
     guest = add(root, 'guest')
     add(guest, 'os_type', 'hvm')
     parent = add(guest, 'arch', name=arch)
     add(parent, 'wordsize', word)
     add(parent, 'emulator', EMULATORS[arch])
-    for machine in _machines(arch):
+    for machine in release.tables.machines[arch]:
         add(parent, 'machine', machine.name, canonical=machine.canonical,
             maxCpus=machine.max_cpus, deprecated='yes' if machine.deprecated else None)
     for kind in ('qemu', 'kvm'):
@@ -115,10 +115,3 @@ def _guest(root: Element, arch: str, word: int) -> None:
     add(features, 'cpuselection')
     add(features, 'deviceboot')
     add(features, 'disksnapshot', default='on', toggle='no')
-
-
-def _machines(arch: str) -> tuple[Machine, ...]:
-    if arch == 'x86_64':
-        return X86_64
-    by_name = {machine.name: machine for machine in X86_64}
-    return tuple(by_name[name] for name in I686_ORDER)

@@ -5,8 +5,6 @@ Source of the document: golden/libvirt/domcapabilities*.xml.
 
 from __future__ import annotations
 
-from typing import Final
-
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
@@ -14,61 +12,43 @@ from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.node import cpu_models
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES, VIRT_TYPES
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
-from vpmem_harness.libvirtd.xml.host import EMULATORS, MACHINE_ALIASES
-from vpmem_harness.libvirtd.xml.machine_types import MACHINES
-
-_VIRTIO: Final = ('virtio', 'virtio-transitional', 'virtio-non-transitional')
-
-#: The devices, their properties and the values of each.
-_DEVICES: Final[tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]] = (
-    ('disk', (('diskDevice', ('disk', 'cdrom', 'floppy', 'lun')),
-              ('bus', ('ide', 'fdc', 'scsi', 'virtio', 'usb', 'sata')), ('model', _VIRTIO))),
-    ('graphics', (('type', ('sdl', 'vnc', 'spice', 'egl-headless', 'dbus')),)),
-    ('video', (('modelType', ('vga', 'cirrus', 'vmvga', 'qxl', 'virtio', 'none', 'bochs',
-                              'ramfb')),)),
-    ('hostdev', (('mode', ('subsystem',)),
-                 ('startupPolicy', ('default', 'mandatory', 'requisite', 'optional')),
-                 ('subsysType', ('usb', 'pci', 'scsi')), ('capsType', ()), ('pciBackend', ()))),
-    ('rng', (('model', _VIRTIO), ('backendModel', ('random', 'egd', 'builtin')))),
-    ('filesystem', (('driverType', ('path', 'handle', 'virtiofs')),)),
-    ('tpm', (('model', ('tpm-tis', 'tpm-crb')), ('backendModel', ('passthrough',)))),
-    ('redirdev', (('bus', ('usb',)),)),
-    ('channel', (('type', ('pty', 'unix', 'spicevmc')),)),
-)
+from vpmem_harness.libvirtd.xml.host import EMULATORS
+from vpmem_harness.releases import Release
 
 
-def domain(hardware: Hardware, emulator: str | None, arch: str | None, machine: str | None,
-           virt_type: str | None) -> str:
+def domain(hardware: Hardware, release: Release, emulator: str | None, arch: str | None,
+           machine: str | None, virt_type: str | None) -> str:
     """Return the document of ``getDomainCapabilities``.
 
     :raises LibvirtError: VIR_ERR_INVALID_ARG if the host has no such emulator.
     """
-    arch, machine, virt_type = _resolve(hardware, emulator, arch, machine, virt_type)
+    arch, machine, virt_type = _resolve(
+        hardware, release, emulator, arch, machine, virt_type)
     q35 = machine.startswith('pc-q35')
     root = element('domainCapabilities')
     add(root, 'path', emulator or EMULATORS[arch])
     add(root, 'domain', virt_type)
     add(root, 'machine', machine)
     add(root, 'arch', arch)
-    add(root, 'vcpu', max=MACHINES[machine])
+    add(root, 'vcpu', max=release.tables.max_cpus[machine])
     add(root, 'iothreads', supported='yes')
     _os(add(root, 'os', supported='yes'))
-    _cpu(add(root, 'cpu'), hardware, virt_type)
+    _cpu(add(root, 'cpu'), hardware, release, virt_type)
     _enum(add(root, 'memoryBacking', supported='yes'), 'sourceType',
           ('file', 'anonymous', 'memfd'))
     devices = add(root, 'devices')
-    for name, properties in _DEVICES:
+    for name, properties in release.tables.devices:
         parent = add(devices, name, supported='yes')
         for key, values in properties:
             if q35:
                 values = tuple(value for value in values if key != 'bus' or value != 'ide')
             _enum(parent, key, values)
-    _features(add(root, 'features'))
+    _features(add(root, 'features'), release)
     return serialize(root)
 
 
-def _resolve(hardware: Hardware, emulator: str | None, arch: str | None, machine: str | None,
-             virt_type: str | None) -> tuple[str, str, str]:
+def _resolve(hardware: Hardware, release: Release, emulator: str | None, arch: str | None,
+             machine: str | None, virt_type: str | None) -> tuple[str, str, str]:
     arch = arch or hardware.arch
     if arch not in ARCHITECTURES:
         raise bad_argument(f'unknown architecture: {arch}')
@@ -85,8 +65,8 @@ def _resolve(hardware: Hardware, emulator: str | None, arch: str | None, machine
     if virt_type not in ('kvm', 'qemu'):
         raise bad_argument(f"the accel '{virt_type}' is not supported by "
                            f"'{emulator or EMULATORS[arch]}' on this host")
-    machine = MACHINE_ALIASES.get(machine or 'pc', machine or 'pc')
-    if machine not in MACHINES:
+    machine = release.tables.machine_aliases.get(machine or 'pc', machine or 'pc')
+    if machine not in release.tables.max_cpus:
         raise bad_argument(f"the machine '{machine}' is not supported by emulator "
                            f"'{emulator or EMULATORS[arch]}'")
     return arch, machine, virt_type
@@ -106,7 +86,7 @@ def _os(parent: Element) -> None:
     _enum(loader, 'secure', ('no',))
 
 
-def _cpu(parent: Element, hardware: Hardware, virt_type: str) -> None:
+def _cpu(parent: Element, hardware: Hardware, release: Release, virt_type: str) -> None:
     if virt_type == 'kvm':
         _enum(add(parent, 'mode', name='host-passthrough', supported='yes'),
               'hostPassthroughMigratable', ('on', 'off'))
@@ -116,7 +96,7 @@ def _cpu(parent: Element, hardware: Hardware, virt_type: str) -> None:
           ('on', 'off'))
     host_model(add(parent, 'mode', name='host-model', supported='yes'), hardware, virt_type)
     custom = add(parent, 'mode', name='custom', supported='yes')
-    for model in cpu_models.MODELS:
+    for model in release.tables.cpu_models.values():
         usable = (model.emulated if virt_type == 'qemu'
                   else cpu_models.runs_on(model.name, hardware.model))
         add(custom, 'model', model.name, usable='yes' if usable else 'no', vendor=model.vendor)
@@ -136,9 +116,8 @@ def host_model(parent: Element, hardware: Hardware, virt_type: str) -> None:
             add(parent, 'feature', policy='require', name=name)
 
 
-def _features(parent: Element) -> None:
-    for name, supported in (('gic', 'no'), ('vmcoreinfo', 'yes'), ('genid', 'yes'),
-                            ('backingStoreInput', 'yes'), ('backup', 'yes'), ('sev', 'no'),
-                            ('sgx', 'no')):
-        add(parent, name, supported=supported)
-    _enum(add(parent, 'hyperv', supported='yes'), 'features', ('spinlocks', 'vendor_id'))
+def _features(parent: Element, release: Release) -> None:
+    for name, supported in release.tables.features:
+        found = add(parent, name, supported=supported)
+        if name == 'hyperv' and supported == 'yes':
+            _enum(found, 'features', ('spinlocks', 'vendor_id'))

@@ -7,13 +7,8 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused, unsupported
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node import cpu_comparison, domain_capabilities
-from vpmem_harness.libvirtd.hypervisor.node.cpu_models import MODELS
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES
-
-#: The versions of libvirt and QEMU, as major * 1,000,000 + minor * 1,000 + release.
-LIBVIRT_VERSION = 9_000_000
-QEMU_VERSION = 7_002_022
 
 #: The features of libvirt's driver for QEMU that a client can ask for.
 #: Source: libvirt 9.0.0, src/libvirt_internal.h (VIR_DRV_FEATURE_*),
@@ -41,12 +36,12 @@ class NodeProcedures(ProcedureGroup):
     @procedure
     def connect_get_version(self) -> int:
         """Return QEMU's version."""
-        return QEMU_VERSION
+        return self.hypervisor.release.qemu
 
     @procedure
     def connect_get_lib_version(self) -> int:
         """Return libvirt's version."""
-        return LIBVIRT_VERSION
+        return self.hypervisor.release.libvirt
 
     @procedure
     def connect_get_hostname(self) -> str:
@@ -88,8 +83,8 @@ class NodeProcedures(ProcedureGroup):
                                         flags: int) -> str:
         """Return the capabilities of domains as XML."""
         check_flags('qemuConnectGetDomainCapabilities', flags, 0)
-        return domain_capabilities.domain(self.hypervisor.hardware, emulator, arch, machine,
-                                          virt_type)
+        return domain_capabilities.domain(
+            self.hypervisor.hardware, self.hypervisor.release, emulator, arch, machine, virt_type)
 
     @procedure
     def connect_get_cpu_model_names(self, arch: str, need_results: int,
@@ -98,7 +93,8 @@ class NodeProcedures(ProcedureGroup):
         check_flags('qemuConnectGetCPUModelNames', flags, 0)
         if arch not in ARCHITECTURES:
             raise bad_argument(f'cannot find architecture {arch}')
-        names = [model.name for model in MODELS] if arch in ('x86_64', 'i686') else []
+        models = self.hypervisor.release.tables.cpu_models
+        names = list(models) if arch in ('x86_64', 'i686') else []
         return (names if need_results else []), len(names)
 
     @procedure

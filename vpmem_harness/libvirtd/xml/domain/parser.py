@@ -50,7 +50,7 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     devices.read(source)
     root = DOMAIN.apply(source)
     _gather_devices(root)
-    definition = Definition(root)
+    definition = Definition(root, host.release)
     _complete(definition, host)
     validate.definition(definition)
     DEVICES.sort(definition.devices)

@@ -13,7 +13,6 @@ from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers
 from vpmem_harness.libvirtd.xml.etree import add, drop, every, first, having, unset
-from vpmem_harness.libvirtd.xml.host import MACHINE_ALIASES
 
 #: Default video memory in KiB by model.
 _VIDEO_MEMORY = {
@@ -32,7 +31,7 @@ def complete_os(definition: Definition) -> None:
     if kind is None or os is None:
         return
     machine = kind.get('machine') or 'pc'
-    kind.set('machine', MACHINE_ALIASES.get(machine, machine))
+    kind.set('machine', definition.release.tables.machine_aliases.get(machine, machine))
     ordered = any(device.find('boot') is not None for device in definition.devices)
     if every(root, 'os/boot') and ordered:
         raise unsupported('per-device boot elements cannot be used together with os/boot '

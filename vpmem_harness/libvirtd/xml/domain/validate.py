@@ -14,7 +14,6 @@ from vpmem_harness.libvirtd.errors import bad_xml, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, disks, memory_validate
 from vpmem_harness.libvirtd.xml.etree import Element, every, first, having
-from vpmem_harness.libvirtd.xml.machine_types import MACHINES
 
 
 def definition(definition: Definition) -> None:
@@ -49,7 +48,7 @@ def _driver(definition: Definition) -> None:
     if definition.virt_type not in ('qemu', 'kvm'):
         raise unsupported(f"Emulator '{emulator}' does not support virt type "
                           f"'{definition.virt_type}'")
-    if definition.machine not in MACHINES:
+    if definition.machine not in definition.release.tables.max_cpus:
         raise unsupported(f"Emulator '{emulator}' does not support machine type "
                           f"'{definition.machine}'")
     if first(root, 'memtune/min_guarantee') is not None:
@@ -80,7 +79,7 @@ def lifecycle(actions: Mapping[str, str | None]) -> None:
 
 
 def _vcpus(definition: Definition) -> None:
-    limit = MACHINES[definition.machine]
+    limit = definition.release.tables.max_cpus[definition.machine]
     if definition.max_vcpus > limit:
         raise unsupported(f'Maximum CPUs greater than specified machine type limit {limit}')
     topology = first(definition.root, 'cpu/topology')

@@ -9,8 +9,8 @@ import testtools
 
 from tests.unit.pmem.test_machine import labelled
 from vpmem_harness.pmem import CommandResult, DimmSpec, PersistentMemory
-from vpmem_harness.pmem.kernel.release import DEBIAN_13
 from vpmem_harness.pmem.kernel.sizes import GIB, MIB
+from vpmem_harness.releases import DEBIAN_13
 
 
 class SystemRamTest(testtools.TestCase):

@@ -16,7 +16,6 @@ from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, pr
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import unset
-from vpmem_harness.libvirtd.xml.machine_types import MACHINES
 
 _MAXIMUM, _GUEST = libvirt.VIR_DOMAIN_VCPU_MAXIMUM, libvirt.VIR_DOMAIN_VCPU_GUEST
 _HOTPLUGGABLE = libvirt.VIR_DOMAIN_VCPU_HOTPLUGGABLE
@@ -87,7 +86,7 @@ def _set_vcpus(domain: Domain, count: int, flags: int) -> None:
 
 
 def _set_maximum(config: Definition, count: int) -> None:
-    limit = MACHINES.get(config.machine, 1)
+    limit = config.release.tables.max_cpus.get(config.machine, 1)
     if count > limit:
         raise unsupported(f'Maximum CPUs greater than specified machine type limit {limit}')
     topology = config.root.find('cpu/topology')

@@ -1,0 +1,11 @@
+"""Releases of hosts: which versions run on them, and how their behavior differs.
+
+A release is one generation of a distribution: kernel, ndctl, PMDK, libvirt and QEMU together.
+:data:`DEBIAN_12` and :data:`DEBIAN_13` are each proven by recordings of their own.
+"""
+
+from vpmem_harness.releases.known import DEBIAN_12, DEBIAN_13, RELEASES
+from vpmem_harness.releases.release import Release
+from vpmem_harness.releases.selection import DEFAULT, choose, nearest
+
+__all__ = ['DEBIAN_12', 'DEBIAN_13', 'DEFAULT', 'RELEASES', 'Release', 'choose', 'nearest']

@@ -1,0 +1,22 @@
+"""The releases that hosts can have, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from vpmem_harness.releases.release import Release
+
+DEBIAN_12: Final = Release(
+    name='debian12', tables_of='debian12',
+    kernel='6.1', ndctl='76.1', daxio='1.12.1', libvirt=9_000_000, qemu=7_002_022)
+
+DEBIAN_13: Final = Release(
+    name='debian13', tables_of='debian13',
+    kernel='6.12', ndctl='81', daxio='1.13.1', libvirt=11_003_000, qemu=10_000_013,
+    onlines_memory=True, refuses_empty_dax=True, missing_dax_device_fails=False,
+    create_device_ignores_argument=False)
+
+#: The releases by name, oldest first.
+RELEASES: Final[Mapping[str, Release]] = {
+    release.name: release for release in (DEBIAN_12, DEBIAN_13)}

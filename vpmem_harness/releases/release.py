@@ -1,0 +1,71 @@
+"""The value of a release: versions, tables, and a field for each rule that differs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Self
+
+from vpmem_harness.releases.tables import Tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """One generation of hosts; the defaults of the rules are Debian 12's.
+
+    :param name: its name, such as ``debian12``
+    :param tables_of: the name of the release whose tables it has
+    :param kernel: the version of Linux
+    :param ndctl: the version of ndctl and daxctl
+    :param daxio: the version of daxio, which is PMDK's
+    :param libvirt: the version of libvirt: major * 1,000,000 + minor * 1,000 + release
+    :param qemu: the version of QEMU, in the same form
+
+    Rules of the kernel and its tools (recordings: golden/ndctl/debian12, golden/ndctl/debian13):
+
+    :param onlines_memory: whether the kernel onlines memory that is added, so that daxctl refuses
+        to switch a device to system RAM (kernel: CONFIG_MHP_DEFAULT_ONLINE_TYPE)
+    :param refuses_empty_dax: whether the kernel refuses a devdax or fsdax namespace of which
+        alignment leaves nothing (kernel: nvdimm/pfn_devs.c ``nd_pfn_init``); Linux 6.1 makes one
+        of size 0
+    :param missing_dax_device_fails: whether daxctl fails when it finds no device to act on
+    :param create_device_ignores_argument: whether ``daxctl create-device`` takes an argument and
+        the options of ``reconfigure-device``
+    """
+
+    name: str
+    tables_of: str
+    kernel: str
+    ndctl: str
+    daxio: str
+    libvirt: int
+    qemu: int
+
+    onlines_memory: bool = False
+    refuses_empty_dax: bool = False
+    missing_dax_device_fails: bool = True
+    create_device_ignores_argument: bool = True
+
+    @property
+    def title(self) -> str:
+        """The versions, as one line."""
+        libvirt, qemu = (f'{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}'
+                         for number in (self.libvirt, self.qemu))
+        return (f'Linux {self.kernel}, ndctl {self.ndctl}, daxio {self.daxio}, libvirt {libvirt}, '
+                f'QEMU {qemu}')
+
+    @property
+    def tables(self) -> Tables:
+        """Machine types, CPU models and devices."""
+        return _tables(self.tables_of)
+
+    def with_versions(self, *, libvirt: int | None = None, qemu: int | None = None) -> Self:
+        """Return this release with other version numbers, and with its own behavior."""
+        return dataclasses.replace(
+            self, libvirt=self.libvirt if libvirt is None else libvirt,
+            qemu=self.qemu if qemu is None else qemu)
+
+
+@functools.cache
+def _tables(name: str) -> Tables:
+    return Tables(name)
