@@ -21,7 +21,7 @@ LAYERS = (
     ('libvirtd', 'pmem'),
     ('safelog',),
     ('serving',),
-    ('uuids', 'conf'),
+    ('uuids', 'conf', 'hardware'),
     ('releases',),
     ('randomness',),
     ('exceptions',),
@@ -34,7 +34,7 @@ DAEMON = (
     ('access', 'argument_checks'),
     ('hypervisor', 'wire'),
     ('xml',),
-    ('argument_table', 'errors', 'hardware', 'values'),
+    ('argument_table', 'errors', 'values'),
 )
 
 #: Exceptions: imports that point to a higher layer, each with its reason.

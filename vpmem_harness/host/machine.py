@@ -14,6 +14,8 @@ import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness import safelog
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.host import process_numbers
 from vpmem_harness.host.audit_trail import AuditTrail
 from vpmem_harness.host.backing import HostBacking
@@ -22,6 +24,7 @@ from vpmem_harness.host.calls.journal import Journal
 from vpmem_harness.host.faults.faults import Faults
 from vpmem_harness.host.files import HostFiles
 from vpmem_harness.host.layout import Layout
+from vpmem_harness.host.numa_nodes import fitted
 from vpmem_harness.host.recorder import Recorder
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.tools import Tools
@@ -70,6 +73,7 @@ class Host:
         whoever calls them.
     :param first_region: the number of the first region; if neither this nor the inventory gives
         one, the next number that is free in the process.
+    :param hardware: the hardware of the host; two NUMA nodes and what the DIMMs need if None.
     :param audit: the audit log for what is done to the host.
     :param release: the versions of kernel, ndctl, libvirt and QEMU.
 
@@ -84,12 +88,14 @@ class Host:
                  randomness: Randomness, clock: Clock | None = None,
                  files: Mapping[str, int] | None = None, directories: Collection[str] = (),
                  as_user: bool = False, first_region: int | None = None,
-                 audit: AuditLog | None = None, release: Release = DEFAULT) -> None:
+                 hardware: Hardware | None = None, audit: AuditLog | None = None,
+                 release: Release = DEFAULT) -> None:
         self.name = name
         safelog.current().simulate(name)
         self._trail = AuditTrail(audit, name) if audit is not None else None
         self.inventory = inventory
         self.release = release
+        self._hardware = fitted(hardware, inventory.dimms)
         self.layout = Layout(directory / name)
         self._as_user = as_user
         self._randomness = randomness
@@ -139,7 +145,8 @@ class Host:
         self.hypervisor = Hypervisor(
             self.name, randomness=self._randomness.derive('hypervisor'),
             backing=HostBacking(self.pmem, self._files),
-            clock=self.clock, neighbours=self.neighbours, release=self.release)
+            clock=self.clock, hardware=self._hardware, neighbours=self.neighbours,
+            release=self.release)
         self.introduce(self)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop)
         self.daemon.intercept = self._recorder.on_call
@@ -192,12 +199,14 @@ class Host:
         """Stop the host: clients lose their connections, the directory is removed."""
         self._release.close()
 
-    def reboot(self) -> None:
-        """Restart the machine.
+    def reboot(self, hardware: Hardware | None = None) -> None:
+        """Restart the machine, with other hardware if given.
 
         Clients lose their connections. Only domains with autostart run afterwards, transient ones
         are gone. The namespaces of a region get new numbers but keep their names and contents.
         """
+        if hardware is not None:
+            hardware = fitted(_checked(hardware), self.inventory.dimms)
         LOG.info('host %s reboots', self.name)
         if self._trail is not None:
             self._trail.record_reboot()
@@ -210,9 +219,37 @@ class Host:
         self.faults.lose_calls()
         self.hypervisor.crash()
         self.pmem.reboot()
+        if hardware is not None:
+            self._change_hardware(hardware)
         self.hypervisor.reboot()
         if self._tools is not None:
             self._tools.refresh()
+
+    # Hardware
+
+    @property
+    def hardware(self) -> Hardware:
+        """The hardware of the host; it can be set while libvirtd is down.
+
+        :raises InvalidInputError: when it is set while the host runs, or lacks a NUMA node of the
+            host's DIMMs.
+        """
+        return self._hardware
+
+    @hardware.setter
+    def hardware(self, hardware: Hardware) -> None:
+        started = hasattr(self, 'daemon')
+        if started and self.daemon.running:
+            raise InvalidInputError(
+                f'hardware of {self.name}', expected='a host whose libvirtd is down',
+                got='a host that runs', remedy='use it within faults.daemon_down(), or call '
+                'reboot(hardware=...)')
+        self._change_hardware(hardware)
+
+    def _change_hardware(self, hardware: Hardware) -> None:
+        self._hardware = fitted(_checked(hardware), self.inventory.dimms)
+        if hasattr(self, 'hypervisor'):
+            self.hypervisor.change_hardware(self._hardware)
 
     # For programs
 
@@ -340,3 +377,10 @@ class Host:
         result = self._recorder.on_command(call, lambda: self.tools.call(call))
         self.tools.refresh()
         return result
+
+
+def _checked(hardware: object) -> Hardware:
+    if not isinstance(hardware, Hardware):
+        raise InvalidInputError('hardware', expected='a Hardware', got=repr(hardware),
+                                remedy='write it as in Hardware.uniform(cells=1)')
+    return hardware

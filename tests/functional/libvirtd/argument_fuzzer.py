@@ -14,8 +14,8 @@ from typing import Any
 from tests.functional.libvirtd.arguments import DOMAIN, Arguments, procedures
 from tests.unit.libvirtd.hypervisor import hosts
 from tests.unit.libvirtd.wire import client
+from vpmem_harness.hardware import Hardware, MdevType, PciDevice
 from vpmem_harness.libvirtd.dispatch import Dispatcher
-from vpmem_harness.libvirtd.hardware import Hardware, MdevType, PciDevice
 from vpmem_harness.libvirtd.hypervisor.connection import PROCEDURES
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.wire import frames

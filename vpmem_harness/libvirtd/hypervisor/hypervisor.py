@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import libvirt
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
-from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
@@ -22,7 +22,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
 from vpmem_harness.libvirtd.hypervisor.events import Events
 from vpmem_harness.libvirtd.hypervisor.network.networks import Network
 from vpmem_harness.libvirtd.hypervisor.node import capabilities
-from vpmem_harness.libvirtd.hypervisor.node.node_devices import NodeDevice
+from vpmem_harness.libvirtd.hypervisor.node.device_tree import DeviceTree
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEvents
 from vpmem_harness.libvirtd.hypervisor.secrets import Secret
 from vpmem_harness.libvirtd.hypervisor.storage.pools import Pool
@@ -104,16 +104,28 @@ class Hypervisor:
         self.events = Events()
         self.object_events = ObjectEvents()
         self.secrets: dict[bytes, Secret] = {}
-        self.mdevs: dict[str, NodeDevice] = {}
+        self.devices = self._device_tree()
         self.networks = (_default_network(self.randomness.derive('network')),)
         self.pools = (_default_pool(self.randomness.derive('pool')),)
         self.processes = QemuProcesses(self)
         self.jobs = Jobs(self)
 
+    def _device_tree(self) -> DeviceTree:
+        return DeviceTree(self.hardware, self.uuid, self.randomness.derive('devices'))
+
     @functools.cached_property
     def capabilities(self) -> str:
-        """The host's capabilities as XML, which never change."""
+        """The host's capabilities as XML, which change with its hardware alone."""
         return capabilities.host(self)
+
+    def change_hardware(self, hardware: Hardware) -> None:
+        """Give the host other hardware; its owner makes sure that no client is connected."""
+        with self.lock:
+            defined = self.devices.mdevs.defined
+            self.hardware = self.xml_host.hardware = hardware
+            self.devices = self._device_tree()
+            self.devices.mdevs.restore(defined)
+            vars(self).pop('capabilities', None)
 
     def connect(self, readonly: bool = False) -> Connection:
         """Open a connection for a client."""
@@ -184,10 +196,7 @@ class Hypervisor:
             self.crash()
             self.processes = QemuProcesses(self)
             self.started = self.clock.now()
-            self.mdevs = {name: device for name, device in self.mdevs.items()
-                          if device.persistent}
-            for device in self.mdevs.values():
-                device.active = device.autostart
+            self.devices.boot()
             for domain in self.domains:
                 if domain.autostart:
                     self.processes.start(domain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
-from vpmem_harness.libvirtd.hardware import Hardware
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import DEFAULT, Release
 

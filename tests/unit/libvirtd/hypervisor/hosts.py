@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.backing import BackingFile, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.randomness import Randomness

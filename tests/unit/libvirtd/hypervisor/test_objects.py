@@ -9,7 +9,7 @@ import testtools
 from lxml import etree
 
 from tests.unit.libvirtd.hypervisor import hosts
-from vpmem_harness.libvirtd.hardware import Hardware, MdevType, PciDevice
+from vpmem_harness.hardware import Hardware, MdevType, NetworkInterface, PciDevice
 from vpmem_harness.libvirtd.xml import schema
 from vpmem_harness.randomness import Randomness
 
@@ -26,7 +26,7 @@ class ObjectCase(testtools.TestCase):
         card = PciDevice((0, 0x3b, 0, 0), (0x10de, 'Vendor'), (0x1eb8, 'Card'),
                          mdev_types=(MdevType('t-1', 'Type 1', 2),))
         network = PciDevice((0, 0x18, 0, 0), (0x8086, 'Vendor'), (0x1572, 'Network card'),
-                            interface=('eth0', hosts.MAC))
+                            interface=NetworkInterface('eth0', hosts.MAC))
         self.host = hosts.recorded_host(
             hardware=Hardware(Hardware.uniform().cells, pci=(card, network)))
         self.connection = hosts.Client(self.host)

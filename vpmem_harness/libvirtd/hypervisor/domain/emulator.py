@@ -13,8 +13,8 @@ import os
 
 import libvirt
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, system_error, unsupported
-from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
 from vpmem_harness.libvirtd.hypervisor.domain.memory_map import GuestMemory, PlugRefused
 from vpmem_harness.libvirtd.xml import numbers
@@ -46,7 +46,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
     :raises LibvirtError: libvirt or QEMU refuses the guest. Checks run in their order: files,
         memory backends, the machine, its devices.
     """
-    _check_nodes(definition, len(hardware.cells))
+    _check_nodes(definition, hardware)
     _check_huge_pages(definition, hardware)
     check_paths(definition.memory_devices, backing)
     space = GuestMemory(definition)
@@ -80,10 +80,10 @@ def _check_huge_pages(definition: Definition, hardware: Hardware) -> None:
         raise internal('hugetlbfs filesystem is not mounted or disabled by administrator config')
 
 
-def _check_nodes(definition: Definition, cells: int) -> None:
+def _check_nodes(definition: Definition, hardware: Hardware) -> None:
     for mask in every(definition.root, 'devices/memory/source/nodemask'):
         for node in sorted(numbers.bitmap(mask.text or '') or ()):
-            if node >= cells:
+            if hardware.cell(node) is None:
                 raise unsupported(f'NUMA node {node} is unavailable',
                                   domain=libvirt.VIR_FROM_NONE)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vpmem_harness.libvirtd.hardware import GIB
+from vpmem_harness.hardware import GIB
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, memory
 from vpmem_harness.libvirtd.xml.etree import Element, text_of

@@ -22,8 +22,8 @@ class InterfaceProcedures(ProcedureGroup):
     """Procedures that list the host's network interfaces."""
 
     def _interfaces(self) -> list[InterfaceHandle]:
-        return [InterfaceHandle(*card.interface) for card in self.hypervisor.hardware.pci
-                if card.interface is not None]
+        return [InterfaceHandle(name, mac)
+                for _, name, mac in self.hypervisor.devices.interfaces()]
 
     def _interface(self, name: str) -> InterfaceHandle:
         for interface in self._interfaces():

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpmem_harness.libvirtd.hardware import Cell, Hardware
-from vpmem_harness.libvirtd.hypervisor.node import cpu_models
+from vpmem_harness.hardware import Cell, Hardware
+from vpmem_harness.libvirtd.hypervisor.node import cpu_models, topology
+from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
 from vpmem_harness.libvirtd.xml.host import EMULATORS
 from vpmem_harness.releases import Release
@@ -38,7 +39,7 @@ def _host(parent: Element, hypervisor: Hypervisor) -> None:
     add(parent, 'uuid', hypervisor.uuid)
     cpu(add(parent, 'cpu'), hardware)
     add(parent, 'power_management')
-    add(parent, 'iommu', support='no')
+    add(parent, 'iommu', support='yes' if hardware.has_iommu else 'no')
     migration = add(parent, 'migration_features')
     add(migration, 'live')
     transports = add(migration, 'uri_transports')
@@ -47,11 +48,7 @@ def _host(parent: Element, hypervisor: Hypervisor) -> None:
     cells = add(add(parent, 'topology'), 'cells', num=len(hardware.cells))
     for cell in hardware.cells:
         _cell(add(cells, 'cell', id=cell.id), cell, hardware)
-    cache = add(parent, 'cache')
-    for cell in hardware.cells:
-        first, last = cell.cpus[0].id, cell.cpus[-1].id
-        add(cache, 'bank', id=cell.id, level=3, type='both', size=36, unit='MiB',
-            cpus=f'{first}-{last}' if last > first else first)
+    _caches(add(parent, 'cache'), hardware)
     add(add(parent, 'secmodel'), 'model', 'none')
     add(parent[-1], 'doi', 0)
     dac = add(parent, 'secmodel')
@@ -59,6 +56,16 @@ def _host(parent: Element, hypervisor: Hypervisor) -> None:
     add(dac, 'doi', 0)
     for kind in ('kvm', 'qemu'):
         add(dac, 'baselabel', _OWNER, type=kind)
+
+
+def _caches(parent: Element, hardware: Hardware) -> None:
+    """Add the third-level cache of each socket."""
+    sockets: dict[int, set[int]] = {}
+    for cpu in topology.online(hardware):
+        sockets.setdefault(cpu.socket, set()).add(cpu.id)
+    for socket, cpus in sorted(sockets.items()):
+        add(parent, 'bank', id=socket, level=3, type='both', size=36, unit='MiB',
+            cpus=numbers.format_bitmap(cpus))
 
 
 def cpu(parent: Element, hardware: Hardware) -> None:
@@ -69,8 +76,9 @@ def cpu(parent: Element, hardware: Hardware) -> None:
     add(parent, 'microcode', version=83886592)
     add(parent, 'signature', family=6, model=85, stepping=7)
     add(parent, 'counter', name='tsc', frequency=hardware.mhz * 1_000_000, scaling='no')
-    add(parent, 'topology', sockets=hardware.sockets, dies=1, cores=hardware.cores,
-        threads=hardware.threads)
+    counts = topology.counts(hardware)
+    add(parent, 'topology', sockets=counts.sockets, dies=1, cores=counts.cores,
+        threads=counts.threads)
     add(parent, 'maxphysaddr', mode='emulate', bits=46)
     for name in cpu_models.HOST_FEATURES:
         add(parent, 'feature', name=name)
@@ -79,20 +87,18 @@ def cpu(parent: Element, hardware: Hardware) -> None:
 
 
 def _cell(parent: Element, cell: Cell, hardware: Hardware) -> None:
-    add(parent, 'memory', cell.memory // 1024, unit='KiB')
+    if cell.memory:
+        add(parent, 'memory', cell.memory // 1024, unit='KiB')
     for size, count in ((4, cell.small_pages), *cell.huge_pages):
         add(parent, 'pages', count, unit='KiB', size=size)
     distances = add(parent, 'distances')
     for other in hardware.cells:
         add(distances, 'sibling', id=other.id, value=hardware.distance(cell.id, other.id))
-    cpus = add(parent, 'cpus', num=len(cell.cpus))
-    for cpu in cell.cpus:
-        first, last = cpu.siblings[0], cpu.siblings[-1]
-        siblings = ','.join(str(number) for number in cpu.siblings)
-        if len(cpu.siblings) > 1 and last - first == len(cpu.siblings) - 1:
-            siblings = f'{first}-{last}'
+    online = {cpu.id for cpu in cell.online}
+    cpus = add(parent, 'cpus', num=len(online))
+    for cpu in cell.online:
         add(cpus, 'cpu', id=cpu.id, socket_id=cpu.socket, die_id=cpu.die, core_id=cpu.core,
-            siblings=siblings)
+            siblings=numbers.format_bitmap(online.intersection(cpu.siblings)))
 
 
 def _guest(root: Element, arch: str, word: int, release: Release) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import libvirt
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused
-from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.node import cpu_models
 from vpmem_harness.libvirtd.xml import reading, schema
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import libvirt
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
-from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.hypervisor.node import cpu_models
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES, VIRT_TYPES
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize

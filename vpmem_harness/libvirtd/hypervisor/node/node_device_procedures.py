@@ -11,7 +11,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
-from vpmem_harness.libvirtd.hypervisor.node import node_devices
+from vpmem_harness.libvirtd.hypervisor.node.mediated_devices import MediatedDevice
 from vpmem_harness.libvirtd.hypervisor.node.node_devices import NodeDevice
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.xml import reading
@@ -49,31 +49,12 @@ _INACTIVE = libvirt.VIR_CONNECT_LIST_NODE_DEVICES_INACTIVE
 class NodeDeviceProcedures(ProcedureGroup):
     """Procedures for node devices."""
 
-    def _devices(self) -> list[NodeDevice]:
-        hypervisor = self.hypervisor
-        hardware = hypervisor.hardware.pci
-        used: dict[str, dict[str, int]] = {}
-        for device in hypervisor.mdevs.values():
-            if device.active:
-                kinds = used.setdefault(device.parent or '', {})
-                kind = device.document.find('capability/type')
-                name = '' if kind is None else kind.get('id', '')
-                kinds[name] = kinds.get(name, 0) + 1
-        found = [node_devices.computer(hypervisor.uuid)]
-        for group, card in enumerate(hardware):
-            functions = tuple(other for other in hardware if other.physical == card.address)
-            found.append(node_devices.pci(card, functions, group, used.get(card.name, {})))
-            interface = node_devices.network(card)
-            if interface is not None:
-                found.append(interface)
-        return found + list(hypervisor.mdevs.values())
-
     def _named(self, name: str) -> NodeDevice:
-        for device in self._devices():
-            if device.name == name:
-                return device
-        raise LibvirtError(libvirt.VIR_ERR_NO_NODE_DEVICE,
-                           f"no node device with matching name '{name}'", domain=_FROM)
+        device = self.hypervisor.devices.find(name)
+        if device is None:
+            raise LibvirtError(libvirt.VIR_ERR_NO_NODE_DEVICE,
+                               f"no node device with matching name '{name}'", domain=_FROM)
+        return device
 
     @procedure
     def node_num_of_devices(self, cap: str | None, flags: int) -> int:
@@ -88,7 +69,7 @@ class NodeDeviceProcedures(ProcedureGroup):
         return [device.name for device in self._with(cap)]
 
     def _with(self, cap: str | None) -> list[NodeDevice]:
-        return [device for device in self._devices()
+        return [device for device in self.hypervisor.devices
                 if device.active and (cap is None or cap in device.caps)]
 
     @procedure
@@ -100,7 +81,7 @@ class NodeDeviceProcedures(ProcedureGroup):
         check_flags('nodeConnectListAllNodeDevices', flags, known, domain=_FROM)
         kinds = flags & ~(_ACTIVE | _INACTIVE)
         wanted = flags & (_ACTIVE | _INACTIVE) or _ACTIVE
-        return [device for device in self._devices()
+        return [device for device in self.hypervisor.devices
                 if (not kinds or any(kinds & _CAPS.get(cap, 0) for cap in device.caps))
                 and wanted & (_ACTIVE if device.active else _INACTIVE)]
 
@@ -138,125 +119,144 @@ class NodeDeviceProcedures(ProcedureGroup):
     @procedure
     def node_device_is_persistent(self, name: str) -> int:
         """Return 1 for a device that exists after a reboot."""
-        device = self._named(name)
-        return int(device.persistent or name not in self.hypervisor.mdevs)
+        return int(self._named(name).persistent)
 
     @procedure
     def node_device_get_autostart(self, name: str) -> int:
         """Return 1 for a device that is created when the host starts."""
-        device = self._named(name)
-        return int(device.autostart or name not in self.hypervisor.mdevs)
+        return int(self._named(name).autostart)
 
     @procedure
     def node_device_set_autostart(self, name: str, autostart: int) -> None:
         """Set whether a defined mediated device is created when the host starts."""
-        device = self._mdev(name)
-        if not device.persistent:
-            raise invalid('cannot set autostart for transient node device', domain=_FROM)
-        device.autostart = bool(autostart)
+        device = self._mdev(name, libvirt.VIR_ERR_OPERATION_UNSUPPORTED)
+        if not device.node.persistent:
+            raise invalid('cannot set autostart for transient device', domain=_FROM)
+        device.node.autostart = bool(autostart)
 
-    def _mdev(self, name: str) -> NodeDevice:
+    def _mdev(self, name: str,
+              code: int = libvirt.VIR_ERR_CONFIG_UNSUPPORTED) -> MediatedDevice:
+        """Return the mediated device with that name; other devices are refused."""
         self._named(name)
-        device = self.hypervisor.mdevs.get(name)
+        device = self.hypervisor.devices.mdevs.get(name)
         if device is None:
-            raise LibvirtError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, 'Unsupported device type',
-                               domain=_FROM)
+            raise LibvirtError(code, 'Unsupported device type', domain=_FROM)
         return device
 
-    def _read_mdev(self, xml: str) -> NodeDevice:
+    def _read_mdev(self, xml: str, what: str, action: str) -> MediatedDevice:
+        """Return the device of a definition.
+
+        :param what: the word for what fails without a parent, ``action`` for what mdevctl does.
+        """
         root = reading.parse(xml, root='device', document='node_device_definition', domain=_FROM)
         capability = root.find('capability')
-        if capability is None or capability.get('type') != 'mdev':
+        if capability is None:
+            raise internal("no device capabilities for 'new device'", domain=_FROM)
+        if capability.get('type') != 'mdev':
             raise LibvirtError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, 'Unsupported device type',
                                domain=_FROM)
-        parent_name = root.findtext('parent')
-        if not parent_name:
-            raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
-                               'cannot create a mediated device without a parent',
-                               domain=_FROM)
         kind = capability.find('type')
-        for group, parent in enumerate(self.hypervisor.hardware.pci):
-            if parent.name == parent_name:
-                wanted = '' if kind is None else kind.get('id', '')
-                if wanted not in {known.id for known in parent.mdev_types}:
-                    raise internal(f"Unable to start mediated device '{parent_name}': the type "
-                                   f"'{wanted}' is not supported", domain=_FROM)
-                uuid = capability.findtext('uuid') or self.hypervisor.randomness.uuid()
-                return node_devices.mdev(str(uuids.UUID(uuid)), wanted, parent, group)
-        raise LibvirtError(libvirt.VIR_ERR_NO_NODE_DEVICE,
-                           f"cannot find parent '{parent_name}' definition", domain=_FROM)
+        wanted = None if kind is None else kind.get('id')
+        if not wanted:
+            raise LibvirtError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED,
+                               "missing type id attribute for 'new device'", domain=_FROM)
+        uuid = capability.findtext('uuid')
+        if uuid is not None:
+            try:
+                uuid = str(uuids.UUID(uuid.strip()))
+            except ValueError:
+                raise internal(f"Invalid uuid '{uuid}' for new mdev device",
+                               domain=_FROM) from None
+        name = root.findtext('parent')
+        if not name:
+            raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
+                               f'cannot {what} a mediated device without a parent', domain=_FROM)
+        parent = self.hypervisor.devices.pci_device(name)
+        if parent is None:
+            raise internal(f"unable to find parent device '{name}'", domain=_FROM)
+        if action == 'start' and wanted not in {known.id for known in parent.mdev_types}:
+            raise internal(f'Unable to start mediated device: Error: Parent {parent.address} does '
+                           f'not support mdev type {wanted}', domain=_FROM)
+        attributes = {attribute.get('name', ''): attribute.get('value', '')
+                      for attribute in capability.findall('attr')}
+        return self.hypervisor.devices.mdevs.make(
+            uuid or self.hypervisor.randomness.uuid(), wanted, parent, attributes)
 
     @procedure
     def node_device_create_xml(self, xml: str, flags: int) -> NodeDevice:
         """Create a transient mediated device."""
-        check_flags('nodeDeviceCreateXML', flags, 0, domain=_FROM)
-        device = self._read_mdev(xml)
-        self._start_mdev(device)
-        return device
+        check_flags('nodeDeviceCreateXML', flags, libvirt.VIR_NODE_DEVICE_CREATE_XML_VALIDATE,
+                    domain=_FROM)
+        device = self._read_mdev(xml, 'create', 'start')
+        self._start(device, 'start')
+        return device.node
 
     @procedure
     def node_device_define_xml(self, xml: str, flags: int) -> NodeDevice:
         """Define a mediated device without creating it."""
-        check_flags('nodeDeviceDefineXML', flags, 0, domain=_FROM)
-        device = self._read_mdev(xml)
-        known = self.hypervisor.mdevs.get(device.name)
-        if known is not None:
-            known.persistent = True
-            return known
-        device.active, device.persistent = False, True
-        self.hypervisor.mdevs[device.name] = device
-        self._publish(device, libvirt.VIR_NODE_DEVICE_EVENT_DEFINED)
-        return device
+        check_flags('nodeDeviceDefineXML', flags, libvirt.VIR_NODE_DEVICE_DEFINE_XML_VALIDATE,
+                    domain=_FROM)
+        device = self._read_mdev(xml, 'define', 'define')
+        mdevs = self.hypervisor.devices.mdevs
+        known = mdevs.get(device.node.name)
+        if known is None:
+            mdevs.add(device)
+            known = device
+        elif known.node.persistent:
+            raise internal('Unable to define mediated device: Error: Cowardly refusing to '
+                           f'overwrite existing config {known.parent.address}/{known.uuid}',
+                           domain=_FROM)
+        known.node.persistent = True
+        self._publish(known, libvirt.VIR_NODE_DEVICE_EVENT_DEFINED)
+        return known.node
 
     @procedure
     def node_device_create(self, name: str, flags: int) -> None:
         """Create a defined mediated device."""
         check_flags('nodeDeviceCreate', flags, 0, domain=_FROM)
-        device = self._mdev(name)
-        if device.active:
+        if self._named(name).active:
             raise invalid('Device is already active', domain=_FROM)
-        self._start_mdev(device)
+        self._start(self._mdev(name), 'create')
 
-    def _start_mdev(self, device: NodeDevice) -> None:
-        kind = device.document.find('capability/type')
-        wanted = '' if kind is None else kind.get('id', '')
-        parent = next(parent for parent in self.hypervisor.hardware.pci
-                      if parent.name == device.parent)
-        room = next(known.available for known in parent.mdev_types if known.id == wanted)
-        taken = sum(other.active and other.parent == device.parent
-                    and other.document.find(f"capability/type[@id='{wanted}']") is not None
-                    for other in self.hypervisor.mdevs.values())
-        if taken >= room:
-            raise internal(f"Unable to start mediated device '{device.name}': No space left on "
-                           'device', domain=_FROM)
-        device.active = True
-        self.hypervisor.mdevs[device.name] = device
+    def _start(self, device: MediatedDevice, action: str) -> None:
+        mdevs = self.hypervisor.devices.mdevs
+        known = mdevs.get(device.node.name)
+        if known is not None and known is not device:
+            if known.node.active:
+                raise internal(f'Unable to {action} mediated device: Error: Device already exists',
+                               domain=_FROM)
+            device.node.persistent, device.node.autostart = True, known.node.autostart
+        kind = next((kind for kind in device.parent.mdev_types if kind.id == device.kind), None)
+        if kind is None or not mdevs.left(device.parent, kind):
+            raise internal(f'Unable to {action} mediated device: Error: No space left on device '
+                           '(os error 28)', domain=_FROM)
+        mdevs.start(device)
         self._publish(device, _CREATED)
 
     @procedure
     def node_device_destroy(self, name: str) -> None:
         """Destroy a mediated device; its definition stays."""
         device = self._mdev(name)
-        if not device.active:
-            raise invalid('Device is not active', domain=_FROM)
-        device.active = False
+        if not device.node.active:
+            raise invalid(f"Device '{name}' is not active", domain=_FROM)
+        device.node.active = False
         self._publish(device, _DELETED)
-        if not device.persistent:
-            del self.hypervisor.mdevs[name]
+        if not device.node.persistent:
+            self.hypervisor.devices.mdevs.remove(device)
 
     @procedure
     def node_device_undefine(self, name: str, flags: int) -> None:
         """Remove a mediated device's definition."""
         check_flags('nodeDeviceUndefine', flags, 0, domain=_FROM)
+        if not self._named(name).persistent:
+            raise invalid(f"Node device '{name}' is not defined", domain=_FROM)
         device = self._mdev(name)
-        if not device.persistent:
-            raise invalid('Node device is not persistent', domain=_FROM)
-        device.persistent = False
+        device.node.persistent = False
         self._publish(device, libvirt.VIR_NODE_DEVICE_EVENT_UNDEFINED)
-        if not device.active:
-            del self.hypervisor.mdevs[name]
+        if not device.node.active:
+            self.hypervisor.devices.mdevs.remove(device)
 
-    def _publish(self, device: NodeDevice, event: int) -> None:
+    def _publish(self, device: MediatedDevice, event: int) -> None:
         self.hypervisor.object_events.publish(
-            'node_device', libvirt.VIR_NODE_DEVICE_EVENT_ID_LIFECYCLE, device.name, device,
-            event, 0)
+            'node_device', libvirt.VIR_NODE_DEVICE_EVENT_ID_LIFECYCLE, device.node.name,
+            device.node, event, 0)

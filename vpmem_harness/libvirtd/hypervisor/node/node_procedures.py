@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused, unsupported
+from vpmem_harness.libvirtd.errors import (
+    LibvirtError,
+    bad_argument,
+    internal,
+    misused,
+    system_error,
+    unsupported,
+)
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
-from vpmem_harness.libvirtd.hypervisor.node import cpu_comparison, domain_capabilities
+from vpmem_harness.libvirtd.hypervisor.node import (
+    cpu_comparison,
+    domain_capabilities,
+    host_memory,
+    topology,
+)
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES
 
@@ -21,8 +35,8 @@ FEATURES = frozenset({MIGRATION_V2, MIGRATION_V3, MIGRATION_P2P, CHANGE_PROTECTI
                       XML_MIGRATABLE, MIGRATION_OFFLINE, MIGRATION_PARAMS, TYPED_PARAM_STRING,
                       NETWORK_UPDATE_HAS_CORRECT_ORDER})
 
-#: The load of an idle host's CPUs, and the memory that the host itself uses.
-_BUSY, _SYSTEM_MEMORY = 0.02, 1024**3
+#: The load of an idle host's CPUs.
+_BUSY = 0.02
 
 
 class NodeProcedures(ProcedureGroup):
@@ -139,25 +153,28 @@ class NodeProcedures(ProcedureGroup):
     def node_get_info(self) -> tuple[str, int, int, int, int, int, int, int]:
         """Return CPU model, memory in KiB, CPUs, MHz, NUMA cells, sockets, cores, threads."""
         hardware = self.hypervisor.hardware
-        return (hardware.arch, hardware.memory // 1024, len(hardware.cpus), hardware.mhz,
-                len(hardware.cells), hardware.sockets, hardware.cores, hardware.threads)
+        return (hardware.arch, hardware.memory // 1024, len(topology.online(hardware)),
+                hardware.mhz, *topology.counts(hardware))
 
     @procedure
     def node_get_cpu_map(self, need_map: int, need_online: int,
                          flags: int) -> tuple[bytes, int, int]:
         """Return the bitmap of online CPUs, their number, and the number of all CPUs."""
         check_flags('qemuNodeGetCPUMap', flags, 0)
-        count = len(self.hypervisor.hardware.cpus)
-        bitmap = ((1 << count) - 1).to_bytes((count + 7) // 8, 'little')
-        return (bitmap if need_map else b'', count, count)
+        hardware = self.hypervisor.hardware
+        online = [cpu.id for cpu in topology.online(hardware)]
+        bits = sum(1 << number for number in online)
+        bitmap = bits.to_bytes(online[-1] // 8 + 1, 'little')
+        return (bitmap if need_map else b'', len(online), topology.cpu_count(hardware))
 
     @procedure
     def node_get_cpu_stats(self, cpu: int, nparams: int,
                            flags: int) -> tuple[list[tuple[str, int]], int]:
         """Return kernel, user, idle and I/O wait time in nanoseconds, of one CPU or of all (-1)."""
         check_flags('virHostCPUGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
-        count = len(self.hypervisor.hardware.cpus)
-        if cpu >= count or cpu < -1:
+        online = {known.id for known in topology.online(self.hypervisor.hardware)}
+        count = len(online)
+        if cpu not in online and cpu != libvirt.VIR_NODE_CPU_STATS_ALL_CPUS:
             raise misused('virHostCPUGetStatsLinux', 'cpuNum',
                           'Invalid cpuNum in virHostCPUGetStatsLinux',
                           domain=libvirt.VIR_FROM_NONE)
@@ -179,53 +196,65 @@ class NodeProcedures(ProcedureGroup):
         check_flags('virHostMemGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
         if cell == libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS:
             total = self.hypervisor.hardware.memory
-            stats = [('total', total // 1024), ('free', self._free() // 1024),
+            stats = [('total', total // 1024), ('free', self._memory().free() // 1024),
                      ('buffers', 0), ('cached', 0)]
         else:
-            cells = self.hypervisor.hardware.cells
-            if not 0 <= cell < len(cells):
+            last = topology.last_node(self.hypervisor.hardware)
+            if not 0 <= cell <= last:
                 raise misused('virHostMemGetStats', 'cellNum', 'cellNum in virHostMemGetStats '
-                              f'must be less than or equal to {len(cells) - 1}',
+                              f'must be less than or equal to {last}',
                               domain=libvirt.VIR_FROM_NONE)
-            stats = [('total', cells[cell].memory // 1024),
-                     ('free', self._free_of(cell) // 1024)]
+            found = self.hypervisor.hardware.cell(cell)
+            if found is None:
+                raise system_error(
+                    errno.ENOENT, f'cannot open /sys/devices/system/node/node{cell}/meminfo',
+                    domain=libvirt.VIR_FROM_NONE)
+            stats = [('total', found.memory // 1024),
+                     ('free', self._memory().free_of(found) // 1024)]
         return (stats if nparams else []), len(stats)
 
     @procedure
     def node_get_free_memory(self) -> int:
         """Return the free memory in bytes."""
-        return self._free()
+        return self._memory().free()
 
     @procedure
     def node_get_cells_free_memory(self, start: int, maxcells: int) -> list[int]:
-        """Return the free memory of each cell from ``start`` on, in bytes."""
-        cells = self.hypervisor.hardware.cells
-        if start >= len(cells):
-            raise internal(f'start cell {start} out of range (0-{len(cells) - 1})',
-                           domain=libvirt.VIR_FROM_NONE)
-        return [self._free_of(cell.id) for cell in cells[start:start + maxcells]]
+        """Return the free memory of each node from ``start`` on, in bytes; 0 for a missing one."""
+        hardware = self.hypervisor.hardware
+        numbers = self._nodes(start, maxcells)
+        memory = self._memory()
+        return [0 if (cell := hardware.cell(number)) is None else memory.free_of(cell)
+                for number in numbers]
 
     @procedure
     def node_get_free_pages(self, pages: list[int], start: int, count: int,
                             flags: int) -> list[int]:
-        """Return the free pages of each size (in KiB), by cell from ``start`` on."""
+        """Return the free pages of each size (in KiB), by node from ``start`` on."""
         check_flags('qemuNodeGetFreePages', flags, 0)
-        cells = self.hypervisor.hardware.cells
-        if not 0 <= start < len(cells):
-            raise internal(f'start cell {start} out of range (0-{len(cells) - 1})',
-                           domain=libvirt.VIR_FROM_NONE)
+        memory = self._memory()
         free: list[int] = []
-        for cell in cells[start:start + count]:
+        for number in self._nodes(start, count):
+            cell = self.hypervisor.hardware.cell(number)
             for size in pages:
-                if size == 4:
-                    free.append(self._free_of(cell.id) // 4096)
-                elif size in dict(cell.huge_pages):
-                    free.append(dict(cell.huge_pages)[size])
-                else:
+                found = None if cell is None else memory.free_pages(cell, size)
+                if found is None:
                     raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
-                                       f'page size {size} is not available on node {cell.id}',
+                                       f'page size {size} is not available on node {number}',
                                        domain=libvirt.VIR_FROM_NONE)
+                free.append(found)
         return free
+
+    def _nodes(self, start: int, count: int) -> range:
+        """Return the numbers of at most ``count`` nodes from ``start`` on."""
+        last = topology.last_node(self.hypervisor.hardware)
+        if not 0 <= start <= last:
+            raise internal(f'start cell {start} out of range (0-{last})',
+                           domain=libvirt.VIR_FROM_NONE)
+        return range(start, min(start + count, last + 1))
+
+    def _memory(self) -> host_memory.HostMemory:
+        return host_memory.HostMemory(self.hypervisor.hardware, self.hypervisor.domains)
 
     @procedure
     def node_get_security_model(self) -> tuple[str, str]:
@@ -236,20 +265,6 @@ class NodeProcedures(ProcedureGroup):
     def node_get_sev_info(self, nparams: int, flags: int) -> list[object]:
         """Refuse: the host has no AMD SEV."""
         raise unsupported('QEMU does not support SEV guest')
-
-    def _free(self) -> int:
-        cells = self.hypervisor.hardware.cells
-        return sum(self._free_of(cell.id) for cell in cells)
-
-    def _free_of(self, number: int) -> int:
-        """Return the free bytes of a cell; guests are spread over all cells."""
-        hardware = self.hypervisor.hardware
-        cell = hardware.cells[number]
-        guests = sum(domain.definition.current_memory * 1024
-                     for domain in self.hypervisor.domains if domain.active)
-        huge = sum(size * count * 1024 for size, count in cell.huge_pages)
-        share = (guests + min(_SYSTEM_MEMORY, hardware.memory // 8)) // len(hardware.cells)
-        return max(cell.memory - huge - share, 0)
 
 
 _COMPARE_FLAGS = (libvirt.VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE

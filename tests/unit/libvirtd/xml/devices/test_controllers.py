@@ -5,8 +5,8 @@ from __future__ import annotations
 import testtools
 
 from tests.unit.libvirtd.xml.domain.test_parser import xml
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.xml.domain import parser
 from vpmem_harness.libvirtd.xml.host import XmlHost
 from vpmem_harness.randomness import Randomness

@@ -5,8 +5,8 @@ from __future__ import annotations
 import testtools
 from lxml import etree
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hardware import Hardware
 from vpmem_harness.libvirtd.xml import schema
 from vpmem_harness.libvirtd.xml.domain import formatter, parser
 from vpmem_harness.libvirtd.xml.host import XmlHost

@@ -12,6 +12,7 @@ from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs, get_one_def
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.node import topology
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml import numbers
@@ -32,13 +33,18 @@ class CpuPinningProcedures(ProcedureGroup):
         if not domain.active:
             raise invalid('cannot retrieve vcpu information for inactive domain')
         count = min(domain.definition.vcpus, maximum)
-        cpus = len(self.hypervisor.hardware.cpus)
+        cpus = sorted(self._online())
         share = self.hypervisor.cpu_time(domain) // domain.definition.vcpus
-        found = [(number, int(libvirt.VIR_VCPU_RUNNING), share, number % cpus)
+        found = [(number, int(libvirt.VIR_VCPU_RUNNING), share,
+                  cpus[number % len(cpus)])
                  for number in range(count)]
         maps = b''.join(_map(self._pinned(domain.definition.root, number), length)
                         for number in range(count)) if length else b''
         return found, maps
+
+    def _online(self) -> set[int]:
+        """Return the host's CPUs that are online."""
+        return {cpu.id for cpu in topology.online(self.hypervisor.hardware)}
 
     def _pinned(self, root: Element, number: int) -> set[int]:
         """Return the CPUs that a vCPU is pinned to."""
@@ -46,8 +52,10 @@ class CpuPinningProcedures(ProcedureGroup):
         text = pin.get('cpuset', '') if pin is not None else root.find('vcpu')
         if not isinstance(text, str):
             text = '' if text is None else text.get('cpuset', '')
-        every = set(range(len(self.hypervisor.hardware.cpus)))
-        return (numbers.bitmap(text) or set()) & every if text else every
+        if not text:
+            return self._online()
+        return {cpu for cpu in numbers.bitmap(text) or ()
+                if cpu < topology.cpu_count(self.hypervisor.hardware)}
 
     @procedure
     def domain_get_vcpu_pin_info(self, handle: DomainHandle, count: int, length: int,
@@ -96,7 +104,7 @@ class CpuPinningProcedures(ProcedureGroup):
         root = get_one_def(self.domain(handle), flags).root
         pin = root.find('cputune/emulatorpin')
         text = '' if pin is None else pin.get('cpuset', '')
-        every = set(range(len(self.hypervisor.hardware.cpus)))
+        every = self._online()
         if length > _CPUMAPS_MAX:
             raise LibvirtError(libvirt.VIR_ERR_RPC, 'Unable to encode message payload',
                                domain=libvirt.VIR_FROM_RPC)
@@ -122,8 +130,8 @@ class CpuPinningProcedures(ProcedureGroup):
         """Return the ID and the CPU map of each I/O thread."""
         check_flags('qemuDomainGetIOThreadInfo', flags, LIVE | CONFIG)
         definition = get_one_def(self.domain(handle), flags)
-        every = set(range(len(self.hypervisor.hardware.cpus)))
-        length = (len(every) + 7) // 8
+        every = self._online()
+        length = max(every) // 8 + 1
         threads = []
         for number in resource_usage.iothread_ids(definition):
             pin = definition.root.find(f"cputune/iothreadpin[@iothread='{number}']")

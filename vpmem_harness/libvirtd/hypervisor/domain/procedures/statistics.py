@@ -13,6 +13,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import ALL_FILTERS, matches
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.node import topology
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml.devices import disks
@@ -134,7 +135,7 @@ class StatisticsProcedures(ProcedureGroup):
                       TypedParameter.ullong('user_time', time // 2),
                       TypedParameter.ullong('system_time', time - time // 2)]
             return (params[:nparams] if nparams else []), min(nparams, 3) or 3
-        cpus = len(self.hypervisor.hardware.cpus)
+        cpus = topology.cpu_count(self.hypervisor.hardware)
         if count == 0:
             return [], cpus
         if nparams == 0:

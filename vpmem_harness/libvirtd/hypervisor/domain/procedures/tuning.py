@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import libvirt
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import bad_argument, invalid, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import (
     CONFIG,
@@ -98,7 +99,7 @@ class TuningProcedures(ProcedureGroup):
         nodes = None if 'numa_nodeset' not in values else _nodeset(str(values['numa_nodeset']))
         live, config = get_defs(domain, flags)
         if live is not None:
-            _check_live_numatune(live, mode, nodes, len(self.hypervisor.hardware.cells))
+            _check_live_numatune(live, mode, nodes, self.hypervisor.hardware)
         for definition in (live, config):
             if definition is not None:
                 _check_placement(definition, mode, nodes)
@@ -202,7 +203,7 @@ def _nodeset(text: str) -> set[int]:
 
 
 def _check_live_numatune(live: Definition, mode: int | None, nodes: set[int] | None,
-                         cells: int) -> None:
+                         hardware: Hardware) -> None:
     """Refuse what cannot change while a guest runs.
 
     Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainSetNumaParamsLive).
@@ -218,7 +219,7 @@ def _check_live_numatune(live: Definition, mode: int | None, nodes: set[int] | N
         if now is not None and _NUMATUNE_MODES[now] != 'restrictive':
             raise invalid('change of nodeset for running domain requires restrictive numa mode')
         for node in sorted(nodes):
-            if node >= cells:
+            if hardware.cell(node) is None:
                 raise unsupported(f'NUMA node {node} is unavailable',
                                   domain=libvirt.VIR_FROM_NONE)
 
