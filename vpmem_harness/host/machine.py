@@ -28,6 +28,7 @@ from vpmem_harness.host.numa_nodes import fitted
 from vpmem_harness.host.recorder import Recorder
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.tools import Tools
+from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
@@ -313,6 +314,11 @@ class Host:
     def namespaces(self) -> list[Namespace]:
         """The host's namespaces, without idle ones, in ndctl's order."""
         return self.pmem.namespaces
+
+    @property
+    def migrations(self) -> Migrations:
+        """Control of the migrations that leave the host."""
+        return self.hypervisor.migrations
 
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:

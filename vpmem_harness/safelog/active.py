@@ -27,6 +27,7 @@ LOG = logging.getLogger(__name__)
 
 _lock = threading.RLock()
 _users = 0
+_warns = True
 _redactor: Redactor | None = None
 _plain_format = logging.Handler.format
 _plain_handle_error = logging.Handler.handleError
@@ -52,15 +53,16 @@ def protect(value: str | Secret, kind: str = 'secret') -> None:
     current().protect(value, kind)
 
 
-def acquire(*, unsafe: bool | None = None) -> Redactor:
+def acquire(*, unsafe: bool | None = None, warn: bool = True) -> Redactor:
     """Start to redact logs, and return the redactor of the run.
 
     The first caller begins the run and decides whether it is safe; later callers share its
     pseudonyms.
 
     :param unsafe: log in clear; None uses the option ``unsafe_logs``.
+    :param warn: log a warning if the run is not safe; later callers do not repeat it.
     """
-    global _users, _redactor
+    global _users, _redactor, _warns
     with _lock:
         if _users == 0:
             if unsafe is None:
@@ -69,6 +71,7 @@ def acquire(*, unsafe: bool | None = None) -> Redactor:
 
                 unsafe = conf.load().unsafe_logs
             _redactor = Redactor(unsafe=unsafe)
+            _warns = warn
             # These two methods are replaced on purpose, and restored by release().
             logging.Handler.format = _format  # type: ignore[assignment, method-assign]
             logging.Handler.handleError = _handle_error  # type: ignore[assignment, method-assign]
@@ -77,7 +80,7 @@ def acquire(*, unsafe: bool | None = None) -> Redactor:
         redactor = current()
         # For each caller: the environment may have a new secret.
         redactor.protect_environment(os.environ)
-    if redactor.unsafe:
+    if redactor.unsafe and _warns:
         LOG.warning('the logs of this run are not safe to publish: unsafe_logs is set')
     return redactor
 

@@ -17,6 +17,7 @@ from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.domain_list import DomainList
+from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
 from vpmem_harness.libvirtd.hypervisor.events import Events
@@ -91,6 +92,7 @@ class Hypervisor:
         self.neighbours: Mapping[str, Hypervisor] = {} if neighbours is None else neighbours
         self.migration_seconds = migration_seconds
         self.release = release
+        self.migrations = Migrations()
         self.uuid = self.randomness.derive('host').uuid()
         self.lock = threading.RLock()
         self.started = self.clock.now()

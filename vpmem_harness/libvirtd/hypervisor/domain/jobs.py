@@ -33,6 +33,7 @@ class Job:
     :param total: bytes to copy.
     :param seconds: how long copying takes.
     :param ended: called at the end with VIR_DOMAIN_JOB_COMPLETED, _FAILED or _CANCELLED.
+    :param copied: the fraction that a held job has copied; None follows the clock.
     """
 
     operation: int
@@ -44,6 +45,7 @@ class Job:
     finished: float | None = None
     downtime: int = 0
     timer: Timer | None = None
+    copied: float | None = None
 
     def elapsed(self, now: float) -> float:
         """Return the seconds since the start, or the duration of a finished job."""
@@ -51,7 +53,11 @@ class Job:
 
     def processed(self, now: float) -> int:
         """Return the bytes that are copied."""
-        if self.type == libvirt.VIR_DOMAIN_JOB_COMPLETED or not self.seconds:
+        if self.type == libvirt.VIR_DOMAIN_JOB_COMPLETED:
+            return self.total
+        if self.copied is not None:
+            return int(self.total * self.copied)
+        if not self.seconds:
             return self.total
         return min(int(self.total * self.elapsed(now) / self.seconds), self.total)
 
@@ -89,8 +95,10 @@ class Jobs:
         self._hypervisor = hypervisor
 
     def begin(self, domain: Domain, job: Job, done: Callable[[], None]) -> None:
-        """Start a job that calls ``done`` when its time has passed."""
+        """Start a job that calls ``done`` when its time has passed, unless it is held."""
         domain.job = job
+        if job.copied is not None:
+            return
         if job.seconds > 0:
             job.timer = self._hypervisor.clock.call_later(job.seconds, done)
         else:

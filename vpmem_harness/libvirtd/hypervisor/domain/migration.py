@@ -6,8 +6,8 @@ Source: libvirt 9.0.0, src/qemu/qemu_migration.c (qemuMigrationSrcPerformPeer2Pe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +15,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import HeldMigration
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -32,7 +33,10 @@ MIB = 1024**2
 
 @dataclass(frozen=True)
 class Request:
-    """A client's parameters of a migration; ``bandwidth`` in MiB a second, 0 for unlimited."""
+    """A client's parameters of a migration; ``bandwidth`` in MiB a second, 0 for unlimited.
+
+    :param parameters: the typed parameters by name, as the client sent them.
+    """
 
     uri: str
     flags: int
@@ -40,6 +44,7 @@ class Request:
     persistent_xml: str | None = None
     name: str | None = None
     bandwidth: int = 0
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
     def has(self, flag: int) -> bool:
         """Whether the client has set a VIR_MIGRATE_* flag."""
@@ -124,14 +129,15 @@ class Migration:
 
     def __init__(self, source: Hypervisor, target: Hypervisor, domain: Domain,
                  request: Request) -> None:
-        self._source, self._target = source, target
-        self._domain, self._request = domain, request
+        self._source, self.target = source, target
+        self.domain, self._request = domain, request
         self._number = domain.id
         self._was_running = domain.state == libvirt.VIR_DOMAIN_RUNNING
         self._arrived: Domain | None = None
         self._arrived_number = -1
         self._is_new = False
         self._finishing = False
+        self._failure: str | None = None
         self.later = Deferred()
 
     def start(self) -> Deferred:
@@ -140,8 +146,8 @@ class Migration:
         :raises LibvirtError: the guest cannot be migrated, or the destination refuses it. Nothing
             has changed then.
         """
-        with locked(self._source, self._target):
-            domain = self._domain
+        with locked(self._source, self.target):
+            domain = self.domain
             if self._request.has(libvirt.VIR_MIGRATE_OFFLINE):
                 return self._move_offline()
             check_active(domain)
@@ -153,21 +159,26 @@ class Migration:
             job = Job(libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, self._source.clock.now(),
                       total, total / speed if speed else self._source.migration_seconds,
                       self._ended)
+            held = self._source.migrations.holding
+            if held:
+                job.copied = 0.0
             self._source.jobs.begin(domain, job, self.complete)
-            return self.later
+        if held:
+            self._source.migrations.add(HeldMigration(self, self._request))
+        return self.later
 
     def _definition(self) -> Definition:
         text = self._request.xml or formatter.domain(
-            self._domain.definition, migratable=True, secure=True,
-            asked_cpu=self._domain.asked_cpu)
-        definition = domain_xml.parse(text, self._target.xml_host)
-        check_same_guest(definition, self._domain.definition)
+            self.domain.definition, migratable=True, secure=True,
+            asked_cpu=self.domain.asked_cpu)
+        definition = domain_xml.parse(text, self.target.xml_host)
+        check_same_guest(definition, self.domain.definition)
         if self._request.name:
             definition.name = self._request.name
         return definition
 
     def _prepare(self) -> None:
-        target = self._target
+        target = self.target
         definition = self._definition()
         arrived = target.domains.find(definition.name, definition.uuid, to_start=True)
         self._is_new = arrived is None
@@ -187,8 +198,8 @@ class Migration:
 
     def complete(self) -> None:
         """Finish the migration after copying: the guest continues at the destination."""
-        with locked(self._source, self._target):
-            domain, arrived, job = self._domain, self._arrived, self._domain.job
+        with locked(self._source, self.target):
+            domain, arrived, job = self.domain, self._arrived, self.domain.job
             if arrived is None or job is None:
                 return
             if not arrived.active or arrived.id != self._arrived_number:
@@ -206,8 +217,19 @@ class Migration:
             self._confirm()
             source.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_COMPLETED)
 
+    def end(self, result: int, failure: str | None = None) -> None:
+        """End the migration before it has succeeded.
+
+        :param result: VIR_DOMAIN_JOB_FAILED or VIR_DOMAIN_JOB_CANCELLED.
+        :param failure: the text of the client's error.
+        """
+        with locked(self._source, self.target):
+            if not self.later.done and self.domain.job is not None:
+                self._failure = failure
+                self._source.jobs.end(self.domain, result)
+
     def _finish(self, arrived: Domain) -> None:
-        target, request = self._target, self._request
+        target, request = self.target, self._request
         if request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
             self._persist(arrived)
         if self._was_running and not request.has(libvirt.VIR_MIGRATE_PAUSED):
@@ -223,16 +245,16 @@ class Migration:
                   else libvirt.VIR_DOMAIN_EVENT_DEFINED_UPDATED)
         if self._request.persistent_xml:
             arrived.config = domain_xml.parse(self._request.persistent_xml,
-                                              self._target.xml_host)
+                                              self.target.xml_host)
         else:
-            config = (self._domain.config or arrived.definition).copy()
+            config = (self.domain.config or arrived.definition).copy()
             formatter.stop(config)
             arrived.config = config
         arrived.config.name = arrived.name
-        self._target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_DEFINED, detail)
+        self.target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_DEFINED, detail)
 
     def _confirm(self) -> None:
-        source, domain = self._source, self._domain
+        source, domain = self._source, self.domain
         forget = self._request.has(libvirt.VIR_MIGRATE_UNDEFINE_SOURCE) and domain.persistent
         job, domain.job = domain.job, None
         source.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED,
@@ -252,7 +274,7 @@ class Migration:
             return
         arrived = self._arrived
         if arrived is not None and arrived.active and arrived.id == self._arrived_number:
-            self._target.processes.stop(arrived, libvirt.VIR_DOMAIN_SHUTOFF_FAILED,
+            self.target.processes.stop(arrived, libvirt.VIR_DOMAIN_SHUTOFF_FAILED,
                                       libvirt.VIR_DOMAIN_EVENT_STOPPED_FAILED)
             lost = False
         else:
@@ -260,6 +282,8 @@ class Migration:
         if result == libvirt.VIR_DOMAIN_JOB_CANCELLED:
             self.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_ABORTED,
                                          'migration out: canceled by client'))
+        elif self._failure is not None:
+            self.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, self._failure))
         elif lost:
             self.later.fail(LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
                                          'Lost connection to destination host'))
@@ -268,14 +292,14 @@ class Migration:
                                          'domain is no longer running'))
 
     def _move_offline(self) -> Deferred:
-        domain, request = self._domain, self._request
+        domain, request = self.domain, self._request
         if domain.active:
             raise invalid('domain is already running')
         if not request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
             raise invalid('offline migration must be specified with the persistent flag set')
         if domain.config is None:
             raise AssertionError('a domain that is off has a configuration')
-        target = self._target
+        target = self.target
         config = domain.config.copy()
         if request.name:
             config.name = request.name

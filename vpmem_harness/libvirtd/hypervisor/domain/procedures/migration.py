@@ -67,7 +67,8 @@ class MigrationProcedures(ProcedureGroup):
             return str(values[name]) if name in values else None
         return self._migrate(handle, migration.Request(
             uri or '', flags, xml=text('destination_xml'), persistent_xml=text('persistent_xml'),
-            name=text('destination_name'), bandwidth=int(values.get('bandwidth', 0))))
+            name=text('destination_name'), bandwidth=int(values.get('bandwidth', 0)),
+            parameters=values))
 
     @unlocked_procedure
     def domain_migrate_perform3(self, handle: DomainHandle, xml: str | None, cookie: bytes,
