@@ -28,13 +28,14 @@ class Inventory(Command):
         parser.add_argument('--seed', metavar='N',
                             help='seed; by default a new one')
         parser.add_argument('--profile', metavar='PROFILE',
-                            help='what a random inventory is like: plain, mixed (the default) or '
-                                 'hostile')
+                            help='what a random inventory is like: plain, mixed (the default), '
+                                 'hostile, optane-2s or optane-4s')
         parser.add_argument('--pmem', metavar='SPEC',
                             help='ready namespaces: SMALL:2x4GiB,LARGE:1x16GiB')
-        parser.add_argument('--dimm', action='append', metavar='SIZE[,numa=N][,labels=no]',
-                            help='a DIMM, with nothing on it but what --pmem puts there; can be '
-                                 'repeated')
+        parser.add_argument('--dimm', action='append', metavar='[Nx]SIZE[,OPTION=VALUE]...',
+                            help='a DIMM, with nothing on it but what --pmem puts there, such as '
+                                 '32GiB,numa=1,labels=no or 6x252GiB,interleave=a,target=2; can '
+                                 'be repeated')
         parser.add_argument('--listing', metavar='FILE',
                             help='what `ndctl list -X` printed for root on a host (- is standard '
                                  'input)')

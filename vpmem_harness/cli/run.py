@@ -49,13 +49,15 @@ class Run(Command):
         parser.add_argument('--hosts', type=int, default=1, metavar='N',
                             help='number of hosts: host1, host2, ... (default: 1)')
         parser.add_argument('--dimm', action='append', dest='dimms',
-                            metavar='SIZE[,numa=N][,labels=no]',
+                            metavar='[Nx]SIZE[,OPTION=VALUE]...',
                             help='an NVDIMM with a blank label area, of 2MiB unless area=SIZE is '
-                                 'added, in each host; can be repeated')
+                                 'added, in each host, such as 32GiB,numa=1 or '
+                                 '6x252GiB,interleave=a,target=2; can be repeated')
         parser.add_argument('--pmem', metavar='SPEC',
                             help='ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB')
         parser.add_argument('--profile', metavar='PROFILE',
-                            help='profile of random inventories: plain, mixed or hostile')
+                            help='profile of random inventories: plain, mixed, hostile, '
+                                 'optane-2s or optane-4s')
         parser.add_argument('--release', metavar='RELEASE',
                             help=f'release of the hosts: {" or ".join(RELEASES)} '
                                  f'(default: {DEFAULT.name})')

@@ -157,7 +157,7 @@ class Host:
         acquired.callback(self.faults.clear)
 
     def _take_regions(self, acquired: contextlib.ExitStack) -> int:
-        count = len(self.inventory.dimms)
+        count = self.inventory.region_count
         asked = self.inventory.first_region if self._first_region is None else self._first_region
         first = process_numbers.REGIONS.take(count, asked)
         acquired.callback(process_numbers.REGIONS.give_back, count, first)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from vpmem_harness import exceptions
 from vpmem_harness.pmem.commands.files import Files, LocalFiles
 from vpmem_harness.pmem.commands.results import CommandResult
-from vpmem_harness.pmem.kernel import kernfs, sizes, topology
+from vpmem_harness.pmem.kernel import kernfs, sizes
+from vpmem_harness.pmem.kernel.buses import Bus
 from vpmem_harness.pmem.kernel.dax_devices import MEMORY_BLOCK
 from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.kernel.errors import NdctlError
@@ -19,7 +20,7 @@ from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.kernel.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.kernel.numbering import Numbers
 from vpmem_harness.pmem.kernel.regions import Region
-from vpmem_harness.pmem.kernel.topology import RegionOrder
+from vpmem_harness.pmem.kernel.topology import RegionOrder, Topology
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import DEFAULT, Release
 
@@ -65,12 +66,9 @@ class PersistentMemory:
         self.memory_block = memory_block
         self.has_migrated = False
         self.lock = threading.RLock()
-        self.dimms = [Dimm(number, spec) for number, spec in enumerate(dimms)]
         self._minors = Numbers()
-        placed = list(topology.interleaved(self.dimms, first_address))
-        order = topology.numbered(region_order, [group for _, group in placed])
-        self.regions = [Region(first_region + index, *placed[which], self._minors)
-                        for index, which in enumerate(order)]
+        self._topology = Topology(dimms, first_address=first_address, first_region=first_region,
+                                  order=region_order, minors=self._minors)
         self._leftovers: set[str] = set()
         self._bad: set[tuple[int, int]] = set()
         self._races: list[Callable[[str], bool]] = []
@@ -84,9 +82,28 @@ class PersistentMemory:
     # State
 
     @property
+    def dimms(self) -> list[Dimm]:
+        """The DIMMs, in the order of their slots."""
+        return self._topology.dimms
+
+    @property
+    def regions(self) -> list[Region]:
+        """The regions, in the order of their numbers."""
+        return self._topology.regions
+
+    @property
+    def listed_buses(self) -> list[Bus]:
+        """The buses in the order of listings."""
+        return self._topology.listed_buses()
+
+    @property
     def listed_regions(self) -> list[Region]:
-        """The regions in the order of listings."""
-        return kernfs.listing_order(self.regions, lambda region: region.dev)
+        """The regions in the order of listings, bus by bus."""
+        return self._topology.listed_regions()
+
+    def bus(self, provider: str) -> Bus:
+        """The bus of a provider."""
+        return next(bus for bus in self._topology.buses if bus.provider == provider)
 
     def listed_devices(self, region: Region) -> list[NamespaceDevice]:
         """The region's namespaces in the order of listings, with the idle ones."""
@@ -106,10 +123,7 @@ class PersistentMemory:
             return sum(bool(each.size) for region in self.regions for each in region.namespaces)
 
     def namespace(self, dev: str) -> Namespace:
-        """The namespace that ndctl calls ``dev``, such as ``namespace0.1``.
-
-        :raises KeyError: when there is none
-        """
+        """The namespace that ndctl calls ``dev``, or raises KeyError without one."""
         for namespace in self.namespaces:
             if namespace.dev == dev:
                 return namespace
@@ -197,15 +211,10 @@ class PersistentMemory:
         return any(begin < namespace.address + namespace.raw_size and namespace.address < end
                    for begin, end in self._bad)
 
-    @property
-    def has_firmware_commands(self) -> bool:
-        """Whether the firmware of the DIMMs injects errors and scrubs."""
-        return bool(self.dimms) and all(dimm.spec.firmware_commands for dimm in self.dimms)
-
-    def scrub(self) -> None:
-        """The kernel learns of all bad blocks of the media."""
+    def scrub(self, bus: Bus) -> None:
+        """The kernel learns of all bad blocks of the media of a bus."""
         with self.changing():
-            for region in self.regions:
+            for region in bus.regions:
                 region.errors.scrub()
 
     # Contents
@@ -221,17 +230,11 @@ class PersistentMemory:
             region.media.write(begin, end, writer)
 
     def zero(self, path: str, *, offset: int = 0, length: int | None = None) -> None:
-        """Overwrites the device at ``path`` with zeroes.
-
-        :raises KeyError: when there is no such device
-        """
+        """Overwrites the device at ``path`` with zeroes, or raises KeyError without one."""
         self.write(path, None, offset=offset, length=length)
 
     def contents(self, path: str, *, offset: int = 0, length: int | None = None) -> Contents:
-        """The contents of the device at ``path``: who wrote what last.
-
-        :raises KeyError: when there is no such device
-        """
+        """The contents of the device at ``path``, or raises KeyError without one."""
         with self.lock:
             region, begin, end = self._data(path, offset, length)
             return region.media.read(begin, end)
@@ -273,13 +276,12 @@ class PersistentMemory:
         """Return a copy of the whole state, contents included, for :meth:`restore`."""
         with self.lock:
             return copy.deepcopy(
-                (self.dimms, self.regions, self._minors, self._leftovers, self._bad,
-                 self.has_migrated))
+                (self._topology, self._minors, self._leftovers, self._bad, self.has_migrated))
 
     def restore(self, saved: object) -> None:
         """Return to a state that :meth:`save` returned."""
         with self.changing():
-            (self.dimms, self.regions, self._minors, self._leftovers, self._bad,
+            (self._topology, self._minors, self._leftovers, self._bad,
              self.has_migrated) = copy.deepcopy(saved)  # type: ignore[misc]
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:

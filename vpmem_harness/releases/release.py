@@ -31,6 +31,9 @@ class Release:
     :param missing_dax_device_fails: whether daxctl fails when it finds no device to act on
     :param create_device_ignores_argument: whether ``daxctl create-device`` takes an argument and
         the options of ``reconfigure-device``
+    :param lacks: attributes that listings show and this kernel does not have: ``numa_node``,
+        ``target_node`` (before Linux 5.1), ``region.align`` (before 5.7), ``device.align`` (before
+        5.10), ``max_available_extent`` (before 4.19), ``mapping.position`` (before 4.14)
     """
 
     name: str
@@ -45,6 +48,16 @@ class Release:
     refuses_empty_dax: bool = False
     missing_dax_device_fails: bool = True
     create_device_ignores_argument: bool = True
+    lacks: frozenset[str] = frozenset()
+
+    @property
+    def ndctl_major(self) -> int:
+        """The first number of ndctl's version, on which the fields of listings depend."""
+        return int(self.ndctl.split('.')[0])
+
+    def has(self, attribute: str) -> bool:
+        """Whether the kernel has an attribute that listings show."""
+        return attribute not in self.lacks
 
     @property
     def title(self) -> str:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from vpmem_harness.pmem.kernel.sizes import GIB, MIB, TIB
 
-Json: TypeAlias = 'Mapping[str, Json] | Sequence[Json] | str | int'
+Json: TypeAlias = 'Mapping[str, Json] | Sequence[Json] | str | int | float'
 
 #: Sizes below this are plain numbers even in the human-readable form.
 _PLAIN_BELOW = 5_120_000
@@ -24,6 +24,8 @@ def pretty(value: Json, indent: str = '') -> str:
         return _text(value)
     if isinstance(value, int):
         return 'true' if value else 'false'
+    if isinstance(value, float):
+        return _real(value)
     deeper = indent + '  '
     if isinstance(value, Mapping):
         entries = [_key(key) + (str(entry) if type(entry) is int else pretty(entry, deeper))
@@ -38,6 +40,12 @@ def pretty(value: Json, indent: str = '') -> str:
     return f'{opening}\n{deeper}{separator.join(entries)}\n{indent}{closing}'
 
 
+def _real(value: float) -> str:
+    """A number as json-c prints it: 17 digits, and a fraction always."""
+    text = f'{value:.17g}'
+    return text if set('.en') & set(text) else f'{text}.0'
+
+
 def _text(value: str) -> str:
     text = encode_basestring(value)
     return text.replace('/', '\\/') if '/' in text else text
@@ -48,13 +56,16 @@ def _key(key: str) -> str:
     return f'{_text(key)}:'
 
 
-def size(value: int, human: bool) -> Json:
-    """A size: bytes, or ``4.00 GiB (4.29 GB)`` for people (ndctl: util/json.c)."""
+def size(value: int, human: bool, *, terabytes: bool = True) -> Json:
+    """A size: bytes, or ``4.00 GiB (4.29 GB)`` for people (ndctl: util/json.c).
+
+    :param terabytes: whether large sizes are in terabytes, as since ndctl 74
+    """
     if not human or value < _PLAIN_BELOW:
         return value
     if value < 2 * GIB:
         binary, decimal, letter = MIB, 10**6, 'M'
-    elif value < 2 * TIB:
+    elif value < 2 * TIB or not terabytes:
         binary, decimal, letter = GIB, 10**9, 'G'
     else:
         binary, decimal, letter = TIB, 10**12, 'T'
@@ -65,8 +76,11 @@ def size(value: int, human: bool) -> Json:
             f'({second // 100}.{second % 100:02d} {letter}B)')
 
 
-def number(value: int, human: bool) -> Json:
-    """An identifier or offset: a number, or hexadecimal digits for people."""
+def number(value: int, human: bool, *, unsigned: bool = True) -> Json:
+    """An identifier or offset: a number, or hexadecimal digits for people.
+
+    :param unsigned: False for a version of ndctl that prints large numbers as negative ones
+    """
     if not human:
-        return value
+        return value if unsigned or value < 2**63 else value - 2**64
     return hex(value) if value else '0'

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
+from vpmem_harness.pmem.inventory import optane
 from vpmem_harness.pmem.inventory.inventory import Inventory
 from vpmem_harness.pmem.inventory.operations import Create, Destroy, Disable, Reboot, Step
 from vpmem_harness.pmem.inventory.profiles import MIXED, Profile
@@ -57,6 +58,9 @@ class _Draft:
             if region not in labelled:
                 self._create_whole(region)
                 continue
+            if profile.whole and region != first and self._percent(profile.whole):
+                self._create_one(region)
+                continue
             for _ in range(random.weighted(profile.namespaces) - (region == first)):
                 self._create(region)
         fates = ['kept', *(random.weighted(profile.fates) for _ in self._creations[1:])]
@@ -82,6 +86,13 @@ class _Draft:
 
     def _draw_regions(self) -> None:
         random, profile = self._random, self._profile
+        if profile.optane_ways:
+            sockets, ways = random.weighted(profile.nodes), random.weighted(profile.optane_ways)
+            dimms = optane.modules(random, sockets=sockets, ways=ways,
+                                   size=random.weighted(profile.dimm_sizes))
+            self._regions = [dimms[first:first + ways] for first in range(0, len(dimms), ways)]
+            self._room = [sum(dimm.size for dimm in region) for region in self._regions]
+            return
         for node in range(random.weighted(profile.nodes)):
             count = random.weighted(profile.dimms_per_node)
             ways = 2 if count == 2 and self._percent(profile.interleaved) else 1
@@ -129,6 +140,13 @@ class _Draft:
             self._creations.append(Create(
                 region=region, size=None, mode=mode, map=random.weighted(profile.maps),
                 sector_size=random.weighted(profile.sector_sizes)))
+
+    def _create_one(self, region: int) -> None:
+        """Use a region with labels as one devdax namespace."""
+        self._creations.append(Create(
+            region=region, size=self._room[region], map=self._random.weighted(self._profile.maps),
+            name=self._own_name()))
+        self._room[region] = 0
 
     def _own_name(self) -> str:
         self._own_names += 1

@@ -13,6 +13,8 @@ from vpmem_harness.pmem.inventory.operations import Create, Step
 from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.dimms import DimmSpec
 from vpmem_harness.pmem.kernel.labels import LabelArea
+from vpmem_harness.pmem.kernel.numbering import Numbers
+from vpmem_harness.pmem.kernel.topology import Topology
 from vpmem_harness.pmem.machine import PersistentMemory, RegionOrder
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import DEFAULT, Release
@@ -23,10 +25,11 @@ _LEAST_DIMM = 16 * sizes.GIB
 
 @dataclass
 class _Room:
-    """The free space of a region: bytes, and label slots."""
+    """The free space of a region: bytes, label slots, and the unit of sizes in bytes."""
 
     size: int
     count: int
+    step: int = sizes.REGION_ALIGN
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Inventory:
     steps: tuple[Step, ...] = ()
     first_region: int | None = None
     region_order: RegionOrder = 'slots'
+
+    @property
+    def region_count(self) -> int:
+        """The number of regions, which is that of DIMMs and interleave sets."""
+        return len(_regions(self.dimms))
 
     @property
     def labels(self) -> Mapping[str, Sequence[str]]:
@@ -76,19 +84,22 @@ def of_dimms(dimms: Iterable[str | DimmSpec], *,
              region_order: RegionOrder = 'firmware') -> Inventory:
     """Return an inventory of empty DIMMs; raises InvalidInputError.
 
-    A DIMM is a DimmSpec or what :func:`vpmem_harness.pmem.inventory.spec.parse_dimm` reads. Their
-    regions are numbered as on the recorded machines by default.
+    A DIMM is a DimmSpec or what :func:`vpmem_harness.pmem.inventory.dimm_text.parse_dimms` reads.
+    Their regions are numbered as on the recorded machines by default.
     """
-    return Inventory(tuple(map(_dimm, dimms)), region_order=region_order)
+    described = tuple(one for dimm in dimms for one in _dimms(dimm))
+    # Finds out whether they can be in one machine.
+    Topology(described, first_address=0, first_region=0, order=region_order, minors=Numbers())
+    return Inventory(described, region_order=region_order)
 
 
-def _dimm(dimm: str | DimmSpec) -> DimmSpec:
+def _dimms(dimm: str | DimmSpec) -> list[DimmSpec]:
     if isinstance(dimm, str):
-        return spec.parse_dimm(dimm)
+        return spec.parse_dimms(dimm)
     if not isinstance(dimm, DimmSpec):
         raise InvalidInputError('DIMM', expected='a text or a DimmSpec', got=repr(dimm),
                                 remedy="write it as in '32GiB,numa=1'")
-    return dimm
+    return [dimm]
 
 
 def of_labels(pmem: str, dimms: Iterable[str | DimmSpec] | None = None) -> Inventory:
@@ -125,16 +136,40 @@ def dimm_size(capacity: int) -> int:
 def _rooms(dimms: Iterable[DimmSpec]) -> list[_Room]:
     """Return the free space of each region."""
     rooms: list[_Room] = []
-    before: str | None = None
-    for dimm in dimms:
-        if dimm.interleave is None or dimm.interleave != before:
-            rooms.append(_Room(0, spec.COUNT_LIMIT))
-        before = dimm.interleave
-        if dimm.labels != 'none':
-            rooms[-1].size += dimm.size
-            # An update writes a label before it frees the old slot, so one slot must stay free.
-            rooms[-1].count = min(rooms[-1].count, LabelArea(dimm.label_area).slot_count - 1)
+    for members in _regions(dimms):
+        room = _Room(0, spec.COUNT_LIMIT)
+        rooms.append(room)
+        for dimm in members:
+            if dimm.labels != 'none' and dimm.has_module:
+                room.size += dimm.size
+                # An update writes a label before it frees the old slot, so one must stay free.
+                room.count = min(room.count, LabelArea(dimm.label_area).slot_count - 1)
+        if room.size:
+            room.step = max(sizes.region_align(room.size, len(members)),
+                            sizes.DEFAULT_ALIGN * len(members))
     return rooms
+
+
+def _regions(dimms: Iterable[DimmSpec]) -> list[list[DimmSpec]]:
+    """Return the DIMMs of each region."""
+    regions: dict[object, list[DimmSpec]] = {}
+    for number, dimm in enumerate(dimms):
+        if dimm.size:
+            word = number if dimm.interleave is None else dimm.interleave
+            regions.setdefault(word, []).append(dimm)
+    return list(regions.values())
+
+
+def _check_step(wanted: spec.LabelSpec, rooms: Iterable[_Room]) -> None:
+    """Raise InvalidInputError if the namespace would fit with a rounded size."""
+    steps = [room.step for room in rooms
+             if room.count and sizes.align_up(wanted.size, room.step) <= room.size]
+    if steps and all(wanted.size % step for step in steps):
+        step = min(steps)
+        raise InvalidInputError(
+            f'size of {wanted.label}', expected=f'a multiple of {spec.format_size(step)}, as '
+            'interleaved DIMMs require', got=spec.format_size(wanted.size), remedy='round it up to '
+            f'{spec.format_size(sizes.align_up(wanted.size, step))}')
 
 
 def _spread(wanted: Sequence[spec.LabelSpec], rooms: Iterable[_Room]) -> list[int]:
@@ -144,8 +179,9 @@ def _spread(wanted: Sequence[spec.LabelSpec], rooms: Iterable[_Room]) -> list[in
     for number in sorted(range(len(wanted)), key=lambda number: (-wanted[number].size, number)):
         size = wanted[number].size
         fitting = [(room.size, -region) for region, room in enumerate(left)
-                   if room.size >= size and room.count]
+                   if room.size >= size and room.count and size % room.step == 0]
         if not fitting:
+            _check_step(wanted[number], left)
             raise InvalidInputError(
                 'persistent memory', expected='namespaces that fit on DIMMs with labels of '
                 + (', '.join(f'{spec.format_size(room.size)} and {room.count} namespaces'

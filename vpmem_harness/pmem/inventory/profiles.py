@@ -1,4 +1,4 @@
-"""Profiles of random inventories: ``plain``, ``mixed`` and ``hostile``.
+"""Profiles of random inventories: ``plain``, ``mixed``, ``hostile``, and Optane hosts.
 
 Every table maps values to their weights as whole numbers; the order affects random draws.
 """
@@ -6,9 +6,10 @@ Every table maps values to their weights as whole numbers; the order affects ran
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.pmem.inventory import optane
 from vpmem_harness.pmem.kernel.sizes import GIB, KIB, MIB, TIB
 
 
@@ -46,6 +47,10 @@ class Profile:
     labels: Mapping[str, int]
     #: Percentage of possible namespaces that are offered to servers.
     offered: int
+    #: Number of DIMMs in each socket's interleave set of Optane modules; empty on other hosts.
+    optane_ways: Mapping[int, int] = field(default_factory=dict)
+    #: Percentage of interleave sets that are one namespace as a whole.
+    whole: int = 0
 
 
 PLAIN = Profile(
@@ -119,7 +124,28 @@ HOSTILE = Profile(
     offered=60,
 )
 
-PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (PLAIN, MIXED, HOSTILE)}
+#: Two sockets with Optane modules, six, four or two of them interleaved.
+OPTANE_2S = replace(
+    MIXED,
+    name='optane-2s',
+    nodes={2: 1},
+    dimms_per_node={},
+    dimm_sizes=dict.fromkeys(optane.MODULES, 1),
+    optane_ways={6: 4, 4: 2, 2: 1},
+    without_labels=0,
+    namespaces={1: 1, 2: 2, 3: 2, 4: 3, 6: 1},
+    sizes={6 * GIB: 1, 12 * GIB: 3, 24 * GIB: 3, 48 * GIB: 2, 60 * GIB: 1, 96 * GIB: 2,
+           120 * GIB: 1},
+    modes={'devdax': 8, 'fsdax': 3, 'sector': 1},
+    labels={'LARGE': 48 * GIB, 'MEDIUM': 24 * GIB, 'SMALL': 6 * GIB, 'TINY': 16 * MIB},
+    whole=25,
+)
+
+#: The same with four sockets.
+OPTANE_4S = replace(OPTANE_2S, name='optane-4s', nodes={4: 1})
+
+PROFILES: Mapping[str, Profile] = {
+    profile.name: profile for profile in (PLAIN, MIXED, HOSTILE, OPTANE_2S, OPTANE_4S)}
 
 
 def profile_named(name: str) -> Profile:

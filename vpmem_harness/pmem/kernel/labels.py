@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ from vpmem_harness.pmem.kernel.label_format import (
     Label,
 )
 
-__all__ = ['UPDATING', 'VENDOR', 'Index', 'Label', 'LabelArea', 'cookie', 'put']
+__all__ = ['UPDATING', 'Index', 'Label', 'LabelArea', 'put']
 
 _PAGE = 4096
 _NEXT_SEQUENCE = (0, 2, 3, 1)
@@ -333,30 +332,3 @@ def put(written: Iterable[tuple[LabelArea, Label]], replaces: Iterable[str]) -> 
         area.put(label._replace(flags=UPDATING), replaces)
     for area, label in kept:
         area.put(label)
-
-
-@functools.cache
-def cookie(serials: tuple[int, ...], version: str | None) -> int:
-    """The interleave set's cookie, which ties labels to the DIMMs in their positions.
-
-    :param serials: the serial numbers of the set's DIMMs, in order
-    :param version: the label version; without labels the cookie is version 1.2's
-
-    kernel: acpi/nfit/core.c ``acpi_nfit_init_interleave_set``.
-    """
-    described = b''
-    for position, serial in enumerate(serials):
-        offset = position * 4096
-        if version == '1.1':
-            described += struct.pack('<QII', offset, serial, 0)
-        else:
-            described += struct.pack('<QIHHB31x', offset, serial, VENDOR, 0, 0)
-    low = high = 0
-    for (word,) in struct.iter_unpack('<I', described):
-        low = (low + word) % 2**32
-        high = (high + low) % 2**32
-    return high << 32 | low
-
-
-#: The vendor identifier that QEMU gives its NVDIMMs.
-VENDOR = 0x8086

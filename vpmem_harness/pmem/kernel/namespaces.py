@@ -50,8 +50,9 @@ class NamespaceDevice:
 
     ``offset`` and ``size`` are the range that it covers, in bytes from the start of its region;
     ``sector_size`` is the label's, 0 when it was never set. ``active`` means that its own driver
-    is bound, as raw; a claimed one is active through its claim. Of a dax device ``memory`` is set
-    while its driver is kmem, and ``dax_bound`` is False while it has no driver.
+    is bound, as raw; a claimed one is active through its claim. ``has_pages`` means that it has
+    page descriptors even without an info block (kernel: ``pmem_should_map_pages``). Of a dax device
+    ``memory`` is set while its driver is kmem, and ``dax_bound`` is False while it has no driver.
     """
 
     region_number: int
@@ -63,6 +64,7 @@ class NamespaceDevice:
     sector_size: int = 0
     claim_class: str = ''
     labelled: bool = True
+    has_pages: bool = False
     active: bool = False
     claim: Claim | None = None
     minor: int | None = None
@@ -92,7 +94,9 @@ class NamespaceDevice:
     @property
     def mode(self) -> str:
         """``devdax``, ``fsdax``, ``sector`` or ``raw``."""
-        return MODES[self.claim.kind] if self.claim else 'raw'
+        if self.claim:
+            return MODES[self.claim.kind]
+        return 'fsdax' if self.has_pages else 'raw'
 
     @property
     def block_device(self) -> str | None:
@@ -163,8 +167,10 @@ def snapshot(device: NamespaceDevice, region_start: int, numa_node: int) -> Name
     """The current state of ``device``."""
     block = device.claim.block if device.claim else None
     mapped = block is not None and block.kind != 'btt'
+    memmap = block.memmap if block and mapped else None
     return Namespace(
-        dev=device.dev, mode=device.mode, map=block.memmap if block and mapped else None,
+        dev=device.dev, mode=device.mode,
+        map='mem' if device.mode == 'fsdax' and not block else memmap,
         size=block.size if block else device.size, raw_size=device.size,
         uuid=block.uuid if block else device.uuid, name=device.name or None,
         align=block.align if block and mapped else None,

@@ -11,8 +11,9 @@ import dataclasses
 import errno
 
 from vpmem_harness.pmem.kernel import extents, labels, sizes
-from vpmem_harness.pmem.kernel.dimms import Dimm
+from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.kernel.errors import KernelError
+from vpmem_harness.pmem.kernel.mappings import Mappings
 from vpmem_harness.pmem.kernel.media import InfoBlock, Media
 from vpmem_harness.pmem.kernel.media_errors import MediaErrors
 from vpmem_harness.pmem.kernel.namespaces import Claim, NamespaceDevice
@@ -32,7 +33,7 @@ class Region:
     def __init__(self, number: int, start: int, dimms: list[Dimm], minors: Numbers) -> None:
         self.number = number
         self.start = start
-        self.dimms = dimms
+        self.mappings = Mappings(dimms)
         self.size = sum(dimm.spec.size for dimm in dimms)
         self.align = sizes.region_align(self.size, self.ways)
         self.media = Media(self.size)
@@ -53,14 +54,24 @@ class Region:
         return f'region{self.number}'
 
     @property
+    def dimms(self) -> list[Dimm]:
+        """Its DIMMs, in the order in which the firmware describes them."""
+        return self.mappings.dimms
+
+    @property
     def ways(self) -> int:
         """The number of its DIMMs."""
-        return len(self.dimms)
+        return self.mappings.ways
+
+    @property
+    def spec(self) -> DimmSpec:
+        """The description of its first DIMM, for what all of them have in common."""
+        return self.dimms[0].spec
 
     @property
     def numa_node(self) -> int:
         """Its NUMA node."""
-        return self.dimms[0].spec.numa_node
+        return self.spec.numa_node
 
     @property
     def target_node(self) -> int:
@@ -75,10 +86,7 @@ class Region:
     @property
     def cookie(self) -> int:
         """The interleave set's cookie as the region shows it (kernel: ``set_cookie_show``)."""
-        return self._cookie(self.dimms[0].version if self.dimms[0].enabled else '1.1')
-
-    def _cookie(self, version: str | None) -> int:
-        return labels.cookie(tuple(dimm.serial for dimm in self.dimms), version)
+        return self.mappings.cookie(self.dimms[0].version if self.dimms[0].enabled else '1.1')
 
     # Capacity
 
@@ -91,9 +99,7 @@ class Region:
         if first.area is None or not first.enabled \
                 or not (self.labelled if self.enabled else self.has_labels):
             return []
-        used = [(dpa * self.ways, size * self.ways)
-                for taken in first.allocations.values() for dpa, size in taken]
-        return extents.free(used, self.size, self.align)
+        return extents.free(self.mappings.used(), self.size, self.align)
 
     def extents(self, device: NamespaceDevice) -> list[tuple[int, int]]:
         """Offset and size of each extent that a namespace takes, by address.
@@ -102,8 +108,7 @@ class Region:
         """
         if not device.labelled:
             return [(device.offset, device.size)]
-        return [(dpa * self.ways, size * self.ways)
-                for dpa, size in self.dimms[0].allocations.get(device.uuid or '', [])]
+        return self.mappings.extents(device.uuid)
 
     @property
     def available_size(self) -> int:
@@ -133,7 +138,8 @@ class Region:
         self.kept_memory = [] if at_boot else self.kept_memory
         self._numbers = Numbers()
         found = self._scan_labels() if self.labelled else [
-            NamespaceDevice(self.number, 0, size=self.size, labelled=False)]
+            NamespaceDevice(self.number, 0, size=self.size, labelled=False,
+                            has_pages=not self.spec.has_module)]
         for device in found or [NamespaceDevice(self.number, 0)]:
             device.number = self._numbers.take()
             self.namespaces.append(device)
@@ -154,15 +160,16 @@ class Region:
         self.namespaces, self.seed, self.enabled = [], None, False
 
     def _scan_labels(self) -> list[NamespaceDevice]:
-        areas = [dimm.area for dimm in self.dimms if dimm.area]
+        areas = [(dimm.position, dimm.area) for dimm in self.dimms if dimm.area]
         if len(areas) < self.ways:
             return []
         known = [{label.uuid: label for label in area.active()
-                  if label.cookie == self._cookie(area.version) and label.position == position}
-                 for position, area in enumerate(areas)]
+                  if label.cookie == self.mappings.cookie(area.version)
+                  and label.position == position} for position, area in areas]
         found = [NamespaceDevice(
-            self.number, 0, offset=label.dpa * self.ways, size=label.size * self.ways,
-            uuid=uuid, name=label.name, sector_size=label.sector_size, claim_class=label.claim)
+            self.number, 0, offset=self.mappings.offset(self.dimms[0], label.dpa),
+            size=label.size * self.ways, uuid=uuid, name=label.name,
+            sector_size=label.sector_size, claim_class=label.claim)
             for uuid, label in known[0].items() if all(uuid in labelled for labelled in known)]
         # The kernel compares the bytes of addresses, the lowest first.
         return sorted(found, key=lambda device: (self.start + device.offset).to_bytes(8, 'little'))
@@ -301,9 +308,7 @@ class Region:
             raise KernelError(errno.EBUSY)
         old, device.uuid = device.uuid, uuid
         if old:
-            for dimm in self.dimms:
-                if old in dimm.allocations:
-                    dimm.allocations[uuid] = dimm.allocations.pop(old)
+            self.mappings.rename(old, uuid)
         self._update_labels(device, replaces=[old] if old else [])
 
     def set_name(self, device: NamespaceDevice, name: str) -> None:
@@ -357,21 +362,14 @@ class Region:
                 raise KernelError(errno.ENXIO)
             device.size = size
             device.offset = taken[0][0] if taken else device.offset
-            self._allocate(device.uuid, taken)
+            self._has_split = self._has_split or len(taken) > 1
+            self.mappings.allocate(device.uuid, taken)
         self._update_labels(device)
         if not size:
             device.uuid = None
             if before and device.number and device is not self.seed:
                 self.namespaces.remove(device)
                 self._numbers.release(device.number)
-
-    def _allocate(self, uuid: str, taken: list[tuple[int, int]]) -> None:
-        self._has_split = self._has_split or len(taken) > 1
-        for dimm in self.dimms:
-            dimm.allocations.pop(uuid, None)
-            if taken:
-                dimm.allocations[uuid] = [(begin // self.ways, length // self.ways)
-                                          for begin, length in taken]
 
     def _check_unclaimed(self, device: NamespaceDevice) -> None:
         if device.claim or device.active:
@@ -380,21 +378,21 @@ class Region:
     def _update_labels(self, device: NamespaceDevice, replaces: list[str] | None = None) -> None:
         if device.uuid is None or not self.labelled:
             return
-        areas = [dimm.area for dimm in self.dimms if dimm.area]
+        areas = [(dimm, dimm.area) for dimm in self.dimms if dimm.area]
         if not device.size:
-            for area in areas:
+            for _, area in areas:
                 area.remove(device.uuid)
             return
-        for area in areas:
+        for _, area in areas:
             if area.current is None:
                 area.initialize_by_kernel()
-        labels.put(((area, self._label(device, area, position))
-                    for position, area in enumerate(areas)), replaces or ())
+        labels.put(((area, self._label(device, dimm, area)) for dimm, area in areas),
+                   replaces or ())
 
-    def _label(self, device: NamespaceDevice, area: labels.LabelArea,
-               position: int) -> labels.Label:
+    def _label(self, device: NamespaceDevice, dimm: Dimm, area: labels.LabelArea) -> labels.Label:
         return labels.Label(
-            uuid=device.uuid or '', name=device.name, position=position, ways=self.ways,
-            cookie=self._cookie(area.version), sector_size=device.sector_size,
-            dpa=device.offset // self.ways, size=self.extents(device)[0][1] // self.ways,
+            uuid=device.uuid or '', name=device.name, position=dimm.position, ways=self.ways,
+            cookie=self.mappings.cookie(area.version), sector_size=device.sector_size,
+            dpa=self.mappings.address(dimm, device.offset),
+            size=self.extents(device)[0][1] // self.ways,
             claim=device.claim_class if area.version == '1.2' else '')

@@ -6,6 +6,7 @@ import testtools
 
 from vpmem_harness.pmem.kernel import labels
 from vpmem_harness.pmem.kernel.errors import KernelError
+from vpmem_harness.pmem.kernel.interleave import Identity, cookie
 from vpmem_harness.pmem.kernel.sizes import KIB, MIB
 from vpmem_harness.randomness import Randomness
 
@@ -136,8 +137,9 @@ class CookieTest(testtools.TestCase):
     def test_recorded_cookies(self) -> None:
         """The first two DIMMs have the recorded ones."""
         self.assertEqual([10248187106440278, 10248195696374871],
-                         [labels.cookie((0x123456 + number,), '1.1') for number in range(2)])
+                         [cookie((Identity(0x123456 + number),), '1.1') for number in range(2)])
 
     def test_the_order_of_dimms_matters(self) -> None:
         """Two DIMMs swapped are another set."""
-        self.assertNotEqual(labels.cookie((1, 2), '1.1'), labels.cookie((2, 1), '1.1'))
+        first, second = Identity(1), Identity(2)
+        self.assertNotEqual(cookie((first, second), '1.1'), cookie((second, first), '1.1'))

@@ -331,7 +331,8 @@ class _Reconfiguration:
         if device.claim:
             self._shown.append(json_objects.dax_device_object(
                 region, device, device.claim.block, json_objects.Detail(
-                    human=self._parsed.flag('human'), as_root=self._context.as_root)))
+                    human=self._parsed.flag('human'), as_root=self._context.as_root,
+                    release=self._context.memory.release)))
 
     def _to_system_ram(self, region: Region, device: NamespaceDevice) -> None:
         parsed, machine, name = self._parsed, self._context.memory, device.char_device

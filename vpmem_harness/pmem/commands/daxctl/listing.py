@@ -37,7 +37,7 @@ def list_all(context: Context) -> int:
         devices = devices or not regions
     detail = json_objects.Detail(
         idle=parsed.flag('idle'), human=parsed.flag('human'), mappings=parsed.flag('mappings'),
-        as_root=context.as_root)
+        as_root=context.as_root, release=context.memory.release)
     found: list[Json] = []
     with context.memory.lock:
         for region, device in claimed_devices(context):
@@ -49,7 +49,8 @@ def list_all(context: Context) -> int:
                 check_node(context.memory, transcript, device, LISTED)
             if regions:
                 found.append(json_objects.dax_region_object(
-                    region, device, block, detail, json_objects.dax_region_path(region, device),
+                    region, device, block, detail, json_objects.dax_region_path(
+                        context.memory.bus(region.spec.provider), region, device),
                     devices=devices and chosen))
             elif chosen and (block.size or detail.idle):
                 found.append(json_objects.dax_device_object(region, device, block, detail))

@@ -152,14 +152,13 @@ class _Creation:
                 status = -errno.ENODEV
         return status
 
+    def _regions(self) -> list[Region]:
+        return [] if self._kind == 'blk' else filters.regions(
+            self._context.memory, self._parsed.text('bus'), self._parsed.text('region'))
+
     def _create(self) -> int:
         status, saved = -errno.ENXIO, 0
-        if not filters.is_bus(self._context.memory, self._parsed.text('bus')):
-            return status
-        for region in self._context.memory.listed_regions:
-            if not filters.is_region(region, self._parsed.text('region')) \
-                    or self._kind == 'blk':
-                continue
+        for region in self._regions():
             try:
                 device = self._provisioner.create(region)
             except RegionSkipped:
@@ -183,12 +182,7 @@ class _Creation:
     def _reconfigure(self) -> int:
         memory = self._context.memory
         status = 0 if self._target == 'all' else -errno.ENXIO
-        if not filters.is_bus(self._context.memory, self._parsed.text('bus')):
-            return status
-        for region in memory.listed_regions:
-            if not filters.is_region(region, self._parsed.text('region')) \
-                    or self._kind == 'blk':
-                continue
+        for region in self._regions():
             for device in memory.listed_devices(region):
                 if self._target not in (device.dev, 'all') or (
                         self._target == 'all' and not device.size and device.uuid is None):
@@ -211,7 +205,8 @@ class _Creation:
         made = json_objects.namespace_object(
             self._context.memory, region, device,
             json_objects.Detail(dax=True, human=self._context.terminal,
-                           as_root=self._context.as_root))
+                                as_root=self._context.as_root,
+                                release=self._context.memory.release))
         typed = self._parsed.text('name')
         if typed and device.labelled:
             # The name as it was typed; listings show it as the kernel has stored it.

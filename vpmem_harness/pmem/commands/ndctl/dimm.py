@@ -91,10 +91,8 @@ def parse(context: Context, options: Options,
 
 def chosen(context: Context, parsed: Parsed, words: list[str]) -> list[Dimm]:
     """The DIMMs that ``words`` name, on the bus that the options name."""
-    if not filters.is_bus(context.memory, parsed.text('bus')):
-        return []
-    return [dimm for word in words
-            for dimm in kernfs.listing_order(context.memory.dimms, lambda each: each.dev)
+    return [dimm for word in words for bus in filters.buses(context.memory, parsed.text('bus'))
+            for dimm in kernfs.listing_order(bus.dimms, lambda each: each.dev)
             if filters.is_dimm(dimm, word)]
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from vpmem_harness.pmem.commands import json_objects
 from vpmem_harness.pmem.kernel import sizes
+from vpmem_harness.pmem.kernel.buses import Bus
 from vpmem_harness.pmem.kernel.dimms import Dimm
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
 from vpmem_harness.pmem.kernel.regions import Region
@@ -28,9 +28,20 @@ def _matches(words: str | None, number: int, *names: str) -> bool:
                for word in split)
 
 
-def is_bus(memory: PersistentMemory, words: str | None) -> bool:
-    """Whether the words name the machine's bus; without DIMMs it has none."""
-    return bool(memory.dimms) and _matches(words, 0, json_objects.BUS, json_objects.PROVIDER)
+def is_bus(bus: Bus, words: str | None) -> bool:
+    """Whether the words name ``bus``: its number, its name or its provider."""
+    return _matches(words, bus.number, bus.dev, bus.provider)
+
+
+def buses(memory: PersistentMemory, words: str | None) -> list[Bus]:
+    """The buses that the words name, in the order of listings; no memory has no bus."""
+    return [bus for bus in memory.listed_buses if is_bus(bus, words)]
+
+
+def regions(memory: PersistentMemory, bus: str | None, region: str | None) -> list[Region]:
+    """The regions that the words for buses and regions name, in the order of listings."""
+    return [each for each in memory.listed_regions
+            if is_bus(memory.bus(each.spec.provider), bus) and is_region(each, region)]
 
 
 def is_region(region: Region, words: str | None) -> bool:
@@ -71,11 +82,10 @@ def region_has_dimm(region: Region, words: str | None) -> bool:
     return concerns_everything(words) or any(is_dimm(dimm, words) for dimm in region.dimms)
 
 
-def bus_concerned(memory: PersistentMemory, dimm: str | None, region: str | None,
-                  namespace: str | None) -> bool:
+def bus_concerned(bus: Bus, dimm: str | None, region: str | None, namespace: str | None) -> bool:
     """Whether the bus has a DIMM, a region and a namespace that the words name."""
-    return ((concerns_everything(dimm) or any(is_dimm(each, dimm) for each in memory.dimms))
+    return ((concerns_everything(dimm) or any(is_dimm(each, dimm) for each in bus.dimms))
             and (concerns_everything(region)
-                 or any(is_region(each, region) for each in memory.regions))
+                 or any(is_region(each, region) for each in bus.regions))
             and (concerns_everything(namespace)
-                 or any(region_has_namespace(each, namespace) for each in memory.regions)))
+                 or any(region_has_namespace(each, namespace) for each in bus.regions)))

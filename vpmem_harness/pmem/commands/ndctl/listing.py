@@ -15,6 +15,7 @@ from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
 from vpmem_harness.pmem.kernel import kernfs, sizes
+from vpmem_harness.pmem.kernel.buses import Bus
 from vpmem_harness.pmem.kernel.dimms import Dimm
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
 from vpmem_harness.pmem.kernel.regions import Region
@@ -67,7 +68,7 @@ def list_all(context: Context) -> int:
         transcript.error(f'unknown parameter "{word}"\n')
     if parsed.arguments:
         raise OPTIONS.fail(transcript)
-    selection = _select(parsed, context.as_root)
+    selection = _select(parsed, context)
     kind, mode = parsed.text('type'), selection.mode
     if kind not in (None, 'pmem', 'blk'):
         transcript.error(f'unknown type "{kind}" must be "pmem" or "blk"\n')
@@ -87,7 +88,7 @@ def list_all(context: Context) -> int:
     return 0
 
 
-def _select(parsed: Parsed, as_root: bool) -> _Selection:
+def _select(parsed: Parsed, context: Context) -> _Selection:
     verbose = parsed.counts.get('verbose', 0)
     chosen = {name: parsed.flag(name) for name in ('buses', 'dimms', 'regions', 'namespaces')}
     mode = parsed.text('mode')
@@ -105,9 +106,11 @@ def _select(parsed: Parsed, as_root: bool) -> _Selection:
     detail = json_objects.Detail(
         dax=parsed.flag('device-dax') or verbose >= 1,
         idle=idle or parsed.flag('configured'), human=parsed.flag('human'),
-        verbose=verbose >= 1, as_root=as_root,
+        verbose=verbose >= 1, as_root=context.as_root, release=context.memory.release,
         capabilities=parsed.flag('capabilities') or verbose >= 3,
-        media_errors=parsed.flag('media-errors'), health=parsed.flag('health'))
+        media_errors=parsed.flag('media-errors') or verbose >= 1,
+        health=parsed.flag('health') or verbose >= 3,
+        firmware=parsed.flag('firmware') or verbose >= 3)
     return _Selection(**chosen, idle=idle, configured=parsed.flag('configured'), mode=mode,
                       numa_node=None, detail=detail, parsed=parsed)
 
@@ -124,33 +127,37 @@ class _List:
     def show(self) -> None:
         """Prints the objects: nested in their bus, as one object of lists, or as one list."""
         chosen = self._chosen
-        if not filters.is_bus(self._memory, self._words('bus')) or not filters.bus_concerned(
-                self._memory, self._words('dimm'), self._words('region'),
-                self._words('namespace')):
-            return
-        found = self._collect()
+        buses = [bus for bus in filters.buses(self._memory, self._words('bus'))
+                 if filters.bus_concerned(bus, self._words('dimm'), self._words('region'),
+                                          self._words('namespace'))]
         if chosen.buses:
-            bus: Json = {**json_objects.bus_object(self._memory), **found}
-            show(self._transcript, [bus], chosen.detail.human)
+            self._show([{**json_objects.bus_object(bus), **self._collect([bus])}
+                        for bus in buses])
             return
+        found = self._collect(buses)
         # When ndctl counts the lists, it remembers the namespaces of the last region only.
         last = found['regions'][-1] if 'regions' in found else {}
         if len(found) + (isinstance(last, dict) and 'namespaces' in last) > 1:
             self._transcript.write(pretty(found))
         else:
             for each in found.values():
-                show(self._transcript, each, chosen.detail.human)
+                self._show(each)
 
-    def _collect(self) -> dict[str, list[Json]]:
+    def _show(self, found: list[Json]) -> None:
+        detail = self._chosen.detail
+        show(self._transcript, found, detail.human or not detail.since(62))
+
+    def _collect(self, buses: list[Bus]) -> dict[str, list[Json]]:
         found: dict[str, list[Json]] = {}
         if self._chosen.dimms:
             dimms: list[Json] = [json_objects.dimm_object(dimm, self._chosen.detail)
-                                 for dimm in self._dimms()]
+                                 for bus in buses for dimm in self._dimms(bus)]
             if dimms:
                 found['dimms'] = dimms
         regions: list[Json] = []
         namespaces: list[Json] = []
-        for region in self._memory.listed_regions:
+        for region in (region for bus in buses
+                       for region in kernfs.listing_order(bus.regions, lambda each: each.dev)):
             if not self._includes(region):
                 continue
             inside = self._namespaces(region)
@@ -168,21 +175,22 @@ class _List:
             found['namespaces'] = namespaces
         return found
 
-    def _dimms(self) -> list[Dimm]:
-        return [dimm for dimm in kernfs.listing_order(self._memory.dimms, lambda each: each.dev)
-                if filters.is_dimm(dimm, self._words('dimm')) and self._concerns(dimm)
+    def _dimms(self, bus: Bus) -> list[Dimm]:
+        return [dimm for dimm in kernfs.listing_order(bus.dimms, lambda each: each.dev)
+                if filters.is_dimm(dimm, self._words('dimm')) and self._concerns(bus, dimm)
                 and self._shows(dimm)]
 
     def _shows(self, dimm: Dimm) -> bool:
         return dimm.enabled or self._chosen.idle or self._chosen.configured
 
-    def _concerns(self, dimm: Dimm) -> bool:
-        region = next(each for each in self._memory.regions if dimm in each.dimms)
+    def _concerns(self, bus: Bus, dimm: Dimm) -> bool:
         wanted, inside = self._words('region'), self._words('namespace')
-        return ((filters.concerns_everything(wanted) or filters.is_region(region, wanted))
+        regions = [each for each in bus.regions if dimm in each.dimms]
+        return ((filters.concerns_everything(wanted)
+                 or any(filters.is_region(region, wanted) for region in regions))
                 and (filters.concerns_everything(inside)
-                     or filters.region_has_namespace(region, inside))
-                and self._chosen.numa_node in (None, -1, region.numa_node))
+                     or any(filters.region_has_namespace(region, inside) for region in regions))
+                and self._chosen.numa_node in (None, -1, dimm.spec.numa_node))
 
     def _includes(self, region: Region) -> bool:
         return (filters.is_region(region, self._words('region'))
@@ -192,8 +200,8 @@ class _List:
                 and self._words('type') in (None, 'pmem'))
 
     def _region(self, region: Region) -> json_objects.Object:
-        mapped = [dimm for dimm in region.dimms
-                  if filters.is_dimm(dimm, self._words('dimm')) and self._shows(dimm)
+        mapped = [dimm for dimm in region.dimms if dimm.spec.has_module
+                  and filters.is_dimm(dimm, self._words('dimm')) and self._shows(dimm)
                   ] if self._chosen.dimms else None
         return json_objects.region_object(region, self._chosen.detail, mapped)
 

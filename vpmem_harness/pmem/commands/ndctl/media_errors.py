@@ -59,10 +59,9 @@ def inject_error(context: Context) -> int:
         raise INJECT.fail(transcript)
     name = parsed.arguments[0]
     with context.memory.changing():
-        for region in context.memory.listed_regions:
+        for region in filters.regions(context.memory, parsed.text('bus'), parsed.text('region')):
             for device in context.memory.listed_devices(region):
-                if device.dev == name and filters.is_bus(context.memory, parsed.text('bus')) \
-                        and filters.is_region(region, parsed.text('region')):
+                if device.dev == name:
                     return _inject(context, parsed, region, device)
     transcript.error(f'{name}: no such namespace\n')
     return -errno.ENXIO
@@ -83,7 +82,7 @@ def _wrong_injection(parsed: Parsed) -> str | None:
 
 def _inject(context: Context, parsed: Parsed, region: Region, device: NamespaceDevice) -> int:
     transcript, human = context.transcript, parsed.flag('human')
-    if not context.memory.has_firmware_commands:
+    if not context.memory.bus(region.spec.provider).has_firmware_commands:
         transcript.say(f'{device.dev}: error injection not supported')
         return -errno.EOPNOTSUPP
     offset, size = device.data
@@ -126,7 +125,7 @@ def clear_errors(context: Context) -> int:
         # Those of a sector mode namespace are cleared by its own driver.
         if device.claim and device.claim.kind == 'btt':
             return False
-        _check_scrub(context, device, scrub=scrub)
+        _check_scrub(context, region, device, scrub=scrub)
         try:
             lifecycle.disable(region, device)
         except CommandFailed as refusal:
@@ -146,10 +145,11 @@ def clear_errors(context: Context) -> int:
                           'cleared {} namespace{}')
 
 
-def _check_scrub(context: Context, device: NamespaceDevice, *, scrub: bool) -> None:
-    memory = context.memory
+def _check_scrub(context: Context, region: Region, device: NamespaceDevice, *,
+                 scrub: bool) -> None:
+    bus = context.memory.bus(region.spec.provider)
     error, what = 0, ''
-    if not memory.has_firmware_commands:
+    if not bus.has_firmware_commands:
         error, what = errno.EOPNOTSUPP, 'Unable to determine scrub state'
     elif scrub and not context.as_root:
         error, what = errno.EACCES, 'Unable to start scrub'
@@ -157,11 +157,12 @@ def _check_scrub(context: Context, device: NamespaceDevice, *, scrub: bool) -> N
         context.transcript.error(f'{device.dev}: {what}: {os.strerror(error)}\n')
         raise CommandFailed(error)
     if scrub:
-        memory.scrub()
+        context.memory.scrub(bus)
 
 
 def _show(context: Context, region: Region, device: NamespaceDevice, *,
           human: bool = False) -> None:
     context.transcript.write(pretty(json_objects.namespace_object(
         context.memory, region, device, json_objects.Detail(
-            human=human, media_errors=True, as_root=context.as_root))))
+            human=human, media_errors=True, as_root=context.as_root,
+            release=context.memory.release))))

@@ -102,9 +102,7 @@ def run(context: Context, parsed: Parsed, action: Action) -> tuple[int, int]:
 
 
 def _meant(context: Context, parsed: Parsed) -> list[tuple[Region, NamespaceDevice]]:
-    if not filters.is_bus(context.memory, parsed.text('bus')):
-        return []
-    return [(region, device) for region in context.memory.listed_regions
-            if filters.is_region(region, parsed.text('region'))
+    return [(region, device) for region in filters.regions(
+                context.memory, parsed.text('bus'), parsed.text('region'))
             for device in context.memory.listed_devices(region)
             if parsed.arguments[0] in ('all', device.dev)]

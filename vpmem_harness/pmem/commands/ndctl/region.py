@@ -48,9 +48,8 @@ def _each(context: Context, options: Options, action: Callable[[Region], None],
         raise options.fail(transcript)
     count = 0
     with context.memory.changing():
-        for region in context.memory.listed_regions:
-            if kind == 'blk' or not filters.is_bus(context.memory, parsed.text('bus')) \
-                    or not filters.is_region(region, parsed.arguments[0]):
+        for region in filters.regions(context.memory, parsed.text('bus'), parsed.arguments[0]):
+            if kind == 'blk':
                 continue
             try:
                 action(region)
