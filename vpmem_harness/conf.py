@@ -61,6 +61,10 @@ OPTIONS = (
         help='The file to which the audit log is appended: one JSON object per line says who did '
              'what to which host.'),
     cfg.StrOpt(
+        'report_dir', sample_default='no reports',
+        help='The directory for reports: each failed test on simulated hosts writes one HTML page, '
+             'named after the test. It is made if it is missing. Needs the extra ``report``.'),
+    cfg.StrOpt(
         'runtime_dir', sample_default='a new directory below the temporary directory',
         help='The directory for the directories of the simulated hosts: an absolute path that is '
              'short enough for the sockets in it.'),
@@ -77,6 +81,7 @@ class Settings(NamedTuple):
     timeout: float
     unsafe_logs: bool
     audit_log: str | None
+    report_dir: str | None
     runtime_dir: str | None
 
 

@@ -16,6 +16,7 @@ from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.flavors import PMEM_CLASS
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.exceptions import HarnessError, InvalidInputError
+from vpmem_harness.fixtures.failure_report import add_report
 from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
 from vpmem_harness.fixtures.seeds import TestSeed
@@ -58,6 +59,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
         if isinstance(error, HarnessError | self.failureException):
             _shorten(traceback)
         super().onException(exc_info, tb_label)
+        add_report(self, error)
 
     # Calls to a host
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -93,6 +93,8 @@ class InstanceActionEvent:
     result: str | None = None
     traceback: str | None = None
     details: str | None = None
+    start_time: datetime.datetime | None = field(default=None, compare=False)
+    finish_time: datetime.datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class InstanceAction:
     request_id: str
     message: str | None
     events: tuple[InstanceActionEvent, ...]
+    start_time: datetime.datetime | None = field(default=None, compare=False)
 
     @property
     def finished(self) -> bool:

@@ -22,6 +22,7 @@ from vpmem_harness.cloud.extra_specs import PMEM_EXTRA_SPEC
 from vpmem_harness.cloud.flavors import PMEM_CLASS, Flavor, refuse_beside_flavor
 from vpmem_harness.cloud.public_calls import short_traceback
 from vpmem_harness.cloud.server import Server
+from vpmem_harness.cloud.service_events import ServiceEvents
 from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.cloud.waiting import check_status
 from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
@@ -60,16 +61,19 @@ class Compute:
         :raises NovaException: when it cannot start, for example because its configuration does
             not match the host.
         """
+        self._cloud.service_events.add(self.name, 'the compute service starts')
         self._backend.start_compute(self.name)
 
     @short_traceback
     def stop(self) -> None:
         """Stop the service when its current work is done; its guests keep running."""
+        self._cloud.service_events.add(self.name, 'the compute service stops')
         self._backend.stop_compute(self.name)
 
     @short_traceback
     def kill(self) -> None:
         """Kill the service in the middle of its work."""
+        self._cloud.service_events.add(self.name, 'the compute service is killed')
         self._backend.kill_compute(self.name)
 
     @short_traceback
@@ -154,6 +158,8 @@ class Cloud:
         self._flavors: dict[str, Flavor] = {}
         self._made: dict[tuple[object, ...], Flavor] = {}
         self._booted = 0
+        self._known: dict[str, str] = {}
+        self.service_events = ServiceEvents()
 
     def __repr__(self) -> str:
         computes = ', '.join(
@@ -244,6 +250,8 @@ class Cloud:
         self._flavors.clear()
         self._made.clear()
         self._booted = 0
+        self._known.clear()
+        self.service_events.clear()
 
     # Flavors
 
@@ -339,10 +347,18 @@ class Cloud:
         name = name or f'server{self._booted}'
         server_id, request_id = self.backend.create_server(
             name, flavor, None if host is None else host_name(host))
+        self._known[server_id] = name
         server = Server(self, server_id, name)
         if expect is not None:
             server._wait(expect, request_id)
         return server
+
+    # For reports
+
+    @property
+    def known_servers(self) -> Mapping[str, str]:
+        """The names of the servers that were booted, deleted ones included, by id."""
+        return {**self._known, **{one.id: one.name for one in self.backend.servers()}}
 
     def transcript(self) -> str:
         """The hosts, the servers, and the requests to the servers with their results.

@@ -185,6 +185,7 @@ class Baseline:
     def _forget_calls(self) -> None:
         for one in self._hosts:
             one.host.faults.forget_calls()
+            one.host.history.restart()
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from vpmem_harness.host.calls import CallLog, ToolCall
 from vpmem_harness.host.calls.journal import Journal
 from vpmem_harness.host.faults.faults import Faults
 from vpmem_harness.host.files import HostFiles
+from vpmem_harness.host.history import History
 from vpmem_harness.host.layout import Layout
 from vpmem_harness.host.numa_nodes import fitted
 from vpmem_harness.host.recorder import Recorder
@@ -80,7 +81,8 @@ class Host:
 
     ``calls`` has every call that reached the host, ``faults`` makes calls fail or hang, and more:
     see :class:`~vpmem_harness.host.calls.log.CallLog` and
-    :class:`~vpmem_harness.host.faults.faults.Faults`. ``neighbours`` are the hypervisors that
+    :class:`~vpmem_harness.host.faults.faults.Faults`. ``history`` has what else happened, for
+    reports. ``neighbours`` are the hypervisors that
     guests can migrate to, the host's own
     included, by host name and by socket path; :meth:`introduce` adds those of another host.
     """
@@ -112,6 +114,7 @@ class Host:
         self.calls = CallLog(
             lambda: self.clock.now(), sync=lambda: self._recorder.sync(),
             ended=self._trail.record if self._trail is not None else None)
+        self.history = History()
         self.faults = Faults(self, randomness.derive('faults'))
         self._recorder = Recorder(self.calls, self.faults)
         self.loop: eventloop.EventLoop
@@ -148,6 +151,7 @@ class Host:
             backing=HostBacking(self.pmem, self._files),
             clock=self.clock, hardware=self._hardware, neighbours=self.neighbours,
             release=self.release)
+        self.history.begin(self.clock, self.pmem, self.hypervisor)
         self.introduce(self)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop)
         self.daemon.intercept = self._recorder.on_call
@@ -211,6 +215,7 @@ class Host:
         LOG.info('host %s reboots', self.name)
         if self._trail is not None:
             self._trail.record_reboot()
+        self.history.add_reboot()
         if self.daemon.running:
             self.daemon.drop_clients()
         else:

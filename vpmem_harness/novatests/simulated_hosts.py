@@ -26,6 +26,7 @@ import fixtures
 from vpmem_harness.cloud.nova import workarounds
 from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fixtures.failure_report import add_report
 from vpmem_harness.fixtures.host import HostFixture
 
 _TOOLS = os.path.join(os.path.dirname(workarounds.__file__), 'tools')
@@ -74,6 +75,13 @@ class SimulatedHostsMixin:
                    use_cow_images=False, force_raw_images=False,
                    initial_disk_allocation_ratio=16.0)
         self.flags(virt_type='qemu', images_type='raw', group='libvirt')
+
+    def onException(  # noqa: N802 - testtools calls it
+        self, exc_info: Any, *arguments: Any, **options: Any,
+    ) -> None:
+        """Report an error, and write the report of the test if the option ``report_dir`` is set."""
+        super().onException(exc_info, *arguments, **options)  # type: ignore[misc]
+        add_report(self, exc_info[1])
 
     def start_compute(self, hostname: str = 'compute1', *, pmem: str | None = None,
                       **options: Any) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from vpmem_harness.fixtures import in_use
+from vpmem_harness.pytest_plugin.options import REPORT_DIRECTORY
 
 if TYPE_CHECKING:
     from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
+    from vpmem_harness.report import Report
     from vpmem_harness.safelog.redaction import Redactor
 
 #: What no section is made of: pytest shows the traceback, and the seeds have their own section.
@@ -26,8 +30,11 @@ class Captured:
     :ivar log: the log of the test. It can be read after its cleanup.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = '', report_directory: str | None = None) -> None:
         self.tearing_down = False
+        self._name = name
+        self._report_directory = report_directory
+        self._report: Report | None = None
         self.log: SafeLoggingFixture | None = None
         self.redactor: Redactor | None = None
         self._sections: dict[str, str] = {}
@@ -37,12 +44,18 @@ class Captured:
         self._note_redactor()
         if self.tearing_down or sys.exception() is not None:
             self.add(fixture.getDetails())
+            self._collect([*in_use.current(), fixture])
 
     def capture_all(self) -> None:
         """Capture the fixtures in use."""
         for fixture in in_use.current():
             self._note_redactor()
             self.add(fixture.getDetails())
+        self.collect_all()
+
+    def collect_all(self) -> None:
+        """Keep what the report shows of the fixtures in use."""
+        self._collect(in_use.current())
 
     def add(self, details: Mapping[str, Any]) -> None:
         """Capture details of a fixture or of a test case, except those captured already."""
@@ -52,6 +65,10 @@ class Captured:
             text = self.redacted(_text(content))
             if text and text not in self._sections.values():
                 self._sections[self._free(name)] = text
+
+    def note(self, name: str, text: str) -> None:
+        """Add a section with a text that is redacted already."""
+        self._sections[self._free(name)] = text
 
     def redacted(self, text: str) -> str:
         """Return the text with pseudonyms in place of what identifies somebody."""
@@ -69,6 +86,38 @@ class Captured:
     def forget(self) -> None:
         """Forget what was captured in a phase that passed."""
         self._sections.clear()
+        self._report = None
+
+    def write_report(self, failure: str) -> str | None:
+        """Save the report on the fixtures that were captured, and return its path.
+
+        None when no report is wanted, when a test case has written its own, and when the test uses
+        no simulated host.
+        """
+        found, self._report = self._report, None
+        if found is None or self._report_directory is None or 'report' in self._sections:
+            return None
+        from vpmem_harness import report, safelog
+        from vpmem_harness.fixtures import failure_report
+
+        redactor = self.redactor or safelog.current()
+        path = Path(self._report_directory) / report.file_name(self._name)
+        try:
+            text = report.page(dataclasses.replace(found, failure=failure), redactor)
+            report.save(text, path)
+        except Exception as error:      # it must not hide the failure of the test
+            return f'could not be written: {error}'
+        return failure_report.shown(path, redactor)
+
+    def _collect(self, fixtures: Sequence[Any]) -> None:
+        """Keep what the report shows of fixtures, before they are cleaned up."""
+        if self._report_directory is None or self._report is not None or not fixtures:
+            return
+        from vpmem_harness import report
+        from vpmem_harness.fixtures import failure_report
+
+        if failure_report.has_hosts(fixtures):
+            self._report = report.about(fixtures, title=self._name)
 
     def _free(self, name: str) -> str:
         number, free = 1, name
@@ -97,4 +146,6 @@ _CAPTURED = pytest.StashKey[Captured]()
 
 def of(item: pytest.Item) -> Captured:
     """Return what is captured of a test."""
-    return item.stash.setdefault(_CAPTURED, Captured())
+    if _CAPTURED not in item.stash:
+        item.stash[_CAPTURED] = Captured(item.nodeid, item.config.stash[REPORT_DIRECTORY])
+    return item.stash[_CAPTURED]

@@ -137,6 +137,7 @@ class TesttoolsOutcome:
         outer = sys.exception()
         if tracebacks.is_multiple(outer) and outer is not None:
             traceback = tracebacks.joined(outer.__traceback__, traceback)
+        captured.of(self._item).collect_all()
         self._errors.append((kind, value, traceback))
 
     def _report(self, test: Any, error: Any, details: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from vpmem_harness.randomness import SEED_LIMIT
 #: imported here because it needs oslo.config.
 SEED_VARIABLE = 'VPMEM_HARNESS_SEED'
 BACKEND_VARIABLE = 'VPMEM_HARNESS_BACKEND'
+REPORT_VARIABLE = 'VPMEM_HARNESS_REPORT_DIR'
 FILES_VARIABLE = 'VPMEM_HARNESS_CONFIG'
 
 BACKENDS = ('stub', 'nova')
@@ -46,11 +47,14 @@ class SessionSeed:
 
 
 SESSION_SEED = pytest.StashKey[SessionSeed]()
-_PREVIOUS_BACKEND = pytest.StashKey['str | None']()
+#: The directory of reports; None to write none.
+REPORT_DIRECTORY = pytest.StashKey['str | None']()
+#: Environment variables that the session has set, with their values before.
+_PREVIOUS = pytest.StashKey[dict[str, 'str | None']]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--vpmem-seed`` and ``--vpmem-backend``, also as ini options."""
+    """Add ``--vpmem-seed``, ``--vpmem-backend`` and ``--vpmem-report``, also as ini options."""
     group = parser.getgroup('vpmem', 'simulated hosts with persistent memory (vpmem-harness)')
     group.addoption(
         '--vpmem-seed', metavar='N', default=None,
@@ -59,6 +63,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         '--vpmem-backend', choices=BACKENDS, default=None,
         help='what serves the clouds: the compute-service stub, or real Nova and Placement.')
+    group.addoption(
+        '--vpmem-report', metavar='DIR', default=None,
+        help='write an HTML page about the hosts of each failed test into this directory.')
+    parser.addini('vpmem_report', 'default of --vpmem-report', default='')
     parser.addini('vpmem_seed', 'default of --vpmem-seed', default='')
     parser.addini('vpmem_backend', 'default of --vpmem-backend', default='')
 
@@ -73,21 +81,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION_SEED] = _session_seed(config)
     if config.pluginmanager.hasplugin('xdist'):
         config.pluginmanager.register(XdistHooks(config), 'vpmem-harness-xdist')
-    backend = _backend(config)
-    if backend is not None:
-        # Tests that create a CloudFixture themselves read the environment.
-        config.stash[_PREVIOUS_BACKEND] = os.environ.get(BACKEND_VARIABLE)
-        os.environ[BACKEND_VARIABLE] = backend
+    config.stash[REPORT_DIRECTORY] = _report_directory(config)
+    # Test cases, and tests that create a CloudFixture themselves, read the environment.
+    wanted = {BACKEND_VARIABLE: _backend(config), REPORT_VARIABLE: config.stash[REPORT_DIRECTORY]}
+    changed = {name: value for name, value in wanted.items() if value is not None}
+    config.stash[_PREVIOUS] = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Restore the environment."""
-    if _PREVIOUS_BACKEND in config.stash:
-        previous = config.stash[_PREVIOUS_BACKEND]
-        if previous is None:
-            os.environ.pop(BACKEND_VARIABLE, None)
+    for name, value in config.stash.get(_PREVIOUS, {}).items():
+        if value is None:
+            os.environ.pop(name, None)
         else:
-            os.environ[BACKEND_VARIABLE] = previous
+            os.environ[name] = value
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -128,13 +136,8 @@ def _session_seed(config: pytest.Config) -> SessionSeed:
 def _configured_seed() -> int | None:
     """Return the seed that the environment or a configuration file names, as for other runners."""
     if os.environ.get(FILES_VARIABLE):
-        from vpmem_harness import conf
-        from vpmem_harness.exceptions import InvalidInputError
-
-        try:
-            return conf.load(command_line=False).seed
-        except InvalidInputError as error:
-            raise pytest.UsageError(str(error)) from error
+        seed: int | None = _settings().seed
+        return seed
     value = os.environ.get(SEED_VARIABLE)
     return _parsed(value, SEED_VARIABLE) if value else None
 
@@ -163,3 +166,32 @@ def _backend(config: pytest.Config) -> str | None:
             f'vpmem_backend: expected one of {", ".join(BACKENDS)}, got {ini!r}; correct it or '
             'leave it out')
     return ini
+
+
+def _report_directory(config: pytest.Config) -> str | None:
+    """Return the directory of reports, made and checked; None to write none."""
+    directory: str | None = config.getoption('vpmem_report') or os.environ.get(REPORT_VARIABLE)
+    if not directory and os.environ.get(FILES_VARIABLE):
+        directory = _settings().report_dir
+    if not directory and config.getini('vpmem_report'):
+        directory = str(config.rootpath / config.getini('vpmem_report'))
+    if not directory:
+        return None
+    from vpmem_harness import report
+    from vpmem_harness.exceptions import InvalidInputError
+
+    try:
+        return str(report.check_directory(directory))
+    except InvalidInputError as error:
+        raise pytest.UsageError(f'--vpmem-report: {error}') from error
+
+
+def _settings() -> Any:
+    """Return the options of the harness, from its configuration files and the environment."""
+    from vpmem_harness import conf
+    from vpmem_harness.exceptions import InvalidInputError
+
+    try:
+        return conf.load(command_line=False)
+    except InvalidInputError as error:
+        raise pytest.UsageError(str(error)) from error

@@ -35,6 +35,9 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         watch.capture_all()
+        written = watch.write_report(str(report.longrepr))
+        if written is not None:
+            watch.note('report', written)
         sections = [*_errors(others, watch), *watch.take()]
         if sections or seeding.drew(item):
             _redact(report, watch)

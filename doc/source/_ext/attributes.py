@@ -68,6 +68,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         'request_id': 'The id of the request.',
         'message': "``'Error'`` if the request failed, otherwise None.",
         'events': 'The steps, oldest first.',
+        'start_time': 'When the request was made.',
     },
     'cloud.api.InstanceActionEvent': {
         'event': "Nova's name of the step, such as ``compute_finish_resize``.",
@@ -75,6 +76,8 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         'result': "``'Success'``, ``'Error'``, or None while the step runs.",
         'traceback': 'The traceback of the error.',
         'details': 'The message of the error.',
+        'start_time': 'When the step began.',
+        'finish_time': 'When the step ended, or None while it runs.',
     },
     'cloud.api.MigrationRecord': {
         'uuid': 'The UUID; also the consumer that holds the allocations on the source.',

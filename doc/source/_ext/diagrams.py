@@ -35,6 +35,7 @@ CAPTIONS = {
     'pmem': 'regions, labels, namespaces; ndctl, daxctl, daxio',
     'pytest_plugin': 'the same for pytest',
     'randomness': 'seeded random values',
+    'report': 'an HTML page about hosts and clouds',
     'safelog': 'redaction, pseudonyms, audit log',
     'serving': 'event loop, listener, clock',
     'testcase': 'VPMEMTestCase and its assertions',

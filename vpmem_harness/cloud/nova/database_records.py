@@ -79,7 +79,7 @@ class Records:
             old_namespaces=tuple(_devices(_field(context, 'old_resources')))
             if context and self._has_moved(cell, context['migration_id']) else (),
             created=_moment(row['created_at']),
-            launched=_moment(row['launched_at']) if row['launched_at'] else None)
+            launched=_moment_or_none(row['launched_at']))
 
     @staticmethod
     def _has_moved(cell: sqlite3.Connection, migration: int) -> bool:
@@ -109,8 +109,10 @@ class Records:
                 action=row['action'], request_id=row['request_id'], message=row['message'],
                 events=tuple(api.InstanceActionEvent(
                     event=event['event'], host=event['host'], result=event['result'],
-                    traceback=event['traceback'], details=event['details'])
-                    for event in events)))
+                    traceback=event['traceback'], details=event['details'],
+                    start_time=_moment_or_none(event['start_time']),
+                    finish_time=_moment_or_none(event['finish_time']))
+                    for event in events), start_time=_moment_or_none(row['start_time'])))
         return found
 
     def migrations(self, uuid: str | None) -> list[api.MigrationRecord]:
@@ -189,3 +191,7 @@ def _in_order(devices: list[api.VPMEMDevice],
 
 def _moment(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC)
+
+
+def _moment_or_none(text: str | None) -> datetime.datetime | None:
+    return _moment(text) if text else None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import threading
 import traceback
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.api import (
-    InstanceActionEvent,
-)
+from vpmem_harness.cloud.api import InstanceActionEvent
 from vpmem_harness.cloud.states import TaskState
 from vpmem_harness.cloud.stub.objects import Action, Instance, Migration, Resource, conflicting
 
 T = TypeVar('T')
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 class _Watch:
@@ -186,7 +190,7 @@ class Database:
     # Actions
 
     def start_action(self, instance: Instance, action: str, request_id: str) -> Action:
-        record = Action(action, request_id)
+        record = Action(action, request_id, _now())
         with self.lock:
             instance.actions.append(record)
         return record
@@ -194,7 +198,7 @@ class Database:
     def start_event(self, action: Action, event: str, host: str | None) -> str:
         """Note that a step of a request begins; returns what :meth:`finish_event` wants."""
         with self.lock:
-            action.events.append(InstanceActionEvent(event, host))
+            action.events.append(InstanceActionEvent(event, host, start_time=_now()))
             return event
 
     def finish_event(self, action: Action, event: str, error: Exception | None = None) -> None:
@@ -206,11 +210,11 @@ class Database:
         """
         index, begun = next((index, one) for index, one in enumerate(action.events)
                             if one.event == event)
-        ended = InstanceActionEvent(begun.event, begun.host, 'Success')
+        ended = dataclasses.replace(begun, result='Success', finish_time=_now())
         if error is not None:
-            ended = InstanceActionEvent(
-                begun.event, begun.host, 'Error', ''.join(traceback.format_exception(error)),
-                errors.message_of(error))
+            ended = dataclasses.replace(
+                ended, result='Error', traceback=''.join(traceback.format_exception(error)),
+                details=errors.message_of(error))
         with self.lock:
             action.events[index] = ended
             action.failed |= error is not None

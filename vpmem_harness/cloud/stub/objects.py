@@ -71,12 +71,14 @@ class Action:
 
     action: str
     request_id: str
+    start_time: datetime.datetime
     events: list[InstanceActionEvent] = field(default_factory=list)
     failed: bool = False
 
     def record(self) -> InstanceAction:
         return InstanceAction(
-            self.action, self.request_id, 'Error' if self.failed else None, tuple(self.events))
+            self.action, self.request_id, 'Error' if self.failed else None, tuple(self.events),
+            self.start_time)
 
 
 @dataclass(eq=False)

@@ -287,6 +287,7 @@ class Faults:
         Calls that a fault holds are lost and never take effect.
         """
         self._host.daemon.kill()
+        self._host.history.add_state('libvirtd was killed')
         self.lose_calls()
 
     def lose_calls(self) -> None:
@@ -300,8 +301,10 @@ class Faults:
         :param domains: False if the guests have ended meanwhile: transient domains are gone, the
             others are shut off.
         """
-        if not domains and not self._host.daemon.running:
-            self._host.hypervisor.crash()
+        if not self._host.daemon.running:
+            self._host.history.add_state('libvirtd starts')
+            if not domains:
+                self._host.hypervisor.crash()
         self._host.daemon.start()
 
     def daemon_down(self, *, domains: bool = True) -> Fault:
@@ -315,7 +318,7 @@ class Faults:
 
     @property
     def calls(self) -> Sequence[Call]:
-        """The calls to the host, oldest first; ``host.calls`` has more to ask them."""
+        """The calls to the host, oldest first; ``host.calls`` can also be queried."""
         return list(self._host.calls)
 
     def forget_calls(self) -> None:
@@ -349,10 +352,12 @@ class Faults:
         def ended(fault: Fault) -> None:
             with self._lock:
                 self._all.remove(fault)
+            self._host.history.add_fault(f'fault ended: {what} (struck {fault.struck} times)')
             removed(fault)
         with self._lock:
             fault = Fault(what, self._randomness, ended, **frequency)
             self._all.append(fault)
+        self._host.history.add_fault(f'fault: {what}')
         return fault
 
     # The host's side
