@@ -20,8 +20,8 @@ from vpmem_harness.cloud.api import (
     service_runs,
 )
 from vpmem_harness.cloud.flavors import Flavor
-from vpmem_harness.cloud.stub.compute.driver import quiet
 from vpmem_harness.cloud.stub.compute.guest import Owner
+from vpmem_harness.cloud.stub.compute.libvirt_calls import report
 from vpmem_harness.cloud.stub.compute.service import ComputeService
 from vpmem_harness.cloud.stub.compute_api import API
 from vpmem_harness.cloud.stub.conductor import Conductor
@@ -108,7 +108,7 @@ class StubBackend:
 
     def start(self) -> None:
         """Start all compute services; if one fails, stop the others."""
-        libvirt.registerErrorHandler(quiet, None)
+        libvirt.registerErrorHandler(report, None)
         try:
             for host in self.services.computes:
                 self.start_compute(host)

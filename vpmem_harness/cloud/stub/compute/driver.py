@@ -11,7 +11,6 @@ import pathlib
 import shutil
 import threading
 from collections.abc import Iterable
-from typing import Any
 
 import libvirt
 from lxml import etree
@@ -22,6 +21,7 @@ from vpmem_harness.cloud.api import SimulatedHost, VPMEMDevice
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState
 from vpmem_harness.cloud.stub.compute.guest import with_paths
+from vpmem_harness.cloud.stub.compute.libvirt_calls import LibvirtObject
 from vpmem_harness.cloud.stub.compute.processes import Commands, Executables, HasCommands
 from vpmem_harness.cloud.stub.compute.resource_tracker import NUMACell
 
@@ -42,10 +42,6 @@ _POWER_STATES = {
     libvirt.VIR_DOMAIN_PMSUSPENDED: PowerState.SUSPENDED,
 }
 
-def quiet(_context: object, error: tuple[Any, ...]) -> None:
-    """Log libvirt's errors instead of printing them; callers get them as exceptions."""
-    LOG.debug('libvirt: %s', error[2])
-
 
 class LibvirtDriver:
     """Driver of one host: its libvirt socket, executables and instances directory."""
@@ -57,13 +53,13 @@ class LibvirtDriver:
             else Executables(host.bin_dir, host.env))
         self._instances = pathlib.Path(host.instances_path)
         self._lock = threading.Lock()
-        self._idle: list[libvirt.virConnect] = []
+        self._idle: list[LibvirtObject] = []
         self._closed = False
         self._own = threading.local()
 
     # The host
 
-    def connect(self) -> libvirt.virConnect:
+    def connect(self) -> LibvirtObject:
         """Return the calling thread's connection; reconnect if it was lost.
 
         The thread owns it until :meth:`give_back`. Threads do not share connections: before
@@ -73,12 +69,12 @@ class LibvirtDriver:
         :raises HypervisorUnavailable: if the connection fails, or if the driver is closed, so that
             a killed service cannot reach a host that has restarted since.
         """
-        connection: libvirt.virConnect | None = getattr(self._own, 'connection', None)
+        connection: LibvirtObject | None = getattr(self._own, 'connection', None)
         if connection is None or not connection.isAlive():
             connection = self._own.connection = self._take() or self._open()
         return connection
 
-    def _take(self) -> libvirt.virConnect | None:
+    def _take(self) -> LibvirtObject | None:
         """Return an idle connection that still works, tested as Nova does."""
         while True:
             with self._lock:
@@ -89,9 +85,9 @@ class LibvirtDriver:
                 connection.getLibVersion()
                 return connection
 
-    def _open(self) -> libvirt.virConnect:
+    def _open(self) -> LibvirtObject:
         try:
-            connection = libvirt.open(self.uri)
+            connection = LibvirtObject(libvirt.open(self.uri))
         except libvirt.libvirtError as error:
             raise errors.HypervisorUnavailable() from error
         with self._lock:
@@ -145,10 +141,11 @@ class LibvirtDriver:
 
     # Domains
 
-    def domain(self, uuid: str) -> libvirt.virDomain | None:
+    def domain(self, uuid: str) -> LibvirtObject | None:
         """Return the domain of a server; None if there is none."""
         try:
-            return self.connect().lookupByUUIDString(uuid)
+            domain: LibvirtObject = self.connect().lookupByUUIDString(uuid)
+            return domain
         except libvirt.libvirtError as error:
             if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
                 return None
@@ -158,7 +155,7 @@ class LibvirtDriver:
         """Return the UUIDs of all domains, running or not."""
         return [domain.UUIDString() for domain in self.connect().listAllDomains()]
 
-    def require(self, uuid: str) -> libvirt.virDomain:
+    def require(self, uuid: str) -> LibvirtObject:
         """Return the domain of a server.
 
         :raises InstanceNotFound: if there is none.
@@ -168,9 +165,10 @@ class LibvirtDriver:
             raise errors.InstanceNotFound(instance_id=uuid)
         return domain
 
-    def define(self, xml: str) -> libvirt.virDomain:
+    def define(self, xml: str) -> LibvirtObject:
         """Define a domain without starting it."""
-        return self.connect().defineXML(xml)
+        domain: LibvirtObject = self.connect().defineXML(xml)
+        return domain
 
     def start(self, xml: str) -> PowerState:
         """Define a domain and start it."""
@@ -200,7 +198,7 @@ class LibvirtDriver:
             and reason != libvirt.VIR_DOMAIN_PAUSED_MIGRATION))
 
     @staticmethod
-    def power_state_of(domain: libvirt.virDomain) -> PowerState:
+    def power_state_of(domain: LibvirtObject) -> PowerState:
         return _POWER_STATES.get(domain.info()[0], PowerState.NOSTATE)
 
     def power_off(self, uuid: str, clean: bool = True) -> None:
@@ -215,7 +213,7 @@ class LibvirtDriver:
             self.shut_down(domain)
         self._destroy(domain)
 
-    def shut_down(self, domain: libvirt.virDomain) -> bool:
+    def shut_down(self, domain: LibvirtObject) -> bool:
         """Shut a guest down; return False if it did not stop at once.
 
         A guest without a persistent configuration disappears when it is off. Nova fails then,
@@ -241,7 +239,7 @@ class LibvirtDriver:
         if domain is not None:
             self._destroy(domain)
 
-    def _destroy(self, domain: libvirt.virDomain) -> None:
+    def _destroy(self, domain: LibvirtObject) -> None:
         """Destroy a domain, or do nothing if it is off (nova/virt/libvirt/driver.py, _destroy)."""
         try:
             domain.destroy()
@@ -270,7 +268,7 @@ class LibvirtDriver:
             LOG.debug('Undefining a domain without flags: %s', error)
             domain.undefine()
 
-    def move_saved(self, domain: libvirt.virDomain, paths: list[str]) -> None:
+    def move_saved(self, domain: LibvirtObject, paths: list[str]) -> None:
         """Change the devices of the NVDIMMs in a domain and in its managed save image.
 
         A soft reboot starts the domain from its configuration, so that changes as well. Nova
@@ -282,7 +280,7 @@ class LibvirtDriver:
             xml = domain.managedSaveGetXMLDesc(libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE)
             domain.managedSaveDefineXML(with_paths(xml, paths))
 
-    def migrate(self, domain: libvirt.virDomain, destination: str, xml: str) -> None:
+    def migrate(self, domain: LibvirtObject, destination: str, xml: str) -> None:
         """Migrate a running domain to another hypervisor with the destination XML ``xml``.
 
         The migration is peer-to-peer, as with Nova's flags.

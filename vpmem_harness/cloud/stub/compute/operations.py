@@ -110,8 +110,8 @@ def step(event: str, *, here: Late | None = None) -> Callable[[Step[S, P]], Step
                     self.service.revert_task_state(instance, error)
                 self.service.check_alive()
                 database.finish_event(context.action, begun, failure)
-                LOG.info('%s of server %s on %s: %s', event, instance.uuid, self.host,
-                         'Error' if failure else 'Success')
+                result, failure = 'Error' if failure else 'Success', None   # end the cycle
+                LOG.info('%s of server %s on %s: %s', event, instance.uuid, self.host, result)
         functools.update_wrapper(run, method)
         return run
     return decorate
