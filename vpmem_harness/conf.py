@@ -157,8 +157,9 @@ def _parsed(option: cfg.Opt, value: Any, source: str) -> Any:
         if isinstance(value, float) and isinstance(option.type, types.Integer):
             raise TypeError     # oslo.config would truncate it to an integer
         return option.type(value)
-    except (TypeError, ValueError) as error:
-        raise _refusal(option, repr(value), source) from error
+    except (TypeError, ValueError):
+        # oslo.config's own message says the same in other words.
+        raise _refusal(option, repr(value), source) from None
 
 
 def _refusal(option: cfg.Opt, got: str, source: str) -> InvalidInputError:

@@ -37,10 +37,12 @@ class NotSetUpError(InvalidInputError, AttributeError):
     """A fixture is used before its setUp or after its cleanUp."""
 
     def __init__(self, fixture: str, attribute: str) -> None:
+        what = fixture if attribute.startswith('_') else f'{attribute} of a {fixture}'
         super().__init__(
-            f'{attribute} of a {fixture}', expected='a fixture that is set up',
-            got='one that is not, or not any more',
+            what, expected='a fixture that is set up', got='one that is not, or not any more',
             remedy=f'write self.useFixture({fixture}(...)), and use it within the test')
+        # Python would suggest attributes of similar names, which are no help here.
+        self.name = self.obj = None
 
 
 class WaitTimeoutError(HarnessError, TimeoutError):

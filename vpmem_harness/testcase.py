@@ -91,8 +91,8 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
                 host, f'{_called(name, subcommand, arguments)} was not called')
         elif len(found) != times:
             self._fail_with_calls(
-                host, f'{_called(name, subcommand, arguments)} was called {len(found)} times, '
-                f'not {times}')
+                host, f'{_called(name, subcommand, arguments)} was called {_times(len(found))}, '
+                f'not {_times(times)}')
         return found
 
     def assertNotCalled(  # noqa: N802 - as above
@@ -103,7 +103,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
         found = self._calls(host, name, subcommand, arguments)
         if found:
             self._fail_with_calls(
-                host, f'{_called(name, subcommand, arguments)} was called {len(found)} times')
+                host, f'{_called(name, subcommand, arguments)} was called {_times(len(found))}')
         self._check_nothing_dropped(host, name, subcommand)
 
     def assertCallOrder(  # noqa: N802 - as above
@@ -266,6 +266,10 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
                 for path in self.nvdimm_paths(server))
             twice = [path for path, times in paths.items() if times > 1]
             self.assertEqual([], twice, f'namespaces of {host.name} in two domains')
+
+
+def _times(count: int) -> str:
+    return 'once' if count == 1 else f'{count} times'
 
 
 def _called(name: str, subcommand: str | None, arguments: Mapping[str, Any]) -> str:

@@ -226,9 +226,9 @@ class AssertionsTest(base.VPMEMTestCase):
         text = self.assertFails(f'{self.host.name}: domainDestroy was not called',
                                 self.assertCalled, self.host, 'domainDestroy')
         self.assertIn(f"domain_create_with_flags(dom='{self.server.instance_name}'", text)
-        self.assertFails('ndctl list was called 1 times, not 2', self.assertCalled, self.host,
+        self.assertFails('ndctl list was called once, not 2 times', self.assertCalled, self.host,
                          'ndctl', 'list', times=2)
-        self.assertFails('defineXML was called 1 times', self.assertNotCalled, self.host,
+        self.assertFails('defineXML was called once', self.assertNotCalled, self.host,
                          'defineXML')
 
     def test_assert_call_order(self):

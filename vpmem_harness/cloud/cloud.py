@@ -32,6 +32,9 @@ from vpmem_harness.randomness import Randomness
 #: How long to wait for a state by default, in seconds.
 TIMEOUT = 60.0
 
+#: How many hosts an error message describes.
+_HOSTS_SHOWN = 8
+
 
 class Compute:
     """The compute service of one host."""
@@ -359,6 +362,15 @@ class Cloud:
     def known_servers(self) -> Mapping[str, str]:
         """The names of the servers that were booted, deleted ones included, by id."""
         return {**self._known, **{one.id: one.name for one in self.backend.servers()}}
+
+    def offers(self, server: str) -> str:
+        """What the flavor of a server wants and what the hosts have, for an error message."""
+        wanted = next((', '.join(record.flavor.pmem) for record in self.backend.servers()
+                       if record.name == server), '')
+        hosts = '; '.join(map(_in_words, list(self._computes.values())[:_HOSTS_SHOWN]))
+        more = len(self._computes) - _HOSTS_SHOWN
+        return (f'its flavor has {wanted or "no label"}; {hosts}'
+                f'{f"; and {more} more hosts" if more > 0 else ""}')
 
     def transcript(self) -> str:
         """The hosts, the servers, and the requests to the servers with their results.

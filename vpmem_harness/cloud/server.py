@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from vpmem_harness.cloud.api import (
 from vpmem_harness.cloud.flavors import Flavor, refuse_beside_flavor
 from vpmem_harness.cloud.public_calls import short_traceback
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
-from vpmem_harness.cloud.waiting import DELETED, Wait, check_status
+from vpmem_harness.cloud.waiting import DELETED, UnexpectedStateError, Wait, check_status
 from vpmem_harness.exceptions import HarnessError
 
 if TYPE_CHECKING:
@@ -197,8 +198,15 @@ class Server:
         timeout: float | None = None, success: bool = False,
     ) -> None:
         seconds = self._cloud.timeout if timeout is None else timeout
-        Wait(self._cloud.backend, self.id, self.name, status, request_id, fault, success).run(
-            seconds)
+        wait = Wait(self._cloud.backend, self.id, self.name, status, request_id, fault, success)
+        try:
+            wait.run(seconds)
+        except UnexpectedStateError as error:
+            if 'No valid host' in str(error):
+                # Nova's message keeps the reason to itself.
+                with contextlib.suppress(HarnessError):
+                    error.add_note(self._cloud.offers(self.name))
+            raise
 
     def _request(self, action: str, expect: str | None, **arguments: object) -> Server:
         check_status(expect)

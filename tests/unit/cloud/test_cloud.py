@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests import base
+from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fixtures import CloudFixture, HostFixture
 
@@ -21,6 +22,14 @@ class CloudTest(base.TestCase):
         transcript = cloud.transcript()
         self.assertIn(f'{cloud.hosts[0].name} up, SMALL 1 of 2 free\n', transcript)
         self.assertIn('server2 is ERROR on None with no namespace for SMAL: No valid', transcript)
+
+    def test_no_valid_host(self):
+        """The error of a server that fits nowhere says what it wants and what the hosts have."""
+        cloud = self.start_cloud()
+        error = self.assertRaises(UnexpectedStateError, cloud.boot, pmem='HUGE')
+        [note] = error.__notes__
+        self.assertEqual(
+            f'its flavor has HUGE; {cloud.hosts[0].name} up, SMALL 2 of 2 free', note)
 
     def test_the_transcript_names_a_stopped_service(self):
         """The transcript names a stopped service, which explains a failed boot."""

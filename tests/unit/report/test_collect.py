@@ -78,7 +78,7 @@ class CloudReportTest(base.TestCase):
         begun, ended = [event.text for event in self.events('fault')]
         self.assertEqual('fault: domain_define_xml fails with error 1', begun)
         self.assertEqual(
-            'fault ended: domain_define_xml fails with error 1 (struck 1 times)', ended)
+            'fault ended: domain_define_xml fails with error 1; calls struck: 1', ended)
         self.assertIn(True, [event.failed for event in self.events('call')])
 
     def test_reboots_and_states(self) -> None:

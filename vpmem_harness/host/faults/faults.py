@@ -352,7 +352,7 @@ class Faults:
         def ended(fault: Fault) -> None:
             with self._lock:
                 self._all.remove(fault)
-            self._host.history.add_fault(f'fault ended: {what} (struck {fault.struck} times)')
+            self._host.history.add_fault(f'fault ended: {what}; calls struck: {fault.struck}')
             removed(fault)
         with self._lock:
             fault = Fault(what, self._randomness, ended, **frequency)
