@@ -84,9 +84,9 @@ class PlantedTest(base.TestCase):
 
     def test_an_allocation_that_is_not_freed(self):
         """Chaos finds an allocation on the source that remains after a confirmed resize."""
-        def confirm(self, instance, migration):
+        def confirm(self, *args):
             with mock.patch.object(self.service.build, 'release_allocations'):
-                original(self, instance, migration)
+                return original(self, *args)
         original = ResizeOperations.confirm
         with mock.patch.object(ResizeOperations, 'confirm', confirm):
             self.find('Placement has')

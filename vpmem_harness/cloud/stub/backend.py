@@ -23,6 +23,7 @@ from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.stub.compute.guest import Owner
 from vpmem_harness.cloud.stub.compute.libvirt_calls import report
 from vpmem_harness.cloud.stub.compute.service import ComputeService
+from vpmem_harness.cloud.stub.compute.service_run import CurrentRun
 from vpmem_harness.cloud.stub.compute_api import API
 from vpmem_harness.cloud.stub.conductor import Conductor
 from vpmem_harness.cloud.stub.context import Services
@@ -84,12 +85,15 @@ class StubBackend:
         identifiers = Identifiers(randomness.derive('identifiers'))
         self._disconnect = disconnect
         self._identifiers = identifiers
-        ledger = Ledger()
+        current_run = CurrentRun()
+        database = Database(current_run.check)
+        # One lock, so that a service is not killed between a change of one and of the other.
+        ledger = Ledger(database.lock, current_run.check)
         providers = {one.host.name: identifiers.uuid() for one in hosts}
         for name, uuid in providers.items():
             ledger.create_provider(uuid, name)
         self.services = Services(
-            Database(), ledger, Workers('vpmem-cloud'), randomness,
+            database, ledger, current_run, Workers('vpmem-cloud'), randomness,
             Owner(identifiers.uuid(), identifiers.uuid().replace('-', '')),
             lambda: datetime.datetime.now(datetime.UTC), identifiers.uuid, providers,
             shelved_offload_time=shelved_offload_time,

@@ -44,7 +44,9 @@ class Conductor:
 
     def cast(self, work: Callable[..., None], *args: object) -> None:
         """Queue work for a worker thread."""
-        self.under_way.begin(about(args))
+        with self.services.database.lock:
+            self.services.current_run.check()
+            self.under_way.begin(about(args))
         self.services.workers.submit(functools.partial(self._do, work, *args))
 
     def _do(self, work: Callable[..., None], *args: object) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Fault
 from vpmem_harness.cloud.stub.compute.guest import Owner
+from vpmem_harness.cloud.stub.compute.service_run import CurrentRun
 from vpmem_harness.cloud.stub.database import Database
 from vpmem_harness.cloud.stub.ledger import Ledger
 from vpmem_harness.cloud.stub.objects import Action, Instance, Resource
@@ -39,6 +40,7 @@ class Services:
 
     database: Database
     ledger: Ledger
+    current_run: CurrentRun
     workers: Workers
     randomness: Randomness
     owner: Owner
@@ -61,6 +63,16 @@ class Services:
     @conductor.setter
     def conductor(self, conductor: Conductor) -> None:
         self._conductor = conductor
+
+    def is_requested(self, instance: Instance) -> bool:
+        """Whether a service works on an instance, or has a request for it in its queue.
+
+        Work is handed over under the lock of the database, so that it does not escape this.
+        """
+        with self.database.lock:
+            return not self.conductor.under_way.empty(instance.uuid) or any(
+                not compute.at_rest(instance.uuid) or compute.waits_for(instance)
+                for compute in self.computes.values())
 
     def compute(self, host: str) -> ComputeService:
         """Return the compute service of a host.

@@ -46,10 +46,13 @@ class Database:
     Changes do not wake every waiting thread. The thread that makes a change evaluates the
     conditions of the waiting threads and wakes those whose wait is over, because a thread switch
     costs more than the evaluation.
+
+    :param check: called under the lock before a change; an error prevents the change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, check: Callable[[], None] = lambda: None) -> None:
         self.lock = threading.RLock()
+        self._check = check
         self._instances: dict[str, Instance] = {}
         self._numbered = 0
         self._migrations: list[Migration] = []
@@ -111,6 +114,7 @@ class Database:
         :raises InstanceNotFound: if it has been deleted.
         """
         with self.lock:
+            self._check()
             if instance.deleted:
                 raise errors.InstanceNotFound(instance_id=instance.uuid)
             if expected_task_state is not None:
@@ -132,6 +136,7 @@ class Database:
     ) -> None:
         """Record what an instance has left behind on a host; None after the cleanup."""
         with self.lock:
+            self._check()
             if resources is None:
                 instance.left_behind.pop(host, None)
             else:
@@ -162,11 +167,13 @@ class Database:
 
     def add_migration(self, migration: Migration) -> None:
         with self.lock:
+            self._check()
             self._migrations.append(migration)
             self.changed()
 
     def save_migration(self, migration: Migration, **changes: object) -> None:
         with self.lock:
+            self._check()
             for name, value in changes.items():
                 setattr(migration, name, value)
             self.changed()
@@ -192,12 +199,14 @@ class Database:
     def start_action(self, instance: Instance, action: str, request_id: str) -> Action:
         record = Action(action, request_id, _now())
         with self.lock:
+            self._check()
             instance.actions.append(record)
         return record
 
     def start_event(self, action: Action, event: str, host: str | None) -> str:
         """Note that a step of a request begins; returns what :meth:`finish_event` wants."""
         with self.lock:
+            self._check()
             action.events.append(InstanceActionEvent(event, host, start_time=_now()))
             return event
 
@@ -216,6 +225,7 @@ class Database:
                 ended, result='Error', traceback=''.join(traceback.format_exception(error)),
                 details=errors.message_of(error))
         with self.lock:
+            self._check()
             action.events[index] = ended
             action.failed |= error is not None
             self.changed()

@@ -7,7 +7,7 @@ nested providers, traits and aggregates, which a compute host with persistent me
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vpmem_harness.cloud.api import Inventory
@@ -59,10 +59,18 @@ class AllocationRequest:
 
 
 class Ledger:
-    """Resource providers, their inventories, and the allocations of consumers. Thread-safe."""
+    """Resource providers, their inventories, and the allocations of consumers. Thread-safe.
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
+    :param lock: protects the ledger; its own one if None.
+    :param check: called under the lock before a change of allocations or inventories; an error
+        prevents the change.
+    """
+
+    def __init__(
+        self, lock: threading.RLock | None = None, check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._lock = threading.RLock() if lock is None else lock
+        self._check = check
         self._providers: dict[str, ResourceProvider] = {}
         self._consumers: dict[str, Consumer] = {}
 
@@ -134,6 +142,7 @@ class Ledger:
         :raises InventoryInUse: if a class with allocations is missing.
         """
         with self._lock:
+            self._check()
             provider = self._provider(uuid)
             if generation != provider.generation:
                 raise errors.ResourceProviderGenerationConflict()
@@ -179,6 +188,7 @@ class Ledger:
         :raises InvalidAllocationCapacityExceeded: if the capacity is exceeded.
         """
         with self._lock:
+            self._check()
             for uuid, request in requests.items():
                 self._check_consumer_generation(uuid, request)
             unknown = next((provider for request in requests.values()
@@ -199,6 +209,7 @@ class Ledger:
         :raises NoAllocations: if it has none.
         """
         with self._lock:
+            self._check()
             consumer = self._consumers.get(uuid)
             if consumer is None or not consumer.allocations:
                 raise errors.NoAllocations(consumer_uuid=uuid)

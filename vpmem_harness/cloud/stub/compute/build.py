@@ -43,10 +43,11 @@ class BuildOperations(Operations):
             LOG.warning('A build failed and is rescheduled: %s', error)
             # Nova records str() of errors that are not its own.
             reason = error.message if isinstance(error, errors.NovaException) else str(error)
-            self.release_allocations(instance.uuid)
-            self.service.save(
-                instance, host=None, resources=(), cell=None, task_state=TaskState.SCHEDULING)
-            self.services.conductor.reschedule_build(context, instance, reason)
+            with self.services.database.lock:
+                self.release_allocations(instance.uuid)
+                self.service.save(
+                    instance, host=None, resources=(), cell=None, task_state=TaskState.SCHEDULING)
+                self.services.conductor.reschedule_build(context, instance, reason)
 
     def _build_and_run_instance(self, instance: Instance) -> None:
         resources, cell = self.tracker.claim(
@@ -104,7 +105,6 @@ class BuildOperations(Operations):
 
     def release_allocations(self, consumer: str) -> None:
         """Delete the allocations of a consumer, if there are any."""
-        self.service.check_alive()
         try:
             self.services.ledger.delete_allocations(consumer)
         except placement_errors.NoAllocations:

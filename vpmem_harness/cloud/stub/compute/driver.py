@@ -81,13 +81,13 @@ class LibvirtDriver:
                 if not self._idle:
                     return None
                 connection = self._idle.pop()
-            with contextlib.suppress(libvirt.libvirtError):
+            with contextlib.suppress(libvirt.libvirtError, errors.HypervisorUnavailable):
                 connection.getLibVersion()
                 return connection
 
     def _open(self) -> LibvirtObject:
         try:
-            connection = LibvirtObject(libvirt.open(self.uri))
+            connection = LibvirtObject(libvirt.open(self.uri), self._check_open)
         except libvirt.libvirtError as error:
             raise errors.HypervisorUnavailable() from error
         with self._lock:
@@ -95,6 +95,14 @@ class LibvirtDriver:
                 return connection
         connection.close()
         raise errors.HypervisorUnavailable()
+
+    def _check_open(self) -> None:
+        """Check that the service has not been killed: it must not call libvirt any more.
+
+        :raises HypervisorUnavailable: when it has been killed.
+        """
+        if self._closed:
+            raise errors.HypervisorUnavailable()
 
     def give_back(self) -> None:
         """Return the calling thread's connection to the pool."""

@@ -32,24 +32,34 @@ class LibvirtObject:
     """A connection or a domain whose methods raise the error that libvirt reports for them.
 
     It needs :func:`report` as libvirt's error handler; otherwise errors stay as they are.
+
+    :param check: called before each call; an error prevents the call.
     """
 
-    __slots__ = ('_object',)
+    __slots__ = ('_check', '_object')
 
-    def __init__(self, one: Any) -> None:
+    def __init__(self, one: Any, check: Callable[[], None] = lambda: None) -> None:
         self._object = one
+        self._check = check
+
+    def close(self) -> None:
+        """Close the connection, which is always possible."""
+        self._object.close()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._object, name)
 
         def call(*args: Any) -> Any:
+            self._check()
             _reported.error = None
             try:
                 result = method(*args)
             except libvirt.libvirtError as error:
                 _correct(error)
                 raise
-            return LibvirtObject(result) if isinstance(result, libvirt.virDomain) else result
+            if isinstance(result, libvirt.virDomain):
+                return LibvirtObject(result, self._check)
+            return result
         return call
 
 

@@ -117,15 +117,15 @@ class LiveMigrationOperations(Operations):
     ) -> None:
         move = instance.migration_context
         assert move is not None  # noqa: S101 - pre_live_migration has made it
+        destination = self.services.compute(self.service.require_destination(migration))
         with self.services.database.lock:
             self.service.save(instance, host=migration.dest_compute, resources=move.new_resources,
                       cell=move.new_cell,
                       migration_context=dataclasses.replace(move, old_resources=()))
             self.service.cleanup.leave_behind(instance, move.old_resources)
-        destination = self.services.compute(self.service.require_destination(migration))
-        destination.cast(
-            destination.live_migration.post_live_migration_at_destination, context, instance,
-            migration)
+            destination.cast(
+                destination.live_migration.post_live_migration_at_destination, context, instance,
+                migration)
         try:
             self.service.cleanup.clean_up(instance)
         finally:
@@ -145,9 +145,9 @@ class LiveMigrationOperations(Operations):
         if move is None or move.migration is not migration:
             return      # a restart repeats this step, and it was done before
         power_state = self.service.observe(instance)
-        self.service.resize.settle(instance, move)
-        self.service.save_migration(migration, status='completed')
         with self.services.database.lock:
+            self.service.resize.settle(instance, move)
+            self.service.save_migration(migration, status='completed')
             # A source that failed to clean up has reset the task, and another may have begun.
             task = instance.task_state
             self.service.save(instance, power_state=power_state,
@@ -162,14 +162,15 @@ class LiveMigrationOperations(Operations):
         """
         move = instance.migration_context
         database = self.services.database
-        database.save_migration(migration, status='error')
-        self.services.conductor.return_allocations(migration, instance)
-        if move is not None:
-            self.service.cleanup.leave_behind(instance, move.new_resources)
-            self.drop_new_context(instance)
-            begun = database.start_event(
-                context.action, 'compute_rollback_live_migration_at_destination', self.host)
-            self.service.cast(self._clean_up_at_destination, context, instance, begun)
+        with database.lock:
+            database.save_migration(migration, status='error')
+            self.services.conductor.return_allocations(migration, instance)
+            if move is not None:
+                self.service.cleanup.leave_behind(instance, move.new_resources)
+                self.drop_new_context(instance)
+                begun = database.start_event(
+                    context.action, 'compute_rollback_live_migration_at_destination', self.host)
+                self.service.cast(self._clean_up_at_destination, context, instance, begun)
 
     def _clean_up_at_destination(
         self, context: RequestContext, instance: Instance, begun: str,

@@ -7,6 +7,7 @@ wipes the namespaces that the server leaves, as Nova intends: the next server ge
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from oslo_log import log as logging
 
@@ -41,7 +42,18 @@ class ResizeOperations(Operations):
             return      # the server is being evacuated; see note_claim
         except Exception as error:
             self.service.check_alive()
-            conductor = self.services.conductor
+            self._reschedule(context, instance, flavor, migration, error)
+            return
+        source = self.services.compute(migration.source_compute)
+        source.cast(source.resize.resize_instance, context, instance, flavor, migration)
+
+    def _reschedule(
+        self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
+        error: Exception,
+    ) -> None:
+        """Try the next host; raise the error again if there is none."""
+        conductor = self.services.conductor
+        with self.services.database.lock:
             conductor.return_allocations(migration, instance)
             try:
                 conductor.reschedule_resize(context, instance, flavor, migration, error)
@@ -51,9 +63,6 @@ class ResizeOperations(Operations):
                 self.service.error_out(instance)
                 raise error from None
             self.services.add_fault(instance, error)
-            return
-        source = self.services.compute(migration.source_compute)
-        source.cast(source.resize.resize_instance, context, instance, flavor, migration)
 
     def _prep_resize(self, instance: Instance, flavor: Flavor, migration: Migration) -> None:
         self.service.build.make_way(instance)
@@ -95,19 +104,21 @@ class ResizeOperations(Operations):
             _check_disks(instance.flavor, flavor)
             self.driver.power_off(instance.uuid)
             self.driver.set_aside_image(instance.uuid)
-            self.service.save_migration(migration, status='post-migrating')
-            self.service.save(
-                instance, (TaskState.RESIZE_MIGRATING,), host=migration.dest_compute,
-                old_flavor=instance.flavor, task_state=TaskState.RESIZE_MIGRATED)
+            with self.services.database.lock:
+                self.service.save_migration(migration, status='post-migrating')
+                self.service.save(
+                    instance, (TaskState.RESIZE_MIGRATING,), host=migration.dest_compute,
+                    old_flavor=instance.flavor, task_state=TaskState.RESIZE_MIGRATED)
+                destination.cast(
+                    destination.resize.finish_resize, context, instance, flavor, migration)
         except Exception as error:
-            self.service.check_alive()
-            self.service.save_migration(migration, status='error')
-            self.services.conductor.return_allocations(migration, instance)
-            destination.resize.drop_new_claim(instance)
-            if not isinstance(error, errors.ResizeError):
-                self.service.error_out(instance)
+            with self.services.database.lock:
+                self.service.save_migration(migration, status='error')
+                self.services.conductor.return_allocations(migration, instance)
+                destination.resize.drop_new_claim(instance)
+                if not isinstance(error, errors.ResizeError):
+                    self.service.error_out(instance)
             raise
-        destination.cast(destination.resize.finish_resize, context, instance, flavor, migration)
 
     def drop_new_claim(self, instance: Instance) -> None:
         """On the destination: release the claim of a failed move."""
@@ -138,21 +149,21 @@ class ResizeOperations(Operations):
             self.driver.create_image(instance.uuid, flavor)
             power_state = self.service.start_guest(
                 instance, power_on=instance.old_vm_state != VMState.STOPPED)
-            self.service.save_migration(migration, status='finished')
-            self.service.save(
-                instance, (TaskState.RESIZE_FINISH,), vm_state=VMState.RESIZED,
-                task_state=None, power_state=power_state, launched_at=self.services.now())
-        except Exception:
-            self.service.check_alive()
-            # The server stays here, where a hard reboot may start it; the source releases it.
-            self.service.save_migration(migration, status='error')
-            self.service.build.release_allocations(migration.uuid)
-            self.service.error_out(instance)
             with self.services.database.lock:
+                self.service.save_migration(migration, status='finished')
+                self.service.save(
+                    instance, (TaskState.RESIZE_FINISH,), vm_state=VMState.RESIZED,
+                    task_state=None, power_state=power_state, launched_at=self.services.now())
+        except Exception:
+            source = self.services.compute(migration.source_compute)
+            with self.services.database.lock:
+                # The server stays here, where a hard reboot may start it; the source releases it.
+                self.service.save_migration(migration, status='error')
+                self.service.build.release_allocations(migration.uuid)
+                self.service.error_out(instance)
                 if not instance.deleted:
                     self.service.save(instance, flavor=old_flavor)
-            source = self.services.compute(migration.source_compute)
-            source.cast(source.resize.leave_source, instance, move)
+                source.cast(source.resize.leave_source, instance, move)
             raise
 
     def leave_source(self, instance: Instance, move: MigrationContext) -> None:
@@ -198,13 +209,19 @@ class ResizeOperations(Operations):
             self.service.save(instance, task_state=None)
             raise
 
-    def confirm(self, instance: Instance, migration: Migration) -> bool:
+    def confirm(
+        self, instance: Instance, migration: Migration,
+        then: Callable[[], None] = lambda: None,
+    ) -> bool:
         """Confirm a move; deletions of unconfirmed servers do this too.
 
         Returns False, without any change, if the move has been confirmed already.
+
+        :param then: called at the end, even after an error.
         """
         if migration.status not in ('finished', 'confirming'):
             LOG.warning('Cannot confirm a migration with status %s', migration.status)
+            then()
             return False
         move = instance.migration_context
         try:
@@ -212,18 +229,21 @@ class ResizeOperations(Operations):
                 self.leave_source(instance, move)
             # Otherwise it began before a restart, which has cleaned up.
             stopped = instance.power_state == PowerState.SHUTDOWN
-            self.service.save_migration(migration, status='confirmed')
-            self.service.save(
-                instance, (None, TaskState.DELETING),
-                vm_state=VMState.STOPPED if stopped else VMState.ACTIVE)
+            with self.services.database.lock:
+                self.service.save_migration(migration, status='confirmed')
+                # In any case, the server is on the destination now.
+                self.service.build.release_allocations(migration.uuid)
+                self.service.save(
+                    instance, (None, TaskState.DELETING),
+                    vm_state=VMState.STOPPED if stopped else VMState.ACTIVE)
+                then()
         except Exception:
-            self.service.check_alive()
-            self.service.save_migration(migration, status='error')
-            self.service.error_out(instance)
+            with self.services.database.lock:
+                self.service.save_migration(migration, status='error')
+                self.service.build.release_allocations(migration.uuid)
+                self.service.error_out(instance)
+                then()
             raise
-        finally:
-            # In any case, the server is on the destination now.
-            self.service.build.release_allocations(migration.uuid)
         return True
 
     @step('compute_confirm_resize')
@@ -231,12 +251,11 @@ class ResizeOperations(Operations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the source: confirm the move of a server, then delete the server."""
-        try:
-            self.confirm(instance, migration)
-        finally:
-            if instance.host is not None:
-                self.service.check_alive()
-                destination = self.services.compute(instance.host)
+        def delete() -> None:
+            if instance.host is None:
+                return
+            destination = self.services.compute(instance.host)
+            with self.services.database.lock:
                 deletion = self.services.database.start_action(
                     instance, 'delete', context.request_id)
                 if destination.is_up:
@@ -245,6 +264,7 @@ class ResizeOperations(Operations):
                         RequestContext(context.request_id, deletion), instance)
                 else:
                     self.services.conductor.delete_local(instance)
+        self.confirm(instance, migration, delete)
 
     # Revert
 
@@ -265,17 +285,18 @@ class ResizeOperations(Operations):
             self.driver.undefine(instance.uuid)
             self.driver.remove_image(instance.uuid)
             self.tracker.release(instance, move.new_resources, side='new')
-            self.service.save(
-                instance, (TaskState.RESIZE_REVERTING,), resources=(),
-                migration_context=dataclasses.replace(move, new_resources=()))
-            self.service.save_migration(migration, status='reverted')
+            source = self.services.compute(migration.source_compute)
+            with self.services.database.lock:
+                self.service.save(
+                    instance, (TaskState.RESIZE_REVERTING,), resources=(),
+                    migration_context=dataclasses.replace(move, new_resources=()))
+                self.service.save_migration(migration, status='reverted')
+                source.cast(source.resize.finish_revert_resize, context, instance, migration)
         except Exception:
-            self.service.check_alive()
-            self.service.save_migration(migration, status='error')
-            self.service.error_out(instance)
+            with self.services.database.lock:
+                self.service.save_migration(migration, status='error')
+                self.service.error_out(instance)
             raise
-        source = self.services.compute(migration.source_compute)
-        source.cast(source.resize.finish_revert_resize, context, instance, migration)
 
     @step('compute_finish_revert_resize')
     def finish_revert_resize(
@@ -289,10 +310,11 @@ class ResizeOperations(Operations):
         assert move is not None  # noqa: S101 - the destination has left it
         try:
             power_on = instance.old_vm_state != VMState.STOPPED
-            self.service.save(
-                instance, flavor=instance.old_flavor, host=self.host,
-                resources=move.old_resources, cell=move.old_cell)
-            self.services.conductor.return_allocations(migration, instance)
+            with self.services.database.lock:
+                self.service.save(
+                    instance, flavor=instance.old_flavor, host=self.host,
+                    resources=move.old_resources, cell=move.old_cell)
+                self.services.conductor.return_allocations(migration, instance)
             self.driver.bring_back_image(instance.uuid)
             power_state = self.service.start_guest(instance, power_on)
             self.service.save(

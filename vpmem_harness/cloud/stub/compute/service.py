@@ -55,7 +55,6 @@ class ComputeService:
         self.simulated_host = host
         self._lock = threading.Lock()
         self.current_run: ServiceRun | None = None
-        self._current = threading.local()
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self.build = BuildOperations(self)
         self.power = PowerOperations(self)
@@ -130,13 +129,11 @@ class ComputeService:
     def in_service(self, work: Callable[[], None]) -> None:
         """Do work of the service in the caller's thread."""
         run = self._running()
-        before = getattr(self._current, 'run', None)
-        self._current.run = run
         run.under_way.begin(None)
         try:
-            work()
+            with self.services.current_run.of_thread(run):
+                work()
         finally:
-            self._current.run = before
             run.done(None)
 
     def stop(self, seconds: float) -> bool:
@@ -155,14 +152,17 @@ class ComputeService:
 
     def kill(self) -> None:
         """Kill the service; work in progress ends at its next step."""
-        with self._lock:
+        with self.services.database.lock, self._lock:
             run, self.current_run = self.current_run, None
+            if run is not None:
+                run.ended = True
         if run is not None:
             run.end()
 
     def cast(self, work: Callable[..., None], *args: Any) -> None:
         """Queue work for a worker thread; a service that is down does it when it starts."""
-        with self._lock:
+        with self.services.database.lock, self._lock:
+            self.check_alive()
             run = self.current_run
             if run is None or not run.accepting:
                 self._inbox.append((work, args))
@@ -194,13 +194,12 @@ class ComputeService:
             return any(instance in args for _work, args in self._inbox)
 
     def _do(self, run: ServiceRun, work: Callable[..., None], *args: Any) -> None:
-        self._current.run = run
         try:
-            work(*args)
+            with self.services.current_run.of_thread(run):
+                work(*args)
         except ServiceKilled:
             LOG.debug('A compute service was killed while it worked')
         finally:
-            self._current.run = None
             run.done(about(args))
             self.services.database.look()
 
@@ -225,9 +224,7 @@ class ComputeService:
 
         :raises ServiceKilled: when it has ended.
         """
-        run = getattr(self._current, 'run', None)
-        if run is not None and run is not self.current_run:
-            raise ServiceKilled
+        self.services.current_run.check()
 
     def instance_lock(self, instance: Instance) -> threading.RLock:
         """Nova's ``synchronized(instance.uuid)``, which applies within one process."""

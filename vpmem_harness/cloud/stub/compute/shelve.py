@@ -50,10 +50,11 @@ class ShelveOperations(Operations):
         power_state = self.service.observe(instance)
         self.service.build.unspawn(instance, resources)
         self.tracker.release(instance, resources)
-        self.service.build.release_allocations(instance.uuid)
-        self.service.save(
-            instance, (TaskState.SHELVING_OFFLOADING,), vm_state=VMState.SHELVED_OFFLOADED,
-            task_state=None, host=None, resources=(), cell=None, power_state=power_state)
+        with self.services.database.lock:
+            self.service.build.release_allocations(instance.uuid)
+            self.service.save(
+                instance, (TaskState.SHELVING_OFFLOADING,), vm_state=VMState.SHELVED_OFFLOADED,
+                task_state=None, host=None, resources=(), cell=None, power_state=power_state)
 
     @step('compute_unshelve_instance')
     def unshelve_instance(self, context: RequestContext, instance: Instance) -> None:
@@ -73,9 +74,10 @@ class ShelveOperations(Operations):
         except Exception:
             self.service.check_alive()
             self.service.build.give_back(instance, resources)
-            self.service.build.release_allocations(instance.uuid)
-            if not instance.deleted:
-                self.service.save(instance, host=None, resources=(), cell=None)
+            with self.services.database.lock:
+                self.service.build.release_allocations(instance.uuid)
+                if not instance.deleted:
+                    self.service.save(instance, host=None, resources=(), cell=None)
             raise
         try:
             self.service.save(

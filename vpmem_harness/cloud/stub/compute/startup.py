@@ -38,7 +38,8 @@ class StartupOperations(Operations):
         self.service.audit()
         self.service.cleanup.clean_up_all()
         for migration in self.services.database.migrations():
-            if migration.source_compute == self.host and migration.status == 'completed':
+            if migration.source_compute == self.host and (
+                    migration.status == 'completed' or self._has_left(migration)):
                 self.service.build.release_allocations(migration.uuid)
         self.service.evacuation.destroy_evacuated_instances()
         for instance in self.services.database.instances():
@@ -128,6 +129,12 @@ class StartupOperations(Operations):
         self.service.once_more(
             instance, self.service.power.reboot_instance, 'HARD' if hard else 'SOFT')
 
+    def _has_left(self, migration: Migration) -> bool:
+        """Whether the records of a server show it on the destination of its live migration."""
+        return migration.migration_type == 'live-migration' and migration.status == 'running' and (
+            self.services.database.any_instance(migration.instance_uuid).host
+            == migration.dest_compute)
+
     def _confirm_again(self, instance: Instance) -> None:
         """Repeat interrupted confirmations of moves from this host."""
         deleting = instance.task_state == TaskState.DELETING
@@ -143,7 +150,8 @@ class StartupOperations(Operations):
         The previous run may have taken the request from the queue and lost it. Nova leaves such a
         server in its task state, and its allocations in Placement.
         """
-        if not self.service.allocated_here(instance.uuid) or self._is_still_to_come(instance):
+        if not self.service.allocated_here(instance.uuid) or (
+                self.services.is_requested(instance)):
             return
         if instance.vm_state == VMState.BUILDING and (
                 instance.task_state in (None, TaskState.SCHEDULING)):
@@ -152,14 +160,6 @@ class StartupOperations(Operations):
         elif instance.task_state in (TaskState.UNSHELVING, TaskState.SPAWNING):
             self.service.build.release_allocations(instance.uuid)
             self.service.save(instance, task_state=None)
-
-    def _is_still_to_come(self, instance: Instance) -> bool:
-        """Whether a request for an instance is queued, or about to be sent."""
-        services = self.services
-        return (not services.conductor.under_way.empty(instance.uuid)
-                or any(not compute.at_rest(instance.uuid)
-                       for compute in services.computes.values())
-                or self.service.waits_for(instance))
 
     def _comes_back(self, instance: Instance) -> bool:
         """Whether a server is returning to this host, because its move is being reverted."""
@@ -188,7 +188,12 @@ class StartupOperations(Operations):
             self._give_up_move(instance)
 
     def _give_up_coming(self, instance: Instance) -> None:
-        """Abort moves to this host that the source has not begun."""
+        """Abort moves to this host whose request was lost with the previous run.
+
+        Once this host has claimed the resources, the request is queued for the source.
+        """
+        if self.services.is_requested(instance):
+            return
         begun = [migration for migration in self.services.database.migrations(instance.uuid)
                  if migration.status in ('accepted', 'preparing', 'pre-migrating')]
         evacuation = next((one for one in begun if one.migration_type == 'evacuation'), None)
