@@ -39,6 +39,12 @@ class RealLibvirtd(fixtures.Fixture):
     ``path`` is its socket, ``uri`` opens its test driver, and ``pid`` is its process.
     """
 
+    def shared_directory(self) -> str:
+        """Make a directory in which the daemon and the test can create files."""
+        path = tempfile.mkdtemp(dir=self.directory)
+        os.chmod(path, 0o777)       # noqa: S103 - in a private directory
+        return path
+
     def _setUp(self) -> None:
         self.directory = tempfile.mkdtemp(prefix='libvirtd-', dir=PLACE)
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)

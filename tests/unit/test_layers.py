@@ -35,7 +35,7 @@ DAEMON = (
     ('access', 'argument_checks'),
     ('hypervisor', 'wire'),
     ('xml',),
-    ('argument_table', 'errors', 'values'),
+    ('argument_table', 'errors', 'stream', 'values'),
 )
 
 #: Exceptions: imports that point to a higher layer, each with its reason.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import stat
-
 from vpmem_harness.host.files import HostFiles
-from vpmem_harness.libvirtd.hypervisor.backing import BackingFile
+from vpmem_harness.libvirtd.hypervisor.backing import BackingFile, of_storage
+from vpmem_harness.libvirtd.hypervisor.storage.files import StorageFiles
 from vpmem_harness.pmem import PersistentMemory
 
 
@@ -18,11 +16,13 @@ class HostBacking:
     harness, which has the images of the domains' disks.
 
     :param files: the declared files and directories.
+    :param storage: the files of storage pools and disks.
     """
 
-    def __init__(self, pmem: PersistentMemory, files: HostFiles) -> None:
+    def __init__(self, pmem: PersistentMemory, files: HostFiles, storage: StorageFiles) -> None:
         self._pmem = pmem
         self._files = files
+        self.storage: StorageFiles = storage
 
     def stat(self, path: str) -> BackingFile | None:
         """The kind and the size in bytes of the file at ``path``; None if there is none."""
@@ -33,18 +33,14 @@ class HostBacking:
         if path.startswith('/dev/'):
             namespace = self._pmem.device(path)
             if namespace is None:
-                return BackingFile('regular', 0) if path in self._pmem.leftovers else None
+                if path in self._pmem.leftovers:
+                    return BackingFile('regular', 0)
+                return of_storage(self.storage, path)
             if namespace.mode != 'devdax':
                 return BackingFile('block', namespace.size)
             return BackingFile('dax', namespace.size, namespace.align or 0,
                                dead=self._pmem.is_bad(namespace) or not namespace.openable)
-        try:
-            found = os.stat(path)
-        except OSError:
-            return None
-        if stat.S_ISDIR(found.st_mode):
-            return BackingFile('directory', 0)
-        return BackingFile('regular', found.st_size) if stat.S_ISREG(found.st_mode) else None
+        return of_storage(self.storage, path)
 
     def opened(self, path: str, domain: str) -> None:
         """Called when a domain that starts has opened ``path``."""

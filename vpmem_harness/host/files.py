@@ -57,6 +57,16 @@ class HostFiles(LocalFiles):
             return File('directory')
         return None
 
+    def names(self, directory: str) -> list[str]:
+        """The names of what is declared in a directory."""
+        start = f'{os.path.normpath(directory).rstrip("/")}/'
+        return sorted({path[len(start):].partition('/')[0]
+                       for path in (*self._sizes, *self._directories) if path.startswith(start)})
+
+    def remove(self, path: str) -> bool:
+        """Forget a declared file; return whether there was one."""
+        return self._sizes.pop(os.path.normpath(path), None) is not None
+
     def open(self, path: str) -> File:
         """Open the file at ``path`` for reading and writing."""
         found = self.declared(path)

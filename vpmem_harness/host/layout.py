@@ -53,6 +53,11 @@ class Layout:
         return self.root / 'instances'
 
     @property
+    def files(self) -> Path:
+        """The files of storage pools that exist on this host alone, below their paths."""
+        return self.root / 'files'
+
+    @property
     def tools_socket(self) -> Path:
         return self.root / 'tools-sock'
 

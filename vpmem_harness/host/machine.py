@@ -28,6 +28,7 @@ from vpmem_harness.host.layout import Layout
 from vpmem_harness.host.numa_nodes import fitted
 from vpmem_harness.host.recorder import Recorder
 from vpmem_harness.host.service import ToolService
+from vpmem_harness.host.storage_files import HostStorage
 from vpmem_harness.host.tools import Tools
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
@@ -148,7 +149,8 @@ class Host:
         self.clock = self._given_clock or LoopClock(self.loop)
         self.hypervisor = Hypervisor(
             self.name, randomness=self._randomness.derive('hypervisor'),
-            backing=HostBacking(self.pmem, self._files),
+            backing=HostBacking(self.pmem, self._files,
+                                HostStorage(self.layout.files, self._files)),
             clock=self.clock, hardware=self._hardware, neighbours=self.neighbours,
             release=self.release)
         self.history.begin(self.clock, self.pmem, self.hypervisor)

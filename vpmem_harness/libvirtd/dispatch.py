@@ -52,6 +52,9 @@ other structs          ``tuple`` in the order of the fields
 **Errors**: a ``LibvirtError`` is sent to the client.  Any other exception is logged with its
 traceback, and the client gets ``VIR_ERR_INTERNAL_ERROR`` without it.
 
+**Streams**: a method of a procedure with a stream returns ``Streamed(stream, results)``: see
+``libvirtd/stream.py``. The stream is open once the call has been answered.
+
 **Waiting**: methods run in the one thread that serves every host and must not block; a method that
 has to wait returns a ``Deferred``.
 
@@ -83,6 +86,7 @@ from oslo_log import log as logging
 
 from vpmem_harness.libvirtd import access, argument_checks
 from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.stream import Streamed
 from vpmem_harness.libvirtd.wire import shapes, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, Procedure
 from vpmem_harness.libvirtd.wire.session import Call, Session
@@ -108,6 +112,9 @@ class Hypervisor(Protocol):
 
     def connect(self, readonly: bool) -> Connection:
         """Open a connection for one client."""
+
+    def daemon_started(self) -> None:
+        """Do what a daemon does that starts on a machine that has been running."""
 
 
 class DropConnection(Exception):
@@ -167,6 +174,7 @@ class Dispatcher:
         """Close the session's connection; later results and events are dropped."""
         if not self._ended:
             self._ended = True
+            self._session.streams.abort()
             if self._connection is not None:
                 self._connection.close()
 
@@ -209,8 +217,14 @@ class Dispatcher:
             self._session.close(call)
             return
         count = call.procedure.result_count
+        stream = None
+        if isinstance(result, Streamed):
+            result, stream = result.results, result.stream
         try:
             self._session.reply(call, (result,) if count == 1 else result if count else ())
+            if stream is not None:
+                self._session.open_stream(call, stream)
+                self._flush()
         except xdr.XDRError as error:
             LOG.error('%s: the result cannot be encoded: %s', call.procedure.name, error)
             self._session.fail(call, LibvirtError(

@@ -109,7 +109,7 @@ class Client:
             if not session.waiting or executed == CALLS_MAX:
                 break
         self._write()
-        if session.ready and not self._backlog:
+        if (session.ready or session.streams.sending) and not self._backlog:
             self._flush()       # after the other clients
         if self._timer is None and session.keepalive.started:
             self._keep_alive()
@@ -222,6 +222,7 @@ class Daemon:
         self.intercept: Intercept | None = None
         self.clients: set[Client] = set()
         self.cut_offs = 0
+        self._ran_before = False
         self._given_loop = loop
         self._loop: eventloop.EventLoop | None = None
         self._listeners: list[listener.Listener] = []
@@ -247,6 +248,9 @@ class Daemon:
             return
         self._loop = self._given_loop or eventloop.acquire()
         try:
+            if self._ran_before:
+                self.hypervisor.daemon_started()
+            self._ran_before = True
             for path, readonly in ((self.path, False), (self.readonly_path, True)):
                 if path is not None:
                     self._listeners.append(self._listen(path, readonly))

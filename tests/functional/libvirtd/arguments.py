@@ -65,8 +65,21 @@ _DOCUMENTS: Final = (
     "<cpu><model>Nehalem</model><feature name='vmx'/></cpu>", '<cpu/>',
     '<device><parent>pci_0000_3b_00_0</parent><capability type="mdev"><type id="t"/></capability>'
     '</device>', '<device><parent>computer</parent></device>',
-    '<network><name>net</name></network>', "<pool type='dir'><name>p</name></pool>",
-    "<volume><name>v</name><capacity>1</capacity></volume>", '<x/>', '<domain/>', '', 'no document')
+    '<network><name>net</name></network>',
+    "<pool type='dir'><name>p</name><target><path>/pools/p</path><permissions><mode>0711</mode>"
+    '<owner>0</owner></permissions></target></pool>',
+    "<pool type='fs'><name>q</name><source><device path='/srv/pmem/ns_1'/></source><target>"
+    '<path>/pools/q</path></target></pool>',
+    "<pool type='netfs'><name>r</name><source><host name='h' port='1'/><dir path='/x'/></source>"
+    '<target><path>/pools/r</path></target></pool>',
+    "<pool type='logical'><name>s</name><source><device path='/srv/pmem/ns_0'/></source></pool>",
+    '<volume><name>v</name><capacity>65536</capacity><allocation>4096</allocation></volume>',
+    "<volume><name>w</name><capacity unit='MiB'>64</capacity><target><format type='qcow2'/>"
+    '<clusterSize>65536</clusterSize></target></volume>',
+    "<volume><name>x</name><target><format type='qcow2'/></target><backingStore><path>"
+    "/pools/p/w</path><format type='qcow2'/></backingStore></volume>",
+    "<volume><name>d</name><capacity>0</capacity><target><format type='dir'/></target></volume>",
+    '<x/>', '<domain/>', '', 'no document')
 
 #: The root elements that a procedure expects, by a pattern of its name.
 _ROOTS: Final = (

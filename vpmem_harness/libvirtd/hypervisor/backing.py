@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from vpmem_harness.libvirtd.hypervisor.storage.files import MemoryFiles, StorageFiles
+
 Kind = Literal['regular', 'directory', 'dax', 'block']
 
 
@@ -27,6 +29,9 @@ class BackingFile:
 class Backing(Protocol):
     """The files and devices of a host; ``domain`` is a domain's UUID in its canonical form."""
 
+    #: The files of storage pools and disks.
+    storage: StorageFiles
+
     def stat(self, path: str) -> BackingFile | None:
         """Return the file or device at ``path``, or None."""
 
@@ -40,6 +45,14 @@ class Backing(Protocol):
         """Note that a domain's guest can write to ``path`` from now on."""
 
 
+def of_storage(storage: StorageFiles, path: str) -> BackingFile | None:
+    """Return the file of storage pools and disks at ``path``, or None."""
+    status = storage.status(path)
+    if status is None:
+        return None
+    return BackingFile(status.kind, 0 if status.kind == 'directory' else status.size)
+
+
 class DeclaredFiles:
     """A backing of declared files: ``{path: BackingFile}``.
 
@@ -48,6 +61,8 @@ class DeclaredFiles:
 
     def __init__(self, files: dict[str, BackingFile] | None = None) -> None:
         self.files = dict(files or {})
+        self.storage: StorageFiles = MemoryFiles(
+            {path: file.size for path, file in self.files.items() if file.kind == 'regular'})
         self.open_by: dict[str, list[str]] = {}
         self.written_by: dict[str, list[str]] = {}
 
@@ -56,7 +71,7 @@ class DeclaredFiles:
         found = self.files.get(path)
         if found is None and any(each.startswith(f'{path}/') for each in self.files):
             return BackingFile('directory', 0)
-        return found
+        return of_storage(self.storage, path) if found is None else found
 
     def opened(self, path: str, domain: str) -> None:
         """Record that ``domain`` has ``path`` open."""

@@ -34,7 +34,8 @@ from vpmem_harness.libvirtd.hypervisor.node.node_procedures import NodeProcedure
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEventProcedures
 from vpmem_harness.libvirtd.hypervisor.procedure_group import Group, index
 from vpmem_harness.libvirtd.hypervisor.secrets import SecretProcedures
-from vpmem_harness.libvirtd.hypervisor.storage.pools import StorageProcedures
+from vpmem_harness.libvirtd.hypervisor.storage.pool_procedures import StoragePoolProcedures
+from vpmem_harness.libvirtd.hypervisor.storage.volume_procedures import StorageVolumeProcedures
 
 # For annotations only: a hypervisor creates its connections.
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Connection:
     network_ports = Group(NetworkPortProcedures)
     interfaces = Group(InterfaceProcedures)
     nwfilters = Group(NWFilterProcedures)
-    storage = Group(StorageProcedures)
+    storage_pools = Group(StoragePoolProcedures)
+    storage_volumes = Group(StorageVolumeProcedures)
     secrets = Group(SecretProcedures)
 
     def __init__(self, hypervisor: Hypervisor, *, readonly: bool = False) -> None:

@@ -26,7 +26,9 @@ from vpmem_harness.libvirtd.hypervisor.node import capabilities
 from vpmem_harness.libvirtd.hypervisor.node.device_tree import DeviceTree
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEvents
 from vpmem_harness.libvirtd.hypervisor.secrets import Secret
-from vpmem_harness.libvirtd.hypervisor.storage.pools import Pool
+from vpmem_harness.libvirtd.hypervisor.storage.pool import Pool
+from vpmem_harness.libvirtd.hypervisor.storage.storage import Storage
+from vpmem_harness.libvirtd.values import StoragePoolHandle
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.host import XmlHost
@@ -53,9 +55,6 @@ class Guests:
 
 #: Numbers the hypervisors of a process: two are always locked in the same order.
 _ORDER = itertools.count()
-
-#: Size of the default storage pool's file system, in bytes.
-POOL_SIZE = 512 * 1024**3
 
 #: Size of a disk whose file the backing does not know, in bytes.
 DISK_SIZE = 1024**3
@@ -108,7 +107,8 @@ class Hypervisor:
         self.secrets: dict[bytes, Secret] = {}
         self.devices = self._device_tree()
         self.networks = (_default_network(self.randomness.derive('network')),)
-        self.pools = (_default_pool(self.randomness.derive('pool')),)
+        self.storage = Storage(self.backing, self._publish_pool,
+                               self.randomness.derive('pool').uuid())
         self.processes = QemuProcesses(self)
         self.jobs = Jobs(self)
 
@@ -140,6 +140,15 @@ class Hypervisor:
         """
         self.events.observers.append(observer)
         return lambda: self.events.observers.remove(observer)
+
+    def _publish_pool(self, event: int, pool: Pool, *fields: int) -> None:
+        self.object_events.publish('storage_pool', event, pool.uuid,
+                                   StoragePoolHandle(pool.name, pool.uuid), *fields)
+
+    def daemon_started(self) -> None:
+        """Do what libvirtd does when it starts: look at what is active."""
+        with self.lock:
+            self.storage.daemon_started()
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Call ``action`` after ``seconds`` on the clock, or at once if that is 0."""
@@ -199,6 +208,7 @@ class Hypervisor:
             self.processes = QemuProcesses(self)
             self.started = self.clock.now()
             self.devices.boot()
+            self.storage.machine_started()
             for domain in self.domains:
                 if domain.autostart:
                     self.processes.start(domain)
@@ -206,8 +216,3 @@ class Hypervisor:
 
 def _default_network(randomness: Randomness) -> Network:
     return Network('default', uuids.UUID(randomness.uuid()).bytes, 'virbr0', randomness.mac())
-
-
-def _default_pool(randomness: Randomness) -> Pool:
-    return Pool('default', uuids.UUID(randomness.uuid()).bytes, '/var/lib/libvirt/images',
-                POOL_SIZE, POOL_SIZE // 8)

@@ -28,12 +28,20 @@ REPLY: Final = 1
 MESSAGE: Final = 2
 STREAM: Final = 3
 CALL_WITH_FDS: Final = 4
+STREAM_HOLE: Final = 6
 
 _KIND: Final = slice(16, 20)     # place of the message type in a frame
 _CALL_WITH_FDS: Final = LENGTH.pack(CALL_WITH_FDS)
 
 OK: Final = 0
 ERROR: Final = 1
+CONTINUE: Final = 2
+
+#: Maximum bytes of data in one message of a stream.
+#: Source: VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX in src/rpc/virnetprotocol.x.
+STREAM_DATA_MAX: Final = 262120
+#: A hole in a stream: its length and flags.
+HOLE: Final = struct.Struct('>qI')
 
 
 class FrameError(Exception):

@@ -20,8 +20,10 @@ import libvirt
 
 from vpmem_harness.libvirtd import values
 from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.stream import Stream
 from vpmem_harness.libvirtd.wire import frames, keepalive, table, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, Procedure
+from vpmem_harness.libvirtd.wire.streams import Key, Streams
 
 #: Maximum number of unanswered calls per client.  Source: max_client_requests in
 #: src/remote/remote_daemon_config.c.
@@ -96,6 +98,7 @@ class Session:
         self.running = 0
         self._output: collections.deque[bytes] = collections.deque()
         self._events: collections.deque[bytes] = collections.deque()
+        self.streams = Streams(self._send_stream)
         self._now = 0.0
 
     def receive(self, data: bytes, now: float = 0.0) -> None:
@@ -170,9 +173,20 @@ class Session:
             procedure.program, procedure.number, frames.MESSAGE, _MESSAGE_SERIAL, frames.OK,
             procedure.codec.encode(fields)))
 
+    def open_stream(self, call: Call, stream: Stream) -> None:
+        """Open the stream of a call that has been answered."""
+        procedure = call.procedure
+        self.streams.open((procedure.program, procedure.number, call.serial), stream)
+
+    def _send_stream(self, key: Key, kind: int, status: int, payload: bytes) -> None:
+        program, number, serial = key
+        self._output.append(frames.frame(program, number, kind, serial, status, payload))
+
     def take_output(self) -> bytes:
         """Return the bytes to write, and remove them from the buffer."""
         output, events = self._output, self._events
+        if not output and self.streams.sending:
+            self.streams.pump()
         if len(output) == 1 and not events:
             return output.popleft()
         pieces = []
@@ -189,10 +203,17 @@ class Session:
         elif kind == frames.CALL_WITH_FDS:
             payload = frame[frames.HEADER.size + frames.LENGTH_SIZE:]
         else:
-            if (program == table.KEEPALIVE_PROGRAM and version == table.VERSION
+            if kind in (frames.STREAM, frames.STREAM_HOLE):
+                try:
+                    self.streams.receive((program, number, serial), kind, status,
+                                         frame[frames.HEADER.size:])
+                except frames.FrameError:
+                    self.closing = True
+                    self.waiting.clear()
+            elif (program == table.KEEPALIVE_PROGRAM and version == table.VERSION
                     and kind == frames.MESSAGE and number == keepalive.PING):
                 self._output.append(keepalive.PONG_FRAME)
-            return None     # libvirtd drops other message types
+            return None     # libvirtd drops other message types, and data without a stream
         procedures = PROGRAMS.get(program)
         if procedures is None or version != table.VERSION:
             self._refuse(program, number, serial, _rpc(

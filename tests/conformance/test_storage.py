@@ -1,0 +1,52 @@
+"""Comparison of a session with storage pools and volumes: simulated, recorded and live."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+
+import fixtures
+import libvirt
+from testtools.content import text_content
+
+from tests import base
+from tests.conformance import libvirtd, storage_session
+from vpmem_harness.fixtures import HostFixture
+
+RECORDED = pathlib.Path(__file__).parents[1] / 'golden/libvirt/storage.json'
+_DRIVERS = '/usr/lib/x86_64-linux-gnu/libvirt/connection-driver'
+
+
+class StorageTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger())
+        libvirt.registerErrorHandler(lambda context, error: None, None)
+        self.addCleanup(libvirt.registerErrorHandler, None, None)
+        self.host = self.useFixture(HostFixture())
+        self.directory = self.useFixture(fixtures.TempDir()).path
+
+    def check(self, theirs):
+        ours = json.loads(json.dumps(storage_session.outcomes(self.host.uri, self.directory)))
+        different = {step: (outcome, ours.get(step)) for step, outcome in theirs.items()
+                     if outcome != ours.get(step)}
+        self.addDetail('different', text_content(json.dumps(different, indent=1)))
+        self.assertEqual({}, different)
+        self.assertEqual(len(theirs), len(ours))
+        self.assertNotIn('Traceback', self.log.output)
+
+    def test_recorded(self):
+        """Each step's outcome equals the recording of the real storage driver."""
+        self.check(json.loads(RECORDED.read_text()))
+
+    def test_live(self):
+        """Each step's outcome equals that of the storage driver that is installed."""
+        missing = libvirtd.missing()
+        if missing or not os.path.exists(f'{_DRIVERS}/libvirt_driver_storage.so') \
+                or not os.path.exists(f'{_DRIVERS}/libvirt_driver_qemu.so'):
+            self.skipTest(missing or 'the storage driver and the QEMU driver are not installed')
+        real = self.useFixture(libvirtd.RealLibvirtd())
+        self.check(json.loads(json.dumps(storage_session.outcomes(
+            f'qemu+unix:///session?socket={real.path}', real.shared_directory()))))

@@ -1,0 +1,1 @@
+"""Definitions of storage pools and volumes."""
