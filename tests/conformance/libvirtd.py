@@ -12,6 +12,17 @@ import fixtures
 
 LIBVIRTD = '/usr/sbin/libvirtd'
 
+#: The directory of another Debian whose libvirtd is used, made with debootstrap; '' for this one.
+#: It needs root. /tmp, /dev and /proc of this machine are mounted there, for the process alone.
+ROOT = os.environ.get('LIBVIRT_ROOT', '')
+_ENTER = """
+root=$1 user=$2
+shift 2
+mount -t proc proc "$root/proc" &&
+for each in dev sys tmp; do mount --rbind "/$each" "$root/$each" || exit; done &&
+exec chroot --userspec="$user:$user" "$root" "$@"
+"""
+
 _SECONDS = 20
 _NOBODY = 65534
 
@@ -28,9 +39,17 @@ auth_unix_ro = "none"
 
 def missing() -> str | None:
     """Return why libvirtd cannot run here, or None."""
-    if not os.access(LIBVIRTD, os.X_OK):
-        return f'{LIBVIRTD} is not installed'
+    if not os.access(ROOT + LIBVIRTD, os.X_OK):
+        return f'{ROOT}{LIBVIRTD} is not installed'
     return None
+
+
+def inside(command: list[str], user: int = 0) -> list[str]:
+    """Return the command that runs another one in :data:`ROOT`, if that is set."""
+    if not ROOT:
+        return command
+    return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', _ENTER, 'sh', ROOT,
+            str(user), *command]
 
 
 class RealLibvirtd(fixtures.Fixture):
@@ -56,11 +75,12 @@ class RealLibvirtd(fixtures.Fixture):
         unprivileged = {}
         if os.geteuid() == 0:
             os.chown(self.directory, _NOBODY, _NOBODY)
+        if os.geteuid() == 0 and not ROOT:
             unprivileged = {'user': _NOBODY, 'group': _NOBODY, 'extra_groups': []}
         places = ('HOME', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME')
         process = subprocess.Popen(
-            [LIBVIRTD, '--config', configuration, '--timeout', '600',
-             '--pid-file', os.path.join(self.directory, 'pid')],
+            inside([LIBVIRTD, '--config', configuration, '--timeout', '600',
+                    '--pid-file', os.path.join(self.directory, 'pid')], _NOBODY),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={'PATH': os.environ['PATH'], 'LC_ALL': 'C',
                  **dict.fromkeys(places, self.directory)},

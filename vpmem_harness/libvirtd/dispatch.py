@@ -90,6 +90,7 @@ from vpmem_harness.libvirtd.stream import Streamed
 from vpmem_harness.libvirtd.wire import shapes, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, Procedure
 from vpmem_harness.libvirtd.wire.session import Call, Session
+from vpmem_harness.releases import Release
 from vpmem_harness.serving.deferred import Deferred
 
 LOG = logging.getLogger(__name__)
@@ -109,6 +110,8 @@ class Connection(Protocol):
 
 class Hypervisor(Protocol):
     """A hypervisor that a daemon serves."""
+
+    release: Release
 
     def connect(self, readonly: bool) -> Connection:
         """Open a connection for one client."""
@@ -189,7 +192,10 @@ class Dispatcher:
         if handler is None:
             handler = self._find(call.procedure)
             self._handlers[call.procedure.method] = handler
-        return handler(*call.arguments)
+        try:
+            return handler(*call.arguments)
+        except LibvirtError as error:
+            raise error.of(self._hypervisor.release) from None
 
     def _find(self, procedure: Procedure) -> Callable[..., Any]:
         """Return what answers a procedure on this connection, which may be its refusal."""
@@ -240,7 +246,7 @@ class Dispatcher:
             error = LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR,
                                  f'{call.procedure.function} failed in the simulated daemon',
                                  domain=libvirt.VIR_FROM_RPC)
-        self._session.fail(call, error)
+        self._session.fail(call, error.of(self._hypervisor.release))
 
     # Procedures that concern the session and not the host
 

@@ -6,6 +6,8 @@ import os
 
 import libvirt
 
+from vpmem_harness.releases import Release
+
 #: Each code's message alone, and its format with a detail.
 #: Source: the messages of libvirt 9.0.0, src/util/virerror.c.
 MESSAGES: dict[int, tuple[str, str]] = {
@@ -193,6 +195,7 @@ class LibvirtError(Exception):
 
     def __init__(self, code: int, detail: str | None = None, *,
                  domain: int = libvirt.VIR_FROM_QEMU, int1: int = -1, int2: int = -1) -> None:
+        self._renewed: tuple[str, LibvirtError] | None = None
         alone, detailed = MESSAGES.get(code, ('unknown error', 'unknown error: %s'))
         self.code = code
         self.domain = domain
@@ -204,6 +207,24 @@ class LibvirtError(Exception):
         self.int1 = int1
         self.int2 = int2
         super().__init__(self.message)
+
+    def renewed(self, rule: str, error: LibvirtError) -> LibvirtError:
+        """Let ``error`` take this one's place on releases that have ``rule``; return this one."""
+        self._renewed = (rule, error)
+        return self
+
+    def of(self, release: Release) -> LibvirtError:
+        """Return the error as a release of libvirt words it.
+
+        Later releases number the arguments of their formats, so that translations can reorder
+        them. Recordings: golden/libvirt/calls-qemu.json, debian13/libvirt-11.3-calls-qemu.json.
+        """
+        error = self
+        if self._renewed is not None and getattr(release, self._renewed[0]):
+            error = self._renewed[1]
+        if release.numbers_arguments and error.str1 is not None and error.str1 != '%s':
+            error.str1 = error.str1.replace('%s', '%1$s')
+        return error
 
 
 def system_error(errno: int, detail: str, *, domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
@@ -267,6 +288,22 @@ def bad_attribute(element: str, attribute: str, value: str, *,
     return bad_xml(
         f"Invalid value for attribute '{attribute}' in element '{element}': '{value}'.{hint}",
         domain=libvirt.VIR_FROM_XML)
+
+
+def missing_attribute(element: str, attribute: str) -> LibvirtError:
+    """Return the error of an attribute that is missing."""
+    return bad_xml(f"Missing required attribute '{attribute}' in element '{element}'",
+                   domain=libvirt.VIR_FROM_XML)
+
+
+def unknown_value(error: LibvirtError, element: str, attribute: str, value: str) -> LibvirtError:
+    """Return ``error``, or on later releases the error of an attribute's unknown value.
+
+    libvirt 11.3 parses more attributes with virXMLPropEnum. Recordings of a device's address, the
+    backend of an RNG and the usage of a secret: golden/libvirt/calls-qemu.json,
+    debian13/libvirt-11.3-calls-qemu.json.
+    """
+    return error.renewed('names_attributes', bad_attribute(element, attribute, value))
 
 
 def xml_detail(detail: str, *, domain: int = libvirt.VIR_FROM_DOMAIN) -> LibvirtError:

@@ -15,7 +15,12 @@ DEBIAN_13: Final = Release(
     name='debian13', tables_of='debian13',
     kernel='6.12', ndctl='81', daxio='1.13.1', libvirt=11_003_000, qemu=10_000_013,
     onlines_memory=True, refuses_empty_dax=True, missing_dax_device_fails=False,
-    create_device_ignores_argument=False)
+    create_device_ignores_argument=False,
+    numbers_arguments=True, names_lines=True, names_attributes=True,
+    has_clusters=True, shows_chipset_watchdog=True, needs_no_slots=True, adds_numa=True,
+    refuses_overlaps=True, topology_sets_features=True, keeps_cpu_fallback=True,
+    starts_virtio_pmem=True, shows_virtio_addresses=True, names_closed_monitor=True,
+    names_small_backend=True)
 
 #: The releases by name, oldest first.
 RELEASES: Final[Mapping[str, Release]] = {

@@ -34,6 +34,28 @@ class Release:
     :param lacks: attributes that listings show and this kernel does not have: ``numa_node``,
         ``target_node`` (before Linux 5.1), ``region.align`` (before 5.7), ``device.align`` (before
         5.10), ``max_available_extent`` (before 4.19), ``mapping.position`` (before 4.14)
+
+    Rules of libvirt's messages (recordings: golden/libvirt/calls-qemu.json,
+    golden/libvirt/debian13/libvirt-11.3-calls-qemu.json):
+
+    :param numbers_arguments: whether formats of messages number their arguments: ``%1$s``
+    :param names_lines: whether errors of XML begin with the line instead of the document's name
+    :param names_attributes: whether the error of an unknown value names element and attribute
+
+    Rules of definitions and guests (recordings: golden/libvirt/nvdimm-definitions.json,
+    libvirt-9.0-same-machine-*, and golden/libvirt/debian13/libvirt-11.3-*):
+
+    :param has_clusters: whether a CPU topology has clusters
+    :param shows_chipset_watchdog: whether a Q35 guest has its chipset's watchdog as a device
+    :param needs_no_slots: whether a guest can have a maximum of memory without slots
+    :param adds_numa: whether a guest with memory devices and without NUMA cells gets one
+    :param refuses_overlaps: whether memory devices whose addresses overlap are refused
+    :param topology_sets_features: whether QEMU shows CPU features that follow from several cores
+    :param keeps_cpu_fallback: whether migratable XML keeps the fallback and the mode of a CPU
+    :param starts_virtio_pmem: whether a guest with virtio-pmem starts
+    :param shows_virtio_addresses: whether virtio memory devices show their address in memory
+    :param names_closed_monitor: whether the error of a monitor that QEMU closes names the guest
+    :param names_small_backend: whether QEMU's error of a file that is too small names the backend
     """
 
     name: str
@@ -50,14 +72,21 @@ class Release:
     create_device_ignores_argument: bool = True
     lacks: frozenset[str] = frozenset()
 
-    @property
-    def ndctl_major(self) -> int:
-        """The first number of ndctl's version, on which the fields of listings depend."""
-        return int(self.ndctl.split('.')[0])
+    numbers_arguments: bool = False
+    names_lines: bool = False
+    names_attributes: bool = False
 
-    def has(self, attribute: str) -> bool:
-        """Whether the kernel has an attribute that listings show."""
-        return attribute not in self.lacks
+    has_clusters: bool = False
+    shows_chipset_watchdog: bool = False
+    needs_no_slots: bool = False
+    adds_numa: bool = False
+    refuses_overlaps: bool = False
+    topology_sets_features: bool = False
+    keeps_cpu_fallback: bool = False
+    starts_virtio_pmem: bool = False
+    shows_virtio_addresses: bool = False
+    names_closed_monitor: bool = False
+    names_small_backend: bool = False
 
     @property
     def title(self) -> str:
@@ -66,6 +95,15 @@ class Release:
                          for number in (self.libvirt, self.qemu))
         return (f'Linux {self.kernel}, ndctl {self.ndctl}, daxio {self.daxio}, libvirt {libvirt}, '
                 f'QEMU {qemu}')
+
+    @property
+    def ndctl_major(self) -> int:
+        """The first number of ndctl's version, on which the fields of listings depend."""
+        return int(self.ndctl.split('.')[0])
+
+    def has(self, attribute: str) -> bool:
+        """Whether the kernel has an attribute that listings show."""
+        return attribute not in self.lacks
 
     @property
     def tables(self) -> Tables:

@@ -10,6 +10,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
+from vpmem_harness.releases import DEFAULT
 from vpmem_harness.serving.deferred import Deferred
 
 HOSTNAME = 'fake'
@@ -116,6 +117,7 @@ class Connection:
 class Hypervisor:
 
     def __init__(self) -> None:
+        self.release = DEFAULT
         self.connections: list[Connection] = []
         self.later = Deferred()
         self.seen: list[tuple[object, ...]] = []

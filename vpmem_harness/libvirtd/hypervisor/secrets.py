@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, internal, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, internal, unknown_value, unsupported
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import SecretHandle
@@ -74,7 +74,8 @@ def _read(root: Element, new_uuid: str) -> Secret:
     if given is None:
         raise LibvirtError(libvirt.VIR_ERR_XML_ERROR, 'unknown secret usage type', domain=_FROM)
     if given not in USAGES:
-        raise unsupported(f'unknown secret usage type {given}', domain=_FROM)
+        raise unknown_value(unsupported(
+            f'unknown secret usage type {given}', domain=_FROM), 'usage', 'type', given)
     kind = str(given)
     which = text_of(usage, USAGES[kind]) if usage is not None and USAGES[kind] else ''
     if USAGES[kind] and not which:

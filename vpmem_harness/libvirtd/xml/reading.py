@@ -82,9 +82,14 @@ def _syntax_error(text: str, document: str, log: Iterable[Any],
     line = lines[entry.line - 1] if 0 < entry.line <= len(lines) else ''
     shown = line or '(null)'
     pad = ''.join('\t' if letter == '\t' else '-' for letter in line[:max(entry.column - 1, 0)])
-    return LibvirtError(libvirt.VIR_ERR_XML_DETAIL,
-                        f'({document}):{entry.line}: {entry.message}\n{shown}\n{pad}^',
-                        domain=domain)
+    error = LibvirtError(libvirt.VIR_ERR_XML_DETAIL,
+                         f'({document}):{entry.line}: {entry.message}\n{shown}\n{pad}^',
+                         domain=domain)
+    # Recording: golden/libvirt/debian13/libvirt-11.3-calls-qemu.json.
+    marked = f'{line}\n{pad}^' if line else ''
+    return error.renewed('names_lines', LibvirtError(
+        libvirt.VIR_ERR_XML_DETAIL, f'at line {entry.line}: {entry.message}\n{marked}',
+        domain=domain))
 
 
 def _taken_over(source: Any) -> Element:

@@ -21,6 +21,7 @@ from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, memory
 from vpmem_harness.libvirtd.xml.etree import Element, every, first, having, text_of
+from vpmem_harness.releases import Release
 
 PROGRAM = 'qemu-system-x86_64'
 PAGE = 4096
@@ -55,7 +56,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
             if cell.get('memory') == '0':
                 raise Refused("property 'size' of memory-backend-ram doesn't take value '0'")
         for device in definition.memory_devices:
-            check_backend(device, backing)
+            check_backend(device, backing, definition.release)
         _check_machine(definition, space.top)
     except Refused as refused:
         raise _exited(str(refused)) from None
@@ -67,8 +68,10 @@ def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
             space.plug(device)
         except PlugRefused as refused:
             message = f'-device {_command_line(device)}: {refused}'
-            raise (_closed(message) if refused.late else _exited(message)) from None
-    if any(device.get('model') == 'virtio-pmem' for device in definition.memory_devices):
+            raise (_closed(definition, message) if refused.late
+                   else _exited(message)) from None
+    if not definition.release.starts_virtio_pmem and having(
+            definition.devices, 'memory', model='virtio-pmem'):
         raise internal('virtio-pmem memory device info is not handled yet')
 
 
@@ -98,7 +101,7 @@ def hot_plug(definition: Definition, device: Element, backing: Backing, *,
     """
     check_paths([device], backing)
     try:
-        check_backend(device, backing)
+        check_backend(device, backing, definition.release)
     except Refused as refused:
         raise command_failed('object-add', str(refused)) from None
     try:
@@ -122,8 +125,11 @@ def _exited(text: str) -> LibvirtError:
     return internal(f'process exited while connecting to monitor: {PROGRAM}: {text}')
 
 
-def _closed(text: str) -> LibvirtError:
-    return internal(f'qemu unexpectedly closed the monitor: {PROGRAM}: {text}')
+def _closed(definition: Definition, text: str) -> LibvirtError:
+    what = 'qemu unexpectedly closed the monitor'
+    if definition.release.names_closed_monitor:
+        what = f"QEMU unexpectedly closed the monitor (vm='{definition.name}')"
+    return internal(f'{what}: {PROGRAM}: {text}')
 
 
 def check_paths(devices: list[Element], backing: Backing) -> None:
@@ -139,14 +145,19 @@ def check_paths(devices: list[Element], backing: Backing) -> None:
                            f"Path '{path}' is not accessible", domain=libvirt.VIR_FROM_CGROUP)
 
 
-def check_backend(device: Element, backing: Backing) -> None:
+def check_backend(device: Element, backing: Backing, release: Release) -> None:
     """Refuse a memory device whose file is too small, misaligned or cannot be mapped."""
     path = memory.path(device)
     file = None if path is None else backing.stat(memory.real_path(path))
     size = memory.size(device) * 1024
     align = int(text_of(device, 'source/alignsize') or 0) * 1024
+    if path is None and not size:
+        raise Refused("property 'size' of memory-backend-ram doesn't take value '0'")
     if file is None:
         return
+    if 0 < file.size < size and release.names_small_backend:
+        raise Refused(f"mem{aliases.name(device)} backing store size 0x{file.size:x} is too "
+                      f"small for 'size' option 0x{size:x} plus 'offset' option 0x0")
     if 0 < file.size < size:
         raise Refused(f"backing store size 0x{file.size:x} does not match 'size' option "
                       f'0x{size:x}')
@@ -166,6 +177,9 @@ def check_backend(device: Element, backing: Backing) -> None:
 
 
 def _check_machine(definition: Definition, top: int) -> None:
+    topology = first(definition.root, 'cpu/topology')
+    if topology is not None and topology.get('clusters', '1') != '1':
+        raise Refused("clusters > 1 not supported by this machine's CPU topology")
     limit = (1 << _physical_bits(definition)) - 1
     if not definition.max_memory:
         return
@@ -207,6 +221,8 @@ def _command_line(device: Element) -> str:
         properties['unarmed'] = True
     alias = aliases.name(device)
     properties['memdev'] = f'mem{alias}'
+    if device.get('model') in memory.VIRTIO and memory.base(device):
+        properties['memaddr'] = memory.base(device)
     properties['id'] = alias
     slot = memory.slot(device)
     if slot is not None:

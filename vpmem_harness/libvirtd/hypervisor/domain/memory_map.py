@@ -51,6 +51,7 @@ class GuestMemory:
     """The address range for memory devices of a guest."""
 
     def __init__(self, definition: Definition, plugged: Iterable[Element] = ()) -> None:
+        self._release = definition.release
         self._ram = definition.memory_initial * 1024
         self._most = definition.max_memory * 1024
         self._slots = definition.memory_slots
@@ -90,7 +91,7 @@ class GuestMemory:
         wanted = memory.base(device)
         start = self._fixed(wanted, size, align) if wanted else self._free(size, align)
         self._regions.append(Region(start, size, aliases.name(device)))
-        memory.set_base(device, start)
+        memory.set_base(device, start, self._release)
 
     def _fixed(self, start: int, size: int, align: int) -> int:
         if start % align:

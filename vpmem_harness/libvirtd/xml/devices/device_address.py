@@ -11,10 +11,11 @@ import re
 import libvirt
 
 from vpmem_harness.libvirtd.errors import (
-    LibvirtError,
     bad_attribute,
     bad_xml,
     internal,
+    missing_attribute,
+    unknown_value,
     unsupported,
 )
 from vpmem_harness.libvirtd.xml.etree import Element, drop, unset
@@ -54,13 +55,15 @@ def read(device: Element) -> None:
         return
     kind = address.get('type')
     if kind is None:
-        raise internal('No type specified for device address', domain=libvirt.VIR_FROM_DOMAIN)
+        raise internal(
+            'No type specified for device address', domain=libvirt.VIR_FROM_DOMAIN).renewed(
+                'names_attributes', missing_attribute('address', 'type'))
     if kind not in TYPES:
-        raise unsupported(f"unknown address type '{kind}'", domain=libvirt.VIR_FROM_DOMAIN)
+        raise unknown_value(unsupported(
+            f"unknown address type '{kind}'", domain=libvirt.VIR_FROM_DOMAIN),
+            'address', 'type', kind)
     if kind == 'dimm' and address.get('slot') is None:
-        raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
-                           "Missing required attribute 'slot' in element 'address'",
-                           domain=libvirt.VIR_FROM_XML)
+        raise missing_attribute('address', 'slot')
     if kind == 'pci' and not any(address.get(name) for name in ('bus', 'slot', 'domain')):
         unset(address, 'function')
         return

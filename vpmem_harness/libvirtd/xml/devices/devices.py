@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import bad_xml, unsupported
+from vpmem_harness.libvirtd.errors import bad_xml, unknown_value, unsupported
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import (
@@ -69,7 +69,7 @@ def complete_device(device: Element, definition: Definition, host: XmlHost) -> N
     elif device.tag == 'interface':
         interfaces.complete(device, host)
     elif device.tag == 'memory':
-        memory.complete_device(device)
+        memory.complete_device(device, definition.release)
     elif device.tag == 'graphics':
         graphics.complete(device)
     else:
@@ -91,7 +91,8 @@ def _read_rng(device: Element) -> None:
     if model is None:
         raise bad_xml('missing RNG device model')
     if model not in ('virtio', 'virtio-transitional', 'virtio-non-transitional'):
-        raise unsupported(f"unknown RNG model '{model}'", domain=libvirt.VIR_FROM_DOMAIN)
+        raise unknown_value(unsupported(
+            f"unknown RNG model '{model}'", domain=libvirt.VIR_FROM_DOMAIN), 'rng', 'model', model)
     backends = device.findall('backend')
     if len(backends) != 1:
         raise bad_xml('only one RNG backend is supported')
@@ -99,8 +100,9 @@ def _read_rng(device: Element) -> None:
     if backend is None:
         raise bad_xml('missing RNG device backend model')
     if backend not in ('random', 'egd', 'builtin'):
-        raise unsupported(f"unknown RNG backend model '{backend}'",
-                          domain=libvirt.VIR_FROM_DOMAIN)
+        raise unknown_value(unsupported(
+            f"unknown RNG backend model '{backend}'", domain=libvirt.VIR_FROM_DOMAIN),
+            'backend', 'model', backend)
     if backend == 'egd' and backends[0].get('type') is None:
         raise bad_xml('missing EGD backend type')
 

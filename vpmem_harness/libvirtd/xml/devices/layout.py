@@ -263,6 +263,7 @@ devices
       block [kib]
       requested [kib]
       current [kib]
+      address base
     &info
   iommu model
     driver intremap caching_mode eim iotlb aw_bits

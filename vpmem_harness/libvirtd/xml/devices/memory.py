@@ -21,13 +21,17 @@ from vpmem_harness.libvirtd.errors import (
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import device_address
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element, first, text_of
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element, first, text_of, unset
+from vpmem_harness.releases import Release
 
 MODELS = ('dimm', 'nvdimm', 'virtio-pmem', 'virtio-mem', 'sgx-epc')
 ACCESS_MODES = ('shared', 'private')
 
 #: Models that use a memory slot; the others have a PCI address or none.
 SLOTTED = ('dimm', 'nvdimm')
+
+#: Models that have a PCI address, and their address in memory in ``<target>``.
+VIRTIO = ('virtio-pmem', 'virtio-mem')
 
 _OUTSIDE = libvirt.VIR_FROM_XML
 
@@ -177,7 +181,10 @@ def _read_target(found: Element, kept: Element, model: str) -> None:
             add(add(kept, 'label'), 'size', label, unit='KiB')
         if found.find('readonly') is not None:
             add(kept, 'readonly')
-    elif model == 'virtio-mem':
+    address = found.find('address')
+    if model in VIRTIO and address is not None and address.get('base') is not None:
+        add(kept, 'address', base=address.get('base'))
+    if model == 'virtio-mem':
         block = numbers.kib(found, './block')
         requested = numbers.kib(found, './requested')
         if block:
@@ -187,21 +194,64 @@ def _read_target(found: Element, kept: Element, model: str) -> None:
 
 def base(device: Element) -> int:
     """Return a memory device's address in the guest, or 0 if it has none yet."""
-    address = device.find('address')
+    place = 'target/address' if device.get('model') in VIRTIO else 'address'
+    address = first(device, place)
     return 0 if address is None else int(address.get('base', '0'), 0)
 
 
-def set_base(device: Element, start: int) -> None:
-    """Set a memory device's address in the guest, if it has a slot."""
+def set_base(device: Element, start: int, release: Release) -> None:
+    """Set a memory device's address in the guest, if the release shows it."""
     address = device.find('address')
     if address is not None and address.get('type') == 'dimm':
         address.set('base', f'0x{start:x}')
+    elif device.get('model') in VIRTIO and release.shows_virtio_addresses:
+        drop(device, 'target/address')
+        target = device.find('target')
+        if target is not None and start:
+            add(target, 'address', base=f'0x{start:x}')
 
 
-def complete_device(device: Element) -> None:
-    """Add a memory device's defaults."""
+def complete_device(device: Element, release: Release) -> None:
+    """Add a memory device's defaults, and convert the address of a virtio device.
+
+    :raises LibvirtError: VIR_ERR_XML_ERROR for an address that is no number.
+    """
+    address = first(device, 'target/address')
+    if address is not None:
+        start = 0
+        if release.shows_virtio_addresses:
+            start = device_address.number(address, 'base', 16) or 0
+        drop(device, 'target/address')
+        set_base(device, start, release)
     if device.get('model') == 'virtio-pmem' and device.get('access') is None:
         device.set('access', 'shared')
+
+
+def add_numa(definition: Definition) -> None:
+    """Add a NUMA cell to a guest that needs one for its memory devices.
+
+    Source: libvirt 11.3.0, src/qemu/qemu_domain.c; recording: ``no-numa`` of
+    golden/libvirt/debian13/libvirt-11.3-nvdimm-definitions-shared.json.
+
+    :raises LibvirtError: VIR_ERR_XML_ERROR if the memory devices are larger than the memory.
+    """
+    if not definition.release.adds_numa or definition.numa_cells or not definition.max_memory:
+        return
+    devices = sum(size(device) for device in definition.memory_devices)
+    if devices > definition.memory_total:
+        raise bad_xml('Total size of memory devices exceeds the total memory size',
+                      domain=libvirt.VIR_FROM_QEMU)
+    cpu = definition.root.find('cpu')
+    if cpu is None:
+        cpu = add(definition.root, 'cpu')
+    cpus = numbers.format_bitmap(set(range(definition.max_vcpus)))
+    add(add(cpu, 'numa'), 'cell', id=0, cpus=cpus, memory=definition.memory_total - devices,
+        unit='KiB')
+    for device in definition.memory_devices:
+        target = device.find('target')
+        if device.get('model') != 'virtio-pmem' and target is not None \
+                and target.find('node') is None:
+            add(target, 'node', 0)
 
 
 def complete_sizes(definition: Definition) -> None:
@@ -222,7 +272,14 @@ def complete_sizes(definition: Definition) -> None:
         current = total
     definition.memory_total, definition.current_memory = total, current
     maximum, slots = definition.max_memory, definition.memory_slots
-    if bool(maximum) != bool(slots):
+    if definition.release.needs_no_slots:
+        if slots and not maximum:
+            raise bad_xml('maximum memory size must be specified when specifying number of '
+                          'memory slots')
+        limit = root.find('maxMemory')
+        if limit is not None and not slots:
+            unset(limit, 'slots')
+    elif bool(maximum) != bool(slots):
         raise bad_xml('both maximum memory size and memory slot count must be specified')
     if maximum and maximum < total:
         raise bad_xml('maximum memory size must be equal or greater than the actual memory size')

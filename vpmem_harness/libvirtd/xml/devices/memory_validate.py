@@ -15,6 +15,7 @@ from vpmem_harness.libvirtd.xml.devices.memory import (
     SLOTTED,
     address_type,
     base,
+    label_size,
     path,
     size,
     slot,
@@ -25,12 +26,17 @@ from vpmem_harness.libvirtd.xml.etree import Element, text_of
 #: Size of a transparent huge page on x86 in KiB: the smallest block of virtio-mem.
 THP_SIZE = 2048
 
+#: Bytes of a small page.
+PAGE = 4096
+
 
 def check_device(device: Element, definition: Definition) -> None:
     """Refuse memory devices that no libvirt driver supports."""
     model = device.get('model', '')
     node = target_node(device)
     cells = len(definition.numa_cells)
+    if definition.release.refuses_overlaps:
+        _check_place(device, definition)
     if node is not None:
         if not cells:
             raise xml_detail("can't add memory backend as guest has no NUMA nodes configured")
@@ -44,6 +50,31 @@ def check_device(device: Element, definition: Definition) -> None:
     elif model == 'sgx-epc' and address_type(device) is not None:
         raise unsupported(f"memory device address is not supported for model '{model}'",
                           domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def _check_place(device: Element, definition: Definition) -> None:
+    """Refuse a memory device whose slot or addresses are another one's.
+
+    Recordings: golden/libvirt/libvirt-9.0-same-machine-addresses.txt,
+    golden/libvirt/debian13/libvirt-11.3-addresses.txt.
+    """
+    number, start = slot(device), base(device)
+    end = start + _guest_bytes(device)
+    for other in definition.memory_devices:
+        if other is device:
+            continue
+        if number is not None and slot(other) == number:
+            raise unsupported(f"memory device slot '{number}' is already being used by "
+                              'another memory device', domain=libvirt.VIR_FROM_DOMAIN)
+        theirs = base(other)
+        if start and theirs and start < theirs + _guest_bytes(other) and theirs < end:
+            raise unsupported(
+                f'memory device address [0x{start:x}:0x{end:x}] overlaps with other memory '
+                f'device (0x{theirs:x})', domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def _guest_bytes(device: Element) -> int:
+    return (size(device) - label_size(device)) * 1024
 
 
 def _check_file_backed(device: Element, model: str) -> None:
@@ -61,6 +92,8 @@ def _check_file_backed(device: Element, model: str) -> None:
         raise unsupported(f"discard is not supported for model '{model}'", domain=domain)
     if device.get('access') != 'shared':
         raise unsupported('shared access mode required for virtio-pmem device', domain=domain)
+    if base(device) % PAGE:
+        raise unsupported(f'memory address must be aligned to {PAGE} bytes', domain=domain)
     if target_node(device) is not None:
         raise unsupported('virtio-pmem does not support NUMA nodes', domain=domain)
 
@@ -77,6 +110,8 @@ def _check_virtio_mem(device: Element) -> None:
         raise xml_detail(f'block size too small, must be at least {THP_SIZE}KiB')
     if requested % block:
         raise xml_detail('requested size must be an integer multiple of block size')
+    if base(device) % (block * 1024):
+        raise xml_detail('memory device address must be aligned to blocksize')
 
 
 def check_driver(device: Element) -> None:
@@ -114,6 +149,8 @@ def _check_slot(device: Element, definition: Definition) -> None:
     if number >= definition.memory_slots:
         raise unsupported(f"memory device slot '{number}' exceeds slots count "
                           f"'{definition.memory_slots}'")
+    if definition.release.refuses_overlaps:
+        return
     start = base(device)
     for other in definition.memory_devices:
         if other is device or address_type(other) != 'dimm':
@@ -124,6 +161,19 @@ def _check_slot(device: Element, definition: Definition) -> None:
         if start and base(other) == start:
             raise unsupported(f"memory device base '0x{start:x}' is already being used by "
                               'another memory device')
+
+
+def slots_wanted(definition: Definition, added: Element | None = None) -> int:
+    """Return how many slots the memory devices and ``added`` need."""
+    devices = [*definition.memory_devices, *([] if added is None else [added])]
+    if definition.release.needs_no_slots:
+        devices = [device for device in devices if device.get('model') in SLOTTED]
+    return len(devices)
+
+
+def _check_count(definition: Definition, count: int, what: str) -> None:
+    if count > definition.memory_slots:
+        raise unsupported(f"{what} '{count}' exceeds slots count '{definition.memory_slots}'")
 
 
 def check_plugs(definition: Definition, added: Element | None = None) -> None:
@@ -141,16 +191,18 @@ def check_plugs(definition: Definition, added: Element | None = None) -> None:
             raise unsupported("cannot use/hotplug a memory device when domain 'maxMemory' is "
                               'not defined')
         return
-    if not definition.numa_cells:
+    if not definition.numa_cells and not definition.release.adds_numa:
         raise unsupported('At least one numa node has to be configured when enabling memory '
                           'hotplug')
-    if count > definition.memory_slots:
-        raise unsupported(f"memory device count '{count}' exceeds slots count "
-                          f"'{definition.memory_slots}'")
+    if not definition.release.needs_no_slots:
+        _check_count(definition, count, 'memory device count')
     if added is None:
         for device in devices:
             if device.get('model') != 'sgx-epc':
                 check_plug(device, definition)
+    if definition.release.needs_no_slots:
+        _check_count(definition, slots_wanted(definition, added),
+                     'count of memory devices requiring memory slots')
     plugged = sum(size(device) for device in devices) + (0 if added is None else size(added))
     if plugged > definition.max_memory - definition.memory_initial:
         raise unsupported('memory device total size exceeds hotplug space')

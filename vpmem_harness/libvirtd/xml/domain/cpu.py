@@ -9,6 +9,7 @@ from vpmem_harness.libvirtd.errors import (
     bad_attribute,
     bad_xml,
     internal,
+    missing_attribute,
     unsupported,
 )
 from vpmem_harness.libvirtd.xml import numbers
@@ -24,6 +25,7 @@ def check(source: Element) -> None:
 
     Source: libvirt 9.0.0, src/conf/numa_conf.c (virDomainNumaDefParseXML).
     """
+    _check_topology(source)
     count = _vcpus(source)
     numa = first(source, 'cpu/numa')
     if numa is None:
@@ -41,6 +43,27 @@ def check(source: Element) -> None:
     if used and max(used) >= count:
         raise internal('CPU IDs in <numa> exceed the <vcpu> count',
                        domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def _check_topology(source: Element) -> None:
+    """Refuse an incomplete topology. Source: libvirt 9.0.0, src/conf/cpu_conf.c."""
+    topology = first(source, 'cpu/topology')
+    if topology is None:
+        return
+    for name in ('sockets', 'dies', 'cores', 'threads'):
+        if topology.get(name) is None and name != 'dies':
+            raise missing_attribute('topology', name)
+        _check_count(topology, name)
+
+
+def _check_count(topology: Element, name: str) -> None:
+    text = topology.get(name)
+    number = numbers.whole(text)
+    if text is not None and not number:
+        raise bad_xml(f"Invalid value for attribute '{name}' in element 'topology': "
+                      + (f"'{text}'. Expected non-negative integer value"
+                         if number is None else 'Zero is not permitted'),
+                      domain=libvirt.VIR_FROM_XML)
 
 
 def _vcpus(source: Element) -> int:
@@ -105,8 +128,14 @@ def complete(definition: Definition) -> None:
     elif named is not None and not named.text:
         cpu.remove(named)
     topology = cpu.find('topology')
-    if topology is not None and topology.get('dies') is None:
-        topology.set('dies', '1')
+    if topology is not None:
+        if topology.get('dies') is None:
+            topology.set('dies', '1')
+        if not definition.release.has_clusters:
+            unset(topology, 'clusters')
+        else:
+            _check_count(topology, 'clusters')
+            topology.set('clusters', topology.get('clusters') or '1')
     _complete_cells(definition)
 
 

@@ -86,6 +86,11 @@ def check_compatible(device: Element, definition: Definition) -> None:
         raise unsupported(f'non unique alias detected: {alias}', domain=libvirt.VIR_FROM_DOMAIN)
 
 
+def _same_slot(one: Element, other: Element) -> bool:
+    number, bases = memory.slot(one), {memory.base(one), memory.base(other)}
+    return number is not None and number == memory.slot(other) and (len(bases) == 1 or 0 in bases)
+
+
 def check_new(device: Element, definition: Definition) -> None:
     """Refuse a device that the domain has already."""
     there = definition.devices
@@ -96,10 +101,14 @@ def check_new(device: Element, definition: Definition) -> None:
         raise invalid(f"controller index='{device.get('index')}' already exists")
     if device.tag == 'hostdev' and _same_host_device(device, definition) is not None:
         raise invalid('device is already in the domain configuration')
-    if device.tag in ('watchdog', 'vsock') and there.find(str(device.tag)) is not None:
+    if device.tag == 'watchdog' and definition.release.shows_chipset_watchdog:
+        if any(_bare(other) == _bare(device) for other in there.findall('watchdog')):
+            raise invalid('device is already in the domain configuration')
+    elif device.tag in ('watchdog', 'vsock') and there.find(str(device.tag)) is not None:
         text = 'a vsock device' if device.tag == 'vsock' else 'a watchdog'
         raise invalid(f'domain already has {text}')
-    if device.tag == 'memory' and len(definition.memory_devices) == definition.memory_slots:
+    if device.tag == 'memory' and len(definition.memory_devices) == definition.memory_slots \
+            and (device.get('model') in memory.SLOTTED or not definition.release.needs_no_slots):
         raise unsupported('no free memory device slot available')
 
 
@@ -111,6 +120,10 @@ def add_persistent(definition: Definition, device: Element) -> None:
     if device.tag not in PERSISTENT:
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                            f"persistent attach of device '{kind(device)}' is not supported")
+    if device.tag == 'memory' and not definition.release.refuses_overlaps and any(
+            _same_slot(device, other) for other in definition.memory_devices):
+        raise invalid('Domain already contains a device with the same address',
+                      domain=libvirt.VIR_FROM_DOMAIN)
     check_new(device, definition)
     definition.devices.append(device)
     if device.tag == 'memory':
@@ -122,7 +135,9 @@ def add_persistent(definition: Definition, device: Element) -> None:
     disks.sort(definition.devices)
     controllers.add_implicit(definition)
     addresses.assign(definition)
-    validate.definition(definition)
+    # libvirt 9.0.0 does not check slots and NUMA nodes here: a start does.
+    validate.definition(definition, plugs=device.tag != 'memory'
+                        or definition.release.refuses_overlaps)
 
 
 def remove_persistent(definition: Definition, device: Element) -> None:

@@ -34,7 +34,7 @@ def domain(definition: Definition, *, inactive: bool = False, secure: bool = Fal
         for listen in every(root, 'devices/graphics/listen'):
             unset(listen, 'fromConfig')
     if migratable:
-        _keep_cpu(root, asked_cpu)
+        _keep_cpu(root, asked_cpu, keep_mode=definition.release.keeps_cpu_fallback)
         _drop_defaults(shown)
     return DOMAIN.serialize(root)
 
@@ -110,10 +110,10 @@ _STOP = {'disk': _disk, 'interface': _interface, 'serial': _character, 'parallel
          'console': _character, 'channel': _character, 'memory': _memory}
 
 
-def _keep_cpu(root: Element, asked: Element | None) -> None:
+def _keep_cpu(root: Element, asked: Element | None, *, keep_mode: bool) -> None:
     """Replace the CPU that the guest sees by the requested one."""
     cpu = root.find('cpu')
-    if asked is None or cpu is None or asked.get('mode') == 'host-model':
+    if asked is None or cpu is None or (asked.get('mode') == 'host-model' and not keep_mode):
         return
     numa = cpu.find('numa')
     kept = etree.copy(asked)
@@ -121,7 +121,7 @@ def _keep_cpu(root: Element, asked: Element | None) -> None:
     if numa is not None:
         kept.append(etree.copy(numa))
     model = kept.find('model')
-    if model is not None and kept.get('mode') == 'custom':
+    if model is not None and kept.get('mode') == 'custom' and not keep_mode:
         model.set('fallback', 'forbid')
     etree.replace(root, cpu, kept)
 
@@ -139,6 +139,9 @@ def _drop_defaults(definition: Definition) -> None:
             devices.remove(bus)
     for device in having(devices, 'input', type='keyboard', bus='ps2'):
         devices.remove(device)
+    watchdogs = devices.findall('watchdog')
+    if len(watchdogs) == 1 and watchdogs[0].attrib == {'model': 'itco', 'action': 'reset'}:
+        devices.remove(watchdogs[0])
     audio = devices.findall('audio')
     if len(audio) == 1 and not len(audio[0]) and audio[0].attrib == {
             'id': '1', 'type': postparse.default_audio(definition)}:

@@ -179,7 +179,7 @@ domain type id xmlns:qemu
   cpu mode match check migratable
     model fallback vendor_id
     vendor
-    topology sockets dies cores threads
+    topology sockets dies clusters cores threads
     cache level mode
     maxphysaddr mode bits
     feature policy name

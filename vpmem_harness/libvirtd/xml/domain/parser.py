@@ -145,6 +145,7 @@ def _complete(definition: Definition, host: XmlHost) -> None:
     postparse.add_devices(definition)
     cpu.complete(definition)
     devices.complete(definition, host)
+    memory.add_numa(definition)
     memory.complete_sizes(definition)
     postparse.complete_lifecycle(definition)
     postparse.complete_memory_placement(definition)

@@ -12,7 +12,7 @@ from vpmem_harness.libvirtd.errors import bad_xml, unsupported
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers
-from vpmem_harness.libvirtd.xml.etree import add, drop, every, first, having, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, every, first, having, unset
 
 #: Default video memory in KiB by model.
 _VIDEO_MEMORY = {
@@ -138,8 +138,21 @@ def add_devices(definition: Definition) -> None:
         _add_root_bus(definition)
     if devices.find('memballoon') is None:
         add(devices, 'memballoon', model='virtio')
+    if definition.is_q35 and definition.release.shows_chipset_watchdog:
+        _add_chipset_watchdog(devices)
     if devices.find('audio') is None:
         _add_audio(definition)
+
+
+def _add_chipset_watchdog(devices: Element) -> None:
+    """Add the watchdog that every Q35 chipset has, with the action of the others.
+
+    Recording: golden/libvirt/debian13/libvirt-11.3-calls-qemu.json, ``a server``.
+    """
+    others = devices.findall('watchdog')
+    if not having(devices, 'watchdog', model='itco'):
+        action = others[0].get('action') if others else None
+        add(devices, 'watchdog', model='itco', action=action or 'reset')
 
 
 def _add_root_bus(definition: Definition) -> None:

@@ -6,6 +6,8 @@ golden/libvirt/*.dumpxml-live.xml.
 
 from __future__ import annotations
 
+import math
+
 from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, graphics, memory
@@ -81,10 +83,16 @@ def _start_cpu(definition: Definition, host: XmlHost) -> None:
         cpu.set('mode', 'custom')
         drop(cpu, 'model')
         emulated = definition.virt_type == 'qemu'
-        add(cpu, 'model', EMULATED_HOST_MODEL if emulated else host.hardware.model,
-            fallback='forbid')
-        if cpu.find('vendor') is None:
-            add(cpu, 'vendor', 'Intel' if emulated else host.hardware.vendor)
+        if emulated:
+            for tag, policy, name in definition.release.tables.emulated_model:
+                if tag == 'feature':
+                    add(cpu, tag, policy=policy, name=name)
+                else:
+                    add(cpu, tag, name)
+        else:
+            add(cpu, 'model', host.hardware.model, fallback='forbid')
+            if cpu.find('vendor') is None:
+                add(cpu, 'vendor', host.hardware.vendor)
     cpu.set('match', 'exact')
     cpu.set('check', 'full')
     model = cpu.find('model')
@@ -93,15 +101,26 @@ def _start_cpu(definition: Definition, host: XmlHost) -> None:
     model.set('fallback', 'forbid')
     named = {feature.get('name') for feature in cpu.findall('feature')}
     wanted = ['hypervisor']
+    several = definition.release.topology_sets_features and _threads(cpu) > 1
+    known = definition.release.tables.cpu_models.get(model.text or '')
+    if several:
+        wanted.append('ht')
     if model.text == 'qemu64':
         wanted.append('lahf_lm')
+    if several and (model.text == 'qemu64' or (known is not None and known.vendor == 'AMD')):
+        wanted.append('cmp_legacy')
     for name in wanted:
         if name not in named:
             add(cpu, 'feature', policy='require', name=name)
 
 
-#: The CPU model that TCG emulates for host-passthrough and maximum.
-EMULATED_HOST_MODEL = 'Westmere'
+def _threads(cpu: Element) -> int:
+    """Return the threads of each socket."""
+    topology = cpu.find('topology')
+    if topology is None:
+        return 1
+    return math.prod(int(topology.get(name) or 1)
+                     for name in ('dies', 'clusters', 'cores', 'threads'))
 
 
 def start_source(disk: Element, number: int) -> None:

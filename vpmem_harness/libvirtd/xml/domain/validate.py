@@ -10,15 +10,18 @@ from collections.abc import Mapping
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import bad_xml, unsupported
+from vpmem_harness.libvirtd.errors import bad_xml, internal, unknown_value, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, disks, memory_validate
 from vpmem_harness.libvirtd.xml.etree import Element, every, first, having
 
 
-def definition(definition: Definition) -> None:
-    """Refuse a definition that libvirt or this host's QEMU does not support."""
-    _driver(definition)
+def definition(definition: Definition, *, plugs: bool = True) -> None:
+    """Refuse a definition that libvirt or this host's QEMU does not support.
+
+    :param plugs: check that memory devices fit their slots and the maximum memory.
+    """
+    _driver(definition, plugs=plugs)
     for each in definition.devices:
         device(each, definition)
     for number, model in enumerate(every(definition.devices, 'video/model')):
@@ -26,6 +29,7 @@ def definition(definition: Definition) -> None:
                 'qxl', 'virtio'):
             raise unsupported(f"video type '{model.get('type')}' is only valid as primary video "
                               'device')
+    _watchdogs(definition)
     disks.check(definition)
     _aliases(definition)
     if '/' in definition.name:
@@ -39,7 +43,7 @@ def device(device: Element, definition: Definition) -> None:
         memory_validate.check_driver(device)
 
 
-def _driver(definition: Definition) -> None:
+def _driver(definition: Definition, *, plugs: bool) -> None:
     emulator = definition.devices.findtext('emulator') or ''
     root = definition.root
     if definition.os_type != 'hvm':
@@ -55,7 +59,8 @@ def _driver(definition: Definition) -> None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
     lifecycle({event: root.findtext(f'on_{event}')
                for event in ('poweroff', 'reboot', 'crash')})
-    memory_validate.check_plugs(definition)
+    if plugs:
+        memory_validate.check_plugs(definition)
     _vcpus(definition)
     _memory_backing(definition)
     panics = [panic.get('model', '') for panic in definition.devices.findall('panic')]
@@ -86,7 +91,7 @@ def _vcpus(definition: Definition) -> None:
     if topology is None:
         return
     count = 1
-    for name in ('sockets', 'dies', 'cores', 'threads'):
+    for name in ('sockets', 'dies', 'clusters', 'cores', 'threads'):
         count *= int(topology.get(name) or 1)
     if count != definition.max_vcpus:
         raise unsupported("CPU topology doesn't match maximum vcpu count")
@@ -100,6 +105,30 @@ def _memory_backing(definition: Definition) -> None:
         raise unsupported('hugepages are not allowed with memory allocation ondemand')
     if backing.find("source[@type='anonymous']") is not None:
         raise unsupported('hugepages are not allowed with anonymous memory source')
+
+
+def _watchdogs(definition: Definition) -> None:
+    """Refuse watchdogs of unknown models, and combinations of several.
+
+    Source: libvirt 9.0.0, src/conf/domain_conf.c; 11.3.0, src/qemu/qemu_validate.c.
+    """
+    domain = libvirt.VIR_FROM_DOMAIN
+    found = definition.devices.findall('watchdog')
+    several = definition.release.shows_chipset_watchdog
+    if len(found) > 1 and not several:
+        raise internal('only a single watchdog device is supported', domain=domain)
+    for device in found:
+        model = device.get('model', '')
+        if model not in ('i6300esb', 'ib700', 'diag288', *(('itco',) if several else ())):
+            raise unknown_value(unsupported(f"unknown watchdog model '{model}'", domain=domain),
+                                'watchdog', 'model', model)
+        if model == 'itco' and not definition.is_q35:
+            raise unsupported('itco model of watchdog is only part of q35 machine')
+    if sum(device.get('model') == 'itco' for device in found) > 1:
+        raise unsupported("domain can only have one watchdog with model 'itco'")
+    if len({device.get('action') for device in found}) > 1:
+        raise unsupported('watchdogs with different actions are not supported with this QEMU '
+                          'binary')
 
 
 def _aliases(definition: Definition) -> None:

@@ -7,6 +7,7 @@ import testtools
 from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import add, element
+from vpmem_harness.releases import DEFAULT
 
 
 class IoThreadsTest(testtools.TestCase):
@@ -19,7 +20,7 @@ class IoThreadsTest(testtools.TestCase):
         parent = add(root, 'iothreadids')
         for number in given:
             add(parent, 'iothread', id=number)
-        return resource_usage.iothread_ids(Definition(root))
+        return resource_usage.iothread_ids(Definition(root, DEFAULT))
 
     def test_ids(self):
         """I/O threads without an ID get the lowest ones that are free."""

@@ -92,6 +92,9 @@ class HotplugProcedures(ProcedureGroup):
         emulator.hot_plug(live, device, backing, nvdimm_enabled=domain.nvdimm_enabled)
         live.devices.append(device)
         live.memory_total += memory.size(device)
+        if device.get('model') == 'virtio-mem':
+            for target in device.findall('target'):
+                etree.add(target, 'current', 0, unit='KiB')
         if device.get('model') == 'dimm':
             live.current_memory += memory.size(device)
         path = memory.path(device)

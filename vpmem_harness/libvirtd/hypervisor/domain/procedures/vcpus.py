@@ -92,7 +92,7 @@ def _set_maximum(config: Definition, count: int) -> None:
     topology = config.root.find('cpu/topology')
     if topology is not None:
         product = 1
-        for name in ('sockets', 'dies', 'cores', 'threads'):
+        for name in ('sockets', 'dies', 'clusters', 'cores', 'threads'):
             product *= int(topology.get(name) or 1)
         if product != count:
             raise bad_argument("CPU topology doesn't match the desired vcpu count")
