@@ -55,6 +55,12 @@ class DriverTest(base.TestCase):
         with self.host.faults.failing('domainGetInfo', skip=1):
             self.assertRaises(libvirt.libvirtError, self.driver.shut_down, domain)
 
+    def test_a_closed_driver_calls_libvirt_no_more(self):
+        """A killed service does not go on with a domain that it has looked up."""
+        domain = self.driver.require(self.transient())
+        self.driver.close()
+        self.assertRaises(errors.HypervisorUnavailable, domain.destroy)
+
     def test_a_closed_driver_does_not_reconnect(self):
         """A closed driver opens no connection, because the host may have restarted since."""
         self.driver.close()
