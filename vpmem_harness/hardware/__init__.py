@@ -14,10 +14,11 @@ from vpmem_harness.hardware.pci import (
     Vpd,
     VpdFields,
 )
-from vpmem_harness.hardware.platform import Firmware, Sev, Tpm
+from vpmem_harness.hardware.platform import OVMF, Firmware, Sev, Tpm
 
 __all__ = [
     'GIB',
+    'OVMF',
     'Cell',
     'Cpu',
     'Firmware',

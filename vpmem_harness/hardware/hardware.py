@@ -51,6 +51,8 @@ class Hardware:
     :param machine_types: the machine types of QEMU; all that QEMU has if None.
     :param iommu: whether the IOMMU is on; if None, it is on a host with PCI devices.
     :param dimms: DIMMs of persistent memory: DimmSpec, or texts as for ``dimms`` of HostFixture.
+    :param memory_profile: the profile of random inventories that suits this hardware, such as
+        ``optane-2s``.
     :raises InvalidInputError: when fields are invalid or contradict each other.
     """
 
@@ -70,6 +72,7 @@ class Hardware:
     machine_types: tuple[str, ...] | None = None
     iommu: bool | None = None
     dimms: tuple[str | Dimm, ...] = ()
+    memory_profile: str | None = None
 
     def __post_init__(self) -> None:
         checks.one_of('arch of Hardware', self.arch, ('x86_64',))

@@ -76,3 +76,18 @@ class Sev:
         checks.number('reduced_bits of a Sev', self.reduced_bits, 0, 63)
         checks.number('max_guests of a Sev', self.max_guests, 0)
         checks.number('max_es_guests of a Sev', self.max_es_guests, 0)
+
+
+_ALL, _Q35 = ('pc-i440fx-*', 'pc-q35-*'), ('pc-q35-*',)
+_SECURE = ('acpi-s3', 'amd-sev', 'requires-smm', 'secure-boot', 'verbose-dynamic')
+_FOLDER = '/usr/share/OVMF'
+
+#: The firmware of Debian's package ovmf, in the order of its descriptors. Source: ovmf 2022.11.
+OVMF = (
+    Firmware(f'{_FOLDER}/OVMF_CODE_4M.ms.fd', f'{_FOLDER}/OVMF_VARS_4M.ms.fd', _Q35,
+             ('acpi-s3', 'amd-sev', 'enrolled-keys', 'requires-smm', 'secure-boot',
+              'verbose-dynamic')),
+    Firmware(f'{_FOLDER}/OVMF_CODE_4M.secboot.fd', f'{_FOLDER}/OVMF_VARS_4M.fd', _Q35, _SECURE),
+    Firmware(f'{_FOLDER}/OVMF_CODE_4M.fd', f'{_FOLDER}/OVMF_VARS_4M.fd', _ALL,
+             ('acpi-s3', 'amd-sev', 'verbose-dynamic')),
+)

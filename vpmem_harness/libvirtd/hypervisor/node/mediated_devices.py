@@ -42,14 +42,17 @@ class MediatedDevices:
     def __init__(self, tree: DeviceTree, hardware: Hardware, randomness: Randomness) -> None:
         self._tree = tree
         self._found: dict[str, MediatedDevice] = {}
-        for number, mdev in enumerate(hardware.mdevs):
-            parent = hardware.device(mdev.parent)
+        self._hardware = hardware
+        self._randomness = randomness
+        self._create()
+
+    def _create(self) -> None:
+        """Create the devices that exist when the host starts."""
+        for number, mdev in enumerate(self._hardware.mdevs):
+            parent = self._hardware.device(mdev.parent)
             if parent is not None:
-                uuid = mdev.uuid or randomness.derive('mdev', number).uuid()
-                device = self.make(uuid, mdev.type, parent)
-                device.node.persistent = device.node.autostart = True
-                self.add(device)
-                self.start(device)
+                uuid = mdev.uuid or self._randomness.derive('mdev', number).uuid()
+                self.start(self.make(uuid, mdev.type, parent))
 
     def __iter__(self) -> Iterator[NodeDevice]:
         return iter([device.node for device in self._found.values()])
@@ -124,10 +127,11 @@ class MediatedDevices:
                     self.start(device)
 
     def boot(self) -> None:
-        """Restart the host: only defined devices are left, those with autostart active."""
+        """Restart the host: defined devices are left, those with autostart active."""
         for device in list(self._found.values()):
             device.node.active = False
             if not device.node.persistent:
                 self.remove(device)
             elif device.node.autostart:
                 self.start(device)
+        self._create()
