@@ -57,6 +57,8 @@ COMMANDS = (
                 'Take random steps on a fleet, with faults, and look at it after each'),
     LazyCommand('findings', 'vpmem_harness.cli.findings:Findings',
                 'Look in the installed Nova for known defects'),
+    LazyCommand('nova-tests', 'vpmem_harness.cli.nova_tests:NovaTests',
+                "Run Nova's own tests of the libvirt driver on simulated hosts"),
 )
 
 

@@ -18,7 +18,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import Any
 
 # Functions import Nova themselves, because before_import must run first.
@@ -258,6 +258,32 @@ def set_local_node(uuid: str | None = None) -> None:
     node.LOCAL_NODE_UUID = uuid
 
 
+def local_node() -> str | None:
+    """Return the UUID of the compute node of this process."""
+    from nova.virt import node
+    uuid: str | None = node.LOCAL_NODE_UUID
+    return uuid
+
+
+def use_unicast_addresses(fixture: Any) -> None:
+    """Make the MAC addresses in Nova's fixture of Neutron unicast; libvirt refuses the others.
+
+    Source: nova/tests/functional/libvirt/base.py (LibvirtNeutronFixture), nova/tests/fixtures/
+    neutron.py (NeutronFixture): the first byte of many addresses there is odd.
+    """
+    from nova.tests import fixtures as nova_fixtures
+    from nova.tests.functional.libvirt import base
+
+    for owner in (nova_fixtures.NeutronFixture, base.LibvirtNeutronFixture):
+        for port in [value for value in vars(owner).values()
+                     if isinstance(value, dict) and 'mac_address' in value]:
+            address = port['mac_address']
+            first = int(address[:2], 16)
+            if first & 1:
+                fixture.addCleanup(port.__setitem__, 'mac_address', address)
+                port['mac_address'] = f'{first - 1:02x}{address[2:]}'
+
+
 def use_installed_paste_configuration() -> None:
     """Set the path of api-paste.ini of a wheel, where ConfFixture does not find it.
 
@@ -268,13 +294,21 @@ def use_installed_paste_configuration() -> None:
         nova.conf.CONF.set_override('api_paste_config', paste_configuration(), 'wsgi')
 
 
-def remember_driver() -> Callable[[], None]:
+#: What Nova's test cases put between the driver and libvirt: the module itself, the connection,
+#: the event thread, and the host's CPUs. Source: nova/tests/fixtures/libvirt.py (LibvirtFixture),
+#: nova/tests/functional/libvirt/base.py (ServersTestBase).
+LIBVIRT_NAMES = frozenset({
+    'libvirt', 'get_connection', '_get_new_connection', '_init_events', 'get_online_cpus'})
+
+
+def remember_driver() -> Callable[[Set[str] | None], None]:
     """Save the names of the libvirt driver before a base class of Nova's tests replaces them.
 
     Returns a function that restores every name of the driver's modules and classes that was
-    replaced since. Nova's test cases replace ``libvirt`` itself, ``Host._init_events``, which would
-    end the process, and names for spawning, connections, disks and sizes. The replacement of
-    interface plugging remains. The cleanup of the test case restores the same names again.
+    replaced since, or only those names that it gets. Nova's test cases replace ``libvirt`` itself,
+    ``Host._init_events``, which would end the process, and names for spawning, connections, disks
+    and sizes. The replacement of interface plugging remains. The cleanup of the test case restores
+    the same names again.
     """
     from nova.virt.libvirt import driver
 
@@ -285,11 +319,12 @@ def remember_driver() -> Callable[[], None]:
                           if isinstance(value, type) and value.__module__ == module.__name__)]
     remembered = [(owner, dict(vars(owner))) for owner in owners]
 
-    def put_back() -> None:
+    def put_back(only: Set[str] | None = None) -> None:
         for owner, names in remembered:
             now = vars(owner)
-            for name in [name for name in names if now.get(name) is not names[name]]:
-                setattr(owner, name, names[name])
+            for name in names if only is None else only & names.keys():
+                if now.get(name) is not names[name]:
+                    setattr(owner, name, names[name])
 
     return put_back
 
@@ -307,6 +342,58 @@ def use_this_machine(fixture: Any) -> None:
     fixture.useFixture(nova_fixtures.PrivsepFixture())
     fixture.useFixture(fixtures.MonkeyPatch('os.uname', lambda: _uname()))
     fixture.useFixture(fixtures.MonkeyPatch('psutil.net_if_addrs', dict))
+
+
+def show_tests(compute: Any, view: Any) -> None:
+    """Let tests get ``view`` from the driver's ``get_connection``, the driver its connection.
+
+    ``ServersTestBase.start_compute`` replaces the same name of the same object.
+    """
+    from nova.virt.libvirt import driver
+
+    host = compute.driver._host
+    own = type(host).get_connection.__get__(host)
+
+    def get_connection() -> Any:
+        caller = sys._getframe(1).f_globals['__name__']
+        return own() if caller.startswith(driver.__package__) else view
+
+    host.get_connection = get_connection
+
+
+def libvirt_connection(compute: Any) -> Any:
+    """Return the connection of a compute's driver to libvirt."""
+    host = compute.driver._host
+    return type(host).get_connection(host)
+
+
+def fake_libvirt() -> Any:
+    """Return Nova's fake of the module libvirt."""
+    from nova.tests.fixtures import libvirt
+    return libvirt
+
+
+def mocked_namespaces() -> str | None:
+    """Return what a test lets Nova read from ndctl; None unless the test replaces the function."""
+    import nova.privsep.libvirt
+    replaced = nova.privsep.libvirt.get_pmem_namespaces
+    # Nova's mocks have the signature of what they replace, so they are functions.
+    return str(replaced()) if hasattr(replaced, 'return_value') else None
+
+
+def host_name() -> str:
+    """Return the name of this process's host in Nova's configuration."""
+    import nova.conf
+    name: str = nova.conf.CONF.host
+    return name
+
+
+def configured(name: str, group: str | None = None) -> bool:
+    """Whether a test class has chosen a value of one of Nova's options."""
+    import nova.conf
+    conf = nova.conf.CONF
+    options = conf._groups[group]._opts if group else conf._opts
+    return 'override' in options[name]
 
 
 def end_events() -> None:

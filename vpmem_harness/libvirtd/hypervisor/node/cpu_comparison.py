@@ -10,7 +10,7 @@ import libvirt
 
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused
-from vpmem_harness.libvirtd.hypervisor.node import cpu_models
+from vpmem_harness.libvirtd.hypervisor.node import cpu_features, cpu_models
 from vpmem_harness.libvirtd.xml import reading, schema
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
 
@@ -74,6 +74,8 @@ def _incompatible(flags: int, why: str) -> int:
 def baseline(texts: list[str], flags: int) -> str:
     """Return a CPU that every one of ``texts`` provides: the oldest model, the common features.
 
+    With VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES the features of the model come before the others.
+
     :raises LibvirtError: VIR_ERR_INVALID_ARG for an empty list, VIR_ERR_OPERATION_FAILED for CPUs
         of two vendors.
     """
@@ -102,7 +104,9 @@ def baseline(texts: list[str], flags: int) -> str:
     add(root, 'model', oldest, fallback='forbid')
     for vendor in vendors:
         add(root, 'vendor', vendor)
-    for name in common:
+    own = (cpu_features.of_model(oldest)
+           if flags & libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES else ())
+    for name in (*own, *(name for name in common if name not in own)):
         if name == 'invtsc' and flags & libvirt.VIR_CONNECT_BASELINE_CPU_MIGRATABLE:
             continue
         add(root, 'feature', policy='require', name=name)

@@ -1,0 +1,98 @@
+"""The report on Nova's tests, without Nova."""
+
+from __future__ import annotations
+
+import json
+from unittest import mock
+
+import testtools
+
+from vpmem_harness.novatests import known, runner
+from vpmem_harness.novatests.report import Report
+from vpmem_harness.novatests.runner import Result
+
+TEST = 'nova.tests.functional.libvirt.test_a.ATest.test_b'
+
+
+class ReportTest(testtools.TestCase):
+
+    def known(self, **reasons):
+        """Let these tests be known to depend on the fake."""
+        patch = mock.patch.dict(known.KNOWN, {
+            name.replace('__', '.'): reason for name, reason in reasons.items()}, clear=True)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_a_test_with_calls_has_passed(self):
+        """The line and the summary have the number of calls."""
+        report = Report()
+        result = Result(TEST, 'passed', calls=7)
+        group = report.add(result)
+        self.assertEqual('passed', group)
+        self.assertIn('7 calls', report.line(result, group))
+        self.assertIn('1 of 1 passed on simulated hosts (7 calls)', report.summary())
+        self.assertTrue(report.ok)
+
+    def test_a_test_without_a_call_was_not_run(self):
+        """A test that passes on Nova's fake alone says nothing about simulated hosts."""
+        report = Report()
+        self.assertEqual('without a call', report.add(Result(TEST, 'passed')))
+        self.assertFalse(report.ok)
+
+    def test_on_the_fake_no_test_calls_a_host(self):
+        """A comparison on Nova's fake counts what passes."""
+        report = Report(on_fake=True)
+        self.assertEqual('passed', report.add(Result(TEST, 'passed')))
+
+    def test_a_failure_has_its_reason(self):
+        """The line of a failed test has the last line of its error."""
+        report = Report()
+        result = Result(TEST, 'failed', reason='1 != 2')
+        self.assertEqual(f'failed   {TEST}: 1 != 2', report.line(result, report.add(result)))
+        self.assertFalse(report.ok)
+
+    def test_a_known_test_is_no_failure(self):
+        """A test that depends on the fake is listed with the evidence."""
+        self.known(libvirt__test_a__ATest__test_b='it reads the fake')
+        report = Report()
+        result = Result(TEST, 'failed', reason='1 != 2')
+        self.assertEqual(f'depends  {TEST}: it reads the fake',
+                         report.line(result, report.add(result)))
+        self.assertTrue(report.ok)
+
+    def test_a_known_test_may_pass(self):
+        """The table does not hide a test that passes."""
+        self.known(libvirt__test_a='it reads the fake')
+        self.assertEqual('passed', Report().add(Result(TEST, 'passed', calls=1)))
+
+    def test_the_document_has_everything(self):
+        """The JSON document has each result in its group."""
+        report = Report()
+        report.add(Result(TEST, 'failed', reason='1 != 2', details='trace'))
+        self.assertEqual('trace', json.loads(report.document())['failed'][0]['details'])
+
+
+class KnownTest(testtools.TestCase):
+
+    def test_each_reason_is_one_sentence(self):
+        """Each test of the table has its evidence in one line."""
+        for name, reason in known.KNOWN.items():
+            self.assertTrue(name.startswith('libvirt.'), name)
+            self.assertNotIn('\n', reason)
+            self.assertGreater(len(reason), 20, name)
+
+
+class SharesTest(testtools.TestCase):
+
+    def test_the_tests_of_a_class_stay_together(self):
+        """Processes get whole classes, so that a class is set up in one process."""
+        tests = [f'm.{letter}.test_{number}' for letter in 'ABC' for number in range(4)]
+        shares = runner._shares(tests, 3)
+        self.assertEqual(sorted(tests), sorted(test for share in shares for test in share))
+        for share in shares:
+            self.assertEqual(1, len({test.rpartition('.')[0] for test in share}))
+
+    def test_a_large_class_is_divided(self):
+        """No process gets more than its part because of one large class."""
+        shares = runner._shares([f'm.A.test_{number}' for number in range(10)], 2)
+        self.assertEqual([5, 5], [len(share) for share in shares])

@@ -1,0 +1,194 @@
+"""Hardware of simulated hosts from the descriptions of Nova's tests.
+
+Nova's tests describe a host with ``HostInfo``, ``HostPCIDevicesInfo``, ``HostMdevDevicesInfo`` and
+``HostVDPADevicesInfo`` of ``nova.tests.fixtures.libvirt``, and with class attributes of its fake
+connection, which they patch: TPM, AMD SEV, Intel TDX. The functions here only read them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from vpmem_harness import releases
+from vpmem_harness.cloud.nova import workarounds
+from vpmem_harness.hardware import (
+    Cell,
+    Cpu,
+    Firmware,
+    Hardware,
+    MdevType,
+    PciAddress,
+    PciDevice,
+    Sev,
+    Tpm,
+    Vpd,
+    VpdFields,
+)
+
+#: The class codes of the devices of Nova's fake: an Ethernet controller, a 3D controller.
+_ETHERNET, _DISPLAY = 0x020000, 0x030200
+
+#: Virtual functions that the card of Nova's fake can have at most (Intel X540).
+_MAX_VFS = 63
+
+#: Sizes of huge pages on x86, in KiB.
+_HUGE = (2048, 1048576)
+
+#: The firmware of the package ovmf, in Debian's order.
+FIRMWARE = (
+    Firmware('/usr/share/OVMF/OVMF_CODE_4M.secboot.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd',
+             machines=('pc-q35-*',), features=('acpi-s3', 'requires-smm', 'secure-boot')),
+    Firmware('/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd',
+             features=('acpi-s3', 'amd-sev', 'amd-sev-es')),
+)
+
+#: Fields of vital product data that have a name; the others are vendor and system fields.
+_VPD_FIELDS = ('change_level', 'manufacture_id', 'part_number', 'serial_number', 'asset_tag')
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a test says about a host, in Nova's own objects.
+
+    :param libvirt_version: the version of libvirt as a number, ``MAJOR * 1000000 + ...``; the
+        host's own if None. The host presents the number, and behaves as its own version.
+    :param qemu_version: the same for QEMU.
+    """
+
+    host_info: Any = None
+    pci_info: Any = None
+    mdev_info: Any = None
+    vdpa_info: Any = None
+    libvirt_version: int | None = None
+    qemu_version: int | None = None
+
+    def host_options(self) -> dict[str, Any]:
+        """Return parameters of a HostFixture."""
+        return {'hardware': self.hardware(),
+                'release': releases.nearest(self.libvirt_version, self.qemu_version)}
+
+    def hardware(self) -> Hardware:
+        """Return the host's hardware."""
+        info = self.host_info
+        if info is None:
+            # Source: ServersTestBase._get_connection.
+            info = workarounds.fake_libvirt().HostInfo(
+                cpu_nodes=2, cpu_sockets=1, cpu_cores=2, cpu_threads=2)
+        vdpa = {} if self.vdpa_info is None else {
+            _address(device.parent): name.removeprefix('vdpa_')
+            for name, device in self.vdpa_info.devices.items()}
+        devices = [] if self.pci_info is None else list(self.pci_info.devices.values())
+        numbers = [cell.id for cell in info.numa_topology.cells]
+        return dataclasses.replace(
+            Hardware(tuple(_cells(info.numa_topology.cells)), mhz=info.cpu_mhz),
+            pci=tuple(_pci(devices, vdpa, numbers)), iommu=True, **_platform())
+
+
+def listing(text: str) -> str:
+    """Return a listing of Nova's tests in ndctl's order, with the fields that they leave out."""
+    entries = json.loads(text)
+    for entry in entries:
+        entry.setdefault('align', entry['daxregion']['align'])
+        for device in entry['daxregion']['devices']:
+            device.setdefault('align', entry['align'])
+            device.setdefault('mode', 'devdax')
+            device.setdefault('target_node', entry['numa_node'])
+    number = re.compile(r'\d+')
+    return json.dumps(sorted(entries, reverse=True, key=lambda entry: [
+        int(part) for part in number.findall(entry['dev'])]))
+
+
+def _address(device: Any) -> PciAddress:
+    return PciAddress(0, device.bus, device.slot, device.function)
+
+
+def _cells(cells: Iterable[Any]) -> Iterable[Cell]:
+    for cell in cells:
+        pages = {page.size: page.total for page in cell.mempages if page.size in _HUGE}
+        yield Cell(
+            cell.id, cell.memory * 1024 // 4096 * 4096,
+            tuple(Cpu(cpu.id, cpu.socket_id or 0, 0, cpu.core_id or 0,
+                      tuple(sorted(cpu.siblings)))
+                  for cpu in cell.cpus),
+            tuple((size, pages.get(size, 0)) for size in _HUGE))
+
+
+def _pci(devices: list[Any], vdpa: dict[PciAddress, str],
+         nodes: list[int]) -> Iterable[PciDevice]:
+    for device in devices:
+        tree = _document(device)
+        capability = tree.find('capability')
+        identity: dict[str, Any] = {
+            name: (int(capability.find(name).get('id'), 16), capability.findtext(name))
+            for name in ('vendor', 'product')}
+        address = _address(device)
+        enabled = sum(other.dev_type == 'VF' and other.parent == address[1:] for other in devices)
+        yield PciDevice(
+            address, **identity,
+            klass=_DISPLAY if device.dev_type == 'MDEV_TYPES' else _ETHERNET,
+            numa_node=device.numa_node if device.numa_node in nodes else -1,
+            driver=tree.findtext('driver/name'),
+            physical=PciAddress(0, *device.parent) if device.dev_type == 'VF' else None,
+            mdev_types=tuple(
+                MdevType(kind.get('id'), kind.findtext('name'),
+                         int(kind.findtext('availableInstances')),
+                         kind.findtext('deviceAPI'))
+                for kind in capability.findall("capability[@type='mdev_types']/type")),
+            max_vfs=max(_MAX_VFS, enabled) if device.dev_type == 'PF' else None,
+            iommu_group=device.iommu_group,
+            vpd=_vpd(device.vpd_fields), vdpa=vdpa.get(address))
+
+
+@functools.lru_cache(maxsize=256)
+def _document(device: Any) -> Any:
+    # Nova's fake formats a number as 0x0 within quotes, which is well-formed.
+    return etree.fromstring(device.XMLDesc(0).encode())
+
+
+def _vpd(fields: dict[str, Any] | None) -> Vpd | None:
+    if not fields:
+        return None
+    return Vpd(fields.get('name') or '-', read_only=_vpd_fields(fields.get('readonly')),
+               writable=_vpd_fields(fields.get('readwrite')))
+
+
+def _vpd_fields(given: dict[str, str] | None) -> VpdFields | None:
+    if not given:
+        return None
+    named: dict[str, Any] = {name: value for name, value in given.items() if name in _VPD_FIELDS}
+    return VpdFields(**named)
+
+
+def _platform() -> dict[str, Any]:
+    """Return TPM, SEV, TDX and firmware, from the attributes of the fake that tests patch."""
+    # Of an instance, because some tests replace them with properties.
+    fake = workarounds.fake_libvirt().Connection()
+    tpm = etree.fromstring(f'<devices>{fake._domain_capability_tpm}</devices>').find('tpm')
+    features = etree.fromstring(fake._domain_capability_features)
+    tdx = features.find('tdx')
+    return {
+        'tpm': _tpm(tpm), 'sev': _sev(features.find('sev')), 'firmware': FIRMWARE,
+        'tdx': tdx is not None and tdx.get('supported') == 'yes'}
+
+
+def _tpm(document: Any) -> Tpm | None:
+    if document is None or 'emulator' not in {value.text for value in document.iter('value')}:
+        return None
+    versions = tuple(value.text for value in
+                     document.findall("enum[@name='backendVersion']/value"))
+    return Tpm(versions) if versions else Tpm()
+
+
+def _sev(document: Any) -> Sev | None:
+    if document is None or document.get('supported') != 'yes':
+        return None
+    return Sev(*(int(document.findtext(name, '0')) for name in (
+        'cbitpos', 'reducedPhysBits', 'maxGuests', 'maxESGuests')))

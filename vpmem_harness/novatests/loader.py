@@ -1,0 +1,111 @@
+"""Puts simulated hosts below test classes of Nova, and loads tests by Nova's own ids."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import unittest
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.novatests.simulated_hosts import SimulatedHostsMixin
+
+#: Nova's functional tests of the libvirt driver.
+LIBVIRT_TESTS = 'nova.tests.functional.libvirt'
+
+
+def on_simulated_hosts(test_class: type[Any], **attributes: object) -> type[Any]:
+    """Return a subclass of a test class of Nova with simulated hosts below it.
+
+    The test class stays unchanged. The mixin is between it and Nova's base class, so that it acts
+    before the setUp of the test class.
+
+    :param attributes: attributes of the mixin, such as ``keep_nova_mocks=True``.
+    """
+    base: Any = _base(test_class)
+    below = _below(base)
+    derived: type[Any] = type(test_class.__name__, (test_class, below), {
+        '__module__': test_class.__module__, '__qualname__': test_class.__qualname__,
+        '__doc__': test_class.__doc__, **attributes})
+    return derived
+
+
+def _base(test_class: type[Any]) -> type[Any]:
+    """Return the last class above unittest's that Nova's tests share."""
+    from nova import test
+    from nova.tests.functional.libvirt import base, integrated_helpers
+
+    for known in (base.ServersTestBase, integrated_helpers.LibvirtProviderUsageBaseTestCase,
+                  test.TestCase):
+        if issubclass(test_class, known):
+            found: type[Any] = known
+            return found
+    raise InvalidInputError(
+        'test class', expected='a subclass of nova.test.TestCase', got=test_class.__name__,
+        remedy='use one of the tests of nova.tests.functional')
+
+
+@functools.cache
+def _below(base: Any) -> type[Any]:
+    return type(f'Simulated{base.__name__}', (SimulatedHostsMixin, base), {
+        '__module__': __name__})
+
+
+class Loader:
+    """Loads tests by their ids, each on simulated hosts.
+
+    :param attributes: attributes of the mixin.
+    """
+
+    def __init__(self, **attributes: object) -> None:
+        self._attributes = attributes
+        self._derived: dict[type[Any], type[Any]] = {}
+
+    def load(self, names: Iterable[str]) -> list[Any]:
+        """Return the tests of packages, modules, classes and single tests.
+
+        :raises InvalidInputError: if a name is none of these.
+        """
+        return [self._derive(test) for name in names for test in _tests(_suite(name))]
+
+    def _derive(self, test: Any) -> Any:
+        kind = type(test)
+        if kind not in self._derived:
+            self._derived[kind] = on_simulated_hosts(kind, **self._attributes)
+        return self._derived[kind](test._testMethodName)
+
+
+def plain(names: Iterable[str]) -> list[Any]:
+    """Return the same tests on Nova's fake."""
+    return [test for name in names for test in _tests(_suite(name))]
+
+
+def _suite(name: str) -> unittest.TestSuite:
+    loader = unittest.TestLoader()
+    module = _import(name)
+    if module is not None and hasattr(module, '__path__'):
+        return unittest.TestSuite(
+            _suite(f'{name}.{entry.name}') for entry in pkgutil.iter_modules(module.__path__)
+            if entry.name.startswith('test_'))
+    suite = loader.loadTestsFromName(name)
+    if loader.errors:
+        raise InvalidInputError('TEST', expected='the id of a test, class, module or package',
+                                got=name, remedy=str(loader.errors[0]).strip().splitlines()[-1])
+    return suite
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None
+
+
+def _tests(suite: Any) -> Iterator[Any]:
+    if isinstance(suite, unittest.TestSuite):
+        for each in suite:
+            yield from _tests(each)
+    else:
+        yield suite

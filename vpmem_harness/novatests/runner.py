@@ -1,0 +1,189 @@
+"""Runs Nova's tests in worker processes, and collects their results."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from vpmem_harness.exceptions import HarnessError, InvalidInputError
+
+#: How many lines of a worker's log an error shows.
+LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of one test.
+
+    :param outcome: ``passed``, ``failed`` or ``skipped``.
+    :param calls: libvirt calls that reached simulated hosts.
+    :param seconds: elapsed time; ``cpu`` is the CPU time of the process meanwhile.
+    :param reason: the last line of the error.
+    :param details: the error with its traceback and the captured log.
+    """
+
+    id: str
+    outcome: str
+    calls: int = 0
+    seconds: float = 0.0
+    cpu: float = 0.0
+    reason: str = ''
+    details: str = ''
+
+
+class Runner:
+    """Runs tests in processes of their own, because Nova needs a prepared interpreter.
+
+    :param nova: the path of a checkout of Nova; the installed Nova if None.
+    :param processes: how many processes run tests.
+    :param timeout: seconds that one test may take.
+    :param plain: run the tests on Nova's fake, for a comparison.
+    """
+
+    def __init__(self, *, nova: str | None = None, processes: int = 1, timeout: float = 300,
+                 plain: bool = False) -> None:
+        if nova is not None and not os.path.isdir(os.path.join(nova, 'nova', 'tests')):
+            raise InvalidInputError('--nova', expected='a directory with nova/tests', got=nova,
+                                    remedy='name the top directory of a checkout of Nova')
+        self._options = [*(['--nova', nova] if nova else []), *(['--plain'] if plain else [])]
+        self._processes = processes
+        self._timeout = timeout
+
+    def tests(self, names: Sequence[str]) -> list[str]:
+        """Return the ids of the tests that packages, modules, classes or ids name.
+
+        :raises InvalidInputError: if there is no such test, or Nova's tests cannot be imported.
+        """
+        with _Worker([*self._options, '--list', *names]) as worker:
+            found = [line['id'] for line in worker.lines(self._timeout)]
+            if worker.status != 0:
+                raise InvalidInputError(
+                    'TEST', expected='ids of tests, classes, modules or packages',
+                    got=' '.join(names) or 'none', remedy=worker.last_line)
+        return found
+
+    def run(self, tests: Sequence[str], report: Callable[[Result], None]) -> None:
+        """Run tests, and report each result in the calling thread."""
+        results: queue.Queue[Result | None] = queue.Queue()
+        shares = [share for share in _shares(tests, self._processes) if share]
+        threads = [threading.Thread(target=self._run_share, args=(share, results), daemon=True)
+                   for share in shares]
+        for thread in threads:
+            thread.start()
+        running = len(threads)
+        while running:
+            result = results.get()
+            if result is None:
+                running -= 1
+            else:
+                report(result)
+
+    def _run_share(self, tests: list[str], results: queue.Queue[Result | None]) -> None:
+        """Run tests one after the other; a new process continues after one that has ended."""
+        try:
+            waiting = list(tests)
+            while waiting:
+                for result in self._run_until_it_ends(waiting):
+                    waiting.remove(result.id)
+                    results.put(result)
+        finally:
+            results.put(None)
+
+    def _run_until_it_ends(self, tests: list[str]) -> Iterator[Result]:
+        with _Worker([*self._options, *tests]) as worker:
+            left = list(tests)
+            try:
+                for line in worker.lines(self._timeout):
+                    left.remove(line['id'])
+                    yield Result(**line)
+            except TimeoutError:
+                yield Result(left[0], 'failed', reason=f'did not end in {self._timeout:g} s')
+                return
+            if left:
+                yield Result(left[0], 'failed', details=worker.log,
+                             reason=f'its process ended with status {worker.status}: '
+                                    f'{worker.last_line}')
+
+
+class _Worker:
+    """A worker process; its reports are read in a thread, so that waiting has an end."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = arguments
+
+    def __enter__(self) -> _Worker:
+        self._log: IO[str] = tempfile.TemporaryFile('w+', errors='replace')
+        environment = {**os.environ, 'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true'}
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, '-m', f'{__package__}.worker', *self._arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log, text=True,
+            env=environment)
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._log.close()
+
+    def _read(self) -> None:
+        if self._process.stdout is None:
+            raise HarnessError('the worker has no output')
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def lines(self, timeout: float) -> Iterator[dict[str, Any]]:
+        """Yield reports until the process ends; TimeoutError if one takes too long."""
+        while True:
+            try:
+                line = self._lines.get(timeout=timeout)
+            except queue.Empty:
+                raise TimeoutError from None
+            if line is None:
+                return
+            yield json.loads(line)
+
+    @property
+    def status(self) -> int:
+        """The exit status of the process."""
+        return self._process.wait()
+
+    @property
+    def log(self) -> str:
+        """The last lines that the process has logged."""
+        self._log.seek(0)
+        return ''.join(self._log.readlines()[-LOG_LINES:])
+
+    @property
+    def last_line(self) -> str:
+        """The last line that the process has logged."""
+        lines = self.log.strip().splitlines()
+        return lines[-1] if lines else ''
+
+
+def _shares(tests: Sequence[str], count: int) -> list[list[str]]:
+    """Divide tests among processes; the tests of a class stay together if they can."""
+    classes: dict[str, list[str]] = {}
+    for test in tests:
+        classes.setdefault(test.rpartition('.')[0], []).append(test)
+    limit = -(-len(tests) // count) if tests else 1
+    parts = [part[start:start + limit] for part in classes.values()
+             for start in range(0, len(part), limit)]
+    shares: list[list[str]] = [[] for _ in range(count)]
+    for part in sorted(parts, key=len, reverse=True):
+        min(shares, key=len).extend(part)
+    return shares
