@@ -197,7 +197,8 @@ class ShellTest(base.TestCase):
         shutil.copytree(TUTORIAL, self.directory / 'doc' / 'source' / 'tutorial',
                         ignore=shutil.ignore_patterns('__pycache__'))
         shutil.copy(FIRST, self.directory)
-        self.host: fixtures.HostFixture | None = None
+        self.host: fixtures.HostFixture | types.SimpleNamespace | None = None
+        self.variables: dict[str, str] = {}
         for block in blocks(page):
             if block.language == 'shell' and block.not_run is None:
                 for command in commands(block.text):
@@ -220,7 +221,9 @@ class ShellTest(base.TestCase):
         elif words[0] in ('python', '-m'):
             self.run_python(block, words[words[0] == 'python':])
         elif words[0] == 'vpmem-harness':
-            self.succeed(block, self.in_directory(words), self.environment())
+            self.run_harness(block, self.in_directory(words))
+        elif words[0] == 'eval':
+            self.evaluate(block, command)
         else:
             self.fail(f'{block} cannot be executed: {command}\n'
                       'put a comment with the reason before the block: .. not run: REASON')
@@ -238,13 +241,29 @@ class ShellTest(base.TestCase):
             return      # a test runner that this environment does not have
         self.succeed(block, [sys.executable, *arguments], self.environment())
 
+    def run_harness(self, block: Block, words: list[str]) -> None:
+        """Run the command; a fleet that it starts is ended with the test."""
+        if words[1] in ('up', 'load'):
+            self.addCleanup(
+                subprocess.run, ['vpmem-harness', 'down', '--all'], env=self.environment(),
+                check=True, capture_output=True)
+        self.succeed(block, words, self.environment())
+
+    def evaluate(self, block: Block, command: str) -> None:
+        """Let the following commands have the variables that a command exports."""
+        self.succeed(block, ['sh', '-c', f'{command} && env -0 >.variables'], self.environment())
+        text = (self.directory / '.variables').read_text()
+        self.variables = dict(line.split('=', 1) for line in text.split('\0') if line)
+        self.host = types.SimpleNamespace(env=self.environment())
+
     def in_directory(self, words: list[str]) -> list[str]:
         """The command with the example's directory inside the one of this test."""
         return [word.replace(EXAMPLE_DIRECTORY, f'{self.directory}/fleet') for word in words]
 
     def environment(self) -> dict[str, str]:
+        variables = self.variables or dict(os.environ)
         scripts = sysconfig.get_path('scripts')
-        return {**os.environ, 'PATH': f'{scripts}{os.pathsep}{os.environ["PATH"]}'}
+        return {**variables, 'PATH': f'{scripts}{os.pathsep}{variables["PATH"]}'}
 
     def succeed(self, block: Block, words: list[str], environment: dict[str, str]) -> None:
         """Run a command that has to end with status 0."""
@@ -347,7 +366,7 @@ class ReferenceTest(base.TestCase):
     def test_every_command_has_its_entry(self):
         """Each command is on the page of commands."""
         page = (DOC / 'reference' / 'commands.rst').read_text()
-        listed = [line.rpartition(' ')[2] for line in page.splitlines()
+        listed = [line.partition(':: ')[2] for line in page.splitlines()
                   if line.startswith('.. command-help:: ')]
         self.assertEqual(sorted(each.name for each in COMMANDS), sorted(listed))
 

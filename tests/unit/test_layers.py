@@ -16,6 +16,7 @@ LAYERS = (
     ('findings', 'chaos', 'novatests', 'pytest_plugin'),
     ('testcase',),
     ('fixtures',),
+    ('fleet',),
     ('report',),
     ('cloud',),
     ('host',),

@@ -34,6 +34,8 @@ class App(app.App):
 
     def __init__(self) -> None:
         super().__init__(description=DESCRIPTION, version=None, command_manager=Commands())
+        #: The whole command line.
+        self.argv: list[str] = []
 
     def build_option_parser(self, description: str | None, version: str | None,
                             argparse_kwargs: dict[str, object] | None = None,
@@ -64,6 +66,7 @@ class App(app.App):
 
     def run(self, argv: list[str]) -> int:
         """Run the command in ``argv`` and return its exit status."""
+        self.argv = argv
         words = _options_before_command(argv)
         if words == len(argv):
             self.parser.parse_args(argv)    # --help and --version exit here

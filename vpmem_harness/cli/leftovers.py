@@ -34,3 +34,4 @@ class Leftovers:
             from vpmem_harness.host import directories
 
             directories.remove_own()
+            directories.sweep_again()

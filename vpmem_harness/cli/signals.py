@@ -149,11 +149,14 @@ class _Command:
         self._exit()
 
     def _at_exit(self) -> None:
+        # Only the interpreter's own shutdown remains, and its exit status is decided now: a signal
+        # that arrives from here on comes too late.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, self._kept)
+        for number in _ENDING:
+            if number in self._kept and number in _signal.sigpending():
+                self.received = self.received or number
         if self.received is not None:
             self._exit()
-        # Only the interpreter's own shutdown remains, which the signal may end.
-        for number in self._kept:
-            _signal.signal(number, _signal.SIG_DFL)
 
     def _exit(self) -> None:
         """End the process at once and leave nothing behind."""

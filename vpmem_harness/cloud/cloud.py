@@ -198,6 +198,14 @@ class Cloud:
                 'name of a host', expected=f'one of {", ".join(self._computes)}', got=name,
                 remedy='name a host of this cloud') from None
 
+    def add_host(self, host: ComputeHost) -> None:
+        """Add a host that the backend has."""
+        self._computes = {**self._computes, host.name: Compute(self, host.host)}
+
+    def remove_host(self, name: str) -> None:
+        """Remove a host that the backend no longer has."""
+        self._computes = {key: one for key, one in self._computes.items() if key != name}
+
     @property
     def servers(self) -> list[Server]:
         """The servers, oldest first."""

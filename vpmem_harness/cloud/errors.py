@@ -43,6 +43,12 @@ class Invalid(NovaException):
     status = 400
 
 
+class Conflict(NovaException):
+    msg_fmt = 'There was a conflict when trying to complete your request.'
+    code = 409
+    status = 409
+
+
 class NotFound(NovaException):
     msg_fmt = 'Resource could not be found.'
     code = 404

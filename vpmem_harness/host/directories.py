@@ -2,7 +2,10 @@
 
 The name of a directory contains the number and the start time of its process. Making a directory
 first removes those of processes that are gone, and ends the processes that still use the hosts in
-them. So the next run cleans up after a run that was killed.
+them. So the next run cleans up after a run that was killed, or after a restart of the machine.
+
+If hosts have their directories elsewhere, the file :data:`ELSEWHERE` names what must be removed
+with the directory.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import json
 import os
 import re
 import shutil
@@ -17,7 +21,9 @@ import socket
 import stat
 import string
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from oslo_log import log as logging
 
@@ -26,19 +32,42 @@ from vpmem_harness.host import processes
 LOG = logging.getLogger(__name__)
 
 _DIGITS = string.digits + string.ascii_lowercase
-_NAME = re.compile(r'(?:vpmem|nova|left)-([0-9a-z]+)\.([0-9a-z]+)-[0-9a-z]+')
+_NAME = re.compile(
+    r'(?P<kind>vpmem|nova|left|fleet)-(?P<pid>[0-9a-z]+)\.(?P<started>[0-9a-z]+)-[0-9a-z]+'
+    r'(?:\.(?P<label>[A-Za-z0-9_-]+))?')
+
+#: A file of JSON in a directory: ``marks`` of processes to end, ``remove``, paths to remove with
+#: their contents, and ``empty``, directories to remove if they are empty.
+ELSEWHERE = '.elsewhere'
 
 #: Seconds in which a directory of this process can be removed, whatever its threads write to it.
 _PATIENCE = 5.0
 
+#: Seconds by which the clock may have been set back since a directory was made.
+_SKEW = 60.0
+
 _count = itertools.count()
+#: Where processes have made directories, and where they have looked for abandoned ones.
 _swept: set[tuple[int, str]] = set()
+_seen: set[tuple[int, str]] = set()
 
 
-def make(kind: str, parent: str) -> Path:
+class Found(NamedTuple):
+    """A directory of some process; ``label`` is the end of its name."""
+
+    path: Path
+    kind: str
+    label: str | None
+    uid: int
+    #: Whether its process runs, as far as this process can see.
+    in_use: bool
+
+
+def make(kind: str, parent: str, label: str | None = None) -> Path:
     """Make a new directory in ``parent`` with mode 0700, after removing abandoned ones.
 
-    :param kind: the beginning of the name: ``vpmem``, ``nova`` or ``left``.
+    :param kind: the beginning of the name: ``vpmem``, ``nova``, ``left`` or ``fleet``.
+    :param label: the end of the name, for everyone to see.
     """
     if (os.getpid(), parent) not in _swept:
         _swept.add((os.getpid(), parent))
@@ -46,30 +75,73 @@ def make(kind: str, parent: str) -> Path:
     pid = os.getpid()
     owner = f'{kind}-{_in_letters(pid)}.{_in_letters(_started(pid) or 0)}'
     while True:
-        path = Path(parent, f'{owner}-{_in_letters(next(_count))}')
+        end = '' if label is None else f'.{label}'
+        path = Path(parent, f'{owner}-{_in_letters(next(_count))}{end}')
         # A directory that exists already belongs to someone else.
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)
             return path
 
 
-def sweep(parent: str) -> list[str]:
-    """Remove the directories in ``parent`` whose processes are gone."""
-    removed = []
+def find(parent: str) -> list[Found]:
+    """Return the directories in ``parent``, of any user, that :func:`make` has made."""
+    found = []
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(parent)):
             named = _NAME.fullmatch(entry.name)
             if named is None or not entry.is_dir(follow_symlinks=False):
                 continue
-            pid, started = (int(part, 36) for part in named.groups())
-            if (entry.stat(follow_symlinks=False).st_uid != os.getuid()
-                    or _started(pid) == started or _answers(Path(entry.path))):
-                continue
-            processes.end_marked(entry.path)
-            shutil.rmtree(entry.path, ignore_errors=True)
-            LOG.warning('%s was left by a process that was killed, and is removed', entry.path)
-            removed.append(entry.path)
+            with contextlib.suppress(OSError):
+                status = entry.stat(follow_symlinks=False)
+                alive = (_started(int(named['pid'], 36)) == int(named['started'], 36)
+                         and status.st_mtime >= _booted())
+                own = status.st_uid == os.getuid()
+                found.append(Found(
+                    Path(entry.path), named['kind'], named['label'], status.st_uid,
+                    alive or (own and _answers(Path(entry.path)))))
+    return found
+
+
+def sweep(parent: str) -> list[str]:
+    """Remove the directories in ``parent`` whose processes are gone."""
+    _seen.add((os.getpid(), parent))
+    removed = []
+    for found in find(parent):
+        if found.uid != os.getuid() or found.in_use:
+            continue
+        path = str(found.path)
+        _remove_elsewhere(found.path)
+        processes.end_marked(path)
+        shutil.rmtree(path, ignore_errors=True)
+        LOG.warning('%s was left by a process that was killed, and is removed', path)
+        removed.append(path)
     return removed
+
+
+def note_elsewhere(directory: Path, *, marks: Sequence[str], remove: Sequence[str],
+                   empty: Sequence[str]) -> None:
+    """Note what has to be removed with a directory: see :data:`ELSEWHERE`."""
+    draft = directory / f'{ELSEWHERE}.draft'
+    draft.write_text(json.dumps({'marks': marks, 'remove': remove, 'empty': empty}), 'utf-8')
+    draft.rename(directory / ELSEWHERE)
+
+
+def _remove_elsewhere(directory: Path) -> None:
+    try:
+        noted = json.loads((directory / ELSEWHERE).read_text('utf-8'))
+    except (OSError, ValueError):
+        return
+    for mark in noted['marks']:
+        processes.end_marked(mark)
+    for path in noted['remove']:
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+    for path in noted['empty']:
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
 
 
 def remove_own() -> None:
@@ -83,13 +155,30 @@ def remove_own() -> None:
         with contextlib.suppress(OSError):
             for entry in list(os.scandir(parent)):
                 named = _NAME.fullmatch(entry.name)
-                if named is None or tuple(int(part, 36) for part in named.groups()) != own:
+                if named is None or (
+                        int(named['pid'], 36), int(named['started'], 36)) != own:
                     continue
+                _remove_elsewhere(Path(entry.path))
                 processes.end_marked(entry.path)
                 deadline = time.monotonic() + _PATIENCE
                 while os.path.lexists(entry.path) and time.monotonic() < deadline:
                     # Again while a thread still writes to it.
                     shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def sweep_again() -> None:
+    """Remove what processes that this process has ended have left, where it has looked before."""
+    for parent in [parent for pid, parent in _seen if pid == os.getpid()]:
+        sweep(parent)
+
+
+def _booted() -> float:
+    """When the machine started, in seconds since the epoch, or a moment earlier.
+
+    After a restart of the machine, another process can have the number of a previous one, and even
+    its start time.
+    """
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) - _SKEW
 
 
 def _answers(directory: Path) -> bool:

@@ -91,14 +91,19 @@ class Layout:
                 'directory for the hosts') from error
 
 
+def runtime_parent(parent: str | None = None) -> str:
+    """The directory in which :func:`runtime_directory` makes directories."""
+    if parent is None:
+        parent = tempfile.gettempdir()
+        if len(parent) > PATH_MAX // 2:
+            parent = '/tmp'  # noqa: S108 - the directory in it is private
+    return parent
+
+
 def runtime_directory(parent: str | None = None) -> Path:
     """Make a new directory with a short path for hosts.
 
     :param parent: where to make it; if None, the system's temporary directory, or ``/tmp`` if the
         former's path is too long for sockets.
     """
-    if parent is None:
-        parent = tempfile.gettempdir()
-        if len(parent) > PATH_MAX // 2:
-            parent = '/tmp'  # noqa: S108 - the directory in it is private
-    return directories.make('vpmem', parent)
+    return directories.make('vpmem', runtime_parent(parent))

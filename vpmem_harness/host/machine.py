@@ -202,6 +202,12 @@ class Host:
         """Let this host's guests migrate to ``other``, under its name and its socket's path."""
         self.neighbours[other.name] = self.neighbours[str(other.socket_path)] = other.hypervisor
 
+    def forget(self, other: Host) -> None:
+        """End the effect of :meth:`introduce`: guests can no longer migrate to ``other``."""
+        for name in (other.name, str(other.socket_path)):
+            if self.neighbours.get(name) is other.hypervisor:
+                del self.neighbours[name]
+
     def stop(self) -> None:
         """Stop the host: clients lose their connections, the directory is removed."""
         self._release.close()
@@ -384,9 +390,6 @@ class Host:
 
     def _answer(self, call: ToolCall) -> CommandResult | Deferred:
         """Run a command for a stand-in."""
-        if call.words[0] == 'reboot':
-            self.reboot()
-            return CommandResult(0, '', '')
         result = self._recorder.on_command(call, lambda: self.tools.call(call))
         self.tools.refresh()
         return result

@@ -55,7 +55,7 @@ class Listener:
         self._accept = accept
         self._accepting = False
         self._pid = os.getpid()
-        self._socket = _bind(path)
+        self._socket = bind_private(path)
         self.resume()
 
     def resume(self) -> None:
@@ -92,7 +92,7 @@ class Listener:
             self._admit(client)
 
     def _admit(self, client: socket.socket) -> None:
-        if peer(client).uid not in (0, os.getuid()):
+        if not is_own(client):
             LOG.warning('Refused a client of %s: it runs as another user', self.path)
             client.close()
             return
@@ -138,6 +138,11 @@ def peer(sock: socket.socket) -> Peer:
         sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)))
 
 
+def is_own(sock: socket.socket) -> bool:
+    """Whether the process at the other end runs as the user of this process, or as root."""
+    return peer(sock).uid in (0, os.getuid())
+
+
 def make_room() -> None:
     """Raise the soft limit of descriptors before the process reaches it.
 
@@ -159,7 +164,7 @@ def make_room() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _bind(path: str) -> socket.socket:
+def bind_private(path: str) -> socket.socket:
     """Return a listening socket whose path never has another mode than 0600."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -9,8 +9,7 @@ from pathlib import Path
 import fixtures
 
 from tests import base
-from vpmem_harness.cli.run import run_directory, with_harness
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.cli.run import with_harness
 
 
 class WithHarnessTest(base.TestCase):
@@ -43,13 +42,3 @@ class WithHarnessTest(base.TestCase):
         """PATH is unchanged if the command is not installed."""
         elsewhere, self.scripts = self.directory(), self.directory()
         self.assertEqual(elsewhere, with_harness(elsewhere))
-
-
-class RunDirectoryTest(base.TestCase):
-
-    def test_an_invalid_directory_is_refused(self):
-        """The error names the option."""
-        file = Path(self.useFixture(fixtures.TempDir()).path) / 'file'
-        file.touch()
-        error = self.assertRaises(InvalidInputError, run_directory(str(file), None).__enter__)
-        self.assertEqual('--dir', error.what)

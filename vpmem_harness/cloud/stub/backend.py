@@ -162,6 +162,56 @@ class StubBackend:
     def kill_compute(self, host: str) -> None:
         self.services.compute(host).kill()
 
+    def add_compute(self, one: ComputeHost) -> None:
+        """Add a host to a cloud that runs, and start its compute service.
+
+        :raises NovaException: when the service cannot start; the host is not added then.
+        """
+        name, services = one.host.name, self.services
+        uuid = self._identifiers.uuid()
+        services.ledger.create_provider(uuid, name)
+        # New mappings, because other threads walk through the old ones.
+        services.providers = {**services.providers, name: uuid}
+        services.computes = {
+            **services.computes, name: ComputeService(one.host, services, one.pmem_namespaces)}
+        try:
+            self.start_compute(name)
+        except BaseException:
+            self._drop_compute(name)
+            raise
+
+    def remove_compute(self, host: str) -> None:
+        """Stop the compute service of a host without servers, and remove the host.
+
+        Source: nova/api/openstack/compute/services.py, ServiceController.delete.
+
+        :raises Conflict: when a server is on the host, or a move from or to it is not finished.
+        """
+        compute = self.services.compute(host)
+        with self.services.database.lock:
+            if any(one.host == host for one in self.services.database.instances()):
+                raise errors.Conflict(
+                    'Unable to delete compute service that is hosting instances. Migrate or '
+                    'delete the instances first.')
+            moves = [one.migration_context.migration for one in self.services.database.instances()
+                     if one.migration_context is not None]
+            if any(host in (one.source_compute, one.dest_compute) for one in moves):
+                raise errors.Conflict(
+                    'Unable to delete compute service that has in-progress migrations. Complete '
+                    'the migrations or delete the instances first.')
+        compute.stop(HANG)
+        self._drop_compute(host)
+
+    def _drop_compute(self, host: str) -> None:
+        services, uuid = self.services, self.services.providers[host]
+        for consumer in services.ledger.allocations_for_provider(uuid):
+            services.ledger.delete_allocations(consumer)
+        services.ledger.delete_provider(uuid)
+        services.computes = {
+            name: one for name, one in services.computes.items() if name != host}
+        services.providers = {
+            name: one for name, one in services.providers.items() if name != host}
+
     def compute_is_up(self, host: str) -> bool:
         compute = self.services.compute(host)
         return compute.is_up and not compute.disabled

@@ -43,14 +43,16 @@ class Fault:
         with host.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
             cloud.boot(pmem='SMALL', expect='ERROR')
 
-    ``struck`` is the number of calls that it has struck.
+    ``struck`` is the number of calls that it has struck. ``number`` identifies the fault on its
+    host.
 
     :param what: a description for messages and for the record of a call.
     :param removed: called once, when the fault is removed.
     """
 
     def __init__(self, what: str, randomness: Randomness, removed: Callable[[Fault], None], *,
-                 times: int | None = None, probability: float = 1.0, skip: int = 0) -> None:
+                 times: int | None = None, probability: float = 1.0, skip: int = 0,
+                 number: int = 0) -> None:
         if times is not None and not (isinstance(times, int) and times >= 1):
             raise InvalidInputError('times of a fault', expected='1 or more, or None for no limit',
                                     got=repr(times), remedy='leave the fault out to have none')
@@ -61,6 +63,7 @@ class Fault:
             raise InvalidInputError('skip of a fault', expected='a number of calls, 0 or more',
                                     got=repr(skip), remedy='leave it out to skip none')
         self.what = what
+        self.number = number
         self.struck = 0
         self._times = times
         self._probability = probability

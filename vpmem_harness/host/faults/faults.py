@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack, overload
@@ -54,6 +55,7 @@ class Faults:
         # For changes; the thread that answers calls never takes it.
         self._lock = threading.Lock()
         self._all: list[Fault] = []
+        self._numbers = itertools.count(1)
         self._acts: list[tuple[Fault, threading.Thread]] = []
 
     def __repr__(self) -> str:
@@ -355,7 +357,7 @@ class Faults:
             self._host.history.add_fault(f'fault ended: {what}; calls struck: {fault.struck}')
             removed(fault)
         with self._lock:
-            fault = Fault(what, self._randomness, ended, **frequency)
+            fault = Fault(what, self._randomness, ended, number=next(self._numbers), **frequency)
             self._all.append(fault)
         self._host.history.add_fault(f'fault: {what}')
         return fault

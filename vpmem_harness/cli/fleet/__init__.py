@@ -1,0 +1,1 @@
+"""The commands of ``vpmem-harness`` for fleets."""

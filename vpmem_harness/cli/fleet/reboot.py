@@ -1,0 +1,28 @@
+"""``vpmem-harness reboot``: restart a simulated host."""
+
+from __future__ import annotations
+
+import argparse
+
+from vpmem_harness.cli.commands import Command
+from vpmem_harness.cli.fleet import options
+
+
+class Reboot(Command):
+    """Restart a simulated machine.
+
+    Only domains with autostart run afterwards, transient ones are gone. The namespaces of a region
+    get new numbers but keep their names and contents. Clients of libvirt lose their connections.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('host', nargs='?', metavar='HOST',
+                            help='the host (default: that of the shell, or the first one)')
+        options.add_client_options(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        with options.connected(parsed_args) as client:
+            client.call('reboot', name=options.chosen_host(parsed_args))
+        return 0

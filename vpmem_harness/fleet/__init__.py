@@ -1,0 +1,1 @@
+"""A fleet: simulated hosts, and a cloud on them, with a control socket."""

@@ -1,0 +1,231 @@
+"""A running fleet: its hosts and the cloud on them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from vpmem_harness.cloud.api import ComputeHost
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.stub.backend import StubBackend
+from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fleet import observe
+from vpmem_harness.fleet.host_spec import HostSpec
+from vpmem_harness.fleet.places import Places
+from vpmem_harness.fleet.snapshot import CallState, FleetState
+from vpmem_harness.fleet.spec import HOSTS_LIMIT, FleetSpec
+from vpmem_harness.host.machine import Host
+from vpmem_harness.randomness import Randomness
+from vpmem_harness.safelog import AuditLog
+
+#: The file in the fleet's directory that lists its hosts.
+HOSTS_FILE = 'hosts.json'
+
+
+class Fleet:
+    """Hosts that run, and optionally a compute-service stub on them; thread-safe.
+
+    :param places: existing directories for the hosts.
+    :param audit: the audit log for what is done to the hosts.
+    :param checkpoint: called between two hosts during the start; it may raise an error.
+    """
+
+    def __init__(self, spec: FleetSpec, places: Places, *, audit: AuditLog | None = None,
+                 checkpoint: Callable[[], object] = lambda: None) -> None:
+        self.spec = spec
+        self.directory = places.hosts
+        self._places = places
+        self.randomness = Randomness(spec.seed)
+        self.hosts: dict[str, Host] = {}
+        self.cloud: Cloud | None = None
+        self._backend: StubBackend | None = None
+        self._audit = audit
+        self._checkpoint = checkpoint
+        self._releases: dict[str, contextlib.ExitStack] = {}
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return (f'<Fleet {self.spec.name or "without a name"}: '
+                f'{", ".join(self.hosts) or "no hosts"}>')
+
+    # Start and stop
+
+    def start(self) -> None:
+        """Start the hosts and the cloud; after an error everything is stopped."""
+        try:
+            self._places.note([HOSTS_FILE, *(spec.name for spec in self.spec.hosts)])
+            for spec in self.spec.hosts:
+                self._checkpoint()
+                self._start_host(spec)
+            self._introduce(self.hosts.values())
+            if self.spec.cloud:
+                self._start_cloud()
+            self._write_hosts()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the cloud and the hosts, and remove what they have written."""
+        with self._lock, contextlib.ExitStack() as stack:
+            stack.callback(self._remove_hosts_file)
+            for name in list(self._releases):
+                stack.callback(self._stop_host, name)
+            if self.cloud is not None:
+                for host in self.hosts.values():
+                    stack.callback(host.faults.clear)
+                stack.callback(self.cloud.backend.stop)
+                self.cloud = None
+
+    def _start_host(self, spec: HostSpec) -> Host:
+        host = spec.make(self.directory, self.randomness, self._audit)
+        with contextlib.ExitStack() as acquired:
+            host.start()
+            acquired.callback(host.stop)
+            acquired.callback(host.faults.clear)
+            host.install_tools()
+            self._releases[spec.name] = acquired.pop_all()
+        self.hosts[spec.name] = host
+        return host
+
+    def _stop_host(self, name: str) -> None:
+        del self.hosts[name]
+        self._releases.pop(name).close()
+
+    def _introduce(self, hosts: Iterable[Host]) -> None:
+        for host in hosts:
+            for other in self.hosts.values():
+                host.introduce(other)
+                other.introduce(host)
+
+    def _start_cloud(self) -> None:
+        hosts = [self._compute_host(host) for host in self.hosts.values()]
+        randomness = self.randomness.derive('cloud')
+        self._backend = StubBackend(hosts, randomness, disconnect=self._disconnect)
+        self.cloud = Cloud(self._backend, hosts, randomness)
+        self._backend.start()
+
+    @staticmethod
+    def _compute_host(host: Host) -> ComputeHost:
+        return ComputeHost(host, parse_option(host.pmem_namespaces))
+
+    def _disconnect(self) -> None:
+        for host in self.hosts.values():
+            if host.daemon.running:
+                host.daemon.drop_clients()
+
+    # While it runs
+
+    def host(self, name: str | None) -> Host:
+        """The host of this name, or the first one.
+
+        :raises InvalidInputError: when there is none.
+        """
+        with self._lock:
+            if name is None and self.hosts:
+                return next(iter(self.hosts.values()))
+            found = self.hosts.get(name or '')
+            if found is None:
+                raise InvalidInputError(
+                    'host', expected='one of ' + (', '.join(self.hosts) or 'none: there are none'),
+                    got='the first one' if name is None else repr(name),
+                    remedy='name a running host, or add one')
+            return found
+
+    def reboot(self, name: str) -> None:
+        """Restart a machine."""
+        self.host(name).reboot()
+        self._write_hosts()
+
+    def state(self) -> FleetState:
+        """The state of the hosts, the cloud and its servers."""
+        with self._lock:
+            hosts = list(self.hosts.values())
+        return observe.fleet_state(
+            hosts, self.cloud, name=self.spec.name, seed=self.spec.seed,
+            directory=str(self.directory), pid=os.getpid())
+
+    def calls_after(self, seen: dict[str, int], limit: int) -> Sequence[CallState]:
+        """The latest calls to the hosts, oldest first.
+
+        :param seen: the number of the last known call of a host, by name.
+        :param limit: how many calls of a host are returned at most.
+        """
+        with self._lock:
+            hosts = list(self.hosts.values())
+        found = [observe.call_state(host.name, call) for host in hosts
+                 for call in list(host.calls)[-limit:] if call.number > seen.get(host.name, 0)]
+        return sorted(found, key=lambda call: (call.time, call.host, call.number))
+
+    # For programs
+
+    def _write_hosts(self) -> None:
+        """Write the list of hosts for programs, and replace the previous one in one step."""
+        with self._lock:
+            hosts = [{'name': host.name, 'uri': host.uri, 'tools': str(host.bin_dir),
+                      'pmem_namespaces': host.pmem_namespaces, 'release': host.release.name}
+                     for host in self.hosts.values()]
+            path = self.directory / HOSTS_FILE
+            draft = path.with_name(f'.{HOSTS_FILE}')
+            draft.write_text(json.dumps({'version': 1, 'hosts': hosts}, indent=1) + '\n', 'utf-8')
+            draft.rename(path)
+
+    def _remove_hosts_file(self) -> None:
+        (self.directory / HOSTS_FILE).unlink(missing_ok=True)
+        (self.directory / f'.{HOSTS_FILE}').unlink(missing_ok=True)
+
+    # Hosts that come and go
+
+    def add_host(self, spec: HostSpec) -> None:
+        """Start one more host.
+
+        :raises InvalidInputError: when there is one of that name, or no room.
+        """
+        with self._lock:
+            if spec.name in self.hosts:
+                raise InvalidInputError(
+                    'host', expected='a name that no host of the fleet has', got=repr(spec.name),
+                    remedy='choose another')
+            if len(self.hosts) >= HOSTS_LIMIT:
+                raise InvalidInputError(
+                    'number of hosts', expected=f'at most {HOSTS_LIMIT}', got='one more',
+                    remedy='remove a host first')
+            self._places.note([spec.name])
+            host = self._start_host(spec)
+            try:
+                self._introduce([host])
+                if self.cloud is not None and self._backend is not None:
+                    compute = self._compute_host(host)
+                    self._backend.add_compute(compute)
+                    self.cloud.add_host(compute)
+            except BaseException:
+                self._forget(host)
+                self._stop_host(spec.name)
+                raise
+            self.spec = dataclasses.replace(self.spec, hosts=(*self.spec.hosts, spec))
+            self._write_hosts()
+
+    def remove_host(self, name: str) -> None:
+        """Stop a host, and remove it from the fleet.
+
+        :raises InvalidInputError: when there is none, or a server is on it.
+        """
+        with self._lock:
+            host = self.host(name)
+            if self.cloud is not None and self._backend is not None:
+                self._backend.remove_compute(name)
+                self.cloud.remove_host(name)
+            self._forget(host)
+            self._stop_host(name)
+            self.spec = dataclasses.replace(
+                self.spec, hosts=tuple(one for one in self.spec.hosts if one.name != name))
+            self._write_hosts()
+
+    def _forget(self, host: Host) -> None:
+        for other in self.hosts.values():
+            other.forget(host)

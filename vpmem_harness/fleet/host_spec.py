@@ -1,0 +1,170 @@
+"""What a host of a fleet is made of.
+
+:data:`HOST_OPTIONS` is the only list of what can be said about a host. The options of the command
+line, the keys of ``--host`` and the schema of fleet files come from it. To add a property, add a
+row there, a field to :class:`HostSpec`, and its use to :meth:`HostSpec.make`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vpmem_harness import releases
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.hardware import Hardware
+from vpmem_harness.host import numa_nodes
+from vpmem_harness.host.files import check_path
+from vpmem_harness.host.layout import check_name
+from vpmem_harness.host.machine import Host
+from vpmem_harness.pmem.inventory import spec
+from vpmem_harness.pmem.inventory.inventory import Inventory
+from vpmem_harness.randomness import Randomness
+from vpmem_harness.safelog import AuditLog
+
+
+@dataclass(frozen=True)
+class HostOption:
+    """One property of a host.
+
+    :param key: its name in a fleet file.
+    :param option: the option of the command line without dashes; also the key in ``--host``.
+    :param schema: the JSON schema of its value in a fleet file: a text, a number, a boolean, a
+        list of texts, or an object of texts. The option of a list or an object can be repeated;
+        an object's has the form ``KEY=VALUE``.
+    """
+
+    key: str
+    option: str
+    schema: Mapping[str, Any]
+    metavar: str
+    help: str
+
+    @property
+    def kind(self) -> str:
+        """``string``, ``integer``, ``boolean``, ``array`` or ``object``."""
+        return str(self.schema['type'])
+
+
+_TEXT = {'type': 'string', 'minLength': 1}
+
+HOST_OPTIONS = (
+    HostOption('dimms', 'dimm', {'type': 'array', 'items': _TEXT}, '[Nx]SIZE[,OPTION=VALUE]...',
+               'an NVDIMM with a blank label area, of 2MiB unless area=SIZE is added, in each '
+               'host, such as 32GiB,numa=1 or 6x252GiB,interleave=a,target=2; can be repeated'),
+    HostOption('pmem', 'pmem', _TEXT, 'SPEC',
+               'ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB'),
+    HostOption('listing', 'listing', _TEXT, 'FILE',
+               'the output of "ndctl list -X" on a host, to get the same namespaces'),
+    HostOption('profile', 'profile', _TEXT, 'PROFILE',
+               'profile of random inventories: plain, mixed, hostile, optane-2s or optane-4s'),
+    HostOption('hardware', 'hardware', _TEXT, 'NAME',
+               'hardware of the hosts, by the name of a profile: default, optane-2s, optane-4s, '
+               'small, sriov or vgpu'),
+    HostOption('release', 'release', _TEXT, 'RELEASE',
+               f'release of the hosts: {" or ".join(releases.RELEASES)} '
+               f'(default: {releases.DEFAULT.name})'),
+    HostOption('files', 'file', {'type': 'object', 'additionalProperties': _TEXT}, 'PATH=SIZE',
+               'a file that exists on the simulated hosts alone, for domains to name as backing; '
+               'can be repeated'),
+    HostOption('directories', 'mkdir', {'type': 'array', 'items': _TEXT}, 'PATH',
+               'a directory that exists on the simulated hosts alone; can be repeated'),
+    HostOption('as_user', 'as-user', {'type': 'boolean'}, '',
+               'ndctl, daxctl and daxio act without privileges, not as root; '
+               'VPMEM_HARNESS_AS_USER=1 does it for one command'),
+    HostOption('first_region', 'first-region', {'type': 'integer', 'minimum': 0}, 'N',
+               'number of the first region, the N in /dev/daxN.0; by default each host of a '
+               'fleet has numbers of its own'),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSpec:
+    """One host: its name, and the values of :data:`HOST_OPTIONS`.
+
+    ``listing`` is the text of a listing, not its file. ``files`` are sizes in bytes by path.
+    ``number`` selects the host's stream of random values below the fleet's seed.
+    """
+
+    name: str
+    number: int
+    dimms: tuple[str, ...] | None = None
+    pmem: str | None = None
+    listing: str | None = None
+    profile: str | None = None
+    hardware: str | None = None
+    release: str = releases.DEFAULT.name
+    default_profile: str = 'mixed'
+    files: dict[str, int] = dataclasses.field(default_factory=dict)
+    directories: tuple[str, ...] = ()
+    as_user: bool = False
+    first_region: int | None = None
+
+    @classmethod
+    def of(cls, name: str, number: int, values: Mapping[str, Any], where: str,
+           directory: Path) -> HostSpec:
+        """Return the host that a fleet file or the command line describes.
+
+        :param values: by key of :data:`HOST_OPTIONS`, in the form of a fleet file.
+        :param where: where they come from, for errors.
+        :param directory: what the path of a file is relative to.
+        :raises InvalidInputError: when a value cannot be used.
+        """
+        check_name(name)
+        given = dict(values)
+        if 'dimms' in given:
+            given['dimms'] = tuple(given['dimms']) or None
+        if 'listing' in given:
+            given['listing'] = _read(directory / given['listing'], where)
+        given['files'] = {path: _size(path, size) for path, size in given.get('files', {}).items()}
+        given['directories'] = tuple(given.get('directories', ()))
+        for path in given['directories']:
+            check_path(path, 'directory')
+        made = cls(name=name, number=number, **given)
+        made.check()
+        return made
+
+    @property
+    def random(self) -> bool:
+        """Whether the seed determines the namespaces."""
+        return self.pmem is None and self.dimms is None and self.listing is None
+
+    def check(self) -> None:
+        """Raise InvalidInputError unless such a host can be made."""
+        self._machine(Randomness(0))
+        releases.choose(self.release)
+
+    def _machine(self, randomness: Randomness) -> tuple[Hardware | None, Inventory]:
+        return numa_nodes.together(
+            randomness, self.hardware, inventory=None, pmem=self.pmem, dimms=self.dimms,
+            listing=self.listing, profile=self.profile, default_profile=self.default_profile)
+
+    def make(self, directory: Path, randomness: Randomness, audit: AuditLog | None) -> Host:
+        """Return the host, not started yet.
+
+        :param directory: the directory of the fleet's hosts.
+        :param randomness: the source of all random values of the fleet.
+        """
+        own = randomness.derive('host', self.number)
+        hardware, inventory = self._machine(own)
+        return Host(
+            self.name, inventory, directory=directory, randomness=own, files=self.files,
+            directories=self.directories, as_user=self.as_user, first_region=self.first_region,
+            hardware=hardware, audit=audit, release=releases.choose(self.release))
+
+
+def _read(path: Path, where: str) -> str:
+    try:
+        return path.read_text('utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(
+            f'listing in {where}', expected='a file that can be read', got=f'{path} ({error})',
+            remedy='correct the path') from error
+
+
+def _size(path: str, size: str) -> int:
+    check_path(path, 'file')
+    return spec.parse_size(size, f'size of {path}')
