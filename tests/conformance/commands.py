@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 
+from tests.conformance import libvirtd
 from tests.conformance.calls.world import World
 from tests.conformance.libvirtd import PLACE
 
@@ -259,7 +260,8 @@ class Commands:
         for name, value in words.items():
             script_text = script_text.replace(f'{{{name}}}', value)
         done = subprocess.run(
-            ['virsh', '--connect', self._uri, script_text], cwd=directory, text=True,
+            libvirtd.inside(['virsh', '--connect', self._uri, script_text], directory=directory),
+            cwd=directory, text=True,
             env={**os.environ, 'LC_ALL': 'C', 'HOME': str(directory)}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_SECONDS, check=False)
         text = world.text(done.stdout).replace(str(directory), '{directory}').replace(mac, '{mac}')

@@ -16,11 +16,11 @@ LIBVIRTD = '/usr/sbin/libvirtd'
 #: It needs root. /tmp, /dev and /proc of this machine are mounted there, for the process alone.
 ROOT = os.environ.get('LIBVIRT_ROOT', '')
 _ENTER = """
-root=$1 user=$2
-shift 2
+root=$1 user=$2 directory=$3
+shift 3
 mount -t proc proc "$root/proc" &&
 for each in dev sys tmp; do mount --rbind "/$each" "$root/$each" || exit; done &&
-exec chroot --userspec="$user:$user" "$root" "$@"
+exec chroot --userspec="$user:$user" "$root" env --chdir="$directory" "$@"
 """
 
 _SECONDS = 20
@@ -44,12 +44,13 @@ def missing() -> str | None:
     return None
 
 
-def inside(command: list[str], user: int = 0) -> list[str]:
+def inside(command: list[str], user: int = 0, directory: str | os.PathLike[str] = '/',
+           ) -> list[str]:
     """Return the command that runs another one in :data:`ROOT`, if that is set."""
     if not ROOT:
         return command
     return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', _ENTER, 'sh', ROOT,
-            str(user), *command]
+            str(user), os.fspath(directory), *command]
 
 
 class RealLibvirtd(fixtures.Fixture):

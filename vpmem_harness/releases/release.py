@@ -45,6 +45,10 @@ class Release:
     Rules of definitions and guests (recordings: golden/libvirt/nvdimm-definitions.json,
     libvirt-9.0-same-machine-*, and golden/libvirt/debian13/libvirt-11.3-*):
 
+    :param names_blockers: whether domain capabilities name the features that a CPU model lacks
+    :param hides_deprecated: whether domain capabilities can leave deprecated features out
+    :param has_external_snapshots: whether capabilities announce external snapshots
+    :param shows_second_level_caches: whether capabilities list the caches of cores
     :param has_clusters: whether a CPU topology has clusters
     :param shows_chipset_watchdog: whether a Q35 guest has its chipset's watchdog as a device
     :param needs_no_slots: whether a guest can have a maximum of memory without slots
@@ -76,6 +80,10 @@ class Release:
     names_lines: bool = False
     names_attributes: bool = False
 
+    names_blockers: bool = False
+    hides_deprecated: bool = False
+    has_external_snapshots: bool = False
+    shows_second_level_caches: bool = False
     has_clusters: bool = False
     shows_chipset_watchdog: bool = False
     needs_no_slots: bool = False

@@ -8,14 +8,17 @@ import pathlib
 
 from tests.conformance.calls.world import Outcome
 
-_FILE = pathlib.Path(__file__).parents[2] / 'golden' / 'libvirt' / 'calls-qemu.json'
+_GOLDEN = pathlib.Path(__file__).parents[2] / 'golden' / 'libvirt'
+#: The recording of each release.
+FILES = {'debian12': _GOLDEN / 'calls-qemu.json',
+         'debian13': _GOLDEN / 'debian13' / 'libvirt-11.3-calls-qemu.json'}
 
 
 @functools.cache
-def _all() -> dict[str, dict[str, Outcome]]:
-    return json.loads(_FILE.read_text())
+def _all(release: str) -> dict[str, dict[str, Outcome]]:
+    return json.loads(FILES[release].read_text())
 
 
-def outcomes(scenario: str) -> dict[str, Outcome]:
+def outcomes(scenario: str, release: str = 'debian12') -> dict[str, Outcome]:
     """Return the outcomes of a scenario by step."""
-    return _all()[scenario]
+    return _all(release)[scenario]

@@ -9,6 +9,7 @@ from testtools import matchers
 from tests import base
 from tests.conformance import calls, differences
 from tests.conformance.calls import recorded, simulated
+from vpmem_harness import releases
 
 
 class RecordedCallsTest(base.TestCase):
@@ -18,15 +19,15 @@ class RecordedCallsTest(base.TestCase):
         self.log = self.useFixture(fixtures.FakeLogger())
         libvirt.registerErrorHandler(lambda context, error: None, None)
         self.addCleanup(libvirt.registerErrorHandler, None, None)
-        self.uri = self.useFixture(simulated.SimulatedLibvirtd()).uri
 
-    def check(self, scenario):
-        expected = recorded.outcomes(scenario)
-        came = calls.outcomes(scenario, self.uri)
+    def check(self, scenario, release):
+        uri = self.useFixture(simulated.SimulatedLibvirtd(releases.choose(release))).uri
+        expected = recorded.outcomes(scenario, release)
+        came = calls.outcomes(scenario, uri)
         self.assertEqual(list(expected), list(came))
         for step, outcome in came.items():
             matcher = matchers.Equals(expected[step])
-            reason = differences.reason(scenario, step, outcome)
+            reason = differences.reason(scenario, step, outcome, release)
             if reason == differences.NOT_SIMULATED:
                 continue
             if reason is not None:      # an outdated entry of the list fails
@@ -36,11 +37,12 @@ class RecordedCallsTest(base.TestCase):
 
 
 def _add_tests() -> None:
-    for name, scenario in calls.SCENARIOS.items():
-        def test(self, name=name):
-            self.check(name)
-        test.__doc__ = f'As recorded: {scenario.__doc__}'
-        setattr(RecordedCallsTest, f'test_{name}', test)
+    for release in recorded.FILES:
+        for name, scenario in calls.SCENARIOS.items():
+            def test(self, name=name, release=release):
+                self.check(name, release)
+            test.__doc__ = f'As recorded on {release}: {scenario.__doc__}'
+            setattr(RecordedCallsTest, f'test_{release}_{name}', test)
 
 
 _add_tests()

@@ -37,7 +37,7 @@ def host(hypervisor: Hypervisor) -> str:
 def _host(parent: Element, hypervisor: Hypervisor) -> None:
     hardware = hypervisor.hardware
     add(parent, 'uuid', hypervisor.uuid)
-    cpu(add(parent, 'cpu'), hardware)
+    cpu(add(parent, 'cpu'), hardware, hypervisor.release)
     add(parent, 'power_management')
     add(parent, 'iommu', support='yes' if hardware.has_iommu else 'no')
     migration = add(parent, 'migration_features')
@@ -47,8 +47,8 @@ def _host(parent: Element, hypervisor: Hypervisor) -> None:
         add(transports, 'uri_transport', transport)
     cells = add(add(parent, 'topology'), 'cells', num=len(hardware.cells))
     for cell in hardware.cells:
-        _cell(add(cells, 'cell', id=cell.id), cell, hardware)
-    _caches(add(parent, 'cache'), hardware)
+        _cell(add(cells, 'cell', id=cell.id), cell, hardware, hypervisor.release)
+    _caches(add(parent, 'cache'), hardware, hypervisor.release)
     add(add(parent, 'secmodel'), 'model', 'none')
     add(parent[-1], 'doi', 0)
     dac = add(parent, 'secmodel')
@@ -58,17 +58,22 @@ def _host(parent: Element, hypervisor: Hypervisor) -> None:
         add(dac, 'baselabel', _OWNER, type=kind)
 
 
-def _caches(parent: Element, hardware: Hardware) -> None:
-    """Add the third-level cache of each socket."""
+def _caches(parent: Element, hardware: Hardware, release: Release) -> None:
+    """Add the third-level cache of each socket and, on later releases, the second-level ones."""
     sockets: dict[int, set[int]] = {}
+    cores: dict[tuple[int, ...], set[int]] = {}
     for cpu in topology.online(hardware):
         sockets.setdefault(cpu.socket, set()).add(cpu.id)
+        cores.setdefault(cpu.siblings, set()).add(cpu.id)
+    for number, cpus in enumerate(cores.values() if release.shows_second_level_caches else ()):
+        add(parent, 'bank', id=number, level=2, type='both', size=1, unit='MiB',
+            cpus=numbers.format_bitmap(cpus))
     for socket, cpus in sorted(sockets.items()):
         add(parent, 'bank', id=socket, level=3, type='both', size=36, unit='MiB',
             cpus=numbers.format_bitmap(cpus))
 
 
-def cpu(parent: Element, hardware: Hardware) -> None:
+def cpu(parent: Element, hardware: Hardware, release: Release) -> None:
     """Add the description of the host's CPU."""
     add(parent, 'arch', hardware.arch)
     add(parent, 'model', hardware.model)
@@ -77,7 +82,8 @@ def cpu(parent: Element, hardware: Hardware) -> None:
     add(parent, 'signature', family=6, model=85, stepping=7)
     add(parent, 'counter', name='tsc', frequency=hardware.mhz * 1_000_000, scaling='no')
     counts = topology.counts(hardware)
-    add(parent, 'topology', sockets=counts.sockets, dies=1, cores=counts.cores,
+    add(parent, 'topology', sockets=counts.sockets, dies=1,
+        clusters=1 if release.has_clusters else None, cores=counts.cores,
         threads=counts.threads)
     add(parent, 'maxphysaddr', mode='emulate', bits=46)
     for name in cpu_models.HOST_FEATURES:
@@ -86,7 +92,7 @@ def cpu(parent: Element, hardware: Hardware) -> None:
         add(parent, 'pages', unit='KiB', size=size)
 
 
-def _cell(parent: Element, cell: Cell, hardware: Hardware) -> None:
+def _cell(parent: Element, cell: Cell, hardware: Hardware, release: Release) -> None:
     if cell.memory:
         add(parent, 'memory', cell.memory // 1024, unit='KiB')
     for size, count in ((4, cell.small_pages), *cell.huge_pages):
@@ -97,7 +103,8 @@ def _cell(parent: Element, cell: Cell, hardware: Hardware) -> None:
     online = {cpu.id for cpu in cell.online}
     cpus = add(parent, 'cpus', num=len(online))
     for cpu in cell.online:
-        add(cpus, 'cpu', id=cpu.id, socket_id=cpu.socket, die_id=cpu.die, core_id=cpu.core,
+        add(cpus, 'cpu', id=cpu.id, socket_id=cpu.socket, die_id=cpu.die,
+            cluster_id=cpu.core if release.has_clusters else None, core_id=cpu.core,
             siblings=numbers.format_bitmap(online.intersection(cpu.siblings)))
 
 
@@ -121,3 +128,5 @@ def _guest(root: Element, arch: str, word: int, release: Release) -> None:
     add(features, 'cpuselection')
     add(features, 'deviceboot')
     add(features, 'disksnapshot', default='on', toggle='no')
+    if release.has_external_snapshots:
+        add(features, 'externalSnapshot')

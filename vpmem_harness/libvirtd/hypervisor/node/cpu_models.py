@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from vpmem_harness.releases import RELEASES
+from vpmem_harness.releases import RELEASES, Release
 from vpmem_harness.releases.tables import CpuModel
 
 #: The suffix of a version of a model.
@@ -61,6 +61,21 @@ def runs_on(name: str, host: str) -> bool:
     line = _INTEL if vendor_of(host) == 'Intel' else _AMD
     own, wanted = _rank(host, line), _rank(name, line)
     return wanted is not None and own is not None and wanted <= own
+
+
+def missing_features(model: CpuModel, host: str, release: Release) -> list[str]:
+    """Return the features of a model that a host with KVM lacks, sorted by name.
+
+    :param host: the model of the host's CPU.
+    :param release: a release that knows the features of models.
+    """
+    own = release.tables.cpu_models.get(host)
+    there = {*HOST_FEATURES, *GUEST_FEATURES, *(_features(own) if own is not None else ())}
+    return sorted(_features(model) - there)
+
+
+def _features(model: CpuModel) -> set[str]:
+    return {*model.not_emulated, *model.other_features}
 
 
 def _rank(name: str, line: tuple[str, ...]) -> int | None:

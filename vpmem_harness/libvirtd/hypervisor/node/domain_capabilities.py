@@ -94,15 +94,28 @@ def _cpu(parent: Element, hardware: Hardware, release: Release, virt_type: str) 
         add(parent, 'mode', name='host-passthrough', supported='no')
     _enum(add(parent, 'mode', name='maximum', supported='yes'), 'maximumMigratable',
           ('on', 'off'))
-    host_model(add(parent, 'mode', name='host-model', supported='yes'), hardware, virt_type)
+    host_model(add(parent, 'mode', name='host-model', supported='yes'), hardware, release,
+               virt_type)
     custom = add(parent, 'mode', name='custom', supported='yes')
     for model in release.tables.cpu_models.values():
-        usable = (model.emulated if virt_type == 'qemu'
-                  else cpu_models.runs_on(model.name, hardware.model))
-        add(custom, 'model', model.name, usable='yes' if usable else 'no', vendor=model.vendor)
+        missing: list[str] = []
+        if release.names_blockers:
+            missing = (list(model.not_emulated) if virt_type == 'qemu'
+                       else cpu_models.missing_features(model, hardware.model, release))
+            usable = not missing
+        else:
+            usable = (model.emulated if virt_type == 'qemu'
+                      else cpu_models.runs_on(model.name, hardware.model))
+        add(custom, 'model', model.name, usable='yes' if usable else 'no',
+            deprecated='yes' if model.deprecated else None, vendor=model.vendor,
+            canonical=model.canonical)
+        if missing:
+            blockers = add(custom, 'blockers', model=model.name)
+            for name in missing:
+                add(blockers, 'feature', name=name)
 
 
-def host_model(parent: Element, hardware: Hardware, virt_type: str) -> None:
+def host_model(parent: Element, hardware: Hardware, release: Release, virt_type: str) -> None:
     """Add the CPU model that a guest with ``host-model`` gets."""
     if virt_type == 'kvm':
         add(parent, 'model', hardware.model, fallback='forbid')
@@ -110,10 +123,11 @@ def host_model(parent: Element, hardware: Hardware, virt_type: str) -> None:
         for name in cpu_models.GUEST_FEATURES:
             add(parent, 'feature', policy='require', name=name)
     else:
-        add(parent, 'model', 'Westmere', fallback='forbid')
-        add(parent, 'vendor', 'Intel')
-        for name in ('vme', 'pclmuldq', 'hypervisor', 'arat'):
-            add(parent, 'feature', policy='require', name=name)
+        for tag, policy, name in release.tables.emulated_model:
+            if tag == 'feature':
+                add(parent, tag, policy=policy, name=name)
+            else:
+                add(parent, tag, name, fallback='forbid' if tag == 'model' else None)
 
 
 def _features(parent: Element, release: Release) -> None:

@@ -96,7 +96,8 @@ class NodeProcedures(ProcedureGroup):
                                         machine: str | None, virt_type: str | None,
                                         flags: int) -> str:
         """Return the capabilities of domains as XML."""
-        check_flags('qemuConnectGetDomainCapabilities', flags, 0)
+        check_flags('qemuConnectGetDomainCapabilities', flags,
+                    _HIDE_DEPRECATED if self.hypervisor.release.hides_deprecated else 0)
         return domain_capabilities.domain(
             self.hypervisor.hardware, self.hypervisor.release, emulator, arch, machine, virt_type)
 
@@ -267,6 +268,9 @@ class NodeProcedures(ProcedureGroup):
         raise unsupported('QEMU does not support SEV guest')
 
 
+#: VIR_CONNECT_GET_DOMAIN_CAPABILITIES_DISABLE_DEPRECATED_FEATURES, of libvirt 11.0: no feature of
+#: the simulated CPUs is deprecated.
+_HIDE_DEPRECATED = 1
 _COMPARE_FLAGS = (libvirt.VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE
                   | libvirt.VIR_CONNECT_COMPARE_CPU_VALIDATE_XML)
 _BASELINE_FLAGS = (libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES
