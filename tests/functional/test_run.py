@@ -13,6 +13,7 @@ from pathlib import Path
 
 import fixtures
 import testtools
+from testtools.matchers import MatchesRegex
 
 from tests import base
 
@@ -63,6 +64,19 @@ class RunTest(base.TestCase):
         first, end = decoder.raw_decode(out)
         second, _ = decoder.raw_decode(out[end:].lstrip())
         self.assertEqual(('namespace0.0', 'namespace1.0'), (first[0]['dev'], second[0]['dev']))
+
+    def test_hardware_of_a_profile(self):
+        """``--hardware`` gives the hosts the hardware of a profile."""
+        out = self.run_script('virsh nodeinfo', '--pmem', 'SMALL:1x4GiB', '--hardware', 'small')
+        self.assertThat(out, MatchesRegex(r'(?s).*CPU\(s\): +2\n'))
+
+    def test_hardware_of_a_file(self):
+        """``--hardware`` reads a file, and the DIMMs in it."""
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'hw.yaml')
+        with open(path, 'w') as stream:
+            stream.write("{cells: [{memory: 8GiB, cores: 3}], dimms: ['16GiB']}")
+        out = self.run_script('virsh nodeinfo; ndctl list -Di', '--hardware', path)
+        self.assertThat(out, MatchesRegex(r'(?s).*CPU\(s\): +3\n.*nmem0'))
 
     def test_raw_dimms_have_blank_labels(self):
         """``--dimm`` creates DIMMs in the state of a new machine."""
