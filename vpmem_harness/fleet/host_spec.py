@@ -15,7 +15,7 @@ from typing import Any
 
 from vpmem_harness import releases
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.hardware import Hardware
+from vpmem_harness.hardware import Hardware, document, profiles
 from vpmem_harness.host import numa_nodes
 from vpmem_harness.host.files import check_path
 from vpmem_harness.host.layout import check_name
@@ -61,9 +61,8 @@ HOST_OPTIONS = (
                'the output of "ndctl list -X" on a host, to get the same namespaces'),
     HostOption('profile', 'profile', _TEXT, 'PROFILE',
                'profile of random inventories: plain, mixed, hostile, optane-2s or optane-4s'),
-    HostOption('hardware', 'hardware', _TEXT, 'NAME',
-               'hardware of the hosts, by the name of a profile: default, optane-2s, optane-4s, '
-               'small, sriov or vgpu'),
+    HostOption('hardware', 'hardware', _TEXT, 'PROFILE|FILE',
+               f'hardware of the hosts: a YAML file, or one of {", ".join(profiles.NAMES)}'),
     HostOption('release', 'release', _TEXT, 'RELEASE',
                f'release of the hosts: {" or ".join(releases.RELEASES)} '
                f'(default: {releases.DEFAULT.name})'),
@@ -85,7 +84,8 @@ HOST_OPTIONS = (
 class HostSpec:
     """One host: its name, and the values of :data:`HOST_OPTIONS`.
 
-    ``listing`` is the text of a listing, not its file. ``files`` are sizes in bytes by path.
+    ``listing`` is the text of a listing, not its file; ``hardware`` is the name of a profile or the
+    text of a file. ``files`` are sizes in bytes by path.
     ``number`` selects the host's stream of random values below the fleet's seed.
     """
 
@@ -119,6 +119,9 @@ class HostSpec:
             given['dimms'] = tuple(given['dimms']) or None
         if 'listing' in given:
             given['listing'] = _read(directory / given['listing'], where)
+        if given.get('hardware', profiles.NAMES[0]) not in profiles.NAMES:
+            document.of_argument(given['hardware'], directory)
+            given['hardware'] = _read(directory / given['hardware'], where, 'hardware')
         given['files'] = {path: _size(path, size) for path, size in given.get('files', {}).items()}
         given['directories'] = tuple(given.get('directories', ()))
         for path in given['directories']:
@@ -130,16 +133,23 @@ class HostSpec:
     @property
     def random(self) -> bool:
         """Whether the seed determines the namespaces."""
-        return self.pmem is None and self.dimms is None and self.listing is None
+        hardware = self._hardware()
+        return self.pmem is None and self.dimms is None and self.listing is None and not (
+            hardware is not None and hardware.dimms)
 
     def check(self) -> None:
         """Raise InvalidInputError unless such a host can be made."""
         self._machine(Randomness(0))
         releases.choose(self.release)
 
+    def _hardware(self) -> Hardware | None:
+        if self.hardware is None or self.hardware in profiles.NAMES:
+            return profiles.chosen(self.hardware)
+        return document.parse(self.hardware)
+
     def _machine(self, randomness: Randomness) -> tuple[Hardware | None, Inventory]:
         return numa_nodes.together(
-            randomness, self.hardware, inventory=None, pmem=self.pmem, dimms=self.dimms,
+            randomness, self._hardware(), inventory=None, pmem=self.pmem, dimms=self.dimms,
             listing=self.listing, profile=self.profile, default_profile=self.default_profile)
 
     def make(self, directory: Path, randomness: Randomness, audit: AuditLog | None) -> Host:
@@ -156,12 +166,12 @@ class HostSpec:
             hardware=hardware, audit=audit, release=releases.choose(self.release))
 
 
-def _read(path: Path, where: str) -> str:
+def _read(path: Path, where: str, what: str = 'listing') -> str:
     try:
         return path.read_text('utf-8')
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(
-            f'listing in {where}', expected='a file that can be read', got=f'{path} ({error})',
+            f'{what} in {where}', expected='a file that can be read', got=f'{path} ({error})',
             remedy='correct the path') from error
 
 
