@@ -25,6 +25,7 @@ import libvirt
 
 from tests.conformance import libvirtd
 from vpmem_harness.libvirtd.server import Daemon
+from vpmem_harness.releases import DEFAULT
 
 Round = Callable[[], float]
 
@@ -45,6 +46,8 @@ class _Connection:
 
 
 class _Hypervisor:
+    release = DEFAULT
+
     def connect(self, readonly: bool) -> _Connection:
         return _Connection()
 

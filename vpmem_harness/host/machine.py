@@ -6,14 +6,13 @@ import contextlib
 import os
 import shutil
 import threading
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import libvirt
 from oslo_log import log as logging
 
-from vpmem_harness import safelog
+from vpmem_harness import releases, safelog
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.host import process_numbers
@@ -25,6 +24,7 @@ from vpmem_harness.host.faults.faults import Faults
 from vpmem_harness.host.files import HostFiles
 from vpmem_harness.host.history import History
 from vpmem_harness.host.layout import Layout
+from vpmem_harness.host.loop_clock import LoopClock
 from vpmem_harness.host.numa_nodes import fitted
 from vpmem_harness.host.recorder import Recorder
 from vpmem_harness.host.service import ToolService
@@ -41,25 +41,10 @@ from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import DEFAULT, Release
 from vpmem_harness.safelog import AuditLog
 from vpmem_harness.serving import eventloop
-from vpmem_harness.serving.clock import Clock, Timer
+from vpmem_harness.serving.clock import Clock
 from vpmem_harness.serving.deferred import Deferred
 
 LOG = logging.getLogger(__name__)
-
-
-class LoopClock:
-    """The real time; timers run in the thread that serves the hosts."""
-
-    def __init__(self, loop: eventloop.EventLoop) -> None:
-        self._loop = loop
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    def call_later(self, seconds: float, action: Callable[[], None]) -> Timer:
-        """Call ``action`` once, ``seconds`` from now."""
-        return self._loop.call_later(seconds, action)
 
 
 class Host:
@@ -264,6 +249,19 @@ class Host:
         self._hardware = fitted(_checked(hardware), self.inventory.dimms)
         if hasattr(self, 'hypervisor'):
             self.hypervisor.change_hardware(self._hardware)
+
+    def upgrade(self, release: str | Release) -> None:
+        """Restart the machine with another release, such as ``'debian13'``.
+
+        As :meth:`reboot`, which this includes; persistent domains, namespaces and their contents
+        stay. A domain whose machine type the release does not have cannot start any more.
+
+        :raises InvalidInputError: there is no such release.
+        """
+        self.release = releases.choose(release)
+        self.hypervisor.upgrade(self.release)
+        self.pmem.release = self.release
+        self.reboot()
 
     # For programs
 

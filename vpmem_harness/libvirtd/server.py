@@ -36,7 +36,8 @@ class Client:
         self._loop = daemon.loop
         self._socket = sock
         self._session = Session(keepalive_interval=daemon.keepalive_interval,
-                                keepalive_count=daemon.keepalive_count)
+                                keepalive_count=daemon.keepalive_count,
+                                last_procedure=daemon.hypervisor.release.procedures)
         self._dispatcher = Dispatcher(
             self._session, daemon.hypervisor, readonly=readonly, flush=self._flush,
             drop=self.close, call_soon=self._loop.call_soon)

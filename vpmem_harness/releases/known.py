@@ -15,7 +15,7 @@ DEBIAN_13: Final = Release(
     name='debian13', tables_of='debian13',
     kernel='6.12', ndctl='81', daxio='1.13.1', libvirt=11_003_000, qemu=10_000_013,
     onlines_memory=True, refuses_empty_dax=True, missing_dax_device_fails=False,
-    create_device_ignores_argument=False,
+    create_device_ignores_argument=False, procedures=453,
     numbers_arguments=True, names_lines=True, names_attributes=True,
     names_blockers=True, hides_deprecated=True, has_external_snapshots=True,
     shows_second_level_caches=True, has_clusters=True, shows_chipset_watchdog=True,

@@ -34,6 +34,7 @@ class Release:
     :param lacks: attributes that listings show and this kernel does not have: ``numa_node``,
         ``target_node`` (before Linux 5.1), ``region.align`` (before 5.7), ``device.align`` (before
         5.10), ``max_available_extent`` (before 4.19), ``mapping.position`` (before 4.14)
+    :param procedures: the highest number of a procedure of libvirt's remote protocol
 
     Rules of libvirt's messages (recordings: golden/libvirt/calls-qemu.json,
     golden/libvirt/debian13/libvirt-11.3-calls-qemu.json):
@@ -75,6 +76,8 @@ class Release:
     missing_dax_device_fails: bool = True
     create_device_ignores_argument: bool = True
     lacks: frozenset[str] = frozenset()
+
+    procedures: int = 443
 
     numbers_arguments: bool = False
     names_lines: bool = False

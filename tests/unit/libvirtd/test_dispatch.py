@@ -193,7 +193,7 @@ class ErrorTest(DispatchTest):
                 ('domain_create', (DOMAIN,), 'virDomainCreate', libvirt.VIR_FROM_DOMAIN),
                 ('network_create', (NetworkHandle('n', bytes(16)),), 'virNetworkCreate',
                  libvirt.VIR_FROM_NETWORK),
-                ('domain_graphics_reload', (), 'virDomainGraphicsReload',
+                ('domain_del_throttle_group', (DOMAIN, 'g', 0), 'virDomainDelThrottleGroup',
                  libvirt.VIR_FROM_DOMAIN)):
             error = self.error(name, *arguments)
             self.assertEqual(

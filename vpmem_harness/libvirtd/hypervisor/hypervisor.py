@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import libvirt
+from oslo_log import log as logging
 
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
@@ -20,6 +21,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.domain_list import DomainList
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
+from vpmem_harness.libvirtd.hypervisor.domain.reload import reload
 from vpmem_harness.libvirtd.hypervisor.events import Events
 from vpmem_harness.libvirtd.hypervisor.network.networks import Network
 from vpmem_harness.libvirtd.hypervisor.node import capabilities
@@ -35,6 +37,8 @@ from vpmem_harness.libvirtd.xml.host import XmlHost
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import DEFAULT, Release
 from vpmem_harness.serving.clock import Clock, SystemClock
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -210,8 +214,30 @@ class Hypervisor:
             self.devices.boot()
             self.storage.machine_started()
             for domain in self.domains:
-                if domain.autostart:
-                    self.processes.start(domain)
+                if domain.autostart or domain.autostart_once:
+                    domain.autostart_once = False
+                    self._autostart(domain)
+
+    def _autostart(self, domain: Domain) -> None:
+        try:
+            self.processes.start(domain)
+        except LibvirtError as error:
+            LOG.warning("Failed to autostart VM '%s': %s", domain.name, error)
+
+    def upgrade(self, release: Release) -> None:
+        """Power the machine off, and give it another release; :meth:`reboot` starts it again.
+
+        Definitions are read again, as a new libvirt does at its start.
+        """
+        with self.lock:
+            self.crash()
+            self.release = self.xml_host.release = release
+            vars(self).pop('capabilities', None)
+            for domain in self.domains:
+                if domain.config is not None:
+                    domain.config = reload(domain.config, self.xml_host)
+                if domain.managed_save is not None:
+                    domain.managed_save = reload(domain.managed_save, self.xml_host)
 
 
 def _default_network(randomness: Randomness) -> Network:

@@ -83,9 +83,14 @@ class Call:
 
 
 class Session:
-    """The session of one client. Times are in seconds on the owner's clock."""
+    """The session of one client. Times are in seconds on the owner's clock.
 
-    def __init__(self, *, keepalive_interval: float = 5, keepalive_count: int = 5) -> None:
+    :param last_procedure: the highest procedure number that the daemon knows; None for all.
+    """
+
+    def __init__(self, *, keepalive_interval: float = 5, keepalive_count: int = 5,
+                 last_procedure: int | None = None) -> None:
+        self._last_procedure = last_procedure
         self.keepalive = keepalive.KeepAlive(keepalive_interval, keepalive_count)
         #: The owner sets it when it has answered connect_open.
         self.opened = False
@@ -222,7 +227,8 @@ class Session:
         procedure = procedures.get(number)
         if status != frames.OK:
             error = _rpc(f'Unexpected message status {status}')
-        elif procedure is None or not procedure.callable:
+        elif procedure is None or not procedure.callable or (
+                self._last_procedure is not None and number > self._last_procedure):
             error = _rpc(f'unknown procedure: {number}')
         else:
             try:

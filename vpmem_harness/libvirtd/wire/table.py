@@ -10,7 +10,7 @@ connection. ``wire/shapes.py`` defines the notation of arguments and results; ``
 unknown shape. A line that starts with blanks continues the previous one.
 
 Source: src/remote/remote_protocol.x, qemu_protocol.x and lxc_protocol.x of libvirt 9.0.0; the
-marks from the checks in src/libvirt-*.c.  The numbers after 443 are those of later libvirts.
+marks from the checks in src/libvirt-*.c.  The numbers after 443 are those of libvirt 11.3.0.
 """
 
 from __future__ import annotations
@@ -665,11 +665,20 @@ REMOTE: Final = """
 441 domain_restore_params DomainRestoreParams! params:typed_param[64] flags:uint
 442 domain_abort_job_flags DomainAbortJobFlags! dom:domain flags:uint
 443 domain_fd_associate DomainFDAssociate! dom:domain name:string flags:uint
-444 network_set_metadata NetworkSetMetadata! ...
-445 network_get_metadata NetworkGetMetadata ...
-446 network_event_callback_metadata_change - ...
-447 node_device_update NodeDeviceUpdate! ...
-448 domain_graphics_reload DomainGraphicsReload! ...
+444 network_set_metadata NetworkSetMetadata! net:network type:int metadata:string? key:string?
+        uri:string? flags:uint
+445 network_get_metadata NetworkGetMetadata net:network type:int uri:string? flags:uint ->
+        metadata:string
+446 network_event_callback_metadata_change - callbackID:int net:network type:int nsuri:string?
+447 node_device_update NodeDeviceUpdate! name:string xml_desc:string flags:uint
+448 domain_graphics_reload DomainGraphicsReload! dom:domain type:uint flags:uint
+449 domain_get_autostart_once DomainGetAutostartOnce dom:domain -> autostart:int
+450 domain_set_autostart_once DomainSetAutostartOnce! dom:domain autostart:int
+451 domain_set_throttle_group DomainSetThrottleGroup! dom:domain group:string
+        params:typed_param[32] flags:uint
+452 domain_del_throttle_group DomainDelThrottleGroup! dom:domain group:string? flags:uint
+453 domain_event_nic_mac_change - callbackID:int dom:domain alias:string oldMAC:string
+        newMAC:string
 """
 
 QEMU: Final = """

@@ -52,6 +52,14 @@ class CallTest(SessionTest):
         self.assertEqual([], self.ask(client.call('auth_list')))
         self.assertEqual([([0],)], [answer.results for answer in self.answers()])
 
+    def test_procedures_of_later_releases_are_unknown(self):
+        """A daemon answers procedures above its last one as libvirtd answers unknown ones."""
+        self.session = Session(last_procedure=443)
+        self.open()
+        network = values.NetworkHandle('n', bytes(16))
+        error = self.refusal(client.call('network_get_metadata', network, 0, None, 0))
+        self.assertEqual('unknown procedure: 445', error['message'])
+
     def test_open_and_close_come_before_the_connection(self):
         """The owner gets connect_open and connect_close from the start."""
         calls = self.ask(client.call('connect_open', 'qemu:///system', 0)

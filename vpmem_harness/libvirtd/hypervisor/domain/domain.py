@@ -40,6 +40,7 @@ class Domain:
     state: int = libvirt.VIR_DOMAIN_SHUTOFF
     reason: int = libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN
     autostart: bool = False
+    autostart_once: bool = False
     autodestroy: object | None = None
     started: float = 0.0
     paused_at: float | None = None

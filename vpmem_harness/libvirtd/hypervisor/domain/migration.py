@@ -18,6 +18,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import HeldMigration
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
+from vpmem_harness.libvirtd.hypervisor.domain.reload import reload
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import memory
 from vpmem_harness.libvirtd.xml.domain import formatter
@@ -249,7 +250,7 @@ class Migration:
         else:
             config = (self.domain.config or arrived.definition).copy()
             formatter.stop(config)
-            arrived.config = config
+            arrived.config = reload(config, self.target.xml_host)
         arrived.config.name = arrived.name
         self.target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_DEFINED, detail)
 

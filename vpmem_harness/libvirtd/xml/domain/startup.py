@@ -11,6 +11,7 @@ import math
 from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, graphics, memory
+from vpmem_harness.libvirtd.xml.domain import validate
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, every, having, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
@@ -20,6 +21,7 @@ QEMU_OWNER = '+64055:+64055'
 
 def prepare(definition: Definition, host: XmlHost, number: int) -> None:
     """Turn a definition into a live one: id, aligned sizes, aliases, generated names."""
+    validate.machine(definition)
     root = definition.root
     root.set('id', str(number))
     memory.align(definition)

@@ -43,8 +43,19 @@ def device(device: Element, definition: Definition) -> None:
         memory_validate.check_driver(device)
 
 
+def machine(definition: Definition) -> None:
+    """Refuse a machine type that this host's QEMU does not have."""
+    if definition.machine not in definition.release.tables.max_cpus:
+        raise unsupported(f"Emulator '{_emulator(definition)}' does not support machine type "
+                          f"'{definition.machine}'")
+
+
+def _emulator(definition: Definition) -> str:
+    return definition.devices.findtext('emulator') or ''
+
+
 def _driver(definition: Definition, *, plugs: bool) -> None:
-    emulator = definition.devices.findtext('emulator') or ''
+    emulator = _emulator(definition)
     root = definition.root
     if definition.os_type != 'hvm':
         raise unsupported(f"Emulator '{emulator}' does not support os type "
@@ -52,9 +63,7 @@ def _driver(definition: Definition, *, plugs: bool) -> None:
     if definition.virt_type not in ('qemu', 'kvm'):
         raise unsupported(f"Emulator '{emulator}' does not support virt type "
                           f"'{definition.virt_type}'")
-    if definition.machine not in definition.release.tables.max_cpus:
-        raise unsupported(f"Emulator '{emulator}' does not support machine type "
-                          f"'{definition.machine}'")
+    machine(definition)
     if first(root, 'memtune/min_guarantee') is not None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
     lifecycle({event: root.findtext(f'on_{event}')

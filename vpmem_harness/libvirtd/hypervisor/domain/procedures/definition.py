@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, bad_xml, invalid, unsupported
+from vpmem_harness.libvirtd.errors import (
+    LibvirtError,
+    bad_argument,
+    bad_xml,
+    invalid,
+    misused,
+    unsupported,
+)
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
@@ -27,6 +34,10 @@ _UNDEFINE_FLAGS = (
 _LIFECYCLE = ('poweroff', 'reboot', 'crash')
 _ACTIONS = ('destroy', 'restart', 'rename-restart', 'preserve', 'coredump-destroy',
             'coredump-restart')
+
+
+#: The types of graphics that can reload certificates: any of them, or VNC.
+_GRAPHICS_TYPES = 2
 
 
 class DefinitionProcedures(ProcedureGroup):
@@ -90,7 +101,7 @@ class DefinitionProcedures(ProcedureGroup):
             domain.managed_save = None
         self.hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
                                          libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
-        domain.autostart = False
+        domain.autostart = domain.autostart_once = False
         if not domain.active:
             self.hypervisor.domains.remove(domain)
         else:
@@ -137,6 +148,30 @@ class DefinitionProcedures(ProcedureGroup):
         if not domain.persistent:
             raise invalid('cannot set autostart for transient domain')
         domain.autostart = bool(autostart)
+
+    @procedure
+    def domain_get_autostart_once(self, handle: DomainHandle) -> int:
+        """Return whether the domain starts at the next start of the host, and only then."""
+        return int(self.domain(handle).autostart_once)
+
+    @procedure
+    def domain_set_autostart_once(self, handle: DomainHandle, autostart: int) -> None:
+        """Start the domain, or not, at the next start of the host."""
+        domain = self.domain(handle)
+        if not domain.persistent:
+            raise invalid('cannot set autostart for transient domain')
+        domain.autostart_once = bool(autostart)
+
+    @procedure
+    def domain_graphics_reload(self, handle: DomainHandle, kind: int, flags: int) -> None:
+        """Reload the certificates of a running domain's VNC server."""
+        check_flags('qemuDomainGraphicsReload', flags, 0)
+        domain = self.domain(handle)
+        if kind >= _GRAPHICS_TYPES:
+            raise misused('qemuDomainGraphicsReload', 'type',
+                          f'type must be less than {_GRAPHICS_TYPES}')
+        if kind and not domain.active:
+            raise invalid('domain is not running')
 
     @procedure
     def domain_set_lifecycle_action(self, handle: DomainHandle, event: int, action: int,
