@@ -42,7 +42,9 @@ OPTIONS = (
         'profile', default='mixed', choices=[
             ('plain', 'devdax namespaces with names, as in documentation'),
             ('mixed', 'the namespaces of hosts that have been in use for a while'),
-            ('hostile', 'everything on real hosts that programs tend to mishandle')],
+            ('hostile', 'everything on real hosts that programs tend to mishandle'),
+            ('optane-2s', 'two sockets with interleaved Optane modules'),
+            ('optane-4s', 'four sockets with interleaved Optane modules')],
         help='The kind of random inventories.'),
     cfg.StrOpt(
         'release', default=DEFAULT.name, choices=[

@@ -59,6 +59,8 @@ COMMANDS = (
                 'End the hosts that "up" has started'),
     LazyCommand('inventory', 'vpmem_harness.cli.inventory:Inventory',
                 'Print what persistent memory a host holds'),
+    LazyCommand('inventory collect', 'vpmem_harness.cli.collect:Collect',
+                'Print a script that collects what a copy of a host needs'),
     LazyCommand('resolve', 'vpmem_harness.cli.resolve:Resolve',
                 'Show a log with what is behind its pseudonyms'),
     LazyCommand('chaos', 'vpmem_harness.cli.chaos:Chaos',

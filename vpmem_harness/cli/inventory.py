@@ -19,7 +19,8 @@ class Inventory(Command):
 
     The inventory is random unless you give --pmem, --dimm or --listing. The listing goes to
     standard output. The matching lines for nova.conf and the seed go to standard error. With
-    --format nova the lines for nova.conf go to standard output.
+    --format nova the lines for nova.conf go to standard output. With --explain, a line for each
+    thing that --listing leaves open goes to standard error: how the copy fills it in.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -37,8 +38,12 @@ class Inventory(Command):
                                  '32GiB,numa=1,labels=no or 6x252GiB,interleave=a,target=2; can '
                                  'be repeated')
         parser.add_argument('--listing', metavar='FILE',
-                            help='what `ndctl list -X` printed for root on a host (- is standard '
+                            help='what `ndctl list` or `daxctl list` printed on a host, with any '
+                                 'options, or the file of `inventory collect` (- is standard '
                                  'input)')
+        parser.add_argument('--explain', action='store_true',
+                            help='also print what --listing leaves open, and what the copy has '
+                                 'there')
         parser.add_argument('-f', '--format', choices=['ndctl', 'nova'], default='ndctl',
                             help='what goes to standard output: the listing (the default) or '
                                  'the lines for nova.conf')
@@ -48,7 +53,7 @@ class Inventory(Command):
         """Print the inventory."""
         settings = conf.load(seed=parsed_args.seed, profile=parsed_args.profile)
         randomness = Randomness(settings.seed)
-        listing = None if parsed_args.listing is None else _read(parsed_args.listing)
+        listing = None if parsed_args.listing is None else read_listing(parsed_args.listing)
         inventory = choose(randomness, profile=settings.profile, pmem=parsed_args.pmem,
                            dimms=parsed_args.dimm, listing=listing)
         memory = inventory.build(randomness.derive('uuids'))
@@ -61,13 +66,17 @@ class Inventory(Command):
             sys.stdout.write(memory.run(['ndctl', 'list', '-X']).stdout)
             sys.stdout.flush()
             print(f'# seed {randomness.seed}\n{lines}', file=sys.stderr)
+        if parsed_args.explain:
+            for note in inventory.notes or ['nothing is left open']:
+                print(f'# {note}', file=sys.stderr)
         return 0
 
 
-def _read(path: str) -> str:
+def read_listing(path: str) -> str:
+    """Return the text of a file, or standard input for ``-``; raises InvalidInputError."""
     try:
         return sys.stdin.read() if path == '-' else Path(path).read_text('utf-8')
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError('--listing', expected='a text file', got=f'{path!r} ({error})',
-                                remedy='name a file with the output of `ndctl list -X`'
+                                remedy='name a file with the output of `ndctl list`'
                                 ) from error

@@ -58,7 +58,8 @@ HOST_OPTIONS = (
     HostOption('pmem', 'pmem', _TEXT, 'SPEC',
                'ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB'),
     HostOption('listing', 'listing', _TEXT, 'FILE',
-               'the output of "ndctl list -X" on a host, to get the same namespaces'),
+               'make each host a copy: what "ndctl list" printed on a host, with any options, or '
+               'the file of "inventory collect"'),
     HostOption('profile', 'profile', _TEXT, 'PROFILE',
                'profile of random inventories: plain, mixed, hostile, optane-2s or optane-4s'),
     HostOption('hardware', 'hardware', _TEXT, 'PROFILE|FILE',

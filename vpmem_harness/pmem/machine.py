@@ -6,12 +6,13 @@ import contextlib
 import copy
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from vpmem_harness import exceptions
+from vpmem_harness.pmem.changes import Changes
 from vpmem_harness.pmem.commands.files import Files, LocalFiles
 from vpmem_harness.pmem.commands.results import CommandResult
-from vpmem_harness.pmem.kernel import kernfs, sizes
+from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.buses import Bus
 from vpmem_harness.pmem.kernel.dax_devices import MEMORY_BLOCK
 from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
@@ -20,7 +21,7 @@ from vpmem_harness.pmem.kernel.media import EMPTY, Contents
 from vpmem_harness.pmem.kernel.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.kernel.numbering import Numbers
 from vpmem_harness.pmem.kernel.regions import Region
-from vpmem_harness.pmem.kernel.topology import RegionOrder, Topology
+from vpmem_harness.pmem.kernel.topology import Numbering, RegionOrder, T, Topology
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import DEFAULT, Release
 
@@ -51,12 +52,14 @@ class PersistentMemory:
         ``slots``; or a list of DIMMs (or interleave sets). Addresses follow the slots anyway
     :param release: the versions of kernel and tools
     :param memory_block: bytes of a memory block, the unit in which memory is onlined
+    :param numbers: the numbers of DIMMs, regions and buses where they are not consecutive
     """
 
     def __init__(self, dimms: Iterable[DimmSpec], *, randomness: Randomness | None = None,
                  first_region: int = 0, first_address: int = FIRST_ADDRESS,
                  region_order: RegionOrder = 'firmware', release: Release = DEFAULT,
-                 memory_block: int = MEMORY_BLOCK) -> None:
+                 memory_block: int = MEMORY_BLOCK,
+                 numbers: Numbering | None = None) -> None:
         if first_address % sizes.REGION_ALIGN:
             raise exceptions.InvalidInputError(
                 'first address', expected='a multiple of 16 MiB', got=hex(first_address),
@@ -68,14 +71,12 @@ class PersistentMemory:
         self.lock = threading.RLock()
         self._minors = Numbers()
         self._topology = Topology(dimms, first_address=first_address, first_region=first_region,
-                                  order=region_order, minors=self._minors)
+                                  order=region_order, minors=self._minors,
+                                  numbers=numbers, old_names=release.old_name_hash)
         self._leftovers: set[str] = set()
         self._bad: set[tuple[int, int]] = set()
         self._races: list[Callable[[str], bool]] = []
-        self._callbacks: list[Callable[[], None]] = []
-        self._listing_callbacks: list[Callable[[], None]] = []
-        self._depth = 0
-        self._listings_change = False
+        self._changes = Changes(self.lock)
         for region in self.regions:
             region.enable(at_boot=True)
 
@@ -107,7 +108,11 @@ class PersistentMemory:
 
     def listed_devices(self, region: Region) -> list[NamespaceDevice]:
         """The region's namespaces in the order of listings, with the idle ones."""
-        return kernfs.listing_order(region.namespaces, lambda device: device.dev)
+        return self.sorted(region.namespaces, lambda device: device.dev)
+
+    def sorted(self, things: Iterable[T], name: Callable[[T], str]) -> list[T]:
+        """``things`` in the order of listings of ndctl and daxctl."""
+        return self._topology.sorted(things, name)
 
     @property
     def namespaces(self) -> list[Namespace]:
@@ -262,7 +267,7 @@ class PersistentMemory:
     # Changes
 
     def reboot(self) -> None:
-        """Restarts the machine, which numbers everything anew; labels, names and contents stay."""
+        """Restarts the machine, which numbers everything anew; labels and contents stay."""
         with self.changing():
             for region in self.regions:
                 region.disable()
@@ -286,33 +291,18 @@ class PersistentMemory:
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each change, under the lock; return what removes it."""
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback)
+        return self._changes.on_change(callback)
 
     def on_listing_change(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` after each change that a listing can show, under the lock."""
-        self._listing_callbacks.append(callback)
+        self._changes.on_listing_change(callback)
 
-    @contextlib.contextmanager
-    def changing(self, *, listings: bool = True) -> Iterator[None]:
+    def changing(self, *, listings: bool = True) -> contextlib.AbstractContextManager[None]:
         """Hold the lock during a change, and call the callbacks when the outermost change ends.
 
         :param listings: whether a listing can show the change
         """
-        with self.lock:
-            self._depth += 1
-            self._listings_change = self._listings_change or listings
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if not self._depth:
-                    callbacks = list(self._callbacks)
-                    if self._listings_change:
-                        callbacks += self._listing_callbacks
-                    self._listings_change = False
-                    for callback in callbacks:
-                        callback()
+        return self._changes.changing(listings=listings)
 
     # The tools
 

@@ -33,7 +33,9 @@ class Release:
         the options of ``reconfigure-device``
     :param lacks: attributes that listings show and this kernel does not have: ``numa_node``,
         ``target_node`` (before Linux 5.1), ``region.align`` (before 5.7), ``device.align`` (before
-        5.10), ``max_available_extent`` (before 4.19), ``mapping.position`` (before 4.14)
+        5.10), ``max_available_extent`` (before 4.19), ``mapping.position`` (before 4.14);
+        and ``short_reals``, which json-c prints since 0.13
+    :param old_name_hash: whether sysfs sorts names as before Linux 4.8
     :param procedures: the highest number of a procedure of libvirt's remote protocol
 
     Rules of libvirt's messages (recordings: golden/libvirt/calls-qemu.json,
@@ -76,6 +78,7 @@ class Release:
     missing_dax_device_fails: bool = True
     create_device_ignores_argument: bool = True
     lacks: frozenset[str] = frozenset()
+    old_name_hash: bool = False
 
     procedures: int = 443
 

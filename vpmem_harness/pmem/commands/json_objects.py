@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from vpmem_harness.pmem.commands.jsontext import Json, number, size
+from vpmem_harness.pmem.commands.jsontext import Json, LongReal, number, size
 from vpmem_harness.pmem.kernel import media_errors, sizes
 from vpmem_harness.pmem.kernel.buses import Bus
 from vpmem_harness.pmem.kernel.dimms import FLAGS, Dimm
@@ -95,8 +95,9 @@ def namespace_object(memory: PersistentMemory, region: Region, device: Namespace
             if block.kind == 'btt' else {'supported_alignments': list(sizes.ALIGNMENTS)}
     if region.errors.known:
         # Raw namespaces show the bad blocks of the whole region.
-        begin, length = device.data if device.claim else (0, region.size)
         is_sector = device.claim is not None and device.claim.kind == 'btt'
+        begin, length = (device.offset, device.size) if is_sector else \
+            device.data if device.claim else (0, region.size)
         found |= _bad_blocks(region, begin, length, detail.media_errors and not is_sector)
     return found
 
@@ -120,6 +121,9 @@ def _on_dimms(region: Region, begin: int, first: int, count: int) -> Object:
 
     Of an interleave set only the firmware can.
     """
+    told = region.errors.located.get((begin // media_errors.BLOCK + first, count))
+    if told is not None:
+        return {'dimms': list(told)} if told else {}
     dimms = region.mappings.holding(begin + first * media_errors.BLOCK,
                                     count * media_errors.BLOCK)
     names = [dimm.dev for dimm in sorted(dimms, key=lambda dimm: dimm.number)]
@@ -204,7 +208,9 @@ def dimm_object(dimm: Dimm, detail: Detail) -> Object:
             name: number(value, detail.human) if type(value) is int else value
             for name, value in spec.firmware.fields().items()}
     if detail.health and dimm.health:
-        found['health'] = dimm.health.fields()
+        real = float if detail.release.has('short_reals') else LongReal
+        found['health'] = {name: real(value) if isinstance(value, float) else value
+                           for name, value in dimm.health.fields().items()}
     return found
 
 

@@ -40,8 +40,14 @@ def pretty(value: Json, indent: str = '') -> str:
     return f'{opening}\n{deeper}{separator.join(entries)}\n{indent}{closing}'
 
 
+class LongReal(float):
+    """A number that json-c before 0.13 prints: with six decimals."""
+
+
 def _real(value: float) -> str:
     """A number as json-c prints it: 17 digits, and a fraction always."""
+    if isinstance(value, LongReal):
+        return f'{value:.6f}'
     text = f'{value:.17g}'
     return text if set('.en') & set(text) else f'{text}.0'
 

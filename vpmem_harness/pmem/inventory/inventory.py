@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem.inventory import spec
 from vpmem_harness.pmem.inventory.builder import Builder
 from vpmem_harness.pmem.inventory.operations import Create, Step
 from vpmem_harness.pmem.kernel import sizes
+from vpmem_harness.pmem.kernel.dax_devices import MEMORY_BLOCK
 from vpmem_harness.pmem.kernel.dimms import DimmSpec
 from vpmem_harness.pmem.kernel.labels import LabelArea
-from vpmem_harness.pmem.kernel.numbering import Numbers
-from vpmem_harness.pmem.kernel.topology import Topology
+from vpmem_harness.pmem.kernel.topology import Numbering, Topology
 from vpmem_harness.pmem.machine import PersistentMemory, RegionOrder
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import DEFAULT, Release
@@ -37,18 +37,28 @@ class Inventory:
     """The DIMMs of a host, and the operations of its operator in order.
 
     Each DIMM is a region, unless it is interleaved with others. ``first_region`` is the number of
-    the first region if the inventory determines it, as a recorded listing does. ``region_order`` is
-    as in :class:`PersistentMemory`. The first DIMM has region0, except for bare DIMMs.
+    the first region if the inventory determines it, as a recorded listing does. ``region_order``,
+    ``numbers`` and ``memory_block`` are as in :class:`PersistentMemory`. The first DIMM has
+    region0, except for bare DIMMs. ``ndctl``, ``lacks`` and ``old_name_hash`` replace those of the
+    release if a listing determines them. ``notes`` are what is inferred or assumed of a copy.
     """
 
     dimms: tuple[DimmSpec, ...]
     steps: tuple[Step, ...] = ()
     first_region: int | None = None
     region_order: RegionOrder = 'slots'
+    numbers: Numbering | None = None
+    memory_block: int = MEMORY_BLOCK
+    ndctl: str | None = None
+    lacks: frozenset[str] = frozenset()
+    old_name_hash: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def region_count(self) -> int:
-        """The number of regions, which is that of DIMMs and interleave sets."""
+        """How many region numbers the host needs."""
+        if self.numbers and self.numbers.regions:
+            return max(self.numbers.regions) + 1
         return len(_regions(self.dimms))
 
     @property
@@ -71,8 +81,13 @@ class Inventory:
         """
         if first_region is None:
             first_region = self.first_region or 0
-        memory = PersistentMemory(self.dimms, randomness=randomness, first_region=first_region,
-                                  region_order=self.region_order, release=release)
+        release = dataclasses.replace(
+            release, ndctl=self.ndctl or release.ndctl, lacks=release.lacks | self.lacks,
+            old_name_hash=self.old_name_hash)
+        memory = PersistentMemory(
+            self.dimms, randomness=randomness, first_region=first_region,
+            region_order=self.region_order, release=release, memory_block=self.memory_block,
+            numbers=self.numbers)
         with memory.changing():
             builder = Builder(memory)
             for step in self.steps:
@@ -89,7 +104,7 @@ def of_dimms(dimms: Iterable[str | DimmSpec], *,
     """
     described = tuple(one for dimm in dimms for one in _dimms(dimm))
     # Finds out whether they can be in one machine.
-    Topology(described, first_address=0, first_region=0, order=region_order, minors=Numbers())
+    Topology(described, order=region_order)
     return Inventory(described, region_order=region_order)
 
 

@@ -1,8 +1,9 @@
-"""Operations of an operator on a host."""
+"""Operations of an operator on a host, and the states that a copy of a host begins with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vpmem_harness.pmem.kernel import sizes
 
@@ -16,6 +17,11 @@ class Create:
     offers the namespace to servers. ``uuid`` and ``raw_uuid``, the UUID of its label, are set if
     they are known beforehand. ``number`` is the number of its device on a DIMM with labels, as if
     the lower numbers had been in use.
+
+    With an ``offset``, the namespace is placed at that distance from the start of the region,
+    without the checks of ndctl. Then ``usable`` is the size that listings show, what the capacity
+    leaves when None, and ``holder`` the number of its btt, pfn or dax device, the next one when
+    None.
     """
 
     region: int = 0
@@ -29,6 +35,9 @@ class Create:
     uuid: str | None = None
     raw_uuid: str | None = None
     number: int | None = None
+    offset: int | None = None
+    usable: int | None = None
+    holder: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,4 +59,66 @@ class Reboot:
     """A reboot of the host, which gives the namespaces of a region new numbers."""
 
 
-Step = Create | Destroy | Disable | Reboot
+@dataclass(frozen=True, kw_only=True)
+class UseAsMemory:
+    """``daxctl reconfigure-device -m system-ram`` of the namespace of the n-th Create.
+
+    ``online`` of its ``total`` memory blocks are online; all blocks within the device when None.
+    """
+
+    creation: int
+    total: int | None = None
+    online: int | None = None
+    movable: bool = True
+
+
+@dataclass(frozen=True)
+class UnbindDevice:
+    """``daxctl disable-device`` of the namespace of the n-th Create."""
+
+    creation: int
+
+
+class IdleDevice(NamedTuple):
+    """An idle device, with what it has kept of the namespace that it was."""
+
+    number: int
+    name: str = ''
+    uuid: str | None = None
+    sector_size: int = 0
+
+
+@dataclass(frozen=True)
+class KeepIdle:
+    """The idle devices of a region, the seed with them."""
+
+    region: int
+    devices: tuple[IdleDevice, ...]
+
+
+@dataclass(frozen=True)
+class BadBlocks:
+    """Blocks of 512 bytes of a region that the kernel knows to be bad."""
+
+    region: int
+    first: int
+    count: int
+    dimms: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class DisableRegion:
+    """``ndctl disable-region``"""
+
+    region: int
+
+
+@dataclass(frozen=True)
+class DisableDimm:
+    """``ndctl disable-dimm`` of the n-th DIMM; its region is disabled."""
+
+    dimm: int
+
+
+Step = (Create | Destroy | Disable | Reboot | UseAsMemory | UnbindDevice | KeepIdle | BadBlocks
+        | DisableRegion | DisableDimm)

@@ -12,12 +12,22 @@ _PARENTS = {NFIT: '/LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00', 'e820': '/platform/e82
             'virtio-pmem': '/pci0000:00/0000:00:03.0/virtio1'}
 
 
+@dataclasses.dataclass(frozen=True)
+class BusSpec:
+    """Number and provider of a bus, and whether it scrubs; as its DIMMs do when None."""
+
+    number: int
+    provider: str
+    scrubs: bool | None = None
+
+
 @dataclasses.dataclass
 class Bus:
     """One bus: the platform's NFIT, memory reserved with ``memmap=``, or another provider's."""
 
     number: int
     provider: str
+    scrubs: bool | None = None
     dimms: list[Dimm] = dataclasses.field(default_factory=list)
     regions: list[Region] = dataclasses.field(default_factory=list)
 
@@ -35,4 +45,6 @@ class Bus:
     @property
     def has_firmware_commands(self) -> bool:
         """Whether the firmware of its DIMMs injects errors and scrubs."""
+        if self.scrubs is not None:
+            return self.scrubs
         return bool(self.dimms) and all(dimm.spec.firmware_commands for dimm in self.dimms)

@@ -33,8 +33,8 @@ _UNIQUE_ID = re.compile('([0-9a-f]{4})(?:-([0-9a-f]{2})-([0-9a-f]{4}))?-([0-9a-f
 class DimmSpec:
     """Description of one DIMM. What is left out is as on QEMU's NVDIMMs.
 
-    :param size: bytes, a multiple of 16 MiB, without the label area; 0 for a module without
-        persistent capacity, which is part of no region
+    :param size: bytes, a multiple of 4 KiB, without the label area; namespaces have units of 16
+        MiB. 0 is a module without persistent capacity, which is part of no region
     :param numa_node: the NUMA node of its region; of the nearest CPUs where the memory is a node
         of its own
     :param labels: ``blank`` (a label area never written, as on an NVDIMM from the factory),
@@ -64,6 +64,10 @@ class DimmSpec:
         (kernel option ``memmap=``) or ``virtio-pmem`` has neither DIMMs nor labels
     :param persistence_domain: up to where the platform flushes stores when power fails, of
         :data:`PERSISTENCE_DOMAINS`; ``memory_controller`` for DIMMs when None
+    :param mapping: its place in the firmware's description of the region; by slots when None
+    :param region_align: the alignment of its region in bytes, if it was changed through sysfs
+    :param label_version: the version of initialized labels, ``1.1`` or ``1.2``
+    :param address: the physical address of its region; behind that of the one before when None
     """
 
     size: int
@@ -86,11 +90,15 @@ class DimmSpec:
     flags: tuple[str, ...] = ()
     provider: str = NFIT
     persistence_domain: str | None = None
+    mapping: int | None = None
+    region_align: int | None = None
+    label_version: str = '1.1'
+    address: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size < 0 or self.size % sizes.REGION_ALIGN:
+        if self.size < 0 or self.size % sizes.PAGE:
             raise exceptions.InvalidInputError(
-                'size of a DIMM', expected='a multiple of 16 MiB', got=f'{self.size} bytes',
+                'size of a DIMM', expected='a multiple of 4 KiB', got=f'{self.size} bytes',
                 remedy='round it up')
         self._check_word('labels', self.labels, LABEL_STATES, 'use blank for a factory-new one')
         for what, node in (('NUMA node', self.numa_node), ('target node', self.target_node)):
@@ -125,8 +133,10 @@ class DimmSpec:
             raise exceptions.InvalidInputError(
                 'id of a DIMM', expected='hexadecimal digits as in 8089-a2-1837-00000b5d',
                 got=repr(self.id), remedy='write it as `ndctl list -D` prints it')
+        self._check_word('label version', self.label_version, ('1.1', '1.2'), 'leave it out')
         limits = {'handle': 2**32 - 1, 'phys_id': 2**16 - 1, 'offset': 2**63, 'position': 2**15,
-                  'iset_id': 2**64}
+                  'iset_id': 2**64, 'mapping': 2**15, 'region_align': 2**63,
+                  'address': 2**63}
         for name, limit in limits.items():
             value = getattr(self, name)
             if value is not None and not 0 <= value < limit:
@@ -173,7 +183,7 @@ class Dimm:
         self.area = labels.LabelArea(spec.label_area) \
             if spec.labels != 'none' and spec.has_module else None
         if self.area and spec.labels == 'initialized':
-            self.area.initialize('1.1')
+            self.area.initialize(spec.label_version)
         self.labelling = False
         self.enabled = True
         self.allocations: dict[str, list[tuple[int, int]]] = {}

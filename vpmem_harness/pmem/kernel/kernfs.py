@@ -19,17 +19,24 @@ _LAST = 0x7FFFFFFF
 
 
 @cache
-def name_hash(name: str) -> int:
-    """The hash by which sysfs sorts ``name`` in its directory."""
+def name_hash(name: str, old: bool = False) -> int:
+    """The hash by which sysfs sorts ``name`` in its directory.
+
+    :param old: for a kernel before 4.8, which uses the lower half of the hash
+    """
     value = 0
     for byte in name.encode():
         value = ((value + (byte << 4) + (byte >> 4)) * 11) & _MASK
-    value = (((value * _GOLDEN_RATIO) & _MASK) >> 32) & _LAST
+    value = (value if old else ((value * _GOLDEN_RATIO) & _MASK) >> 32) & _LAST
     if value < 2:
         value += 2
     return min(value, _LAST - 1)
 
 
-def listing_order(things: Iterable[T], name: Callable[[T], str]) -> list[T]:
-    """``things`` in the order of listings of ndctl and daxctl."""
-    return sorted(things, key=lambda thing: (name_hash(name(thing)), name(thing)), reverse=True)
+def listing_order(things: Iterable[T], name: Callable[[T], str], *, old: bool = False) -> list[T]:
+    """``things`` in the order of listings of ndctl and daxctl.
+
+    :param old: for a kernel before 4.8
+    """
+    return sorted(things, key=lambda thing: (name_hash(name(thing), old), name(thing)),
+                  reverse=True)

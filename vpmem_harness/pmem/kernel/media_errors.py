@@ -16,10 +16,12 @@ class MediaErrors:
     """The bad blocks of one region.
 
     ``injected`` are those that the firmware reports, ``known`` those that the kernel has learned of
-    by a scrub or a notification; each is a list of ranges, first block and count.
+    by a scrub or a notification; each is a list of ranges, first block and count. ``located`` are
+    the DIMMs of ranges where a listing has told them.
     """
 
     def __init__(self) -> None:
+        self.located: dict[Range, tuple[str, ...]] = {}
         self.injected: list[Range] = []
         self.known: list[Range] = []
 

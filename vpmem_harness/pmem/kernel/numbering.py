@@ -48,8 +48,13 @@ class Holders:
         if self.seed < 0:
             self.seed = self._numbers.take()
 
-    def use_seed(self) -> int:
-        """Uses the seed and returns its number; a new seed takes its place."""
+    def use_seed(self, wanted: int | None = None) -> int:
+        """Uses the seed and returns its number; a new seed takes its place.
+
+        :param wanted: use the device with this number instead, as if the seed had had it
+        """
+        if wanted not in (None, self.seed):
+            return self._numbers.reserve(wanted)
         number = self.seed
         self.seed = self._numbers.take()
         return number

@@ -35,7 +35,7 @@ class Region:
         self.start = start
         self.mappings = Mappings(dimms)
         self.size = sum(dimm.spec.size for dimm in dimms)
-        self.align = sizes.region_align(self.size, self.ways)
+        self.align = self.spec.region_align or sizes.region_align(self.size, self.ways)
         self.media = Media(self.size)
         self.errors = MediaErrors()
         self._has_split = False
@@ -45,7 +45,7 @@ class Region:
         self.seed: NamespaceDevice | None = None
         self.labelled = False
         self._minors = minors
-        self._numbers = Numbers()
+        self.numbers = Numbers()
         self.holders = {kind: Holders() for kind in ('btt', 'pfn', 'dax')}
 
     @property
@@ -136,12 +136,12 @@ class Region:
             raise KernelError(errno.ENXIO)
         self.enabled, self.labelled = True, self.has_labels
         self.kept_memory = [] if at_boot else self.kept_memory
-        self._numbers = Numbers()
+        self.numbers = Numbers()
         found = self._scan_labels() if self.labelled else [
             NamespaceDevice(self.number, 0, size=self.size, labelled=False,
                             has_pages=not self.spec.has_module)]
         for device in found or [NamespaceDevice(self.number, 0)]:
-            device.number = self._numbers.take()
+            device.number = self.numbers.take()
             self.namespaces.append(device)
         self.seed = self.namespaces[0]
         seeds_first = at_boot or len(found) not in (1, 2) or not self.labelled
@@ -243,7 +243,7 @@ class Region:
         for device in self.namespaces:
             if device.number == number:
                 return device if device.idle else None
-        device = NamespaceDevice(self.number, self._numbers.reserve(number))
+        device = NamespaceDevice(self.number, self.numbers.reserve(number))
         self.namespaces.append(device)
         if self.seed and self.seed.number == 0:
             # Number 0 was the first one taken, so it cannot be the seed any more.
@@ -252,15 +252,16 @@ class Region:
 
     def _advance_seed(self, device: NamespaceDevice) -> None:
         if device is self.seed and self.labelled:
-            self.seed = NamespaceDevice(self.number, self._numbers.take())
+            self.seed = NamespaceDevice(self.number, self.numbers.take())
             self.namespaces.append(self.seed)
 
     def attach(self, device: NamespaceDevice, block: InfoBlock | None, kind: str,
-               wanted: InfoBlock) -> None:
+               wanted: InfoBlock, number: int | None = None) -> None:
         """Makes ``device`` a btt, pfn or dax with the region's seed of that kind.
 
         :param block: the info block to write, None when the capacity is too small for one
         :param wanted: what the tool asked for; a btt that cannot be enabled keeps it
+        :param number: use this number in place of the seed's
         :raises KernelError: ENXIO, when it cannot be enabled: a btt keeps its hold then
         """
         holders = self.holders[kind]
@@ -274,7 +275,7 @@ class Region:
                 device.claim = Claim(kind, holders.seed, wanted, enabled=False)
             raise KernelError(errno.ENXIO)
         self.media.put_info_block(device.offset, block)
-        self._claim(device, block, holders.use_seed())
+        self._claim(device, block, holders.use_seed(number))
         self._advance_seed(device)
 
     def release(self, device: NamespaceDevice) -> None:
@@ -309,7 +310,7 @@ class Region:
         old, device.uuid = device.uuid, uuid
         if old:
             self.mappings.rename(old, uuid)
-        self._update_labels(device, replaces=[old] if old else [])
+        self.update_labels(device, replaces=[old] if old else [])
 
     def set_name(self, device: NamespaceDevice, name: str) -> None:
         """Sets the name; the kernel strips blanks around it.
@@ -318,13 +319,13 @@ class Region:
         """
         self._check_unclaimed(device)
         device.name = name.strip(' \t\n\v\f\r')
-        self._update_labels(device)
+        self.update_labels(device)
 
     def set_sector_size(self, device: NamespaceDevice, size: int) -> None:
         """:raises KernelError: EBUSY, when it is claimed."""
         self._check_unclaimed(device)
         device.sector_size = size
-        self._update_labels(device)
+        self.update_labels(device)
 
     def set_claim_class(self, device: NamespaceDevice, claim: str) -> None:
         """Sets the claim class unless the namespace is active.
@@ -337,7 +338,7 @@ class Region:
             claim = 'btt2'
         device.claim_class = claim
         with contextlib.suppress(KernelError):
-            self._update_labels(device)
+            self.update_labels(device)
 
     def set_size(self, device: NamespaceDevice, size: int) -> None:
         """Takes capacity from the region or gives it back.
@@ -364,18 +365,19 @@ class Region:
             device.offset = taken[0][0] if taken else device.offset
             self._has_split = self._has_split or len(taken) > 1
             self.mappings.allocate(device.uuid, taken)
-        self._update_labels(device)
+        self.update_labels(device)
         if not size:
             device.uuid = None
             if before and device.number and device is not self.seed:
                 self.namespaces.remove(device)
-                self._numbers.release(device.number)
+                self.numbers.release(device.number)
 
     def _check_unclaimed(self, device: NamespaceDevice) -> None:
         if device.claim or device.active:
             raise KernelError(errno.EBUSY)
 
-    def _update_labels(self, device: NamespaceDevice, replaces: list[str] | None = None) -> None:
+    def update_labels(self, device: NamespaceDevice, replaces: list[str] | None = None) -> None:
+        """Writes the namespace's labels, or removes them when it has no capacity."""
         if device.uuid is None or not self.labelled:
             return
         areas = [(dimm, dimm.area) for dimm in self.dimms if dimm.area]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal, TypeVar
 
 from vpmem_harness import exceptions
 from vpmem_harness.pmem.kernel import kernfs, nfit
-from vpmem_harness.pmem.kernel.buses import Bus
+from vpmem_harness.pmem.kernel.buses import Bus, BusSpec
 from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.kernel.numbering import Numbers
 from vpmem_harness.pmem.kernel.regions import Region
+
+T = TypeVar('T')
 
 #: The order in which the regions are numbered.
 RegionOrder = Literal['firmware', 'slots'] | Sequence[int]
@@ -18,7 +22,20 @@ RegionOrder = Literal['firmware', 'slots'] | Sequence[int]
 #: What the DIMMs of an interleave set have in common.
 _OF_A_SET = {'size': 'size in bytes', 'numa_node': 'NUMA node', 'target_node': 'target node',
              'iset_id': 'iset_id', 'provider': 'provider',
-             'persistence_domain': 'persistence domain', 'labels': 'label state'}
+             'persistence_domain': 'persistence domain', 'labels': 'label state',
+             'region_align': 'alignment', 'address': 'address'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbering:
+    """The numbers of DIMMs, of regions and of buses, as far as they are not 0, 1, 2, ...
+
+    Those of regions are the distances from the first region's.
+    """
+
+    dimms: tuple[int, ...] = ()
+    regions: tuple[int, ...] = ()
+    buses: tuple[BusSpec, ...] = ()
 
 
 class Topology:
@@ -28,25 +45,35 @@ class Topology:
     :param first_region: the number of the first region
     :param order: the order in which the regions are numbered
     :param minors: the minor numbers of dax devices
+    :param numbers: which numbers there are; consecutive ones when None
+    :param old_names: whether sysfs sorts names as before Linux 4.8
     """
 
-    def __init__(self, specs: Iterable[DimmSpec], *, first_address: int, first_region: int,
-                 order: RegionOrder, minors: Numbers) -> None:
+    def __init__(self, specs: Iterable[DimmSpec], *, first_address: int = 0, first_region: int = 0,
+                 order: RegionOrder = 'slots', minors: Numbers | None = None,
+                 numbers: Numbering | None = None, old_names: bool = False) -> None:
+        self._old_names = old_names
+        minors, numbers = minors or Numbers(), numbers or Numbering()
         self.dimms: list[Dimm] = []
         everything: list[Dimm] = []
         for spec in specs:
-            everything.append(Dimm(len(self.dimms), spec))
+            place = len(self.dimms)
+            everything.append(Dimm(numbers.dimms[place] if numbers.dimms and spec.has_module
+                                   else place, spec))
             if spec.has_module:
                 self.dimms.append(everything[-1])
         _check_handles(self.dimms)
         placed = list(interleaved(everything, first_address))
         self.regions = [
-            Region(first_region + index, *placed[which], minors)
+            Region(first_region + (numbers.regions[index] if numbers.regions else index),
+                   *placed[which], minors)
             for index, which in enumerate(numbered(order, [group for _, group in placed]))]
-        buses: dict[str, Bus] = {}
+        buses = {bus.provider: Bus(bus.number, bus.provider, bus.scrubs) for bus in numbers.buses}
         for dimm in everything:
             provider = dimm.spec.provider
-            bus = buses.setdefault(provider, Bus(len(buses), provider))
+            free = next(one for one in itertools.count()
+                        if one not in {bus.number for bus in buses.values()})
+            bus = buses.setdefault(provider, Bus(free, provider))
             if dimm.spec.has_module:
                 bus.dimms.append(dimm)
         for region in self.regions:
@@ -55,12 +82,16 @@ class Topology:
 
     def listed_buses(self) -> list[Bus]:
         """The buses in the order of listings."""
-        return kernfs.listing_order(self.buses, lambda bus: f'ndctl{bus.number}')
+        return self.sorted(self.buses, lambda bus: f'ndctl{bus.number}')
 
     def listed_regions(self) -> list[Region]:
         """The regions in the order of listings, bus by bus."""
         return [region for bus in self.listed_buses()
-                for region in kernfs.listing_order(bus.regions, lambda one: one.dev)]
+                for region in self.sorted(bus.regions, lambda one: one.dev)]
+
+    def sorted(self, things: Iterable[T], name: Callable[[T], str]) -> list[T]:
+        """``things`` in the order of listings."""
+        return kernfs.listing_order(things, name, old=self._old_names)
 
 
 def _check_handles(dimms: list[Dimm]) -> None:
@@ -91,6 +122,8 @@ def interleaved(dimms: list[Dimm], first_address: int) -> Iterator[tuple[int, li
         mates.append(dimm)
     for group in groups.values():
         _set_positions(group)
+        first_address = group[0].spec.address or first_address
+        group.sort(key=lambda dimm: dimm.spec.mapping or 0)
         yield first_address, group
         first_address += sum(dimm.spec.size for dimm in group)
 

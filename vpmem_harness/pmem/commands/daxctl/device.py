@@ -20,7 +20,7 @@ from vpmem_harness.pmem.commands.jsontext import Json
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.results import strerror
-from vpmem_harness.pmem.kernel import dax_devices, kernfs, sizes
+from vpmem_harness.pmem.kernel import dax_devices, sizes
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
 from vpmem_harness.pmem.kernel.regions import Region
@@ -56,7 +56,7 @@ _Action: TypeAlias = Callable[[Region, NamespaceDevice], int]
 
 def claimed_devices(context: Context) -> list[_Claimed]:
     """The regions and namespaces of all dax devices, in daxctl's order."""
-    return kernfs.listing_order(
+    return context.memory.sorted(
         ((region, device) for region in context.memory.regions
          for device in region.namespaces if device.char_device),
         lambda pair: pair[1].char_device or '')

@@ -13,7 +13,6 @@ from vpmem_harness.pmem.commands.context import Context
 from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.results import USAGE, UsageExit, strerror
-from vpmem_harness.pmem.kernel import kernfs
 from vpmem_harness.pmem.kernel.dimms import Dimm
 
 BASE_OPTIONS = (
@@ -92,7 +91,7 @@ def parse(context: Context, options: Options,
 def chosen(context: Context, parsed: Parsed, words: list[str]) -> list[Dimm]:
     """The DIMMs that ``words`` name, on the bus that the options name."""
     return [dimm for word in words for bus in filters.buses(context.memory, parsed.text('bus'))
-            for dimm in kernfs.listing_order(bus.dimms, lambda each: each.dev)
+            for dimm in context.memory.sorted(bus.dimms, lambda each: each.dev)
             if filters.is_dimm(dimm, word)]
 
 

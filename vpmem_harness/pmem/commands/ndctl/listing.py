@@ -14,7 +14,7 @@ from vpmem_harness.pmem.commands.jsontext import Json, pretty
 from vpmem_harness.pmem.commands.ndctl import filters
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
 from vpmem_harness.pmem.commands.provision import mode_of
-from vpmem_harness.pmem.kernel import kernfs, sizes
+from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.buses import Bus
 from vpmem_harness.pmem.kernel.dimms import Dimm
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
@@ -157,7 +157,7 @@ class _List:
         regions: list[Json] = []
         namespaces: list[Json] = []
         for region in (region for bus in buses
-                       for region in kernfs.listing_order(bus.regions, lambda each: each.dev)):
+                       for region in self._memory.sorted(bus.regions, lambda each: each.dev)):
             if not self._includes(region):
                 continue
             inside = self._namespaces(region)
@@ -176,7 +176,7 @@ class _List:
         return found
 
     def _dimms(self, bus: Bus) -> list[Dimm]:
-        return [dimm for dimm in kernfs.listing_order(bus.dimms, lambda each: each.dev)
+        return [dimm for dimm in self._memory.sorted(bus.dimms, lambda each: each.dev)
                 if filters.is_dimm(dimm, self._words('dimm')) and self._concerns(bus, dimm)
                 and self._shows(dimm)]
 

@@ -1,0 +1,1 @@
+"""Copies of hosts from what ndctl and daxctl list of them."""

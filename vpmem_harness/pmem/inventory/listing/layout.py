@@ -1,0 +1,294 @@
+"""Where the namespaces of a region are, from what a listing says of their sizes and of the rest.
+
+A listing shows neither addresses nor capacities. The capacities follow from the sizes. The places
+are those of namespaces created one after the other, in the order of their numbers, with gaps that
+give the free space and the largest free extent of the listing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+from vpmem_harness.pmem.inventory.listing.amounts import Amount
+from vpmem_harness.pmem.inventory.listing.capacities import Capacity, Shape, capacities
+from vpmem_harness.pmem.inventory.listing.refusal import refusal
+from vpmem_harness.pmem.inventory.size_text import HOST_LIMIT
+from vpmem_harness.pmem.kernel import sizes
+
+
+class Wanted(NamedTuple):
+    """A namespace to place.
+
+    ``data`` is where its data begin in the region, in bytes, if that is known. ``others`` are the
+    shapes that it has otherwise, if its shape is a guess.
+    """
+
+    name: str
+    number: int
+    shape: Shape
+    shown: Amount
+    data: int | None = None
+    others: tuple[Shape, ...] = ()
+
+
+class Placed(NamedTuple):
+    """A namespace in its place: offset in the region, capacity and usable size in bytes."""
+
+    wanted: Wanted
+    offset: int
+    size: int
+    usable: int
+    info_offset: int
+
+
+@dataclasses.dataclass
+class Space:
+    """A region as far as it is known: its address, and what a listing says of its space.
+
+    ``step`` is the unit of capacities, ``strict`` whether no other capacity is possible.
+    """
+
+    name: str
+    start: int
+    step: int
+    strict: bool = True
+    size: Amount | None = None
+    available: Amount | None = None
+    extent: Amount | None = None
+
+
+class Layout(NamedTuple):
+    """The namespaces of a region in order, its size, and the size of what is not listed.
+
+    ``hidden`` are capacity and offset of a disabled namespace that the listing leaves out.
+    """
+
+    placed: list[Placed]
+    size: int
+    hidden: tuple[int, int] | None
+    notes: list[str]
+
+
+def lay_out(space: Space, wanted: list[Wanted]) -> Layout:
+    """Return places for the namespaces of a region; raises InvalidInputError if there are none."""
+    return _Draft(space, wanted).layout()
+
+
+class _Draft:
+
+    def __init__(self, space: Space, wanted: list[Wanted]) -> None:
+        self._space = space
+        self._wanted = sorted(wanted, key=lambda one: one.number)
+        self._notes: list[str] = []
+
+    def layout(self) -> Layout:
+        """Place the namespaces, and what is between them."""
+        space = self._space
+        placed = self._in_a_row([0] * len(self._wanted))
+        end = max((one.offset + one.size for one in placed), default=0)
+        if space.size is None:
+            placed = self._known_places(placed, HOST_LIMIT)
+            end = max((one.offset + one.size for one in placed), default=0)
+            return Layout(placed, end, None, self._notes)
+        used = sum(one.size for one in placed)
+        size = self._region_size(used)
+        if used > size:
+            raise refusal(f'size of {space.name}', f'room for its namespaces, {used} bytes',
+                          str(size))
+        hidden_size = self._hidden(size, used)
+        gaps, hidden = self._gaps(size - used - hidden_size, len(placed), hidden_size)
+        if any(gaps) or hidden is not None:
+            placed = self._in_a_row(gaps)
+        return Layout(self._known_places(placed, size), size, hidden, self._notes)
+
+    def _in_a_row(self, gaps: list[int]) -> list[Placed]:
+        """Place the namespaces one after the other, each behind its gap."""
+        placed: list[Placed] = []
+        end = 0
+        for one, gap in zip(self._wanted, gaps, strict=True):
+            found = self._capacity(one, end + gap)
+            offset = end + gap + found.gap
+            placed.append(Placed(self._fitting(one, end + gap), offset, found.size, found.usable,
+                                 found.info_offset))
+            end = offset + found.size
+        return placed
+
+    def _fitting(self, one: Wanted, offset: int) -> Wanted:
+        """Return a namespace with the shape that leaves its size of the roundest capacity."""
+        if not one.others:
+            return one
+        shapes = [one._replace(shape=shape, others=()) for shape in (one.shape, *one.others)]
+        return min(shapes, key=lambda each: [_roundness(found.size) for found in capacities(
+            each.shape, each.shown, self._space.start + offset, self._space.step)[:1]] or [4])
+
+    def _capacity(self, one: Wanted, offset: int) -> Capacity:
+        space, one = self._space, self._fitting(one, offset)
+        # In a full region nothing can be between two namespaces.
+        roomy = space.available is None or space.available.high > 0
+        for step in (space.step, *(() if space.strict else (2 * sizes.MIB, sizes.PAGE))):
+            found = capacities(one.shape, one.shown, space.start + offset, step, gaps=roomy)
+            if not found:
+                continue
+            if len(found) > 1:
+                self._notes.append(
+                    f'{one.name}: the size is rounded; its capacity is {found[0].size} bytes of '
+                    f'{len(found)} possible ones')
+            return found[0]
+        if one.shape.align == sizes.GIB and not roomy:
+            found = capacities(one.shape, one.shown, 0, space.step)
+            if found:
+                self._notes.append(f'{one.name}: the address decides how much alignment leaves; '
+                                   'the original has another one')
+                return found[0]._replace(gap=0)
+        raise refusal(
+            f'size of {one.name}', f'what a capacity of whole {space.step} bytes leaves'
+            + (f' with map {one.shape.memmap} and alignment {one.shape.align}'
+               if one.shape.kind in ('pfn', 'dax') else ''), str(one.shown.low))
+
+    def _region_size(self, used: int) -> int:
+        amount, free = self._space.size, self._space.available
+        if amount is None or amount.is_exact:
+            return amount.low if amount else used
+        candidates = amount.multiples(self._space.step) or [amount.nearest(self._space.step)]
+        if free is not None:
+            fitting = [size for size in candidates if size - used in free]
+            candidates = fitting or candidates
+        best = min(candidates, key=lambda size: (size % sizes.GIB != 0, size))
+        if len(candidates) > 1:
+            self._notes.append(f'{self._space.name}: the size is rounded; it is {best} bytes of '
+                               f'{len(candidates)} possible ones')
+        return best
+
+    def _hidden(self, size: int, used: int) -> int:
+        """Return the bytes that are neither free nor in a listed namespace."""
+        free = self._space.available
+        left = size - used
+        if free is None or sizes.align_down(left, self._space.step) in free or left in free:
+            return 0
+        hidden = left - (free.low if free.is_exact else free.nearest(self._space.step))
+        if hidden < 0:
+            raise refusal(f'available_size of {self._space.name}',
+                          f'at most {left} bytes beside its namespaces', str(free.low))
+        if not free.is_exact:
+            hidden = sizes.align_down(hidden, self._space.step)
+        self._notes.append(f'{self._space.name}: {hidden} bytes are neither free nor in a listed '
+                           'namespace; a disabled one takes them (list with -i to see it)')
+        return hidden
+
+    def _gaps(self, free: int, count: int, hidden: int) -> tuple[list[int], tuple[int, int] | None]:
+        """Return the gap before each namespace, and capacity and offset of the hidden one.
+
+        The largest free extent is at the end of the region.
+        """
+        space, gaps = self._space, [0] * count
+        end = space.extent
+        largest = free
+        if end is not None and free not in end and sizes.align_down(free, space.step) not in end:
+            largest = end.low if end.is_exact else end.nearest(space.step)
+        if largest > free or (largest <= 0 < free):
+            raise refusal(f'max_available_extent of {space.name}', f'at most {free} bytes, and '
+                          'some if any is available', str(largest))
+        rest = free - largest
+        if rest:
+            self._notes.append(f'{space.name}: the free extents are known by their size, and not '
+                               'where they are')
+        places = [*range(1, count), 0] if count else []
+        if hidden and count:
+            # One more place, between the last namespace and the hidden one.
+            places.append(-1)
+        tail = 0
+        for place in places:
+            gap = min(rest, largest)
+            rest -= gap
+            if place < 0:
+                tail = gap
+            else:
+                gaps[place] += gap
+        if rest and hidden and not count:
+            tail, rest = min(rest, largest), rest - min(rest, largest)
+        if rest:
+            raise refusal(f'max_available_extent of {space.name}', f'extents of {free} bytes '
+                          f'around {count} namespaces', str(largest))
+        if not hidden:
+            return gaps, None
+        before = sum(gaps) + sum(one.size for one in self._in_a_row([0] * count)) + tail
+        return gaps, (hidden, before)
+
+    def _known_places(self, placed: list[Placed], size: int) -> list[Placed]:
+        """Move the namespaces whose place is known, if the free space stays as it is listed."""
+        fixed = sorted((one._replace(offset=offset) for one in placed
+                        if (offset := self._known_offset(one)) is not None),
+                       key=lambda one: one.offset)
+        others = [one for one in placed if self._known_offset(one) is None]
+        if not fixed:
+            return placed
+        extent = self._space.extent
+        for hole in range(len(fixed) + 1):
+            begin = sum(fixed[hole - 1][1:3]) if hole else 0
+            whole = (fixed[hole].offset if hole < len(fixed) else size) - begin
+            largest = [0] if extent is None else [extent.nearest(self._space.step)]
+            if extent is not None and whole in extent:
+                largest.insert(0, whole)
+            for one in largest:
+                found = _filled(fixed, others, size, hole, one)
+                if found is not None:
+                    return sorted(found, key=lambda one: one.offset)
+        self._notes.append(f'{self._space.name}: the places that its bad blocks tell leave no '
+                           'room for the other namespaces')
+        return placed
+
+    def _known_offset(self, one: Placed) -> int | None:
+        """Return the offset of a namespace whose data have a known place."""
+        if one.wanted.data is None:
+            return None
+        offset = one.wanted.data - reserved_bytes(one.wanted.shape, one.size)
+        return offset if offset >= 0 and offset % sizes.PAGE == 0 else None
+
+
+def _filled(fixed: list[Placed], others: list[Placed], size: int, largest_in: int,
+            largest: int) -> list[Placed] | None:
+    """Place the others between namespaces with known places.
+
+    :param largest_in: the hole whose end the largest free extent takes
+    :param largest: bytes of the largest free extent, 0 when it does not matter
+    :returns: all of them, None if they do not fit
+    """
+    begins = [0, *(one.offset + one.size for one in fixed)]
+    ends = [*(one.offset for one in fixed), size]
+    room = [end - begin for begin, end in zip(begins, ends, strict=True)]
+    if min(room) < 0 or room[largest_in] < largest:
+        return None
+    room[largest_in] -= largest
+    inside: list[list[Placed]] = [[] for _ in room]
+    for one in sorted(others, key=lambda one: -one.size):
+        hole = next((hole for hole, left in enumerate(room) if left >= one.size), None)
+        if hole is None:
+            return None
+        room[hole] -= one.size
+        inside[hole].append(one)
+    found = list(fixed)
+    for hole, members in enumerate(inside):
+        tail = largest if hole == largest_in else 0
+        if largest and (room[hole] > largest or (room[hole] and tail and not members)):
+            return None
+        # What is left over comes first, so that it does not join the largest extent.
+        end = begins[hole] + (room[hole] if largest else 0)
+        for one in sorted(members, key=lambda one: one.wanted.number):
+            found.append(one._replace(offset=end))
+            end += one.size
+    return found
+
+
+def _roundness(size: int) -> int:
+    """Return 0 for a size in whole GiB, and more for smaller units."""
+    units = (sizes.GIB, 128 * sizes.MIB, sizes.REGION_ALIGN)
+    return next((place for place, unit in enumerate(units) if size % unit == 0), 3)
+
+
+def reserved_bytes(shape: Shape, size: int) -> int:
+    """Return the bytes before the data of a namespace at an aligned address."""
+    if shape.kind not in ('pfn', 'dax'):
+        return 0
+    extent = sizes.dax_extent(0, size, shape.memmap, shape.align)
+    return extent[0] if extent else 0
