@@ -53,6 +53,8 @@ COMMANDS = (
                 'Print what lets a shell use a host, to evaluate'),
     LazyCommand('show', 'vpmem_harness.cli.fleet.show:Show',
                 'Print hosts, namespaces, domains, servers and faults'),
+    LazyCommand('report', 'vpmem_harness.cli.fleet.report:Report',
+                'Write an HTML page about what happened to a fleet'),
     LazyCommand('reboot', 'vpmem_harness.cli.fleet.reboot:Reboot',
                 'Restart a simulated machine'),
     LazyCommand('down', 'vpmem_harness.cli.fleet.down:Down',

@@ -9,6 +9,7 @@ from typing import Any
 from vpmem_harness.fleet.control_server import Methods
 from vpmem_harness.fleet.fleet import Fleet
 from vpmem_harness.fleet.protocol import FleetError
+from vpmem_harness.fleet.report_page import report_page
 from vpmem_harness.fleet.snapshot import to_json
 from vpmem_harness.host.machine import Host
 
@@ -23,6 +24,7 @@ def methods(fleet: Fleet, end: Callable[[], object] | None) -> Methods:
         'calls': lambda seen, limit: to_json(list(fleet.calls_after(seen, limit))),
         'environment': lambda host: environment(fleet, host),
         'reboot': fleet.reboot,
+        'report': lambda: report_page(fleet),
     }
 
     def down() -> int:
