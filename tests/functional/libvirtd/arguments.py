@@ -66,6 +66,12 @@ _DOCUMENTS: Final = (
     '<device><parent>pci_0000_3b_00_0</parent><capability type="mdev"><type id="t"/></capability>'
     '</device>', '<device><parent>computer</parent></device>',
     '<network><name>net</name></network>',
+    "<network><name>nat</name><forward mode='nat'/><ip address='198.51.100.1' prefix='24'><dhcp>"
+    "<range start='198.51.100.2' end='198.51.100.9'/></dhcp></ip></network>",
+    "<network><name>direct</name><forward mode='bridge'><interface dev='eth0'/></forward>"
+    "<portgroup name='g'/></network>",
+    "<host name='h' ip='198.51.100.5'/>", "<portgroup name='p' default='yes'/>",
+    "<txt name='n' value='v'/>", "<host ip='192.0.2.9'><hostname>n</hostname></host>",
     "<pool type='dir'><name>p</name><target><path>/pools/p</path><permissions><mode>0711</mode>"
     '<owner>0</owner></permissions></target></pool>',
     "<pool type='fs'><name>q</name><source><device path='/srv/pmem/ns_1'/></source><target>"
@@ -85,6 +91,7 @@ _DOCUMENTS: Final = (
 _ROOTS: Final = (
     (re.compile(r'snapshot'), ('domainsnapshot',)), (re.compile(r'secret'), ('secret',)),
     (re.compile(r'cpu'), ('cpu',)), (re.compile(r'node_device'), ('device',)),
+    (re.compile(r'network_update'), ('host', 'portgroup', 'txt')),
     (re.compile(r'network'), ('network',)), (re.compile(r'pool'), ('pool',)),
     (re.compile(r'vol'), ('volume',)), (re.compile(r'block_copy'), ('disk',)),
     (re.compile(r'device'), ('disk', 'interface', 'memory', 'graphics', 'serial', 'rng', 'hostdev',

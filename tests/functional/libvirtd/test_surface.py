@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import os
 import threading
@@ -42,10 +43,14 @@ _BY_NAME = {'params': {'cpu_shares': 512}, 'pages': [4], 'allocPages.pages': {4:
             'cpumap': (True,)}
 
 
+_POOL = '<pool type="dir"><name>{0}</name><target><path>/pools/{0}</path></target></pool>'
+
+
 class SurfaceTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
+        self.numbers = itertools.count()
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
         path = os.path.join(self.useFixture(fixtures.TempDir()).path, 's')
         self.daemon = Daemon(Hypervisor('surface', randomness=Randomness(7)), path)
@@ -66,6 +71,25 @@ class SurfaceTest(base.TestCase):
     def fresh_secret(self):
         self.made += 1
         return self.connection.secretDefineXML(_CEPH_USER.format(name=f'secret-{self.made}'))
+
+    def fresh_network(self):
+        """Define and start a network."""
+        name = f'network-{next(self.numbers)}'
+        network = self.connection.networkDefineXML(f'<network><name>{name}</name></network>')
+        network.create()
+        return network
+
+    def fresh_pool(self):
+        """Define, build and start a storage pool."""
+        pool = self.connection.storagePoolDefineXML(_POOL.format(f'pool-{next(self.numbers)}'))
+        pool.build()
+        pool.create()
+        return pool
+
+    def fresh_volume(self):
+        """Create a volume."""
+        return self.fresh_pool().createXML(
+            '<volume><name>v</name><capacity>65536</capacity></volume>')
 
     def volume(self):
         """Return a volume that does not exist."""
@@ -140,15 +164,15 @@ class SurfaceTest(base.TestCase):
 
     def test_networks(self):
         """Every method of virNetwork returns or raises."""
-        self.check(libvirt.virNetwork, lambda: self.connection.networkLookupByName('default'))
+        self.check(libvirt.virNetwork, self.fresh_network)
 
     def test_storage_pools(self):
         """Every method of virStoragePool returns or raises."""
-        self.check(libvirt.virStoragePool,
-                   lambda: self.connection.storagePoolLookupByName('default'))
+        self.check(libvirt.virStoragePool, self.fresh_pool)
 
     def test_storage_volumes(self):
         """Every method of virStorageVol returns or raises."""
+        self.check(libvirt.virStorageVol, self.fresh_volume)
         self.check(libvirt.virStorageVol, self.volume)
 
     def test_node_devices(self):

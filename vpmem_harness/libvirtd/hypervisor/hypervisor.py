@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import threading
-import uuid as uuids
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,7 +22,8 @@ from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
 from vpmem_harness.libvirtd.hypervisor.domain.reload import reload
 from vpmem_harness.libvirtd.hypervisor.events import Events
-from vpmem_harness.libvirtd.hypervisor.network.networks import Network
+from vpmem_harness.libvirtd.hypervisor.network import guests
+from vpmem_harness.libvirtd.hypervisor.network.network import NetworkList, default_network
 from vpmem_harness.libvirtd.hypervisor.node import capabilities
 from vpmem_harness.libvirtd.hypervisor.node.device_tree import DeviceTree
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEvents
@@ -110,7 +110,12 @@ class Hypervisor:
         self.object_events = ObjectEvents()
         self.secrets: dict[bytes, Secret] = {}
         self.devices = self._device_tree()
-        self.networks = (_default_network(self.randomness.derive('network')),)
+        self.networks = NetworkList()
+        random = self.randomness.derive('network')
+        network = self.networks.add(default_network(random.uuid(), random.mac()), live=False)
+        network.persistent = network.autostart = True
+        self.networks.start(network)
+        self.xml_host.connect = functools.partial(guests.connect, self.networks)
         self.storage = Storage(self.backing, self._publish_pool,
                                self.randomness.derive('pool').uuid())
         self.processes = QemuProcesses(self)
@@ -213,6 +218,7 @@ class Hypervisor:
             self.started = self.clock.now()
             self.devices.boot()
             self.storage.machine_started()
+            self.networks.machine_started()
             for domain in self.domains:
                 if domain.autostart or domain.autostart_once:
                     domain.autostart_once = False
@@ -238,7 +244,3 @@ class Hypervisor:
                     domain.config = reload(domain.config, self.xml_host)
                 if domain.managed_save is not None:
                     domain.managed_save = reload(domain.managed_save, self.xml_host)
-
-
-def _default_network(randomness: Randomness) -> Network:
-    return Network('default', uuids.UUID(randomness.uuid()).bytes, 'virbr0', randomness.mac())

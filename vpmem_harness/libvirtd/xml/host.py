@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vpmem_harness.hardware import Hardware
+from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import DEFAULT, Release
 
@@ -26,6 +28,8 @@ class XmlHost:
     ports_in_use: set[int] = field(default_factory=set)
     terminals_in_use: set[str] = field(default_factory=set)
     taps_in_use: set[str] = field(default_factory=set)
+    #: Connects an interface that starts to its network; raises a LibvirtError if it cannot.
+    connect: Callable[[Element], None] = lambda interface: None
     _taps: itertools.count[int] = field(default_factory=itertools.count)
 
     def next_terminal(self) -> str:

@@ -34,7 +34,7 @@ def check(text: str, name: str) -> None:
     schema = load(name)
     if schema is None or schema.validate(reading.tree(text, name)):
         return
-    errors = '\n'.join(entry.message for entry in schema.error_log)
+    errors = ''.join(f'{entry.message}\n' for entry in schema.error_log)
     raise LibvirtError(libvirt.VIR_ERR_XML_INVALID_SCHEMA,
                        f'Unable to validate doc against {_path(name)}\n{errors}',
                        domain=libvirt.VIR_FROM_XML)

@@ -12,6 +12,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.domain import OFF, Domain
+from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.xml.devices import memory
 from vpmem_harness.libvirtd.xml.domain import startup
 from vpmem_harness.libvirtd.xml.etree import copy
@@ -69,6 +70,8 @@ class QemuProcesses:
         domain.paused_at = None
         domain.paused_seconds = 0.0
         self._open(domain)
+        guests.plugged(hypervisor.networks, definition.devices.findall('interface'),
+                       hypervisor.clock.now())
         if paused:
             self._set(domain, libvirt.VIR_DOMAIN_PAUSED, paused_reason)
         else:
@@ -84,6 +87,8 @@ class QemuProcesses:
         hypervisor = self._hypervisor
         self._close(domain)
         if domain.live is not None:
+            guests.unplugged(hypervisor.networks, domain.live.devices.findall('interface'),
+                             hypervisor.clock.now())
             startup.release(domain.live, hypervisor.xml_host)
         if domain.job is not None:
             hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)

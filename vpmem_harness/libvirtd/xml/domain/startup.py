@@ -155,6 +155,7 @@ def start_interface(device: Element, host: XmlHost) -> None:
     """Assign a tap to an interface."""
     if device.get('type') not in ('bridge', 'network', 'ethernet'):
         return
+    host.connect(device)
     target = device.find('target')
     if target is None:
         target = add(device, 'target')
@@ -164,7 +165,6 @@ def start_interface(device: Element, host: XmlHost) -> None:
         source = device.find('source')
         if source is not None:
             source.set('portid', host.randomness.uuid())
-            source.set('bridge', 'virbr0')
 
 
 def _start_character_devices(definition: Definition, host: XmlHost, number: int) -> None:

@@ -11,6 +11,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 
@@ -110,17 +111,22 @@ class GuestProcedures(ProcedureGroup):
 
     @procedure
     def domain_interface_addresses(self, handle: DomainHandle, source: int,
-                                   flags: int) -> list[object]:
-        """Return the guest's addresses: there are no leases and no ARP entries."""
+                                   flags: int) -> list[tuple[str, str, guests.Addresses]]:
+        """Return the addresses that the guest has leased; there are no ARP entries."""
         check_flags('qemuDomainInterfaceAddresses', flags, 0)
         if source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT:
             raise self._agent(handle)
-        check_active(self.domain(handle))
+        domain = self.domain(handle)
+        check_active(domain)
         if source not in (libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
                           libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP):
             raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
                                f'Unknown IP address data source {source}')
-        return []
+        if source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP:
+            return []
+        return guests.leased(
+            self.hypervisor.networks, domain.definition.devices.findall('interface'),
+            self.hypervisor.clock.now())
 
     @procedure
     def domain_pm_suspend_for_duration(self, handle: DomainHandle, target: int, duration: int,

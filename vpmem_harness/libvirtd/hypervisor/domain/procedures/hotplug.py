@@ -13,6 +13,7 @@ from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml import etree
@@ -128,6 +129,7 @@ class HotplugProcedures(ProcedureGroup):
             startup.start_source(device, domain.next_storage_id())
         elif device.tag == 'interface':
             startup.start_interface(device, self.hypervisor.xml_host)
+            guests.plugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
         elif device.tag in ('serial', 'parallel', 'console', 'channel'):
             startup.start_character_device(device, live, self.hypervisor.xml_host, domain.id)
         live.devices.append(device)
@@ -198,22 +200,24 @@ class HotplugProcedures(ProcedureGroup):
         if device.tag == 'disk' and disks.target(device)[1] not in ('virtio', 'usb', 'scsi'):
             raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                                'This type of disk cannot be hot unplugged')
-        guests = self.hypervisor.guests
+        reactions = self.hypervisor.guests
         number, alias = domain.id, aliases.name(device)
-        if not guests.releases_devices:
+        if not reactions.releases_devices:
             return
 
         def unplugged() -> None:
             with self.hypervisor.lock:
                 if domain.active and domain.id == number and domain.live is not None:
                     self._unplugged(domain, domain.live, alias)
-        self.hypervisor.after(guests.unplug_seconds, unplugged)
+        self.hypervisor.after(reactions.unplug_seconds, unplugged)
 
     def _unplugged(self, domain: Domain, live: Definition, alias: str) -> None:
         device = aliases.by_name(live, alias)
         if device is None:
             return
         live.devices.remove(device)
+        if device.tag == 'interface':
+            guests.unplugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
         if device.tag == 'memory':
             size = memory.size(device)
             live.memory_total -= size
