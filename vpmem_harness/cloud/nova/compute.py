@@ -64,6 +64,7 @@ class Compute:
         workarounds.run_privileged_calls_in_process()
         workarounds.run_limited_commands_without_a_python(self._order['prlimit'])
         workarounds.become_nova_compute()
+        workarounds.require_next_versions()
         try:
             self._service = service.Service.create(
                 binary='nova-compute', topic=compute_rpcapi.RPC_TOPIC,

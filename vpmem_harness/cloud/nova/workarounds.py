@@ -119,6 +119,21 @@ def become_nova_compute() -> None:
     nova.objects.Service.enable_min_version_cache()
 
 
+#: The variable that makes computes require what Nova announces for its next release.
+NEXT_MINIMUM = 'VPMEM_HARNESS_NOVA_NEXT_MINIMUM'
+
+
+def require_next_versions() -> None:
+    """Require the libvirt and QEMU of Nova's next release, if the environment asks for it.
+
+    These assignments are what Nova does when it raises its minimum.
+    """
+    if os.environ.get(NEXT_MINIMUM):
+        from nova.virt.libvirt import driver
+        driver.MIN_LIBVIRT_VERSION = driver.NEXT_MIN_LIBVIRT_VERSION
+        driver.MIN_QEMU_VERSION = driver.NEXT_MIN_QEMU_VERSION
+
+
 # Services around Nova, replaced where Nova's own fixtures replace them
 
 def use_broker(fixture: Any, transport: Callable[[], Any]) -> None:

@@ -22,6 +22,11 @@ UNTOUCHED = ('nova.virt', 'nova.compute', 'nova.privsep')
 #: Module state that is reset to its value after an import or a service's first start.
 RESETS = {'nova.virt.node.LOCAL_NODE_UUID = uuid'}
 
+#: Constants that a later release of Nova changes in the same way.
+NEXT_RELEASE = {
+    'nova.virt.libvirt.driver.MIN_LIBVIRT_VERSION = driver.NEXT_MIN_LIBVIRT_VERSION',
+    'nova.virt.libvirt.driver.MIN_QEMU_VERSION = driver.NEXT_MIN_QEMU_VERSION'}
+
 
 class Reaches(ast.NodeVisitor):
     """Names of Nova that a module assigns to, replaces or deletes, in dotted form."""
@@ -113,7 +118,7 @@ class SeamsTest(testtools.TestCase):
             f'{path}: {each}'
             for path, text in sources('vpmem_harness', 'examples', 'tests', 'bench', 'tools')
             for each in Reaches(text).found
-            if each.startswith(UNTOUCHED) and each not in RESETS}
+            if each.startswith(UNTOUCHED) and each not in RESETS | NEXT_RELEASE}
         self.assertEqual(set(), touched)
 
     def test_no_string_patches_the_code_under_test(self) -> None:
