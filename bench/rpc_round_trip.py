@@ -48,7 +48,7 @@ class _Connection:
 class _Hypervisor:
     release = DEFAULT
 
-    def connect(self, readonly: bool) -> _Connection:
+    def connect(self, readonly: bool, driver: str = 'qemu') -> _Connection:
         return _Connection()
 
 

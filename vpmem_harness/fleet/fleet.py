@@ -137,9 +137,12 @@ class Fleet:
                     remedy='name a running host, or add one')
             return found
 
-    def reboot(self, name: str) -> None:
-        """Restart a machine."""
-        self.host(name).reboot()
+    def reboot(self, name: str, release: str | None = None) -> None:
+        """Restart a machine, with another release if one is given."""
+        if release is None:
+            self.host(name).reboot()
+        else:
+            self.host(name).upgrade(release)
         self._write_hosts()
 
     def state(self) -> FleetState:

@@ -72,6 +72,9 @@ HOST_OPTIONS = (
                'can be repeated'),
     HostOption('directories', 'mkdir', {'type': 'array', 'items': _TEXT}, 'PATH',
                'a directory that exists on the simulated hosts alone; can be repeated'),
+    HostOption('split_daemons', 'split-daemons', {'type': 'boolean'}, '',
+               'the hosts have the sockets of virtqemud, virtnetworkd and so on as well, in '
+               'DIR/HOST/libvirt'),
     HostOption('as_user', 'as-user', {'type': 'boolean'}, '',
                'ndctl, daxctl and daxio act without privileges, not as root; '
                'VPMEM_HARNESS_AS_USER=1 does it for one command'),
@@ -102,6 +105,7 @@ class HostSpec:
     files: dict[str, int] = dataclasses.field(default_factory=dict)
     directories: tuple[str, ...] = ()
     as_user: bool = False
+    split_daemons: bool = False
     first_region: int | None = None
 
     @classmethod
@@ -164,7 +168,8 @@ class HostSpec:
         return Host(
             self.name, inventory, directory=directory, randomness=own, files=self.files,
             directories=self.directories, as_user=self.as_user, first_region=self.first_region,
-            hardware=hardware, audit=audit, release=releases.choose(self.release))
+            hardware=hardware, audit=audit, release=releases.choose(self.release),
+            split_daemons=self.split_daemons)
 
 
 def _read(path: Path, where: str, what: str = 'listing') -> str:

@@ -40,6 +40,11 @@ class Layout:
         return self.root / 'libvirt-sock'
 
     @property
+    def split(self) -> Path:
+        """The sockets of split daemons, where a session of XDG_RUNTIME_DIR=root has them."""
+        return self.root / 'libvirt'
+
+    @property
     def bin(self) -> Path:
         return self.root / 'bin'
 
@@ -70,13 +75,15 @@ class Layout:
         """The pipe in which the stand-ins report the listings that they answer themselves."""
         return self.root / 'journal'
 
-    def make(self) -> None:
+    def make(self, *, split: bool = False) -> None:
         """Make ``root`` with mode 0700; the rest is made when it is needed.
 
+        :param split: make the directory of split daemons as well.
         :raises LimitError: when a socket's path would be longer than the kernel allows.
         :raises InvalidInputError: when ``root`` exists already.
         """
-        longest = len(str(self.root / 'libvirt-sock-ro').encode())
+        last = self.split / 'virtinterfaced-sock-ro' if split else self.root / 'libvirt-sock-ro'
+        longest = len(str(last).encode())
         if longest > PATH_MAX:
             raise LimitError(
                 f'the path of a socket in the directory of host {self.root.name!r} would have '
@@ -89,6 +96,8 @@ class Layout:
                 f'directory of host {self.root.name!r}', expected='one that does not exist yet',
                 got='what another run uses or has left', remedy='remove it, or choose another '
                 'directory for the hosts') from error
+        if split:
+            self.split.mkdir(mode=0o700)
 
 
 def runtime_parent(parent: str | None = None) -> str:

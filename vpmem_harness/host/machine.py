@@ -64,6 +64,7 @@ class Host:
     :param hardware: the hardware of the host; two NUMA nodes and what the DIMMs need if None.
     :param audit: the audit log for what is done to the host.
     :param release: the versions of kernel, ndctl, libvirt and QEMU.
+    :param split_daemons: whether the sockets of virtqemud, virtnetworkd, ... are there too.
 
     ``calls`` has every call that reached the host, ``faults`` makes calls fail or hang, and more:
     see :class:`~vpmem_harness.host.calls.log.CallLog` and
@@ -78,12 +79,14 @@ class Host:
                  files: Mapping[str, int] | None = None, directories: Collection[str] = (),
                  as_user: bool = False, first_region: int | None = None,
                  hardware: Hardware | None = None, audit: AuditLog | None = None,
-                 release: Release = DEFAULT) -> None:
+                 release: Release = DEFAULT,
+                 split_daemons: bool = False) -> None:
         self.name = name
         safelog.current().simulate(name)
         self._trail = AuditTrail(audit, name) if audit is not None else None
         self.inventory = inventory
         self.release = release
+        self._split = split_daemons
         self._hardware = fitted(hardware, inventory.dimms)
         self.layout = Layout(directory / name)
         self._as_user = as_user
@@ -128,7 +131,7 @@ class Host:
         self.pmem = self.inventory.build(
             self._randomness.derive('uuids'), first_region=self._take_regions(acquired),
             release=self.release)
-        self.layout.make()
+        self.layout.make(split=self._split)
         acquired.callback(shutil.rmtree, self.layout.root, ignore_errors=True)
         self.loop = acquired.enter_context(eventloop.shared())
         self.clock = self._given_clock or LoopClock(self.loop)
@@ -140,7 +143,8 @@ class Host:
             release=self.release)
         self.history.begin(self.clock, self.pmem, self.hypervisor)
         self.introduce(self)
-        self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop)
+        self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop,
+                             split_directory=str(self.layout.split) if self._split else None)
         self.daemon.intercept = self._recorder.on_call
         self.daemon.start()
         acquired.callback(self.daemon.stop)
@@ -251,12 +255,9 @@ class Host:
             self.hypervisor.change_hardware(self._hardware)
 
     def upgrade(self, release: str | Release) -> None:
-        """Restart the machine with another release, such as ``'debian13'``.
+        """Restart the machine with another release, such as ``'debian13'``, as :meth:`reboot` does.
 
-        As :meth:`reboot`, which this includes; persistent domains, namespaces and their contents
-        stay. A domain whose machine type the release does not have cannot start any more.
-
-        :raises InvalidInputError: there is no such release.
+        A domain whose machine type the release lacks stays, and cannot start any more.
         """
         self.release = releases.choose(release)
         self.hypervisor.upgrade(self.release)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import libvirt
 
+from vpmem_harness.libvirtd.drivers import DRIVERS
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.wire.procedures import Procedure
 
@@ -66,24 +67,27 @@ def guard(procedure: Procedure, method: Callable[..., Any]) -> Callable[..., Any
     return call
 
 
-def check_uri(uri: str | None) -> None:
-    """Refuse a URI of another driver than QEMU's, as libvirtd does.
+def driver_of(uri: str | None, drivers: Sequence[str] = DRIVERS) -> str:
+    """Return the driver that a URI opens; refuse one of another driver, as libvirtd does.
+
+    :param drivers: the drivers that the daemon has; the first one opens a missing URI.
 
     The client strips the transport: ``qemu+unix:///system?socket=...`` arrives as
     ``qemu:///system``. A privileged libvirtd treats ``/session`` the same.
     Source: src/libvirt.c and src/driver.c of libvirt 9.0.0.
     """
     if not uri:
-        return
+        return drivers[0]
     match = _URI.match(uri)
     if match is None:
         raise LibvirtError(libvirt.VIR_ERR_NO_CONNECT,
                            f"URI '{uri}' does not include a driver name",
                            domain=libvirt.VIR_FROM_NONE)
     driver, path = match.groups()
-    if driver != 'qemu':
+    if driver not in drivers:
         raise LibvirtError(libvirt.VIR_ERR_NO_CONNECT, uri, domain=libvirt.VIR_FROM_NONE)
     if path not in ('/system', '/session'):
         raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR,
-                           f"unexpected qemu URI path '{path}', try qemu:///system",
+                           f"unexpected {driver} URI path '{path}', try {driver}:///system",
                            domain=libvirt.VIR_FROM_NONE)
+    return str(driver)

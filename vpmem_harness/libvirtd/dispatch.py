@@ -1,6 +1,6 @@
 """Dispatcher of a client's calls, and the contract between it and a hypervisor.
 
-**Connections.** ``hypervisor.connect(readonly: bool)`` returns a connection when a client opens
+**Connections.** ``hypervisor.connect(readonly, driver)`` returns a connection when a client opens
 one. The dispatcher sets ``connection.emit`` and, when the client is gone for whatever reason,
 calls ``connection.close()`` once.
 
@@ -78,13 +78,14 @@ it calls a method, the arguments have passed the checks of libvirt's public func
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness.libvirtd import access, argument_checks
+from vpmem_harness.libvirtd.drivers import DRIVERS
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.stream import Streamed
 from vpmem_harness.libvirtd.wire import shapes, xdr
@@ -113,8 +114,8 @@ class Hypervisor(Protocol):
 
     release: Release
 
-    def connect(self, readonly: bool) -> Connection:
-        """Open a connection for one client."""
+    def connect(self, readonly: bool, driver: str) -> Connection:
+        """Open a connection of a driver for one client: ``qemu``, ``network``, ..."""
 
     def daemon_started(self) -> None:
         """Do what a daemon does that starts on a machine that has been running."""
@@ -147,7 +148,9 @@ class Dispatcher:
 
     def __init__(self, session: Session, hypervisor: Hypervisor, *, readonly: bool,
                  flush: Callable[[], None], drop: Callable[[], None],
-                 call_soon: Callable[[Callable[[], object]], None]) -> None:
+                 call_soon: Callable[[Callable[[], object]], None],
+                 drivers: Sequence[str] = DRIVERS) -> None:
+        self._drivers = drivers
         self._session = session
         self._hypervisor = hypervisor
         self._readonly = readonly
@@ -265,9 +268,9 @@ class Dispatcher:
         if self._connection is not None:
             raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, 'connection already open',
                                domain=libvirt.VIR_FROM_RPC)
-        access.check_uri(name)
+        driver = access.driver_of(name, self._drivers)
         self._readonly = self._readonly or bool(flags & libvirt.VIR_CONNECT_RO)
-        connection = self._hypervisor.connect(self._readonly)
+        connection = self._hypervisor.connect(self._readonly, driver)
         connection.emit = self.emit
         self._connection = connection
         self._session.opened = True

@@ -6,11 +6,14 @@ import contextlib
 import os
 import socket
 import urllib.parse
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from oslo_log import log as logging
 
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept
+from vpmem_harness.libvirtd.drivers import DRIVERS, SPLIT_DAEMONS
 from vpmem_harness.libvirtd.wire.frames import HEADER, FrameError
 from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session, asks_to_close
 from vpmem_harness.serving import eventloop, listener
@@ -31,7 +34,8 @@ CLIENTS_MAX: Final = 5000
 class Client:
     """A connected client: joins its socket, its session and its dispatcher."""
 
-    def __init__(self, daemon: Daemon, sock: socket.socket, readonly: bool) -> None:
+    def __init__(self, daemon: Daemon, sock: socket.socket, readonly: bool,
+                 drivers: Sequence[str]) -> None:
         self._daemon = daemon
         self._loop = daemon.loop
         self._socket = sock
@@ -40,7 +44,7 @@ class Client:
                                 last_procedure=daemon.hypervisor.release.procedures)
         self._dispatcher = Dispatcher(
             self._session, daemon.hypervisor, readonly=readonly, flush=self._flush,
-            drop=self.close, call_soon=self._loop.call_soon)
+            drop=self.close, call_soon=self._loop.call_soon, drivers=drivers)
         self._read_size = _READ_SIZE
         self._backlog = bytearray()     # output that the socket has not accepted yet
         self._events = eventloop.READABLE
@@ -208,12 +212,16 @@ class Daemon:
 
     ``start`` creates the socket (mode 0600; its directory should be 0700). ``stop`` closes it and
     disconnects the clients, even if calls are in progress. ``intercept`` injects faults: see
-    ``dispatch.Intercept``. ``cut_offs`` counts how often all clients have been disconnected.
+    ``dispatch.Intercept``. In ``split_directory`` there are also the sockets of libvirt's split
+    daemons, such as ``virtqemud-sock``. ``cut_offs`` counts how often all clients have been
+    disconnected.
     """
 
     def __init__(self, hypervisor: Hypervisor, path: str, *, readonly_path: str | None = None,
                  loop: eventloop.EventLoop | None = None, keepalive_interval: float = 5,
-                 keepalive_count: int = 5, clients_max: int = CLIENTS_MAX) -> None:
+                 keepalive_count: int = 5, clients_max: int = CLIENTS_MAX,
+                 split_directory: str | None = None) -> None:
+        self._split_directory = split_directory
         self.hypervisor = hypervisor
         self.path = path
         self.readonly_path = readonly_path
@@ -232,6 +240,16 @@ class Daemon:
     def uri(self) -> str:
         """libvirt's URI for the socket."""
         return f'qemu+unix:///system?socket={urllib.parse.quote(self.path)}'
+
+    def uri_of(self, driver: str) -> str:
+        """libvirt's URI for the socket of a split daemon; raises InvalidInputError."""
+        name = next((name for name, each in SPLIT_DAEMONS.items() if each == driver), None)
+        if name is None or self._split_directory is None:
+            raise InvalidInputError(
+                'driver of a split daemon', expected=f'one of {", ".join(DRIVERS)}, on a host '
+                'with split_daemons=True', got=repr(driver), remedy='correct the name, or use uri')
+        path = os.path.join(self._split_directory, f'{name}-sock')
+        return f'{driver}+unix:///system?socket={urllib.parse.quote(path)}'
 
     @property
     def loop(self) -> eventloop.EventLoop:
@@ -252,9 +270,8 @@ class Daemon:
             if self._ran_before:
                 self.hypervisor.daemon_started()
             self._ran_before = True
-            for path, readonly in ((self.path, False), (self.readonly_path, True)):
-                if path is not None:
-                    self._listeners.append(self._listen(path, readonly))
+            for path, readonly, drivers in self._sockets():
+                self._listeners.append(self._listen(path, readonly, drivers))
         except BaseException:
             self.stop()
             raise
@@ -288,11 +305,22 @@ class Daemon:
         for client in list(self.clients):
             client.close()
 
-    def _listen(self, path: str, readonly: bool) -> listener.Listener:
-        return self.loop.listen(path, lambda sock: self._accept(sock, readonly))
+    def _sockets(self) -> Iterator[tuple[str, bool, Sequence[str]]]:
+        """Yield the sockets: path, whether it is for readers, and drivers."""
+        yield self.path, False, DRIVERS
+        if self.readonly_path is not None:
+            yield self.readonly_path, True, DRIVERS
+        if self._split_directory is not None:
+            for name, driver in SPLIT_DAEMONS.items():
+                for suffix in ('sock', 'sock-ro'):
+                    yield (os.path.join(self._split_directory, f'{name}-{suffix}'),
+                           suffix == 'sock-ro', (driver,))
 
-    def _accept(self, sock: socket.socket, readonly: bool) -> None:
-        self.clients.add(Client(self, sock, readonly))
+    def _listen(self, path: str, readonly: bool, drivers: Sequence[str]) -> listener.Listener:
+        return self.loop.listen(path, lambda sock: self._accept(sock, readonly, drivers))
+
+    def _accept(self, sock: socket.socket, readonly: bool, drivers: Sequence[str]) -> None:
+        self.clients.add(Client(self, sock, readonly, drivers))
         if len(self.clients) >= self.clients_max:
             for listening in self._listeners:
                 listening.pause()

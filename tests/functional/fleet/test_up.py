@@ -129,6 +129,15 @@ class UpTest(FleetTestCase):
         self.end(signal.SIGTERM)
         self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
+    def test_upgrade(self):
+        """A reboot with a release upgrades the host."""
+        self.harness('up', '--pmem', PMEM, '--release', 'debian12')
+        for version in ('76.1', '81'):
+            environment = self.shell('host1')
+            self.assertEqual(f'{version}\n', subprocess.check_output(
+                ['ndctl', '--version'], env=environment, text=True))
+            self.harness('reboot', '--release', 'debian13', environment=environment)
+
     def test_reboot(self):
         """A reboot numbers the namespaces anew, and others keep running."""
         self.harness('up', '--pmem', 'A:3x1GiB', '--dimm', '32GiB')

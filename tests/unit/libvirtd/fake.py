@@ -123,7 +123,7 @@ class Hypervisor:
         self.seen: list[tuple[object, ...]] = []
         self.suspended = 0
 
-    def connect(self, readonly: bool) -> Connection:
+    def connect(self, readonly: bool, driver: str = 'qemu') -> Connection:
         self.connections.append(Connection(self, readonly))
         return self.connections[-1]
 

@@ -19,10 +19,14 @@ class Reboot(Command):
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('host', nargs='?', metavar='HOST',
                             help='the host (default: that of the shell, or the first one)')
+        parser.add_argument('--release', metavar='RELEASE',
+                            help='upgrade the machine: restart it with this release, and keep its '
+                                 'domains and namespaces')
         options.add_client_options(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         with options.connected(parsed_args) as client:
-            client.call('reboot', name=options.chosen_host(parsed_args))
+            client.call('reboot', name=options.chosen_host(parsed_args),
+                        release=parsed_args.release)
         return 0

@@ -52,6 +52,8 @@ class Connection:
     Each attribute below is a procedure group. :mod:`vpmem_harness.libvirtd.dispatch` describes
     the arguments and results of procedures.
 
+    :param driver: the driver that the client has opened. A connection of ``qemu`` has every
+        procedure, one of ``network`` those for networks, and so on.
     :ivar emit: sends a message to the client; set by the dispatcher.
     """
 
@@ -86,8 +88,10 @@ class Connection:
     storage_volumes = Group(StorageVolumeProcedures)
     secrets = Group(SecretProcedures)
 
-    def __init__(self, hypervisor: Hypervisor, *, readonly: bool = False) -> None:
+    def __init__(self, hypervisor: Hypervisor, *, readonly: bool = False,
+                 driver: str = 'qemu') -> None:
         self.hypervisor = hypervisor
+        self.driver = driver
         self.readonly = readonly
         self.emit: Emit = _discard
 
@@ -95,6 +99,9 @@ class Connection:
         """Return the method that answers a procedure, or None if no group has one."""
         attribute = PROCEDURES.get(procedure)
         if attribute is None:
+            return None
+        if self.driver != 'qemu' and procedure not in _COMMON \
+                and attribute not in _OF_DRIVER[self.driver]:
             return None
         method: Callable[..., Any] = getattr(getattr(self, attribute), procedure)
         return method
@@ -106,6 +113,16 @@ class Connection:
             self.hypervisor.object_events.forget(self)
             self.lifecycle.autodestroy()
 
+
+#: Procedures of every driver.
+_COMMON: Final = frozenset({'connect_get_type', 'connect_get_lib_version', 'connect_get_uri',
+                            'connect_is_secure'})
+#: The groups of each driver other than QEMU's.
+_OF_DRIVER: Final[dict[str, tuple[str, ...]]] = {
+    'network': ('networks', 'network_ports', 'object_events'),
+    'storage': ('storage_pools', 'storage_volumes', 'object_events'),
+    'nodedev': ('node_devices', 'object_events'), 'secret': ('secrets', 'object_events'),
+    'nwfilter': ('nwfilters',), 'interface': ('interfaces',)}
 
 #: The attribute of :class:`Connection` whose group answers each procedure.
 PROCEDURES: Final = index(Connection)

@@ -138,9 +138,9 @@ class Hypervisor:
             self.devices.mdevs.restore(defined)
             vars(self).pop('capabilities', None)
 
-    def connect(self, readonly: bool = False) -> Connection:
-        """Open a connection for a client."""
-        return Connection(self, readonly=readonly)
+    def connect(self, readonly: bool = False, driver: str = 'qemu') -> Connection:
+        """Open a connection of a driver for a client."""
+        return Connection(self, readonly=readonly, driver=driver)
 
     def on_event(self, observer: Callable[..., None]) -> Callable[[], None]:
         """Call ``observer(event, domain, *fields)`` with every event of a domain from now on.

@@ -45,7 +45,8 @@ class NodeProcedures(ProcedureGroup):
     @procedure
     def connect_get_type(self) -> str:
         """Return the driver's name."""
-        return 'QEMU'
+        driver = self.connection.driver
+        return 'QEMU' if driver == 'qemu' else driver
 
     @procedure
     def connect_get_version(self) -> int:
@@ -65,7 +66,7 @@ class NodeProcedures(ProcedureGroup):
     @procedure
     def connect_get_uri(self) -> str:
         """Return the URI that the daemon has opened."""
-        return 'qemu:///system'
+        return f'{self.connection.driver}:///system'
 
     @procedure
     def connect_is_secure(self) -> int:
