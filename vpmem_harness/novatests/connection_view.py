@@ -6,15 +6,14 @@ answers from the simulated host; every other name is that of the real connection
 
 from __future__ import annotations
 
-import uuid as uuids
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import libvirt
 from lxml import etree
 
-from vpmem_harness.cloud.nova import workarounds
 from vpmem_harness.fixtures.host import HostFixture
+from vpmem_harness.novatests import workarounds
 from vpmem_harness.novatests.hardware import Description
 from vpmem_harness.novatests.migration_stub import MigrationStub
 
@@ -73,12 +72,7 @@ class ConnectionView:
     @property
     def _removed_secrets(self) -> set[str]:
         """The UUIDs of secrets that were undefined."""
-        handles = (call.arguments['secret'] for call in self._host.calls.named('secret_undefine'))
-        return {_uuid_text(handle) for handle in handles}
-
-
-def _uuid_text(handle: Any) -> str:
-    return str(uuids.UUID(bytes=handle.uuid))
+        return {call.arguments['secret'] for call in self._host.calls.named('secret_undefine')}
 
 
 class DomainView:

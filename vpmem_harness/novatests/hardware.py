@@ -18,7 +18,6 @@ from typing import Any
 from lxml import etree
 
 from vpmem_harness import releases
-from vpmem_harness.cloud.nova import workarounds
 from vpmem_harness.hardware import (
     Cell,
     Cpu,
@@ -32,6 +31,7 @@ from vpmem_harness.hardware import (
     Vpd,
     VpdFields,
 )
+from vpmem_harness.novatests import workarounds
 
 #: The class codes of the devices of Nova's fake: an Ethernet controller, a 3D controller.
 _ETHERNET, _DISPLAY = 0x020000, 0x030200

@@ -11,8 +11,8 @@ import logging
 import threading
 from typing import Any
 
-from vpmem_harness.cloud.nova import workarounds
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import HeldMigration
+from vpmem_harness.novatests import workarounds
 
 LOG = logging.getLogger(__name__)
 

@@ -23,8 +23,10 @@ This module does not import Nova; the setUp of a test does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+import threading
 import unittest
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -32,16 +34,16 @@ from typing import TYPE_CHECKING, Any, Final
 import fixtures
 
 from vpmem_harness import safelog
-from vpmem_harness.cloud.nova import workarounds
+from vpmem_harness.cloud import nova
 from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import HarnessError, InvalidInputError
 from vpmem_harness.fixtures.failure_report import add_report
 from vpmem_harness.fixtures.host import HostFixture
-from vpmem_harness.novatests import hardware
+from vpmem_harness.novatests import hardware, workarounds
 from vpmem_harness.novatests.connection_view import ConnectionView
 from vpmem_harness.novatests.migration_stub import MigrationStub
 
-_TOOLS = os.path.join(os.path.dirname(workarounds.__file__), 'tools')
+_TOOLS = os.path.join(os.path.dirname(nova.__file__), 'tools')
 
 #: Options of an unmocked driver that a test class has not chosen itself, by group.
 _DEFAULTS: Final[Mapping[str | None, Mapping[str, object]]] = {
@@ -108,6 +110,8 @@ class SimulatedHostsMixin:
         workarounds.use_installed_paste_configuration()
         workarounds.use_unicast_addresses(self)
         super().setUp()  # type: ignore[misc]
+        self._periodics = threading.RLock()
+        workarounds.order_requests(self, self._periodics)
         self._migration_stub = MigrationStub()
         self.addCleanup(self._migration_stub.join)
         self.addCleanup(workarounds.end_events)
@@ -256,6 +260,19 @@ class SimulatedHostsMixin:
             raise HarnessError(
                 f'{self.id()} has not called any simulated host: it starts no compute service, or '
                 "runs on Nova's fake")
+
+    def _run_periodics(self, *arguments: Any, **options: Any) -> None:
+        """Nova's helper; requests of other threads wait for its end."""
+        with self._periodics:
+            super()._run_periodics(*arguments, **options)  # type: ignore[misc]
+
+    def _wait_for_migration_status(self, *arguments: Any, **options: Any) -> Any:
+        """Nova's helper, repeated until its retries are as many as ``retries``."""
+        for _ in range(self.retries // 10 - 1):
+            with contextlib.suppress(AssertionError):
+                return super()._wait_for_migration_status(  # type: ignore[misc]
+                    *arguments, **options)
+        return super()._wait_for_migration_status(*arguments, **options)  # type: ignore[misc]
 
     def _wait_for_server_parameter(
         self, server: Any, expected_params: Any, max_retries: int = 10, *arguments: Any,

@@ -12,7 +12,7 @@ import unittest
 from types import TracebackType
 from typing import Any
 
-from vpmem_harness.cloud.nova import workarounds
+from vpmem_harness.novatests import workarounds
 
 _Error = tuple[type[BaseException], BaseException, TracebackType]
 

@@ -1,0 +1,242 @@
+"""All adaptations of Nova's own tests, each with its reason.
+
+The computes of such a test share one process. The module replaces what Nova's test cases put
+between the driver and libvirt, allows what they forbid, and ends threads that Nova leaves behind.
+``vpmem_harness/cloud/nova/workarounds.py`` has the other adaptations of Nova. No other module
+accesses Nova's internals; tests/unit/cloud/nova/test_workarounds.py checks this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib.metadata
+import os
+import sys
+import threading
+from collections.abc import Callable, Set
+from typing import Any
+
+import libvirt
+
+from vpmem_harness.cloud.nova.workarounds import before_import, paste_configuration
+
+__all__ = ['before_import']
+
+# Functions import Nova themselves, because before_import must run first.
+
+_uname = os.uname
+
+
+def set_local_node(uuid: str | None = None) -> None:
+    """Set the compute node of this process: an existing one by UUID, or a new one.
+
+    Nova keeps it in a module; ``nova.test.TestCase`` mocks the file in ``state_path``.
+    """
+    from nova.virt import node
+    node.LOCAL_NODE_UUID = uuid
+
+
+def local_node() -> str | None:
+    """Return the UUID of the compute node of this process."""
+    from nova.virt import node
+    uuid: str | None = node.LOCAL_NODE_UUID
+    return uuid
+
+
+def use_unicast_addresses(fixture: Any) -> None:
+    """Make the MAC addresses in Nova's fixture of Neutron unicast; libvirt refuses the others.
+
+    Source: nova/tests/functional/libvirt/base.py (LibvirtNeutronFixture), nova/tests/fixtures/
+    neutron.py (NeutronFixture): the first byte of many addresses there is odd.
+    """
+    from nova.tests import fixtures as nova_fixtures
+    from nova.tests.functional.libvirt import base
+
+    for owner in (nova_fixtures.NeutronFixture, base.LibvirtNeutronFixture):
+        for port in [value for value in vars(owner).values()
+                     if isinstance(value, dict) and 'mac_address' in value]:
+            address = port['mac_address']
+            first = int(address[:2], 16)
+            if first & 1:
+                fixture.addCleanup(port.__setitem__, 'mac_address', address)
+                port['mac_address'] = f'{first - 1:02x}{address[2:]}'
+
+
+def use_installed_paste_configuration() -> None:
+    """Set the path of api-paste.ini of a wheel, where ConfFixture does not find it.
+
+    In a checkout of Nova, ConfFixture finds it, and nothing changes.
+    """
+    import nova.conf
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError, FileNotFoundError):
+        nova.conf.CONF.set_override('api_paste_config', paste_configuration(), 'wsgi')
+
+
+#: What Nova's test cases put between the driver and libvirt: the module itself, the connection,
+#: the event thread, and the host's CPUs. Source: nova/tests/fixtures/libvirt.py (LibvirtFixture),
+#: nova/tests/functional/libvirt/base.py (ServersTestBase).
+LIBVIRT_NAMES = frozenset({
+    'libvirt', 'get_connection', '_get_new_connection', '_init_events', 'get_online_cpus'})
+
+
+def remember_driver() -> Callable[[Set[str] | None], None]:
+    """Save the names of the libvirt driver before a base class of Nova's tests replaces them.
+
+    Returns a function that restores every name of the driver's modules and classes that was
+    replaced since, or only those names that it gets. Nova's test cases replace ``libvirt`` itself,
+    ``Host._init_events``, which would end the process, and names for spawning, connections, disks
+    and sizes. The replacement of interface plugging remains. The cleanup of the test case restores
+    the same names again.
+    """
+    from nova.virt.libvirt import driver
+
+    package = driver.__package__
+    modules = [module for name, module in sys.modules.items()
+               if name.startswith(f'{package}.') and name != f'{package}.vif']
+    owners = [*modules, *(value for module in modules for value in vars(module).values()
+                          if isinstance(value, type) and value.__module__ == module.__name__)]
+    remembered = [(owner, dict(vars(owner))) for owner in owners]
+
+    def put_back(only: Set[str] | None = None) -> None:
+        for owner, names in remembered:
+            now = vars(owner)
+            for name in names if only is None else only & names.keys():
+                if now.get(name) is not names[name]:
+                    setattr(owner, name, names[name])
+
+    return put_back
+
+
+def use_this_machine(fixture: Any) -> None:
+    """Allow calls that ``nova.test.TestCase`` forbids and an unmocked driver needs.
+
+    The driver reads the machine's name and addresses, and runs tools with privsep.
+    """
+    import fixtures
+    import os_vif
+    from nova.tests import fixtures as nova_fixtures
+
+    os_vif.initialize()
+    fixture.useFixture(nova_fixtures.PrivsepFixture())
+    fixture.useFixture(fixtures.MonkeyPatch('os.uname', lambda: _uname()))
+    fixture.useFixture(fixtures.MonkeyPatch('psutil.net_if_addrs', dict))
+
+
+def show_tests(compute: Any, view: Any) -> None:
+    """Let tests get ``view`` from the driver's ``get_connection``, the driver its connection.
+
+    ``ServersTestBase.start_compute`` replaces the same name of the same object.
+    """
+    from nova.virt.libvirt import driver
+
+    host = compute.driver._host
+    own = type(host).get_connection.__get__(host)
+
+    def get_connection() -> Any:
+        caller = sys._getframe(1).f_globals['__name__']
+        return own() if caller.startswith(driver.__package__) else view
+
+    host.get_connection = get_connection
+
+
+def libvirt_connection(compute: Any) -> Any:
+    """Return the connection of a compute's driver to libvirt."""
+    host = compute.driver._host
+    return type(host).get_connection(host)
+
+
+def fake_libvirt() -> Any:
+    """Return Nova's fake of the module libvirt."""
+    from nova.tests.fixtures import libvirt
+    return libvirt
+
+
+def mocked_namespaces() -> str | None:
+    """Return what a test lets Nova read from ndctl; None unless the test replaces the function."""
+    import nova.privsep.libvirt
+    replaced = nova.privsep.libvirt.get_pmem_namespaces
+    # Nova's mocks have the signature of what they replace, so they are functions.
+    return str(replaced()) if hasattr(replaced, 'return_value') else None
+
+
+def host_name() -> str:
+    """Return the name of this process's host in Nova's configuration."""
+    import nova.conf
+    name: str = nova.conf.CONF.host
+    return name
+
+
+def configured(name: str, group: str | None = None) -> bool:
+    """Whether a test class has chosen a value of one of Nova's options."""
+    import nova.conf
+    conf = nova.conf.CONF
+    options = conf._groups[group]._opts if group else conf._opts
+    return 'override' in options[name]
+
+
+def order_requests(fixture: Any, lock: Any) -> None:
+    """Let the requests of Nova's test client wait for ``lock``.
+
+    Nova's ``_run_periodics`` holds a reader lock on the databases and waits for a thread that needs
+    one as well. If a request waits for the writer lock in between, all three wait for ever.
+    Source: nova_fixtures.CellDatabases.
+    """
+    import functools
+
+    import fixtures
+    from nova.tests.functional.api import client
+
+    request = client.TestOpenStackClient.api_request
+
+    @functools.wraps(request)
+    def ordered(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return request(*args, **kwargs)
+
+    fixture.useFixture(fixtures.MonkeyPatch(
+        'nova.tests.functional.api.client.TestOpenStackClient.api_request', ordered))
+
+
+def end_events() -> None:
+    """End the threads of drivers that handle events and lost connections; Nova never ends them.
+
+    The shutdown of an executor would wait for the latter, and ``nova.test.TestCase`` shuts down
+    every executor. Such a thread calls the functions in its queue, and does not catch SystemExit.
+    The former share one event loop in the process and slow each other down. A driver that failed
+    to start has such threads as well, but no reference; so all objects of the interpreter are
+    searched.
+    """
+    from nova.virt.libvirt import host
+
+    threads = []
+    for each in gc.get_objects():
+        if type(each) is host.Host:
+            each._conn_event_handler_queue.put(sys.exit)
+            thread = each._event_handler._event_thread
+            if thread is not None and thread.is_alive():
+                threads.append(thread)
+    if threads:
+        _end_event_threads(sys.modules[host.__name__], threads)
+
+
+class _Ended:
+    """libvirt, whose event loop ends the thread that runs it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == 'virEventRunDefaultImpl':
+            raise SystemExit
+        return getattr(libvirt, name)
+
+
+def _end_event_threads(module: Any, threads: list[threading.Thread]) -> None:
+    """End threads that call libvirt's event loop again and again: wake each of them."""
+    before = module.libvirt
+    setattr(module, 'libvirt', _Ended())  # noqa: B010 - the cleanup of the test restores it too
+    timer = libvirt.virEventAddTimeout(1, lambda *_: None, None)
+    try:
+        for thread in threads:
+            thread.join(5)
+    finally:
+        libvirt.virEventRemoveTimeout(timer)
+        setattr(module, 'libvirt', before)  # noqa: B010
