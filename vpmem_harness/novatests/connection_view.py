@@ -29,6 +29,7 @@ class ConnectionView:
         self._host = host
         self._migrations = migrations
         self._compute: Any = None
+        self.description = description
         self.host_info = description.host_info
         self.pci_info = description.pci_info
         self.vdpa_info = description.vdpa_info
@@ -89,7 +90,8 @@ class DomainView:
     def _def(self) -> dict[str, Any]:
         """The definition, as Nova's fake reads it from the domain's XML."""
         fake = workarounds.fake_libvirt()
-        definition: dict[str, Any] = fake.Domain(None, self._domain.XMLDesc(0))._def
+        definition: dict[str, Any] = fake.Domain(
+            fake.Connection(), self._domain.XMLDesc(0))._def
         return definition
 
     def complete_job(self) -> None:

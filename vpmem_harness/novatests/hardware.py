@@ -18,6 +18,7 @@ from typing import Any
 from lxml import etree
 
 from vpmem_harness import releases
+from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.hardware import (
     Cell,
     Cpu,
@@ -74,6 +75,15 @@ class Description:
         """Return parameters of a HostFixture."""
         return {'hardware': self.hardware(),
                 'release': releases.nearest(self.libvirt_version, self.qemu_version)}
+
+    def update(self, host: HostFixture) -> None:
+        """Give a running host the hardware that the test describes by now; its guests stay.
+
+        No client must rely on what libvirt has said before: this is for a compute that restarts.
+        """
+        hardware = self.hardware()
+        if hardware != host.hypervisor.hardware:
+            host.hypervisor.change_hardware(hardware)
 
     def hardware(self) -> Hardware:
         """Return the host's hardware."""

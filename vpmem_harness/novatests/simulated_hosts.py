@@ -201,6 +201,8 @@ class SimulatedHostsMixin:
         hostname = host or workarounds.host_name()
         if hostname not in self.simulated_hosts:
             self._start_host(hostname)
+        elif self.keep_nova_mocks:
+            self._views[hostname].description.update(self.simulated_hosts[hostname])
         self._point_driver_to(self.simulated_hosts[hostname])
         workarounds.set_local_node(self._nodes.get(hostname))
         service = super().start_service(  # type: ignore[misc]

@@ -213,6 +213,8 @@ def end_events() -> None:
     for each in gc.get_objects():
         if type(each) is host.Host:
             each._conn_event_handler_queue.put(sys.exit)
+            # A service that runs ends it when it stops; one that has failed to start does not.
+            each.cleanup()
             thread = each._event_handler._event_thread
             if thread is not None and thread.is_alive():
                 threads.append(thread)
