@@ -14,7 +14,7 @@ from lxml import etree
 
 from vpmem_harness.fixtures.host import HostFixture
 from vpmem_harness.novatests import workarounds
-from vpmem_harness.novatests.hardware import Description
+from vpmem_harness.novatests.hardware import Description, mdev_uuid
 from vpmem_harness.novatests.migration_stub import MigrationStub
 
 
@@ -162,10 +162,9 @@ class _MdevMapping(MutableMapping[str, Any]):
 def create_mdev(host: HostFixture, name: str, device: Any) -> None:
     """Create a mediated device of Nova's ``FakeMdevDevice`` on a host."""
     tree: Any = etree.fromstring(device.XMLDesc(0).encode())
-    uuid = name.removeprefix('mdev_')[:36].replace('_', '-')
     root = etree.Element('device')
     etree.SubElement(root, 'parent').text = tree.findtext('parent')
     capability = etree.SubElement(root, 'capability', type='mdev')
     etree.SubElement(capability, 'type', id=tree.find('capability/type').get('id'))
-    etree.SubElement(capability, 'uuid').text = uuid
+    etree.SubElement(capability, 'uuid').text = mdev_uuid(name)
     host.connection.nodeDeviceCreateXML(etree.tostring(root, encoding='unicode'), 0)

@@ -24,6 +24,7 @@ from vpmem_harness.hardware import (
     Cpu,
     Firmware,
     Hardware,
+    Mdev,
     MdevType,
     PciAddress,
     PciDevice,
@@ -97,9 +98,10 @@ class Description:
             for name, device in self.vdpa_info.devices.items()}
         devices = [] if self.pci_info is None else list(self.pci_info.devices.values())
         numbers = [cell.id for cell in info.numa_topology.cells]
+        pci = tuple(_pci(devices, vdpa, numbers))
         return dataclasses.replace(
             Hardware(tuple(_cells(info.numa_topology.cells)), mhz=info.cpu_mhz),
-            pci=tuple(_pci(devices, vdpa, numbers)), iommu=True, **_platform())
+            pci=pci, mdevs=tuple(_mdevs(self.mdev_info, pci)), iommu=True, **_platform())
 
 
 def listing(text: str) -> str:
@@ -155,6 +157,25 @@ def _pci(devices: list[Any], vdpa: dict[PciAddress, str],
             max_vfs=max(_MAX_VFS, enabled) if device.dev_type == 'PF' else None,
             iommu_group=device.iommu_group,
             vpd=_vpd(device.vpd_fields), vdpa=vdpa.get(address))
+
+
+def _mdevs(described: Any, pci: tuple[PciDevice, ...]) -> Iterable[Mdev]:
+    """Yield the mediated devices that a host has from the start.
+
+    Some tests describe devices without their parent, which libvirt does not report either.
+    """
+    parents = {device.name: device for device in pci}
+    for name, device in ({} if described is None else described.devices).items():
+        tree = _document(device)
+        parent = parents.get(tree.findtext('parent'))
+        if parent is not None:
+            yield Mdev(tree.find('capability/type').get('id'), parent.address,
+                       mdev_uuid(name))
+
+
+def mdev_uuid(name: str) -> str:
+    """Return the UUID in libvirt's name of a mediated device."""
+    return name.removeprefix('mdev_')[:36].replace('_', '-')
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,10 +6,68 @@ the beginning of several ids, up to a dot.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 PREFIX = 'nova.tests.functional.'
+
+_NOT_POWERED_OFF = (
+    'the test mocks migrate_disk_and_power_off, so the guest still runs on the source, and libvirt '
+    'refuses to start it at the revert or on the same host: "domain is already running"')
+_NO_ERROR = (
+    'the fake lets a job fail while migrateToURI3 returns no error; with an error, as from '
+    'libvirt, Nova 34 ends the migration in status "error" after "failed"')
+_ONLINE_CPUS = (
+    'Nova mocks get_online_cpus to 16 CPUs on a host with 2; libvirt has the 2, and Nova refuses '
+    'the cpu_dedicated_set of the test')
+_TEXT = (
+    'the test searches the text of the fake\'s XML: libvirt writes <vcpu placement="static"> and '
+    'other quotes')
+_NO_COMPUTE = 'the test starts no compute service: the API refuses the flavor before'
+_PAGE_SIZE = 'the test describes huge pages of 1024 KiB, a size that no x86 machine has'
+
+
+def _all(reason: str, prefix: str, names: Iterable[str]) -> dict[str, str]:
+    return {f'{prefix}.{name}': reason for name in names}
+
 
 #: The reason for each test.
 KNOWN: dict[str, str] = {
+    **_all(_ONLINE_CPUS, 'libvirt.test_numa_servers', (
+        'NUMAServersTest.test_resize_dedicated_policy_race_on_dest_bug_1953359',
+        'NUMAServerTestWithCountingQuotaFromPlacement.'
+        'test_resize_dedicated_policy_race_on_dest_bug_1953359')),
+    **_all(_NOT_POWERED_OFF, 'libvirt.test_numa_servers', (
+        f'{kind}.{test}'
+        for kind in ('NUMAServersTest', 'NUMAServerTestWithCountingQuotaFromPlacement')
+        for test in ('test_resize_revert_bug_1944759', 'test_resize_revert_server_with_numa'))),
+    **_all(_NOT_POWERED_OFF, 'libvirt.test_pci_in_placement.PlacementPCIAllocationHealingTests', (
+        'test_heal_allocation_during_same_host_resize',
+        'test_heal_partial_allocations_during_resize_downsize')),
+    **_all(_NOT_POWERED_OFF, 'libvirt.test_vtpm', (
+        f'{kind}.{test}'
+        for kind in ('VTPMServersTest', 'VTPMServersTestNonShared')
+        for test in ('test_resize_server__no_vtpm_to_vtpm_1_None',
+                     'test_resize_server__no_vtpm_to_vtpm_2_user',
+                     'test_resize_server__no_vtpm_to_vtpm_3_host',
+                     'test_resize_server__no_vtpm_to_vtpm_4_deployment',
+                     'test_resize_revert_server__vtpm_to_vtpm_same_config',
+                     'test_resize_revert_server__vtpm_to_vtpm_different_config'))),
+    **_all(_NO_ERROR, 'libvirt', (
+        'test_numa_live_migration.NUMALiveMigrationRollbackTests',
+        'test_numa_live_migration.NUMALiveMigrationLegacyRollbackTests',
+        'test_power_manage.PowerManagementLiveMigrationRollbackTests',
+        'test_vgpu.VGPULiveMigrationTestsLMFailed',
+        'test_vtpm.VTPMServersTest.test_live_migrate_server_secret_security_host_rollback',
+        'test_vtpm.VTPMServersTestNonShared.'
+        'test_live_migrate_server_secret_security_host_rollback')),
+    **_all(_TEXT, 'libvirt.test_live_migration.LiveMigrationWithCpuSharedSet', (
+        'test_live_migration_from_no_cpu_shared_set_to_cpu_shared_set',
+        'test_live_migration_to_different_cpu_shared_set',
+        'test_live_migration_to_no_cpu_shared_set')),
+    **_all(_NO_COMPUTE, 'libvirt.test_rt_servers.RealTimeServersTest', (
+        'test_no_dedicated_cpu', 'test_no_realtime_mask')),
+    **_all(_PAGE_SIZE, 'libvirt.test_numa_live_migration.NUMALiveMigrationNegativeTests', (
+        'test_different_page_sizes',)),
 }
 
 
