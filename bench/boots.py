@@ -50,8 +50,8 @@ def domains(connection: libvirt.virConnect, xml: str, names: list[str]) -> float
 
 
 def template(cloud: Cloud) -> str:
-    """Return the XML of a booted server with placeholders for its names."""
-    server = cloud.boot(pmem='SMALL')
+    """Return the XML of a server of the first host with placeholders for its names."""
+    server = cloud.boot(pmem='SMALL', host=cloud.hosts[0])
     xml = server.domain_xml(libvirt.VIR_DOMAIN_XML_INACTIVE)
     text = xml.replace(server.instance_name, 'NAME').replace(server.id, 'UUID')
     server.delete()

@@ -8,6 +8,7 @@ the caller names them, so that a test run does not depend on files that happen t
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -109,7 +110,9 @@ def load(
     :raises InvalidInputError: for an invalid value; the message names the option and its source.
     """
     environ = os.environ if environ is None else environ
-    values = _from_files([*environ.get(FILES_VARIABLE, '').split(os.pathsep), *files])
+    named = [os.path.expanduser(file)
+             for file in (*environ.get(FILES_VARIABLE, '').split(os.pathsep), *files) if file]
+    values = _from_files(named) if named else dict(_defaults())
     for option in OPTIONS:
         variable = PREFIX + option.name.upper()
         if environ.get(variable):
@@ -125,10 +128,14 @@ def load(
     return settings
 
 
-def _from_files(files: Sequence[str]) -> dict[str, Any]:
+@functools.cache
+def _defaults() -> Mapping[str, Any]:
+    return _from_files([])
+
+
+def _from_files(named: list[str]) -> dict[str, Any]:
     opts = cfg.ConfigOpts()
     opts.register_opts(OPTIONS, GROUP)
-    named = [os.path.expanduser(file) for file in files if file]
     try:
         # use_env would read OS_VPMEM_HARNESS__BACKEND, a second variable for the same option.
         opts(args=[], project=GROUP, default_config_files=named, default_config_dirs=[],

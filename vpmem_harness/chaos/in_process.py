@@ -1,23 +1,15 @@
-"""Hosts whose commands run in this process, for runs with many steps."""
+"""Hosts whose wipes are recorded."""
 
 from __future__ import annotations
 
-import queue
-import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from vpmem_harness.cloud.stub.compute.processes import ProcessExecutionError
-from vpmem_harness.host.calls import ToolCall
+from vpmem_harness.cloud.stub.compute.processes import HostCommands
 from vpmem_harness.host.machine import Host
-from vpmem_harness.pmem import CommandResult
-from vpmem_harness.serving.deferred import Deferred
 
 #: Start of the command with which a compute service wipes a device.
 _WIPE = ('daxio', '-z', '-o')
-
-#: Exit status of a command that was killed with its service.
-_KILLED = -signal.SIGKILL
 
 
 class Wipes:
@@ -41,10 +33,7 @@ class Wipes:
 
 
 class InProcessHost:
-    """A host as a compute service sees it, without processes for ndctl and daxio.
-
-    Output and faults of the commands are the same.
-    """
+    """A host as a compute service sees it, with a record of wipes."""
 
     def __init__(self, host: Host, wipes: Wipes) -> None:
         self.machine = host
@@ -77,46 +66,22 @@ class InProcessHost:
 
 
 class InProcessCommands:
-    """Runs ndctl and daxio of one host for one run of a compute service."""
+    """Runs ndctl and daxio of one host for one run of a compute service, and records wipes."""
 
     def __init__(self, host: Host, wipes: Wipes) -> None:
         self._host = host
         self._wipes = wipes
-        self._waiting: set[Deferred] = set()
-        self._ended = False
+        self._commands = HostCommands(host)
 
     def execute(self, *argv: str) -> str:
         """Run a command to its end, as the service's own ``Commands`` do."""
-        if self._ended:
-            raise ProcessExecutionError(' '.join(argv), _KILLED, '', '')
         namespace = self._host.pmem.device(argv[3]) if argv[:3] == _WIPE else None
         writers = self._host.pmem.contents(argv[3]).writers if namespace is not None else ()
-        result = self._host.begin(ToolCall(argv))
-        if isinstance(result, Deferred):
-            result = self._wait(result)
-        if result.returncode == 0 and namespace is not None and namespace.name is not None:
+        output = self._commands.execute(*argv)
+        if namespace is not None and namespace.name is not None:
             self._wipes.note(writers, self._host.name, namespace.name)
-        if result.returncode:
-            raise ProcessExecutionError(' '.join(argv), result.returncode, result.stdout,
-                                        result.stderr)
-        return result.stdout
-
-    def _wait(self, later: Deferred) -> CommandResult:
-        done: queue.SimpleQueue[None] = queue.SimpleQueue()
-        later.when_done(lambda _: done.put(None))
-        self._waiting.add(later)
-        if self._ended:
-            later.fail(ConnectionAbortedError())
-        done.get()
-        self._waiting.discard(later)
-        try:
-            result: CommandResult = later.result()
-        except ConnectionAbortedError:
-            return CommandResult(_KILLED, '', '')
-        return result
+        return output
 
     def terminate(self) -> None:
         """Kill running commands, and every command that is started later."""
-        self._ended = True
-        for later in list(self._waiting):
-            later.fail(ConnectionAbortedError())
+        self._commands.terminate()

@@ -375,6 +375,10 @@ class Host:
         answer: CommandResult = result.result()
         return answer
 
+    def has_own_program(self, program: str) -> bool:
+        """Whether the program in the host's directory is the host's own, or not needed yet."""
+        return self._tools is None or self._tools.is_own(program)
+
     def begin(self, call: ToolCall) -> CommandResult | Deferred:
         """Begin a command without a process for it; if a fault holds it, the result is deferred.
 

@@ -7,6 +7,7 @@ that exist at the same time share no region number, and thus no device name, unl
 
 from __future__ import annotations
 
+import bisect
 import threading
 
 
@@ -15,7 +16,9 @@ class Numbers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._blocks: list[tuple[int, int]] = []
+        self._blocks: list[tuple[int, int]] = []        # sorted
+        # The numbers below the second value are taken, by as many blocks as the first value.
+        self._full = (0, 0)
 
     def take(self, count: int, first: int | None = None) -> int:
         """Take ``count`` consecutive numbers and return the first.
@@ -24,18 +27,35 @@ class Numbers:
         """
         with self._lock:
             if first is None:
-                first = 0
-                for start, length in sorted(self._blocks):
-                    if first + count <= start:
-                        break
-                    first = max(first, start + length)
-            self._blocks.append((first, count))
+                first = self._lowest(count)
+            at = bisect.bisect(self._blocks, (first, count))
+            self._blocks.insert(at, (first, count))
+            self._changed(at)
             return first
+
+    def _lowest(self, count: int) -> int:
+        at, first = self._full
+        while at < len(self._blocks) and first + count > self._blocks[at][0]:
+            start, length = self._blocks[at]
+            is_gap = first < start
+            first = max(first, start + length)
+            at += 1
+            if not is_gap and self._full[0] == at - 1:
+                self._full = at, first
+        return first
+
+    def _changed(self, at: int) -> None:
+        if at < self._full[0]:
+            self._full = 0, 0
 
     def give_back(self, count: int, first: int) -> None:
         """Give a block back."""
         with self._lock:
-            self._blocks.remove((first, count))
+            at = bisect.bisect_left(self._blocks, (first, count))
+            if self._blocks[at:at + 1] != [(first, count)]:
+                raise ValueError(f'the block of {count} from {first} is not taken')
+            del self._blocks[at]
+            self._changed(at)
 
 
 #: The numbers of this process.

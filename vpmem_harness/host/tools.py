@@ -81,6 +81,7 @@ class Tools:
         self._answers: set[Path] = set()
         self._numbers = itertools.count(1)
         self._rendered: dict[int, tuple[ToolCall, CommandResult]] = {}
+        self._written: dict[str, tuple[int, ...]] = {}
 
     def install(self) -> None:
         """Write the executables and render the listing that compute services ask for."""
@@ -97,7 +98,19 @@ class Tools:
         }
         for program in PROGRAMS:
             _write(self._layout.bin / program, FRONT.format(program=program, **words), 0o700)
+            self._written[program] = self._identity(program)
         self.refresh()
+
+    def is_own(self, program: str) -> bool:
+        """Whether a program is there as this object has written it."""
+        try:
+            return self._written.get(program) == self._identity(program)
+        except OSError:
+            return False
+
+    def _identity(self, program: str) -> tuple[int, ...]:
+        status = (self._layout.bin / program).lstat()
+        return status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns
 
     def call(self, call: ToolCall) -> CommandResult:
         """Run a command for a stand-in, and keep a listing so that the next one is faster.

@@ -14,7 +14,7 @@ class DirectCommandsTest(base.TestCase):
         """A stopped service cannot wipe a device that may belong to another server by now."""
         host = self.useFixture(HostFixture(pmem='SMALL:1x1GiB'))
         wipes = Wipes()
-        commands = InProcessCommands(host, wipes)
+        commands = InProcessCommands(host.host, wipes)
         commands.terminate()
         [path] = [one.path for one in host.namespaces]
         error = self.assertRaises(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 from tests import base
 from vpmem_harness.host.process_numbers import Numbers
+from vpmem_harness.randomness import Randomness
 
 
 class NumbersTest(base.TestCase):
@@ -39,6 +42,32 @@ class NumbersTest(base.TestCase):
         numbers = Numbers()
         numbers.take(2, first=1)
         self.assertEqual(3, numbers.take(2))
+
+    def test_a_wrong_block_is_not_given_back(self):
+        """A block that nobody has taken cannot be given back."""
+        numbers = Numbers()
+        numbers.take(2)
+        self.assertRaises(ValueError, numbers.give_back, 1, 0)
+
+    def test_any_sequence_gives_the_lowest_numbers(self):
+        """Each block begins at the lowest number at which all its numbers are free."""
+        random = Randomness(5)
+        numbers, taken = Numbers(), []
+        for _ in range(300):
+            if taken and random.chance(0.4):
+                numbers.give_back(*taken.pop(random.below(len(taken))))
+                continue
+            count = 1 + random.below(3)
+            if random.chance(0.1):
+                first = random.below(40)
+                self.assertEqual(first, numbers.take(count, first=first))
+            else:
+                used = {number for length, start in taken
+                        for number in range(start, start + length)}
+                first = next(start for start in itertools.count()
+                             if not used & {*range(start, start + count)})
+                self.assertEqual(first, numbers.take(count))
+            taken.append((count, first))
 
     def test_a_number_may_be_asked_for_twice(self):
         """Two hosts can have the same device names if a test asks for it."""

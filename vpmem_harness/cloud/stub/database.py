@@ -56,6 +56,7 @@ class Database:
         self._instances: dict[str, Instance] = {}
         self._numbered = 0
         self._migrations: list[Migration] = []
+        self._migrations_of: dict[str, list[Migration]] = {}
         self._watches: list[_Watch] = []
 
     # Instances
@@ -153,6 +154,8 @@ class Database:
                                if not one.deleted or one.left_behind}
             self._migrations = [one for one in self._migrations
                                 if one.instance_uuid in self._instances]
+            self._migrations_of = {uuid: moves for uuid, moves in self._migrations_of.items()
+                                   if uuid in self._instances}
 
     def reset(self) -> None:
         """Remove deleted instances and all migrations, and restart numbering at 1."""
@@ -160,6 +163,7 @@ class Database:
             self._instances = {uuid: one for uuid, one in self._instances.items()
                                if not one.deleted}
             self._migrations.clear()
+            self._migrations_of.clear()
             if not self._instances:
                 self._numbered = 0
 
@@ -169,6 +173,7 @@ class Database:
         with self.lock:
             self._check()
             self._migrations.append(migration)
+            self._migrations_of.setdefault(migration.instance_uuid, []).append(migration)
             self.changed()
 
     def save_migration(self, migration: Migration, **changes: object) -> None:
@@ -180,8 +185,8 @@ class Database:
 
     def migrations(self, instance_uuid: str | None = None) -> list[Migration]:
         with self.lock:
-            return [migration for migration in self._migrations
-                    if instance_uuid in (None, migration.instance_uuid)]
+            return list(self._migrations if instance_uuid is None
+                        else self._migrations_of.get(instance_uuid, ()))
 
     def migration(self, instance_uuid: str, *statuses: str) -> Migration:
         """Return the latest migration of an instance with one of ``statuses``.

@@ -6,14 +6,18 @@ nested providers, traits and aggregates, which a compute host with persistent me
 
 from __future__ import annotations
 
+import bisect
+import operator
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vpmem_harness.cloud.api import Inventory
 from vpmem_harness.cloud.stub import placement_errors as errors
 
 Resources = Mapping[str, int]
+
+_NUMBER = operator.attrgetter('number')
 
 
 @dataclass
@@ -22,9 +26,26 @@ class ResourceProvider:
 
     uuid: str
     name: str
+    number: int = 0
     generation: int = 0
     inventories: dict[str, Inventory] = field(default_factory=dict)
     usages: dict[str, int] = field(default_factory=dict)
+    consumers: dict[str, Consumer] = field(default_factory=dict)
+    #: Inventories and usages; providers with the same ones are equal for the scheduler.
+    state: tuple[object, ...] = ()
+
+    def free(self, name: str) -> float:
+        """Return the free amount of a class; 0 without an inventory of it."""
+        inventory = self.inventories.get(name)
+        return 0.0 if inventory is None else (
+            inventory.exact_capacity - self.usages.get(name, 0))
+
+    def fits(self, name: str, amount: int) -> bool:
+        """Whether an amount of a class is free and allowed."""
+        inventory = self.inventories.get(name)
+        return (
+            inventory is not None and inventory.allows(amount)
+            and self.usages.get(name, 0) + amount <= inventory.exact_capacity)
 
 
 @dataclass
@@ -72,6 +93,11 @@ class Ledger:
         self._lock = threading.RLock() if lock is None else lock
         self._check = check
         self._providers: dict[str, ResourceProvider] = {}
+        self._by_name: dict[str, ResourceProvider] = {}
+        # The providers of each state, oldest first, and a number for each kind of inventories.
+        self._by_state: dict[tuple[object, ...], list[ResourceProvider]] = {}
+        self._kinds: dict[frozenset[tuple[str, Inventory]], int] = {}
+        self._created = 0
         self._consumers: dict[str, Consumer] = {}
 
     # Resource providers
@@ -84,9 +110,12 @@ class Ledger:
         with self._lock:
             if uuid in self._providers:
                 raise errors.ResourceProviderExists(duplicate=f'uuid: {uuid}')
-            if any(provider.name == name for provider in self._providers.values()):
+            if name in self._by_name:
                 raise errors.ResourceProviderExists(duplicate=f'name: {name}')
-            self._providers[uuid] = ResourceProvider(uuid, name)
+            self._created += 1
+            provider = ResourceProvider(uuid, name, self._created)
+            self._providers[uuid] = self._by_name[name] = provider
+            self._group(provider)
 
     def delete_provider(self, uuid: str) -> None:
         """Delete a provider without allocations.
@@ -94,9 +123,11 @@ class Ledger:
         :raises ResourceProviderInUse: if it has allocations.
         """
         with self._lock:
-            if any(self._provider(uuid).usages.values()):
+            provider = self._provider(uuid)
+            if any(provider.usages.values()):
                 raise errors.ResourceProviderInUse()
-            del self._providers[uuid]
+            self._ungroup(provider)
+            del self._providers[uuid], self._by_name[provider.name]
 
     def provider_generation(self, uuid: str) -> int:
         """Return the generation of a provider, which changes must specify."""
@@ -118,17 +149,6 @@ class Ledger:
         with self._lock:
             provider = self._provider(uuid)
             return {name: provider.usages.get(name, 0) for name in provider.inventories}
-
-    def free(self, uuids: Iterable[str], name: str) -> dict[str, float]:
-        """Return the free amount of a class by provider, without providers that never had any."""
-        with self._lock:
-            left = {}
-            for uuid in uuids:
-                provider = self._provider(uuid)
-                inventory = provider.inventories.get(name)
-                left[uuid] = 0.0 if inventory is None else (
-                    inventory.exact_capacity - provider.usages.get(name, 0))
-            return left
 
     def set_inventories(
         self, uuid: str, generation: int, inventories: Mapping[str, Inventory],
@@ -155,7 +175,9 @@ class Ledger:
             if held:
                 raise errors.InventoryInUse(
                     resource_classes=', '.join(held), resource_provider=uuid)
+            self._ungroup(provider)
             provider.inventories = dict(inventories)
+            self._group(provider)
             provider.generation += 1
             return provider.generation
 
@@ -174,9 +196,8 @@ class Ledger:
     def allocations_for_provider(self, uuid: str) -> dict[str, dict[str, int]]:
         """Return a provider's allocations by consumer."""
         with self._lock:
-            self._provider(uuid)
             return {consumer.uuid: dict(consumer.allocations[uuid])
-                    for consumer in self._consumers.values() if uuid in consumer.allocations}
+                    for consumer in self._provider(uuid).consumers.values()}
 
     def set_allocations(self, requests: Mapping[str, AllocationRequest]) -> None:
         """Replace the allocations of some consumers, all or none of them.
@@ -224,10 +245,29 @@ class Ledger:
         :param in_tree: consider only this provider.
         """
         with self._lock:
-            return [
-                uuid for uuid, provider in self._providers.items()
-                if in_tree in (None, uuid) and all(
-                    self._fits(provider, name, amount) for name, amount in resources.items())]
+            found = [provider for group in self.candidate_groups(resources, in_tree)
+                     for provider in group]
+            return [one.uuid for one in sorted(found, key=_NUMBER)]
+
+    def candidate_groups(
+        self, resources: Resources, in_tree: str | None = None,
+    ) -> list[Sequence[ResourceProvider]]:
+        """Return the candidates in groups with equal inventories and usages, each oldest first.
+
+        The effort depends on the number of such groups, which is small in a large fleet.
+        """
+        with self._lock:
+            groups = list(self._by_state.values())
+            if in_tree is not None:
+                groups = [[self._providers[in_tree]]] if in_tree in self._providers else []
+            return [list(group) for group in groups if all(
+                group[0].fits(name, amount) for name, amount in resources.items())]
+
+    def uuid_of(self, name: str) -> str | None:
+        """Return the UUID of the provider with a name; None if there is none."""
+        with self._lock:
+            provider = self._by_name.get(name)
+            return None if provider is None else provider.uuid
 
     # Shared by the methods above
 
@@ -237,12 +277,19 @@ class Ledger:
         except KeyError:
             raise errors.ResourceProviderNotFound(rp_uuid=uuid) from None
 
-    @staticmethod
-    def _fits(provider: ResourceProvider, name: str, amount: int) -> bool:
-        inventory = provider.inventories.get(name)
-        return (
-            inventory is not None and inventory.allows(amount)
-            and provider.usages.get(name, 0) + amount <= inventory.exact_capacity)
+    def _group(self, provider: ResourceProvider) -> None:
+        """Put a provider into the group of its state, after its state was changed."""
+        inventories = provider.inventories
+        kind = self._kinds.setdefault(frozenset(inventories.items()), len(self._kinds))
+        provider.state = (kind, *(provider.usages.get(name, 0) for name in sorted(inventories)))
+        bisect.insort(self._by_state.setdefault(provider.state, []), provider, key=_NUMBER)
+
+    def _ungroup(self, provider: ResourceProvider) -> None:
+        """Remove a provider from its group, before its state changes."""
+        group = self._by_state[provider.state]
+        del group[bisect.bisect_left(group, provider.number, key=_NUMBER)]
+        if not group:
+            del self._by_state[provider.state]
 
     def _check_consumer_generation(self, uuid: str, request: AllocationRequest) -> None:
         consumer = self._consumers.get(uuid)
@@ -334,14 +381,20 @@ class Ledger:
 
     def _take(self, consumer: Consumer, request: AllocationRequest) -> None:
         for uuid, amounts in request.allocations.items():
-            usages = self._providers[uuid].usages
+            provider = self._providers[uuid]
+            self._ungroup(provider)
             for name, amount in amounts.items():
-                usages[name] = usages.get(name, 0) + amount
+                provider.usages[name] = provider.usages.get(name, 0) + amount
+            self._group(provider)
+            provider.consumers[consumer.uuid] = consumer
             consumer.allocations[uuid] = dict(amounts)
 
     def _release(self, consumer: Consumer) -> None:
         for uuid, amounts in consumer.allocations.items():
-            usages = self._providers[uuid].usages
+            provider = self._providers[uuid]
+            self._ungroup(provider)
             for name, amount in amounts.items():
-                usages[name] -= amount
+                provider.usages[name] -= amount
+            self._group(provider)
+            del provider.consumers[consumer.uuid]
         consumer.allocations = {}

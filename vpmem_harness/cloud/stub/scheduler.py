@@ -6,7 +6,10 @@ and enabled) and Nova's default weighers: free memory, CPUs and disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import heapq
+import itertools
+import operator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import os_resource_classes as orc
@@ -14,7 +17,7 @@ import os_resource_classes as orc
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Resources
 from vpmem_harness.cloud.stub import placement_errors
-from vpmem_harness.cloud.stub.ledger import AllocationRequest, Ledger
+from vpmem_harness.cloud.stub.ledger import AllocationRequest, Ledger, ResourceProvider
 
 #: ``[scheduler] max_attempts``.
 MAX_ATTEMPTS = 3
@@ -64,21 +67,24 @@ class Scheduler:
         :raises NoValidHost: with Nova's reasons: an empty one if no host has the resources, and
             ``There are not enough hosts available.`` if a host has them but is filtered out.
         """
-        names = self._ledger.provider_names()
-        in_tree = None
-        if spec.host is not None:
-            in_tree = next((uuid for uuid, name in names.items() if name == spec.host), '')
-        candidates = self._ledger.allocation_candidates(spec.resources, in_tree)
-        if spec.traits or not candidates:
+        in_tree = None if spec.host is None else self._ledger.uuid_of(spec.host) or ''
+        groups = self._ledger.candidate_groups(spec.resources, in_tree)
+        if spec.traits or not groups:
             raise errors.NoValidHost(reason='')
-        fit = [uuid for uuid in candidates
-               if names[uuid] not in spec.ignore_hosts and self._is_up(names[uuid])]
-        hosts = [Selection(names[uuid], uuid) for uuid in self._weighed(fit)]
+        hosts = self._weighed([self._fit(spec, group) for group in groups])
+        refused: list[Selection] = []
         for selection in hosts:
             if self.claim(spec, selection):
-                rest = [other for other in hosts if other != selection]
-                return [selection, *rest[:MAX_ATTEMPTS - 1]]
+                rest = itertools.chain(refused, hosts)
+                return [selection, *itertools.islice(rest, MAX_ATTEMPTS - 1)]
+            refused.append(selection)
         raise errors.NoValidHost(reason='There are not enough hosts available.')
+
+    def _fit(
+        self, spec: RequestSpec, group: Iterable[ResourceProvider],
+    ) -> Iterator[ResourceProvider]:
+        return (one for one in group
+                if one.name not in spec.ignore_hosts and self._is_up(one.name))
 
     def claim(self, spec: RequestSpec, selection: Selection) -> bool:
         """Allocate on the ledger; return False if the resources are gone.
@@ -95,15 +101,24 @@ class Scheduler:
             return False
         return True
 
-    def _weighed(self, providers: Sequence[str]) -> list[str]:
-        """Sort providers by free resources, most first; equal ones keep their order."""
-        if len(providers) < 2:
-            return list(providers)
-        weights = dict.fromkeys(providers, 0.0)
+    @staticmethod
+    def _weighed(groups: Iterable[Iterator[ResourceProvider]]) -> Iterator[Selection]:
+        """Yield providers by free resources, most first, and the oldest of equal ones first.
+
+        The providers of a group have the same weight, so that only the first of each is weighed,
+        and the others are not looked at until they are needed.
+        """
+        heads = [(first, group) for group in groups for first in itertools.islice(group, 1)]
+        weights = [0.0] * len(heads)
         for name in _WEIGHED:
-            free = self._ledger.free(providers, name)
-            low, high = min(free.values()), max(free.values())
+            free = [first.free(name) for first, _group in heads]
+            low, high = min(free, default=0.0), max(free, default=0.0)
             if high > low:
-                for uuid in providers:
-                    weights[uuid] += (free[uuid] - low) / (high - low)
-        return sorted(providers, key=lambda uuid: -weights[uuid])
+                for number, value in enumerate(free):
+                    weights[number] += (value - low) / (high - low)
+        equal: dict[float, list[Iterator[ResourceProvider]]] = {}
+        for weight, (first, group) in zip(weights, heads, strict=True):
+            equal.setdefault(weight, []).append(itertools.chain((first,), group))
+        for weight in sorted(equal, reverse=True):
+            for one in heapq.merge(*equal[weight], key=operator.attrgetter('number')):
+                yield Selection(one.name, one.uuid)

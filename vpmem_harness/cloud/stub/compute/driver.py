@@ -7,6 +7,7 @@ Source: nova/virt/libvirt/{driver,guest,host}.py.
 from __future__ import annotations
 
 import contextlib
+import functools
 import pathlib
 import shutil
 import threading
@@ -22,7 +23,7 @@ from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState
 from vpmem_harness.cloud.stub.compute.guest import with_paths
 from vpmem_harness.cloud.stub.compute.libvirt_calls import LibvirtObject
-from vpmem_harness.cloud.stub.compute.processes import Commands, Executables, HasCommands
+from vpmem_harness.cloud.stub.compute.processes import commands_of
 from vpmem_harness.cloud.stub.compute.resource_tracker import NUMACell
 
 LOG = logging.getLogger(__name__)
@@ -48,14 +49,16 @@ class LibvirtDriver:
 
     def __init__(self, host: SimulatedHost) -> None:
         self.uri = host.uri
-        self.executables: Commands = (
-            host.commands() if isinstance(host, HasCommands)
-            else Executables(host.bin_dir, host.env))
-        self._instances = pathlib.Path(host.instances_path)
+        self.executables = commands_of(host)
+        self._host = host
         self._lock = threading.Lock()
         self._idle: list[LibvirtObject] = []
         self._closed = False
         self._own = threading.local()
+
+    @functools.cached_property
+    def _instances_path(self) -> pathlib.Path:
+        return pathlib.Path(self._host.instances_path)
 
     # The host
 
@@ -316,7 +319,7 @@ class LibvirtDriver:
     # Files
 
     def instance_path(self, uuid: str) -> pathlib.Path:
-        return self._instances / uuid
+        return self._instances_path / uuid
 
     def create_image(self, uuid: str, flavor: Flavor) -> None:
         """Create the directory of a server with a sparse disk."""
@@ -357,4 +360,4 @@ class LibvirtDriver:
         shutil.rmtree(self._aside(uuid), ignore_errors=True)
 
     def _aside(self, uuid: str) -> pathlib.Path:
-        return self._instances / f'{uuid}_resize'
+        return self._instances_path / f'{uuid}_resize'
