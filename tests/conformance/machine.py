@@ -34,7 +34,11 @@ mount -t proc proc /proc
 T=$W/private
 mkdir $T
 mount -t tmpfs private $T
-for folder in etc/libvirt var/lib/libvirt var/log/libvirt var/cache/libvirt run; do
+if [ -n "$CONFIGURATION" ]; then
+    mount -t overlay overlay -o lowerdir=$CONFIGURATION:/etc /etc
+fi
+for folder in etc/libvirt run var/lib/libvirt var/log/libvirt var/cache/libvirt \
+        var/lib/swtpm-localca; do
     mkdir -p $T/$folder /$folder
     mount --bind $T/$folder /$folder
 done
@@ -91,14 +95,15 @@ class RealMachine(fixtures.Fixture):
 
     :param hardware: what its /sys shows, with ``tree``; that of this machine if None.
     :param overlay: a directory whose files it sees in /usr.
+    :param configuration: a directory whose files it sees in /etc.
     :param qemu: whether it has QEMU, which takes seconds to look at.
     """
 
     def __init__(self, hardware: Hardware | None = None, tree: DeviceTree | None = None, *,
-                 overlay: str = '', qemu: bool = False) -> None:
+                 overlay: str = '', configuration: str = '', qemu: bool = False) -> None:
         super().__init__()
         self._hardware, self._tree = hardware, tree
-        self._overlay, self._qemu = overlay, qemu
+        self._overlay, self._configuration, self._qemu = overlay, configuration, qemu
 
     def _setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix='machine-', dir=PLACE))
@@ -117,6 +122,7 @@ class RealMachine(fixtures.Fixture):
              _SCRIPT.replace('{libvirtd}', shlex.quote(LIBVIRTD))],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             env={'PATH': os.environ['PATH'], 'W': str(self.directory), 'OVERLAY': self._overlay,
+                 'CONFIGURATION': self._configuration,
                  'QEMU': '1' if self._qemu else '', 'CHARACTER_DEVICES': devices})
         self.addCleanup(process.wait)
         self.addCleanup(process.send_signal, signal.SIGKILL)    # its children end with it

@@ -12,7 +12,7 @@ from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.hardware import checks
 from vpmem_harness.hardware.cells import HUGE_PAGE_SIZES, Cell, Cpu
 from vpmem_harness.hardware.pci import Mdev, PciAddress, PciDevice
-from vpmem_harness.hardware.platform import Firmware, Sev, Tpm
+from vpmem_harness.hardware.platform import UNANNOUNCED, Firmware, Sev, Tpm
 
 GIB = 1024**3
 
@@ -45,7 +45,8 @@ class Hardware:
     :param distances: the NUMA distance from each cell to each cell; 10 and 20 if None.
     :param mdevs: mediated devices that exist when the host starts.
     :param firmware: the firmware for guests, the preferred one first.
-    :param tpm: the TPM emulator; None without one.
+    :param tpm: the TPM emulator; None without one. The default one works, but is not announced, as
+        on the machines of the recordings.
     :param sev: AMD SEV; None without it.
     :param tdx: whether the CPUs have Intel TDX.
     :param machine_types: the machine types of QEMU; all that QEMU has if None.
@@ -66,7 +67,7 @@ class Hardware:
     distances: tuple[tuple[int, ...], ...] | None = None
     mdevs: tuple[Mdev, ...] = ()
     firmware: tuple[Firmware, ...] = ()
-    tpm: Tpm | None = None
+    tpm: Tpm | None = UNANNOUNCED
     sev: Sev | None = None
     tdx: bool = False
     machine_types: tuple[str, ...] | None = None

@@ -46,14 +46,20 @@ class Tpm:
     """The TPM emulator of a host: swtpm.
 
     :param versions: the versions of TPM that it emulates.
+    :param announced: whether domain capabilities name it.
     """
 
     versions: tuple[str, ...] = ('1.2', '2.0')
+    announced: bool = True
 
     def __post_init__(self) -> None:
         checks.sequence('versions of a Tpm', self.versions, str)
         for version in self.versions:
             checks.one_of('versions of a Tpm', version, ('1.2', '2.0'))
+
+
+#: An emulator that works, but that domain capabilities do not name.
+UNANNOUNCED = Tpm(announced=False)
 
 
 @dataclass(frozen=True)

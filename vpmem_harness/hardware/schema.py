@@ -72,8 +72,9 @@ SCHEMA: Mapping[str, Any] = _object(
     mdevs=_list(_object(['type', 'parent'], type=_TEXT, parent=_ADDRESS, uuid=_TEXT)),
     firmware={'oneOf': [{'const': 'ovmf'}, _list(_FIRMWARE)],
               'description': 'the word ovmf, or a list of firmware'},
-    tpm={'oneOf': [{'type': 'null'}, _object(versions=_list({'enum': ['1.2', '2.0']}))],
-         'description': 'an object with versions, or null'},
+    tpm={'oneOf': [{'type': 'null'}, _object(
+        versions=_list({'enum': ['1.2', '2.0']}), announced={'type': 'boolean'})],
+         'description': 'an object with versions and announced, or null'},
     sev={'oneOf': [{'type': 'null'}, _object(
         cbit_position=_COUNT, reduced_bits=_COUNT, max_guests=_COUNT, max_es_guests=_COUNT)],
         'description': 'an object with cbit_position, reduced_bits, max_guests and '

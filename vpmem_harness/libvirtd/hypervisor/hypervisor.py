@@ -17,6 +17,7 @@ from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.domain_list import DomainList
+from vpmem_harness.libvirtd.hypervisor.domain.guest_files import GuestFiles
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
@@ -109,6 +110,7 @@ class Hypervisor:
         self.events = Events()
         self.object_events = ObjectEvents()
         self.secrets: dict[bytes, Secret] = {}
+        self.guest_files = GuestFiles(self.backing)
         self.devices = self._device_tree()
         self.networks = NetworkList()
         random = self.randomness.derive('network')

@@ -52,7 +52,9 @@ class QemuProcesses:
         hypervisor = self._hypervisor
         definition = (source or domain.next_definition()).copy()
         try:
+            hypervisor.guest_files.select_firmware(definition, hypervisor.hardware)
             startup.prepare(definition, hypervisor.xml_host, number)
+            hypervisor.guest_files.prepare(definition, hypervisor.hardware, hypervisor.secrets)
             emulator.start(definition, hypervisor.backing, hypervisor.hardware)
             startup.complete(definition)
         except LibvirtError:
@@ -99,6 +101,8 @@ class QemuProcesses:
         if domain.persistent:
             domain.live = None
         else:
+            if domain.live is not None:
+                hypervisor.guest_files.end(domain.live)
             hypervisor.domains.remove(domain)
         if detail is not None:
             hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STOPPED, detail)

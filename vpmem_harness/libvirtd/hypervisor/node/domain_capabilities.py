@@ -5,9 +5,11 @@ Source of the document: golden/libvirt/domcapabilities*.xml.
 
 from __future__ import annotations
 
+import fnmatch
+
 import libvirt
 
-from vpmem_harness.hardware import Hardware
+from vpmem_harness.hardware import Hardware, Sev
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.node import cpu_models
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES, VIRT_TYPES
@@ -32,18 +34,24 @@ def domain(hardware: Hardware, release: Release, emulator: str | None, arch: str
     add(root, 'arch', arch)
     add(root, 'vcpu', max=release.tables.max_cpus[machine])
     add(root, 'iothreads', supported='yes')
-    _os(add(root, 'os', supported='yes'))
+    _os(add(root, 'os', supported='yes'), hardware, machine)
     _cpu(add(root, 'cpu'), hardware, release, virt_type)
     _enum(add(root, 'memoryBacking', supported='yes'), 'sourceType',
           ('file', 'anonymous', 'memfd'))
+    tpm = hardware.tpm
+    announced = tpm is not None and tpm.announced
     devices = add(root, 'devices')
     for name, properties in release.tables.devices:
         parent = add(devices, name, supported='yes')
         for key, values in properties:
             if q35:
                 values = tuple(value for value in values if key != 'bus' or value != 'ide')
+            if name == 'tpm' and key == 'backendModel' and announced:
+                values = (*values, 'emulator', 'external')
             _enum(parent, key, values)
-    _features(add(root, 'features'), release)
+        if name == 'tpm' and tpm is not None and announced:
+            _enum(parent, 'backendVersion', tpm.versions)
+    _features(add(root, 'features'), hardware, release)
     return serialize(root)
 
 
@@ -78,12 +86,19 @@ def _enum(parent: Element, name: str, values: tuple[str, ...]) -> None:
         add(enum, 'value', value)
 
 
-def _os(parent: Element) -> None:
-    _enum(parent, 'firmware', ())
+def _os(parent: Element, hardware: Hardware, machine: str) -> None:
+    usable = [firmware for firmware in hardware.firmware if any(
+        fnmatch.fnmatchcase(machine, pattern) for pattern in firmware.machines)]
+    kinds = {firmware.interface for firmware in usable}
+    _enum(parent, 'firmware', tuple(
+        word for word, kind in (('bios', 'bios'), ('efi', 'uefi')) if kind in kinds))
     loader = add(parent, 'loader', supported='yes')
+    for path in dict.fromkeys(firmware.executable for firmware in usable):
+        add(loader, 'value', path)
     _enum(loader, 'type', ('rom', 'pflash'))
     _enum(loader, 'readonly', ('yes', 'no'))
-    _enum(loader, 'secure', ('no',))
+    secure = any('secure-boot' in firmware.features for firmware in usable)
+    _enum(loader, 'secure', ('yes', 'no') if secure else ('no',))
 
 
 def _cpu(parent: Element, hardware: Hardware, release: Release, virt_type: str) -> None:
@@ -130,8 +145,17 @@ def host_model(parent: Element, hardware: Hardware, release: Release, virt_type:
                 add(parent, tag, name, fallback='forbid' if tag == 'model' else None)
 
 
-def _features(parent: Element, release: Release) -> None:
+def _features(parent: Element, hardware: Hardware, release: Release) -> None:
     for name, supported in release.tables.features:
         found = add(parent, name, supported=supported)
+        if name == 'sev' and hardware.sev is not None:
+            found.set('supported', 'yes')
+            _sev(found, hardware.sev)
         if name == 'hyperv' and supported == 'yes':
             _enum(found, 'features', ('spinlocks', 'vendor_id'))
+
+
+def _sev(parent: Element, sev: Sev) -> None:
+    for name, value in (('cbitpos', sev.cbit_position), ('reducedPhysBits', sev.reduced_bits),
+                        ('maxGuests', sev.max_guests), ('maxESGuests', sev.max_es_guests)):
+        add(parent, name, value)

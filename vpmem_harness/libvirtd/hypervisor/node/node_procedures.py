@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 
 import libvirt
@@ -12,7 +13,6 @@ from vpmem_harness.libvirtd.errors import (
     internal,
     misused,
     system_error,
-    unsupported,
 )
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node import (
@@ -22,7 +22,9 @@ from vpmem_harness.libvirtd.hypervisor.node import (
     topology,
 )
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
+from vpmem_harness.libvirtd.values import TypedParameter
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES
+from vpmem_harness.randomness import Randomness
 
 #: The features of libvirt's driver for QEMU that a client can ask for.
 #: Source: libvirt 9.0.0, src/libvirt_internal.h (VIR_DRV_FEATURE_*),
@@ -264,14 +266,36 @@ class NodeProcedures(ProcedureGroup):
         return 'none', '0'
 
     @procedure
-    def node_get_sev_info(self, nparams: int, flags: int) -> list[object]:
-        """Refuse: the host has no AMD SEV."""
-        raise unsupported('QEMU does not support SEV guest')
+    def node_get_sev_info(self, nparams: int,
+                          flags: int) -> tuple[list[TypedParameter], int]:
+        """Return the parameters of AMD SEV: platform keys, address bits, limits of guests.
+
+        Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuGetSEVInfoToParams).
+        """
+        sev = self.hypervisor.hardware.sev
+        if sev is None:
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                               'QEMU does not support SEV guest')
+        drawn = self.hypervisor.randomness.derive('sev')
+        check_flags('qemuGetSEVInfoToParams', flags, libvirt.VIR_TYPED_PARAM_STRING_OKAY)
+        params = [
+            TypedParameter.string('pdh', _base64(drawn.derive('pdh'))),
+            TypedParameter.string('cert-chain', _base64(drawn.derive('chain'))),
+            TypedParameter.uint('cbitpos', sev.cbit_position),
+            TypedParameter.uint('reduced-phys-bits', sev.reduced_bits),
+            TypedParameter.uint('max-guests', sev.max_guests),
+            TypedParameter.uint('max-es-guests', sev.max_es_guests)]
+        return (params if nparams else []), len(params)
 
 
 #: VIR_CONNECT_GET_DOMAIN_CAPABILITIES_DISABLE_DEPRECATED_FEATURES, of libvirt 11.0: no feature of
 #: the simulated CPUs is deprecated.
 _HIDE_DEPRECATED = 1
+def _base64(randomness: Randomness) -> str:
+    """Return drawn bytes in base64, as platform keys are."""
+    return base64.b64encode(randomness.bytes(64)).decode()
+
+
 _COMPARE_FLAGS = (libvirt.VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE
                   | libvirt.VIR_CONNECT_COMPARE_CPU_VALIDATE_XML)
 _BASELINE_FLAGS = (libvirt.VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import libvirt
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid, unsupported
 from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -112,7 +113,7 @@ def check_new(device: Element, definition: Definition) -> None:
         raise unsupported('no free memory device slot available')
 
 
-def add_persistent(definition: Definition, device: Element) -> None:
+def add_persistent(definition: Definition, device: Element, hardware: Hardware) -> None:
     """Add a device to a persistent definition, with its addresses and controllers.
 
     :raises LibvirtError: if libvirt refuses the device in this definition.
@@ -136,7 +137,7 @@ def add_persistent(definition: Definition, device: Element) -> None:
     controllers.add_implicit(definition)
     addresses.assign(definition)
     # libvirt 9.0.0 does not check slots and NUMA nodes here: a start does.
-    validate.definition(definition, plugs=device.tag != 'memory'
+    validate.definition(definition, hardware, plugs=device.tag != 'memory'
                         or definition.release.refuses_overlaps)
 
 

@@ -15,7 +15,7 @@ from vpmem_harness.libvirtd.errors import (
 from vpmem_harness.libvirtd.xml import etree, numbers, reading, schema
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import addresses, controllers, devices, memory
-from vpmem_harness.libvirtd.xml.domain import cpu, postparse, validate, validate_features
+from vpmem_harness.libvirtd.xml.domain import cpu, platform, postparse, validate, validate_features
 from vpmem_harness.libvirtd.xml.domain.layout import DEVICES, DOMAIN
 from vpmem_harness.libvirtd.xml.etree import Element, first, text_of
 from vpmem_harness.libvirtd.xml.host import EMULATORS, XmlHost
@@ -46,13 +46,14 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     _check_memory(source)
     validate_features.check(source)
     cpu.check(source)
+    platform.check(source)
     etree.unset(source, 'id')
     devices.read(source)
     root = DOMAIN.apply(source)
     _gather_devices(root)
     definition = Definition(root, host.release)
     _complete(definition, host)
-    validate.definition(definition)
+    validate.definition(definition, host.hardware)
     DEVICES.sort(definition.devices)
     return definition
 

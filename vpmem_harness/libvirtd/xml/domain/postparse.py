@@ -12,6 +12,7 @@ from vpmem_harness.libvirtd.errors import bad_xml, unsupported
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers
+from vpmem_harness.libvirtd.xml.domain import firmware
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, every, first, having, unset
 
 #: Default video memory in KiB by model.
@@ -41,7 +42,7 @@ def complete_os(definition: Definition) -> None:
     menu = os.find('bootmenu')
     if menu is not None and menu.get('enable') == 'no':
         unset(menu, 'timeout')
-    _complete_firmware(definition)
+    firmware.complete(definition)
     vcpu = root.find('vcpu')
     if vcpu is None:
         vcpu = add(root, 'vcpu', 1)
@@ -53,23 +54,6 @@ def complete_os(definition: Definition) -> None:
         vcpu.set('placement', 'auto' if automatic and not vcpu.get('cpuset') else 'static')
     if vcpu.get('current') == vcpu.text:
         del vcpu.attrib['current']
-
-
-def _complete_firmware(definition: Definition) -> None:
-    loader, nvram = first(definition.root, 'os/loader'), first(definition.root, 'os/nvram')
-    os = definition.root.find('os')
-    if loader is None or os is None or not loader.text:
-        return
-    if loader.get('type') is None:
-        loader.set('type', 'rom')
-    if loader.get('type') != 'pflash' or loader.get('readonly') != 'yes' \
-            or loader.get('stateless') == 'yes':
-        return
-    path = f'/var/lib/libvirt/qemu/nvram/{definition.name}_VARS.fd'
-    if nvram is None:
-        add(os, 'nvram', path)
-    elif not nvram.text and not len(nvram):
-        nvram.text = path
 
 
 def complete_memory_placement(definition: Definition) -> None:
@@ -87,6 +71,9 @@ def complete_memory_placement(definition: Definition) -> None:
     for page in every(root, 'memoryBacking/hugepages/page'):
         page.set('size', str(numbers.kib_attribute(page, 'size', 'unit')))
         page.set('unit', 'KiB')
+    smm = first(root, 'features/smm')
+    if smm is not None and smm.get('state') is None:
+        smm.set('state', 'on')
     tseg = first(root, 'features/smm/tseg')
     if tseg is not None and tseg.get('unit') is None:
         tseg.set('unit', 'MiB')

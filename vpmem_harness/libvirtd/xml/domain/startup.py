@@ -11,7 +11,7 @@ import math
 from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, graphics, memory
-from vpmem_harness.libvirtd.xml.domain import validate
+from vpmem_harness.libvirtd.xml.domain import platform, validate
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, every, having, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
@@ -30,6 +30,7 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
         add(add(root, 'resource'), 'partition', '/machine')
     _label(root)
     _start_cpu(definition, host)
+    platform.start_encryption(definition, host.hardware)
     disks = definition.devices.findall('disk')
     for place, disk in enumerate(disks):
         if _has_source(disk):

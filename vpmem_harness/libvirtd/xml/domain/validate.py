@@ -10,20 +10,23 @@ from collections.abc import Mapping
 
 import libvirt
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import bad_xml, internal, unknown_value, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, disks, memory_validate
-from vpmem_harness.libvirtd.xml.etree import Element, every, first, having
+from vpmem_harness.libvirtd.xml.domain import firmware, platform
+from vpmem_harness.libvirtd.xml.etree import Element, every, first
 
 
-def definition(definition: Definition, *, plugs: bool = True) -> None:
+def definition(definition: Definition, hardware: Hardware, *, plugs: bool = True) -> None:
     """Refuse a definition that libvirt or this host's QEMU does not support.
 
+    :param hardware: the hardware of the host.
     :param plugs: check that memory devices fit their slots and the maximum memory.
     """
-    _driver(definition, plugs=plugs)
+    _driver(definition, hardware, plugs=plugs)
     for each in definition.devices:
-        device(each, definition)
+        device(each, definition, hardware)
     for number, model in enumerate(every(definition.devices, 'video/model')):
         if number and model.get('primary') != 'yes' and model.get('type') not in (
                 'qxl', 'virtio'):
@@ -32,15 +35,18 @@ def definition(definition: Definition, *, plugs: bool = True) -> None:
     _watchdogs(definition)
     disks.check(definition)
     _aliases(definition)
+    firmware.check(definition)
     if '/' in definition.name:
         raise bad_xml(f"name {definition.name} cannot contain '/'")
 
 
-def device(device: Element, definition: Definition) -> None:
+def device(device: Element, definition: Definition, hardware: Hardware) -> None:
     """Refuse a device that libvirt or this host's QEMU does not support."""
     if device.tag == 'memory':
         memory_validate.check_device(device, definition)
         memory_validate.check_driver(device)
+    elif device.tag == 'tpm':
+        platform.tpm(device, definition, hardware)
 
 
 def machine(definition: Definition) -> None:
@@ -54,7 +60,7 @@ def _emulator(definition: Definition) -> str:
     return definition.devices.findtext('emulator') or ''
 
 
-def _driver(definition: Definition, *, plugs: bool) -> None:
+def _driver(definition: Definition, hardware: Hardware, *, plugs: bool) -> None:
     emulator = _emulator(definition)
     root = definition.root
     if definition.os_type != 'hvm':
@@ -66,6 +72,7 @@ def _driver(definition: Definition, *, plugs: bool) -> None:
     machine(definition)
     if first(root, 'memtune/min_guarantee') is not None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
+    firmware.check_driver(definition)
     lifecycle({event: root.findtext(f'on_{event}')
                for event in ('poweroff', 'reboot', 'crash')})
     if plugs:
@@ -73,8 +80,7 @@ def _driver(definition: Definition, *, plugs: bool) -> None:
     _vcpus(definition)
     _memory_backing(definition)
     panics = [panic.get('model', '') for panic in definition.devices.findall('panic')]
-    if having(root, 'launchSecurity', type='sev'):
-        raise unsupported('SEV launch security is not supported with this QEMU binary')
+    platform.encryption(definition, hardware)
     for model in panics:
         if panics.count(model) > 1:
             raise bad_xml(f"Multiple panic devices with model '{model}'")

@@ -99,10 +99,13 @@ class DefinitionProcedures(ProcedureGroup):
             if not flags & libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE:
                 raise invalid('Refusing to undefine while domain managed save image exists')
             domain.managed_save = None
+        definition = domain.definition
+        self.hypervisor.guest_files.check_undefine(definition, flags)
         self.hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
                                          libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
         domain.autostart = domain.autostart_once = False
         if not domain.active:
+            self.hypervisor.guest_files.undefine(definition, flags)
             self.hypervisor.domains.remove(domain)
         else:
             domain.config = None

@@ -54,7 +54,7 @@ class HotplugProcedures(ProcedureGroup):
             changed = config.copy()
             device = self._parse(xml, changed)
             device_changes.check_compatible(device, changed)
-            device_changes.add_persistent(changed, device)
+            device_changes.add_persistent(changed, device, self.hypervisor.hardware)
         if live is not None:
             self._attach_live(domain, live, self._parse(xml, live))
         if changed is not None:
@@ -67,7 +67,7 @@ class HotplugProcedures(ProcedureGroup):
 
     def _attach_live(self, domain: Domain, live: Definition, device: Element) -> None:
         device_changes.check_compatible(device, live)
-        validate.device(device, live)
+        validate.device(device, live, self.hypervisor.hardware)
         if device.tag not in device_changes.LIVE:
             raise LibvirtError(
                 libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
