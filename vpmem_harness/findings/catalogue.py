@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpmem_harness.findings import scenarios
+from vpmem_harness.findings import memory_scenarios, scenarios
 from vpmem_harness.findings.finding import Finding
 
 FINDINGS = (
@@ -186,4 +186,22 @@ FINDINGS = (
         cause='The service gives up the rebuild when it starts, fails when it takes it, and frees '
               'what an evacuation would have had booked.',
         scenario=scenarios.queued_rebuild, pmem='SMALL:2x4GiB'),
+    Finding(
+        'system-ram-offered', 'a namespace that the host uses as memory is offered to servers',
+        suffering='Each server that gets it ends in ERROR, because its guest cannot open the '
+                  'namespace, and daxio cannot wipe it.',
+        cause='The listing shows the mode of the dax device, and nobody reads it.',
+        scenario=memory_scenarios.used_as_memory, pmem='SMALL:1x4GiB'),
+    Finding(
+        'bad-blocks-offered', 'a namespace with bad blocks is offered to servers',
+        suffering="A tenant's guest is killed when it reads one of the blocks.",
+        cause='The listing counts the bad blocks of each namespace, and nobody reads it.',
+        scenario=memory_scenarios.bad_blocks, pmem='SMALL:1x4GiB'),
+    Finding(
+        'no-room-for-label', 'a namespace that its alignment fills is offered to servers',
+        suffering='No server can boot on a namespace of 1 GiB that is aligned to 1 GiB, and a '
+                  'larger one gives its guest 1 GiB less.',
+        cause='Each NVDIMM gets a label of 2 MiB, taken from the namespace; what is left is '
+              'rounded down to the alignment.',
+        scenario=memory_scenarios.no_room_for_label, pmem='SMALL:1x4GiB'),
 )

@@ -18,6 +18,7 @@ from vpmem_harness.pmem.kernel.dax_devices import MEMORY_BLOCK
 from vpmem_harness.pmem.kernel.dimms import Dimm, DimmSpec
 from vpmem_harness.pmem.kernel.errors import NdctlError
 from vpmem_harness.pmem.kernel.media import EMPTY, Contents
+from vpmem_harness.pmem.kernel.media_errors import BLOCK
 from vpmem_harness.pmem.kernel.namespaces import DEVICE, Namespace, NamespaceDevice, snapshot
 from vpmem_harness.pmem.kernel.numbering import Numbers
 from vpmem_harness.pmem.kernel.regions import Region
@@ -195,6 +196,15 @@ class PersistentMemory:
         """Repairs media that :meth:`mark_bad` has marked."""
         with self.changing():
             self._bad.discard((begin, end))
+
+    def learn_of_bad_blocks(self, dev: str, *, first: int, count: int) -> None:
+        """Lets the kernel know bad blocks of 512 bytes of a namespace, as a scrub does.
+
+        :param first: the first of them, counted from the start of its data
+        """
+        with self.changing():
+            region, device = self.find(dev)
+            region.errors.inject(device.data[0] // BLOCK + first, count, notify=True)
 
     def race_creations(self, loses: Callable[[str], bool]) -> Callable[[], None]:
         """Makes ``ndctl create-namespace`` lose races with creations of other processes.

@@ -151,3 +151,15 @@ class NovaFindingsTest(base.TestCase):
     def test_a_refused_resize(self) -> None:
         """The server's namespaces are assigned again while its guest runs on them."""
         self.assertAffected('refused-resize')
+
+    def test_system_ram_offered(self) -> None:
+        """A namespace that the host uses as memory is offered to servers."""
+        self.assertAffected('system-ram-offered')
+
+    def test_bad_blocks_offered(self) -> None:
+        """A namespace with bad blocks is offered to servers."""
+        self.assertAffected('bad-blocks-offered')
+
+    def test_no_room_for_label(self) -> None:
+        """A namespace that its alignment fills is offered to servers."""
+        self.assertAffected('no-room-for-label')

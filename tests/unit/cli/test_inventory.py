@@ -52,6 +52,19 @@ class InventoryTest(base.TestCase):
         self.assertEqual((0, '[libvirt]\npmem_namespaces = SMALL:ns_0|ns_1,LARGE:ns_2\n', ''),
                          (status, out, err))
 
+    def test_explain(self):
+        """--explain prints what a listing leaves open, one line each."""
+        path = self.useFixture(TempDir()).join('listing')
+        with open(path, 'w') as file:
+            file.write(sample_listing())
+        _, out, err = run('inventory', '--listing', path, '--explain')
+        self.assertEqual(sample_listing(), out)
+        self.assertIn('# region0: its DIMMs are not listed; assumed 1 of 17179869184 bytes', err)
+
+    def test_nothing_to_explain(self):
+        """An inventory that was not copied leaves nothing open."""
+        self.assertIn('# nothing is left open', run('inventory', '--explain')[2])
+
     def test_dimms(self):
         """Unconfigured DIMMs have an empty listing and no nova.conf line."""
         _, out, err = run('inventory', '--dimm', '32GiB', '--dimm', '32GiB,numa=1')

@@ -15,7 +15,9 @@ _CONFIGURABLE = re.compile(r'[A-Za-z0-9_.-]+', re.ASCII)
 
 
 def offerable(namespaces: Iterable[Namespace]) -> list[Namespace]:
-    """Return the namespaces that Nova can use: active devdax with unique names, in order.
+    """Return the namespaces that guests can use: active devdax with unique names, in order.
+
+    One that the host uses as memory is not among them, though Nova would offer it.
 
     The result is empty if a namespace with a name has no size: Nova reads the device of every
     namespace with a name, and fails on such a host. Source: nova/virt/libvirt/driver.py,
@@ -27,7 +29,8 @@ def offerable(namespaces: Iterable[Namespace]) -> list[Namespace]:
         return []
     count = Counter(namespace.name for namespace in listed)
     return [namespace for namespace in listed
-            if count[namespace.name] == 1 and _CONFIGURABLE.fullmatch(namespace.name or '')]
+            if count[namespace.name] == 1 and namespace.openable
+            and _CONFIGURABLE.fullmatch(namespace.name or '')]
 
 
 def labels_by_size(namespaces: Iterable[Namespace]) -> dict[str, list[str]]:

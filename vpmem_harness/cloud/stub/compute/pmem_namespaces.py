@@ -15,6 +15,7 @@ from oslo_config import types
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import VPMEMDevice
 from vpmem_harness.cloud.flavors import pmem_resource_class
+from vpmem_harness.cloud.stub.compute.guest import LABEL_SIZE
 
 
 def parse_option(value: str) -> tuple[str, ...]:
@@ -25,7 +26,7 @@ def parse_option(value: str) -> tuple[str, ...]:
 def discover(
     option: Sequence[str], list_namespaces: Callable[[], str],
 ) -> dict[str, list[VPMEMDevice]]:
-    """Return the devices of the option by resource class, in the option's order.
+    """Return the usable devices of the option by resource class, in the option's order.
 
     :param list_namespaces: returns the output of ``ndctl list -X``; not called if the option
         is empty.
@@ -36,7 +37,9 @@ def discover(
     by_class: dict[str, list[VPMEMDevice]] = {}
     if not option:
         return by_class
-    on_host = devices_on_host(list_namespaces)
+    namespaces = _listed(list_namespaces)
+    on_host = {one['name']: _device(one) for one in namespaces}
+    unusable = {one['name'] for one in namespaces if not _is_usable(one)}
     taken: set[str] = set()
     for item in option:
         label, separator, names = item.partition(':')
@@ -51,6 +54,8 @@ def discover(
                 raise errors.PMEMNamespaceConfigInvalid(
                     reason=f'Duplicated PMEM namespace {name} configured')
             taken.add(name)
+            if name in unusable:
+                continue
             device = dataclasses.replace(on_host[name], label=label)
             by_class.setdefault(pmem_resource_class(label), []).append(device)
     return by_class
@@ -63,6 +68,10 @@ def devices_on_host(list_namespaces: Callable[[], str]) -> dict[str, VPMEMDevice
     :raises KeyError: for a named namespace without dax region or alignment, as a listing without
         root rights has it.
     """
+    return {one['name']: _device(one) for one in _listed(list_namespaces)}
+
+
+def _listed(list_namespaces: Callable[[], str]) -> list[dict[str, Any]]:
     try:
         listing = list_namespaces()
     except Exception as error:
@@ -70,13 +79,26 @@ def devices_on_host(list_namespaces: Callable[[], str]) -> dict[str, VPMEMDevice
             'Get PMEM namespaces by ndctl utility, please ensure ndctl is installed: '
             f'{error}')) from error
     namespaces: list[dict[str, Any]] = json.loads(listing) if listing else []
-    return {
-        namespace['name']: VPMEMDevice(
-            label='',
-            name=namespace['name'],
-            devpath='/dev/' + namespace['daxregion']['devices'][0]['chardev'],
-            size=namespace['size'],
-            align=namespace['daxregion']['align'],
-        )
-        for namespace in namespaces if namespace.get('name')
-    }
+    return [one for one in namespaces if one.get('name')]
+
+
+def _device(namespace: dict[str, Any]) -> VPMEMDevice:
+    return VPMEMDevice(
+        label='',
+        name=namespace['name'],
+        devpath='/dev/' + namespace['daxregion']['devices'][0]['chardev'],
+        size=namespace['size'],
+        align=namespace['daxregion']['align'],
+    )
+
+
+def _is_usable(namespace: dict[str, Any]) -> bool:
+    """Whether a guest can use a namespace, which Nova does not check.
+
+    It cannot if the host uses it as memory, if it has bad blocks, or if the label of the NVDIMM
+    leaves less than its alignment.
+    """
+    dax = namespace['daxregion']
+    return (dax['devices'][0].get('mode', 'devdax') == 'devdax'
+            and not namespace.get('badblock_count')
+            and namespace['size'] - LABEL_SIZE * 1024 >= dax['align'])

@@ -47,6 +47,18 @@ class DiscoverTest(testtools.TestCase):
         """Labels with the same resource class share one list of namespaces."""
         self.assertEqual(1, len(discover(['a b:ns_0', 'a-b:ns_1'], listing)))
 
+    def test_unusable_namespaces_are_not_offered(self):
+        """Memory of the host, bad blocks, and no room for the label of an NVDIMM."""
+        def found():
+            memory, bad, filled = namespace(0), namespace(1, badblock_count=3), namespace(
+                2, size=2**30)
+            memory['daxregion']['devices'][0]['mode'] = 'system-ram'
+            filled['daxregion']['align'] = 2**30
+            return json.dumps([memory, bad, filled, namespace(3)])
+        devices = discover(['SMALL:ns_0|ns_1|ns_2|ns_3'], found)['CUSTOM_PMEM_NAMESPACE_SMALL']
+        self.assertEqual(['ns_3'], [device.name for device in devices])
+        self.assertEqual({}, discover(['SMALL:ns_0'], found))
+
     def test_an_empty_option_does_not_run_ndctl(self):
         """ndctl does not run if the option is empty."""
         self.assertEqual({}, discover([], lambda: self.fail('ndctl was run')))
