@@ -10,7 +10,7 @@ import sysconfig
 
 from vpmem_harness.cli import foreground, signals
 from vpmem_harness.cli.commands import Command
-from vpmem_harness.cli.fleet import description, options
+from vpmem_harness.cli.fleet import description, fleet_options, options
 from vpmem_harness.cli.fleet.running import fleet_of_process
 from vpmem_harness.cli.fleet.show import reach
 from vpmem_harness.exceptions import InvalidInputError
@@ -38,7 +38,7 @@ class Run(Command):
         parser.add_argument('--name', metavar='NAME', dest='pattern',
                             help="the name of the host, or a pattern for several, 'rack2-{}' "
                                  "(default: 'host{}')")
-        description.add_fleet_options(parser)
+        fleet_options.add_fleet_options(parser)
         parser.add_argument('-q', '--quiet', action='store_true',
                             help='do not print at the start how to reach the hosts')
         parser.add_argument('command', nargs=argparse.REMAINDER, metavar='-- COMMAND [ARGUMENT...]',

@@ -7,7 +7,9 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from vpmem_harness.cloud.api import ComputeHost
 from vpmem_harness.cloud.cloud import Cloud
@@ -18,7 +20,7 @@ from vpmem_harness.fleet import observe
 from vpmem_harness.fleet.host_spec import HostSpec
 from vpmem_harness.fleet.places import Places
 from vpmem_harness.fleet.snapshot import CallState, FleetState
-from vpmem_harness.fleet.spec import HOSTS_LIMIT, FleetSpec
+from vpmem_harness.fleet.spec import HOST_SCHEMA, HOSTS_LIMIT, FleetSpec, check_schema
 from vpmem_harness.host.machine import Host
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.safelog import AuditLog
@@ -137,7 +139,7 @@ class Fleet:
                     remedy='name a running host, or add one')
             return found
 
-    def reboot(self, name: str, release: str | None = None) -> None:
+    def reboot(self, name: str | None = None, release: str | None = None) -> None:
         """Restart a machine, with another release if one is given."""
         if release is None:
             self.host(name).reboot()
@@ -183,6 +185,24 @@ class Fleet:
         (self.directory / f'.{HOSTS_FILE}').unlink(missing_ok=True)
 
     # Hosts that come and go
+
+    def next_spec(self, name: str | None, values: Mapping[str, Any], directory: Path) -> HostSpec:
+        """Return a host to be added.
+
+        :param name: its name; the next one of the pattern if None.
+        :param values: its properties, in the form of a fleet file.
+        :param directory: what the paths in them are relative to.
+        :raises InvalidInputError: when they cannot be used.
+        """
+        check_schema(dict(values), HOST_SCHEMA, 'host')
+        with self._lock:
+            number = max((one.number for one in self.spec.hosts), default=0) + 1
+            while name is None:
+                wanted = self.spec.pattern.replace('{}', str(self.spec.next_number))
+                self.spec = dataclasses.replace(
+                    self.spec, next_number=self.spec.next_number + 1)
+                name = None if wanted in self.hosts else wanted
+            return HostSpec.of(name, number, values, 'the command line', directory)
 
     def add_host(self, spec: HostSpec) -> None:
         """Start one more host.

@@ -1,9 +1,4 @@
-"""What a host of a fleet is made of.
-
-:data:`HOST_OPTIONS` is the only list of what can be said about a host. The options of the command
-line, the keys of ``--host`` and the schema of fleet files come from it. To add a property, add a
-row there, a field to :class:`HostSpec`, and its use to :meth:`HostSpec.make`.
-"""
+"""What a host of a fleet is made of."""
 
 from __future__ import annotations
 
@@ -26,67 +21,9 @@ from vpmem_harness.randomness import Randomness
 from vpmem_harness.safelog import AuditLog
 
 
-@dataclass(frozen=True)
-class HostOption:
-    """One property of a host.
-
-    :param key: its name in a fleet file.
-    :param option: the option of the command line without dashes; also the key in ``--host``.
-    :param schema: the JSON schema of its value in a fleet file: a text, a number, a boolean, a
-        list of texts, or an object of texts. The option of a list or an object can be repeated;
-        an object's has the form ``KEY=VALUE``.
-    """
-
-    key: str
-    option: str
-    schema: Mapping[str, Any]
-    metavar: str
-    help: str
-
-    @property
-    def kind(self) -> str:
-        """``string``, ``integer``, ``boolean``, ``array`` or ``object``."""
-        return str(self.schema['type'])
-
-
-_TEXT = {'type': 'string', 'minLength': 1}
-
-HOST_OPTIONS = (
-    HostOption('dimms', 'dimm', {'type': 'array', 'items': _TEXT}, '[Nx]SIZE[,OPTION=VALUE]...',
-               'an NVDIMM with a blank label area, of 2MiB unless area=SIZE is added, in each '
-               'host, such as 32GiB,numa=1 or 6x252GiB,interleave=a,target=2; can be repeated'),
-    HostOption('pmem', 'pmem', _TEXT, 'SPEC',
-               'ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB'),
-    HostOption('listing', 'listing', _TEXT, 'FILE',
-               'make each host a copy: what "ndctl list" printed on a host, with any options, or '
-               'the file of "inventory collect"'),
-    HostOption('profile', 'profile', _TEXT, 'PROFILE',
-               'profile of random inventories: plain, mixed, hostile, optane-2s or optane-4s'),
-    HostOption('hardware', 'hardware', _TEXT, 'PROFILE|FILE',
-               f'hardware of the hosts: a YAML file, or one of {", ".join(profiles.NAMES)}'),
-    HostOption('release', 'release', _TEXT, 'RELEASE',
-               f'release of the hosts: {" or ".join(releases.RELEASES)} '
-               f'(default: {releases.DEFAULT.name})'),
-    HostOption('files', 'file', {'type': 'object', 'additionalProperties': _TEXT}, 'PATH=SIZE',
-               'a file that exists on the simulated hosts alone, for domains to name as backing; '
-               'can be repeated'),
-    HostOption('directories', 'mkdir', {'type': 'array', 'items': _TEXT}, 'PATH',
-               'a directory that exists on the simulated hosts alone; can be repeated'),
-    HostOption('split_daemons', 'split-daemons', {'type': 'boolean'}, '',
-               'the hosts have the sockets of virtqemud, virtnetworkd and so on as well, in '
-               'DIR/HOST/libvirt'),
-    HostOption('as_user', 'as-user', {'type': 'boolean'}, '',
-               'ndctl, daxctl and daxio act without privileges, not as root; '
-               'VPMEM_HARNESS_AS_USER=1 does it for one command'),
-    HostOption('first_region', 'first-region', {'type': 'integer', 'minimum': 0}, 'N',
-               'number of the first region, the N in /dev/daxN.0; by default each host of a '
-               'fleet has numbers of its own'),
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class HostSpec:
-    """One host: its name, and the values of :data:`HOST_OPTIONS`.
+    """One host: its name, and the values of ``HOST_OPTIONS``.
 
     ``listing`` is the text of a listing, not its file; ``hardware`` is the name of a profile or the
     text of a file. ``files`` are sizes in bytes by path.
@@ -113,7 +50,7 @@ class HostSpec:
            directory: Path) -> HostSpec:
         """Return the host that a fleet file or the command line describes.
 
-        :param values: by key of :data:`HOST_OPTIONS`, in the form of a fleet file.
+        :param values: by key of ``HOST_OPTIONS``, in the form of a fleet file.
         :param where: where they come from, for errors.
         :param directory: what the path of a file is relative to.
         :raises InvalidInputError: when a value cannot be used.

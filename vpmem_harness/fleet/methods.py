@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fleet import observe
 from vpmem_harness.fleet.control_server import Methods
+from vpmem_harness.fleet.fault_kinds import begin_fault
 from vpmem_harness.fleet.fleet import Fleet
 from vpmem_harness.fleet.protocol import FleetError
 from vpmem_harness.fleet.report_page import report_page
+from vpmem_harness.fleet.servers import ServerRequests
 from vpmem_harness.fleet.snapshot import to_json
 from vpmem_harness.host.machine import Host
 
 
 def methods(fleet: Fleet, end: Callable[[], object] | None) -> Methods:
-    """Return the methods of a fleet.
+    """Return the methods of a fleet; their results are what ``json.dumps`` accepts.
 
     :param end: begins the end of the fleet; None if that is up to the command that it belongs to.
     """
-    found: dict[str, Callable[..., Any]] = {
-        'state': lambda: to_json(fleet.state()),
-        'calls': lambda seen, limit: to_json(list(fleet.calls_after(seen, limit))),
-        'environment': lambda host: environment(fleet, host),
-        'reboot': fleet.reboot,
-        'report': lambda: report_page(fleet),
-    }
-
     def down() -> int:
         if end is None:
             raise FleetError('this fleet ends with its command, vpmem-harness run: end that one')
         end()
         return os.getpid()
-    return {**found, 'down': down}
+
+    servers = ServerRequests(fleet)
+    return {
+        'down': down,
+        'state': lambda: to_json(fleet.state()),
+        'calls': lambda seen, limit: to_json(list(fleet.calls_after(seen, limit))),
+        'environment': lambda host: environment(fleet, host),
+        'reboot': fleet.reboot,
+        'report': lambda: report_page(fleet),
+        'add_host': lambda **arguments: add_host(fleet, **arguments),
+        'remove_host': lambda host: fleet.remove_host(host),
+        'fault': lambda host, kind, words, options: begin(fleet, host, kind, words, options),
+        'clear_faults': lambda host, number: clear_faults(fleet, host, number),
+        'boot': lambda **arguments: to_json(servers.boot(**arguments)),
+        'server_request': lambda **arguments: to_json(servers.request(**arguments)),
+        'server': lambda server: to_json(servers.state(server)),
+        'compute': servers.compute,
+    }
 
 
 def environment(fleet: Fleet, host: str | None) -> dict[str, str]:
@@ -48,3 +62,40 @@ def environment(fleet: Fleet, host: str | None) -> dict[str, str]:
 def host_path(host: Host) -> str:
     """Return the directories of a host's programs, as in PATH."""
     return os.pathsep.join([str(host.bin_dir), str(host.layout.nowhere)])
+
+
+def add_host(fleet: Fleet, name: str | None, values: Mapping[str, Any], directory: str) -> Any:
+    """Start one more host, and return its state.
+
+    :param values: its properties, in the form of a fleet file.
+    :param directory: what the paths in them are relative to.
+    """
+    spec = fleet.next_spec(name, values, Path(directory))
+    fleet.add_host(spec)
+    return to_json(observe.host_state(fleet.host(spec.name), fleet.cloud))
+
+
+def begin(fleet: Fleet, host: str | None, kind: str, words: Sequence[str],
+          options: Mapping[str, str]) -> Any:
+    """Begin a fault, and return its state."""
+    fault = begin_fault(fleet.host(host), kind, words, options)
+    return {'number': fault.number, 'what': fault.what}
+
+
+def clear_faults(fleet: Fleet, host: str | None, number: int | None) -> int:
+    """Remove the faults of a host or of all, or one fault; return how many were in force."""
+    hosts = list(fleet.hosts.values()) if host is None else [fleet.host(host)]
+    if number is None:
+        count = sum(len(one.faults.in_force) for one in hosts)
+        for one in hosts:
+            one.faults.clear()
+        return count
+    found = [fault for one in hosts for fault in one.faults.in_force if fault.number == number]
+    if len(found) != 1:
+        numbers = [f'{fault.number} on {one.name}' for one in hosts
+                   for fault in one.faults.in_force]
+        raise InvalidInputError(
+            'number of a fault', expected=f'one of {", ".join(numbers) or "none: there are none"}',
+            got=str(number), remedy='name its host as well' if found else 'name one of these')
+    found[0].remove()
+    return 1

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import libvirt
 
+from vpmem_harness.cloud.api import ServerRecord
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.exceptions import HarnessError
 from vpmem_harness.fleet.snapshot import (
@@ -59,7 +60,7 @@ def host_state(host: Host, cloud: Cloud | None = None,
     """
     names = dict(servers or {})
     # Before the locks: a service that makes a claim may wait for the hypervisor.
-    claims = {} if cloud is None else cloud.backend.assigned_namespaces(host.name)
+    claims = {} if cloud is None else _claims(cloud, host.name)
     with host.hypervisor.lock:
         domains = list(host.hypervisor.domains)
         states = tuple(_domain(domain, names) for domain in domains)
@@ -83,18 +84,20 @@ def fault_states(host: Host) -> tuple[FaultState, ...]:
 
 def server_states(cloud: Cloud) -> tuple[ServerState, ...]:
     """Return the servers of a cloud, oldest first."""
-    return tuple(
-        ServerState(
-            id=record.id, name=record.name, instance_name=record.instance_name,
-            status=record.status,
-            task_state=None if record.task_state is None else str(record.task_state),
-            power_state=record.power_state.name, host=record.host, flavor=record.flavor.name,
-            pmem=record.flavor.pmem,
-            namespaces=tuple(device.name for device in record.namespaces),
-            old_namespaces=tuple(device.name for device in record.old_namespaces),
-            allocations=cloud.allocations(record.id),
-            fault=None if record.fault is None else record.fault.message)
-        for record in cloud.backend.servers())
+    return tuple(server_state(cloud, record) for record in cloud.backend.servers())
+
+
+def server_state(cloud: Cloud, record: ServerRecord) -> ServerState:
+    """Return one server."""
+    return ServerState(
+        id=record.id, name=record.name, instance_name=record.instance_name, status=record.status,
+        task_state=None if record.task_state is None else str(record.task_state),
+        power_state=record.power_state.name, host=record.host, flavor=record.flavor.name,
+        pmem=record.flavor.pmem,
+        namespaces=tuple(device.name for device in record.namespaces),
+        old_namespaces=tuple(device.name for device in record.old_namespaces),
+        allocations=cloud.allocations(record.id),
+        fault=None if record.fault is None else record.fault.message)
 
 
 def call_state(host: str, call: Call) -> CallState:
@@ -141,6 +144,16 @@ class _MemoryReader:
             return ()
         writers = self._host.pmem.contents(path).writers
         return tuple(sorted(self._names.get(writer, writer) for writer in writers))
+
+
+def _claims(cloud: Cloud, host: str) -> dict[str, str]:
+    """The servers that namespaces are claimed for, by the namespace's name.
+
+    A service that is down has no claims; it restores them from the servers when it starts.
+    """
+    servers = {device.name: record.id for record in cloud.backend.servers()
+               if record.host == host for device in record.namespaces}
+    return {**servers, **cloud.backend.assigned_namespaces(host)}
 
 
 def _domain(domain: Domain, servers: Mapping[str, str]) -> DomainState:

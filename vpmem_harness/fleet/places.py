@@ -167,6 +167,9 @@ def locate(name: str | None, parent: str | None, environ: Mapping[str, str]) -> 
     if '/' in wanted:
         directory = Path(wanted)
         if not (directory / SOCKET).exists():
+            again = [fleet for fleet in fleets if fleet.name == directories.label_of(directory)]
+            if again and name is None:
+                return again[0]     # the fleet of the shell was started again
             raise NoFleetError(
                 'the fleet of this shell has ended: unset '
                 f'{VARIABLE}, or {_START}' if name is None else

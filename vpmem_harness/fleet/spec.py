@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.fleet.host_spec import HOST_OPTIONS, HostOption, HostSpec
+from vpmem_harness.fleet.host_options import HOST_OPTIONS, HostOption
+from vpmem_harness.fleet.host_spec import HostSpec
 from vpmem_harness.host.layout import check_name
 from vpmem_harness.randomness import SEED_LIMIT
 
@@ -20,6 +21,13 @@ HOSTS_LIMIT = 1000
 PATTERN = 'host{}'
 
 _FLEET_NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_-]{0,31}')
+
+#: The JSON schema of the properties of a host.
+HOST_SCHEMA: Mapping[str, Any] = {
+    'type': 'object',
+    'additionalProperties': False,
+    'properties': {one.key: one.schema for one in HOST_OPTIONS},
+}
 
 #: The JSON schema of a fleet file.
 FILE_SCHEMA: Mapping[str, Any] = {
@@ -36,12 +44,11 @@ FILE_SCHEMA: Mapping[str, Any] = {
             'type': 'array',
             'minItems': 1,
             'items': {
-                'type': 'object',
-                'additionalProperties': False,
+                **HOST_SCHEMA,
                 'properties': {
                     'name': {'type': 'string', 'minLength': 1},
                     'count': {'type': 'integer', 'minimum': 1, 'maximum': HOSTS_LIMIT},
-                    **{one.key: one.schema for one in HOST_OPTIONS},
+                    **HOST_SCHEMA['properties'],
                 },
             },
         },

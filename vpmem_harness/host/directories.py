@@ -83,6 +83,12 @@ def make(kind: str, parent: str, label: str | None = None) -> Path:
             return path
 
 
+def label_of(path: Path) -> str | None:
+    """Return the label in the name of a directory, whether or not it exists."""
+    named = _NAME.fullmatch(path.name)
+    return None if named is None else named['label']
+
+
 def find(parent: str) -> list[Found]:
     """Return the directories in ``parent``, of any user, that :func:`make` has made."""
     found = []

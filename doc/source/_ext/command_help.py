@@ -11,9 +11,9 @@ from sphinx.application import Sphinx
 
 
 class CommandHelp(Directive):
-    """``.. command-help:: run`` shows the help of ``run``; without a name, the main help."""
+    """``.. command-help:: server boot`` shows a command's help; without a name, the main help."""
 
-    optional_arguments = 1
+    optional_arguments = 2
 
     def run(self) -> list[nodes.Node]:
         """Return the help as a literal block that fits the page."""

@@ -98,6 +98,13 @@ class PlacesTest(base.TestCase):
         self.assertEqual(one.control, self.locate(**{VARIABLE: str(one.control)}).directory)
         self.assertEqual(two.control, self.locate('two', **{VARIABLE: 'one'}).directory)
 
+    def test_a_fleet_that_was_started_again(self):
+        """A shell of a fleet that has ended uses the one that has its name now."""
+        with make_places('one', None, self.parent) as places:
+            ended = str(places.control)
+        again = self.make('one')
+        self.assertEqual(again.control, self.locate(**{VARIABLE: ended}).directory)
+
     def test_a_fleet_without_a_name(self):
         """The fleet of a command is found by its directory only."""
         places = self.make(None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.fleet import options
@@ -79,41 +80,58 @@ def reach(state: FleetState) -> str:
 _SUMMARY = 20
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A table with a title."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+    def text(self) -> str:
+        """Return the table as text."""
+        if not self.rows:
+            return f'{self.title}: none'
+        return f'{self.title}:\n{table(self.columns, self.rows)}'
+
+
 def text(state: FleetState) -> str:
     """Describe a fleet in tables."""
-    return '\n\n'.join(_parts(state))
+    return '\n\n'.join([head(state), *(rows.text() for rows in tables(state))])
 
 
-def _parts(state: FleetState) -> Iterator[str]:
-    yield (f'fleet {state.name or "of this shell"}: {_count(len(state.hosts), "host")}, '
-           f'seed {state.seed}, process {state.pid}\ndirectory {state.directory}')
-    yield host_table(state.hosts)
-    yield region_table(state.hosts)
-    yield namespace_table(state.hosts)
-    yield domain_table(state.hosts)
-    if state.servers is not None:
-        yield server_table(state)
-    yield fault_table(state.hosts)
+def head(state: FleetState) -> str:
+    """Describe a fleet in two lines."""
+    return (f'fleet {state.name or "of this shell"}: {_count(len(state.hosts), "host")}, '
+            f'seed {state.seed}, process {state.pid}\ndirectory {state.directory}')
 
 
-def host_table(hosts: Sequence[HostState]) -> str:
+def tables(state: FleetState) -> list[Rows]:
+    """Return the tables that describe a fleet."""
+    return [host_rows(state.hosts), region_rows(state.hosts), namespace_rows(state.hosts),
+            domain_rows(state.hosts), *([] if state.servers is None else [server_rows(state)]),
+            fault_rows(state.hosts)]
+
+
+def host_rows(hosts: Sequence[HostState]) -> Rows:
     """A table of hosts."""
-    return _table('hosts', ['host', 'libvirtd', 'compute', 'calls', 'URI', 'pmem_namespaces'], [
-        [host.name, host.libvirtd, host.compute or '-', host.calls, host.uri,
+    return Rows('hosts', ['host', 'release', 'libvirtd', 'compute', 'calls', 'URI',
+                          'pmem_namespaces'], [
+        [host.name, host.release, host.libvirtd, host.compute or '-', host.calls, host.uri,
          host.pmem_namespaces or '-'] for host in hosts])
 
 
-def region_table(hosts: Sequence[HostState]) -> str:
+def region_rows(hosts: Sequence[HostState]) -> Rows:
     """A table of regions."""
-    return _table('regions', ['host', 'region', 'NUMA node', 'DIMMs', 'size', 'free'], [
+    return Rows('regions', ['host', 'region', 'NUMA node', 'DIMMs', 'size', 'free'], [
         [host.name, region.dev, region.numa_node, ' '.join(region.dimms),
          format_size(region.size), format_size(region.available_size)]
         for host in hosts for region in host.regions])
 
 
-def namespace_table(hosts: Sequence[HostState]) -> str:
+def namespace_rows(hosts: Sequence[HostState]) -> Rows:
     """A table of namespaces."""
-    return _table(
+    return Rows(
         'namespaces',
         ['host', 'namespace', 'name', 'mode', 'device', 'size', 'label', 'open in', 'claimed by',
          'data of'],
@@ -125,32 +143,27 @@ def _namespace(one: NamespaceState) -> list[object]:
             one.label or '-', _list(one.holders), _list(one.claimed_by), _list(one.writers)]
 
 
-def domain_table(hosts: Sequence[HostState]) -> str:
+def domain_rows(hosts: Sequence[HostState]) -> Rows:
     """A table of domains."""
-    return _table('domains', ['host', 'domain', 'state', 'server', 'devices'], [
+    return Rows('domains', ['host', 'domain', 'state', 'server', 'devices'], [
         [host.name, domain.name, domain.state, domain.server or '-', _list(domain.devices)]
         for host in hosts for domain in host.domains])
 
 
-def server_table(state: FleetState) -> str:
+def server_rows(state: FleetState) -> Rows:
     """A table of servers."""
-    return _table('servers', ['server', 'status', 'task', 'host', 'labels', 'namespaces', 'fault'],
-                  [[one.name, one.status, one.task_state or '-', one.host or '-',
-                    _list(one.pmem),
-                    _list(one.namespaces) + (
-                        f' (before: {_list(one.old_namespaces)})' if one.old_namespaces else ''),
-                    one.fault or '-'] for one in state.servers or ()])
+    return Rows('servers', ['server', 'status', 'task', 'host', 'labels', 'namespaces', 'fault'],
+                [[one.name, one.status, one.task_state or '-', one.host or '-', _list(one.pmem),
+                  _list(one.namespaces) + (
+                      f' (before: {_list(one.old_namespaces)})' if one.old_namespaces else ''),
+                  one.fault or '-'] for one in state.servers or ()])
 
 
-def fault_table(hosts: Sequence[HostState]) -> str:
+def fault_rows(hosts: Sequence[HostState]) -> Rows:
     """A table of faults."""
-    return _table('faults', ['host', 'number', 'fault', 'struck', 'holds'], [
+    return Rows('faults', ['host', 'number', 'fault', 'struck', 'holds'], [
         [host.name, fault.number, fault.what, f'{fault.struck} calls', f'{fault.holding} calls']
         for host in hosts for fault in host.faults])
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    return f'{title}:\n{table(columns, rows)}' if rows else f'{title}: none'
 
 
 def _list(names: Iterable[str]) -> str:

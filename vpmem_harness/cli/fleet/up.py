@@ -6,26 +6,19 @@ import argparse
 import os
 import subprocess
 import sys
-import threading
 from typing import cast
 
-from vpmem_harness import conf
 from vpmem_harness.cli import signals
 from vpmem_harness.cli.app import App
 from vpmem_harness.cli.commands import Command
-from vpmem_harness.cli.fleet import description
-from vpmem_harness.cli.fleet.running import fleet_of_process
+from vpmem_harness.cli.fleet import fleet_options
 from vpmem_harness.cli.fleet.show import summary
 from vpmem_harness.fleet.client import connect
 from vpmem_harness.fleet.places import DEFAULT_NAME, VARIABLE
-from vpmem_harness.fleet.spec import FleetSpec
 from vpmem_harness.host import processes
 
 #: Seconds that a fleet has to end when its start is interrupted.
 GRACE = 30.0
-
-#: What the process of a fleet writes to its parent when the fleet runs.
-_READY = b'ready\n'
 
 
 class Up(Command):
@@ -45,18 +38,20 @@ class Up(Command):
                             metavar='NAME',
                             help=f'the name of the fleet (default: {DEFAULT_NAME}); a name with '
                                  "{}, as 'rack2-{}', names the hosts; both can be given")
-        description.add_fleet_options(parser)
+        fleet_options.add_fleet_options(parser)
         add_background_options(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
-        name, pattern = description.split_names(parsed_args.names_given)
-        spec = description.fleet_spec(parsed_args, name or DEFAULT_NAME, pattern)
+        name, pattern = fleet_options.split_names(parsed_args.names_given)
         if parsed_args.foreground:
-            return serve(spec, parsed_args)
-        description.tell_seed(spec)
-        # The second process reads the same command line, and must draw the same values.
-        return start(spec, [*argv_of(self), f'--seed={spec.seed}'])
+            # Imported when needed: this is slow.
+            from vpmem_harness.cli.fleet import description, serve
+
+            spec = description.fleet_spec(parsed_args, name or DEFAULT_NAME, pattern)
+            description.tell_seed(spec)
+            return serve.serve(spec, parsed_args)
+        return start(argv_of(self))
 
 
 def argv_of(command: Command) -> list[str]:
@@ -71,35 +66,7 @@ def add_background_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--ready-fd', type=int, help=argparse.SUPPRESS)
 
 
-def serve(spec: FleetSpec, arguments: argparse.Namespace) -> int:
-    """Run a fleet in this process until its user or a signal ends it."""
-    ended = threading.Event()
-    with signals.deferred(), fleet_of_process(spec, arguments, ended.set) as (fleet, _places):
-        if arguments.ready_fd is None:
-            print(summary(fleet.state()), flush=True)
-        elif not _detach(arguments.ready_fd):
-            return 1
-        with signals.allowed():
-            ended.wait()
-    return 0
-
-
-def _detach(ready: int) -> bool:
-    """Tell the parent that the fleet runs, and leave its terminal; False if it has gone."""
-    try:
-        os.write(ready, _READY)
-    except BrokenPipeError:
-        return False
-    os.close(ready)
-    os.chdir('/')       # another file system can be unmounted
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in range(3):
-        os.dup2(nowhere, descriptor)
-    os.close(nowhere)
-    return True
-
-
-def start(spec: FleetSpec, argv: list[str]) -> int:
+def start(argv: list[str]) -> int:
     """Start a process for a fleet, and return when the fleet runs.
 
     :param argv: the command line that starts the fleet in the foreground with ``--foreground``.
@@ -108,7 +75,7 @@ def start(spec: FleetSpec, argv: list[str]) -> int:
         ours, theirs = os.pipe()
         environment = {name: value for name, value in os.environ.items()
                        if name not in (processes.MARK, VARIABLE)}
-        with open(ours, 'rb') as ready:
+        with open(ours, encoding='utf-8') as ready:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, '-m', 'vpmem_harness.cli', *argv, '--foreground',
                  f'--ready-fd={theirs}'],
@@ -117,10 +84,10 @@ def start(spec: FleetSpec, argv: list[str]) -> int:
             try:
                 os.close(theirs)
                 with signals.allowed():
-                    runs = ready.read(len(_READY)) == _READY
-                if not runs:
+                    directory = ready.readline().rstrip('\n')
+                if not directory:
                     return process.wait() or 1
-                with connect(spec.name, conf.load().runtime_dir) as client:
+                with connect(directory) as client:
                     print(summary(client.state()), flush=True)
                 signals.check()
             except BaseException:

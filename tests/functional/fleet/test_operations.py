@@ -1,0 +1,116 @@
+"""Servers, faults and hosts of a fleet that runs, as on a command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from tests.functional.fleet.base import HARNESS, PMEM, FleetTestCase
+
+
+class OperationsTest(FleetTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.harness('up', '--hosts', '2', '--pmem', PMEM, '--cloud', '--seed', '1')
+
+    def server(self, name):
+        return json.loads(self.harness('server', 'show', name))
+
+    def test_the_life_of_a_server(self):
+        """A server is booted, resized twice, migrated and deleted."""
+        self.assertEqual('a is ACTIVE on host1 with ns_0\n', self.harness(
+            'server', 'boot', 'a', '--pmem', 'SMALL', '--host', 'host1').replace('ns_1', 'ns_0'))
+        self.harness('server', 'resize', 'a', '--pmem', 'LARGE')
+        self.assertEqual(('VERIFY_RESIZE', 'host2'),
+                         (self.server('a')['status'], self.server('a')['host']))
+        self.harness('server', 'revert', 'a')
+        self.assertEqual('host1', self.server('a')['host'])
+        self.harness('server', 'migrate', 'a')
+        self.harness('server', 'confirm', 'a')
+        self.harness('server', 'migrate', 'a', '--live', '--host', 'host1')
+        self.harness('server', 'stop', 'a')
+        self.assertIn('SHUTOFF', self.harness('server', 'list'))
+        self.harness('server', 'start', 'a')
+        self.assertEqual('a is deleted\n', self.harness('server', 'delete', 'a'))
+        self.assertEqual('servers: none\n', self.harness('server', 'list'))
+
+    def test_an_evacuation(self):
+        """A server is rebuilt while the service of its host is down."""
+        self.harness('server', 'boot', 'a', '--pmem', 'SMALL', '--host', 'host1')
+        self.harness('compute', 'kill', 'host1')
+        self.assertEqual('down', self.state()['hosts'][0]['compute'])
+        self.assertIn('host2', self.harness('server', 'evacuate', 'a'))
+        self.harness('compute', 'start', 'host1')
+        self.assertEqual('up', self.state()['hosts'][0]['compute'])
+
+    def test_a_server_that_fails(self):
+        """The reason is on standard error, and the status is 1."""
+        self.harness('server', 'boot', '--pmem', 'HUGE', status=1)
+        self.assertIn('No valid host', self.stderr)
+        self.harness('server', 'boot', 'b', '--pmem', 'HUGE', '--no-wait')
+        self.harness('server', 'show', 'c', status=1)
+        self.assertIn('server1, b', self.stderr)
+        self.harness('server', 'boot', '--host', 'host9', status=1)
+        self.assertIn('host1, host2', self.stderr)
+
+    def test_faults(self):
+        """A fault strikes the calls of a boot, is listed, and is removed."""
+        self.assertIn('fault 1 on host1', self.harness(
+            'fault', 'host1', 'failing', 'domainCreateWithFlags', '--times', '5'))
+        self.harness('fault', 'host2', 'tool-failing', 'daxio', '--status=3')
+        self.harness('server', 'boot', '--pmem', 'SMALL', '--host', 'host1', status=1)
+        faults = [host['faults'] for host in self.state()['hosts']]
+        self.assertEqual((1, 1), (faults[0][0]['struck'], faults[1][0]['number']))
+        self.assertIn('daxio fails', self.harness('fault', '--list'))
+        self.harness('fault', '--remove', '1', status=1)
+        self.assertIn('1 on host1, 1 on host2', self.stderr)
+        self.assertEqual('faults removed: 1\n', self.harness('fault', 'host2', '--remove', '1'))
+        self.assertEqual('faults removed: 1\n', self.harness('fault', '--clear'))
+        self.assertEqual('faults: none\n', self.harness('fault'))
+
+    def test_faults_that_cannot_be_used(self):
+        """The errors list the kinds, the hosts and the options."""
+        for words, text in ((['host1'], 'a kind of fault'), (['host1', 'odd'], 'failing'),
+                            (['host9', 'daemon-down'], 'host1, host2'),
+                            (['host1', 'hanging', 'x', '--times'], 'a value')):
+            self.harness('fault', *words, status=1)
+            self.assertIn(text, self.stderr)
+        self.assertIn('tool-slow PROGRAM', self.harness('fault', '--kinds'))
+
+    def test_hosts_come_and_go(self):
+        """A host is added with its own memory, used, and removed."""
+        self.assertIn('host3: qemu+unix', self.harness('host', 'add', '--pmem', 'HUGE:1x32GiB'))
+        self.assertIn('on host3', self.harness('server', 'boot', 'a', '--pmem', 'HUGE'))
+        self.harness('host', 'remove', 'host3', status=1)
+        self.assertIn('hosting instances', self.stderr)
+        self.harness('server', 'delete', 'a')
+        self.harness('host', 'remove', 'host3')
+        self.assertEqual(['host1', 'host2'], [host['name'] for host in self.state()['hosts']])
+
+    def test_calls_as_they_arrive(self):
+        """Without a terminal, ``watch`` prints the calls, and ends with the fleet."""
+        environment = self.shell('host1')
+        self.output(environment, 'ndctl', 'list')
+        watching = subprocess.Popen([*HARNESS, 'watch', 'host1'], stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True)
+        with watching:
+            self.addCleanup(watching.kill)
+            while 'host1 ndctl list' not in watching.stdout.readline():
+                pass
+            self.output(environment, 'virsh', 'hostname')
+            while 'connect_get_hostname' not in watching.stdout.readline():
+                pass
+            self.harness('down')
+            self.assertEqual(0, watching.wait(timeout=60))
+            self.assertIn('has ended', watching.stderr.read())
+
+
+class WithoutCloudTest(FleetTestCase):
+
+    def test_no_compute_service(self):
+        """The errors say how to start a fleet with one."""
+        self.harness('up', '--pmem', PMEM)
+        for words in (['server', 'boot'], ['server', 'list'], ['compute', 'stop', 'host1']):
+            self.harness(*words, status=1)
+            self.assertIn('--cloud', self.stderr)

@@ -1,0 +1,49 @@
+"""``vpmem-harness host``: add hosts to a fleet that runs, and remove them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from vpmem_harness.cli.commands import Command
+from vpmem_harness.cli.fleet import description, fleet_options, options
+
+
+class Add(Command):
+    """Start one more host in a fleet.
+
+    Guests of the other hosts can migrate to it, and a cloud starts a compute service on it.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('host', nargs='?', metavar='HOST',
+                            help="its name; by default the next one of the fleet's pattern")
+        fleet_options.add_host_options(parser)
+        options.add_client_options(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        with options.connected(parsed_args) as client:
+            added = client.call('add_host', name=parsed_args.host, directory=os.getcwd(),
+                                values=description.host_values(parsed_args))
+        print(f'{added["name"]}: {added["uri"]}')
+        return 0
+
+
+class Remove(Command):
+    """Stop a host, and remove it from its fleet.
+
+    A host with servers is not removed.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('host', metavar='HOST', help='the host')
+        options.add_client_options(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        with options.connected(parsed_args) as client:
+            client.call('remove_host', host=parsed_args.host)
+        return 0

@@ -1,0 +1,73 @@
+"""What can be said about a host of a fleet.
+
+:data:`HOST_OPTIONS` is the only list of it. The options of the command line, the keys of ``--host``
+and the schema of fleet files come from it. To add a property, add a row here, a field to
+:class:`~vpmem_harness.fleet.host_spec.HostSpec`, and its use to the method ``make`` there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vpmem_harness import releases
+from vpmem_harness.hardware import profiles
+
+
+@dataclass(frozen=True)
+class HostOption:
+    """One property of a host.
+
+    :param key: its name in a fleet file.
+    :param option: the option of the command line without dashes; also the key in ``--host``.
+    :param schema: the JSON schema of its value in a fleet file: a text, a number, a boolean, a
+        list of texts, or an object of texts. The option of a list or an object can be repeated;
+        an object's has the form ``KEY=VALUE``.
+    """
+
+    key: str
+    option: str
+    schema: Mapping[str, Any]
+    metavar: str
+    help: str
+
+    @property
+    def kind(self) -> str:
+        """``string``, ``integer``, ``boolean``, ``array`` or ``object``."""
+        return str(self.schema['type'])
+
+
+_TEXT = {'type': 'string', 'minLength': 1}
+
+HOST_OPTIONS = (
+    HostOption('dimms', 'dimm', {'type': 'array', 'items': _TEXT}, '[Nx]SIZE[,OPTION=VALUE]...',
+               'an NVDIMM with a blank label area, of 2MiB unless area=SIZE is added, in each '
+               'host, such as 32GiB,numa=1 or 6x252GiB,interleave=a,target=2; can be repeated'),
+    HostOption('pmem', 'pmem', _TEXT, 'SPEC',
+               'ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB'),
+    HostOption('listing', 'listing', _TEXT, 'FILE',
+               'make each host a copy: what "ndctl list" printed on a host, with any options, or '
+               'the file of "inventory collect"'),
+    HostOption('profile', 'profile', _TEXT, 'PROFILE',
+               'profile of random inventories: plain, mixed, hostile, optane-2s or optane-4s'),
+    HostOption('hardware', 'hardware', _TEXT, 'PROFILE|FILE',
+               f'hardware of the hosts: a YAML file, or one of {", ".join(profiles.NAMES)}'),
+    HostOption('release', 'release', _TEXT, 'RELEASE',
+               f'release of the hosts: {" or ".join(releases.RELEASES)} '
+               f'(default: {releases.DEFAULT.name})'),
+    HostOption('files', 'file', {'type': 'object', 'additionalProperties': _TEXT}, 'PATH=SIZE',
+               'a file that exists on the simulated hosts alone, for domains to name as backing; '
+               'can be repeated'),
+    HostOption('directories', 'mkdir', {'type': 'array', 'items': _TEXT}, 'PATH',
+               'a directory that exists on the simulated hosts alone; can be repeated'),
+    HostOption('split_daemons', 'split-daemons', {'type': 'boolean'}, '',
+               'the hosts have the sockets of virtqemud, virtnetworkd and so on as well, in '
+               'DIR/HOST/libvirt'),
+    HostOption('as_user', 'as-user', {'type': 'boolean'}, '',
+               'ndctl, daxctl and daxio act without privileges, not as root; '
+               'VPMEM_HARNESS_AS_USER=1 does it for one command'),
+    HostOption('first_region', 'first-region', {'type': 'integer', 'minimum': 0}, 'N',
+               'number of the first region, the N in /dev/daxN.0; by default each host of a '
+               'fleet has numbers of its own'),
+)
