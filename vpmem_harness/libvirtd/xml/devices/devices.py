@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import libvirt
-
-from vpmem_harness.libvirtd.errors import bad_xml, unknown_value, unsupported
+from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import (
+    attributes,
     character,
     controllers,
     device_address,
@@ -48,8 +47,8 @@ def read_device(device: Element, *, checked: bool = True) -> Element:
         disks.read(device, checked=checked)
     elif device.tag == 'interface':
         interfaces.read(device)
-    elif device.tag == 'rng':
-        _read_rng(device)
+    else:
+        attributes.check(device)
     return device
 
 
@@ -84,27 +83,6 @@ def _input(device: Element) -> None:
         if device.get('type') != 'evdev':
             device.set('bus', 'ps2' if plain else
                        'virtio' if device.get('type') == 'passthrough' else 'usb')
-
-
-def _read_rng(device: Element) -> None:
-    model = device.get('model')
-    if model is None:
-        raise bad_xml('missing RNG device model')
-    if model not in ('virtio', 'virtio-transitional', 'virtio-non-transitional'):
-        raise unknown_value(unsupported(
-            f"unknown RNG model '{model}'", domain=libvirt.VIR_FROM_DOMAIN), 'rng', 'model', model)
-    backends = device.findall('backend')
-    if len(backends) != 1:
-        raise bad_xml('only one RNG backend is supported')
-    backend = backends[0].get('model')
-    if backend is None:
-        raise bad_xml('missing RNG device backend model')
-    if backend not in ('random', 'egd', 'builtin'):
-        raise unknown_value(unsupported(
-            f"unknown RNG backend model '{backend}'", domain=libvirt.VIR_FROM_DOMAIN),
-            'backend', 'model', backend)
-    if backend == 'egd' and backends[0].get('type') is None:
-        raise bad_xml('missing EGD backend type')
 
 
 def _rng(device: Element) -> None:
