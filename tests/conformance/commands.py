@@ -18,6 +18,11 @@ from tests.conformance import libvirtd
 from tests.conformance.calls.world import World
 from tests.conformance.libvirtd import PLACE
 
+_GOLDEN = pathlib.Path(__file__).parents[1] / 'golden' / 'libvirt'
+#: The recorded output of each release, by script.
+RECORDINGS = {'debian12': _GOLDEN / 'virsh-qemu.json',
+              'debian13': _GOLDEN / 'debian13' / 'libvirt-11.3-virsh-qemu.json'}
+
 _SECONDS = 60
 _MIB = 1024**2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import re
 
 import fixtures
@@ -16,11 +15,8 @@ from tests.conformance import commands, differences, libvirtd
 from tests.conformance.calls import simulated
 from vpmem_harness import releases
 
-_GOLDEN = pathlib.Path(__file__).parents[1] / 'golden' / 'libvirt'
 #: The recorded output of each release, by script.
-RECORDED = {
-    name: json.loads((_GOLDEN / file).read_text()) for name, file in (
-        ('debian12', 'virsh-qemu.json'), ('debian13', 'debian13/libvirt-11.3-virsh-qemu.json'))}
+RECORDED = {name: json.loads(file.read_text()) for name, file in commands.RECORDINGS.items()}
 
 
 class VirshTest(base.TestCase):
