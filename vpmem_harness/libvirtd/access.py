@@ -22,6 +22,7 @@ from vpmem_harness.libvirtd.wire.procedures import Procedure
 _SECURE_FLAGS: Final[dict[str, tuple[int, int]]] = {
     'domain_get_xml_desc': (1, libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE),
     'domain_managed_save_get_xml_desc': (1, libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE),
+    'domain_save_image_get_xml_desc': (1, libvirt.VIR_DOMAIN_SAVE_IMAGE_XML_SECURE),
     'domain_snapshot_get_xml_desc': (1, libvirt.VIR_DOMAIN_SNAPSHOT_XML_SECURE),
     'domain_checkpoint_get_xml_desc': (1, libvirt.VIR_DOMAIN_CHECKPOINT_XML_SECURE),
 }

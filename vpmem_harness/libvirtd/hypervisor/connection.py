@@ -19,6 +19,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.procedures.memory import MemoryPro
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.metadata import MetadataProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.migration import MigrationProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.queries import QueryProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.saving import SavingProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.snapshots import SnapshotProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.statistics import StatisticsProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.throttling import ThrottlingProcedures
@@ -65,6 +66,7 @@ class Connection:
     queries = Group(QueryProcedures)
     metadata = Group(MetadataProcedures)
     managed_save = Group(ManagedSaveProcedures)
+    saving = Group(SavingProcedures)
     memory = Group(MemoryProcedures)
     vcpus = Group(VcpuProcedures)
     cpu_pinning = Group(CpuPinningProcedures)

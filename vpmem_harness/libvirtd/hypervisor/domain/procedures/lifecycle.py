@@ -67,7 +67,7 @@ class LifecycleProcedures(ProcedureGroup):
         if domain.managed_save is not None and flags & libvirt.VIR_DOMAIN_START_FORCE_BOOT:
             domain.managed_save = None
         if domain.managed_save is not None:
-            self._restore(domain, flags)
+            self._restore(domain, domain.managed_save, flags)
         else:
             self._start(domain, flags)
         return domain
@@ -88,18 +88,10 @@ class LifecycleProcedures(ProcedureGroup):
             hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
                                         libvirt.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED)
 
-    def _restore(self, domain: Domain, flags: int) -> None:
-        hypervisor = self.hypervisor
+    def _restore(self, domain: Domain, saved: Definition, flags: int) -> None:
         paused = bool(flags & libvirt.VIR_DOMAIN_START_PAUSED) or domain.managed_save_paused
-        hypervisor.processes.start(domain, paused=paused, source=domain.managed_save,
-                                 reason=libvirt.VIR_DOMAIN_RUNNING_RESTORED,
-                                 paused_reason=libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
+        self.connection.saving.start(domain, saved, paused=paused)
         domain.managed_save = None
-        hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STARTED,
-                                    libvirt.VIR_DOMAIN_EVENT_STARTED_RESTORED)
-        if paused:
-            hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
-                                        libvirt.VIR_DOMAIN_EVENT_SUSPENDED_RESTORED)
 
     @procedure
     def domain_destroy(self, handle: DomainHandle) -> None:

@@ -1,0 +1,78 @@
+"""Files with the state of a saved guest, in the format of libvirt's QEMU driver.
+
+A file has a header, the domain's XML, and then the guest's memory, of which nothing is simulated.
+Source: libvirt 9.0.0, src/qemu/qemu_saveimage.h and qemu_saveimage.c.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, system_error
+from vpmem_harness.libvirtd.hypervisor.storage.files import StorageFiles
+
+_MAGIC: Final = b'LibvirtQemudSave'
+_PARTIAL: Final = b'LibvirtQemudPart'
+_VERSION: Final = 2
+#: The magic, version, length of the XML, whether the guest ran, compression, offset of the cookie,
+#: and 14 unused numbers.
+_HEADER: Final = struct.Struct('=16s5I56x')
+
+
+@dataclass(frozen=True)
+class SaveImage:
+    """The contents of a file: the domain's XML, and whether a restored guest runs."""
+
+    xml: str
+    running: bool
+
+    def write(self, files: StorageFiles, path: str) -> None:
+        """Create or replace the file at ``path``.
+
+        :raises LibvirtError: VIR_ERR_SYSTEM_ERROR.
+        """
+        data = self.xml.encode() + b'\0'
+        header = _HEADER.pack(_MAGIC, _VERSION, len(data), self.running, 0, 0)
+        try:
+            if files.status(path) is None:
+                files.create(path, 0o600)
+            else:
+                files.truncate(path, 0)
+            files.write(path, 0, header + data)
+        except OSError as error:
+            raise system_error(error.errno or 0, f"Failed to create file '{path}'") from None
+
+
+def read(files: StorageFiles, path: str) -> SaveImage:
+    """Read the file at ``path``.
+
+    :raises LibvirtError: VIR_ERR_SYSTEM_ERROR, or VIR_ERR_OPERATION_FAILED if it is no image.
+    """
+    try:
+        start = files.read(path, 0, _HEADER.size)
+    except OSError as error:
+        raise system_error(error.errno or 0, f"Failed to open file '{path}'") from None
+    if len(start) < _HEADER.size:
+        raise _failed('failed to read qemu header')
+    magic, version, length, running, _, cookie = _HEADER.unpack(start)
+    if magic == _PARTIAL:
+        raise _failed('save image is incomplete')
+    if magic != _MAGIC:
+        raise _failed('image magic is incorrect')
+    if version > _VERSION:
+        raise _failed(f'image version is not supported ({version} > {_VERSION})')
+    if not length:
+        raise _failed(f'invalid header data length: {length}')
+    data = files.read(path, _HEADER.size, length)
+    if len(data) < length:
+        raise _failed('failed to read domain XML')
+    xml = data[:cookie or length].partition(b'\0')[0]
+    return SaveImage(xml.decode(errors='replace'), bool(running))
+
+
+def _failed(text: str) -> LibvirtError:
+    return LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, text)
