@@ -54,9 +54,11 @@ _COMPOSED = {
                              'domain_migrate_confirm3_params'],
 }
 
+#: Functions whose messages are the data of a stream, without a procedure of their own.
+_STREAMS = re.compile(r'virStream(?!New|Ref|Free)')
+
 #: Functions without a procedure that are useless here, because their object is not simulated.
-_STREAMS = re.compile(r'virStream(?!New|Ref|Free)|virNWFilter|virInterface|virNetworkPort'
-                      r'|virDomainCheckpoint')
+_USELESS = re.compile(r'virNWFilter|virInterface|virNetworkPort|virDomainCheckpoint')
 
 _HEAD = '''\
 ========
@@ -111,7 +113,9 @@ def verdict(function: str) -> str:
     for pattern, needed in _COMPOSED.items():
         if re.fullmatch(pattern, function):
             return SIMULATED if all(map(_has, needed)) else NOT
-    return NOT if _STREAMS.match(function) else CLIENT
+    if _STREAMS.match(function):
+        return SIMULATED
+    return NOT if _USELESS.match(function) else CLIENT
 
 
 def methods(name: str) -> Iterator[tuple[str, str]]:

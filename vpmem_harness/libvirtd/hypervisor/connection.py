@@ -9,8 +9,10 @@ from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import Block
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.checkpoints import CheckpointProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.cpu_pinning import CpuPinningProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.definition import DefinitionProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.dumps import DumpProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.guest import GuestProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.hotplug import HotplugProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.iothreads import IOThreadProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.jobs import JobProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.lifecycle import LifecycleProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import LookupProcedures
@@ -18,6 +20,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.procedures.managed_save import Man
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.memory import MemoryProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.metadata import MetadataProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.migration import MigrationProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.perf_events import PerfEventProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.queries import QueryProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.saving import SavingProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.snapshots import SnapshotProcedures
@@ -67,9 +70,12 @@ class Connection:
     metadata = Group(MetadataProcedures)
     managed_save = Group(ManagedSaveProcedures)
     saving = Group(SavingProcedures)
+    dumps = Group(DumpProcedures)
     memory = Group(MemoryProcedures)
     vcpus = Group(VcpuProcedures)
     cpu_pinning = Group(CpuPinningProcedures)
+    iothreads = Group(IOThreadProcedures)
+    perf_events = Group(PerfEventProcedures)
     tuning = Group(TuningProcedures)
     throttling = Group(ThrottlingProcedures)
     hotplug = Group(HotplugProcedures)

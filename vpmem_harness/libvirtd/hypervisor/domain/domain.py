@@ -28,7 +28,8 @@ class Domain:
     ``config`` is None for a transient domain, ``live`` is None for one that is not running; one of
     them is always present. ``asked_cpu`` is the ``<cpu>`` that it was started with. ``uuid`` is 16
     bytes. ``started`` is the time of the last start, ``nvdimm_enabled`` whether it had an NVDIMM
-    then, and ``storage_ids`` the number of indexes that its disks' sources have taken since.
+    then, ``storage_ids`` the number of indexes that its disks' sources have taken since, and
+    ``polling`` how its I/O threads have been told to poll.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Domain:
     open_paths: list[str] = field(default_factory=list)
     nvdimm_enabled: bool = False
     storage_ids: int = 0
+    polling: dict[int, dict[str, int]] = field(default_factory=dict)
 
     @cached_property
     def uuid_text(self) -> str:

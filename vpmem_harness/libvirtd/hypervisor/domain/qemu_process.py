@@ -67,6 +67,7 @@ class QemuProcesses:
         domain.nvdimm_enabled = any(device.get('model') == 'nvdimm'
                                     for device in definition.memory_devices)
         domain.storage_ids = len(definition.devices.findall('disk'))
+        domain.polling = {}
         domain.id = number
         domain.started = hypervisor.clock.now()
         domain.paused_at = None

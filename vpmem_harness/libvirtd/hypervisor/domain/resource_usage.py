@@ -133,9 +133,13 @@ def _iothreads(hypervisor: Hypervisor, domain: Domain) -> Parameters:
     ids = iothread_ids(domain.definition) if domain.active else []
     found = [TypedParameter.uint('iothread.count', len(ids))] if ids else []
     for number in ids:
-        found += [TypedParameter.ullong(f'iothread.{number}.poll-max-ns', _POLLING),
-                  TypedParameter.uint(f'iothread.{number}.poll-grow', 0),
-                  TypedParameter.uint(f'iothread.{number}.poll-shrink', 0)]
+        polling = domain.polling.get(number, {})
+        found += [TypedParameter.ullong(f'iothread.{number}.poll-max-ns',
+                                        polling.get('poll_max_ns', _POLLING)),
+                  TypedParameter.uint(f'iothread.{number}.poll-grow',
+                                      polling.get('poll_grow', 0)),
+                  TypedParameter.uint(f'iothread.{number}.poll-shrink',
+                                      polling.get('poll_shrink', 0))]
     return found
 
 
@@ -150,6 +154,14 @@ def iothread_ids(definition: Definition) -> list[int]:
     given = set(ids)
     free = (number for number in range(1, count + len(ids) + 1) if number not in given)
     return ids + list(itertools.islice(free, max(0, count - len(ids))))
+
+
+def _perf(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    """The counters of a guest, which runs no code: they have counted nothing."""
+    if not domain.active:
+        return []
+    return [TypedParameter.ullong(f"perf.{event.get('name')}", 0)
+            for event in domain.definition.root.findall("perf/event[@enabled='yes']")]
 
 
 def _dirty_rate(hypervisor: Hypervisor, domain: Domain) -> Parameters:
@@ -170,7 +182,7 @@ GROUPS: tuple[tuple[int, Callable[[Hypervisor, Domain], Parameters]], ...] = (
     (libvirt.VIR_DOMAIN_STATS_STATE, _state), (libvirt.VIR_DOMAIN_STATS_CPU_TOTAL, _cpu),
     (libvirt.VIR_DOMAIN_STATS_BALLOON, _balloon), (libvirt.VIR_DOMAIN_STATS_VCPU, _vcpu),
     (libvirt.VIR_DOMAIN_STATS_INTERFACE, _net), (libvirt.VIR_DOMAIN_STATS_BLOCK, _block),
-    (libvirt.VIR_DOMAIN_STATS_PERF, _nothing), (libvirt.VIR_DOMAIN_STATS_IOTHREAD, _iothreads),
+    (libvirt.VIR_DOMAIN_STATS_PERF, _perf), (libvirt.VIR_DOMAIN_STATS_IOTHREAD, _iothreads),
     (libvirt.VIR_DOMAIN_STATS_MEMORY, _nothing),
     (libvirt.VIR_DOMAIN_STATS_DIRTYRATE, _dirty_rate),
     (libvirt.VIR_DOMAIN_STATS_VM, _nothing),

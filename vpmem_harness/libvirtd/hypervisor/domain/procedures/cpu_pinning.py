@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import libvirt
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
-from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs, get_one_def
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
@@ -33,18 +33,14 @@ class CpuPinningProcedures(ProcedureGroup):
         if not domain.active:
             raise invalid('cannot retrieve vcpu information for inactive domain')
         count = min(domain.definition.vcpus, maximum)
-        cpus = sorted(self._online())
+        cpus = sorted(online(self.hypervisor.hardware))
         share = self.hypervisor.cpu_time(domain) // domain.definition.vcpus
         found = [(number, int(libvirt.VIR_VCPU_RUNNING), share,
                   cpus[number % len(cpus)])
                  for number in range(count)]
-        maps = b''.join(_map(self._pinned(domain.definition.root, number), length)
+        maps = b''.join(to_map(self._pinned(domain.definition.root, number), length)
                         for number in range(count)) if length else b''
         return found, maps
-
-    def _online(self) -> set[int]:
-        """Return the host's CPUs that are online."""
-        return {cpu.id for cpu in topology.online(self.hypervisor.hardware)}
 
     def _pinned(self, root: Element, number: int) -> set[int]:
         """Return the CPUs that a vCPU is pinned to."""
@@ -53,7 +49,7 @@ class CpuPinningProcedures(ProcedureGroup):
         if not isinstance(text, str):
             text = '' if text is None else text.get('cpuset', '')
         if not text:
-            return self._online()
+            return online(self.hypervisor.hardware)
         return {cpu for cpu in numbers.bitmap(text) or ()
                 if cpu < topology.cpu_count(self.hypervisor.hardware)}
 
@@ -64,7 +60,7 @@ class CpuPinningProcedures(ProcedureGroup):
         check_flags('qemuDomainGetVcpuPinInfo', flags, LIVE | CONFIG)
         definition = get_one_def(self.domain(handle), flags)
         count = min(count, definition.max_vcpus)
-        return b''.join(_map(self._pinned(definition.root, number), length)
+        return b''.join(to_map(self._pinned(definition.root, number), length)
                         for number in range(count)), count
 
     @procedure
@@ -80,7 +76,7 @@ class CpuPinningProcedures(ProcedureGroup):
         self._pin(self.domain(handle), vcpu, cpus, flags)
 
     def _pin(self, domain: Domain, vcpu: int, cpus: bytes, flags: int) -> None:
-        allowed = _unmap(cpus)
+        allowed = from_map(cpus)
         for definition, what in zip(get_defs(domain, flags), ('live', 'persistent'), strict=True):
             if definition is None:
                 continue
@@ -104,17 +100,17 @@ class CpuPinningProcedures(ProcedureGroup):
         root = get_one_def(self.domain(handle), flags).root
         pin = root.find('cputune/emulatorpin')
         text = '' if pin is None else pin.get('cpuset', '')
-        every = self._online()
+        every = online(self.hypervisor.hardware)
         if length > _CPUMAPS_MAX:
             raise LibvirtError(libvirt.VIR_ERR_RPC, 'Unable to encode message payload',
                                domain=libvirt.VIR_FROM_RPC)
-        return _map(numbers.bitmap(text) or every, length), 1
+        return to_map(numbers.bitmap(text) or every, length), 1
 
     @procedure
     def domain_pin_emulator(self, handle: DomainHandle, cpus: bytes, flags: int) -> None:
         """Pin the emulator."""
         check_flags('qemuDomainPinEmulator', flags, LIVE | CONFIG)
-        allowed = _unmap(cpus)
+        allowed = from_map(cpus)
         for definition in get_defs(self.domain(handle), flags):
             if definition is None:
                 continue
@@ -124,28 +120,19 @@ class CpuPinningProcedures(ProcedureGroup):
             drop(tune, 'emulatorpin')
             add(tune, 'emulatorpin', cpuset=numbers.format_bitmap(allowed))
 
-    @procedure
-    def domain_get_iothread_info(self, handle: DomainHandle,
-                                 flags: int) -> tuple[list[tuple[int, bytes]], int]:
-        """Return the ID and the CPU map of each I/O thread."""
-        check_flags('qemuDomainGetIOThreadInfo', flags, LIVE | CONFIG)
-        definition = get_one_def(self.domain(handle), flags)
-        every = self._online()
-        length = max(every) // 8 + 1
-        threads = []
-        for number in resource_usage.iothread_ids(definition):
-            pin = definition.root.find(f"cputune/iothreadpin[@iothread='{number}']")
-            text = '' if pin is None else pin.get('cpuset', '')
-            threads.append((number, _map(numbers.bitmap(text) or every, length)))
-        return threads, len(threads)
+
+def online(hardware: Hardware) -> set[int]:
+    """Return the host's CPUs that are online."""
+    return {cpu.id for cpu in topology.online(hardware)}
 
 
-def _map(cpus: set[int], length: int) -> bytes:
+def to_map(cpus: set[int], length: int) -> bytes:
     """Return a bitmap of CPUs, cut to ``length`` bytes."""
     bits = sum(1 << cpu for cpu in cpus if cpu < 8 * length)
     return bits.to_bytes(length, 'little')
 
 
-def _unmap(cpus: bytes) -> set[int]:
+def from_map(cpus: bytes) -> set[int]:
+    """Return the CPUs of a bitmap."""
     bits = int.from_bytes(cpus, 'little')
     return {number for number in range(8 * len(cpus)) if bits >> number & 1}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.domain import save_image
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
@@ -95,8 +95,7 @@ class SavingProcedures(ProcedureGroup):
         check_parameters(params, _PARAMETERS)
         values = {parameter.name: str(parameter.value) for parameter in params}
         if _FILE not in values:
-            raise LibvirtError(libvirt.VIR_ERR_OPERATION_INVALID,
-                               'missing path to restore from')
+            raise bad_argument('missing path to restore from')
         check_flags('qemuDomainRestoreInternal', flags, _RESTORE)
         self._restore(values[_FILE], values.get(_XML), flags)
 

@@ -1,0 +1,105 @@
+"""Procedures that dump a guest's memory, and take a picture of its screen.
+
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c (doCoreDump, qemuDomainScreenshot).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Final
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid, system_error
+from vpmem_harness.libvirtd.hypervisor.domain import picture
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
+from vpmem_harness.libvirtd.stream import Download, Streamed
+from vpmem_harness.libvirtd.values import DomainHandle
+
+_CRASH, _LIVE, _RESET, _MEMORY = (libvirt.VIR_DUMP_CRASH, libvirt.VIR_DUMP_LIVE,
+                                  libvirt.VIR_DUMP_RESET, libvirt.VIR_DUMP_MEMORY_ONLY)
+_FLAGS: Final = _CRASH | _LIVE | _RESET | _MEMORY | libvirt.VIR_DUMP_BYPASS_CACHE
+_RAW: Final = libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_RAW
+#: Formats that Debian's QEMU lacks, and the reason why a Windows dump fails.
+_MISSING: Final = {libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_KDUMP_LZO: 'kdump-lzo',
+                   libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_KDUMP_SNAPPY: 'kdump-snappy'}
+#: The header of an ELF core file of x86-64 without any segment.
+_ELF: Final = struct.pack('<4s5B7xHHIQQQIHHHHHH', b'\x7fELF', 2, 1, 1, 0, 0, 4, 62, 1, 0, 0, 0, 0,
+                          64, 0, 0, 0, 0, 0)
+_KDUMP: Final = b'KDUMP   '
+
+
+class DumpProcedures(ProcedureGroup):
+    """Procedures that dump a guest's memory, and take a picture of its screen."""
+
+    @procedure
+    def domain_core_dump(self, handle: DomainHandle, path: str, flags: int) -> None:
+        """Write a core file of the guest."""
+        self._dump(handle, path, _RAW, flags)
+
+    @procedure
+    def domain_core_dump_with_format(self, handle: DomainHandle, path: str, number: int,
+                                     flags: int) -> None:
+        """Write a core file of the guest in a format, a VIR_DOMAIN_CORE_DUMP_FORMAT_*."""
+        self._dump(handle, path, number, flags)
+
+    def _dump(self, handle: DomainHandle, path: str, number: int, flags: int) -> None:
+        check_flags('qemuDomainCoreDumpWithFormat', flags, _FLAGS)
+        domain = self.domain(handle)
+        check_active(domain)
+        files = self.hypervisor.backing.storage
+        try:
+            if files.status(path) is None:
+                files.create(path, 0o600)
+            else:
+                files.truncate(path, 0)
+            try:
+                _check_format(number, bool(flags & _MEMORY))
+            except LibvirtError:
+                files.remove(path)
+                raise
+            files.write(path, 0, _ELF if number == _RAW else _KDUMP)
+        except OSError as error:
+            raise system_error(error.errno or 0, f"Failed to create file '{path}'") from None
+        processes = self.hypervisor.processes
+        running = domain.state == libvirt.VIR_DOMAIN_RUNNING
+        if running and not flags & _LIVE:
+            processes.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_DUMP)
+        if flags & _CRASH:
+            processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED,
+                           libvirt.VIR_DOMAIN_EVENT_STOPPED_CRASHED)
+            return
+        if flags & _RESET:
+            self.hypervisor.events.publish(libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, domain)
+        if running and not flags & _LIVE:
+            processes.resume(domain)
+
+    @procedure
+    def domain_screenshot(self, handle: DomainHandle, screen: int, flags: int) -> Streamed:
+        """Send a picture of a screen, which shows the domain's name."""
+        check_flags('qemuDomainScreenshot', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        models = domain.definition.devices.findall('video/model')
+        if not models:
+            raise invalid('no screens to take screenshot from')
+        heads = sum(int(model.get('heads', 1)) for model in models)
+        if screen >= heads:
+            raise invalid('no such screen ID')
+        return Streamed(Download(io.BytesIO(picture.of(domain.name)).read), 'image/png')
+
+
+def _check_format(number: int, memory_only: bool) -> None:
+    if not memory_only:
+        if number != _RAW:
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                               'kdump-compressed format is only supported with memory-only dump')
+        return
+    if number in _MISSING:
+        raise bad_argument(f"unsupported dumpformat '{_MISSING[number]}' for this QEMU binary")
+    if number == libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_WIN_DMP:
+        raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
+                           'memory-only dump failed: win-dump: invalid vmcoreinfo note size')
