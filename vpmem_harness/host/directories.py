@@ -73,7 +73,7 @@ def make(kind: str, parent: str, label: str | None = None) -> Path:
         _swept.add((os.getpid(), parent))
         sweep(parent)
     pid = os.getpid()
-    owner = f'{kind}-{_in_letters(pid)}.{_in_letters(_started(pid) or 0)}'
+    owner = f'{kind}-{_in_letters(pid)}.{_in_letters(_own_start(pid))}'
     while True:
         end = '' if label is None else f'.{label}'
         path = Path(parent, f'{owner}-{_in_letters(next(_count))}{end}')
@@ -208,6 +208,15 @@ def _started(pid: int) -> int | None:
     except OSError:
         return None
     return None if state == b'Z' else int(fields[18])
+
+
+@functools.lru_cache(maxsize=1)
+def _own_start(pid: int) -> int:
+    return _started(pid) or 0
+
+
+# A child may get the number of a process that has ended.
+os.register_at_fork(after_in_child=_own_start.cache_clear)
 
 
 @functools.lru_cache(maxsize=64)
