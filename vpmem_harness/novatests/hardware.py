@@ -155,7 +155,8 @@ def _pci(devices: list[Any], vdpa: dict[PciAddress, str],
                          kind.findtext('deviceAPI'))
                 for kind in capability.findall("capability[@type='mdev_types']/type")),
             max_vfs=max(_MAX_VFS, enabled) if device.dev_type == 'PF' else None,
-            iommu_group=device.iommu_group,
+            # Not the group of the fake: there a card shares it with a function of another, and
+            # libvirt gives devices of one group to one guest alone.
             vpd=_vpd(device.vpd_fields), vdpa=vdpa.get(address))
 
 

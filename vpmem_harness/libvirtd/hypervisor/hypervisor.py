@@ -19,6 +19,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.domain_list import DomainList
 from vpmem_harness.libvirtd.hypervisor.domain.guest_files import GuestFiles
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
+from vpmem_harness.libvirtd.hypervisor.domain.host_devices import HostDevices
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
 from vpmem_harness.libvirtd.hypervisor.domain.reload import reload
@@ -111,6 +112,7 @@ class Hypervisor:
         self.object_events = ObjectEvents()
         self.secrets: dict[bytes, Secret] = {}
         self.guest_files = GuestFiles(self.backing)
+        self.host_devices = HostDevices(self)
         self.devices = self._device_tree()
         self.networks = NetworkList()
         random = self.randomness.derive('network')

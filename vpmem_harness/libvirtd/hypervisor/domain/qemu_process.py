@@ -56,6 +56,7 @@ class QemuProcesses:
             startup.prepare(definition, hypervisor.xml_host, number)
             hypervisor.guest_files.prepare(definition, hypervisor.hardware, hypervisor.secrets)
             emulator.start(definition, hypervisor.backing, hypervisor.hardware)
+            hypervisor.host_devices.take(definition.devices, domain)
             startup.complete(definition)
         except LibvirtError:
             domain.state = libvirt.VIR_DOMAIN_SHUTOFF
@@ -93,6 +94,7 @@ class QemuProcesses:
             guests.unplugged(hypervisor.networks, domain.live.devices.findall('interface'),
                              hypervisor.clock.now())
             startup.release(domain.live, hypervisor.xml_host)
+            hypervisor.host_devices.give_back(domain.live.devices)
         if domain.job is not None:
             hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)
         self._set(domain, libvirt.VIR_DOMAIN_SHUTOFF, reason)

@@ -82,6 +82,11 @@ class DeviceTree:
         return [(device, device.interface.name, self.mac(device)) for device in self._hardware.pci
                 if device.interface is not None and self.driver(device) != VFIO]
 
+    @property
+    def character_devices(self) -> frozenset[str]:
+        """The paths of the vDPA devices."""
+        return frozenset(f'/dev/vhost-vdpa-{number}' for number in self._vdpa.values())
+
     def boot(self) -> None:
         """Restart the host: each device has its own driver, and autostart devices are active."""
         self.drivers.clear()

@@ -9,8 +9,10 @@ import uuid as uuids
 
 import libvirt
 
+from vpmem_harness.hardware import PciDevice
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.node.device_tree import VFIO
 from vpmem_harness.libvirtd.hypervisor.node.mediated_devices import MediatedDevice
 from vpmem_harness.libvirtd.hypervisor.node.node_devices import NodeDevice
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
@@ -239,6 +241,8 @@ class NodeDeviceProcedures(ProcedureGroup):
         device = self._mdev(name)
         if not device.node.active:
             raise invalid(f"Device '{name}' is not active", domain=_FROM)
+        if self.hypervisor.host_devices.mdev_user(device.uuid) is not None:
+            raise internal(f"Unable to destroy '{name}': device in use", domain=_FROM)
         device.node.active = False
         self._publish(device, _DELETED)
         if not device.node.persistent:
@@ -255,6 +259,62 @@ class NodeDeviceProcedures(ProcedureGroup):
         self._publish(device, libvirt.VIR_NODE_DEVICE_EVENT_UNDEFINED)
         if not device.node.active:
             self.hypervisor.devices.mdevs.remove(device)
+
+    @procedure
+    def node_device_dettach(self, name: str) -> None:
+        """Detach a PCI device from the host, for a guest to use."""
+        self._detach(name, None)
+
+    @procedure
+    def node_device_detach_flags(self, name: str, driver: str | None, flags: int) -> None:
+        """Detach a PCI device from the host, for a driver of guests."""
+        check_flags('qemuNodeDeviceDetachFlags', flags, 0)
+        self._detach(name, driver)
+
+    def _detach(self, name: str, driver: str | None) -> None:
+        if driver == 'kvm':
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED, 'KVM device assignment is no '
+                               'longer supported on this system')
+        if driver not in (None, 'vfio'):
+            raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG, f"unknown driver name '{driver}'")
+        if not self.hypervisor.hardware.has_iommu:
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED, 'VFIO device assignment is '
+                               'currently not supported on this system')
+        device = self._pci_device(name)
+        self._check_unused(device)
+        self.hypervisor.devices.drivers[device.address] = VFIO
+
+    @procedure
+    def node_device_re_attach(self, name: str) -> None:
+        """Give a PCI device back to the host's own driver."""
+        device = self._pci_device(name)
+        self._check_unused(device)
+        self.hypervisor.devices.drivers.pop(device.address, None)
+
+    @procedure
+    def node_device_reset(self, name: str) -> None:
+        """Reset a PCI device that no guest uses."""
+        device = self._pci_device(name)
+        if device.is_bridge:
+            raise internal(f'Invalid attempt to reset PCI device {device.address}. Only PCI '
+                           'endpoint devices can be reset', domain=libvirt.VIR_FROM_NONE)
+        if self.hypervisor.host_devices.user(device.address) is not None:
+            raise internal(f'Not resetting active device {device.address}',
+                           domain=libvirt.VIR_FROM_NONE)
+
+    def _pci_device(self, name: str) -> PciDevice:
+        self._named(name)
+        device = self.hypervisor.devices.pci_device(name)
+        if device is None:
+            raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG, f'device {name} is not a PCI device',
+                               domain=libvirt.VIR_FROM_DOMAIN)
+        return device
+
+    def _check_unused(self, device: PciDevice) -> None:
+        user = self.hypervisor.host_devices.user(device.address)
+        if user is not None:
+            raise invalid(f'PCI device {device.address} is in use by driver QEMU, domain '
+                          f'{user.name}', domain=libvirt.VIR_FROM_NONE)
 
     def _publish(self, device: MediatedDevice, event: int) -> None:
         self.hypervisor.object_events.publish(

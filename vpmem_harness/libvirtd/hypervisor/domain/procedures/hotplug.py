@@ -119,6 +119,7 @@ class HotplugProcedures(ProcedureGroup):
                 raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                                    f"disk bus '{bus}' cannot be hotplugged.")
         device_changes.check_new(device, live)
+        self.hypervisor.host_devices.take([device], domain)
         pci.plug(live, device)
         address = device.find("address[@type='pci']")
         if address is not None and live.is_i440fx and not live.has_acpi:
@@ -216,6 +217,7 @@ class HotplugProcedures(ProcedureGroup):
         if device is None:
             return
         live.devices.remove(device)
+        self.hypervisor.host_devices.give_back([device])
         if device.tag == 'interface':
             guests.unplugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
         if device.tag == 'memory':
