@@ -99,6 +99,10 @@ class Debian12SessionTest(SessionTestCase):
         """Random commands on DIMMs of two NUMA nodes and of one without CPUs."""
         self._replay('debian12/random-12.jsonl')
 
+    def test_random_4711(self) -> None:
+        """Random commands that mostly succeed, one of three label areas small."""
+        self._replay('debian12/random-4711.jsonl')
+
     def test_device_modes(self) -> None:
         """Modes of dax devices, info blocks and label areas as bytes."""
         self._replay('debian12/device-modes.jsonl')

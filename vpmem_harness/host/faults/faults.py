@@ -265,7 +265,8 @@ class Faults:
         pmem.mark_bad(*media)
         return fault
 
-    def creation_race(self, *, region: str | None = None, times: int | None = 1) -> Fault:
+    def creation_race(self, *, region: str | None = None, times: int | None = 1,
+                      probability: float = 1.0) -> Fault:
         """Make ``ndctl create-namespace`` lose a race with another creation in the same region.
 
         It ends with status 237 and "No space left on device" though the region has room, as one of
@@ -273,10 +274,12 @@ class Faults:
 
         :param region: such as ``region0``; any region when None.
         :param times: how many creations lose; every one when None.
+        :param probability: the chance of each creation to lose, drawn from the host's seed.
         """
         races: list[Callable[[], None]] = []
-        fault = self._begin('a creation of a namespace loses a race', {'times': times},
-                            lambda fault: races.pop()())
+        fault = self._begin(
+            'a creation of a namespace loses a race', {'times': times, 'probability': probability},
+            lambda fault: races.pop()())
         races.append(self._host.pmem.race_creations(
             lambda dev: region in (None, dev) and fault.strikes()))
         return fault

@@ -34,7 +34,7 @@ def parse_dimms(text: str) -> list[DimmSpec]:
     that the DIMMs of one region have in common. ``bus``, ``id``, ``handle``, ``phys_id``,
     ``offset``, ``position``, ``iset_id``, ``security``, ``flags`` (separated by ``+``), ``health``,
     ``shutdown_count`` and ``firmware_commands`` are the fields of
-    :class:`~vpmem_harness.pmem.kernel.dimms.DimmSpec` and its health.
+    :class:`~vpmem_harness.pmem.DimmSpec` and its health.
 
     :raises InvalidInputError: if the text is invalid
     """

@@ -30,3 +30,14 @@ class CreationRaceTest(base.TestCase):
         with self.host.faults.creation_race(region='region999'):
             self.assertEqual(0, self.host.run(
                 'ndctl', 'create-namespace', '-r', region, '-m', 'raw', '-s', '16M').returncode)
+
+    def test_by_chance(self) -> None:
+        """With a probability, some creations lose, and the same ones for a seed."""
+        outcomes = []
+        for _ in range(2):
+            host = self.useFixture(HostFixture(dimms=['4GiB,labels=initialized'], seed=5))
+            host.faults.creation_race(times=None, probability=0.5)
+            outcomes.append([host.run('ndctl', 'create-namespace', '-m', 'raw', '-s',
+                                      '16M').returncode for _ in range(20)])
+        self.assertEqual({0, 237}, set(outcomes[0]))
+        self.assertEqual(*outcomes)

@@ -31,6 +31,7 @@ from vpmem_harness.pmem.inventory.operations import Create, Step
 from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.buses import BusSpec
 from vpmem_harness.pmem.kernel.dimms import WITHOUT_DIMMS, DimmSpec
+from vpmem_harness.pmem.kernel.errors import NdctlError
 from vpmem_harness.pmem.kernel.topology import Numbering
 from vpmem_harness.pmem.machine import FIRST_ADDRESS
 from vpmem_harness.releases import RELEASES
@@ -51,8 +52,11 @@ def copy(text: str) -> Inventory:
     found = _Copy(reader, documents.ndctl).inventory()
     if documents.long_reals:
         found = dataclasses.replace(found, lacks=found.lacks | {'short_reals'})
-    return dataclasses.replace(
-        found, notes=(*found.notes, *differences(found, reader.facts)))
+    try:
+        notes = differences(found, reader.facts)
+    except NdctlError as error:
+        raise refusal('namespaces', 'a layout that the kernel accepts', str(error)) from error
+    return dataclasses.replace(found, notes=(*found.notes, *notes))
 
 
 class _Copy:

@@ -163,6 +163,8 @@ class Reader:
                 raise refusal(f'mode of {what}', f'{" or ".join(modes)}, which has {name}', mode)
         if mode != 'raw' and 'state' not in found and found.get('uuid') == fields.NIL:
             raise refusal(f'uuid of {what}', 'a UUID in its canonical form', 'zeroes')
+        if mode == 'raw' and 'state' not in found and found.get('size', amounts.exact(1)).high == 0:
+            raise refusal(f'size of {what}', 'some bytes, or "state":"disabled"', '0')
         if 'raw_uuid' in found and found['raw_uuid'] == fields.NIL:
             raise refusal(f'raw_uuid of {what}', 'a UUID in its canonical form', 'zeroes')
         if 'chardev' in found and found['chardev'] != (region, number):
