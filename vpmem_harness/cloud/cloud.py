@@ -313,6 +313,10 @@ class Cloud:
             self._flavors[flavor.flavorid] = flavor
         return flavor
 
+    def adopt_flavor(self, flavor: Flavor) -> None:
+        """Register a flavor that the backend knows already."""
+        self._flavors[flavor.flavorid] = flavor
+
     def flavor_by_id(self, flavor_id: str) -> Flavor:
         """The flavor with this id.
 

@@ -13,12 +13,15 @@ from typing import Any
 
 from vpmem_harness.cloud.api import ComputeHost
 from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.stub import saved as stub_records
 from vpmem_harness.cloud.stub.backend import StubBackend
 from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import InvalidInputError
-from vpmem_harness.fleet import observe
+from vpmem_harness.fleet import graph, observe
 from vpmem_harness.fleet.host_spec import HostSpec
 from vpmem_harness.fleet.places import Places
+from vpmem_harness.fleet.saved import SavedFleet
+from vpmem_harness.fleet.saved_host import restore_host, save_host
 from vpmem_harness.fleet.snapshot import CallState, FleetState
 from vpmem_harness.fleet.spec import HOST_SCHEMA, HOSTS_LIMIT, FleetSpec, check_schema
 from vpmem_harness.host.machine import Host
@@ -34,12 +37,16 @@ class Fleet:
 
     :param places: existing directories for the hosts.
     :param audit: the audit log for what is done to the hosts.
+    :param saved: the state that the fleet goes on with.
     :param checkpoint: called between two hosts during the start; it may raise an error.
     """
 
     def __init__(self, spec: FleetSpec, places: Places, *, audit: AuditLog | None = None,
+                 saved: SavedFleet | None = None,
                  checkpoint: Callable[[], object] = lambda: None) -> None:
         self.spec = spec
+        self._saved = saved
+        self._generation = 0 if saved is None else saved.generation + 1
         self.directory = places.hosts
         self._places = places
         self.randomness = Randomness(spec.seed)
@@ -90,6 +97,9 @@ class Fleet:
             host.start()
             acquired.callback(host.stop)
             acquired.callback(host.faults.clear)
+            if self._saved is not None and spec.name in self._saved.hosts:
+                restore_host(host, self._saved.hosts[spec.name],
+                             self._new_randomness().derive('host', spec.number))
             host.install_tools()
             self._releases[spec.name] = acquired.pop_all()
         self.hosts[spec.name] = host
@@ -110,7 +120,52 @@ class Fleet:
         randomness = self.randomness.derive('cloud')
         self._backend = StubBackend(hosts, randomness, disconnect=self._disconnect)
         self.cloud = Cloud(self._backend, hosts, randomness)
-        self._backend.start()
+        records = None if self._saved is None else self._saved.servers
+        if records is None:
+            self._backend.start()
+        else:
+            self._restore_cloud(self._backend, self.cloud, records)
+        self._saved = None
+
+    def _restore_cloud(self, backend: StubBackend, cloud: Cloud, records: Any) -> None:
+        """Start the services that ran, with the records that they had."""
+        saved = self._saved
+        assert saved is not None  # noqa: S101 - the caller has its records
+        roots = {f'{one.root}/': f'{self.hosts[name].layout.root}/'
+                 for name, one in saved.hosts.items()}
+
+        def text(value: str) -> str:
+            for before, now in roots.items():
+                value = value.replace(before, now)
+            return value
+
+        restored = graph.decode(records, text)
+        stub_records.restore(backend, restored, self._new_randomness().derive('cloud'))
+        for flavor in restored.flavors.values():
+            cloud.adopt_flavor(flavor)
+        backend.start([name for name, one in restored.computes.items() if one.up])
+
+    def _new_randomness(self) -> Randomness:
+        """What a fleet that was loaded draws from: it must not draw the same UUIDs again."""
+        return self.randomness.derive('generation', self._generation)
+
+    def save(self) -> SavedFleet:
+        """Return the state of the fleet, once no server has a task.
+
+        :raises HarnessError: when a server keeps its task, or a domain has a job in progress.
+        """
+        with self._lock:
+            servers = None
+            if self.cloud is not None and self._backend is not None:
+                self.cloud.settle()
+                servers = graph.encode(stub_records.save(self._backend))
+            hosts = {name: save_host(host) for name, host in self.hosts.items()}
+            # The regions keep their numbers, and an upgraded host its release.
+            specs = tuple(dataclasses.replace(
+                spec, first_region=hosts[spec.name].first_region,
+                release=hosts[spec.name].release) for spec in self.spec.hosts)
+            return SavedFleet(dataclasses.replace(self.spec, hosts=specs), self._generation,
+                              hosts, servers)
 
     @staticmethod
     def _compute_host(host: Host) -> ComputeHost:

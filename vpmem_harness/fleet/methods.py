@@ -14,6 +14,7 @@ from vpmem_harness.fleet.fault_kinds import begin_fault
 from vpmem_harness.fleet.fleet import Fleet
 from vpmem_harness.fleet.protocol import FleetError
 from vpmem_harness.fleet.report_page import report_page
+from vpmem_harness.fleet.saved import to_values
 from vpmem_harness.fleet.servers import ServerRequests
 from vpmem_harness.fleet.snapshot import to_json
 from vpmem_harness.host.machine import Host
@@ -34,6 +35,7 @@ def methods(fleet: Fleet, end: Callable[[], object] | None) -> Methods:
     return {
         'down': down,
         'state': lambda: to_json(fleet.state()),
+        'save': lambda: to_values(fleet.save()),
         'calls': lambda seen, limit: to_json(list(fleet.calls_after(seen, limit))),
         'environment': lambda host: environment(fleet, host),
         'reboot': fleet.reboot,

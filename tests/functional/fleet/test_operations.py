@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 
+import fixtures
+
 from tests.functional.fleet.base import HARNESS, PMEM, FleetTestCase
 
 
@@ -104,6 +106,29 @@ class OperationsTest(FleetTestCase):
             self.harness('down')
             self.assertEqual(0, watching.wait(timeout=60))
             self.assertIn('has ended', watching.stderr.read())
+
+
+class SaveTest(FleetTestCase):
+
+    def test_a_fleet_goes_on(self):
+        """A loaded fleet has the servers and the contents of the saved one."""
+        file = f'{self.useFixture(fixtures.TempDir()).path}/fleet.json'
+        self.harness('up', '--pmem', PMEM, '--cloud', '--name', 'one')
+        self.harness('server', 'boot', 'a', '--pmem', 'SMALL')
+        before = self.state()
+        self.harness('save', file)
+        self.harness('down')
+        self.harness('load', file, '--name', 'two')
+        after = self.state('--name', 'two')
+        self.assertEqual((before['servers'], before['seed']), (after['servers'], after['seed']))
+        self.assertEqual(before['hosts'][0]['regions'], after['hosts'][0]['regions'])
+        domain = after['servers'][0]['instance_name']
+        self.assertIn('/dev/dax', self.output(self.shell(), 'virsh', 'dumpxml', domain))
+
+    def test_what_is_no_saved_fleet(self):
+        """The error names the file."""
+        self.harness('load', '/dev/null', status=1)
+        self.assertIn('/dev/null', self.stderr)
 
 
 class WithoutCloudTest(FleetTestCase):

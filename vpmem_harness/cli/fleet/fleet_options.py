@@ -49,11 +49,16 @@ def add_fleet_options(parser: argparse.ArgumentParser) -> None:
                         help='the names of the hosts, one a line')
     add_host_options(parser)
     parser.add_argument('--seed', metavar='N', help='seed of all random values')
+    parser.add_argument('--cloud', action='store_true',
+                        help='run the compute-service stub on the hosts: see "server"')
+    add_place_options(parser)
+
+
+def add_place_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where a fleet runs."""
     parser.add_argument('--dir', metavar='DIR',
                         help='where the hosts have their directories, short enough for sockets; '
                              'a temporary directory unless given')
-    parser.add_argument('--cloud', action='store_true',
-                        help='run the compute-service stub on the hosts: see "server"')
     parser.add_argument('--beside-real-nvdimms', action='store_true',
                         help='run on a machine that has NVDIMMs of its own: a command that resets '
                              'PATH would find the real ndctl')

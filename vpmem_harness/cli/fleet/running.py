@@ -14,6 +14,7 @@ from vpmem_harness.fleet.control_server import ControlServer
 from vpmem_harness.fleet.fleet import Fleet
 from vpmem_harness.fleet.methods import methods
 from vpmem_harness.fleet.places import Places, make_places
+from vpmem_harness.fleet.saved import SavedFleet
 from vpmem_harness.fleet.spec import FleetSpec
 from vpmem_harness.host import processes
 
@@ -33,6 +34,7 @@ def refuse_beside_real_nvdimms(devices: Path) -> None:
 @contextlib.contextmanager
 def fleet_of_process(
     spec: FleetSpec, arguments: argparse.Namespace, end: Callable[[], object] | None = None,
+    saved: SavedFleet | None = None,
 ) -> Iterator[tuple[Fleet, Places]]:
     """Run a fleet with its control socket for the duration of a ``with`` block.
 
@@ -40,6 +42,7 @@ def fleet_of_process(
     of a host or its removal.
 
     :param end: begins the end of the fleet when a client asks for it; None if none may.
+    :param saved: the state that the fleet goes on with.
     """
     if not arguments.beside_real_nvdimms:
         refuse_beside_real_nvdimms(REAL_NVDIMMS)
@@ -50,7 +53,7 @@ def fleet_of_process(
         audit = None
         if settings.audit_log is not None:
             audit = acquired.enter_context(safelog.shared_audit_log(settings.audit_log))
-        fleet = Fleet(spec, places, audit=audit, checkpoint=signals.check)
+        fleet = Fleet(spec, places, audit=audit, saved=saved, checkpoint=signals.check)
         fleet.start()
         acquired.callback(fleet.stop)
         # Remaining processes of the command would find the real ndctl after the hosts have ended.

@@ -10,13 +10,15 @@ from pathlib import Path
 from vpmem_harness.cli import signals
 from vpmem_harness.cli.fleet.running import fleet_of_process
 from vpmem_harness.cli.fleet.show import summary
+from vpmem_harness.fleet.saved import SavedFleet
 from vpmem_harness.fleet.spec import FleetSpec
 
 
-def serve(spec: FleetSpec, arguments: argparse.Namespace) -> int:
+def serve(spec: FleetSpec, arguments: argparse.Namespace, saved: SavedFleet | None = None) -> int:
     """Run a fleet in this process until its user or a signal ends it."""
     ended = threading.Event()
-    with signals.deferred(), fleet_of_process(spec, arguments, ended.set) as (fleet, places):
+    with signals.deferred(), fleet_of_process(
+            spec, arguments, ended.set, saved) as (fleet, places):
         if arguments.ready_fd is None:
             print(summary(fleet.state()), flush=True)
         elif not _detach(arguments.ready_fd, places.control):

@@ -110,11 +110,11 @@ class StubBackend:
         """The stub's Placement."""
         return self.services.ledger
 
-    def start(self) -> None:
-        """Start all compute services; if one fails, stop the others."""
+    def start(self, hosts: Sequence[str] | None = None) -> None:
+        """Start all compute services, or those of some hosts; if one fails, stop the others."""
         libvirt.registerErrorHandler(report, None)
         try:
-            for host in self.services.computes:
+            for host in self.services.computes if hosts is None else hosts:
                 self.start_compute(host)
         except BaseException:
             self.stop()
