@@ -6,6 +6,7 @@ answers from the simulated host; every other name is that of the real connection
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -29,11 +30,17 @@ class ConnectionView:
         self._host = host
         self._migrations = migrations
         self._compute: Any = None
-        self.description = description
+        self._description = description
         self.host_info = description.host_info
         self.pci_info = description.pci_info
         self.vdpa_info = description.vdpa_info
         self.mdev_info = MdevDevices(host)
+
+    @property
+    def description(self) -> Description:
+        """What the test says about the host by now: it may have assigned other hardware."""
+        return dataclasses.replace(self._description, host_info=self.host_info,
+                                   pci_info=self.pci_info, vdpa_info=self.vdpa_info)
 
     def use(self, compute: Any) -> None:
         """Use the connection of a compute's driver from now on."""

@@ -23,6 +23,7 @@ _TEXT = (
     'the test searches the text of the fake\'s XML: libvirt writes <vcpu placement="static"> and '
     'other quotes')
 _NO_COMPUTE = 'the test starts no compute service: the API refuses the flavor before'
+_NO_CALL = 'the compute service refuses its configuration before it calls libvirt'
 _PAGE_SIZE = 'the test describes huge pages of 1024 KiB, a size that no x86 machine has'
 
 
@@ -43,6 +44,10 @@ KNOWN: dict[str, str] = {
     **_all(_NOT_POWERED_OFF, 'libvirt.test_pci_in_placement.PlacementPCIAllocationHealingTests', (
         'test_heal_allocation_during_same_host_resize',
         'test_heal_partial_allocations_during_resize_downsize')),
+    **_all(_NOT_POWERED_OFF, 'libvirt.test_pci_sriov_servers', (
+        'PCIServersTest.test_resize_from_one_dev_to_two',
+        'PCIServersTest.test_same_host_resize_with_pci',
+        'RemoteManagedServersTest.test_cold_migrate_server_with_neutron_revert')),
     **_all(_NOT_POWERED_OFF, 'libvirt.test_vtpm', (
         f'{kind}.{test}'
         for kind in ('VTPMServersTest', 'VTPMServersTestNonShared')
@@ -66,6 +71,8 @@ KNOWN: dict[str, str] = {
         'test_live_migration_to_no_cpu_shared_set')),
     **_all(_NO_COMPUTE, 'libvirt.test_rt_servers.RealTimeServersTest', (
         'test_no_dedicated_cpu', 'test_no_realtime_mask')),
+    **_all(_NO_CALL, 'libvirt.test_power_manage.PowerManagementTestsGovernorNotSupported', (
+        'test_enabling_governor_strategy_fails',)),
     **_all(_PAGE_SIZE, 'libvirt.test_numa_live_migration.NUMALiveMigrationNegativeTests', (
         'test_different_page_sizes',)),
 }

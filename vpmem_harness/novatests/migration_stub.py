@@ -89,6 +89,7 @@ class _Migrating:
 
     def __init__(self, migration: HeldMigration) -> None:
         self._migration = migration
+        self._connection = _Source(migration.source)
 
     def UUIDString(self) -> str:  # noqa: N802 - a name of libvirt
         """The UUID of the domain."""
@@ -100,3 +101,10 @@ class _Migrating:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f'a migrating domain has no {name} for a stub')
+
+
+class _Source:
+    """The connection of that domain."""
+
+    def __init__(self, hostname: str) -> None:
+        self.hostname = hostname

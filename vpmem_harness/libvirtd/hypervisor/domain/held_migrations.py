@@ -48,6 +48,11 @@ class HeldMigration:
         return self._migration.domain.definition.uuid_text
 
     @property
+    def source(self) -> str:
+        """The name of the host that the domain leaves."""
+        return self._migration.source.name
+
+    @property
     def destination(self) -> str:
         """The name of the host that the domain migrates to."""
         return self._migration.target.name

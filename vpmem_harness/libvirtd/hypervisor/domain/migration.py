@@ -130,7 +130,7 @@ class Migration:
 
     def __init__(self, source: Hypervisor, target: Hypervisor, domain: Domain,
                  request: Request) -> None:
-        self._source, self.target = source, target
+        self.source, self.target = source, target
         self.domain, self._request = domain, request
         self._number = domain.id
         self._was_running = domain.state == libvirt.VIR_DOMAIN_RUNNING
@@ -147,7 +147,7 @@ class Migration:
         :raises LibvirtError: the guest cannot be migrated, or the destination refuses it. Nothing
             has changed then.
         """
-        with locked(self._source, self.target):
+        with locked(self.source, self.target):
             domain = self.domain
             if self._request.has(libvirt.VIR_MIGRATE_OFFLINE):
                 return self._move_offline()
@@ -157,15 +157,15 @@ class Migration:
             live = domain.definition
             total = live.memory_total * 1024
             speed = self._request.bandwidth * MIB
-            job = Job(libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, self._source.clock.now(),
-                      total, total / speed if speed else self._source.migration_seconds,
+            job = Job(libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, self.source.clock.now(),
+                      total, total / speed if speed else self.source.migration_seconds,
                       self._ended)
-            held = self._source.migrations.holding
+            held = self.source.migrations.holding
             if held:
                 job.copied = 0.0
-            self._source.jobs.begin(domain, job, self.complete)
+            self.source.jobs.begin(domain, job, self.complete)
         if held:
-            self._source.migrations.add(HeldMigration(self, self._request))
+            self.source.migrations.add(HeldMigration(self, self._request))
         return self.later
 
     def _definition(self) -> Definition:
@@ -199,15 +199,15 @@ class Migration:
 
     def complete(self) -> None:
         """Finish the migration after copying: the guest continues at the destination."""
-        with locked(self._source, self.target):
+        with locked(self.source, self.target):
             domain, arrived, job = self.domain, self._arrived, self.domain.job
             if arrived is None or job is None:
                 return
             if not arrived.active or arrived.id != self._arrived_number:
-                self._source.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)
+                self.source.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)
                 return
             self._finishing = True
-            source = self._source
+            source = self.source
             job.type = libvirt.VIR_DOMAIN_JOB_COMPLETED
             if domain.state == libvirt.VIR_DOMAIN_RUNNING:
                 source.processes.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_MIGRATION,
@@ -224,10 +224,10 @@ class Migration:
         :param result: VIR_DOMAIN_JOB_FAILED or VIR_DOMAIN_JOB_CANCELLED.
         :param failure: the text of the client's error.
         """
-        with locked(self._source, self.target):
+        with locked(self.source, self.target):
             if not self.later.done and self.domain.job is not None:
                 self._failure = failure
-                self._source.jobs.end(self.domain, result)
+                self.source.jobs.end(self.domain, result)
 
     def _finish(self, arrived: Domain) -> None:
         target, request = self.target, self._request
@@ -255,7 +255,7 @@ class Migration:
         self.target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_DEFINED, detail)
 
     def _confirm(self) -> None:
-        source, domain = self._source, self.domain
+        source, domain = self.source, self.domain
         forget = self._request.has(libvirt.VIR_MIGRATE_UNDEFINE_SOURCE) and domain.persistent
         job, domain.job = domain.job, None
         source.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_MIGRATED,
@@ -312,8 +312,8 @@ class Migration:
         target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_DEFINED,
                                 libvirt.VIR_DOMAIN_EVENT_DEFINED_ADDED)
         if request.has(libvirt.VIR_MIGRATE_UNDEFINE_SOURCE):
-            self._source.domains.remove(domain)
-            self._source.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
+            self.source.domains.remove(domain)
+            self.source.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
                                           libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
         self.later.resolve(b'')
         return self.later

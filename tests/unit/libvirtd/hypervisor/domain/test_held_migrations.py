@@ -58,10 +58,10 @@ class HeldMigrationsTest(testtools.TestCase):
         self.assertEqual(libvirt.VIR_DOMAIN_PAUSED, self.arrived().state)
 
     def test_it_knows_the_request(self):
-        """It has the domain, the destination and the client's parameters."""
+        """It has the domain, both hosts and the client's parameters."""
         _, held = self.held()
-        self.assertEqual(('golden-a', 'two', 'qemu+tcp://two/system'),
-                         (held.domain, held.destination, held.request.uri))
+        self.assertEqual(('golden-a', 'one', 'two', 'qemu+tcp://two/system'),
+                         (held.domain, held.source, held.destination, held.request.uri))
 
     def test_progress_sets_the_statistics(self):
         """A quarter of the memory is copied when the test says so."""
