@@ -8,7 +8,6 @@ connection, which they patch: TPM, AMD SEV, Intel TDX. The functions here only r
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import re
 from collections.abc import Iterable
@@ -74,8 +73,11 @@ class Description:
 
     def host_options(self) -> dict[str, Any]:
         """Return parameters of a HostFixture."""
-        return {'hardware': self.hardware(),
-                'release': releases.nearest(self.libvirt_version, self.qemu_version)}
+        if self.libvirt_version is None and self.qemu_version is None:
+            release = releases.DEBIAN_13    # libvirt 9.0 refuses Nova's UEFI guests
+        else:
+            release = releases.nearest(self.libvirt_version, self.qemu_version)
+        return {'hardware': self.hardware(), 'release': release}
 
     def update(self, host: HostFixture) -> None:
         """Give a running host the hardware that the test describes by now; its guests stay.
@@ -142,22 +144,38 @@ def _pci(devices: list[Any], vdpa: dict[PciAddress, str],
             name: (int(capability.find(name).get('id'), 16), capability.findtext(name))
             for name in ('vendor', 'product')}
         address = _address(device)
+        functions = capability.find("capability[@type='virt_functions']")
         enabled = sum(other.dev_type == 'VF' and other.parent == address[1:] for other in devices)
         yield PciDevice(
             address, **identity,
             klass=_DISPLAY if device.dev_type == 'MDEV_TYPES' else _ETHERNET,
             numa_node=device.numa_node if device.numa_node in nodes else -1,
             driver=tree.findtext('driver/name'),
-            physical=PciAddress(0, *device.parent) if device.dev_type == 'VF' else None,
+            physical=_physical(device, capability, devices),
             mdev_types=tuple(
                 MdevType(kind.get('id'), kind.findtext('name'),
                          int(kind.findtext('availableInstances')),
                          kind.findtext('deviceAPI'))
                 for kind in capability.findall("capability[@type='mdev_types']/type")),
-            max_vfs=max(_MAX_VFS, enabled) if device.dev_type == 'PF' else None,
+            max_vfs=None if functions is None else max(_MAX_VFS, enabled),
             # Not the group of the fake: there a card shares it with a function of another, and
             # libvirt gives devices of one group to one guest alone.
             vpd=_vpd(device.vpd_fields), vdpa=vdpa.get(address))
+
+
+def _physical(device: Any, capability: Any, devices: list[Any]) -> PciAddress | None:
+    """Return the address of the physical function of a virtual one.
+
+    Some tests give its bus in decimal; then the XML of the fake has the right one.
+    """
+    if device.dev_type != 'VF':
+        return None
+    given = PciAddress(0, *device.parent)
+    written = capability.find("capability[@type='phys_function']/address")
+    if written is None or any(_address(other) == given for other in devices):
+        return given
+    return PciAddress(*(int(written.get(part), 16)
+                        for part in ('domain', 'bus', 'slot', 'function')))
 
 
 def _mdevs(described: Any, pci: tuple[PciDevice, ...]) -> Iterable[Mdev]:
@@ -179,7 +197,6 @@ def mdev_uuid(name: str) -> str:
     return name.removeprefix('mdev_')[:36].replace('_', '-')
 
 
-@functools.lru_cache(maxsize=256)
 def _document(device: Any) -> Any:
     # Nova's fake formats a number as 0x0 within quotes, which is well-formed.
     return etree.fromstring(device.XMLDesc(0).encode())

@@ -45,7 +45,7 @@ def local_node() -> str | None:
 
 
 def use_unicast_addresses(fixture: Any) -> None:
-    """Make the MAC addresses in Nova's fixture of Neutron unicast; libvirt refuses the others.
+    """Make the MAC addresses of ports in Nova's tests unicast; libvirt refuses the others.
 
     Source: nova/tests/functional/libvirt/base.py (LibvirtNeutronFixture), nova/tests/fixtures/
     neutron.py (NeutronFixture): the first byte of many addresses there is odd.
@@ -53,7 +53,8 @@ def use_unicast_addresses(fixture: Any) -> None:
     from nova.tests import fixtures as nova_fixtures
     from nova.tests.functional.libvirt import base
 
-    for owner in (nova_fixtures.NeutronFixture, base.LibvirtNeutronFixture):
+    for owner in (nova_fixtures.NeutronFixture, base.LibvirtNeutronFixture,
+                  *type(fixture).__mro__):
         for port in [value for value in vars(owner).values()
                      if isinstance(value, dict) and 'mac_address' in value]:
             address = port['mac_address']

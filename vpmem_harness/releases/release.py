@@ -62,6 +62,8 @@ class Release:
     :param starts_virtio_pmem: whether a guest with virtio-pmem starts
     :param shows_virtio_addresses: whether virtio memory devices show their address in memory
     :param names_closed_monitor: whether the error of a monitor that QEMU closes names the guest
+    :param refuses_loader_attributes: whether automatic selection of firmware excludes path, type,
+        secure='no' and other attributes of the loader (libvirt before 9.2)
     :param names_small_backend: whether QEMU's error of a file that is too small names the backend
     """
 
@@ -100,6 +102,7 @@ class Release:
     starts_virtio_pmem: bool = False
     shows_virtio_addresses: bool = False
     names_closed_monitor: bool = False
+    refuses_loader_attributes: bool = True
     names_small_backend: bool = False
 
     @property

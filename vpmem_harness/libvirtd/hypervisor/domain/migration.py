@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 MIB = 1024**2
 
+#: The first versions of libvirt and QEMU that migrate PCI devices of the host.
+VFIO_LIBVIRT, VFIO_QEMU = 10_000_000, 8_002_002
+
 
 @dataclass(frozen=True)
 class Request:
@@ -81,15 +84,23 @@ def destination(source: Hypervisor, uri: str) -> Hypervisor:
 
 
 def check_allowed(domain: Domain) -> None:
-    """Refuse to migrate a domain that is tied to its host."""
+    """Refuse to migrate a domain that is tied to its host.
+
+    QEMU migrates the state of PCI devices of the host since VFIO's second protocol of migration.
+    Source: Nova, MIN_VFIO_PCI_VARIANT_LIBVIRT_VERSION and MIN_VFIO_PCI_VARIANT_QEMU_VERSION.
+    """
     if domain.job is not None:
         raise invalid(f"another migration job is already running for domain '{domain.name}'")
     if domain.snapshots:
         raise invalid(f'cannot migrate domain with {len(domain.snapshots)} snapshots')
     if domain.autodestroy is not None:
         raise invalid('domain is marked for auto destroy')
+    release = domain.definition.release
+    tied = {'pci', 'usb', 'scsi', 'scsi_host'}
+    if release.libvirt >= VFIO_LIBVIRT and release.qemu >= VFIO_QEMU:
+        tied.discard('pci')
     for hostdev in domain.definition.devices.findall('hostdev'):
-        if hostdev.get('type') in ('pci', 'usb', 'scsi', 'scsi_host'):
+        if hostdev.get('type') in tied:
             raise invalid("cannot migrate a domain with <hostdev mode='subsystem' "
                           f"type='{hostdev.get('type')}'>")
 

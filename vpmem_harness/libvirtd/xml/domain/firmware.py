@@ -105,7 +105,10 @@ def check(definition: Definition) -> None:
     loader, nvram = first(root, 'os/loader'), first(root, 'os/nvram')
     kind = wanted(definition)
     if kind is not None:
-        _check_selected(kind, loader, nvram)
+        if definition.release.refuses_loader_attributes:
+            _check_selected(loader, nvram)
+        if nvram is not None and kind != 'efi':
+            raise _detail(f"firmware type '{kind}' does not support nvram")
     elif every(root, 'os/firmware/feature'):
         raise _detail('cannot use feature-based firmware autoselection when firmware '
                       'autoselection is disabled')
@@ -114,7 +117,7 @@ def check(definition: Definition) -> None:
     _check_stateless(kind, loader, nvram)
 
 
-def _check_selected(kind: str, loader: Element | None, nvram: Element | None) -> None:
+def _check_selected(loader: Element | None, nvram: Element | None) -> None:
     if loader is not None:
         for name in ('readonly', 'type'):
             if loader.get(name) is not None:
@@ -128,8 +131,6 @@ def _check_selected(kind: str, loader: Element | None, nvram: Element | None) ->
     if loader is not None and loader.get('secure') == 'no':
         raise _detail("loader attribute 'secure' cannot be specified when firmware "
                       'autoselection is enabled')
-    if nvram is not None and kind != 'efi':
-        raise _detail(f"firmware type '{kind}' does not support nvram")
 
 
 def _check_stateless(kind: str | None, loader: Element | None, nvram: Element | None) -> None:

@@ -8,11 +8,29 @@ import testtools
 from tests.unit.libvirtd.hypervisor import hosts
 from tests.unit.libvirtd.hypervisor.domain.test_hotplug import definition
 from vpmem_harness.libvirtd.hypervisor.backing import DeclaredFiles
+from vpmem_harness.libvirtd.hypervisor.domain import migration
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.values import TypedParameter
+from vpmem_harness.libvirtd.xml.domain import parser as domain_xml
+from vpmem_harness.releases import DEBIAN_13
 from vpmem_harness.serving.clock import SteppedClock
 
 FLAGS = (libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
          | libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE)
+
+
+HOSTDEV = """
+<domain type='qemu'>
+  <name>guest</name>
+  <memory>65536</memory>
+  <os><type arch='x86_64'>hvm</type></os>
+  <devices>
+    <hostdev mode='subsystem' type='pci'>
+      <source><address domain='0' bus='2' slot='0' function='0'/></source>
+    </hostdev>
+  </devices>
+</domain>
+"""
 
 
 class TestMigration(testtools.TestCase):
@@ -108,6 +126,17 @@ class TestMigration(testtools.TestCase):
         error = hosts.refusal(later.result)
         self.assertEqual('operation failed: Lost connection to destination host', error.message)
         self.assertEqual(libvirt.VIR_DOMAIN_RUNNING, self.domain.state)
+
+    def test_a_device_of_the_host_ties_a_guest_until_libvirt_10(self):
+        """libvirt 10.0 with QEMU 8.2.2 migrates a guest with a PCI device of the host."""
+        definition = domain_xml.parse(HOSTDEV, self.one.xml_host)
+        domain = Domain('guest', definition.uuid)
+        domain.config = definition
+        error = hosts.refusal(migration.check_allowed, domain)
+        self.assertIn("cannot migrate a domain with <hostdev mode='subsystem' type='pci'>",
+                      error.message)
+        definition.release = DEBIAN_13
+        migration.check_allowed(domain)
 
     def test_unknown_destination(self):
         """A migration to an unknown host fails."""
