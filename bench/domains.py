@@ -115,7 +115,8 @@ def main() -> None:
     libvirt.registerErrorHandler(lambda context, error: None, None)
     hypervisor = Hypervisor(
         'bench', randomness=Randomness(1), clock=SystemClock(),
-        backing=DeclaredFiles({path: BackingFile('regular', 128 * _MIB) for path in _FILES}))
+        backing=DeclaredFiles({path: BackingFile('regular', 128 * _MIB)
+                               for path in (*_FILES, '/images/disk')}))
     with tempfile.TemporaryDirectory() as directory:
         daemon = Daemon(hypervisor, os.path.join(directory, 'libvirt-sock'))
         daemon.start()

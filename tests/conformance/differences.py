@@ -22,8 +22,6 @@ KNOWN: dict[str, Mapping[str, Sequence[str]]] = {
     'the recorded libvirtd was unprivileged: it had no cgroups and labelled nothing': {
         'memory_and_vcpus': ['*: schedulerType'],
         'queries': ['running: securityLabelList']},
-    "a disk's image need not exist: no guest reads it": {
-        'devices': ['running: attach live and config']},
     'libvirt fails here and does not say why': {
         'absent': ['wwn']},
 }

@@ -81,3 +81,18 @@ class VirtInstallTest(base.TestCase):
         self.assertEqual({'0'}, {controller.get('index') for controller in controllers})
         self.assertEqual(1, len({controller.find('address').get('slot')
                                  for controller in controllers}))
+
+    def test_disks(self):
+        """The tools create disks in a pool, copy them with a guest, and add one."""
+        self.run_tool('virt-install', '--name', 'guest', '--virt-type', 'qemu', '--memory', '1024',
+                      '--osinfo', 'detect=off,require=off', '--disk', 'size=4', '--import',
+                      '--network', 'default', '--noautoconsole')
+        self.run_tool('virt-xml', 'guest', '--add-device', '--disk', 'size=1')
+        self.host.connection.lookupByName('guest').destroy()
+        self.run_tool('virt-clone', '--original', 'guest', '--name', 'clone', '--auto-clone')
+        pool = self.host.connection.storagePoolLookupByName('default')
+        self.assertEqual(
+            {'clone.qcow2': 4096 * _MIB, 'guest-1-clone.qcow2': 1024 * _MIB,
+             'guest.qcow2': 4096 * _MIB, 'guest-1.qcow2': 1024 * _MIB},
+            {volume.name(): volume.info()[1] for volume in pool.listAllVolumes()})
+        self.host.connection.lookupByName('clone').create()

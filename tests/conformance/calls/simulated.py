@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import pathlib
 
 import fixtures
 
 from tests.unit.libvirtd.hypervisor import hosts
+from vpmem_harness.host.files import HostFiles
+from vpmem_harness.host.storage_files import HostStorage
+from vpmem_harness.libvirtd.hypervisor.backing import DeclaredFiles
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.releases import DEFAULT, Release
 
@@ -20,7 +24,11 @@ class SimulatedLibvirtd(fixtures.Fixture):
 
     def _setUp(self) -> None:
         directory = self.useFixture(fixtures.TempDir()).path
-        self.hypervisor = hosts.recorded_host(release=self._release)
+        # The tests' images are files of the machine.
+        backing = DeclaredFiles(hosts.FILES)
+        backing.storage = HostStorage(pathlib.Path(directory, 'files'), HostFiles(
+            {path: file.size for path, file in hosts.FILES.items() if file.kind == 'regular'}, ()))
+        self.hypervisor = hosts.recorded_host(release=self._release, backing=backing)
         self.daemon = Daemon(self.hypervisor, os.path.join(directory, 's'))
         self.daemon.start()
         self.addCleanup(self.daemon.stop)

@@ -48,7 +48,8 @@ class MannersTest(base.TestCase):
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
         libvirt.registerErrorHandler(lambda context, error: None, None)
         self.addCleanup(libvirt.registerErrorHandler, None, None)
-        self.host = self.useFixture(HostFixture(pmem='SMALL:1x4GiB'))
+        self.host = self.useFixture(HostFixture(
+            pmem='SMALL:1x4GiB', files={'/images/root': 1 << 30}))
 
     def reader(self):
         connection = libvirt.openReadOnly(self.host.uri)

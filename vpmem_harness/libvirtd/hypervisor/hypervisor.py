@@ -6,7 +6,7 @@ import functools
 import itertools
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libvirt
 from oslo_log import log as logging
@@ -15,6 +15,7 @@ from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
+from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources, Sizes
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.domain_list import DomainList
 from vpmem_harness.libvirtd.hypervisor.domain.guest_files import GuestFiles
@@ -114,14 +115,15 @@ class Hypervisor:
         self.guest_files = GuestFiles(self.backing)
         self.host_devices = HostDevices(self)
         self.devices = self._device_tree()
+        self.storage = Storage(self.backing, self._publish_pool,
+                               self.randomness.derive('pool').uuid())
+        self.disk_sources = DiskSources(self.backing, self.storage.pools)
         self.networks = NetworkList()
         random = self.randomness.derive('network')
         network = self.networks.add(default_network(random.uuid(), random.mac()), live=False)
         network.persistent = network.autostart = True
         self.networks.start(network)
         self.xml_host.connect = functools.partial(guests.connect, self.networks)
-        self.storage = Storage(self.backing, self._publish_pool,
-                               self.randomness.derive('pool').uuid())
         self.processes = QemuProcesses(self)
         self.jobs = Jobs(self)
 
@@ -181,13 +183,22 @@ class Hypervisor:
         ran = max(now - domain.started - paused, 0.0)
         return int((BOOT_CPU_SECONDS + ran * IDLE_LOAD * domain.definition.vcpus) * 1e9)
 
-    def disk_size(self, disk: Element) -> int:
-        """Return the size of a disk in bytes, or a constant if its file is unknown."""
+    def disk_sizes(self, disk: Element) -> Sizes:
+        """Return the sizes of a disk in bytes, or a constant if its image is unknown."""
         path = disks.source_path(disk)
+        known = self.disk_sources.sizes(disk)
         if path in self.resized:
-            return self.resized[path]
+            size = self.resized[path]
+            return Sizes(size, size, size) if known is None else replace(known, capacity=size)
+        if known is not None and known.capacity:
+            return known
         file = None if path is None else self.backing.stat(path)
-        return file.size if file is not None and file.size else DISK_SIZE
+        size = file.size if file is not None and file.size else DISK_SIZE
+        return Sizes(size, size, size)
+
+    def disk_size(self, disk: Element) -> int:
+        """Return the capacity of a disk in bytes, or a constant if its image is unknown."""
+        return self.disk_sizes(disk).capacity
 
     def check_agent(self, domain: Domain) -> None:
         """Refuse an operation of the guest agent: no guest runs one.

@@ -17,8 +17,13 @@ GOLDEN = Path(__file__).parents[3] / 'golden' / 'libvirt'
 
 MIB = 1024**2
 
-#: The files of the hosts on which the recordings were made.
+#: The images of the tests' domains.
+IMAGES = {f'/images/{name}': BackingFile('regular', MIB)
+          for name in ('cd', 'data', 'disk', 'one', 'other', 'rescue', 'root', 'root.img', 'two')}
+
+#: The files of the hosts on which the recordings were made, and the images.
 FILES = {
+    **IMAGES,
     '/srv/pmem/ns_0': BackingFile('regular', 128 * MIB),
     '/srv/pmem/ns_1': BackingFile('regular', 126 * MIB),
     '/srv/pmem/ns_2': BackingFile('regular', 128 * MIB),

@@ -198,7 +198,7 @@ class Migration:
             arrived = Domain(definition.name, definition.uuid)
             target.domains.add(arrived)
         try:
-            target.processes.start(arrived, paused=True, source=definition)
+            target.processes.start(arrived, paused=True, source=definition, copied=True)
         except LibvirtError:
             if self._is_new:
                 target.domains.remove(arrived)

@@ -39,11 +39,13 @@ class QemuProcesses:
     def start(self, domain: Domain, *, paused: bool = False,
               reason: int = libvirt.VIR_DOMAIN_RUNNING_BOOTED,
               paused_reason: int = libvirt.VIR_DOMAIN_PAUSED_USER,
-              source: Definition | None = None) -> None:
+              source: Definition | None = None, copied: bool = False) -> None:
         """Start the guest: assign an ID, build the live definition, open its files.
 
         :param source: the definition to start in place of the configuration (a saved or migrated
             guest).
+        :param copied: whether the guest is migrated: its images are on storage that hosts share,
+            or are copied.
         :raises LibvirtError: libvirt or QEMU refuses. The domain is unchanged but for its reason,
             VIR_DOMAIN_SHUTOFF_FAILED, and has used up an ID.
         """
@@ -53,6 +55,8 @@ class QemuProcesses:
         definition = (source or domain.next_definition()).copy()
         try:
             hypervisor.guest_files.select_firmware(definition, hypervisor.hardware)
+            if not copied:
+                hypervisor.disk_sources.prepare(definition)
             startup.prepare(definition, hypervisor.xml_host, number)
             hypervisor.guest_files.prepare(definition, hypervisor.hardware, hypervisor.secrets)
             emulator.start(definition, hypervisor.backing, hypervisor.hardware)
@@ -67,7 +71,7 @@ class QemuProcesses:
         domain.asked_cpu = None if asked_cpu is None else copy(asked_cpu)
         domain.nvdimm_enabled = any(device.get('model') == 'nvdimm'
                                     for device in definition.memory_devices)
-        domain.storage_ids = len(definition.devices.findall('disk'))
+        domain.storage_ids = startup.storage_ids(definition)
         domain.polling = {}
         domain.id = number
         domain.started = hypervisor.clock.now()

@@ -116,10 +116,11 @@ def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
                                               int(source.get('index', '0'))))
         if domain.active:
             params += [TypedParameter.ullong(f'block.{number}.{key}', 0) for key in _BLOCK]
-        size = hypervisor.disk_size(disk)
+        sizes = hypervisor.disk_sizes(disk)
         if path is not None:
-            params += [TypedParameter.ullong(f'block.{number}.{key}', size)
-                       for key in ('allocation', 'capacity', 'physical')]
+            params += [TypedParameter.ullong(f'block.{number}.{key}', size) for key, size in (
+                ('allocation', sizes.allocation), ('capacity', sizes.capacity),
+                ('physical', sizes.physical))]
     return params
 
 

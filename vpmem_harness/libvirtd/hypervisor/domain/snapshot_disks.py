@@ -10,6 +10,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
+from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.xml import etree
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -138,7 +139,7 @@ def _check_external(disk: Element, name: str, domain: Domain) -> None:
                 raise internal(f"external inactive snapshots are not supported on '{kind}' disks")
 
 
-def switch(listed: list[Element], domain: Domain) -> None:
+def switch(listed: list[Element], domain: Domain, sources: DiskSources) -> None:
     """Switch the domain's disks to their new files, in the configuration too if they match."""
     for wanted in listed:
         name = wanted.get('name', '')
@@ -146,6 +147,9 @@ def switch(listed: list[Element], domain: Domain) -> None:
         if wanted.get('snapshot') != 'external' or before is None:
             continue
         old = disks.source_path(before)
+        new = disks.source_path(wanted)
+        if wanted.get('type', 'file') == 'file' and new is not None:
+            sources.make_overlay(before, new)
         for definition in (domain.live, domain.config):
             found = None if definition is None else disks.by_target(definition.devices, name)
             if found is None or (found is not before and disks.source_path(found) != old):

@@ -110,7 +110,10 @@ def create(files: StorageFiles, path: str, wanted: VolumeDefinition, *,
             data=_in_clusters(pieces, cluster)):
         files.write(path, offset, piece)
     if preallocate:
-        files.allocate(path, capacity if (wanted.allocation or capacity) >= capacity else 0)
+        size = qcow2.full_size(capacity, cluster)
+        files.truncate(path, size)
+        if (capacity if wanted.allocation is None else wanted.allocation) >= capacity:
+            files.allocate(path, size)
 
 
 def _in_clusters(pieces: Iterator[tuple[int, bytes]], cluster: int) -> Iterator[tuple[int, bytes]]:

@@ -62,6 +62,14 @@ def capacity_max(cluster: int) -> int:
     return _L1_MAX // 8 * cluster * (cluster // 8)
 
 
+def full_size(capacity: int, cluster: int) -> int:
+    """Return the size of an image whose clusters are all allocated."""
+    data = -(-capacity // cluster)
+    tables = -(-data // (cluster // 8))
+    clusters = 2 + max(1, -(-8 * tables // cluster)) + tables + data
+    return (clusters + max(1, -(-clusters // (cluster // 2)))) * cluster
+
+
 def read_header(data: bytes) -> Header | None:
     """Parse the start of a file; None if it is no qcow2 image."""
     if len(data) < _HEAD.size or not data.startswith(MAGIC):

@@ -31,10 +31,11 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
     _label(root)
     _start_cpu(definition, host)
     platform.start_encryption(definition, host.hardware)
-    disks = definition.devices.findall('disk')
-    for place, disk in enumerate(disks):
+    number = 0
+    for disk in reversed(definition.devices.findall('disk')):
+        number += 1
         if _has_source(disk):
-            start_source(disk, len(disks) - place)
+            number = start_source(disk, number)
         else:
             empty(disk)
     for device in definition.devices.findall('interface'):
@@ -126,18 +127,35 @@ def _threads(cpu: Element) -> int:
                      for name in ('dies', 'clusters', 'cores', 'threads'))
 
 
-def start_source(disk: Element, number: int) -> None:
-    """Give a disk's source its index, and an empty backing store.
+def start_source(disk: Element, number: int) -> int:
+    """Give a disk's source its index, and an empty backing store unless it has one.
 
-    At the start libvirt numbers all disks from the last one backwards, empty drives included.
+    At the start libvirt numbers all disks from the last one backwards, empty drives included. The
+    images below a disk's own take the next numbers.
     Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainPrepareDiskSourceBlockdev).
+
+    :return: the last number that the disk takes.
     """
     source = disk.find('source')
     if source is None:
-        return
+        return number
     source.set('index', str(number))
-    if disk.find('backingStore') is None:
+    store = disk.find('backingStore')
+    if store is None:
         disk.append(element('backingStore'))
+    while store is not None and store.find('source') is not None:
+        number += 1
+        store.set('index', str(number))
+        store = store.find('backingStore')
+    return number
+
+
+def storage_ids(definition: Definition) -> int:
+    """Return how many indexes the disks of a domain that starts have taken."""
+    disks = definition.devices.findall('disk')
+    used = [int(found.get('index', '0')) for disk in disks
+            for found in disk.iter() if found.tag in ('source', 'backingStore')]
+    return max([len(disks), *used])
 
 
 def empty(disk: Element) -> None:

@@ -64,6 +64,10 @@ class BlockJobProcedures(ProcedureGroup):
         if target in domain.block_jobs:
             raise LibvirtError(libvirt.VIR_ERR_BLOCK_COPY_ACTIVE,
                                f"disk '{target}' already in active block job")
+        copy = None if job.destination is None else self.hypervisor.disk_sources.path(
+            job.destination)
+        if copy is not None:
+            self.hypervisor.disk_sources.make_copy(disk, copy)
         domain.block_jobs[target] = job
         if job.type in (_COPY, _ACTIVE_COMMIT):
             self._tell(domain, disk, target, job.type, _READY)
@@ -204,7 +208,8 @@ class BlockJobProcedures(ProcedureGroup):
                 if size > _LLONG_MAX:
                     raise emulator.command_failed(
                         'block_resize', "Invalid parameter type for 'size', expected: integer")
-                self.hypervisor.resized[source] = size
+                if not self.hypervisor.disk_sources.resize(disk, size):
+                    self.hypervisor.resized[source] = size
                 return
         raise bad_argument(f"disk '{path}' was not found in the domain config")
 

@@ -11,6 +11,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
+from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.network import guests
@@ -118,6 +119,7 @@ class HotplugProcedures(ProcedureGroup):
             if bus not in ('virtio', 'usb', 'scsi'):
                 raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                                    f"disk bus '{bus}' cannot be hotplugged.")
+            self.hypervisor.disk_sources.check(device)
         device_changes.check_new(device, live)
         self.hypervisor.host_devices.take([device], domain)
         pci.plug(live, device)
@@ -145,6 +147,7 @@ class HotplugProcedures(ProcedureGroup):
             raise LibvirtError(
                 libvirt.VIR_ERR_OPERATION_INVALID,
                 f"cdrom/floppy device hotplug isn't supported by '{disks.target(device)[0]}'")
+        self.hypervisor.disk_sources.check(device)
         _replace_source(found, device)
         startup.start_source(found, domain.next_storage_id())
         return aliases.name(found)
@@ -243,7 +246,8 @@ class HotplugProcedures(ProcedureGroup):
             changed = config.copy()
             _update(changed, self._parse(xml, changed, to_find=True))
         if live is not None:
-            _update(live, self._parse(xml, live, to_find=True), domain)
+            _update(live, self._parse(xml, live, to_find=True), domain,
+                    self.hypervisor.disk_sources)
         if changed is not None:
             domain.config = changed
 
@@ -263,10 +267,12 @@ def _replace_source(old: Element, new: Element) -> None:
         old.append(etree.copy(source))
 
 
-def _update(definition: Definition, device: Element, running: Domain | None = None) -> None:
+def _update(definition: Definition, device: Element, running: Domain | None = None,
+            sources: DiskSources | None = None) -> None:
     """Update a device of a definition.
 
     :param running: the domain whose live definition is updated, or None for a configuration.
+    :param sources: the images of a running domain's disks.
     :raises LibvirtError: there is no such device, or it cannot be updated.
     """
     live = running is not None
@@ -305,6 +311,8 @@ def _update(definition: Definition, device: Element, running: Domain | None = No
                            "cannot modify field 'source' of the disk")
     elif running is not None:
         disk_update.check(found, device)
+        if sources is not None:
+            sources.check(device)
         _replace_source(found, device)
         startup.start_source(found, running.next_storage_id())
     else:

@@ -75,7 +75,7 @@ class SnapshotProcedures(ProcedureGroup):
         if domain.active and flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE:
             self.hypervisor.check_agent(domain)
         before = formatter.domain(domain.definition, inactive=True, secure=True)
-        snapshot_disks.switch(listed, domain)
+        snapshot_disks.switch(listed, domain, self.hypervisor.disk_sources)
         if kept:
             domain.snapshots[name] = self._document(domain, name, root, listed, before)
             domain.current_snapshot = name

@@ -100,7 +100,7 @@ class StatisticsProcedures(ProcedureGroup):
     @procedure
     def domain_get_block_info(self, handle: DomainHandle, path: str,
                               flags: int) -> tuple[int, int, int]:
-        """Return the capacity, allocation and physical size of a disk in bytes."""
+        """Return the allocation, capacity and physical size of a disk in bytes."""
         check_flags('qemuDomainGetBlockInfo', flags, 0)
         domain = self.domain(handle)
         found = _find_disk(domain, path)
@@ -108,8 +108,8 @@ class StatisticsProcedures(ProcedureGroup):
             raise bad_argument(f'invalid path {path} not assigned to domain')
         if disks.source_path(found) is None:
             raise bad_argument(f"disk '{path}' does not currently have a source assigned")
-        size = self.hypervisor.disk_size(found)
-        return size, size, size
+        sizes = self.hypervisor.disk_sizes(found)
+        return sizes.allocation, sizes.capacity, sizes.physical
 
     @procedure
     def domain_get_disk_errors(self, handle: DomainHandle, maximum: int,

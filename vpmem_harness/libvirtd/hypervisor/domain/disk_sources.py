@@ -1,0 +1,180 @@
+"""The images behind the disks of domains: they must exist, and may have a chain of backing files.
+
+Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDetermineDiskChain),
+src/storage_file/storage_source.c (virStorageSourceReportBrokenChain), src/storage/
+storage_driver.c (virDomainDiskTranslateSourcePool); QEMU creates the file of an overlay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import libvirt
+
+from vpmem_harness.libvirtd.errors import system_error, unsupported
+from vpmem_harness.libvirtd.hypervisor.backing import Backing
+from vpmem_harness.libvirtd.hypervisor.storage import images, qcow2
+from vpmem_harness.libvirtd.hypervisor.storage.pool import PoolList
+from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element
+
+_FROM: Final = libvirt.VIR_FROM_STORAGE
+#: The longest chain of backing files.
+_CHAIN_MAX: Final = 200
+#: The types of disks whose source is a path of the host.
+_LOCAL: Final = ('file', 'block', 'volume')
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of an image in bytes."""
+
+    capacity: int
+    allocation: int
+    physical: int
+
+
+class DiskSources:
+    """Looks for the images of a host's disks."""
+
+    def __init__(self, backing: Backing, pools: PoolList) -> None:
+        self._backing = backing
+        self._pools = pools
+
+    def path(self, disk: Element) -> str | None:
+        """Return the path of a disk's source on the host, None if it has none there.
+
+        :raises LibvirtError: the pool of a volume is not active, or there is no such volume.
+        """
+        source = disk.find('source')
+        kind = disk.get('type', 'file')
+        if source is None or kind not in _LOCAL:
+            return None
+        if kind != 'volume':
+            return source.get('file') or source.get('dev')
+        if not source.get('pool'):
+            return None
+        pool = self._pools.by_name(source.get('pool', ''))
+        if not pool.active:
+            raise unsupported(f"storage pool '{pool.name}' containing volume "
+                              f"'{source.get('volume')}' is not active",
+                              domain=libvirt.VIR_FROM_STORAGE)
+        return pool.volume(source.get('volume', '')).path
+
+    def prepare(self, definition: Definition) -> None:
+        """Check the images of a domain that starts, and describe their chains.
+
+        A medium with the startup policy ``optional`` is left out if its image is missing.
+
+        :raises LibvirtError: an image, or one below it, does not exist.
+        """
+        for disk in definition.devices.findall('disk'):
+            source = disk.find('source')
+            optional = source is not None and source.get('startupPolicy') == 'optional'
+            path = self.path(disk)
+            if optional and path is not None and self._backing.stat(path) is None:
+                if disk.get('device') in ('cdrom', 'floppy'):
+                    drop(disk, 'source')
+                else:
+                    definition.devices.remove(disk)
+                continue
+            self.check(disk)
+
+    def check(self, disk: Element) -> None:
+        """Check a disk's image, and describe the images below it in its ``<backingStore>``.
+
+        :raises LibvirtError: one of them does not exist.
+        """
+        path = self.path(disk)
+        if not path:
+            return
+        if self._backing.stat(path) is None:
+            raise system_error(errno.ENOENT, f"Cannot access storage file '{path}'", domain=_FROM)
+        driver = disk.find('driver')
+        form = 'raw' if driver is None else driver.get('type', 'raw')
+        if form == 'raw' or disk.find('backingStore') is not None:
+            return
+        parent, lower = disk, self._lower(path, form)
+        for _ in range(_CHAIN_MAX):
+            if lower is None:
+                break
+            below, below_form = lower
+            if self._backing.stat(below) is None:
+                raise system_error(
+                    errno.ENOENT, f"Cannot access backing file '{below}' of storage file '{path}'",
+                    domain=_FROM)
+            store = add(parent, 'backingStore', type='file')
+            add(store, 'format', type=below_form)
+            add(store, 'source', file=below)
+            parent, path, lower = store, below, self._lower(below, below_form)
+        parent.append(element('backingStore'))
+
+    def _image(self, path: str) -> images.Image | None:
+        try:
+            return images.probe(self._backing.storage, path)
+        except OSError:
+            return None
+
+    def _lower(self, path: str, form: str) -> tuple[str, str] | None:
+        """Return path and format of the image below another one."""
+        image = None if form == 'raw' else self._image(path)
+        if image is None or image.header is None or image.header.backing is None:
+            return None
+        return (images.backing_path(path, image.header.backing),
+                image.header.backing_format or 'raw')
+
+    def sizes(self, disk: Element) -> Sizes | None:
+        """Return the sizes of a disk's image; None if the host does not know them."""
+        path = self.path(disk)
+        image = None if not path or path.startswith('/dev/') else self._image(path)
+        if image is None or image.format == 'dir':
+            return None
+        driver = disk.find('driver')
+        raw = driver is None or driver.get('type', 'raw') == 'raw'
+        return Sizes(image.status.size if raw else image.capacity, image.status.allocation,
+                     image.status.size)
+
+    def resize(self, disk: Element, size: int) -> bool:
+        """Resize a disk's image; return whether it could be resized."""
+        path = self.path(disk)
+        image = None if not path or self.sizes(disk) is None else self._image(path)
+        if path is None or image is None:
+            return False
+        driver = disk.find('driver')
+        raw = driver is None or driver.get('type', 'raw') == 'raw'
+        try:
+            if raw:
+                self._backing.storage.truncate(path, size)
+            else:
+                images.resize(self._backing.storage, path, image, size)
+        except (OSError, OverflowError):
+            return False
+        return True
+
+    def make_overlay(self, disk: Element, path: str) -> None:
+        """Create the file of an image on top of a disk's current one, if it can be created."""
+        storage = self._backing.storage
+        below, sizes = self.path(disk), self.sizes(disk)
+        driver = disk.find('driver')
+        with contextlib.suppress(OSError):
+            if below is None or storage.status(path) is not None:
+                return
+            if storage.status(os.path.dirname(path)) is None:
+                return
+            storage.create(path, 0o600)
+            for offset, piece in qcow2.new_image(
+                    0 if sizes is None else sizes.capacity, version=3, backing=below,
+                    backing_format='raw' if driver is None else driver.get('type', 'raw')):
+                storage.write(path, offset, piece)
+
+    def make_copy(self, disk: Element, path: str) -> None:
+        """Create the file of a copy of a disk, as large as the disk, if it can be created."""
+        storage, sizes = self._backing.storage, self.sizes(disk)
+        with contextlib.suppress(OSError):
+            if storage.status(path) is None and storage.status(os.path.dirname(path)) is not None:
+                storage.create(path, 0o600)
+                storage.truncate(path, 0 if sizes is None else sizes.capacity)
