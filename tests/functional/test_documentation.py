@@ -46,6 +46,7 @@ TUTORIAL = DOC / 'tutorial'
 FIRST = TUTORIAL / 'test_first.py'
 GUEST = DOC / 'howto' / 'test_guest.py'
 CALLS = DOC / 'howto' / 'test_calls.py'
+RELEASES = DOC / 'howto' / 'test_releases.py'
 
 
 #: What examples pass to ``run --dir``.
@@ -84,6 +85,10 @@ class HowToTest(Examples):
     def test_calls_to_a_host(self):
         """The assertions on calls hold as they stand in the how-to."""
         self.check(CALLS)
+
+    def test_releases(self):
+        """The test of the how-to on releases passes."""
+        self.check(RELEASES)
 
     def test_a_seed_gives_what_its_docstring_shows(self):
         """The inventory in the docstring of InventoryFixture is that of its seed."""

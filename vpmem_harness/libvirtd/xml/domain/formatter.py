@@ -34,7 +34,8 @@ def domain(definition: Definition, *, inactive: bool = False, secure: bool = Fal
         for listen in every(root, 'devices/graphics/listen'):
             unset(listen, 'fromConfig')
     if migratable:
-        _keep_cpu(root, asked_cpu, keep_mode=definition.release.keeps_cpu_fallback)
+        if not inactive:
+            _keep_cpu(root, asked_cpu, keep_mode=definition.release.keeps_cpu_fallback)
         _drop_defaults(shown)
     return DOMAIN.serialize(root)
 
@@ -139,9 +140,9 @@ def _drop_defaults(definition: Definition) -> None:
             devices.remove(bus)
     for device in having(devices, 'input', type='keyboard', bus='ps2'):
         devices.remove(device)
-    watchdogs = devices.findall('watchdog')
-    if len(watchdogs) == 1 and watchdogs[0].attrib == {'model': 'itco', 'action': 'reset'}:
-        devices.remove(watchdogs[0])
+    for device in having(devices, 'watchdog', model='itco', action='reset'):
+        if not len(device):
+            devices.remove(device)
     audio = devices.findall('audio')
     if len(audio) == 1 and not len(audio[0]) and audio[0].attrib == {
             'id': '1', 'type': postparse.default_audio(definition)}:
