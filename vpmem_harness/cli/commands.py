@@ -77,6 +77,8 @@ COMMANDS = (
                 'Write the state of a fleet to a file'),
     LazyCommand('load', 'vpmem_harness.cli.fleet.load:Load',
                 'Start a fleet with a saved state'),
+    LazyCommand('nova-conf', 'vpmem_harness.cli.fleet.nova_conf:NovaConf',
+                'Write a nova.conf for each host of a fleet'),
     LazyCommand('down', 'vpmem_harness.cli.fleet.down:Down',
                 'End the hosts that "up" has started'),
     LazyCommand('inventory', 'vpmem_harness.cli.inventory:Inventory',

@@ -1,0 +1,37 @@
+"""``vpmem-harness nova-conf``: configuration files for nova-computes on a fleet."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vpmem_harness.cli.commands import Command
+from vpmem_harness.cli.fleet import options
+from vpmem_harness.cli.fleet.show import only
+from vpmem_harness.fleet import nova_conf
+
+
+class NovaConf(Command):
+    """Write a nova.conf for each host of a fleet, for ordinary nova-computes.
+
+    DIR/HOST/nova.conf has the options that differ from other computes: the libvirt of the host, its
+    pmem_namespaces, a privsep helper without sudo, short timeouts, and one instances_path for all
+    hosts. DIR/HOST/env has the environment, in the form of systemd's EnvironmentFile. DIR/bin has
+    programs that stand in for ssh, qemu-img, mkfs, mkswap and e2label.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument('directory', metavar='DIR', help='the directory to write to')
+        parser.add_argument('host', nargs='?', metavar='HOST', help='one host only')
+        options.add_client_options(parser)
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        with options.connected(parsed_args) as client:
+            state = client.state()
+        if parsed_args.host is not None:
+            state = only(state, parsed_args.host)
+        for file in nova_conf.write(state.hosts, Path(parsed_args.directory)):
+            print(file)
+        return 0

@@ -1,0 +1,102 @@
+"""Configuration files for nova-computes on the hosts of a fleet."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import vpmem_harness.cloud.nova
+from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fleet.snapshot import HostState
+
+#: Programs that a nova-compute runs and that must not act on the machine.
+STAND_INS = ('e2label', 'mkfs', 'mkswap', 'qemu-img', 'ssh')
+
+#: Seconds in which a stopped nova-compute ends. Nova 34's defaults keep it alive for 160 s.
+#: The timeout of the manager must be less than that of the service.
+SHUTDOWN_TIMEOUT = 10
+
+_COMMENT = """\
+# For nova-compute on the simulated host {name}. Use it after a file with what all services of the
+# cloud share (transport_url, placement, keystone_authtoken, ...), in the environment of the file
+# env beside it:
+#   nova-compute --config-file /etc/nova/nova.conf --config-file {file}
+"""
+
+
+def write(hosts: Iterable[HostState], directory: Path) -> list[Path]:
+    """Write ``bin`` with the stand-ins, and ``HOST/nova.conf`` and ``HOST/env`` for each host.
+
+    Files that exist are replaced. Returns the configuration files.
+
+    :raises InvalidInputError: when a file cannot be written.
+    """
+    directory = directory.absolute()
+    try:
+        _install(directory / 'bin')
+        (directory / 'instances').mkdir(mode=0o755, exist_ok=True)
+        return [_write_host(host, directory) for host in hosts]
+    except OSError as error:
+        raise InvalidInputError(
+            'DIR', expected='a directory that can be written to, or room for one',
+            got=f'{str(directory)!r} ({error.strerror})', remedy='name another') from error
+
+
+def options(host: HostState, directory: Path) -> Mapping[str, Mapping[str, str]]:
+    """Return the options of a host's nova-compute by group."""
+    own = directory / host.name
+    return {
+        'DEFAULT': {
+            'host': host.name,
+            'state_path': str(own / 'state'),
+            # One directory for all hosts: a cold migration copies nothing then.
+            'instances_path': str(directory / 'instances'),
+            'compute_driver': 'libvirt.LibvirtDriver',
+            'manager_shutdown_timeout': str(SHUTDOWN_TIMEOUT),
+            'graceful_shutdown_timeout': str(2 * SHUTDOWN_TIMEOUT),
+        },
+        'libvirt': {
+            'virt_type': 'qemu',
+            'images_type': 'raw',
+            'connection_uri': host.uri,
+            **({'pmem_namespaces': host.pmem_namespaces} if host.pmem_namespaces else {}),
+        },
+        'nova_sys_admin': {
+            # sudo and rootwrap would find the machine's own ndctl, through their secure_path.
+            'helper_command': f'privsep-helper --config-file {own / "nova.conf"}',
+        },
+        'oslo_concurrency': {'lock_path': str(own / 'state' / 'locks')},
+    }
+
+
+def environment(host: HostState, directory: Path, path: str) -> dict[str, str]:
+    """Return the environment of a host's nova-compute."""
+    own = f'{host.tools}{os.pathsep}{Path(host.tools).parent / "nowhere"}'
+    return {'PATH': os.pathsep.join([own, str(directory / 'bin'), path]),
+            'LIBVIRT_DEFAULT_URI': host.uri}
+
+
+def _write_host(host: HostState, directory: Path) -> Path:
+    own = directory / host.name
+    (own / 'state').mkdir(parents=True, exist_ok=True)
+    file = own / 'nova.conf'
+    parser = configparser.ConfigParser(interpolation=None, default_section='')
+    parser.read_dict(options(host, directory))
+    text = io.StringIO()
+    parser.write(text)
+    file.write_text(f'{_COMMENT.format(name=host.name, file=file)}\n{text.getvalue().rstrip()}\n')
+    lines = environment(host, directory, os.environ.get('PATH', os.defpath)).items()
+    (own / 'env').write_text(''.join(f'{name}={value}\n' for name, value in lines))
+    return file
+
+
+def _install(directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    source = Path(next(iter(vpmem_harness.cloud.nova.__path__)), 'tools')
+    for name in STAND_INS:
+        shutil.copyfile(source / name, directory / name)
+        (directory / name).chmod(0o755)
