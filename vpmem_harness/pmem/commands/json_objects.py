@@ -93,17 +93,26 @@ def namespace_object(memory: PersistentMemory, region: Region, device: Namespace
     if block and detail.verbose and detail.release.ndctl_major == 64:
         found |= {'supported sector sizes': list(sizes.BTT_SECTOR_SIZES)} \
             if block.kind == 'btt' else {'supported_alignments': list(sizes.ALIGNMENTS)}
-    if region.errors.known:
+    if region.errors.known and (detail.as_root or not device.claim):
         # Raw namespaces show the bad blocks of the whole region.
         is_sector = device.claim is not None and device.claim.kind == 'btt'
         begin, length = (device.offset, device.size) if is_sector else \
             device.data if device.claim else (0, region.size)
-        found |= _bad_blocks(region, begin, length, detail.media_errors and not is_sector)
+        found |= _bad_blocks(region, begin, length, detail, listed=not is_sector)
     return found
 
 
-def _bad_blocks(region: Region, begin: int, length: int, listed: bool) -> Object:
-    """The bad blocks in a part of a region, counted from its start."""
+def _bad_blocks(region: Region, begin: int, length: int, detail: Detail, *,
+                listed: bool = True) -> Object:
+    """The bad blocks in a part of a region, counted from its start.
+
+    Addresses are root's to know. Others see the number of a region's bad blocks alone.
+
+    :param listed: whether their places can be shown
+    """
+    if detail.media_errors and not detail.as_root:
+        return {}
+    listed = listed and detail.media_errors
     blocks = media_errors.within(region.errors.known, begin // media_errors.BLOCK,
                                  length // media_errors.BLOCK)
     if not blocks:
@@ -234,7 +243,7 @@ def region_object(region: Region, detail: Detail, mapped: list[Dimm] | None) -> 
     if not region.enabled:
         found['state'] = 'disabled'
     if region.errors.known:
-        found |= _bad_blocks(region, 0, region.size, detail.media_errors)
+        found |= _bad_blocks(region, 0, region.size, detail)
     if region.enabled and detail.capabilities and detail.since(65):
         found['capabilities'] = [
             {'mode': 'sector', 'sector_sizes': list(sizes.BTT_SECTOR_SIZES)},

@@ -32,6 +32,7 @@ from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.buses import BusSpec
 from vpmem_harness.pmem.kernel.dimms import WITHOUT_DIMMS, DimmSpec
 from vpmem_harness.pmem.kernel.errors import NdctlError
+from vpmem_harness.pmem.kernel.media_errors import BLOCK
 from vpmem_harness.pmem.kernel.topology import Numbering
 from vpmem_harness.pmem.machine import FIRST_ADDRESS
 from vpmem_harness.releases import RELEASES
@@ -369,6 +370,7 @@ def _data_start(outer: tuple[tuple[int, int, tuple[str, ...]], ...] | None,
         return None
     starts = {begin - inner[0][0] for begin, length, _ in outer if length == inner[0][1]}
     whole = {(begin, length) for begin, length, _ in outer}
-    fitting = [start for start in starts
-               if all((start + begin, length) in whole for begin, length, _ in inner)]
-    return fitting[0] * 512 if len(fitting) == 1 and fitting[0] >= 0 else None
+    # Data begin at a multiple of 2 MiB.
+    fitting = [start for start in starts if start * BLOCK % sizes.SUBSECTION == 0
+               and all((start + begin, length) in whole for begin, length, _ in inner)]
+    return fitting[0] * BLOCK if len(fitting) == 1 and fitting[0] >= 0 else None

@@ -8,6 +8,7 @@ give the free space and the largest free extent of the listing.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import NamedTuple
 
 from vpmem_harness.pmem.inventory.listing.amounts import Amount
@@ -15,6 +16,9 @@ from vpmem_harness.pmem.inventory.listing.capacities import Capacity, Shape, cap
 from vpmem_harness.pmem.inventory.listing.refusal import refusal
 from vpmem_harness.pmem.inventory.size_text import HOST_LIMIT
 from vpmem_harness.pmem.kernel import sizes
+
+#: How many combinations of rounded capacities are tried.
+_COMBINATIONS = 10_000
 
 
 class Wanted(NamedTuple):
@@ -81,9 +85,36 @@ class _Draft:
         self._space = space
         self._wanted = sorted(wanted, key=lambda one: one.number)
         self._notes: list[str] = []
+        # Of namespaces whose size is rounded: what is possible, the one chosen, and a note.
+        self._possible: dict[int, list[int]] = {}
+        self._choices: dict[int, int] = {}
+        self._rounded: dict[int, str] = {}
 
     def layout(self) -> Layout:
         """Place the namespaces, and what is between them."""
+        found = self._layout()
+        return found._replace(notes=[*self._rounded.values(), *self._notes])
+
+    def _choose(self, size: int, used: int) -> bool:
+        """Choose among rounded capacities so that they leave the free space of the listing.
+
+        :returns: whether the first ones do not
+        """
+        free = self._space.available
+        numbers = list(self._possible)
+        if free is None or not numbers or size - used in free:
+            return False
+        firsts = sum(self._possible[number][0] for number in numbers)
+        ranges = [range(len(self._possible[number])) for number in numbers]
+        for choice in itertools.islice(itertools.product(*ranges), _COMBINATIONS):
+            chosen = sum(self._possible[number][place]
+                         for number, place in zip(numbers, choice, strict=True))
+            if size - used + firsts - chosen in free:
+                self._choices = dict(zip(numbers, choice, strict=True))
+                return True
+        return False
+
+    def _layout(self) -> Layout:
         space = self._space
         placed = self._in_a_row([0] * len(self._wanted))
         end = max((one.offset + one.size for one in placed), default=0)
@@ -93,6 +124,9 @@ class _Draft:
             return Layout(placed, end, None, self._notes)
         used = sum(one.size for one in placed)
         size = self._region_size(used)
+        if self._choose(size, used):
+            placed = self._in_a_row([0] * len(self._wanted))
+            used = sum(one.size for one in placed)
         if used > size:
             raise refusal(f'size of {space.name}', f'room for its namespaces, {used} bytes',
                           str(size))
@@ -130,11 +164,13 @@ class _Draft:
             found = capacities(one.shape, one.shown, space.start + offset, step, gaps=roomy)
             if not found:
                 continue
+            chosen = found[min(self._choices.get(one.number, 0), len(found) - 1)]
             if len(found) > 1:
-                self._notes.append(
-                    f'{one.name}: the size is rounded; its capacity is {found[0].size} bytes of '
+                self._possible[one.number] = [each.size for each in found]
+                self._rounded[one.number] = (
+                    f'{one.name}: the size is rounded; its capacity is {chosen.size} bytes of '
                     f'{len(found)} possible ones')
-            return found[0]
+            return chosen
         if one.shape.align == sizes.GIB and not roomy:
             found = capacities(one.shape, one.shown, 0, space.step)
             if found:
@@ -260,20 +296,22 @@ def _filled(fixed: list[Placed], others: list[Placed], size: int, largest_in: in
     if min(room) < 0 or room[largest_in] < largest:
         return None
     room[largest_in] -= largest
-    inside: list[list[Placed]] = [[] for _ in room]
-    for one in sorted(others, key=lambda one: -one.size):
-        hole = next((hole for hole, left in enumerate(room) if left >= one.size), None)
-        if hole is None:
-            return None
-        room[hole] -= one.size
-        inside[hole].append(one)
+    for holes in itertools.islice(
+            itertools.product(range(len(room)), repeat=len(others)), _COMBINATIONS):
+        inside = [[one for one, hole in zip(others, holes, strict=True) if hole == place]
+                  for place in range(len(room))]
+        rest = [left - sum(one.size for one in members)
+                for left, members in zip(room, inside, strict=True)]
+        if min(rest) >= 0 and not (largest and any(
+                left > largest or (left and place == largest_in and not inside[place])
+                for place, left in enumerate(rest))):
+            break
+    else:
+        return None
     found = list(fixed)
     for hole, members in enumerate(inside):
-        tail = largest if hole == largest_in else 0
-        if largest and (room[hole] > largest or (room[hole] and tail and not members)):
-            return None
         # What is left over comes first, so that it does not join the largest extent.
-        end = begins[hole] + (room[hole] if largest else 0)
+        end = begins[hole] + (rest[hole] if largest else 0)
         for one in sorted(members, key=lambda one: one.wanted.number):
             found.append(one._replace(offset=end))
             end += one.size
