@@ -25,8 +25,10 @@ _TEXT = (
 _NO_COMPUTE = 'the test starts no compute service: the API refuses the flavor before'
 _NO_CALL = 'the compute service refuses its configuration before it calls libvirt'
 _LOADER = (
-    'the test asks for libvirt 8.6; the nearest real one, 9.0, refuses <loader secure="no"> with '
-    'firmware="efi", which Nova writes for every UEFI guest without secure boot')
+    'the test asks for old versions; the nearest real libvirt, 9.0, refuses <loader secure="no"> '
+    'with firmware="efi", which Nova writes for every UEFI guest without secure boot')
+_BUS = 'the boot disk of the test is on the bus "fake-target-bus", which libvirt refuses'
+_TDX = 'the test asks for libvirt 8.6 with Intel TDX, which libvirt up to 11.3 does not announce'
 _NO_STATELESS = (
     'the test asks for libvirt 8.6; the nearest real one, 9.0 on Debian 12, has no firmware for '
     'stateless guests: "Unable to find any firmware to satisfy \'efi\'"')
@@ -81,8 +83,13 @@ KNOWN: dict[str, str] = {
     **_all(_NO_CALL, 'libvirt.test_power_manage.PowerManagementTestsGovernorNotSupported', (
         'test_enabling_governor_strategy_fails',)),
     **_all(_LOADER, 'libvirt', (
+        'test_amd_sev.TestSEV',
         'test_stateless_firmware.LibvirtStatelessFirmwareTest',
         'test_uefi.UEFIServersTest.test_create_server_stateless')),
+    **_all(_BUS, 'libvirt.test_evacuate', (
+        'LibvirtFlatEvacuateTest', 'LibvirtQcowEvacuateTest', 'LibvirtRbdEvacuateTest',
+        'LibvirtLVMEvacuateTest')),
+    **_all(_TDX, 'libvirt.test_intel_tdx', ('TestTDX',)),
     **_all(_NO_STATELESS, 'libvirt.test_uefi.UEFIServersTest', (
         'test_create_server_secure_boot_stateless',)),
     **_all(_PAGE_SIZE, 'libvirt.test_numa_live_migration.NUMALiveMigrationNegativeTests', (

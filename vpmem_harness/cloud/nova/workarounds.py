@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib.metadata
+import importlib.util
 import os
 import sys
 import tempfile
@@ -50,10 +51,18 @@ def after_import() -> None:
 
 
 def paste_configuration() -> str:
-    """Return the path of api-paste.ini, which a wheel installs outside the package."""
+    """Return the path of api-paste.ini: a wheel installs it outside the package.
+
+    A checkout that is installed with ``pip install -e`` has it in ``etc/nova``.
+    """
     for file in importlib.metadata.files('nova') or ():
         if file.name == 'api-paste.ini':
             return os.path.realpath(str(file.locate()))
+    spec = importlib.util.find_spec('nova')
+    for package in () if spec is None else spec.submodule_search_locations or ():
+        path = os.path.join(os.path.dirname(package), 'etc', 'nova', 'api-paste.ini')
+        if os.path.exists(path):
+            return path
     raise FileNotFoundError('api-paste.ini of the installed nova')
 
 
