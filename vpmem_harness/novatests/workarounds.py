@@ -50,18 +50,35 @@ def use_unicast_addresses(fixture: Any) -> None:
     Source: nova/tests/functional/libvirt/base.py (LibvirtNeutronFixture), nova/tests/fixtures/
     neutron.py (NeutronFixture): the first byte of many addresses there is odd.
     """
+    import fixtures
     from nova.tests import fixtures as nova_fixtures
     from nova.tests.functional.libvirt import base
 
-    for owner in (nova_fixtures.NeutronFixture, base.LibvirtNeutronFixture,
-                  *type(fixture).__mro__):
+    for owner in (nova_fixtures.NeutronFixture, base.LibvirtNeutronFixture):
         for port in [value for value in vars(owner).values()
                      if isinstance(value, dict) and 'mac_address' in value]:
-            address = port['mac_address']
-            first = int(address[:2], 16)
-            if first & 1:
-                fixture.addCleanup(port.__setitem__, 'mac_address', address)
-                port['mac_address'] = f'{first - 1:02x}{address[2:]}'
+            fixture.addCleanup(port.__setitem__, 'mac_address', port['mac_address'])
+            _make_unicast(port)
+        fixture.useFixture(fixtures.MonkeyPatch(
+            f'nova.tests.{_path(owner)}.create_port', _creates_unicast(owner.create_port)))
+
+
+def _path(owner: type[Any]) -> str:
+    return f'{owner.__module__}.{owner.__qualname__}'.removeprefix('nova.tests.')
+
+
+def _make_unicast(port: dict[str, Any]) -> None:
+    address = port.get('mac_address')
+    if address and int(address[:2], 16) & 1:
+        port['mac_address'] = f'{int(address[:2], 16) - 1:02x}{address[2:]}'
+
+
+def _creates_unicast(create_port: Callable[..., Any]) -> Callable[..., Any]:
+    def create(self: Any, body: Any = None) -> Any:
+        if body is not None:
+            _make_unicast(body['port'])
+        return create_port(self, body)
+    return create
 
 
 def use_installed_paste_configuration() -> None:
