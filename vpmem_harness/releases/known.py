@@ -19,7 +19,7 @@ DEBIAN_13: Final = Release(
     numbers_arguments=True, names_lines=True, names_attributes=True,
     names_blockers=True, hides_deprecated=True, has_external_snapshots=True,
     shows_second_level_caches=True, has_clusters=True, shows_chipset_watchdog=True,
-    needs_no_slots=True, adds_numa=True,
+    needs_no_slots=True, adds_numa=True, adds_iommu=True,
     refuses_overlaps=True, topology_sets_features=True, keeps_cpu_fallback=True,
     starts_virtio_pmem=True, shows_virtio_addresses=True, names_closed_monitor=True,
     names_small_backend=True, refuses_loader_attributes=False)

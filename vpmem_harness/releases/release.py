@@ -56,6 +56,7 @@ class Release:
     :param shows_chipset_watchdog: whether a Q35 guest has its chipset's watchdog as a device
     :param needs_no_slots: whether a guest can have a maximum of memory without slots
     :param adds_numa: whether a guest with memory devices and without NUMA cells gets one
+    :param adds_iommu: whether a guest with more than 255 vCPUs gets interrupt remapping
     :param refuses_overlaps: whether memory devices whose addresses overlap are refused
     :param topology_sets_features: whether QEMU shows CPU features that follow from several cores
     :param keeps_cpu_fallback: whether migratable XML keeps the fallback and the mode of a CPU
@@ -96,6 +97,7 @@ class Release:
     shows_chipset_watchdog: bool = False
     needs_no_slots: bool = False
     adds_numa: bool = False
+    adds_iommu: bool = False
     refuses_overlaps: bool = False
     topology_sets_features: bool = False
     keeps_cpu_fallback: bool = False

@@ -128,3 +128,23 @@ class UpgradeTest(testtools.TestCase):
         self.assertEqual('Requested operation is not valid: domain is not running', str(error))
         error = hosts.refusal(self.client.domain_graphics_reload, domain, 7, 0)
         self.assertEqual('type must be less than 2', str(error))
+
+
+class DefinitionTest(testtools.TestCase):
+
+    XML = ("<domain type='qemu'><name>guest</name><memory>65536</memory><vcpu>{count}</vcpu>"
+           "<os><type machine='pc-q35-7.2'>hvm</type></os></domain>")
+
+    def define(self, release, count):
+        client = hosts.Client(hosts.recorded_host(release=release))
+        return client.domain_get_xml_desc(
+            client.domain_define_xml(self.XML.format(count=count)), 0)
+
+    def test_many_vcpus(self):
+        """More than 255 vCPUs need interrupt remapping, which the newer libvirt adds."""
+        self.assertNotIn('iommu', self.define(DEBIAN_13, 255))
+        xml = self.define(DEBIAN_13, 256)
+        self.assertIn("<driver intremap='on' eim='on'/>", xml)
+        self.assertIn("<ioapic driver='qemu'/>", xml)
+        error = self.assertRaises(LibvirtError, self.define, DEBIAN_12, 256)
+        self.assertIn('more than 255 vCPUs require extended interrupt mode', str(error))

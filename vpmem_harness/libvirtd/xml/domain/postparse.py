@@ -12,7 +12,7 @@ from vpmem_harness.libvirtd.errors import bad_xml, unsupported
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers
-from vpmem_harness.libvirtd.xml.domain import firmware
+from vpmem_harness.libvirtd.xml.domain import firmware, validate
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, every, first, having, unset
 
 #: Default video memory in KiB by model.
@@ -127,8 +127,32 @@ def add_devices(definition: Definition) -> None:
         add(devices, 'memballoon', model='virtio')
     if definition.is_q35 and definition.release.shows_chipset_watchdog:
         _add_chipset_watchdog(devices)
+    if definition.is_q35 and definition.release.adds_iommu \
+            and definition.max_vcpus > validate.VCPUS_WITHOUT_IOMMU:
+        _add_iommu(definition)
     if devices.find('audio') is None:
         _add_audio(definition)
+
+
+def _add_iommu(definition: Definition) -> None:
+    """Add the interrupt remapping that more than 255 vCPUs need.
+
+    Recording: ``q35 300 vcpus`` of golden/libvirt/debian13/libvirt-11.3-addresses.txt.
+    """
+    iommu = definition.devices.find('iommu')
+    if iommu is None:
+        iommu = add(definition.devices, 'iommu', model='intel')
+    driver = iommu.find('driver')
+    if driver is None:
+        driver = add(iommu, 'driver')
+    for name in ('intremap', 'eim'):
+        if driver.get(name) is None:
+            driver.set(name, 'on')
+    features = definition.root.find('features')
+    if features is None:
+        features = add(definition.root, 'features')
+    if features.find('ioapic') is None:
+        add(features, 'ioapic', driver='qemu')
 
 
 def _add_chipset_watchdog(devices: Element) -> None:

@@ -17,6 +17,9 @@ from vpmem_harness.libvirtd.xml.devices import aliases, disks, memory_validate
 from vpmem_harness.libvirtd.xml.domain import firmware, platform
 from vpmem_harness.libvirtd.xml.etree import Element, every, first
 
+#: vCPUs that need no extended interrupt mode.
+VCPUS_WITHOUT_IOMMU = 255
+
 
 def definition(definition: Definition, hardware: Hardware, *, plugs: bool = True) -> None:
     """Refuse a definition that libvirt or this host's QEMU does not support.
@@ -102,6 +105,7 @@ def _vcpus(definition: Definition) -> None:
     limit = definition.release.tables.max_cpus[definition.machine]
     if definition.max_vcpus > limit:
         raise unsupported(f'Maximum CPUs greater than specified machine type limit {limit}')
+    _interrupts(definition)
     topology = first(definition.root, 'cpu/topology')
     if topology is None:
         return
@@ -110,6 +114,23 @@ def _vcpus(definition: Definition) -> None:
         count *= int(topology.get(name) or 1)
     if count != definition.max_vcpus:
         raise unsupported("CPU topology doesn't match maximum vcpu count")
+
+
+def _interrupts(definition: Definition) -> None:
+    """Refuse interrupt remapping without its I/O APIC, and many vCPUs without remapping.
+
+    Source: libvirt 9.0.0, src/conf/domain_validate.c (virDomainDefIOMMUValidate),
+    src/qemu/qemu_validate.c (qemuValidateDomainVCpuTopology).
+    """
+    driver = first(definition.root, 'devices/iommu/driver')
+    if driver is not None and driver.get('intremap') == 'on' \
+            and first(definition.root, "features/ioapic[@driver='qemu']") is None:
+        raise unsupported('IOMMU interrupt remapping requires split I/O APIC '
+                          "(ioapic driver='qemu')", domain=libvirt.VIR_FROM_DOMAIN)
+    if definition.max_vcpus > VCPUS_WITHOUT_IOMMU and (
+            driver is None or driver.get('eim') != 'on'):
+        raise unsupported(f'more than {VCPUS_WITHOUT_IOMMU} vCPUs require extended interrupt mode '
+                          'enabled on the iommu device')
 
 
 def _memory_backing(definition: Definition) -> None:
