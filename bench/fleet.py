@@ -103,8 +103,12 @@ def main() -> int:
               + f'{costs["memory"]:6.0f}'
               + ''.join(f'{costs[name] / costs["peer"]:{len(name) + 7}.2f}' for name in COSTS),
               flush=True)
-    print('last to first: ' + ', '.join(
-        f'{name} {found[-1][name] / found[0][name]:.2f}' for name in COSTS))
+    def growth(name: str, of: str | None = None) -> float:
+        first, last = (costs[name] / (costs[of] if of else 1) for costs in (found[0], found[-1]))
+        return last / first
+    print('last to first: ' + ', '.join(f'{name} {growth(name):.2f}' for name in COSTS)
+          + '; of the ratios to the peer: '
+          + ', '.join(f'{name} {growth(name, "peer"):.2f}' for name in COSTS))
     return 0
 
 

@@ -53,6 +53,25 @@ class KillTest(base.VPMEMTestCase):
             yield
         self.assertEqual([name], met)
 
+    # Who works
+
+    def test_only_services_with_work_are_asked(self):
+        """A service counts while it works on a server, and while a request waits in its queue."""
+        self.cloud.settle()
+        self.assertEqual([], self.services.working())
+        self.assertFalse(self.services.is_requested(self.instance))
+        with self.here.host.faults.hanging('domainShutdown') as hang:
+            self.server.stop(expect=None)
+            hang.wait_until_reached()
+            self.assertEqual([self.service(self.here)], self.services.working())
+            self.assertTrue(self.services.is_requested(self.instance))
+        self.cloud.settle()
+        self.here.stop()
+        self.server.start(expect=None)
+        self.assertEqual([self.service(self.here)], self.services.working())
+        self.assertTrue(self.services.is_requested(self.instance))
+        self.assertTrue(self.cloud.backend.at_rest())
+
     # A killed service
 
     def test_it_changes_no_record(self):

@@ -220,9 +220,10 @@ class StubBackend:
         self.services.compute(host).pmem_namespaces = tuple(value)
 
     def run_periodic_tasks(self, host: str | None = None) -> None:
-        for compute in list(self.services.computes.values()):
-            if host in (None, compute.host):
-                compute.startup.run_periodic_tasks()
+        computes = list(self.services.computes.values()) if host is None else [
+            self.services.compute(host)]
+        for compute in computes:
+            compute.startup.run_periodic_tasks()
 
     def provider_uuid(self, host: str) -> str:
         return self.services.compute(host).provider_uuid
@@ -271,7 +272,7 @@ class StubBackend:
 
     def at_rest(self, server: str | None = None) -> bool:
         return self.services.conductor.under_way.empty(server) and all(
-            compute.at_rest(server) for compute in self.services.computes.values())
+            compute.at_rest(server) for compute in self.services.working())
 
     def log(self) -> str:
         return ''

@@ -48,6 +48,8 @@ class Services:
     new_uuid: Callable[[], str]
     providers: Mapping[str, str]
     computes: dict[str, ComputeService] = field(default_factory=dict)
+    #: The compute services that may have work; see :meth:`working`.
+    busy: set[ComputeService] = field(default_factory=set)
     #: Nova's option: seconds until a shelved server is offloaded; -1 for never.
     shelved_offload_time: int = 0
     allow_resize_to_same_host: bool = False
@@ -72,7 +74,16 @@ class Services:
         with self.database.lock:
             return not self.conductor.under_way.empty(instance.uuid) or any(
                 not compute.at_rest(instance.uuid) or compute.waits_for(instance)
-                for compute in self.computes.values())
+                for compute in self.working())
+
+    def working(self) -> list[ComputeService]:
+        """Return the compute services that have work, in progress or queued.
+
+        The effort does not depend on the number of hosts.
+        """
+        with self.database.lock:
+            self.busy = {compute for compute in self.busy if not compute.is_idle}
+            return list(self.busy)
 
     def compute(self, host: str) -> ComputeService:
         """Return the compute service of a host.

@@ -129,7 +129,9 @@ class ComputeService:
     def in_service(self, work: Callable[[], None]) -> None:
         """Do work of the service in the caller's thread."""
         run = self._running()
-        run.under_way.begin(None)
+        with self.services.database.lock:
+            self.services.busy.add(self)
+            run.under_way.begin(None)
         try:
             with self.services.current_run.of_thread(run):
                 work()
@@ -164,6 +166,7 @@ class ComputeService:
         with self.services.database.lock, self._lock:
             self.check_alive()
             run = self.current_run
+            self.services.busy.add(self)
             if run is None or not run.accepting:
                 self._inbox.append((work, args))
                 return
@@ -202,6 +205,12 @@ class ComputeService:
         finally:
             run.done(about(args))
             self.services.database.look()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the current run has no work in progress, and nothing is queued for the next."""
+        with self._lock:
+            return not self._inbox and self.at_rest(None)
 
     def at_rest(self, server: str | None) -> bool:
         """Whether the current run has no work in progress; see ``Tally``."""
