@@ -1,1 +1,9 @@
 """One simulated machine: persistent memory, hypervisor, tools and directories."""
+
+from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import (
+    GuestAgent,
+    GuestFilesystem,
+    GuestUser,
+)
+
+__all__ = ['GuestAgent', 'GuestFilesystem', 'GuestUser']

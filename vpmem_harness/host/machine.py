@@ -30,6 +30,7 @@ from vpmem_harness.host.recorder import Recorder
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.storage_files import HostStorage
 from vpmem_harness.host.tools import Tools
+from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.server import Daemon
@@ -265,6 +266,11 @@ class Host:
         self.reboot()
 
     # For programs
+
+    @property
+    def guest_agents(self) -> GuestAgents:
+        """Agents in guests: ``start(domain, agent)`` and ``stop(domain)``."""
+        return self.hypervisor.agents
 
     @property
     def uri(self) -> str:

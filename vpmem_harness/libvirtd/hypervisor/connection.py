@@ -11,6 +11,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.procedures.cpu_pinning import CpuP
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.definition import DefinitionProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.dumps import DumpProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.guest import GuestProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.guest_agent import GuestAgentProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.hotplug import HotplugProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.iothreads import IOThreadProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.jobs import JobProcedures
@@ -86,6 +87,7 @@ class Connection:
     jobs = Group(JobProcedures)
     migration = Group(MigrationProcedures)
     guest = Group(GuestProcedures)
+    guest_agent = Group(GuestAgentProcedures)
     events = Group(EventProcedures)
     object_events = Group(ObjectEventProcedures)
     networks = Group(NetworkProcedures)

@@ -12,12 +12,13 @@ import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness.hardware import Hardware
-from vpmem_harness.libvirtd.errors import LibvirtError, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
 from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources, Sizes
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.domain_list import DomainList
+from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.guest_files import GuestFiles
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.domain.host_devices import HostDevices
@@ -99,6 +100,7 @@ class Hypervisor:
         self.migration_seconds = migration_seconds
         self.release = release
         self.migrations = Migrations()
+        self.agents = GuestAgents(self)
         self.uuid = self.randomness.derive('host').uuid()
         self.lock = threading.RLock()
         self.started = self.clock.now()
@@ -199,23 +201,6 @@ class Hypervisor:
     def disk_size(self, disk: Element) -> int:
         """Return the capacity of a disk in bytes, or a constant if its image is unknown."""
         return self.disk_sizes(disk).capacity
-
-    def check_agent(self, domain: Domain) -> None:
-        """Refuse an operation of the guest agent: no guest runs one.
-
-        :raises LibvirtError: VIR_ERR_ARGUMENT_UNSUPPORTED if the domain has no channel for an
-            agent, VIR_ERR_AGENT_UNRESPONSIVE otherwise.
-            Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainAgentAvailable).
-        """
-        if domain.state != libvirt.VIR_DOMAIN_RUNNING:
-            raise invalid('domain is not running')
-        channel = domain.definition.devices.find(
-            "channel/target[@type='virtio'][@name='org.qemu.guest_agent.0']")
-        if channel is None:
-            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
-                               'QEMU guest agent is not configured')
-        raise LibvirtError(libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
-                           'QEMU guest agent is not connected')
 
     def crash(self) -> None:
         """Power the machine off: running domains end without events, transient ones are gone."""

@@ -1,13 +1,13 @@
-"""Procedures that need the guest's cooperation, most of them through its agent.
+"""Procedures that need the guest's cooperation.
 
-Source: libvirt 9.0.0, src/qemu/qemu_driver.c, src/qemu/qemu_domain.c (qemuDomainAgentAvailable).
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
 """
 
 from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
@@ -17,97 +17,7 @@ from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 
 
 class GuestProcedures(ProcedureGroup):
-    """Procedures that need the guest's cooperation.
-
-    Those of the guest agent fail, because no guest runs one. Those that only signal the guest
-    succeed.
-    """
-
-    def _agent(self, handle: DomainHandle) -> LibvirtError:
-        """Return the error of a call that needs the guest agent."""
-        domain = self.domain(handle)
-        check_active(domain)
-        try:
-            self.hypervisor.check_agent(domain)
-        except LibvirtError as error:
-            return error
-        raise AssertionError('no guest has an agent')
-
-    def _check_running(self, handle: DomainHandle) -> None:
-        if self.domain(handle).state != libvirt.VIR_DOMAIN_RUNNING:
-            raise invalid('domain is not running')
-
-    @procedure
-    def domain_fsfreeze(self, handle: DomainHandle, mountpoints: list[str], flags: int) -> int:
-        """Freeze the guest's file systems."""
-        check_flags('qemuDomainFSFreeze', flags, 0)
-        raise self._agent(handle)
-
-    @procedure
-    def domain_fsthaw(self, handle: DomainHandle, mountpoints: list[str], flags: int) -> int:
-        """Thaw the guest's file systems."""
-        check_flags('qemuDomainFSThaw', flags, 0)
-        raise self._agent(handle)
-
-    @procedure
-    def domain_fstrim(self, handle: DomainHandle, mountpoint: str | None, minimum: int,
-                      flags: int) -> None:
-        """Trim the guest's file systems."""
-        check_flags('qemuDomainFSTrim', flags, 0)
-        self._check_running(handle)
-        raise self._agent(handle)
-
-    @procedure
-    def domain_get_fsinfo(self, handle: DomainHandle, flags: int) -> list[object]:
-        """Return the guest's file systems."""
-        check_flags('qemuDomainGetFSInfo', flags, 0)
-        raise self._agent(handle)
-
-    @procedure
-    def domain_get_time(self, handle: DomainHandle, flags: int) -> tuple[int, int]:
-        """Return the guest's clock."""
-        check_flags('qemuDomainGetTime', flags, 0)
-        raise self._agent(handle)
-
-    @procedure
-    def domain_set_time(self, handle: DomainHandle, seconds: int, nseconds: int,
-                        flags: int) -> None:
-        """Set the guest's clock."""
-        check_flags('qemuDomainSetTime', flags, libvirt.VIR_DOMAIN_TIME_SYNC)
-        if not self.domain(handle).active:
-            raise LibvirtError(
-                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                "cannot set time: qemu doesn't support rtc-reset-reinjection command")
-        raise self._agent(handle)
-
-    @procedure
-    def domain_set_user_password(self, handle: DomainHandle, user: str | None,
-                                 password: str | None, flags: int) -> None:
-        """Set a user's password in the guest."""
-        check_flags('qemuDomainSetUserPassword', flags,
-                    libvirt.VIR_DOMAIN_PASSWORD_ENCRYPTED)
-        raise self._agent(handle)
-
-    @procedure
-    def domain_get_hostname(self, handle: DomainHandle, flags: int) -> str:
-        """Return the guest's host name."""
-        check_flags('qemuDomainGetHostname', flags,
-                    libvirt.VIR_DOMAIN_GET_HOSTNAME_LEASE | libvirt.VIR_DOMAIN_GET_HOSTNAME_AGENT)
-        raise self._agent(handle)
-
-    @procedure
-    def domain_get_guest_info(self, handle: DomainHandle, types: int,
-                              flags: int) -> list[object]:
-        """Return information from the guest agent."""
-        check_flags('qemuDomainGetGuestInfo', flags, 0)
-        self._check_running(handle)
-        raise self._agent(handle)
-
-    @procedure
-    def domain_get_guest_vcpus(self, handle: DomainHandle, flags: int) -> list[object]:
-        """Return the vCPUs as the guest sees them."""
-        check_flags('qemuDomainGetGuestVcpus', flags, 0)
-        raise self._agent(handle)
+    """Procedures that need the guest's cooperation; those that only signal it succeed."""
 
     @procedure
     def domain_interface_addresses(self, handle: DomainHandle, source: int,
@@ -115,7 +25,9 @@ class GuestProcedures(ProcedureGroup):
         """Return the addresses that the guest has leased; there are no ARP entries."""
         check_flags('qemuDomainInterfaceAddresses', flags, 0)
         if source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT:
-            raise self._agent(handle)
+            running = self.hypervisor.agents.of(self.domain(handle))
+            running.command('guest-network-get-interfaces')
+            return self.connection.guest_agent.interfaces(self.domain(handle))
         domain = self.domain(handle)
         check_active(domain)
         if source not in (libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
@@ -140,7 +52,7 @@ class GuestProcedures(ProcedureGroup):
                           libvirt.VIR_NODE_SUSPEND_TARGET_DISK,
                           libvirt.VIR_NODE_SUSPEND_TARGET_HYBRID):
             raise bad_argument(f'Unknown suspend target: {target}')
-        self.hypervisor.check_agent(self.domain(handle))
+        self.hypervisor.agents.of(self.domain(handle))
 
     @procedure
     def domain_pm_wakeup(self, handle: DomainHandle, flags: int) -> None:

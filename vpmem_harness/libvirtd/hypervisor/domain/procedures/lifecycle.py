@@ -87,6 +87,7 @@ class LifecycleProcedures(ProcedureGroup):
         if paused:
             hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
                                         libvirt.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED)
+        hypervisor.agents.guest_started(domain)
 
     def _restore(self, domain: Domain, saved: Definition, flags: int) -> None:
         paused = bool(flags & libvirt.VIR_DOMAIN_START_PAUSED) or domain.managed_save_paused
@@ -152,7 +153,9 @@ class LifecycleProcedures(ProcedureGroup):
         if domain.state != libvirt.VIR_DOMAIN_RUNNING:
             raise invalid('domain is not running')
         if flags & _AGENT and not flags & _ACPI:
-            self.hypervisor.check_agent(domain)
+            self.hypervisor.agents.of(domain).command('guest-shutdown')
+            self.hypervisor.processes.shut_down(domain, libvirt.VIR_DOMAIN_EVENT_SHUTDOWN_GUEST)
+            return
         self.hypervisor.processes.press_power_button(domain)
 
     @procedure
@@ -162,7 +165,7 @@ class LifecycleProcedures(ProcedureGroup):
         domain = self.domain(handle)
         check_active(domain)
         if flags & _AGENT and not flags & _ACPI:
-            self.hypervisor.check_agent(domain)
+            self.hypervisor.agents.of(domain).command('guest-shutdown')
         self.hypervisor.processes.reboot(domain)
 
     @procedure

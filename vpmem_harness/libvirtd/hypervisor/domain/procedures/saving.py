@@ -127,6 +127,7 @@ class SavingProcedures(ProcedureGroup):
         if paused:
             hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
                                         libvirt.VIR_DOMAIN_EVENT_SUSPENDED_RESTORED)
+        hypervisor.agents.guest_started(domain)
 
     @procedure
     def domain_save_image_get_xml_desc(self, path: str, flags: int) -> str:

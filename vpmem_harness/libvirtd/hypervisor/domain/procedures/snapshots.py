@@ -73,7 +73,7 @@ class SnapshotProcedures(ProcedureGroup):
                                f'domain snapshot {name} already exists',
                                domain=libvirt.VIR_FROM_DOMAIN_SNAPSHOT)
         if domain.active and flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_QUIESCE:
-            self.hypervisor.check_agent(domain)
+            self.hypervisor.agents.of(domain)
         before = formatter.domain(domain.definition, inactive=True, secure=True)
         snapshot_disks.switch(listed, domain, self.hypervisor.disk_sources)
         if kept:

@@ -35,7 +35,8 @@ class VcpuProcedures(ProcedureGroup):
             if not domain.active:
                 raise bad_argument('vCPU count provided by the guest agent can only be requested '
                                    'for live domains')
-            self.hypervisor.check_agent(domain)
+            offline = self.hypervisor.agents.of(domain).offline
+            return definition.vcpus - len(offline)
         return definition.max_vcpus if flags & _MAXIMUM else definition.vcpus
 
     @procedure
@@ -50,7 +51,13 @@ class VcpuProcedures(ProcedureGroup):
                     LIVE | CONFIG | _MAXIMUM | _GUEST | _HOTPLUGGABLE)
         domain = self.domain(handle)
         if flags & _GUEST:
-            self.hypervisor.check_agent(domain)
+            running = self.hypervisor.agents.of(domain)
+            running.command('guest-set-vcpus')
+            if count > domain.definition.vcpus:
+                raise bad_argument('requested vcpu count is greater than the count of enabled '
+                                   f'vcpus in the domain: {count} > {domain.definition.vcpus}')
+            running.offline = set(range(count, domain.definition.vcpus))
+            return
         _set_vcpus(domain, count, flags)
 
     @procedure
