@@ -24,6 +24,8 @@ first() {
     echo "collect: $program list fails" >&2
 }
 
+[ -n "$(ndctl list -DRi 2> /dev/null)" ] || echo 'collect: ndctl lists no persistent memory' >&2
+
 hide() {
     awk '
         /^ *"id":"/ && match($0, /-[0-9a-f]+",?$/) {

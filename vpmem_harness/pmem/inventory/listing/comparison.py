@@ -43,9 +43,10 @@ def _compared(memory: PersistentMemory,
             shown = memory.snapshot(region, namespace)
             yield thing.name, 'size', shown.size, thing.get('size')
             if namespace.claim:
-                yield (thing.name, 'badblock_count', _bad_blocks(region, namespace.data),
-                       exact(thing.get('badblock_count', 0))
-                       if namespace.claim.kind != 'btt' else None)
+                shows = (namespace.offset, namespace.size) if namespace.claim.kind == 'btt' \
+                    else namespace.data
+                yield (thing.name, 'badblock_count', _bad_blocks(region, shows),
+                       exact(thing.get('badblock_count', 0)))
 
 
 def _bad_blocks(region: Region, data: tuple[int, int]) -> int:

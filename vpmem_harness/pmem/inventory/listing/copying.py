@@ -83,6 +83,8 @@ class _Copy:
         numbers = sorted({*facts.regions, *(region for region, _ in facts.namespaces),
                           *(region for region, _ in facts.devices)})
         self._add_devices()
+        if not (numbers or facts.dimms):
+            self._notes.append('nothing is listed, so the copy has no persistent memory')
         states = States(facts, self._notes, self._steps,
                         hides_memory=self._evidence.hides_memory)
         for index, number in enumerate(numbers):
@@ -144,6 +146,8 @@ class _Copy:
         active = {key: one for key, one in inside.items() if key not in idle}
         labelled = self._is_labelled(number, thing, inside)
         space = self._space(number, thing, labelled)
+        space.bad = tuple((first * BLOCK, count * BLOCK)
+                          for first, count, _ in self._facts.bad_blocks(number) or ())
         wanted = [self._wanted(number, key, one) for key, one in active.items()
                   if self._has_size(one)]
         layout = lay_out(space, wanted)
@@ -319,12 +323,13 @@ class _Copy:
                  if number is None and listed and spec.has_module else spec)
                 for place, (number, region, spec) in enumerate(found)]
 
-    def _in_order(self, numbers: list[int]) -> tuple[tuple[DimmSpec, ...], list[int]]:
+    def _in_order(self, numbers: list[int]) -> tuple[tuple[DimmSpec, ...], tuple[int, ...]]:
         """Return the DIMMs, and the order of the regions among the interleave sets."""
         found = self._sorted()
         groups = list(dict.fromkeys(region for _, region, spec in found
                                     if region is not None and spec.size))
-        return tuple(spec for _, _, spec in found), [groups.index(number) for number in numbers]
+        return (tuple(spec for _, _, spec in found),
+                tuple(groups.index(number) for number in numbers))
 
     def _versions(self) -> tuple[str | None, frozenset[str]]:
         """Return the version of ndctl to have, None for the host's own, and what is missing."""

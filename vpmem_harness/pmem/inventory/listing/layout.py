@@ -16,6 +16,7 @@ from vpmem_harness.pmem.inventory.listing.capacities import Capacity, Shape, cap
 from vpmem_harness.pmem.inventory.listing.refusal import refusal
 from vpmem_harness.pmem.inventory.size_text import HOST_LIMIT
 from vpmem_harness.pmem.kernel import sizes
+from vpmem_harness.pmem.kernel.extents import Extent, overlaps
 
 #: How many combinations of rounded capacities are tried.
 _COMBINATIONS = 10_000
@@ -50,7 +51,8 @@ class Placed(NamedTuple):
 class Space:
     """A region as far as it is known: its address, and what a listing says of its space.
 
-    ``step`` is the unit of capacities, ``strict`` whether no other capacity is possible.
+    ``step`` is the unit of capacities, ``strict`` whether no other capacity is possible. ``bad``
+    are the ranges of the region that are known to be bad.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Space:
     size: Amount | None = None
     available: Amount | None = None
     extent: Amount | None = None
+    bad: tuple[Extent, ...] = ()
 
 
 class Layout(NamedTuple):
@@ -257,7 +260,10 @@ class _Draft:
                         if (offset := self._known_offset(one)) is not None),
                        key=lambda one: one.offset)
         others = [one for one in placed if self._known_offset(one) is None]
-        if not fixed:
+        # Namespaces with unknown places show no bad blocks.
+        bad = [one for one in self._space.bad
+               if not overlaps(one, [(each.offset, each.size) for each in fixed])]
+        if not fixed and not any(overlaps(_data(one), bad) for one in placed):
             return placed
         extent = self._space.extent
         for hole in range(len(fixed) + 1):
@@ -267,7 +273,7 @@ class _Draft:
             if extent is not None and whole in extent:
                 largest.insert(0, whole)
             for one in largest:
-                found = _filled(fixed, others, size, hole, one)
+                found = _filled(fixed, others, size, hole, one, bad)
                 if found is not None:
                     return sorted(found, key=lambda one: one.offset)
         self._notes.append(f'{self._space.name}: the places that its bad blocks tell leave no '
@@ -283,11 +289,12 @@ class _Draft:
 
 
 def _filled(fixed: list[Placed], others: list[Placed], size: int, largest_in: int,
-            largest: int) -> list[Placed] | None:
+            largest: int, bad: list[Extent]) -> list[Placed] | None:
     """Place the others between namespaces with known places.
 
     :param largest_in: the hole whose end the largest free extent takes
     :param largest: bytes of the largest free extent, 0 when it does not matter
+    :param bad: ranges that the others do not show
     :returns: all of them, None if they do not fit
     """
     begins = [0, *(one.offset + one.size for one in fixed)]
@@ -302,20 +309,29 @@ def _filled(fixed: list[Placed], others: list[Placed], size: int, largest_in: in
                   for place in range(len(room))]
         rest = [left - sum(one.size for one in members)
                 for left, members in zip(room, inside, strict=True)]
-        if min(rest) >= 0 and not (largest and any(
+        if min(rest) < 0 or (largest and any(
                 left > largest or (left and place == largest_in and not inside[place])
                 for place, left in enumerate(rest))):
-            break
-    else:
-        return None
-    found = list(fixed)
-    for hole, members in enumerate(inside):
-        # What is left over comes first, so that it does not join the largest extent.
-        end = begins[hole] + (rest[hole] if largest else 0)
-        for one in sorted(members, key=lambda one: one.wanted.number):
-            found.append(one._replace(offset=end))
-            end += one.size
-    return found
+            continue
+        found = list(fixed)
+        for hole, members in enumerate(inside):
+            # What is left over comes first, so that it does not join the largest extent.
+            end = begins[hole] + (rest[hole] if largest else 0)
+            for one in sorted(members, key=lambda one: one.wanted.number):
+                found.append(one._replace(offset=end))
+                end += one.size
+        if not any(overlaps(_data(one), bad) for one in found[len(fixed):]):
+            return found
+    return None
+
+
+def _data(one: Placed) -> Extent:
+    """Return the range of a namespace whose bad blocks it shows; none of a raw one."""
+    if not one.wanted.shape.kind:
+        return one.offset, 0
+    reserved = min(reserved_bytes(one.wanted.shape, one.size), one.size - one.usable) \
+        if one.wanted.shape.kind != 'btt' else 0
+    return one.offset + reserved, one.size - reserved
 
 
 def _roundness(size: int) -> int:
