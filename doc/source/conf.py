@@ -18,6 +18,7 @@ extensions = [
     'command_help',
     'diagrams',
     'release_notes',
+    'simulated_host',
     'oslo_config.sphinxconfiggen',
     'oslo_config.sphinxext',
     'sphinx.ext.autodoc',
