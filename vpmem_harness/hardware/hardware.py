@@ -41,7 +41,8 @@ class Hardware:
     :param mhz: the frequency of the CPUs.
     :param model: the model of the CPUs in libvirt's CPU map, and ``vendor`` its vendor.
     :param pci: the PCI devices that clients can see.
-    :param features: the features of the CPUs beyond their model; those of such a CPU if None.
+    :param features: the features of the CPUs beyond their model; those of a Cascade Lake
+        or, by ``vendor``, of an AMD Rome server if None.
     :param distances: the NUMA distance from each cell to each cell; 10 and 20 if None.
     :param mdevs: mediated devices that exist when the host starts.
     :param firmware: the firmware for guests, the preferred one first.
@@ -49,7 +50,7 @@ class Hardware:
         on the machines of the recordings.
     :param sev: AMD SEV; None without it.
     :param tdx: whether the CPUs have Intel TDX.
-    :param machine_types: the machine types of QEMU; all that QEMU has if None.
+    :param machine_types: the machine types of QEMU, by canonical names; all that QEMU has if None.
     :param iommu: whether the IOMMU is on; if None, it is on a host with PCI devices.
     :param dimms: DIMMs of persistent memory: DimmSpec, or texts as for ``dimms`` of HostFixture.
     :param memory_profile: the profile of random inventories that suits this hardware, such as
@@ -121,6 +122,10 @@ class Hardware:
     def has_iommu(self) -> bool:
         """Whether the IOMMU is on."""
         return bool(self.pci) if self.iommu is None else self.iommu
+
+    def has_machine(self, name: str) -> bool:
+        """Whether QEMU has a machine type, by its canonical name."""
+        return self.machine_types is None or name in self.machine_types
 
     def cell(self, number: int) -> Cell | None:
         """Return the cell with that number, or None."""

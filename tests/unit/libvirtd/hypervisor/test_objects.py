@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid as uuids
 
 import libvirt
@@ -263,3 +264,29 @@ class TestNetworkPorts(ObjectCase):
         self.assertEqual(port, self.connection.network_port_lookup_by_uuid(network, port.uuid))
         self.connection.domain_destroy(domain)
         self.assertEqual([], self.connection.network_list_all_ports(network, 1, 0))
+
+    def test_features_of_the_cpu(self):
+        """The features of the hardware are those of capabilities; guests get what they can."""
+        hardware = dataclasses.replace(Hardware.uniform(), features=('vmx', 'smx', 'amx-tile'))
+        client = hosts.Client(hosts.recorded_host(hardware=hardware))
+        root = etree.fromstring(client.connect_get_capabilities())
+        self.assertEqual(['vmx', 'smx', 'amx-tile'],
+                         [found.get('name') for found in root.iterfind('host/cpu/feature')])
+        root = etree.fromstring(client.connect_get_domain_capabilities(
+            None, 'x86_64', 'q35', 'kvm', 0))
+        self.assertEqual(['vmx', 'amx-tile', 'hypervisor'], [
+            found.get('name') for found in root.iterfind("cpu/mode[@name='host-model']/feature")])
+
+    def test_machine_types(self):
+        """Machine types that the hardware leaves out are in no capabilities, and refused."""
+        hardware = dataclasses.replace(Hardware.uniform(), machine_types=('pc-q35-7.2',))
+        client = hosts.Client(hosts.recorded_host(hardware=hardware))
+        root = etree.fromstring(client.connect_get_capabilities())
+        self.assertEqual({'pc-q35-7.2', 'q35'},
+                         {found.text for found in root.iterfind('guest/arch/machine')})
+        error = hosts.refusal(client.connect_get_domain_capabilities, None, 'x86_64', 'pc', 'kvm',
+                              0)
+        self.assertIn("the machine 'pc-i440fx-7.2' is not supported", error.message)
+        error = hosts.refusal(client.domain_define_xml, "<domain type='qemu'><name>a</name>"
+                              '<memory>65536</memory><os><type>hvm</type></os></domain>')
+        self.assertIn("does not support machine type 'pc-i440fx-7.2'", error.message)

@@ -10,13 +10,16 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Iterable
 
 import libvirt
 
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, system_error, unsupported
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.memory_map import GuestMemory, PlugRefused
+from vpmem_harness.libvirtd.hypervisor.node import host_memory
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, memory
@@ -40,10 +43,12 @@ class Refused(Exception):
     """A refusal of QEMU, with the text that it prints."""
 
 
-def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
+def start(definition: Definition, backing: Backing, hardware: Hardware,
+          domains: Iterable[Domain] = ()) -> None:
     """Start a guest, and set the addresses of its memory devices.
 
     :param hardware: the host's NUMA cells and huge pages.
+    :param domains: the domains of the host, which use some of them.
     :raises LibvirtError: libvirt or QEMU refuses the guest. Checks run in their order: files,
         memory backends, the machine, its devices.
     """
@@ -57,6 +62,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware) -> None:
                 raise Refused("property 'size' of memory-backend-ram doesn't take value '0'")
         for device in definition.memory_devices:
             check_backend(device, backing, definition.release)
+        _check_free_pages(definition, hardware, domains)
         _check_machine(definition, space.top)
     except Refused as refused:
         raise _exited(str(refused)) from None
@@ -81,6 +87,19 @@ def _check_huge_pages(definition: Definition, hardware: Hardware) -> None:
                if int(page.text or 0) > 4)]
     if asked and not any(count for cell in hardware.cells for _, count in cell.huge_pages):
         raise internal('hugetlbfs filesystem is not mounted or disabled by administrator config')
+    for need in host_memory.needs(definition):
+        if need.page is not None and need.page != host_memory.DEFAULT_HUGE_PAGE and not any(
+                dict(cell.huge_pages).get(need.page) for cell in hardware.cells):
+            raise internal(f'Unable to find any usable hugetlbfs mount for {need.page} KiB')
+
+
+def _check_free_pages(definition: Definition, hardware: Hardware,
+                      domains: Iterable[Domain]) -> None:
+    memory = host_memory.HostMemory(hardware, domains)
+    for need in host_memory.needs(definition):
+        if need.page is not None and not memory.take_pages(need):
+            raise Refused('unable to map backing store for guest RAM: '
+                          f'{os.strerror(errno.ENOMEM)}')
 
 
 def _check_nodes(definition: Definition, hardware: Hardware) -> None:

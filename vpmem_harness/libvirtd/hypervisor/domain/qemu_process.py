@@ -59,7 +59,8 @@ class QemuProcesses:
                 hypervisor.disk_sources.prepare(definition)
             startup.prepare(definition, hypervisor.xml_host, number)
             hypervisor.guest_files.prepare(definition, hypervisor.hardware, hypervisor.secrets)
-            emulator.start(definition, hypervisor.backing, hypervisor.hardware)
+            emulator.start(definition, hypervisor.backing, hypervisor.hardware,
+                           hypervisor.domains)
             hypervisor.host_devices.take(definition.devices, domain)
             startup.complete(definition)
         except LibvirtError:

@@ -26,8 +26,8 @@ def host(hypervisor: Hypervisor) -> str:
     """Return the document of ``getCapabilities``."""
     root = element('capabilities')
     _host(add(root, 'host'), hypervisor)
-    _guest(root, 'i686', 32, hypervisor.release)
-    _guest(root, 'x86_64', 64, hypervisor.release)
+    for arch, word in (('i686', 32), ('x86_64', 64)):
+        _guest(root, arch, word, hypervisor.release, hypervisor.hardware)
     text = serialize(root)
     for tag in ('host', 'guest'):
         text = text.replace(f'  <{tag}>\n', f'\n  <{tag}>\n')
@@ -79,14 +79,15 @@ def cpu(parent: Element, hardware: Hardware, release: Release) -> None:
     add(parent, 'model', hardware.model)
     add(parent, 'vendor', hardware.vendor)
     add(parent, 'microcode', version=83886592)
-    add(parent, 'signature', family=6, model=85, stepping=7)
+    family, model, stepping = cpu_models.SIGNATURES.get(hardware.vendor, (6, 85, 7))
+    add(parent, 'signature', family=family, model=model, stepping=stepping)
     add(parent, 'counter', name='tsc', frequency=hardware.mhz * 1_000_000, scaling='no')
     counts = topology.counts(hardware)
     add(parent, 'topology', sockets=counts.sockets, dies=1,
         clusters=1 if release.has_clusters else None, cores=counts.cores,
         threads=counts.threads)
     add(parent, 'maxphysaddr', mode='emulate', bits=46)
-    for name in cpu_models.HOST_FEATURES:
+    for name in cpu_models.host_features(hardware):
         add(parent, 'feature', name=name)
     for size in (4, 2048, 1048576):
         add(parent, 'pages', unit='KiB', size=size)
@@ -108,13 +109,15 @@ def _cell(parent: Element, cell: Cell, hardware: Hardware, release: Release) -> 
             siblings=numbers.format_bitmap(online.intersection(cpu.siblings)))
 
 
-def _guest(root: Element, arch: str, word: int, release: Release) -> None:
+def _guest(root: Element, arch: str, word: int, release: Release, hardware: Hardware) -> None:
     guest = add(root, 'guest')
     add(guest, 'os_type', 'hvm')
     parent = add(guest, 'arch', name=arch)
     add(parent, 'wordsize', word)
     add(parent, 'emulator', EMULATORS[arch])
     for machine in release.tables.machines[arch]:
+        if not hardware.has_machine(machine.canonical or machine.name):
+            continue
         add(parent, 'machine', machine.name, canonical=machine.canonical,
             maxCpus=machine.max_cpus, deprecated='yes' if machine.deprecated else None)
     for kind in ('qemu', 'kvm'):

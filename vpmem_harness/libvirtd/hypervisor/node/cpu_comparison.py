@@ -47,10 +47,11 @@ def compare(text: str, hardware: Hardware, flags: int) -> int:
     if cpu_models.find(model) is None:
         raise internal(f'Unknown CPU model {model}', domain=_CPU)
     missing = [] if cpu_models.runs_on(model, hardware.model) else [model]
-    own = {*cpu_models.HOST_FEATURES, *cpu_models.GUEST_FEATURES}
+    own = {*cpu_models.host_features(hardware), *cpu_models.guest_features(hardware)}
     missing += [feature.get('name', '') for feature in cpu.findall('feature')
                 if feature.get('policy', 'require') in ('require', 'forbid')
-                and feature.get('name') in _NEVER_THERE and feature.get('name') not in own]
+                and hardware.vendor == 'Intel' and feature.get('name') in _NEVER_THERE
+                and feature.get('name') not in own]
     if missing:
         return _incompatible(flags, 'Host CPU does not provide required features: '
                              + ', '.join(missing))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.releases import RELEASES, Release
 from vpmem_harness.releases.tables import CpuModel
 
@@ -27,6 +28,24 @@ GUEST_FEATURES: Final = ('ss', 'vmx', 'pdcm', 'hypervisor', 'tsc_adjust', 'umip'
                          'md-clear', 'stibp', 'arch-capabilities', 'xsaves', 'ibpb', 'ibrs',
                          'amd-stibp', 'amd-ssbd', 'rdctl-no', 'ibrs-all', 'skip-l1dfl-vmentry',
                          'mds-no', 'pschange-mc-no', 'tsx-ctrl')
+
+#: The same of an AMD server. Source: libvirt 9.0.0, tests/cputestdata, EPYC-7502-32-Core.
+_AMD_HOST: Final = ('ht', 'monitor', 'osxsave', 'cmt', 'xsaves', 'mbm_total', 'mbm_local',
+                    'cmp_legacy', 'extapic', 'ibs', 'skinit', 'wdt', 'tce', 'topoext',
+                    'perfctr_nb', 'invtsc', 'ibrs', 'amd-ssbd', 'lbrv', 'svm-lock', 'tsc-scale',
+                    'vmcb-clean', 'flushbyasid', 'decodeassists', 'pause-filter', 'pfthreshold',
+                    'avic', 'v-vmsave-vmload', 'vgif', 'rdctl-no', 'skip-l1dfl-vmentry',
+                    'mds-no', 'pschange-mc-no')
+_AMD_GUEST: Final = ('x2apic', 'tsc-deadline', 'hypervisor', 'tsc_adjust', 'spec-ctrl', 'stibp',
+                     'arch-capabilities', 'ssbd', 'xsaves', 'cmp_legacy', 'amd-ssbd',
+                     'virt-ssbd', 'rdctl-no', 'skip-l1dfl-vmentry', 'mds-no', 'pschange-mc-no')
+
+#: Features of hosts that guests do not get.
+_OF_HOSTS: Final = (frozenset(HOST_FEATURES) | frozenset(_AMD_HOST)) - (
+    frozenset(GUEST_FEATURES) | frozenset(_AMD_GUEST))
+
+#: Family, model and stepping of the CPUs, by vendor: Cascade Lake and Rome.
+SIGNATURES: Final = {'Intel': (6, 85, 7), 'AMD': (23, 49, 0)}
 
 #: The generations of Intel's CPUs, oldest first: a host runs the models up to its own.
 _INTEL: Final = ('486', 'pentium', 'pentium2', 'pentium3', 'coreduo', 'n270', 'core2duo',
@@ -48,6 +67,20 @@ def find(name: str) -> CpuModel | None:
     return _known().get(name)
 
 
+def host_features(hardware: Hardware) -> tuple[str, ...]:
+    """Return the features of the host's CPU beyond its model."""
+    if hardware.features is not None:
+        return hardware.features
+    return _AMD_HOST if hardware.vendor == 'AMD' else HOST_FEATURES
+
+
+def guest_features(hardware: Hardware) -> tuple[str, ...]:
+    """Return the features beyond the model of a guest with the host's CPU."""
+    if hardware.features is None:
+        return _AMD_GUEST if hardware.vendor == 'AMD' else GUEST_FEATURES
+    return (*(name for name in hardware.features if name not in _OF_HOSTS), 'hypervisor')
+
+
 def vendor_of(name: str) -> str:
     """Return the vendor of a model, or ``unknown``."""
     model = find(name)
@@ -63,14 +96,14 @@ def runs_on(name: str, host: str) -> bool:
     return wanted is not None and own is not None and wanted <= own
 
 
-def missing_features(model: CpuModel, host: str, release: Release) -> list[str]:
+def missing_features(model: CpuModel, hardware: Hardware, release: Release) -> list[str]:
     """Return the features of a model that a host with KVM lacks, sorted by name.
 
-    :param host: the model of the host's CPU.
     :param release: a release that knows the features of models.
     """
-    own = release.tables.cpu_models.get(host)
-    there = {*HOST_FEATURES, *GUEST_FEATURES, *(_features(own) if own is not None else ())}
+    own = release.tables.cpu_models.get(hardware.model)
+    there = {*host_features(hardware), *guest_features(hardware),
+             *(_features(own) if own is not None else ())}
     return sorted(_features(model) - there)
 
 

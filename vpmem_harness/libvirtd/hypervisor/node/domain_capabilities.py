@@ -74,7 +74,7 @@ def _resolve(hardware: Hardware, release: Release, emulator: str | None, arch: s
         raise bad_argument(f"the accel '{virt_type}' is not supported by "
                            f"'{emulator or EMULATORS[arch]}' on this host")
     machine = release.tables.machine_aliases.get(machine or 'pc', machine or 'pc')
-    if machine not in release.tables.max_cpus:
+    if machine not in release.tables.max_cpus or not hardware.has_machine(machine):
         raise bad_argument(f"the machine '{machine}' is not supported by emulator "
                            f"'{emulator or EMULATORS[arch]}'")
     return arch, machine, virt_type
@@ -116,7 +116,7 @@ def _cpu(parent: Element, hardware: Hardware, release: Release, virt_type: str) 
         missing: list[str] = []
         if release.names_blockers:
             missing = (list(model.not_emulated) if virt_type == 'qemu'
-                       else cpu_models.missing_features(model, hardware.model, release))
+                       else cpu_models.missing_features(model, hardware, release))
             usable = not missing
         else:
             usable = (model.emulated if virt_type == 'qemu'
@@ -135,7 +135,7 @@ def host_model(parent: Element, hardware: Hardware, release: Release, virt_type:
     if virt_type == 'kvm':
         add(parent, 'model', hardware.model, fallback='forbid')
         add(parent, 'vendor', hardware.vendor)
-        for name in cpu_models.GUEST_FEATURES:
+        for name in cpu_models.guest_features(hardware):
             add(parent, 'feature', policy='require', name=name)
     else:
         for tag, policy, name in release.tables.emulated_model:

@@ -21,7 +21,7 @@ QEMU_OWNER = '+64055:+64055'
 
 def prepare(definition: Definition, host: XmlHost, number: int) -> None:
     """Turn a definition into a live one: id, aligned sizes, aliases, generated names."""
-    validate.machine(definition)
+    validate.machine(definition, host.hardware)
     root = definition.root
     root.set('id', str(number))
     memory.align(definition)

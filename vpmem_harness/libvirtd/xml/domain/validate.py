@@ -52,9 +52,10 @@ def device(device: Element, definition: Definition, hardware: Hardware) -> None:
         platform.tpm(device, definition, hardware)
 
 
-def machine(definition: Definition) -> None:
+def machine(definition: Definition, hardware: Hardware) -> None:
     """Refuse a machine type that this host's QEMU does not have."""
-    if definition.machine not in definition.release.tables.max_cpus:
+    if definition.machine not in definition.release.tables.max_cpus or (
+            not hardware.has_machine(definition.machine)):
         raise unsupported(f"Emulator '{_emulator(definition)}' does not support machine type "
                           f"'{definition.machine}'")
 
@@ -72,7 +73,7 @@ def _driver(definition: Definition, hardware: Hardware, *, plugs: bool) -> None:
     if definition.virt_type not in ('qemu', 'kvm'):
         raise unsupported(f"Emulator '{emulator}' does not support virt type "
                           f"'{definition.virt_type}'")
-    machine(definition)
+    machine(definition, hardware)
     if first(root, 'memtune/min_guarantee') is not None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
     firmware.check_driver(definition)
