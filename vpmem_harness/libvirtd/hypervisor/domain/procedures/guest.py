@@ -25,6 +25,7 @@ class GuestProcedures(ProcedureGroup):
         """Return the addresses that the guest has leased; there are no ARP entries."""
         check_flags('qemuDomainInterfaceAddresses', flags, 0)
         if source == libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT:
+            check_active(self.domain(handle))
             running = self.hypervisor.agents.of(self.domain(handle))
             running.command('guest-network-get-interfaces')
             return self.connection.guest_agent.interfaces(self.domain(handle))
