@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
 import libvirt
+from lxml import etree
 
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.fixtures import CloudFixture
@@ -53,8 +55,12 @@ def template(cloud: Cloud) -> str:
     """Return the XML of a server of the first host with placeholders for its names."""
     server = cloud.boot(pmem='SMALL', host=cloud.hosts[0])
     xml = server.domain_xml(libvirt.VIR_DOMAIN_XML_INACTIVE)
-    text = xml.replace(server.instance_name, 'NAME').replace(server.id, 'UUID')
+    text = xml.replace(server.instance_name, 'NAME').replace(f'>{server.id}<', '>UUID<')
+    [disk] = etree.fromstring(xml).xpath('./devices/disk/source/@file')
     server.delete()
+    # The peer's domains share one disk, which must be there. The host removes it.
+    Path(disk).parent.mkdir()
+    Path(disk).touch()
     return text
 
 
