@@ -50,7 +50,8 @@ class Run(Command):
         if not words:
             raise InvalidInputError('command', expected='a command to run', got='none',
                                     remedy='add it after --, as in: run --hosts 2 -- virsh list')
-        spec = description.fleet_spec(parsed_args, None, parsed_args.pattern)
+        spec = description.fleet_spec(
+            parsed_args, None, parsed_args.pattern, default_name=None)
         description.tell_seed(spec)
         # No signal interrupts the registration of a host or its removal.
         with signals.deferred(), fleet_of_process(spec, parsed_args) as (fleet, places):

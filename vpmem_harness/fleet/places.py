@@ -119,14 +119,21 @@ def _reserved(name: str, parent: str | None) -> Iterator[None]:
             # A name without a path: it leaves no file.
             lock.bind(f'\0vpmem-harness/{os.getuid()}/{runtime_parent(parent)}/{name}'[:107])
         except OSError:
-            taken = True
-        else:
-            taken = any(fleet.name == name for fleet in running(parent))
-        if taken:
-            raise NoFleetError(
-                f'a fleet {name!r} runs already: end it with "vpmem-harness down --name {name}", '
-                'or choose another name with --name')
+            raise _taken(name) from None
+        check_free(name, parent)
         yield
+
+
+def check_free(name: str, parent: str | None) -> None:
+    """Raise NoFleetError when a fleet of this name runs."""
+    if any(fleet.name == name for fleet in running(parent)):
+        raise _taken(name)
+
+
+def _taken(name: str) -> NoFleetError:
+    return NoFleetError(
+        f'a fleet {name!r} runs already: end it with "vpmem-harness down --name {name}", '
+        'or choose another name with --name')
 
 
 # Fleets that run

@@ -105,6 +105,8 @@ class UpTest(FleetTestCase):
         self.harness('up', '--fleet-file', str(path))
         state = self.state('--name', 'rack2')
         self.assertEqual(['r-1', 'r-2'], [host['name'] for host in state['hosts']])
+        self.harness('up', '--fleet-file', str(path), status=1)
+        self.assertIn("a fleet 'rack2' runs already", self.stderr)
 
     def test_hosts_in_a_directory(self):
         """With ``--dir`` the hosts are there, and gone after a kill and the next command."""
@@ -159,17 +161,6 @@ class UpTest(FleetTestCase):
             self.harness('down')
             self.assertEqual(0, process.wait(timeout=60))
         self.assertEqual([], os.listdir(tempfile.gettempdir()))
-
-    def test_an_interrupted_fleet_in_the_foreground(self):
-        """The status is 128 + the signal's number, and nothing is left."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            process = subprocess.Popen([*HARNESS, 'up', '--foreground', '--pmem', PMEM],
-                                       stdout=subprocess.PIPE, text=True)
-            with process:
-                process.stdout.readline()
-                process.send_signal(number)
-                self.assertEqual(128 + number, process.wait(timeout=60))
-            self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
 
 class RunTest(FleetTestCase):

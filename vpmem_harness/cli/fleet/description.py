@@ -10,6 +10,7 @@ from typing import Any
 
 from vpmem_harness import conf
 from vpmem_harness.fleet.host_options import HOST_OPTIONS
+from vpmem_harness.fleet.places import DEFAULT_NAME
 from vpmem_harness.fleet.spec import (
     HOSTS_LIMIT,
     PATTERN,
@@ -37,13 +38,14 @@ def host_values(arguments: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
-def fleet_spec(arguments: argparse.Namespace, name: str | None,
-               pattern: str | None) -> FleetSpec:
+def fleet_spec(arguments: argparse.Namespace, name: str | None, pattern: str | None, *,
+               default_name: str | None = DEFAULT_NAME) -> FleetSpec:
     """Return the fleet that a command line describes.
 
-    :param name: the fleet's name, unless a file has another; None for one without a name.
+    :param name: the fleet's name; None for that of the file, or the default.
     :param pattern: the pattern of the hosts' names, or the name of the only one; None for the
         pattern of the file, or the default.
+    :param default_name: None for a fleet that ends with its command, which has no name.
     :raises InvalidInputError: when it cannot be used.
     """
     file = {} if arguments.fleet_file is None else read_file(arguments.fleet_file)
@@ -65,7 +67,8 @@ def fleet_spec(arguments: argparse.Namespace, name: str | None,
     hosts = make_specs(groups, names)
     seed = arguments.seed if arguments.seed is not None else file.get('seed', settings.seed)
     return FleetSpec(
-        name=name and check_fleet_name(file.get('name', name)),
+        name=None if default_name is None else check_fleet_name(
+            name or file.get('name', default_name)),
         seed=Randomness(None if seed is None else int(conf.load(seed=seed).seed or 0)).seed,
         hosts=hosts, cloud=arguments.cloud or file.get('cloud', False),
         pattern=pattern or file.get('host_names', PATTERN), next_number=names.next_number)

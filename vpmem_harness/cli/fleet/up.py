@@ -8,13 +8,14 @@ import subprocess
 import sys
 from typing import cast
 
+from vpmem_harness import conf
 from vpmem_harness.cli import signals
 from vpmem_harness.cli.app import App
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.fleet import fleet_options
 from vpmem_harness.cli.fleet.show import summary
 from vpmem_harness.fleet.client import connect
-from vpmem_harness.fleet.places import DEFAULT_NAME, VARIABLE
+from vpmem_harness.fleet.places import DEFAULT_NAME, VARIABLE, check_free
 from vpmem_harness.host import processes
 
 #: Seconds that a fleet has to end when its start is interrupted.
@@ -48,9 +49,11 @@ class Up(Command):
             # Imported when needed: this is slow.
             from vpmem_harness.cli.fleet import description, serve
 
-            spec = description.fleet_spec(parsed_args, name or DEFAULT_NAME, pattern)
+            spec = description.fleet_spec(parsed_args, name, pattern)
             description.tell_seed(spec)
             return serve.serve(spec, parsed_args)
+        if name is not None or parsed_args.fleet_file is None:
+            check_free(name or DEFAULT_NAME, conf.load().runtime_dir)
         return start(argv_of(self))
 
 
