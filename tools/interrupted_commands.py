@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import os
 import shutil
 import signal
@@ -72,10 +73,13 @@ def duration(name: str) -> float:
 def interrupt(name: str, number: signal.Signals, delay: float) -> Outcome:
     """Send a signal to a command after some seconds, and check what it leaves."""
     directory = tempfile.mkdtemp()
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        stack.callback(_kill, directory)
+        errors = stack.enter_context(tempfile.TemporaryFile())
         process = subprocess.Popen(  # noqa: S603 - our own command
             [*HARNESS, *COMMANDS[name]], env=environment(directory), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL, stderr=errors)
         with process:
             try:
                 process.wait(delay)
@@ -88,11 +92,17 @@ def interrupt(name: str, number: signal.Signals, delay: float) -> Outcome:
             except subprocess.TimeoutExpired:
                 process.kill()
                 return Outcome(kind, f'did not end within {LIMIT:g} s')
+        errors.seek(0)
+        # Python imports site before the command, and ends with status 1 when that is interrupted.
+        if status == 1 and number == signal.SIGINT and b'<frozen site>' in errors.read():
+            status = -number
         return _judge(name, kind, number, status, directory)
-    finally:
-        for pid in processes_in(directory):
+
+
+def _kill(directory: str) -> None:
+    for pid in processes_in(directory):
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _judge(name: str, kind: str, number: int, status: int, directory: str) -> Outcome:
