@@ -29,6 +29,7 @@ _LOADER = (
     'with firmware="efi", which Nova writes for every UEFI guest without secure boot')
 _SNP = 'the test needs AMD SEV-SNP, which a simulated host does not have'
 _MAC = 'the test searches the XML for the multicast MAC address of its port, which libvirt refuses'
+_MACHINE = 'the test configures the machine type pc-1.2, which no QEMU since 5.2 has'
 _BUS = 'the boot disk of the test is on the bus "fake-target-bus", which libvirt refuses'
 _TDX = 'the test needs Intel TDX, which no recorded libvirt (up to 11.3) announces'
 _NO_STATELESS = (
@@ -58,7 +59,11 @@ KNOWN: dict[str, str] = {
         'PCIServersTest.test_resize_from_one_dev_to_two',
         'PCIServersTest.test_same_host_resize_with_pci',
         'RemoteManagedServersTest.test_cold_migrate_server_with_neutron_revert',
-        'SRIOVServersTest.test_cold_migrate_and_rever_server_with_neutron')),
+        'SRIOVServersTest.test_cold_migrate_and_rever_server_with_neutron',
+        'VDPAServersTest.test_resize_revert',
+        'VDPAServersTest.test_resize_same_host')),
+    **_all(_NOT_POWERED_OFF, 'libvirt.test_server_shares.ServerSharesColdMigrateTest', (
+        'test_cold_migrate_revert_with_share', 'test_cold_migrate_same_host_with_share')),
     **_all(_NOT_POWERED_OFF, 'libvirt.test_device_bus_migration.LibvirtDeviceBusMigration', (
         'test_default_image_property_persists_across_host_flag_changes',)),
     **_all(_NOT_POWERED_OFF, 'libvirt.test_vtpm', (
@@ -93,6 +98,9 @@ KNOWN: dict[str, str] = {
     **_all(_SNP, 'libvirt.test_report_cpu_traits.LibvirtReportSevTraitsTests', (
         'test_sev_trait_off_on_3', 'test_sev_trait_change_3')),
     **_all(_MAC, 'libvirt.test_pci_sriov_servers.VDPAServersTest', ('test_create_server',)),
+    **_all(_MACHINE, 'libvirt.test_machine_type.LibvirtMachineTypeTest', (
+        'test_machine_type_update_stopped', 'test_machine_type_update_blocked_active',
+        'test_machine_type_update_blocked_between_versioned_and_alias')),
     **_all(_BUS, 'libvirt.test_evacuate', (
         'LibvirtFlatEvacuateTest', 'LibvirtQcowEvacuateTest', 'LibvirtRbdEvacuateTest',
         'LibvirtLVMEvacuateTest')),

@@ -83,24 +83,41 @@ def plain(names: Iterable[str]) -> list[Any]:
 
 
 def _suite(name: str) -> unittest.TestSuite:
-    loader = unittest.TestLoader()
-    module = _import(name)
-    if module is not None and hasattr(module, '__path__'):
+    module, rest = _module(name)
+    if not rest and hasattr(module, '__path__'):
         return unittest.TestSuite(
             _suite(f'{name}.{entry.name}') for entry in pkgutil.iter_modules(module.__path__)
             if entry.name.startswith('test_'))
-    suite = loader.loadTestsFromName(name)
-    if loader.errors:
-        raise InvalidInputError('TEST', expected='the id of a test, class, module or package',
-                                got=name, remedy=str(loader.errors[0]).strip().splitlines()[-1])
-    return suite
+    loader = unittest.TestLoader()
+    if not rest:
+        return loader.loadTestsFromModule(module)
+    test_class = getattr(module, rest[0], None)
+    if not (isinstance(test_class, type) and issubclass(test_class, unittest.TestCase)):
+        raise _no_test(name, f'{module.__name__} has no such test class')
+    if len(rest) == 1:
+        return loader.loadTestsFromTestCase(test_class)
+    if len(rest) > 2 or not callable(getattr(test_class, rest[1], None)):
+        raise _no_test(name, f'{rest[0]} has no such test')
+    return unittest.TestSuite([test_class(rest[1])])
 
 
-def _import(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        return None
+def _module(name: str) -> tuple[Any, list[str]]:
+    """Import the module of a name; return it with the names of a class and a test in it."""
+    parts, rest = name.split('.'), list[str]()
+    while parts:
+        try:
+            return importlib.import_module('.'.join(parts)), rest
+        except ModuleNotFoundError as error:
+            # Something else that the module needs may be missing.
+            if error.name is None or not '.'.join(parts).startswith(error.name):
+                raise _no_test(name, str(error)) from None
+            rest.insert(0, parts.pop())
+    raise _no_test(name, 'there is no such module')
+
+
+def _no_test(name: str, why: str) -> InvalidInputError:
+    return InvalidInputError('TEST', expected='the id of a test, class, module or package',
+                             got=name, remedy=f'correct it: {why}')
 
 
 def _tests(suite: Any) -> Iterator[Any]:

@@ -60,15 +60,19 @@ class Runner:
     def tests(self, names: Sequence[str]) -> list[str]:
         """Return the ids of the tests that packages, modules, classes or ids name.
 
-        :raises InvalidInputError: if there is no such test, or Nova's tests cannot be imported.
+        :raises InvalidInputError: if there is no such test.
+        :raises HarnessError: if Nova's tests cannot be imported.
         """
         with _Worker([*self._options, '--list', *names]) as worker:
-            found = [line['id'] for line in worker.lines(self._timeout)]
+            lines = list(worker.lines(self._timeout))
             if worker.status != 0:
+                raise HarnessError(f"Nova's tests cannot be imported: {worker.last_line}")
+        for line in lines:
+            if 'error' in line:
                 raise InvalidInputError(
                     'TEST', expected='ids of tests, classes, modules or packages',
-                    got=' '.join(names) or 'none', remedy=worker.last_line)
-        return found
+                    got=' '.join(names), remedy=f'correct it: {line["error"]}')
+        return [line['id'] for line in lines]
 
     def run(self, tests: Sequence[str], report: Callable[[Result], None]) -> None:
         """Run tests, and report each result in the calling thread."""

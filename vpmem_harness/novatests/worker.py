@@ -13,6 +13,7 @@ import unittest
 from types import TracebackType
 from typing import Any
 
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.novatests import workarounds
 
 _Error = tuple[type[BaseException], BaseException, TracebackType]
@@ -93,12 +94,17 @@ def main() -> None:
     from vpmem_harness.novatests import loader
 
     names = options.tests or [loader.LIBVIRT_TESTS]
+    plain = options.list or options.plain
+    try:
+        tests = loader.plain(names) if plain else loader.Loader(
+            keep_nova_mocks=True, fail_without_calls=False, retries=20).load(names)
+    except InvalidInputError as error:
+        file.write(json.dumps({'error': str(error)}) + '\n')
+        return
     if options.list:
-        for test in loader.plain(names):
+        for test in tests:
             file.write(json.dumps({'id': test.id()}) + '\n')
         return
-    tests = loader.plain(names) if options.plain else loader.Loader(
-        keep_nova_mocks=True, fail_without_calls=False, retries=20).load(names)
     _hurry()
     reporter = Reporter(file)
     for test in tests:
