@@ -36,7 +36,7 @@ DAEMON = (
     ('access', 'argument_checks'),
     ('hypervisor', 'wire'),
     ('xml',),
-    ('argument_table', 'drivers', 'errors', 'stream', 'values'),
+    ('argument_table', 'drivers', 'errors', 'remote_access', 'stream', 'values'),
 )
 
 #: Exceptions: imports that point to a higher layer, each with its reason.

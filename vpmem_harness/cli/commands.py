@@ -85,6 +85,8 @@ COMMANDS = (
                 'Print what persistent memory a host holds'),
     LazyCommand('inventory collect', 'vpmem_harness.cli.collect:Collect',
                 'Print a script that collects what a copy of a host needs'),
+    LazyCommand('certificates', 'vpmem_harness.cli.certificates:Certificates',
+                'Make certificates for hosts that listen with TLS'),
     LazyCommand('resolve', 'vpmem_harness.cli.resolve:Resolve',
                 'Show a log with what is behind its pseudonyms'),
     LazyCommand('chaos', 'vpmem_harness.cli.chaos:Chaos',

@@ -13,6 +13,7 @@ from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.fleet import description, fleet_options, options
 from vpmem_harness.cli.fleet.running import fleet_of_process
 from vpmem_harness.cli.fleet.show import reach
+from vpmem_harness.cli.system_socket import in_namespace
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet.methods import host_path
 from vpmem_harness.fleet.places import VARIABLE
@@ -39,6 +40,10 @@ class Run(Command):
                             help="the name of the host, or a pattern for several, 'rack2-{}' "
                                  "(default: 'host{}')")
         fleet_options.add_fleet_options(parser)
+        parser.add_argument('--system-socket', action='store_true',
+                            help='for the command, qemu:///system is the first host, even if the '
+                                 'command ignores LIBVIRT_DEFAULT_URI: it runs in a mount '
+                                 'namespace of its own, where setuid programs do not work')
         parser.add_argument('-q', '--quiet', action='store_true',
                             help='do not print at the start how to reach the hosts')
         parser.add_argument('command', nargs=argparse.REMAINDER, metavar='-- COMMAND [ARGUMENT...]',
@@ -62,6 +67,8 @@ class Run(Command):
                            VARIABLE: str(places.control), options.HOST_VARIABLE: first.name,
                            options.PATH_VARIABLE: host_path(first)}
             environment['PATH'] = with_harness(environment['PATH'])
+            if parsed_args.system_socket:
+                words = in_namespace(words, first)
             return foreground.run(words, environment)
 
 

@@ -227,7 +227,9 @@ class Fleet:
     def _write_hosts(self) -> None:
         """Write the list of hosts for programs, and replace the previous one in one step."""
         with self._lock:
-            hosts = [{'name': host.name, 'uri': host.uri, 'tools': str(host.bin_dir),
+            hosts = [{'name': host.name, 'uri': host.uri,
+                      'tcp_uri': host.daemon.remote.tcp_uri,
+                      'tls_uri': host.daemon.remote.tls_uri, 'tools': str(host.bin_dir),
                       'pmem_namespaces': host.pmem_namespaces, 'release': host.release.name}
                      for host in self.hosts.values()]
             path = self.directory / HOSTS_FILE

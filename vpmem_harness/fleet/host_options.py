@@ -24,6 +24,7 @@ class HostOption:
     :param schema: the JSON schema of its value in a fleet file: a text, a number, a boolean, a
         list of texts, or an object of texts. The option of a list or an object can be repeated;
         an object's has the form ``KEY=VALUE``.
+    :param default: the value of the option if it is given without one; None if it needs one.
     """
 
     key: str
@@ -31,6 +32,7 @@ class HostOption:
     schema: Mapping[str, Any]
     metavar: str
     help: str
+    default: str | None = None
 
     @property
     def kind(self) -> str:
@@ -38,6 +40,7 @@ class HostOption:
         return str(self.schema['type'])
 
 
+_LOOPBACK = '127.0.0.1'
 _TEXT = {'type': 'string', 'minLength': 1}
 
 HOST_OPTIONS = (
@@ -64,6 +67,15 @@ HOST_OPTIONS = (
     HostOption('split_daemons', 'split-daemons', {'type': 'boolean'}, '',
                'the hosts have the sockets of virtqemud, virtnetworkd and so on as well, in '
                'DIR/HOST/libvirt'),
+    HostOption('listen', 'listen', _TEXT, 'ADDRESS[:PORT]',
+               'libvirt of the hosts listens on TCP as well, without authentication: on '
+               '127.0.0.1 and a free port unless given; {} in the address is 1 for the first '
+               'host, and so on, as in 127.0.0.{}:16509', default=_LOOPBACK),
+    HostOption('listen_tls', 'listen-tls', _TEXT, 'ADDRESS[:PORT]',
+               'the same with TLS; clients need a certificate', default=_LOOPBACK),
+    HostOption('certificates', 'certificates', _TEXT, 'DIR',
+               'certificates for TLS, made with "vpmem-harness certificates DIR"; otherwise each '
+               'host makes its own in DIR/HOST/pki'),
     HostOption('as_user', 'as-user', {'type': 'boolean'}, '',
                'ndctl, daxctl and daxio act without privileges, not as root; '
                'VPMEM_HARNESS_AS_USER=1 does it for one command'),

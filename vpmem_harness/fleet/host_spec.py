@@ -15,6 +15,7 @@ from vpmem_harness.host import numa_nodes
 from vpmem_harness.host.files import check_path
 from vpmem_harness.host.layout import check_name
 from vpmem_harness.host.machine import Host
+from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.pmem.inventory import spec
 from vpmem_harness.pmem.inventory.inventory import Inventory
 from vpmem_harness.randomness import Randomness
@@ -44,6 +45,9 @@ class HostSpec:
     as_user: bool = False
     split_daemons: bool = False
     first_region: int | None = None
+    listen: str | None = None
+    listen_tls: str | None = None
+    certificates: str | None = None
 
     @classmethod
     def of(cls, name: str, number: int, values: Mapping[str, Any], where: str,
@@ -64,6 +68,11 @@ class HostSpec:
         if given.get('hardware', profiles.NAMES[0]) not in profiles.NAMES:
             document.of_argument(given['hardware'], directory)
             given['hardware'] = _read(directory / given['hardware'], where, 'hardware')
+        for key in ('listen', 'listen_tls'):
+            if given.get(key) is not None:
+                given[key] = given[key].replace('{}', str(number))
+        if given.get('certificates') is not None:
+            given['certificates'] = str((directory / given['certificates']).absolute())
         given['files'] = {path: _size(path, size) for path, size in given.get('files', {}).items()}
         given['directories'] = tuple(given.get('directories', ()))
         for path in given['directories']:
@@ -83,6 +92,10 @@ class HostSpec:
         """Raise InvalidInputError unless such a host can be made."""
         self._machine(Randomness(0))
         releases.choose(self.release)
+        self._remote()
+
+    def _remote(self) -> RemoteAccess | None:
+        return RemoteAccess.of(self.listen, self.listen_tls, self.certificates)
 
     def _hardware(self) -> Hardware | None:
         if self.hardware is None or self.hardware in profiles.NAMES:
@@ -106,7 +119,7 @@ class HostSpec:
             self.name, inventory, directory=directory, randomness=own, files=self.files,
             directories=self.directories, as_user=self.as_user, first_region=self.first_region,
             hardware=hardware, audit=audit, release=releases.choose(self.release),
-            split_daemons=self.split_daemons)
+            split_daemons=self.split_daemons, remote=self._remote())
 
 
 def _read(path: Path, where: str, what: str = 'listing') -> str:

@@ -98,7 +98,7 @@ class HostState:
 
     ``tools`` is the directory of its ndctl, daxctl and daxio. ``compute`` is ``up`` or ``down``;
     None without a cloud, and then there are no ``resources``. ``calls`` is the number of calls
-    that have reached the host.
+    that have reached the host. ``tcp_uri`` and ``tls_uri`` are None unless libvirt listens there.
     """
 
     name: str
@@ -113,6 +113,8 @@ class HostState:
     domains: tuple[DomainState, ...] = ()
     faults: tuple[FaultState, ...] = ()
     resources: tuple[ResourceState, ...] = ()
+    tcp_uri: str | None = None
+    tls_uri: str | None = None
 
     @property
     def namespaces(self) -> tuple[NamespaceState, ...]:

@@ -229,6 +229,7 @@ def add_value(values: dict[str, Any], option: HostOption, value: str | None, whe
                                     remedy='leave the value out for yes')
         values[option.key] = value in (None, 'yes', 'true')
         return
+    value = option.default if value is None else value
     if not value:
         raise InvalidInputError(what, expected=f'a value, {option.metavar}', got='none',
                                 remedy='add it after =')

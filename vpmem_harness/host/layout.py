@@ -63,6 +63,11 @@ class Layout:
         return self.root / 'files'
 
     @property
+    def pki(self) -> Path:
+        """The certificates of a host that listens with TLS, unless it was given others."""
+        return self.root / 'pki'
+
+    @property
     def tools_socket(self) -> Path:
         return self.root / 'tools-sock'
 

@@ -33,6 +33,7 @@ from vpmem_harness.host.tools import Tools
 from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
 from vpmem_harness.pmem.inventory import nova_labels
@@ -66,6 +67,7 @@ class Host:
     :param audit: the audit log for what is done to the host.
     :param release: the versions of kernel, ndctl, libvirt and QEMU.
     :param split_daemons: whether the sockets of virtqemud, virtnetworkd, ... are there too.
+    :param remote: where libvirt listens besides its UNIX sockets.
 
     ``calls`` has every call that reached the host, ``faults`` makes calls fail or hang, and more:
     see :class:`~vpmem_harness.host.calls.log.CallLog` and
@@ -80,14 +82,15 @@ class Host:
                  files: Mapping[str, int] | None = None, directories: Collection[str] = (),
                  as_user: bool = False, first_region: int | None = None,
                  hardware: Hardware | None = None, audit: AuditLog | None = None,
-                 release: Release = DEFAULT,
-                 split_daemons: bool = False) -> None:
+                 release: Release = DEFAULT, split_daemons: bool = False,
+                 remote: RemoteAccess | None = None) -> None:
         self.name = name
         safelog.current().simulate(name)
         self._trail = AuditTrail(audit, name) if audit is not None else None
         self.inventory = inventory
         self.release = release
         self._split = split_daemons
+        self._remote = remote or RemoteAccess()
         self._hardware = fitted(hardware, inventory.dimms)
         self.layout = Layout(directory / name)
         self._as_user = as_user
@@ -143,12 +146,13 @@ class Host:
             clock=self.clock, hardware=self._hardware, neighbours=self.neighbours,
             release=self.release)
         self.history.begin(self.clock, self.pmem, self.hypervisor)
-        self.introduce(self)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop,
-                             split_directory=str(self.layout.split) if self._split else None)
+                             split_directory=str(self.layout.split) if self._split else None,
+                             remote=self._remote.with_own_certificates(self.layout.pki))
         self.daemon.intercept = self._recorder.on_call
         self.daemon.start()
         acquired.callback(self.daemon.stop)
+        self.introduce(self)
         acquired.callback(self._disconnect)
         acquired.callback(self.faults.clear)
 
@@ -189,12 +193,13 @@ class Host:
         return self.faults.of_commands or self._given_clock is not None
 
     def introduce(self, other: Host) -> None:
-        """Let this host's guests migrate to ``other``, under its name and its socket's path."""
-        self.neighbours[other.name] = self.neighbours[str(other.socket_path)] = other.hypervisor
+        """Let this host's guests migrate to ``other``, under each of its addresses."""
+        for name in other.addresses:
+            self.neighbours[name] = other.hypervisor
 
     def forget(self, other: Host) -> None:
         """End the effect of :meth:`introduce`: guests can no longer migrate to ``other``."""
-        for name in (other.name, str(other.socket_path)):
+        for name in other.addresses:
             if self.neighbours.get(name) is other.hypervisor:
                 del self.neighbours[name]
 
@@ -276,6 +281,13 @@ class Host:
     def uri(self) -> str:
         """The libvirt URI of the host."""
         return self.daemon.uri
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What names this host in the URI of a migration."""
+        remote = self.daemon.remote
+        return (self.name, str(self.socket_path),
+                *(str(one) for one in (remote.tcp, remote.tls) if one is not None))
 
     @property
     def connection(self) -> libvirt.virConnect:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import urllib.parse
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from oslo_log import log as logging
@@ -14,9 +16,12 @@ from oslo_log import log as logging
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.libvirtd.dispatch import Dispatcher, Hypervisor, Intercept
 from vpmem_harness.libvirtd.drivers import DRIVERS, SPLIT_DAEMONS
+from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.libvirtd.wire.frames import HEADER, FrameError
 from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session, asks_to_close
 from vpmem_harness.serving import eventloop, listener
+from vpmem_harness.serving.secure_socket import SecureSocket, server_context
+from vpmem_harness.serving.tcp_listener import ClientSocket, TCPListener
 
 LOG = logging.getLogger(__name__)
 
@@ -34,7 +39,7 @@ CLIENTS_MAX: Final = 5000
 class Client:
     """A connected client: joins its socket, its session and its dispatcher."""
 
-    def __init__(self, daemon: Daemon, sock: socket.socket, readonly: bool,
+    def __init__(self, daemon: Daemon, sock: ClientSocket, readonly: bool,
                  drivers: Sequence[str]) -> None:
         self._daemon = daemon
         self._loop = daemon.loop
@@ -52,8 +57,16 @@ class Client:
         self._flushing = False
         self._closed = False
         self._loop.watch(sock, self._events, self._ready)
-        self._peer = listener.peer(sock)
-        if self._peer.pid == os.getpid():
+        self._peer = listener.NOBODY
+        if isinstance(sock, SecureSocket):
+            if sock.pending:        # the client has not waited for the end of the handshake
+                self._loop.call_soon(self._read)
+            return
+        local = sock.family == socket.AF_UNIX
+        if local:
+            self._peer = listener.peer(sock)
+        # The process at the other end of a TCP connection is not known: it may be this one.
+        if not local or self._peer.pid == os.getpid():
             self._loop.watchdog.add(self._let_go)
 
     def _ready(self, mask: int) -> None:
@@ -188,6 +201,8 @@ class Client:
         The client waits for the reply in a thread that the loop itself may be waiting for, and does
         not need the reply. Called in the watchdog's thread.
         """
+        if isinstance(self._socket, SecureSocket):
+            return      # its bytes cannot be read here
         with contextlib.suppress(OSError):
             start = self._socket.recv(HEADER.size, socket.MSG_PEEK | socket.MSG_DONTWAIT)
             if asks_to_close(start):
@@ -213,14 +228,16 @@ class Daemon:
     ``start`` creates the socket (mode 0600; its directory should be 0700). ``stop`` closes it and
     disconnects the clients, even if calls are in progress. ``intercept`` injects faults: see
     ``dispatch.Intercept``. In ``split_directory`` there are also the sockets of libvirt's split
-    daemons, such as ``virtqemud-sock``. ``cut_offs`` counts how often all clients have been
-    disconnected.
+    daemons, such as ``virtqemud-sock``. ``remote`` adds TCP and TLS; it has the actual ports once
+    the daemon has started. ``cut_offs`` counts how often all clients have been disconnected.
     """
 
     def __init__(self, hypervisor: Hypervisor, path: str, *, readonly_path: str | None = None,
                  loop: eventloop.EventLoop | None = None, keepalive_interval: float = 5,
                  keepalive_count: int = 5, clients_max: int = CLIENTS_MAX,
-                 split_directory: str | None = None) -> None:
+                 split_directory: str | None = None,
+                 remote: RemoteAccess | None = None) -> None:
+        self.remote = remote or RemoteAccess()
         self._split_directory = split_directory
         self.hypervisor = hypervisor
         self.path = path
@@ -234,7 +251,7 @@ class Daemon:
         self._ran_before = False
         self._given_loop = loop
         self._loop: eventloop.EventLoop | None = None
-        self._listeners: list[listener.Listener] = []
+        self._listeners: list[listener.Listener | TCPListener] = []
 
     @property
     def uri(self) -> str:
@@ -272,6 +289,7 @@ class Daemon:
             self._ran_before = True
             for path, readonly, drivers in self._sockets():
                 self._listeners.append(self._listen(path, readonly, drivers))
+            self._listen_remotely()
         except BaseException:
             self.stop()
             raise
@@ -319,7 +337,24 @@ class Daemon:
     def _listen(self, path: str, readonly: bool, drivers: Sequence[str]) -> listener.Listener:
         return self.loop.listen(path, lambda sock: self._accept(sock, readonly, drivers))
 
-    def _accept(self, sock: socket.socket, readonly: bool, drivers: Sequence[str]) -> None:
+    def _listen_remotely(self) -> None:
+        """Listen on TCP and TLS, on the same ports as before."""
+        def accept(sock: ClientSocket) -> None:
+            self._accept(sock, False, DRIVERS)
+
+        remote = self.remote
+        if remote.tcp is not None:
+            plain = self.loop.listen_tcp(remote.tcp, accept)
+            self._listeners.append(plain)
+            remote = dataclasses.replace(remote, tcp=plain.endpoint)
+        if remote.tls is not None:
+            secure = self.loop.listen_tcp(
+                remote.tls, accept, server_context(remote.certificates or Path()))
+            self._listeners.append(secure)
+            remote = dataclasses.replace(remote, tls=secure.endpoint)
+        self.remote = remote
+
+    def _accept(self, sock: ClientSocket, readonly: bool, drivers: Sequence[str]) -> None:
         self.clients.add(Client(self, sock, readonly, drivers))
         if len(self.clients) >= self.clients_max:
             for listening in self._listeners:

@@ -30,12 +30,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from oslo_log import log as logging
 
 from vpmem_harness.serving.listener import Listener
+from vpmem_harness.serving.tcp_listener import ClientSocket, Endpoint, TCPListener
 from vpmem_harness.serving.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    import ssl
 
 LOG = logging.getLogger(__name__)
 
@@ -47,6 +51,16 @@ _MAIN_THREADS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIG
                         signal.SIGCHLD)
 
 _EVENTS_AT_ONCE: Final = 64     # the next poll returns the rest
+
+
+class Watchable(Protocol):
+    """A socket, or an object in front of one."""
+
+    def fileno(self) -> int: ...
+
+    def close(self) -> None: ...
+
+    def shutdown(self, how: int, /) -> None: ...
 
 
 class Timer:
@@ -77,7 +91,7 @@ class EventLoop:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], object]] = {}
-        self._watched: dict[int, socket.socket] = {}
+        self._watched: dict[int, Watchable] = {}
         self._soon: collections.deque[Callable[[], object]] = collections.deque()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
@@ -227,7 +241,7 @@ class EventLoop:
 
     # Sockets
 
-    def watch(self, sock: socket.socket, events: int, handler: Callable[[int], object]) -> None:
+    def watch(self, sock: Watchable, events: int, handler: Callable[[int], object]) -> None:
         """Call ``handler(events)`` whenever the socket is ready, broken or hung up.
 
         Any thread may add a new socket.
@@ -237,10 +251,10 @@ class EventLoop:
         self._watched[fd] = sock
         self._epoll.register(fd, events)
 
-    def modify(self, sock: socket.socket, events: int) -> None:
+    def modify(self, sock: Watchable, events: int) -> None:
         self._epoll.modify(sock.fileno(), events)
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: Watchable) -> None:
         """Stop watching a socket; do this before you close it."""
         fd = sock.fileno()
         if self._watched.pop(fd, None) is not None:
@@ -251,6 +265,12 @@ class EventLoop:
         """Listen on a UNIX socket of mode 0600, and call ``accept`` with each client's socket."""
         self._check_alive()
         return Listener(self, path, accept)
+
+    def listen_tcp(self, endpoint: Endpoint, accept: Callable[[ClientSocket], object],
+                   tls: ssl.SSLContext | None = None) -> TCPListener:
+        """Listen on a TCP socket, and call ``accept`` with each client's socket."""
+        self._check_alive()
+        return TCPListener(self, endpoint, accept, tls)
 
     def _abandon(self) -> None:
         """Close this process's copies of the descriptors, in the child of a fork.

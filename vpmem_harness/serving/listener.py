@@ -26,13 +26,81 @@ PATH_MAX: Final = 107
 
 #: How many clients may wait to be accepted.  Source: max_queued_clients in
 #: src/remote/remote_daemon_config.c of libvirt 9.0.0.
-_BACKLOG: Final = 1000
+BACKLOG: Final = 1000
 _ACCEPTS_AT_ONCE: Final = 64
 _PAUSE: Final = 0.1     # seconds to wait when the process has no descriptors left
 #: Descriptors reserved for the rest of the process.
 _SPARE: Final = 64
 #: struct ucred: pid, uid, gid.
 _CREDENTIALS: Final = struct.Struct('iII')
+
+
+class Acceptor:
+    """Accepts the clients of a listening socket, in the loop's thread.
+
+    :param where: the name of the socket in log messages.
+    :param admit: called with the socket of each client, which does not block.
+    """
+
+    def __init__(self, loop: EventLoop, listening: socket.socket, where: str,
+                 admit: Callable[[socket.socket], object]) -> None:
+        self._loop = loop
+        self._socket = listening
+        self._where = where
+        self._admit = admit
+        self._accepting = False
+        self.resume()
+
+    def resume(self) -> None:
+        """Start or resume accepting clients.
+
+        After the first call, call ``resume`` and ``pause`` in the loop's thread only.
+        """
+        if not self._accepting and self._socket.fileno() >= 0:
+            self._accepting = True
+            self._loop.watch(self._socket, select.EPOLLIN, self._ready)
+
+    def pause(self) -> None:
+        """Stop accepting clients; new ones wait in the backlog."""
+        if self._accepting:
+            self._accepting = False
+            self._loop.forget(self._socket)
+
+    def close(self) -> bool:
+        """Stop listening, in the loop's thread; returns whether the socket was open."""
+        if self._socket.fileno() < 0:
+            return False
+        self.pause()
+        self._socket.close()
+        return True
+
+    def _ready(self, mask: int) -> None:
+        for _ in range(_ACCEPTS_AT_ONCE):
+            if not self._accepting:
+                return
+            try:
+                make_room()
+                client, _ = self._socket.accept()
+            except BlockingIOError:
+                return
+            except exceptions.LimitError as error:
+                self._pause_briefly(str(error))
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._pause_briefly(os.strerror(error.errno))
+                return      # otherwise the client has disconnected already
+            client.setblocking(False)
+            try:
+                self._admit(client)
+            except Exception:
+                LOG.exception('Cannot serve a client of %s', self._where)
+                client.close()
+
+    def _pause_briefly(self, reason: str) -> None:
+        LOG.error('Cannot accept clients on %s: %s', self._where, reason)
+        self.pause()
+        self._loop.call_later(_PAUSE, self.resume)
 
 
 class Listener:
@@ -53,60 +121,16 @@ class Listener:
         make_room()
         self._loop = loop
         self._accept = accept
-        self._accepting = False
         self._pid = os.getpid()
-        self._socket = bind_private(path)
-        self.resume()
-
-    def resume(self) -> None:
-        """Start or resume accepting clients.
-
-        After the first call, call ``resume`` and ``pause`` in the loop's thread only.
-        """
-        if not self._accepting and self._socket.fileno() >= 0:
-            self._accepting = True
-            self._loop.watch(self._socket, select.EPOLLIN, self._ready)
-
-    def pause(self) -> None:
-        """Stop accepting clients; new ones wait in the backlog."""
-        if self._accepting:
-            self._accepting = False
-            self._loop.forget(self._socket)
-
-    def _ready(self, mask: int) -> None:
-        for _ in range(_ACCEPTS_AT_ONCE):
-            if not self._accepting:
-                return
-            try:
-                make_room()
-                client, _ = self._socket.accept()
-            except BlockingIOError:
-                return
-            except exceptions.LimitError as error:
-                self._pause_briefly(str(error))
-                return
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._pause_briefly(os.strerror(error.errno))
-                return      # otherwise the client has disconnected already
-            self._admit(client)
+        self._acceptor = Acceptor(loop, bind_private(path), path, self._admit)
+        self.resume, self.pause = self._acceptor.resume, self._acceptor.pause
 
     def _admit(self, client: socket.socket) -> None:
-        if not is_own(client):
+        if is_own(client):
+            self._accept(client)
+        else:
             LOG.warning('Refused a client of %s: it runs as another user', self.path)
             client.close()
-            return
-        client.setblocking(False)
-        try:
-            self._accept(client)
-        except Exception:
-            LOG.exception('Cannot serve a client of %s', self.path)
-            client.close()
-
-    def _pause_briefly(self, reason: str) -> None:
-        LOG.error('Cannot accept clients on %s: %s', self.path, reason)
-        self.pause()
-        self._loop.call_later(_PAUSE, self.resume)
 
     def close(self, *, unlink: bool = True) -> None:
         """Stop listening; connected clients stay connected."""
@@ -115,11 +139,7 @@ class Listener:
         self._loop.run_and_wait(lambda: self._close(unlink))
 
     def _close(self, unlink: bool) -> None:
-        if self._socket.fileno() < 0:
-            return
-        self.pause()
-        self._socket.close()
-        if unlink:
+        if self._acceptor.close() and unlink:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path)
 
@@ -130,6 +150,10 @@ class Peer(NamedTuple):
     pid: int
     uid: int
     gid: int
+
+
+#: The peer of a socket whose other end may be on another machine.
+NOBODY: Final = Peer(0, -1, -1)
 
 
 def peer(sock: socket.socket) -> Peer:
@@ -178,7 +202,7 @@ def bind_private(path: str) -> socket.socket:
             os.unlink(path)
             listening.bind(path)
         os.chmod(path, 0o600)
-        listening.listen(_BACKLOG)
+        listening.listen(BACKLOG)
     except BaseException:
         listening.close()
         raise

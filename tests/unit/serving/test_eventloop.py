@@ -205,7 +205,7 @@ class ForkTest(base.TestCase):
                 with eventloop.shared() as own:
                     own.run_and_wait(lambda: None)
                 listener.close()
-                return listener._socket.fileno(), own is loop, os.path.exists(path)
+                return listener._acceptor._socket.fileno(), own is loop, os.path.exists(path)
 
             self.assertEqual('(-1, False, True)', self.in_child(child))
             with socket.socket(socket.AF_UNIX) as client:

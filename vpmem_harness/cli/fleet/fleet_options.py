@@ -29,7 +29,8 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
     for one in HOST_OPTIONS:
         flag = one.kind == 'boolean'
         parser.add_argument(f'--{one.option}', action=_Value, metavar=one.metavar or None,
-                            nargs=0 if flag else None, dest='host_values', help=one.help)
+                            nargs=0 if flag else '?' if one.default else None,
+                            const=one.default, dest='host_values', help=one.help)
 
 
 def add_fleet_options(parser: argparse.ArgumentParser) -> None:

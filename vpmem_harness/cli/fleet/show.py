@@ -67,7 +67,8 @@ def summary(state: FleetState) -> str:
 
 def reach(state: FleetState) -> str:
     """Say how to reach each host."""
-    lines = [f'  {host.name}: {host.uri}' for host in state.hosts[:_SUMMARY]]
+    lines = [f'  {host.name}: {uri}' for host in state.hosts[:_SUMMARY]
+             for uri in (host.uri, host.tcp_uri, host.tls_uri) if uri is not None]
     if len(state.hosts) > _SUMMARY:
         lines.append(f'  and {len(state.hosts) - _SUMMARY} more: see "vpmem-harness show"')
     option = '' if state.name in (None, DEFAULT_NAME) else f' --name {state.name}'

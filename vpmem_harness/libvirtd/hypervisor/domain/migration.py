@@ -34,6 +34,10 @@ MIB = 1024**2
 #: The first versions of libvirt and QEMU that migrate PCI devices of the host.
 VFIO_LIBVIRT, VFIO_QEMU = 10_000_000, 8_002_002
 
+#: The port of a URI without one, by its scheme; the others use TLS.
+#: Source: libvirt 9.0.0, src/remote/remote_driver.h (LIBVIRTD_TCP_PORT, LIBVIRTD_TLS_PORT).
+_PORTS = {'qemu+tcp': 16509}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -64,13 +68,16 @@ def locked(source: Hypervisor, target: Hypervisor) -> Iterator[None]:
 
 
 def destination(source: Hypervisor, uri: str) -> Hypervisor:
-    """Return the host that a URI names, by the path of its socket or by its host name.
+    """Return the host that a URI names, by its socket, its address or its name.
 
     :raises LibvirtError: VIR_ERR_OPERATION_FAILED if there is no such host.
     """
     parts = urlsplit(uri)
     sockets = parse_qs(parts.query).get('socket', [])
-    found = [source.neighbours[key] for key in (*sockets, parts.hostname or '')
+    server = parts.netloc.rpartition('@')[2]
+    found = [source.neighbours[key]
+             for key in (*sockets, server, f'{server}:{_PORTS.get(parts.scheme, 16514)}',
+                         parts.hostname or '')
              if key in source.neighbours]
     if not found:
         where = sockets[0] if sockets else f'{parts.hostname}:16509'
