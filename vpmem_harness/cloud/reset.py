@@ -15,6 +15,7 @@ from vpmem_harness.cloud.cloud import Cloud, Compute
 from vpmem_harness.cloud.flavors import PMEM_CLASS
 from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import HarnessError
+from vpmem_harness.hardware import Hardware
 from vpmem_harness.host.machine import Host
 from vpmem_harness.pmem import Namespace
 from vpmem_harness.randomness import Randomness
@@ -48,6 +49,7 @@ class _HostBaseline:
     inventories: dict[str, Inventory]
     defined: dict[str, set[str]]
     as_user: bool
+    hardware: Hardware
 
 
 class Baseline:
@@ -62,7 +64,8 @@ class Baseline:
         self._hosts = [
             _HostBaseline(
                 host, host.pmem.save(), host.namespaces, parse_option(host.pmem_namespaces),
-                cloud.inventories(host), _defined(host), host.as_user)
+                cloud.inventories(host), _defined(host), host.as_user,
+                host.hardware)
             for host in cloud.hosts if isinstance(host, Host)]
         self._forget_calls()
 
@@ -95,10 +98,18 @@ class Baseline:
                 raise ResetError('servers could not be deleted: ' + self._cloud.transcript())
         self._cloud.settle()
         for one in self._hosts:
+            self._restore_hardware(one)
             self._restore_host(one)
         self._check()
         self._cloud.forget(randomness)
         self._forget_calls()
+
+    def _restore_hardware(self, one: _HostBaseline) -> None:
+        if one.host.hardware != one.hardware:
+            self._compute(one).stop()
+            with one.host.faults.daemon_down():
+                one.host.hardware = one.hardware
+            self._start(one)
 
     def _compute(self, one: _HostBaseline) -> Compute:
         return self._cloud.compute(one.host)

@@ -10,6 +10,7 @@ from vpmem_harness import testcase
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.reset import ResetError
 from vpmem_harness.fixtures import CloudResource, SharedCloud
+from vpmem_harness.hardware import Hardware
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x16GiB'
 
@@ -87,6 +88,17 @@ class SharedCloudTest(testcase.VPMEMTestCase):
             lease.cloud.compute(first).kill()
         with self.shared as lease:
             self.assertFalse(lease.cloud.hosts[1].as_user)
+            self.assertLikeNew(lease.cloud)
+
+    def test_hardware_is_restored(self) -> None:
+        """A reset gives a host its hardware back."""
+        with self.shared as lease:
+            host = lease.cloud.hosts[0]
+            before = host.hardware
+            with host.faults.daemon_down():
+                host.hardware = Hardware.uniform(cells=2, cores=2)
+        with self.shared as lease:
+            self.assertEqual(before, host.hardware)
             self.assertLikeNew(lease.cloud)
 
     def test_changes_by_clients_are_undone(self) -> None:
