@@ -103,6 +103,10 @@ class Debian12SessionTest(SessionTestCase):
         """Random commands that mostly succeed, one of three label areas small."""
         self._replay('debian12/random-4711.jsonl')
 
+    def test_random_4713(self) -> None:
+        """Random commands that mostly succeed, among them disabled DIMMs and regions."""
+        self._replay('debian12/random-4713.jsonl')
+
     def test_device_modes(self) -> None:
         """Modes of dax devices, info blocks and label areas as bytes."""
         self._replay('debian12/device-modes.jsonl')
