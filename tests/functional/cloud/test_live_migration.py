@@ -32,6 +32,14 @@ class LiveMigrationTest(base.VPMEMTestCase):
         self.assertEqual('completed', server.migrations[0].status)
         self.assertConsistent(cloud)
 
+    def test_a_guest_that_has_moved_is_suspended(self):
+        """It is resumed from its saved memory on the other host, where its disk is."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL')
+        server.live_migrate()
+        server.suspend().resume()
+        self.assertEqual('ACTIVE', server.status)
+
     def test_earlier_migrations_claim_nothing(self):
         """The old namespaces of an unconfirmed resize are not claimed on a host visited earlier."""
         cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x4GiB,LARGE:1x6GiB'))
