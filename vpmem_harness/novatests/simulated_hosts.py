@@ -39,6 +39,7 @@ from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import HarnessError, InvalidInputError
 from vpmem_harness.fixtures.failure_report import add_report
 from vpmem_harness.fixtures.host import HostFixture
+from vpmem_harness.host.backing import HostBacking
 from vpmem_harness.novatests import hardware, workarounds
 from vpmem_harness.novatests.connection_view import ConnectionView
 from vpmem_harness.novatests.migration_stub import MigrationStub
@@ -226,6 +227,9 @@ class SimulatedHostsMixin:
         host = HostFixture(name=name, **wanted)
         self.useFixture(host)
         self.addCleanup(self._count_calls, host)
+        backing = host.hypervisor.backing
+        if self.keep_nova_mocks and isinstance(backing, HostBacking):
+            backing.assumes_files = True
         host.migrations.hold(self._migration_stub.run)
         for other in self.simulated_hosts.values():
             other.host.introduce(host.host)
