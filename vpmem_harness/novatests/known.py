@@ -30,6 +30,9 @@ _LOADER = (
 _SNP = 'the test needs AMD SEV-SNP, which a simulated host does not have'
 _MAC = 'the test searches the XML for the multicast MAC address of its port, which libvirt refuses'
 _MACHINE = 'the test configures the machine type pc-1.2, which no QEMU since 5.2 has'
+_FEATURES = (
+    'Nova writes firmware features beside the path of a loader; libvirt: "cannot use feature-based '
+    'firmware autoselection when firmware autoselection is disabled"')
 _BUS = 'the boot disk of the test is on the bus "fake-target-bus", which libvirt refuses'
 _TDX = 'the test needs Intel TDX, which no recorded libvirt (up to 11.3) announces'
 _NO_STATELESS = (
@@ -106,6 +109,8 @@ KNOWN: dict[str, str] = {
         'LibvirtLVMEvacuateTest')),
     **_all(_TDX, 'libvirt', (
         'test_intel_tdx.TestTDX', 'test_report_cpu_traits.LibvirtReportTdxTraitsTests')),
+    **_all(_FEATURES, 'libvirt.test_uefi.UEFIServersFirmwareTest', (
+        'test_hard_reboot', 'test_rebuild', 'test_resize')),
     **_all(_NO_STATELESS, 'libvirt.test_uefi.UEFIServersTest', (
         'test_create_server_secure_boot_stateless',)),
     **_all(_PAGE_SIZE, 'libvirt.test_numa_live_migration.NUMALiveMigrationNegativeTests', (
