@@ -21,7 +21,8 @@ from vpmem_harness.chaos.steps import COMMAND_FAULTS, HANGS, Script, Step
 from vpmem_harness.chaos.worker import Stuck, Worker, where_threads_are
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import ComputeHost
-from vpmem_harness.cloud.cloud import Cloud, Compute
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.compute import Compute
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.states import TaskState, VMState, status_from_state
 from vpmem_harness.cloud.stub.backend import StubBackend

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 import libvirt
 
@@ -15,133 +14,21 @@ from vpmem_harness.cloud.api import (
     ComputeHost,
     Inventory,
     Named,
-    SimulatedHost,
     host_name,
 )
+from vpmem_harness.cloud.compute import TIMEOUT, Compute, comes_to_rest, in_words
 from vpmem_harness.cloud.extra_specs import PMEM_EXTRA_SPEC
-from vpmem_harness.cloud.flavors import PMEM_CLASS, Flavor, refuse_beside_flavor
+from vpmem_harness.cloud.flavors import Flavor, refuse_beside_flavor
 from vpmem_harness.cloud.public_calls import short_traceback
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.service_events import ServiceEvents
-from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.cloud.waiting import check_status
-from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
+from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
 from vpmem_harness.host.machine import Host
 from vpmem_harness.randomness import Randomness
 
-#: How long to wait for a state by default, in seconds.
-TIMEOUT = 60.0
-
 #: How many hosts an error message describes.
 _HOSTS_SHOWN = 8
-
-
-class Compute:
-    """The compute service of one host."""
-
-    def __init__(self, cloud: Cloud, host: SimulatedHost) -> None:
-        self._cloud = cloud
-        # Only chaos has another kind of host, around a Host.
-        self.host = cast(Host, host)
-        self.name = host.name
-
-    def __repr__(self) -> str:
-        return f'<Compute {self.name} {"up" if self.is_up else "down"}>'
-
-    @property
-    def _backend(self) -> Backend:
-        return self._cloud.backend
-
-    @property
-    def is_up(self) -> bool:
-        """Whether the service is running."""
-        return self._backend.compute_is_up(self.name)
-
-    @short_traceback
-    def start(self) -> None:
-        """Start the service; it has the claims that it had before.
-
-        :raises NovaException: when it cannot start, for example because its configuration does
-            not match the host.
-        """
-        self._cloud.service_events.add(self.name, 'the compute service starts')
-        self._backend.start_compute(self.name)
-
-    @short_traceback
-    def stop(self) -> None:
-        """Stop the service when its current work is done; its guests keep running."""
-        self._cloud.service_events.add(self.name, 'the compute service stops')
-        self._backend.stop_compute(self.name)
-
-    @short_traceback
-    def kill(self) -> None:
-        """Kill the service in the middle of its work."""
-        self._cloud.service_events.add(self.name, 'the compute service is killed')
-        self._backend.kill_compute(self.name)
-
-    @short_traceback
-    def restart(self, pmem_namespaces: str | Iterable[str] | None = None) -> None:
-        """Stop and start the service, optionally with a new ``pmem_namespaces``.
-
-        :param pmem_namespaces: the option as in nova.conf, ``'SMALL:ns_0|ns_1,LARGE:ns_2'``, or a
-            list of its items.
-        """
-        self.stop()
-        if isinstance(pmem_namespaces, str):
-            pmem_namespaces = parse_option(pmem_namespaces)
-        if pmem_namespaces is not None:
-            self._backend.set_pmem_namespaces(self.name, list(pmem_namespaces))
-        self.start()
-
-    @short_traceback
-    def run_periodic_tasks(self, timeout: float = TIMEOUT) -> None:
-        """Run the service's periodic tasks now, and wait until they have affected the servers.
-
-        They audit resources, clean up, and synchronize power states. A server whose guest went
-        off by itself, as after a reboot of the host, stays ACTIVE until then. This does not wait
-        for servers that already have a task.
-
-        :raises WaitTimeoutError: when a server still has a task after ``timeout`` seconds.
-        """
-        backend = self._backend
-        idle = [record for record in backend.servers()
-                if record.host == self.name and record.task_state is None]
-        backend.run_periodic_tasks(self.name)
-        for record in idle:
-            if not _comes_to_rest(backend, timeout, record.id):
-                raise WaitTimeoutError(f'server {record.name!r} to have no task', timeout, [])
-
-    @property
-    def inventories(self) -> dict[str, Inventory]:
-        """The inventories of the host by resource class."""
-        return self._backend.inventories(self.name)
-
-    @property
-    def usages(self) -> dict[str, int]:
-        """The allocated amounts by resource class."""
-        return self._backend.usages(self.name)
-
-    @property
-    def assigned_namespaces(self) -> dict[str, str]:
-        """The id of the server that each namespace is claimed for, by the namespace's name."""
-        return self._backend.assigned_namespaces(self.name)
-
-
-def _in_words(compute: Compute) -> str:
-    """Describe a compute service and the free persistent memory of its host."""
-    try:
-        inventories, usages = compute.inventories, compute.usages
-    except HarnessError:
-        inventories, usages = {}, {}        # it has never started
-    offers = [f'{name.removeprefix(PMEM_CLASS)} {one.total - usages[name]} of {one.total} free'
-              for name, one in sorted(inventories.items()) if name.startswith(PMEM_CLASS)]
-    return ', '.join([f'{compute.name} {"up" if compute.is_up else "down"}',
-                      *(offers or ['no persistent memory'])])
-
-
-def _comes_to_rest(backend: Backend, seconds: float, server: str | None = None) -> bool:
-    """Wait until no service works on a server, or on any; False after ``seconds``."""
-    return bool(backend.wait_for(lambda: backend.at_rest(server) or None, seconds))
 
 
 class Cloud:
@@ -246,7 +133,7 @@ class Cloud:
         :raises WaitTimeoutError: after the timeout; it names the servers that still have a task.
         """
         seconds = self.timeout if timeout is None else timeout
-        if not _comes_to_rest(self.backend, seconds):
+        if not comes_to_rest(self.backend, seconds):
             raise WaitTimeoutError('the cloud to settle', seconds, [
                 f'{record.name} is {record.status} ({record.task_state})'
                 for record in self.backend.servers() if record.task_state is not None])
@@ -379,7 +266,7 @@ class Cloud:
         """What the flavor of a server wants and what the hosts have, for an error message."""
         wanted = next((', '.join(record.flavor.pmem) for record in self.backend.servers()
                        if record.name == server), '')
-        hosts = '; '.join(map(_in_words, list(self._computes.values())[:_HOSTS_SHOWN]))
+        hosts = '; '.join(map(in_words, list(self._computes.values())[:_HOSTS_SHOWN]))
         more = len(self._computes) - _HOSTS_SHOWN
         return (f'its flavor has {wanted or "no label"}; {hosts}'
                 f'{f"; and {more} more hosts" if more > 0 else ""}')
@@ -389,7 +276,7 @@ class Cloud:
 
         It has a line for each host, with the free amounts, for each request, and for each server.
         """
-        lines = [_in_words(compute) for compute in self._computes.values()]
+        lines = [in_words(compute) for compute in self._computes.values()]
         for server in self.servers:
             for action in server.actions:
                 steps = ', '.join(

@@ -11,7 +11,8 @@ import libvirt
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Inventory
-from vpmem_harness.cloud.cloud import Cloud, Compute
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.compute import Compute
 from vpmem_harness.cloud.flavors import PMEM_CLASS
 from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
 from vpmem_harness.exceptions import HarnessError

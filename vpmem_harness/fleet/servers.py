@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vpmem_harness.cloud.cloud import Cloud, Compute
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.compute import Compute
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet import observe

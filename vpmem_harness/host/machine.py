@@ -25,7 +25,8 @@ from vpmem_harness.host.files import HostFiles
 from vpmem_harness.host.history import History
 from vpmem_harness.host.layout import Layout
 from vpmem_harness.host.loop_clock import LoopClock
-from vpmem_harness.host.numa_nodes import fitted
+from vpmem_harness.host.numa_nodes import check, fitted
+from vpmem_harness.host.own_connection import OwnConnection
 from vpmem_harness.host.recorder import Recorder
 from vpmem_harness.host.service import ToolService
 from vpmem_harness.host.storage_files import HostStorage
@@ -72,9 +73,8 @@ class Host:
     ``calls`` has every call that reached the host, ``faults`` makes calls fail or hang, and more:
     see :class:`~vpmem_harness.host.calls.log.CallLog` and
     :class:`~vpmem_harness.host.faults.faults.Faults`. ``history`` has what else happened, for
-    reports. ``neighbours`` are the hypervisors that
-    guests can migrate to, the host's own
-    included, by host name and by socket path; :meth:`introduce` adds those of another host.
+    reports. ``neighbours`` are the hypervisors that guests can migrate to, the host's own included,
+    by host name and by socket path; :meth:`introduce` adds those of another host.
     """
 
     def __init__(self, name: str, inventory: Inventory, *, directory: Path,
@@ -102,8 +102,7 @@ class Host:
         self._release = contextlib.ExitStack()
         self._installing = threading.Lock()
         self._tools: Tools | None = None
-        self._connection: libvirt.virConnect | None = None
-        self._connected_after = 0
+        self._own_connection = OwnConnection()
         self.calls = CallLog(
             lambda: self.clock.now(), sync=lambda: self._recorder.sync(),
             ended=self._trail.record if self._trail is not None else None)
@@ -121,8 +120,6 @@ class Host:
             return f'<Host {self.name}: not started>'
         daemon = self.uri if self.daemon.running else 'libvirtd does not run'
         return f'<Host {self.name}: {self.pmem.namespace_count} namespaces, {daemon}>'
-
-    # Start and stop
 
     def start(self) -> None:
         """Start the host; after an error everything acquired is released."""
@@ -153,7 +150,7 @@ class Host:
         self.daemon.start()
         acquired.callback(self.daemon.stop)
         self.introduce(self)
-        acquired.callback(self._disconnect)
+        acquired.callback(self._own_connection.close)
         acquired.callback(self.faults.clear)
 
     def _take_regions(self, acquired: contextlib.ExitStack) -> int:
@@ -214,7 +211,7 @@ class Host:
         are gone. The namespaces of a region get new numbers but keep their names and contents.
         """
         if hardware is not None:
-            hardware = fitted(_checked(hardware), self.inventory.dimms)
+            hardware = fitted(check(hardware), self.inventory.dimms)
         LOG.info('host %s reboots', self.name)
         if self._trail is not None:
             self._trail.record_reboot()
@@ -224,7 +221,7 @@ class Host:
         else:
             self.daemon.start()
         if not self.loop.in_thread:
-            self._disconnect()      # it was dropped, so that this does not wait for an answer
+            self._own_connection.close()    # it was dropped, so this does not wait
         self.faults.lose_calls()
         self.hypervisor.crash()
         self.pmem.reboot()
@@ -233,8 +230,6 @@ class Host:
         self.hypervisor.reboot()
         if self._tools is not None:
             self._tools.refresh()
-
-    # Hardware
 
     @property
     def hardware(self) -> Hardware:
@@ -247,8 +242,7 @@ class Host:
 
     @hardware.setter
     def hardware(self, hardware: Hardware) -> None:
-        started = hasattr(self, 'daemon')
-        if started and self.daemon.running:
+        if hasattr(self, 'daemon') and self.daemon.running:
             raise InvalidInputError(
                 f'hardware of {self.name}', expected='a host whose libvirtd is down',
                 got='a host that runs', remedy='use it within faults.daemon_down(), or call '
@@ -256,7 +250,7 @@ class Host:
         self._change_hardware(hardware)
 
     def _change_hardware(self, hardware: Hardware) -> None:
-        self._hardware = fitted(_checked(hardware), self.inventory.dimms)
+        self._hardware = fitted(check(hardware), self.inventory.dimms)
         if hasattr(self, 'hypervisor'):
             self.hypervisor.change_hardware(self._hardware)
 
@@ -269,8 +263,6 @@ class Host:
         self.hypervisor.upgrade(self.release)
         self.pmem.release = self.release
         self.reboot()
-
-    # For programs
 
     @property
     def guest_agents(self) -> GuestAgents:
@@ -295,19 +287,7 @@ class Host:
 
         It is opened at the first use, and again after the daemon has closed it.
         """
-        daemon = self.daemon
-        if self._connection is not None and daemon.running and not (
-                self._connection.isAlive() and self._connected_after == daemon.cut_offs):
-            self._disconnect()
-        if self._connection is None:
-            self._connected_after = daemon.cut_offs
-            self._connection = libvirt.open(self.uri)
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        return self._own_connection.open(self.daemon)
 
     @property
     def socket_path(self) -> Path:
@@ -359,8 +339,6 @@ class Host:
     def pmem_namespaces(self) -> str:
         """The value of ``[libvirt] pmem_namespaces`` for these labels."""
         return nova_labels.pmem_namespaces(self.labels, self.namespaces)
-
-    # Tools
 
     @property
     def as_user(self) -> bool:
@@ -414,10 +392,3 @@ class Host:
         result = self._recorder.on_command(call, lambda: self.tools.call(call))
         self.tools.refresh()
         return result
-
-
-def _checked(hardware: object) -> Hardware:
-    if not isinstance(hardware, Hardware):
-        raise InvalidInputError('hardware', expected='a Hardware', got=repr(hardware),
-                                remedy='write it as in Hardware.uniform(cells=1)')
-    return hardware

@@ -17,6 +17,14 @@ from vpmem_harness.randomness import Randomness
 _ATTEMPTS = 16
 
 
+def check(hardware: object) -> Hardware:
+    """Return ``hardware``, or raise InvalidInputError if it is something else."""
+    if not isinstance(hardware, Hardware):
+        raise InvalidInputError('hardware', expected='a Hardware', got=repr(hardware),
+                                remedy='write it as in Hardware.uniform(cells=1)')
+    return hardware
+
+
 def fitted(hardware: Hardware | None, dimms: Iterable[DimmSpec]) -> Hardware:
     """Return the hardware of a host with those DIMMs.
 

@@ -6,7 +6,8 @@ import contextlib
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from vpmem_harness.cloud.cloud import Cloud, Compute
+from vpmem_harness.cloud.cloud import Cloud
+from vpmem_harness.cloud.compute import Compute
 from vpmem_harness.cloud.errors import InstanceNotFound
 from vpmem_harness.exceptions import HarnessError
 from vpmem_harness.host import history

@@ -16,7 +16,7 @@ from vpmem_harness.cloud import errors
 
 #: The descriptions, by class and attribute.
 ATTRIBUTES: dict[str, dict[str, str]] = {
-    'cloud.cloud.Compute': {
+    'cloud.compute.Compute': {
         'is_up': 'Whether the compute service runs.',
     },
     'cloud.server.Server': {

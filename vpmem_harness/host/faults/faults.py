@@ -173,14 +173,7 @@ class Faults:
                   **which: Unpack[CommandFaultOptions]) -> Fault: ...
 
     def tool_slow(self, program: str, *arguments: Any, **which: Any) -> Fault:
-        """Delay a program by some seconds on the host's clock.
-
-        ::
-
-            host.faults.tool_slow('ndctl', 'list', seconds=5)
-
-        ``tool_slow('ndctl', 5, subcommand='list')``, the form of earlier versions, works as well.
-        """
+        """Delay a program on the host's clock: ``tool_slow('ndctl', 'list', seconds=5)``."""
         subcommand, seconds = filters.slow_arguments(
             arguments, which.pop('subcommand', None), which.pop('seconds', None))
         options: CommandFaultOptions = which  # type: ignore[assignment]
