@@ -33,8 +33,6 @@ SELECTED = (
     'test_pci_sriov_servers.PCIServersTest.test_create_server_with_pci_dev_and_numa',
     'test_pci_sriov_servers.RemoteManagedServersTest.test_create_server_physnet',
     'test_pci_sriov_servers.SRIOVAttachDetachTest.test_detach_macvtap',
-    'test_pci_sriov_servers.SRIOVServersTest.'
-    'test_start_compute_with_live_migratable_fails_version',
     'test_pci_sriov_servers.TestPackNUMACellsWithPCIDevices.'
     'test_pci_vm_lands_on_pci_numa_node_with_pack',
     'test_power_manage.PowerManagementLiveMigrationTests.test_live_migrate_server',
