@@ -106,8 +106,8 @@ def _kill(directory: str) -> None:
 
 
 def _judge(name: str, kind: str, number: int, status: int, directory: str) -> Outcome:
-    if status == 0 and (kind == 'ended before' or name == 'up'):
-        kind = 'ended before'       # the signal came too late
+    if status == 0:
+        kind = 'ended before'       # the signal came while the interpreter shut down, or later
         if name == 'up':
             _down(directory)
     elif status == -number:
