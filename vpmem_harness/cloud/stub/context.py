@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from vpmem_harness.cloud.stub.conductor import Conductor
 
 
+#: Seconds in which the conductor notes the end of its work, even on a busy machine.
+_HANDOVER = 1.0
+
+
 @dataclass
 class RequestContext:
     """Context of one request, passed between services."""
@@ -69,8 +73,10 @@ class Services:
     def is_requested(self, instance: Instance) -> bool:
         """Whether a service works on an instance, or has a request for it in its queue.
 
-        Work is handed over under the lock of the database, so that it does not escape this.
+        Work is handed over under the lock of the database, so that it does not escape this. The
+        conductor may have handed it to a run that was killed since, and not have noted its end yet.
         """
+        self.conductor.under_way.rest(_HANDOVER, instance.uuid)
         with self.database.lock:
             return not self.conductor.under_way.empty(instance.uuid) or any(
                 not compute.at_rest(instance.uuid) or compute.waits_for(instance)

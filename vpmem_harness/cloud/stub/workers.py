@@ -44,10 +44,12 @@ class Tally:
         with self._changed:
             return not self._pieces if server is None else server not in self._pieces
 
-    def rest(self, seconds: float) -> bool:
-        """Wait until no work is in progress; return False after ``seconds``."""
+    def rest(self, seconds: float, server: str | None = None) -> bool:
+        """Wait until no work is in progress, for a server or at all; False after ``seconds``."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._pieces, seconds)
+            return self._changed.wait_for(
+                lambda: not self._pieces if server is None else server not in self._pieces,
+                seconds)
 
 
 class Workers:

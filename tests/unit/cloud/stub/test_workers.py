@@ -33,7 +33,10 @@ class TallyTest(base.TestCase):
         tally.begin('one')
         self.assertFalse(tally.rest(0))
         ended = threading.Thread(target=tally.done, args=['one'])
+        self.assertTrue(tally.rest(0, 'other'))
+        self.assertFalse(tally.rest(0, 'one'))
         ended.start()
+        self.assertTrue(tally.rest(SOON, 'one'))
         self.assertTrue(tally.rest(SOON))
         ended.join()
 
