@@ -36,6 +36,9 @@ _FEATURES = (
 _MINIMUM = (
     'the test expects the minimum of Nova, libvirt 8.0, on a host without a version; such a host '
     'has libvirt 11.3 here')
+_NO_PARENT = (
+    'the test describes mediated devices without the PCI devices that they belong to, which no '
+    'host has')
 _BUS = 'the boot disk of the test is on the bus "fake-target-bus", which libvirt refuses'
 _TDX = 'the test needs Intel TDX, which no recorded libvirt (up to 11.3) announces'
 _NO_STATELESS = (
@@ -116,6 +119,8 @@ KNOWN: dict[str, str] = {
         'test_hard_reboot', 'test_rebuild', 'test_resize')),
     **_all(_MINIMUM, 'libvirt.test_pci_sriov_servers.SRIOVServersTest', (
         'test_start_compute_with_live_migratable_fails_version',)),
+    **_all(_NO_PARENT, 'libvirt.test_reshape.VGPUReshapeTests', (
+        'test_create_servers_with_vgpu',)),
     **_all(_NO_STATELESS, 'libvirt.test_uefi.UEFIServersTest', (
         'test_create_server_secure_boot_stateless',)),
     **_all(_PAGE_SIZE, 'libvirt.test_numa_live_migration.NUMALiveMigrationNegativeTests', (
