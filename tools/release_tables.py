@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import pathlib
-import xml.etree.ElementTree as ET
 from typing import Any
+
+from lxml import etree
 
 ROOT = pathlib.Path(__file__).parents[1]
 GOLDEN = ROOT / 'tests' / 'golden' / 'libvirt'
@@ -26,14 +27,14 @@ RECORDINGS = {
 }
 
 
-def read(name: str) -> ET.Element:
+def read(name: str) -> etree._Element:
     """Return the document of a recording, which may begin with the recorded command."""
     lines = (GOLDEN / name).read_text().splitlines()
     text = '\n'.join(line for line in lines if line[:1] not in ('$', '#'))
-    return ET.fromstring(text)  # noqa: S314 - recordings are our own
+    return etree.fromstring(text)
 
 
-def machines(capabilities: ET.Element) -> dict[str, list[list[Any]]]:
+def machines(capabilities: etree._Element) -> dict[str, list[list[Any]]]:
     """Return the machine types of each architecture: name, canonical name, vCPUs, deprecated."""
     found = {}
     for arch in capabilities.iter('arch'):
@@ -44,7 +45,7 @@ def machines(capabilities: ET.Element) -> dict[str, list[list[Any]]]:
     return found
 
 
-def cpu_models(emulated: ET.Element, accelerated: ET.Element) -> list[list[Any]]:
+def cpu_models(emulated: etree._Element, accelerated: etree._Element) -> list[list[Any]]:
     """Return the CPU models: name, vendor, canonical name, deprecated, features.
 
     Features are two lists: those that emulation lacks, and the others that some host lacks.
@@ -64,7 +65,7 @@ def cpu_models(emulated: ET.Element, accelerated: ET.Element) -> list[list[Any]]
     return rows
 
 
-def devices(capabilities: ET.Element) -> list[list[Any]]:
+def devices(capabilities: etree._Element) -> list[list[Any]]:
     """Return the devices: name, and the values of each property."""
     found = []
     for device in capabilities.iterfind('devices/*'):
@@ -73,7 +74,7 @@ def devices(capabilities: ET.Element) -> list[list[Any]]:
     return found
 
 
-def features(capabilities: ET.Element) -> list[list[str]]:
+def features(capabilities: etree._Element) -> list[list[str]]:
     """Return the features of domains, and whether each is supported."""
     return [[each.tag, each.get('supported', '')]
             for each in capabilities.iterfind('features/*')]
