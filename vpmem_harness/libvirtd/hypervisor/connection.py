@@ -122,6 +122,7 @@ class Connection:
             self.hypervisor.events.forget(self)
             self.hypervisor.object_events.forget(self)
             self.lifecycle.autodestroy()
+            self.migration.disconnected()
 
 
 #: Procedures of every driver.

@@ -13,8 +13,9 @@ from vpmem_harness.libvirtd.hypervisor.domain.block_job import BlockJob
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element
 
-# For annotations only: a job belongs to a domain.
+# For annotations only: a job or a migration belongs to a domain.
 if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.domain.client_migration import Incoming, Outgoing
     from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
 
 #: The ID of a domain that is not running.
@@ -50,6 +51,8 @@ class Domain:
     managed_save_paused: bool = False
     job: Job | None = None
     last_job: Job | None = None
+    outgoing: Outgoing | None = None
+    incoming: Incoming | None = None
     max_downtime: int | None = None
     max_speed: int | None = None
     snapshots: dict[str, Element] = field(default_factory=dict)

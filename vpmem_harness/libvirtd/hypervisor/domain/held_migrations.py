@@ -12,6 +12,7 @@ from vpmem_harness.exceptions import HarnessError, InvalidInputError
 
 # For annotations only: the migration imports this module.
 if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.domain.client_migration import Outgoing
     from vpmem_harness.libvirtd.hypervisor.domain.migration import Migration, Request
 
 #: libvirt's text for a migration that QEMU reports as failed.
@@ -29,7 +30,7 @@ class HeldMigration:
     :ivar parameters: the typed parameters as the client sent them, by name.
     """
 
-    def __init__(self, migration: Migration, request: Request) -> None:
+    def __init__(self, migration: Migration | Outgoing, request: Request) -> None:
         self._migration = migration
         self.request = request
         self.parameters = dict(request.parameters)
@@ -55,7 +56,7 @@ class HeldMigration:
     @property
     def destination(self) -> str:
         """The name of the host that the domain migrates to."""
-        return self._migration.target.name
+        return self._migration.destination
 
     @property
     def ended(self) -> bool:

@@ -54,6 +54,11 @@ class Request:
     bandwidth: int = 0
     parameters: Mapping[str, object] = field(default_factory=dict)
 
+    def text(self, name: str) -> str | None:
+        """Return a typed parameter as the client has sent it, or None."""
+        value = self.parameters.get(name)
+        return None if value is None else str(value)
+
     def has(self, flag: int) -> bool:
         """Whether the client has set a VIR_MIGRATE_* flag."""
         return bool(self.flags & flag)
@@ -143,6 +148,50 @@ def _count(definition: Definition, tag: str) -> int:
     return len(definition.devices.findall(tag))
 
 
+def start_incoming(target: Hypervisor, definition: Definition) -> tuple[Domain, bool]:
+    """Start the guest at its destination, paused; return it, and whether it is new there."""
+    arrived = target.domains.find(definition.name, definition.uuid, to_start=True)
+    is_new = arrived is None
+    if arrived is None:
+        arrived = Domain(definition.name, definition.uuid)
+        target.domains.add(arrived)
+    try:
+        target.processes.start(arrived, paused=True, source=definition, copied=True)
+    except LibvirtError:
+        if is_new:
+            target.domains.remove(arrived)
+        raise
+    arrived.reason = libvirt.VIR_DOMAIN_PAUSED_MIGRATION
+    target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_STARTED,
+                            libvirt.VIR_DOMAIN_EVENT_STARTED_MIGRATED)
+    return arrived, is_new
+
+
+def go_on(target: Hypervisor, arrived: Domain, *, paused: bool) -> None:
+    """Let the guest continue at its destination, unless it is to stay paused."""
+    if not paused:
+        target.processes.resume(arrived, libvirt.VIR_DOMAIN_RUNNING_MIGRATED,
+                                libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
+    else:
+        arrived.reason = libvirt.VIR_DOMAIN_PAUSED_USER
+        target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
+                                libvirt.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED)
+
+
+def persist(target: Hypervisor, arrived: Domain, config: str | None) -> None:
+    """Make the guest persistent at its destination, with its live definition if None is given."""
+    detail = (libvirt.VIR_DOMAIN_EVENT_DEFINED_ADDED if arrived.config is None
+              else libvirt.VIR_DOMAIN_EVENT_DEFINED_UPDATED)
+    if config:
+        arrived.config = domain_xml.parse(config, target.xml_host)
+    else:
+        stopped = arrived.definition.copy()
+        formatter.stop(stopped)
+        arrived.config = reload(stopped, target.xml_host)
+    arrived.config.name = arrived.name
+    target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_DEFINED, detail)
+
+
 class Migration:
     """One migration: prepare the destination, copy, then finish or undo."""
 
@@ -154,7 +203,6 @@ class Migration:
         self._was_running = domain.state == libvirt.VIR_DOMAIN_RUNNING
         self._arrived: Domain | None = None
         self._arrived_number = -1
-        self._is_new = False
         self._finishing = False
         self._failure: str | None = None
         self.later = Deferred()
@@ -197,23 +245,13 @@ class Migration:
         return definition
 
     def _prepare(self) -> None:
-        target = self.target
-        definition = self._definition()
-        arrived = target.domains.find(definition.name, definition.uuid, to_start=True)
-        self._is_new = arrived is None
-        if arrived is None:
-            arrived = Domain(definition.name, definition.uuid)
-            target.domains.add(arrived)
-        try:
-            target.processes.start(arrived, paused=True, source=definition, copied=True)
-        except LibvirtError:
-            if self._is_new:
-                target.domains.remove(arrived)
-            raise
-        arrived.reason = libvirt.VIR_DOMAIN_PAUSED_MIGRATION
+        arrived, _ = start_incoming(self.target, self._definition())
         self._arrived, self._arrived_number = arrived, arrived.id
-        target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_STARTED,
-                                libvirt.VIR_DOMAIN_EVENT_STARTED_MIGRATED)
+
+    @property
+    def destination(self) -> str:
+        """The name of the destination."""
+        return self.target.name
 
     def complete(self) -> None:
         """Finish the migration after copying: the guest continues at the destination."""
@@ -251,13 +289,8 @@ class Migration:
         target, request = self.target, self._request
         if request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
             self._persist(arrived)
-        if self._was_running and not request.has(libvirt.VIR_MIGRATE_PAUSED):
-            target.processes.resume(arrived, libvirt.VIR_DOMAIN_RUNNING_MIGRATED,
-                                  libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
-        else:
-            arrived.reason = libvirt.VIR_DOMAIN_PAUSED_USER
-            target.events.lifecycle(arrived, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
-                                    libvirt.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED)
+        go_on(target, arrived,
+              paused=not self._was_running or request.has(libvirt.VIR_MIGRATE_PAUSED))
 
     def _persist(self, arrived: Domain) -> None:
         detail = (libvirt.VIR_DOMAIN_EVENT_DEFINED_ADDED if arrived.config is None

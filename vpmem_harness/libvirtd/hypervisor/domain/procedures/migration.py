@@ -8,7 +8,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
-from vpmem_harness.libvirtd.hypervisor.domain import migration
+from vpmem_harness.libvirtd.hypervisor.domain import client_migration, migration
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import DEFAULT_DOWNTIME
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
@@ -48,8 +48,19 @@ _PARAMETERS = {
     libvirt.VIR_MIGRATE_PARAM_DISKS_URI: _STRING,
 }
 _MULTIPLE = (libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS, libvirt.VIR_MIGRATE_PARAM_COMPRESSION)
-_COOKIE_ONLY = ('client-driven migration is not simulated: use VIR_MIGRATE_PEER2PEER '
-                '(virsh migrate --p2p)')
+
+
+def _request(params: list[TypedParameter], flags: int, uri: str = '') -> migration.Request:
+    """Return the typed parameters of a client as a request; raises LibvirtError."""
+    check_parameters(params, _PARAMETERS, multiple=_MULTIPLE)
+    values = {parameter.name: parameter.value for parameter in params}
+
+    def text(name: str) -> str | None:
+        return str(values[name]) if name in values else None
+    return migration.Request(
+        uri, flags, xml=text('destination_xml'), persistent_xml=text('persistent_xml'),
+        name=text('destination_name'), bandwidth=int(values.get('bandwidth', 0)),
+        parameters=values)
 
 
 class MigrationProcedures(ProcedureGroup):
@@ -59,31 +70,105 @@ class MigrationProcedures(ProcedureGroup):
     def domain_migrate_perform3_params(self, handle: DomainHandle, uri: str | None,
                                        params: list[TypedParameter], cookie: bytes,
                                        flags: int) -> Deferred:
-        """Migrate a domain to the host of ``uri``; the result completes at the end."""
-        check_parameters(params, _PARAMETERS, multiple=_MULTIPLE)
-        values = {parameter.name: parameter.value for parameter in params}
+        """Migrate a domain to the host of ``uri``, or perform a migration that a client drives.
 
-        def text(name: str) -> str | None:
-            return str(values[name]) if name in values else None
-        return self._migrate(handle, migration.Request(
-            uri or '', flags, xml=text('destination_xml'), persistent_xml=text('persistent_xml'),
-            name=text('destination_name'), bandwidth=int(values.get('bandwidth', 0)),
-            parameters=values))
+        The result completes at the end.
+        """
+        request = _request(params, flags, uri or '')
+        return self._perform(handle, request, cookie, request.text('migrate_uri'))
 
     @unlocked_procedure
     def domain_migrate_perform3(self, handle: DomainHandle, xml: str | None, cookie: bytes,
                                 uri: str | None, migrate_uri: str | None, flags: int,
                                 name: str | None, bandwidth: int) -> Deferred:
         """Migrate a domain, with fixed arguments in place of typed parameters."""
-        return self._migrate(handle, migration.Request(uri or '', flags, xml=xml, name=name,
-                                                       bandwidth=bandwidth))
+        return self._perform(
+            handle, migration.Request(uri or '', flags, xml=xml, name=name, bandwidth=bandwidth),
+            cookie, migrate_uri)
 
-    def _migrate(self, handle: DomainHandle, request: migration.Request) -> Deferred:
+    @procedure
+    def domain_migrate_begin3_params(self, handle: DomainHandle, params: list[TypedParameter],
+                                     flags: int) -> tuple[bytes, str]:
+        """Begin a migration that the client drives; return a cookie and the domain's XML."""
+        return self._begin(handle, _request(params, flags))
+
+    @procedure
+    def domain_migrate_begin3(self, handle: DomainHandle, xml: str | None, flags: int,
+                              name: str | None, bandwidth: int) -> tuple[bytes, str]:
+        """Begin a migration, with fixed arguments in place of typed parameters."""
+        return self._begin(handle, migration.Request('', flags, xml=xml, name=name))
+
+    def _begin(self, handle: DomainHandle, request: migration.Request) -> tuple[bytes, str]:
+        return client_migration.Outgoing(
+            self.hypervisor, self.domain(handle), request, self.connection).begin()
+
+    @procedure
+    def domain_migrate_prepare3_params(self, params: list[TypedParameter], cookie: bytes,
+                                       flags: int) -> tuple[bytes, str | None]:
+        """Prepare this host for a guest; return a cookie, and where QEMU waits for the guest."""
+        request = _request(params, flags)
+        return client_migration.prepare(self.hypervisor, request, cookie,
+                                        request.text('migrate_uri'), self.connection)
+
+    @procedure
+    def domain_migrate_prepare3(self, cookie: bytes, uri: str | None, flags: int,
+                                name: str | None, bandwidth: int,
+                                xml: str) -> tuple[bytes, str | None]:
+        """Prepare this host, with fixed arguments in place of typed parameters."""
+        return client_migration.prepare(
+            self.hypervisor, migration.Request('', flags, xml=xml, name=name), cookie, uri,
+            self.connection)
+
+    @procedure
+    def domain_migrate_finish3_params(self, params: list[TypedParameter], cookie: bytes,
+                                      flags: int, cancelled: int) -> tuple[DomainHandle, bytes]:
+        """Let a guest continue on this host, or remove it; return it, and a cookie."""
+        request = _request(params, flags)
+        return self._finish(request.name or '', request, cookie, cancelled)
+
+    @procedure
+    def domain_migrate_finish3(self, name: str, cookie: bytes, destination: str | None,
+                               uri: str | None, flags: int,
+                               cancelled: int) -> tuple[DomainHandle, bytes]:
+        """Finish a migration, with fixed arguments in place of typed parameters."""
+        return self._finish(name, migration.Request('', flags), cookie, cancelled)
+
+    def _finish(self, name: str, request: migration.Request, cookie: bytes,
+                cancelled: int) -> tuple[DomainHandle, bytes]:
+        domain, own = client_migration.finish(self.hypervisor, name, request, cookie,
+                                              bool(cancelled))
+        return DomainHandle(domain.name, domain.uuid, domain.id), own
+
+    @procedure
+    def domain_migrate_confirm3_params(self, handle: DomainHandle, params: list[TypedParameter],
+                                       cookie: bytes, flags: int, cancelled: int) -> None:
+        """End a guest that has left, or let it continue here."""
+        self._confirm(handle, _request(params, flags), cookie, cancelled)
+
+    @procedure
+    def domain_migrate_confirm3(self, handle: DomainHandle, cookie: bytes, flags: int,
+                                cancelled: int) -> None:
+        """Confirm a migration, with fixed arguments in place of typed parameters."""
+        self._confirm(handle, migration.Request('', flags), cookie, cancelled)
+
+    def _confirm(self, handle: DomainHandle, request: migration.Request, cookie: bytes,
+                 cancelled: int) -> None:
+        client_migration.outgoing(self.domain(handle)).confirm(request, cookie, bool(cancelled))
+
+    def disconnected(self) -> None:
+        """End the migrations that the client has begun and not confirmed."""
+        for domain in list(self.hypervisor.domains):
+            leaving = domain.outgoing
+            if leaving is not None and leaving.connection is self.connection:
+                leaving.disconnected()
+
+    def _perform(self, handle: DomainHandle, request: migration.Request, cookie: bytes,
+                 migrate_uri: str | None) -> Deferred:
         source = self.hypervisor
         with source.lock:
             domain = self.domain(handle)
-        if not request.has(libvirt.VIR_MIGRATE_PEER2PEER):
-            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, _COOKIE_ONLY)
+            if not request.has(libvirt.VIR_MIGRATE_PEER2PEER):
+                return client_migration.outgoing(domain).perform(request, cookie, migrate_uri)
         target = migration.destination(source, request.uri)
         return migration.Migration(source, target, domain, request).start()
 
