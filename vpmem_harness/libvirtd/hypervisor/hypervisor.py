@@ -101,7 +101,8 @@ class Hypervisor:
         self.release = release
         self.migrations = Migrations()
         self.agents = GuestAgents(self)
-        self.uuid = self.randomness.derive('host').uuid()
+        # Hosts of the same seed differ too: a migration between them is not one to the same host.
+        self.uuid = self.randomness.derive('host', name).uuid()
         self.lock = threading.RLock()
         self.started = self.clock.now()
         self.xml_host = XmlHost(
