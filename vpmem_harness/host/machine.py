@@ -279,7 +279,8 @@ class Host:
         """What names this host in the URI of a migration."""
         remote = self.daemon.remote
         return (self.name, str(self.socket_path),
-                *(str(one) for one in (remote.tcp, remote.tls) if one is not None))
+                *(name for one in (remote.tcp, remote.tls) if one is not None
+                  for name in (str(one), f'{self.name}:{one.port}')))
 
     @property
     def connection(self) -> libvirt.virConnect:

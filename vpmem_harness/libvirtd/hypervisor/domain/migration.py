@@ -75,17 +75,21 @@ def locked(source: Hypervisor, target: Hypervisor) -> Iterator[None]:
 def destination(source: Hypervisor, uri: str) -> Hypervisor:
     """Return the host that a URI names, by its socket, its address or its name.
 
+    A host's name is not enough if the URI has a socket or a port as well: the host that listens
+    there may be one of another process, with the same name.
+
     :raises LibvirtError: VIR_ERR_OPERATION_FAILED if there is no such host.
     """
     parts = urlsplit(uri)
     sockets = parse_qs(parts.query).get('socket', [])
     server = parts.netloc.rpartition('@')[2]
-    found = [source.neighbours[key]
-             for key in (*sockets, server, f'{server}:{_PORTS.get(parts.scheme, 16514)}',
-                         parts.hostname or '')
-             if key in source.neighbours]
+    keys = sockets
+    if not sockets:
+        host, port = _split_port(server)
+        keys = [server] if port else [f'{host}:{_PORTS.get(parts.scheme, 16514)}', host]
+    found = [source.neighbours[key] for key in keys if key in source.neighbours]
     if not found:
-        where = sockets[0] if sockets else f'{parts.hostname}:16509'
+        where = sockets[0] if sockets else server if port else f'{host}:16509'
         cause = (f"Failed to connect socket to '{where}': No such file or directory" if sockets
                  else f"unable to connect to server at '{where}': Connection refused")
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
@@ -93,6 +97,12 @@ def destination(source: Hypervisor, uri: str) -> Hypervisor:
     if found[0] is source:
         raise internal(f'Attempt to migrate guest to the same host {source.uuid}')
     return found[0]
+
+
+def _split_port(server: str) -> tuple[str, str]:
+    """Split ``HOST:PORT``, where an IPv6 address has brackets; the port may be missing."""
+    host, colon, port = server.rpartition(':')
+    return (host, port) if colon and port.isdigit() else (server, '')
 
 
 def check_allowed(domain: Domain) -> None:
