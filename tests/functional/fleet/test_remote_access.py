@@ -11,6 +11,24 @@ import fixtures
 
 from tests.functional.fleet.base import PMEM, FleetTestCase
 
+#: A guest on a namespace that each fleet has.
+GUEST = """
+<domain type='qemu'>
+  <name>guest</name>
+  <maxMemory slots='1' unit='KiB'>8388608</maxMemory>
+  <memory>65536</memory>
+  <os><type arch='x86_64' machine='pc-i440fx-7.2'>hvm</type></os>
+  <features><acpi/></features>
+  <cpu><numa><cell id='0' cpus='0' memory='65536'/></numa></cpu>
+  <devices>
+    <memory model='nvdimm' access='shared'>
+      <source><path>/dev/dax0.0</path><alignsize unit='KiB'>2048</alignsize><pmem/></source>
+      <target><size unit='KiB'>1050624</size><node>0</node>
+        <label><size unit='KiB'>2048</size></label></target>
+    </memory>
+  </devices>
+</domain>"""
+
 
 class RemoteAccessTest(FleetTestCase):
 
@@ -53,3 +71,19 @@ class RemoteAccessTest(FleetTestCase):
         out = self.harness('run', '--pmem', PMEM, '--system-socket', '--', 'env', '-u',
                            'LIBVIRT_DEFAULT_URI', 'virsh', '-c', 'qemu:///system', 'hostname')
         self.assertEqual('host1\n\n', out)
+
+    def test_migration_between_fleets(self):
+        """``virsh migrate --live`` moves a guest to a host of another process, over TCP."""
+        for seed, fleet in enumerate(('one', 'two')):
+            self.harness('up', '--name', fleet, '--seed', str(seed), '--pmem', PMEM, '--listen')
+        source, target = (self.state('--name', fleet)['hosts'][0] for fleet in ('one', 'two'))
+        path = Path(self.useFixture(fixtures.TempDir()).path) / 'guest.xml'
+        path.write_text(GUEST)
+        virsh = ['virsh', '-q', '-c', source['uri']]
+        environment = dict(os.environ)
+        self.output(environment, *virsh, 'create', str(path))
+        self.output(environment, *virsh, 'migrate', '--live', 'guest', target['tcp_uri'])
+        self.assertEqual(([], ['guest']), tuple(
+            [domain['name'] for domain in self.state('--name', fleet)['hosts'][0]['domains']]
+            for fleet in ('one', 'two')))
+        self.harness('down', '--all')
