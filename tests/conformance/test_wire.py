@@ -137,7 +137,7 @@ class WireTest(base.TestCase):
         self.real = self.useFixture(libvirtd.RealLibvirtd()).path
         self.simulated = os.path.join(self.useFixture(fixtures.TempDir()).path, 's')
         hypervisor = fake.Hypervisor()
-        hypervisor.connect = lambda readonly: _Bare()
+        hypervisor.connect = lambda readonly, driver: _Bare()
         daemon = Daemon(hypervisor, self.simulated)
         daemon.start()
         self.addCleanup(daemon.stop)

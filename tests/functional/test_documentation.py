@@ -357,7 +357,7 @@ class ReferenceTest(base.TestCase):
         for received in (
                 'cloud.api.Fault', 'cloud.api.InstanceAction', 'cloud.api.InstanceActionEvent',
                 'cloud.api.Inventory', 'cloud.api.MigrationRecord', 'cloud.api.ServerRecord',
-                'cloud.api.VPMEMDevice', 'cloud.cloud.Cloud', 'cloud.cloud.Compute',
+                'cloud.api.VPMEMDevice', 'cloud.cloud.Cloud', 'cloud.compute.Compute',
                 'cloud.flavors.Flavor', 'cloud.server.Server', 'cloud.states.PowerState',
                 'cloud.states.TaskState', 'cloud.states.VMState', 'host.audit.Report',
                 'host.faults.fault.Fault', 'host.faults.faults.Faults',

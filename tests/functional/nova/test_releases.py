@@ -7,6 +7,7 @@ import importlib.util
 import pathlib
 
 import fixtures
+import testtools
 
 from tests import base
 from vpmem_harness import releases
@@ -29,6 +30,7 @@ def _versions() -> dict[str, int]:
     return found
 
 
+@testtools.skipUnless(importlib.util.find_spec('nova'), 'nova is not installed')
 class MinimumTest(base.TestCase):
 
     def test_the_default_release_follows_nova(self):
@@ -40,6 +42,7 @@ class MinimumTest(base.TestCase):
             found['NEXT_MIN_LIBVIRT_VERSION'], found['NEXT_MIN_QEMU_VERSION']).name)
 
 
+@testtools.skipUnless(importlib.util.find_spec('nova'), 'nova is not installed')
 class NextMinimumTest(base.VPMEMTestCase):
 
     def setUp(self):
