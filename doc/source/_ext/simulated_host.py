@@ -1,4 +1,4 @@
-"""The directive ``simulated-host``: what commands print on a simulated host."""
+"""The directive ``simulated-host``: commands and their output on a simulated host."""
 
 from __future__ import annotations
 
