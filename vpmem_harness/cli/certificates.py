@@ -21,10 +21,10 @@ class Certificates(Command):
         """Return the parser of the options."""
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('directory', metavar='DIR',
-                            help='where the files go; the command replaces none')
+                            help='directory for the files; files that exist are not replaced')
         parser.add_argument('--address', action='append', default=[], metavar='ADDRESS|NAME',
-                            help='an address or a name of the hosts besides localhost; can be '
-                                 'repeated')
+                            help='another address or name of the hosts, in addition to '
+                                 'localhost; can be repeated')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:

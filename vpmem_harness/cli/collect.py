@@ -10,10 +10,10 @@ from vpmem_harness.cli.commands import Command
 
 
 class Collect(Command):
-    """Print a script that collects what a copy of a real host needs.
+    """Print a script that collects the data for a copy of a real host.
 
-    The script needs a POSIX shell, awk and ndctl, and nothing of this package. It changes nothing
-    on the host, and hides the serial numbers of DIMMs. Give what it prints to --listing:
+    The script needs a POSIX shell, awk and ndctl, but not this package. It changes nothing on the
+    host, and hides the serial numbers of DIMMs. Pass its output to --listing:
 
     vpmem-harness inventory collect | ssh root@HOST sh > host.txt
     """

@@ -19,8 +19,8 @@ class Inventory(Command):
 
     The inventory is random unless you give --pmem, --dimm or --listing. The listing goes to
     standard output. The matching lines for nova.conf and the seed go to standard error. With
-    --format nova the lines for nova.conf go to standard output. With --explain, a line for each
-    thing that --listing leaves open goes to standard error: how the copy fills it in.
+    --format nova the lines for nova.conf go to standard output. With --explain, standard error
+    also has a line for each value that --listing does not contain and the copy fills in.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -29,21 +29,21 @@ class Inventory(Command):
         parser.add_argument('--seed', metavar='N',
                             help='seed; by default a new one')
         parser.add_argument('--profile', metavar='PROFILE',
-                            help='what a random inventory is like: plain, mixed (the default), '
+                            help='profile of a random inventory: plain, mixed (the default), '
                                  'hostile, optane-2s or optane-4s')
         parser.add_argument('--pmem', metavar='SPEC',
                             help='ready namespaces: SMALL:2x4GiB,LARGE:1x16GiB')
         parser.add_argument('--dimm', action='append', metavar='[Nx]SIZE[,OPTION=VALUE]...',
-                            help='a DIMM, with nothing on it but what --pmem puts there, such as '
+                            help='a DIMM, which is empty unless --pmem adds namespaces, such as '
                                  '32GiB,numa=1,labels=no or 6x252GiB,interleave=a,target=2; can '
                                  'be repeated')
         parser.add_argument('--listing', metavar='FILE',
-                            help='what `ndctl list` or `daxctl list` printed on a host, with any '
-                                 'options, or the file of `inventory collect` (- is standard '
-                                 'input)')
+                            help='a file with the output of `ndctl list` or `daxctl list` on a '
+                                 'host, with any options, or of the script from `inventory '
+                                 'collect` (- is standard input)')
         parser.add_argument('--explain', action='store_true',
-                            help='also print what --listing leaves open, and what the copy has '
-                                 'there')
+                            help='also print which values --listing does not contain, and which '
+                                 'values the copy has')
         parser.add_argument('-f', '--format', choices=['ndctl', 'nova'], default='ndctl',
                             help='what goes to standard output: the listing (the default) or '
                                  'the lines for nova.conf')

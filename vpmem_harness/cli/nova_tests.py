@@ -18,9 +18,9 @@ class NovaTests(Command):
 
     A TEST is the id of a test, a class, a module or a package, as in
     nova.tests.functional.libvirt.test_uefi. Without any, all tests of nova.tests.functional.libvirt
-    run. The test classes stay unchanged, and Nova's mocks of disks stay. Each test passed with
-    calls to a simulated host, passed without one, which counts as not run, failed, or is known to
-    depend on Nova's fake. The exit status is 1 if a test failed or was not run.
+    run. The test classes stay unchanged, and Nova's mocks of disks stay. A test that passes without
+    a call to a simulated host counts as not run. Tests that are known to depend on Nova's fake are
+    a group of their own. The exit status is 1 if a test failed or was not run.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -31,11 +31,11 @@ class NovaTests(Command):
                             help='top directory of a checkout of Nova (default: the installed one)')
         parser.add_argument('--processes', metavar='N', type=int,
                             default=len(os.sched_getaffinity(0)),
-                            help='processes that run tests (default: one for each CPU)')
+                            help='number of processes that run tests (default: one for each CPU)')
         parser.add_argument('--timeout', metavar='SECONDS', type=float, default=300,
-                            help='longest time of one test (default: %(default)s)')
+                            help='timeout of one test (default: %(default)s)')
         parser.add_argument('--on-fake', action='store_true',
-                            help="run the tests on Nova's fake, for a comparison of times")
+                            help="run the tests on Nova's fake, to compare times")
         parser.add_argument('--json', metavar='FILE', help='write all results and errors to a file')
         parser.add_argument('--list', action='store_true', help='list the tests and exit')
         parser.add_argument('--quiet', action='store_true', help='do not list tests that pass')

@@ -41,11 +41,11 @@ class Run(Command):
                                  "(default: 'host{}')")
         fleet_options.add_fleet_options(parser)
         parser.add_argument('--system-socket', action='store_true',
-                            help='for the command, qemu:///system is the first host, even if the '
-                                 'command ignores LIBVIRT_DEFAULT_URI: it runs in a mount '
-                                 'namespace of its own, where setuid programs do not work')
+                            help='let the command reach the first host as qemu:///system; it '
+                                 'runs in its own mount namespace, where setuid programs do not '
+                                 'work')
         parser.add_argument('-q', '--quiet', action='store_true',
-                            help='do not print at the start how to reach the hosts')
+                            help='do not print the URIs of the hosts at the start')
         parser.add_argument('command', nargs=argparse.REMAINDER, metavar='-- COMMAND [ARGUMENT...]',
                             help='the command and its arguments')
         return parser

@@ -20,7 +20,7 @@ from vpmem_harness.serving.listener import is_own
 
 
 class FleetClient:
-    """A connection to a fleet that runs; use it as a context manager.
+    """A connection to a running fleet; use it as a context manager.
 
     :raises NoFleetError: when the fleet does not answer, or belongs to somebody else.
     """

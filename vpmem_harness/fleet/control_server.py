@@ -19,7 +19,7 @@ from vpmem_harness.serving.listener import bind_private, is_own
 
 LOG = logging.getLogger(__name__)
 
-#: What a client can call, by name; the arguments are those of its request.
+#: Methods that a client can call, by name; the arguments come from its request.
 Methods = Mapping[str, Callable[..., Any]]
 
 #: Seconds in which requests in progress may end when the server stops.
@@ -29,7 +29,7 @@ _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal
 
 
 class ControlServer:
-    """Serves the methods of a fleet to its user, and nobody else.
+    """Serves the methods of a fleet to its user only.
 
     :param path: the path of the socket.
     """
@@ -44,7 +44,7 @@ class ControlServer:
         self._socket.setblocking(True)
 
     def start(self) -> None:
-        """Start to accept clients."""
+        """Start accepting clients."""
         # The main thread handles signals; the threads of clients inherit what is blocked.
         kept = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
@@ -53,7 +53,7 @@ class ControlServer:
             signal.pthread_sigmask(signal.SIG_SETMASK, kept)
 
     def stop(self) -> None:
-        """Stop to accept clients, and hang up on those that are connected."""
+        """Stop accepting clients, and close the existing connections."""
         if self._thread.is_alive():
             self._socket.shutdown(socket.SHUT_RDWR)
             self._thread.join()

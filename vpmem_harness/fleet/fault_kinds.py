@@ -1,4 +1,4 @@
-"""Faults by kind, from words: each method of ``Faults`` that begins a fault is a kind."""
+"""Kinds of faults for the command line: each method of ``Faults`` that begins a fault is a kind."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FaultKind:
 
 @functools.cache
 def fault_kinds() -> Mapping[str, FaultKind]:
-    """Return the kinds by name; those that need a function of Python are left out."""
+    """Return the kinds by name, without those that need a Python function."""
     kinds = {}
     for name, method in inspect.getmembers(Faults, inspect.isfunction):
         if name.startswith('_') or inspect.signature(method).return_annotation != 'Fault':
@@ -63,7 +63,7 @@ def fault_kinds() -> Mapping[str, FaultKind]:
 
 
 def begin_fault(host: Host, kind: str, words: Sequence[str], options: Mapping[str, str]) -> Fault:
-    """Begin a fault that is described in words.
+    """Begin a fault from the arguments of a command line.
 
     :param words: the positional arguments.
     :param options: the other arguments by name; dashes and underscores are the same.

@@ -33,11 +33,11 @@ HOSTS_FILE = 'hosts.json'
 
 
 class Fleet:
-    """Hosts that run, and optionally a compute-service stub on them; thread-safe.
+    """Running hosts, and optionally a compute-service stub on them; thread-safe.
 
     :param places: existing directories for the hosts.
     :param audit: the audit log for what is done to the hosts.
-    :param saved: the state that the fleet goes on with.
+    :param saved: the saved state with which the fleet starts.
     :param checkpoint: called between two hosts during the start; it may raise an error.
     """
 
@@ -146,7 +146,7 @@ class Fleet:
         backend.start([name for name, one in restored.computes.items() if one.up])
 
     def _new_randomness(self) -> Randomness:
-        """What a fleet that was loaded draws from: it must not draw the same UUIDs again."""
+        """The random source of a loaded fleet, which must not draw the same UUIDs again."""
         return self.randomness.derive('generation', self._generation)
 
     def save(self) -> SavedFleet:

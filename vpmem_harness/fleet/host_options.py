@@ -1,8 +1,8 @@
-"""What can be said about a host of a fleet.
+"""The properties of a host of a fleet.
 
-:data:`HOST_OPTIONS` is the only list of it. The options of the command line, the keys of ``--host``
-and the schema of fleet files come from it. To add a property, add a row here, a field to
-:class:`~vpmem_harness.fleet.host_spec.HostSpec`, and its use to the method ``make`` there.
+:data:`HOST_OPTIONS` lists them. The options of the command line, the keys of ``--host`` and the
+schema of fleet files come from it. To add a property, add a row here and a field to
+:class:`~vpmem_harness.fleet.host_spec.HostSpec`, and use the field in its method ``make``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class HostOption:
     :param schema: the JSON schema of its value in a fleet file: a text, a number, a boolean, a
         list of texts, or an object of texts. The option of a list or an object can be repeated;
         an object's has the form ``KEY=VALUE``.
-    :param default: the value of the option if it is given without one; None if it needs one.
+    :param default: the value if the option has none; None if the option needs a value.
     """
 
     key: str
@@ -50,8 +50,8 @@ HOST_OPTIONS = (
     HostOption('pmem', 'pmem', _TEXT, 'SPEC',
                'ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB'),
     HostOption('listing', 'listing', _TEXT, 'FILE',
-               'make each host a copy: what "ndctl list" printed on a host, with any options, or '
-               'the file of "inventory collect"'),
+               'make each host a copy: a file with the output of "ndctl list" on a host, with any '
+               'options, or of the script from "inventory collect"'),
     HostOption('profile', 'profile', _TEXT, 'PROFILE',
                'profile of random inventories: plain, mixed, hostile, optane-2s or optane-4s'),
     HostOption('hardware', 'hardware', _TEXT, 'PROFILE|FILE',
@@ -60,26 +60,26 @@ HOST_OPTIONS = (
                f'release of the hosts: {" or ".join(releases.RELEASES)} '
                f'(default: {releases.DEFAULT.name})'),
     HostOption('files', 'file', {'type': 'object', 'additionalProperties': _TEXT}, 'PATH=SIZE',
-               'a file that exists on the simulated hosts alone, for domains to name as backing; '
-               'can be repeated'),
+               'a file that exists only on the simulated hosts, as backing for domains; can be '
+               'repeated'),
     HostOption('directories', 'mkdir', {'type': 'array', 'items': _TEXT}, 'PATH',
-               'a directory that exists on the simulated hosts alone; can be repeated'),
+               'a directory that exists only on the simulated hosts; can be repeated'),
     HostOption('split_daemons', 'split-daemons', {'type': 'boolean'}, '',
-               'the hosts have the sockets of virtqemud, virtnetworkd and so on as well, in '
+               'the hosts also have the sockets of virtqemud, virtnetworkd and so on, in '
                'DIR/HOST/libvirt'),
     HostOption('listen', 'listen', _TEXT, 'ADDRESS[:PORT]',
-               'libvirt of the hosts listens on TCP as well, without authentication: on '
-               '127.0.0.1 and a free port unless given; {} in the address is 1 for the first '
-               'host, and so on, as in 127.0.0.{}:16509', default=_LOOPBACK),
+               'libvirt of the hosts also listens on TCP, without authentication (default: '
+               '127.0.0.1 and a free port); {} in the address is 1 for the first host, 2 for '
+               'the second, as in 127.0.0.{}:16509', default=_LOOPBACK),
     HostOption('listen_tls', 'listen-tls', _TEXT, 'ADDRESS[:PORT]',
-               'the same with TLS; clients need a certificate', default=_LOOPBACK),
+               'like --listen, but with TLS; clients need a certificate', default=_LOOPBACK),
     HostOption('certificates', 'certificates', _TEXT, 'DIR',
-               'certificates for TLS, made with "vpmem-harness certificates DIR"; otherwise each '
-               'host makes its own in DIR/HOST/pki'),
+               'certificates for TLS from "vpmem-harness certificates DIR" (default: each host '
+               'makes its own in DIR/HOST/pki)'),
     HostOption('as_user', 'as-user', {'type': 'boolean'}, '',
-               'ndctl, daxctl and daxio act without privileges, not as root; '
-               'VPMEM_HARNESS_AS_USER=1 does it for one command'),
+               'ndctl, daxctl and daxio behave as if an unprivileged user runs them; '
+               'VPMEM_HARNESS_AS_USER=1 does this for one command'),
     HostOption('first_region', 'first-region', {'type': 'integer', 'minimum': 0}, 'N',
-               'number of the first region, the N in /dev/daxN.0; by default each host of a '
-               'fleet has numbers of its own'),
+               'number of the first region, the N in /dev/daxN.0 (default: each host of a fleet '
+               'has other numbers)'),
 )

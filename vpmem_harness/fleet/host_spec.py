@@ -1,4 +1,4 @@
-"""What a host of a fleet is made of."""
+"""Description of a host of a fleet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HostSpec:
 
     ``listing`` is the text of a listing, not its file; ``hardware`` is the name of a profile or the
     text of a file. ``files`` are sizes in bytes by path.
-    ``number`` selects the host's stream of random values below the fleet's seed.
+    ``number`` and the fleet's seed determine the random values of the host.
     """
 
     name: str

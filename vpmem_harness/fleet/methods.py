@@ -1,4 +1,4 @@
-"""What the control socket of a fleet offers, as methods on plain values."""
+"""Methods of a fleet's control socket; arguments and results are plain values."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def methods(fleet: Fleet, end: Callable[[], object] | None) -> Methods:
 
 
 def environment(fleet: Fleet, host: str | None) -> dict[str, str]:
-    """Return what a program needs to find a host; the first one if None.
+    """Return the values that a program needs to find a host; the first one if None.
 
     ``path`` are the directories that precede the others on PATH.
     """

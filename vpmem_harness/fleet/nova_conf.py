@@ -13,7 +13,7 @@ import vpmem_harness.cloud.nova
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet.snapshot import HostState
 
-#: Programs that a nova-compute runs and that must not act on the machine.
+#: Programs that nova-compute runs, and that must not change this machine.
 STAND_INS = ('e2label', 'mkfs', 'mkswap', 'qemu-img', 'ssh')
 
 #: Seconds in which a stopped nova-compute ends. Nova 34's defaults keep it alive for 160 s.
@@ -21,9 +21,9 @@ STAND_INS = ('e2label', 'mkfs', 'mkswap', 'qemu-img', 'ssh')
 SHUTDOWN_TIMEOUT = 10
 
 _COMMENT = """\
-# For nova-compute on the simulated host {name}. Use it after a file with what all services of the
-# cloud share (transport_url, placement, keystone_authtoken, ...), in the environment of the file
-# env beside it:
+# For nova-compute on the simulated host {name}. Pass it after the file with the options that all
+# services of the cloud share (transport_url, placement, keystone_authtoken, ...). Set the
+# environment variables in the file env of this directory:
 #   nova-compute --config-file /etc/nova/nova.conf --config-file {file}
 """
 

@@ -148,7 +148,7 @@ class _MemoryReader:
 
 
 def _claims(cloud: Cloud, host: str) -> dict[str, str]:
-    """The servers that namespaces are claimed for, by the namespace's name.
+    """The servers that have claimed namespaces, by the namespace's name.
 
     A service that is down has no claims; it restores them from the servers when it starts.
     """

@@ -1,9 +1,9 @@
-"""Where a fleet has its files, and which fleets run.
+"""The directories of fleets, and the list of running fleets.
 
-Each fleet has a directory of its own in the directory for temporary files, with its control socket.
-The name of the directory ends with the name of the fleet, so that another user's fleet of that name
-can be recognized. The hosts have their directories there as well, unless the user wants them
-elsewhere.
+Each fleet has its own directory in the directory for temporary files. It contains the control
+socket. The name of the directory ends with the name of the fleet, so that another user's fleet of
+that name can be recognized. The directories of the hosts are also there, unless the user chooses
+another place.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _START = 'start one with: vpmem-harness up --hosts 2'
 
 
 class NoFleetError(HarnessError):
-    """There is no such fleet, or it cannot be used."""
+    """The fleet does not exist, or cannot be used."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Places:
         return self.control / SOCKET
 
     def note(self, names: Iterable[str]) -> None:
-        """Note files that are about to be made in ``hosts``, so that a kill does not leave them."""
+        """Note files before they are created in ``hosts``, to remove them after a kill."""
         if self.hosts == self.control:
             return
         paths = [str(self.hosts / name) for name in names]
@@ -65,7 +65,7 @@ class Places:
 
 @contextlib.contextmanager
 def make_places(name: str | None, wanted: str | None, parent: str | None) -> Iterator[Places]:
-    """Make the directories of a fleet, and remove at the end what was made here.
+    """Create the directories of a fleet, and remove the created ones at the end.
 
     :param name: the fleet's name; None for one that ends with its command.
     :param wanted: the directory for the hosts, from the user.
@@ -140,7 +140,7 @@ def _taken(name: str) -> NoFleetError:
 
 @dataclass(frozen=True)
 class Location:
-    """A fleet that runs; ``name`` is None if it ends with its command."""
+    """A running fleet; ``name`` is None if it ends with its command."""
 
     name: str | None
     directory: Path
@@ -155,7 +155,7 @@ class Location:
 
 
 def running(parent: str | None) -> list[Location]:
-    """Return the named fleets of this user that run, after removing what killed ones have left."""
+    """Return the running named fleets of this user, after removing the files of killed ones."""
     directories.sweep(runtime_parent(parent))
     return [Location(one.label, one.path) for one in directories.find(runtime_parent(parent))
             if one.kind == 'fleet' and one.uid == os.getuid() and one.in_use]
@@ -164,7 +164,7 @@ def running(parent: str | None) -> list[Location]:
 def locate(name: str | None, parent: str | None, environ: Mapping[str, str]) -> Location:
     """Return the fleet that a command is about.
 
-    :param name: what the user says; otherwise the fleet of the shell, or the only one that runs.
+    :param name: the name from the user; if None, the fleet of the shell, or the only running one.
     :raises NoFleetError: when there is none, or several.
     """
     fleets = running(parent)

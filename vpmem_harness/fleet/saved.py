@@ -20,7 +20,7 @@ from vpmem_harness.fleet.spec import FleetSpec, check_schema
 if TYPE_CHECKING:
     from cattrs import Converter
 
-#: What a file begins with, and the version of the format; another version cannot be loaded.
+#: The name and the version of the format; another version cannot be loaded.
 FORMAT = 'vpmem-harness fleet'
 VERSION = 1
 
@@ -62,7 +62,7 @@ SCHEMA: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class SavedFleet:
-    """A fleet at rest: ``hosts`` by name, ``servers`` is a graph of the stub's records.
+    """A saved fleet: ``hosts`` by name, ``servers`` is a graph of the stub's records.
 
     ``generation`` counts how often the fleet was loaded: each time, it draws other random values.
     """

@@ -1,4 +1,4 @@
-"""The state of one host, to go on with it in another process."""
+"""The state of one host, in a form that another process can restore."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def save_host(host: Host) -> SavedHost:
 
 
 def restore_host(host: Host, saved: SavedHost, randomness: Randomness) -> None:
-    """Give a host that has just started the state of another one.
+    """Restore a saved state on a host that has just started.
 
-    :param randomness: what it draws from; it must not give the saved UUIDs again.
+    :param randomness: the random source; it must not give the saved UUIDs again.
     :raises GraphError: when the state cannot be read.
     """
     root = str(host.layout.root)

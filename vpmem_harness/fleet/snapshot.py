@@ -21,10 +21,10 @@ VERSION = 1
 class NamespaceState:
     """One namespace.
 
-    ``offset`` and ``raw_size`` are its range in the region, ``size`` is what it offers to its user.
-    ``label`` is the label under which servers request it. ``holders`` are the domains that have
-    its device open, ``claimed_by`` the servers that it is claimed for, and ``writers`` those whose
-    data it contains: names of servers or domains, or UUIDs of those that are gone.
+    ``offset`` and ``raw_size`` are its range in the region, ``size`` is its usable size. ``label``
+    is the label under which servers request it. ``holders`` are the domains that have its device
+    open, ``claimed_by`` the servers that have claimed it, and ``writers`` the servers or domains
+    whose data it contains: their names, or their UUIDs if they no longer exist.
     """
 
     dev: str
@@ -170,8 +170,8 @@ class FleetState:
 class CallState:
     """One call that reached a host; see :class:`~vpmem_harness.host.calls.record.Call`.
 
-    ``kind`` is ``libvirt`` or ``command``. ``text`` is the call in one line, ``outcome`` what came
-    of it, ``fault`` the fault that struck it, ``caller`` the process that made the call.
+    ``kind`` is ``libvirt`` or ``command``. ``text`` is the call in one line, ``outcome`` its
+    result, ``fault`` the fault that affected it, ``caller`` the process that made the call.
     """
 
     host: str

@@ -1,4 +1,4 @@
-"""What a fleet is made of: from the command line, from a fleet file, or both."""
+"""Description of a fleet, from the command line, from a fleet file, or both."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class FleetSpec:
 
 @dataclass(frozen=True)
 class HostGroup:
-    """Hosts that are alike; ``name`` is the name of one host, or a pattern, or None."""
+    """A group of equal hosts; ``name`` is the name of one host, or a pattern, or None."""
 
     count: int
     name: str | None
@@ -91,7 +91,7 @@ class HostGroup:
 class HostNames:
     """Names the hosts of a fleet, in order.
 
-    :param pattern: the name of a host without another; {} is its number.
+    :param pattern: the pattern for hosts without a name; {} is the host's number.
     :param first: the number of the first host.
     :param listed: names that take precedence over the pattern.
     """
@@ -183,7 +183,7 @@ def parse_host(text: str, defaults: Mapping[str, Any]) -> HostGroup:
 
     Words are separated as in a shell. A key can be repeated where its option can.
 
-    :param defaults: values for what the text leaves out.
+    :param defaults: values of the keys that the text leaves out.
     :raises InvalidInputError: if it cannot be parsed.
     """
     known = {one.option: one for one in HOST_OPTIONS}
@@ -258,7 +258,7 @@ def parse_number(text: str, what: str, *, least: int = 0, most: int | None = Non
 
 
 def read_names(path: str) -> list[str]:
-    """Read the names of hosts from a file: one a line, without empty lines and comments."""
+    """Read the names of hosts from a file: one per line, without empty lines and comments."""
     try:
         lines = Path(path).read_text('utf-8').splitlines()
     except (OSError, UnicodeDecodeError) as error:

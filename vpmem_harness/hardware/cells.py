@@ -21,7 +21,7 @@ class Cpu:
 
     :param id: its number in the host.
     :param socket: the number of its socket; ``die`` and ``core`` are numbers within it.
-    :param siblings: the ids of all threads of its core, its own included.
+    :param siblings: the ids of all threads of its core, including its own.
     :param online: False for a CPU that is present but switched off.
     """
 
@@ -52,7 +52,7 @@ class Cell:
     """A NUMA node.
 
     :param id: the number of the node.
-    :param memory: bytes of its memory, the huge pages included; 0 for a node of CPUs alone.
+    :param memory: bytes of its memory, including huge pages; 0 for a node with CPUs only.
     :param cpus: its logical CPUs; none for a memory-only node.
     :param huge_pages: the number of huge pages by their size in KiB, as pairs.
     """

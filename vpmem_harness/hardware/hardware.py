@@ -22,7 +22,7 @@ LOCAL_DISTANCE, REMOTE_DISTANCE = 10, 20
 
 @runtime_checkable
 class Dimm(Protocol):
-    """A DIMM of persistent memory, as far as the hardware must know it."""
+    """The part of a DIMM of persistent memory that hardware uses."""
 
     @property
     def numa_node(self) -> int:
@@ -46,12 +46,12 @@ class Hardware:
     :param distances: the NUMA distance from each cell to each cell; 10 and 20 if None.
     :param mdevs: mediated devices that exist when the host starts.
     :param firmware: the firmware for guests, the preferred one first.
-    :param tpm: the TPM emulator; None without one. The default one works, but is not announced, as
-        on the machines of the recordings.
+    :param tpm: the TPM emulator; None without one. The default one works, but domain capabilities
+        do not name it, as on the machines of the recordings.
     :param sev: AMD SEV; None without it.
     :param tdx: whether the CPUs have Intel TDX.
-    :param machine_types: the machine types of QEMU, by canonical names; all that QEMU has if None.
-    :param iommu: whether the IOMMU is on; if None, it is on a host with PCI devices.
+    :param machine_types: the canonical names of QEMU's machine types; all of QEMU's if None.
+    :param iommu: whether the IOMMU is on; if None, it is on if the host has PCI devices.
     :param dimms: DIMMs of persistent memory: DimmSpec, or texts as for ``dimms`` of HostFixture.
     :param memory_profile: the profile of random inventories that suits this hardware, such as
         ``optane-2s``.
@@ -147,7 +147,7 @@ class Hardware:
         return self.distances[numbers.index(one)][numbers.index(other)]
 
     def with_nodes(self, nodes: Collection[int]) -> Hardware:
-        """Return this hardware with a cell like the first for each of ``nodes`` that it lacks."""
+        """Return this hardware with a copy of the first cell for each missing one of ``nodes``."""
         numbers = {cell.id for cell in self.cells}
         if numbers.issuperset(nodes):
             return self

@@ -152,7 +152,7 @@ class PciDevice:
     :param address: domain, bus, slot and function, as numbers or as in ``'0000:81:00.0'``.
     :param vendor: number and name; ``product`` likewise.
     :param klass: the class code, three bytes; 0x020000 is an Ethernet controller.
-    :param numa_node: the NUMA node that it is next to; -1 if the firmware names none.
+    :param numa_node: its NUMA node; -1 if the firmware names none.
     :param driver: the kernel driver that is bound to it.
     :param interface: its network interface, for a network card.
     :param physical: the address of its physical function, for a virtual function.
@@ -160,8 +160,8 @@ class PciDevice:
     :param parent: the address of the bridge above it; None for a device of a root bus. A virtual
         function has the parent of its physical function.
     :param max_vfs: how many virtual functions a physical function can have; the number of enabled
-        ones if None. 0 or None without enabled ones: it is no physical function.
-    :param iommu_group: the number of its IOMMU group; one of its own if None.
+        ones if None. With 0, or with None and no enabled ones, it is not a physical function.
+    :param iommu_group: the number of its IOMMU group; a separate group if None.
     :param vpd: its vital product data.
     :param vdpa: the name of its vDPA device, such as ``vdpa0``.
     """
@@ -224,7 +224,8 @@ class PciDevice:
                  interfaces: bool = False) -> tuple[PciDevice, ...]:
         """Return this physical function and ``count`` enabled virtual functions of it.
 
-        They take the functions after its own, eight to a slot, and an IOMMU group each.
+        Their addresses follow that of this function, with eight functions in a slot. Each has its
+        own IOMMU group.
 
         :param product: number and name of a virtual function; those of the card if None.
         :param driver: the driver of the virtual functions.

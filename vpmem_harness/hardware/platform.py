@@ -18,7 +18,7 @@ class Firmware:
     """A firmware for guests, as one descriptor of QEMU's describes it.
 
     :param executable: the path of the program, mapped as flash.
-    :param nvram_template: the path of the variables that each guest gets a copy of.
+    :param nvram_template: the path of the variables; each guest gets a copy.
     :param machines: patterns of machine types that can use it, with ``*``.
     :param features: what it can and needs, in the words of QEMU's ``firmware.json``.
     :param interface: ``uefi`` or ``bios``.

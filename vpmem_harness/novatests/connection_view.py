@@ -1,7 +1,8 @@
-"""What Nova's tests see of a simulated host through the connection of a compute's driver.
+"""A view of a simulated host with the attributes of Nova's fake connection.
 
-Nova's tests look into the fake connection and its domains and secrets. A view has those names, and
-answers from the simulated host; every other name is that of the real connection.
+Nova's tests read attributes of the fake connection, its domains and its secrets. A view has these
+attributes, with values from the simulated host. All other attributes are those of the real
+connection.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class ConnectionView:
 
     @property
     def description(self) -> Description:
-        """What the test says about the host by now: it may have assigned other hardware."""
+        """The test's current description of the host, because the test can change the hardware."""
         return dataclasses.replace(self._description, host_info=self.host_info,
                                    pci_info=self.pci_info, vdpa_info=self.vdpa_info)
 

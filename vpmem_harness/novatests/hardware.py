@@ -57,7 +57,7 @@ _VPD_FIELDS = ('change_level', 'manufacture_id', 'part_number', 'serial_number',
 
 @dataclass(frozen=True)
 class Description:
-    """What a test says about a host, in Nova's own objects.
+    """A test's description of a host, in Nova's own objects.
 
     :param libvirt_version: the version of libvirt as a number, ``MAJOR * 1000000 + ...``; the
         host's own if None. The host presents the number, and behaves as its own version.
@@ -80,7 +80,7 @@ class Description:
         return {'hardware': self.hardware(), 'release': release}
 
     def update(self, host: HostFixture) -> None:
-        """Give a running host the hardware that the test describes by now; its guests stay.
+        """Give a running host the hardware that the test currently describes; its guests stay.
 
         No client must rely on what libvirt has said before: this is for a compute that restarts.
         """

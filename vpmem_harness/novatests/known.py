@@ -22,7 +22,7 @@ _ONLINE_CPUS = (
 _TEXT = (
     'the test searches the text of the fake\'s XML: libvirt writes <vcpu placement="static"> and '
     'other quotes')
-_NO_COMPUTE = 'the test starts no compute service: the API refuses the flavor before'
+_NO_COMPUTE = 'the test starts no compute service, because the API refuses the flavor first'
 _NO_CALL = 'the compute service refuses its configuration before it calls libvirt'
 _LOADER = (
     'the test asks for old versions; the nearest real libvirt, 9.0, refuses <loader secure="no"> '

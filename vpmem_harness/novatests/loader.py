@@ -1,4 +1,4 @@
-"""Puts simulated hosts below test classes of Nova, and loads tests by Nova's own ids."""
+"""Combines Nova's test classes with simulated hosts, and loads tests by Nova's own ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBVIRT_TESTS = 'nova.tests.functional.libvirt'
 
 
 def on_simulated_hosts(test_class: type[Any], **attributes: object) -> type[Any]:
-    """Return a subclass of a test class of Nova with simulated hosts below it.
+    """Return a subclass of one of Nova's test classes that runs on simulated hosts.
 
     The test class stays unchanged. The mixin is between it and Nova's base class, so that it acts
     before the setUp of the test class.

@@ -23,8 +23,8 @@ GROUPS = {
 class Report:
     """Results by group.
 
-    A test that passes without a call to a simulated host says nothing about one: it counts as not
-    run. A test of :mod:`vpmem_harness.novatests.known` that does not pass is no failure.
+    A test that passes without a call to a simulated host counts as not run. A test that
+    :mod:`vpmem_harness.novatests.known` lists does not count as failed.
 
     :param on_fake: the tests ran on Nova's fake, so none of them has called a host.
     """

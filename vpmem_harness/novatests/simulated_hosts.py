@@ -1,14 +1,13 @@
-"""Mixin that puts simulated hosts below Nova's own functional tests.
+"""Mixin that runs Nova's own functional tests on simulated hosts.
 
-The mixin belongs between a test's base class and Nova's: below the test, which stays unchanged. One
-line makes such a base class::
+Combine the mixin with Nova's base class. The test class itself stays unchanged::
 
     from nova.tests.functional.libvirt import base
 
     class ServersTestBase(SimulatedHostsMixin, base.ServersTestBase):
         pass
 
-Derive tests from it, or put it below an existing class, as
+Derive tests from this class, or combine it with an existing test class, as
 :func:`vpmem_harness.novatests.loader.on_simulated_hosts` does::
 
     class MyTest(test_uefi.UEFIServersTest, ServersTestBase):
@@ -58,12 +57,12 @@ class SimulatedHostsMixin:
 
     The mixin removes the replacements that Nova's base classes install: fake libvirt, and the mocks
     of ``spawn``, ``get_connection``, disks and sizes. libvirt events reach the driver. Options that
-    the test class has chosen stay, and so does the capture of its log. The mixin does not redact
-    the log of the test: it is not safe to publish if it contains more than values of the test.
+    the test class sets stay, and so does the capture of its log. The mixin does not redact the log
+    of the test. Do not publish the log if it contains values from outside the test.
 
-    :cvar keep_nova_mocks: remove only what hides the host, and keep Nova's mocks of disks, sizes
-        and others, for tests without image data.
-    :cvar fail_without_calls: fail a test that has not called any simulated host.
+    :cvar keep_nova_mocks: remove only the mocks that hide the host, and keep Nova's other mocks,
+        such as those of disks and sizes, for tests without image data.
+    :cvar fail_without_calls: fail a test that calls no simulated host.
     """
 
     compute_driver = 'libvirt.LibvirtDriver'

@@ -1,7 +1,7 @@
-"""Releases of hosts: which versions run on them, and how their behavior differs.
+"""Releases of hosts: their versions, and the differences in their behavior.
 
 A release is one generation of a distribution: kernel, ndctl, PMDK, libvirt and QEMU together.
-:data:`DEBIAN_12` and :data:`DEBIAN_13` are each proven by recordings of their own.
+Recordings confirm the behavior of :data:`DEBIAN_12` and :data:`DEBIAN_13`.
 """
 
 from vpmem_harness.releases.known import DEBIAN_12, DEBIAN_13, RELEASES

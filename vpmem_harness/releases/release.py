@@ -25,9 +25,9 @@ class Release:
 
     :param onlines_memory: whether the kernel onlines memory that is added, so that daxctl refuses
         to switch a device to system RAM (kernel: CONFIG_MHP_DEFAULT_ONLINE_TYPE)
-    :param refuses_empty_dax: whether the kernel refuses a devdax or fsdax namespace of which
-        alignment leaves nothing (kernel: nvdimm/pfn_devs.c ``nd_pfn_init``); Linux 6.1 makes one
-        of size 0
+    :param refuses_empty_dax: whether the kernel refuses a devdax or fsdax namespace that has no
+        space left after alignment (kernel: nvdimm/pfn_devs.c ``nd_pfn_init``); Linux 6.1 creates
+        one of size 0
     :param missing_dax_device_fails: whether daxctl fails when it finds no device to act on
     :param create_device_ignores_argument: whether ``daxctl create-device`` takes an argument and
         the options of ``reconfigure-device``
@@ -130,7 +130,7 @@ class Release:
         return _tables(self.tables_of)
 
     def with_versions(self, *, libvirt: int | None = None, qemu: int | None = None) -> Self:
-        """Return this release with other version numbers, and with its own behavior."""
+        """Return this release with other version numbers and the same behavior."""
         return dataclasses.replace(
             self, libvirt=self.libvirt if libvirt is None else libvirt,
             qemu=self.qemu if qemu is None else qemu)

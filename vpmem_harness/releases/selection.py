@@ -20,7 +20,7 @@ def oldest(libvirt: int, qemu: int) -> Release:
                  if release.libvirt >= libvirt and release.qemu >= qemu), newest)
 
 
-#: The release of a host that names none: the oldest one that Nova accepts.
+#: The default release of a host: the oldest one that Nova accepts.
 DEFAULT: Final = oldest(*NOVA_MINIMUM)
 
 
@@ -37,10 +37,10 @@ def choose(release: str | Release | None) -> Release:
 
 
 def nearest(libvirt: int | None = None, qemu: int | None = None) -> Release:
-    """Return the newest release whose versions are not above these, with these versions.
+    """Return the newest release whose versions are not above these, with these version numbers.
 
-    A version is a number, as in :class:`Release`. If it equals no release's, the host has the
-    behavior of the nearest older release (the oldest one if there is none) and that number.
+    A version is a number, as in :class:`Release`. If no release has it, the host reports that
+    number, and behaves like the nearest older release (the oldest one if there is none).
     """
     older = [release for release in RELEASES.values()
              if (libvirt is None or release.libvirt <= libvirt)

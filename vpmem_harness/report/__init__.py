@@ -1,4 +1,4 @@
-"""Reports: one HTML page about hosts and clouds, without anything that identifies people.
+"""Reports: one HTML page about hosts and clouds, with redacted texts.
 
 :func:`collect` reads live hosts and clouds, :func:`page` renders what it found, and :func:`write`
 saves the page. The page needs no other file and no network.

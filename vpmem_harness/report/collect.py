@@ -31,7 +31,7 @@ def collect(hosts: Iterable[Host] = (), clouds: Iterable[Cloud] = (), *, title: 
             failure: str = '', facts: Mapping[str, str] | None = None) -> Report:
     """Return a report of hosts and of clouds with their hosts.
 
-    What cannot be read, as from a backend that has died, is named in ``problems``.
+    ``problems`` lists the parts that could not be read, for example because a backend has died.
 
     :param failure: what a failed test raised.
     :param facts: what else the top of the page shows, such as seeds, by name.
@@ -96,7 +96,7 @@ class _Reader:
                     yield _server(cloud, server_id, name)
 
     def allocations(self) -> Iterator[Allocation]:
-        """Yield what servers and migrations hold of each host."""
+        """Yield the allocations of servers and migrations on each host."""
         for cloud in self._clouds:
             moves: dict[str, str] = {}
             with noted(self._problems, 'the migrations'):
@@ -151,7 +151,7 @@ def _part(extent: Extent, users: Mapping[str, str], claims: Mapping[str, str],
 
 @contextlib.contextmanager
 def noted(problems: list[str], what: str) -> Iterator[None]:
-    """Note what cannot be read; a report of the rest is better than none."""
+    """Note an error and continue, because a report of the rest is better than none."""
     try:
         yield
     except Exception as error:

@@ -45,8 +45,8 @@ def _unusable(directory: str, reason: str) -> InvalidInputError:
 def file_name(test: str) -> str:
     """Return the name of the file for a test, given by its id: ``test_x.Case.test_y.html``.
 
-    If characters had to be replaced, as those of parameters, the name ends with a part of a hash,
-    so that two tests never share one.
+    If characters are replaced, such as those of parameters, the name ends with a part of a hash,
+    so that two tests never share a file.
     """
     base, bracket, values = test.partition('[')
     name = base.replace('.py::', '.').replace('::', '.').replace('/', '.') + bracket + values

@@ -1,4 +1,4 @@
-"""What a report contains, as values: no live object is needed to render it."""
+"""The contents of a report as plain values, so that rendering needs no live object."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Event:
 class Part:
     """A namespace in a region, or free space; ``offset`` and ``size`` in bytes.
 
-    ``holder`` is the name of the server or domain that has the namespace; ``data_of`` names those
-    that left data in it.
+    ``holder`` is the name of the server or domain that has the namespace; ``data_of`` names the
+    servers and domains whose data it contains.
     """
 
     offset: int
@@ -50,7 +50,7 @@ class Part:
 
     @property
     def free(self) -> bool:
-        """Whether no namespace is there."""
+        """Whether this is free space."""
         return not self.dev
 
 
@@ -91,7 +91,7 @@ class ServerEntry:
 
 @dataclass(frozen=True)
 class Allocation:
-    """An amount of a resource class that a consumer holds of a host, as Placement has it."""
+    """An allocation: the amount of a resource class that a consumer has on a host, in Placement."""
 
     consumer: str
     host: str
@@ -104,8 +104,8 @@ class Allocation:
 class Report:
     """Everything on the page.
 
-    ``failure`` is what a failed test raised, ``facts`` has seeds and options, ``problems`` says
-    what could not be read, and ``left_out`` counts the events that are not in the list.
+    ``failure`` is the error of a failed test, ``facts`` has seeds and options, ``problems`` names
+    the parts that could not be read, and ``left_out`` counts the events that are not in the list.
     """
 
     title: str
@@ -127,7 +127,7 @@ class Report:
 
     @property
     def holders(self) -> list[str]:
-        """The names of all that hold a namespace or left data, in the order of the page."""
+        """The names of all holders and writers of namespaces, in the order of the page."""
         parts = [part for host in self.hosts for regions in (host.before, host.after)
                  for region in regions for part in region.parts]
         names = [server.name for server in self.servers]

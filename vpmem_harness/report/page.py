@@ -25,8 +25,8 @@ _MARGIN = 1.0
 def page(report: Report, redactor: Redactor | None = None) -> str:
     """Return the page as text.
 
-    Every text on it is redacted, then escaped. The page refers to nothing outside of itself, and
-    forbids the browser to load anything.
+    Every text on it is redacted, then escaped. The page refers to no other file, and forbids the
+    browser to load anything.
 
     :param redactor: that of the run; the current one if None.
     :raises InvalidInputError: when Jinja is not installed.
@@ -109,7 +109,7 @@ def _use(part: Part | None) -> tuple[object, ...]:
 
 
 class View:
-    """What the template asks of a report: places, colors and words."""
+    """Positions, colors and texts that the template needs."""
 
     kinds = KINDS
 

@@ -19,7 +19,7 @@ TIMEOUT = 120.0
 
 
 class Down(Command):
-    """End a fleet: its servers, domains and hosts are gone, and nothing is left behind."""
+    """End a fleet, and remove its servers, domains, hosts and files."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)

@@ -1,4 +1,4 @@
-"""``vpmem-harness env``: what lets a shell use a host."""
+"""``vpmem-harness env``: commands that let a shell use a host."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _URI_VARIABLE = 'LIBVIRT_DEFAULT_URI'
 
 
 class Env(Command):
-    """Print assignments that let a shell use a host, the first one unless another is named.
+    """Print commands that let a shell use a host: HOST, or the first one.
 
     Evaluate them: eval "$(vpmem-harness env host2)". The host's ndctl, daxctl and daxio are then
-    first on PATH, and LIBVIRT_DEFAULT_URI names its libvirt. --unset prints the way back.
+    first on PATH, and LIBVIRT_DEFAULT_URI names its libvirt. --unset prints commands to undo this.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('host', nargs='?', metavar='HOST', help='the host')
         parser.add_argument('--unset', action='store_true',
-                            help='print what removes the host from the shell again')
+                            help='print commands that remove the host from the shell')
         options.add_client_options(parser)
         return parser
 
@@ -59,7 +59,7 @@ def unset(environ: Mapping[str, str]) -> str:
 
 
 def _own_path(environ: Mapping[str, str]) -> list[str]:
-    """The directories of PATH that no previous "env" has put there."""
+    """Return the directories of PATH without those that an earlier "env" has added."""
     path = environ.get('PATH', os.defpath).split(os.pathsep)
     before = environ.get(options.PATH_VARIABLE, '').split(os.pathsep)
     if path[:len(before)] == before:

@@ -16,12 +16,12 @@ _OWN = {'clear': False, 'list': False, 'kinds': False, 'remove': True, 'name': T
 
 
 class Fault(Command):
-    """Begin a fault of a host: calls fail or hang, a namespace vanishes, libvirtd is down.
+    """Start a fault on a host: calls fail or hang, a namespace vanishes, libvirtd is down.
 
-    KIND and its arguments are those of the methods of host.faults in Python, with dashes:
+    KIND is the name of a method of host.faults in Python, with dashes, and has its arguments:
     "fault host1 failing domainCreateWithFlags --error VIR_ERR_OPERATION_FAILED --times 1",
     "fault host1 tool-slow ndctl list --seconds 5", "fault host1 vanishing ns_0". A fault is in
-    force until it has struck --times calls, or is removed. --kinds prints the kinds.
+    force until it has affected --times calls, or until you remove it. --kinds prints the kinds.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

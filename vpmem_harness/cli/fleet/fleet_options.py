@@ -36,18 +36,18 @@ def add_host_options(parser: argparse.ArgumentParser) -> None:
 def add_fleet_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that describe a fleet."""
     parser.add_argument('--hosts', metavar='N',
-                        help='number of hosts that are alike (default: 1, or none beside --host, '
-                             '--fleet-file and --names)')
+                        help='number of equal hosts (default: 1, or none with --host, '
+                             '--fleet-file or --names)')
     parser.add_argument('--host', action='append', default=[], dest='single_hosts',
                         metavar="'KEY=VALUE ...'",
-                        help="a host that differs: its name, and the options below without "
-                             "dashes, as in --host 'name=big pmem=LARGE:4x16GiB'; count=N makes "
+                        help="another host: its name, and options of this command without "
+                             "dashes, as in --host 'name=big pmem=LARGE:4x16GiB'; count=N for "
                              'several; can be repeated')
     parser.add_argument('--fleet-file', metavar='FILE',
                         help='a description of the hosts in YAML')
     parser.add_argument('--first', metavar='N', help='number of the first host (default: 1)')
     parser.add_argument('--names', metavar='FILE',
-                        help='the names of the hosts, one a line')
+                        help='a file with the names of the hosts, one per line')
     add_host_options(parser)
     parser.add_argument('--seed', metavar='N', help='seed of all random values')
     parser.add_argument('--cloud', action='store_true',
@@ -58,8 +58,8 @@ def add_fleet_options(parser: argparse.ArgumentParser) -> None:
 def add_place_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where a fleet runs."""
     parser.add_argument('--dir', metavar='DIR',
-                        help='where the hosts have their directories, short enough for sockets; '
-                             'a temporary directory unless given')
+                        help='directory for the directories of the hosts (default: a temporary '
+                             'one); the path must be short, because it is part of socket paths')
     parser.add_argument('--beside-real-nvdimms', action='store_true',
                         help='run on a machine that has NVDIMMs of its own: a command that resets '
                              'PATH would find the real ndctl')

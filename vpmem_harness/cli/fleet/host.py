@@ -1,4 +1,4 @@
-"""``vpmem-harness host``: add hosts to a fleet that runs, and remove them."""
+"""``vpmem-harness host``: add hosts to a running fleet, and remove them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Add(Command):
 class Remove(Command):
     """Stop a host, and remove it from its fleet.
 
-    A host with servers is not removed.
+    The command refuses to remove a host with servers.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from vpmem_harness.fleet.places import DEFAULT_NAME
 class Load(Command):
     """Start a fleet with the state that "save" has written.
 
-    Guests that ran run again, and servers are where they were. The compute services start as after
+    Running guests run again, and servers are on the same hosts. The compute services start as after
     a restart. The fleet has its saved name, unless another one is given.
     """
 

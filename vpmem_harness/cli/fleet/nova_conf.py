@@ -17,7 +17,7 @@ class NovaConf(Command):
     DIR/HOST/nova.conf has the options that differ from other computes: the libvirt of the host, its
     pmem_namespaces, a privsep helper without sudo, short timeouts, and one instances_path for all
     hosts. DIR/HOST/env has the environment, in the form of systemd's EnvironmentFile. DIR/bin has
-    programs that stand in for ssh, qemu-img, mkfs, mkswap and e2label.
+    programs that replace ssh, qemu-img, mkfs, mkswap and e2label.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

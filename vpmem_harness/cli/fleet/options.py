@@ -1,4 +1,4 @@
-"""Options that select a fleet that runs, and a host of it.
+"""Options that select a running fleet and one of its hosts.
 
 This module and those that it imports load quickly, because most commands need nothing else.
 """
@@ -17,9 +17,9 @@ PATH_VARIABLE = 'VPMEM_HARNESS_PATH'
 
 
 def add_client_options(parser: argparse.ArgumentParser) -> None:
-    """Add the option that selects a fleet that runs."""
+    """Add the option that selects a running fleet."""
     parser.add_argument('--name', '--fleet', metavar='NAME', dest='fleet',
-                        help='the fleet; by default that of the shell, or the only one')
+                        help='the fleet (default: that of the shell, or the only one)')
 
 
 def connected(arguments: argparse.Namespace) -> FleetClient:

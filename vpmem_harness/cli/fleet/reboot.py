@@ -11,8 +11,9 @@ from vpmem_harness.cli.fleet import options
 class Reboot(Command):
     """Restart a simulated machine.
 
-    Only domains with autostart run afterwards, transient ones are gone. The namespaces of a region
-    get new numbers but keep their names and contents. Clients of libvirt lose their connections.
+    Afterwards only domains with autostart run, and transient domains are gone. The namespaces of a
+    region get new numbers but keep their names and contents. Clients of libvirt lose their
+    connections.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -12,9 +12,9 @@ from vpmem_harness.cli.fleet import options
 class Save(Command):
     """Write the state of a fleet to a file, which "load" reads.
 
-    The file has the hosts, their namespaces with labels and with who wrote to them, the domains,
-    the servers and the seed. Faults and recorded calls are not saved, nor are networks, storage
-    pools and secrets that clients have defined. The command waits until no server has a task.
+    The file has the hosts, their namespaces with labels and writers, the domains, the servers and
+    the seed. It does not have faults, recorded calls, or networks, storage pools and secrets that
+    clients have defined. The command waits until no server has a task.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -55,7 +55,7 @@ class _Move(_Request):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
         parser.add_argument('--host', metavar='HOST',
-                            help='where to; by default the scheduler chooses')
+                            help='the destination (default: the scheduler chooses)')
 
     def arguments(self, parsed_args: argparse.Namespace) -> dict[str, Any]:
         return {'host': parsed_args.host}
@@ -70,11 +70,11 @@ class Boot(Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('server', nargs='?', metavar='SERVER',
-                            help='its name; server1, server2, ... by default')
+                            help='its name (default: server1, server2, ...)')
         parser.add_argument('--pmem', default='', metavar='LABELS',
                             help='labels of persistent memory, separated by commas')
         parser.add_argument('--host', metavar='HOST',
-                            help='the host; by default the scheduler chooses')
+                            help='the host (default: the scheduler chooses)')
         for name, default, unit in (('vcpus', 1, 'virtual CPUs'), ('ram', 512, 'memory in MiB'),
                                     ('disk', 1, 'disk in GiB')):
             parser.add_argument(f'--{name}', type=int, default=default, metavar='N',
@@ -138,9 +138,9 @@ class Resize(_Request):
 
 
 class Migrate(_Move):
-    """Move a server to another host with its power off; --live moves it while it runs.
+    """Move a server to another host: powered off, or while it runs with --live.
 
-    Confirm or revert a move with the power off, like a resize.
+    Without --live, confirm or revert the move, like a resize.
     """
 
     action = 'migrate'
@@ -199,7 +199,8 @@ class Compute(Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('action', choices=['start', 'stop', 'kill'],
-                            help='stop lets the service finish its work, kill does not')
+                            help='start, stop or kill; stop lets the service finish its work, '
+                                 'kill does not')
         parser.add_argument('host', metavar='HOST', help='the host')
         options.add_client_options(parser)
         return parser
@@ -212,7 +213,7 @@ class Compute(Command):
 
 def _add_no_wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--no-wait', action='store_true',
-                        help='return at once, before the request is carried out')
+                        help='return without waiting until the request is complete')
 
 
 def _line(state: dict[str, Any]) -> str:

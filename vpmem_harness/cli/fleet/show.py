@@ -17,11 +17,10 @@ from vpmem_harness.pmem.inventory.spec import format_size
 
 
 class Show(Command):
-    """Print the hosts of a fleet, their regions and namespaces with their holders, the domains, the
-    servers and the faults in force.
+    """Print the hosts, regions, namespaces, domains, servers and active faults of a fleet.
 
-    A namespace is "open in" a domain, "claimed by" a server, and contains "data of" whoever wrote
-    to it last.
+    For a namespace, "open in" is the domain that uses it, "claimed by" the server that has
+    claimed it, and "data of" the server or domain that wrote to it last.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -25,7 +25,7 @@ GRACE = 30.0
 class Up(Command):
     """Start a fleet of simulated hosts that runs until "vpmem-harness down".
 
-    The command returns when the hosts run. "eval $(vpmem-harness env HOST)" lets a shell use a
+    The command returns when all hosts run. "eval $(vpmem-harness env HOST)" lets a shell use a
     host, "vpmem-harness show" prints the fleet. Several fleets can run at the same time if they
     have different names.
 
@@ -37,8 +37,9 @@ class Up(Command):
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('--name', '--fleet', action='append', default=[], dest='names_given',
                             metavar='NAME',
-                            help=f'the name of the fleet (default: {DEFAULT_NAME}); a name with '
-                                 "{}, as 'rack2-{}', names the hosts; both can be given")
+                            help=f'the name of the fleet (default: {DEFAULT_NAME}); a value with '
+                                 "{}, such as 'rack2-{}', is the pattern of the hosts' names; "
+                                 'can be given twice, once for each')
         fleet_options.add_fleet_options(parser)
         add_background_options(parser)
         return parser
@@ -65,7 +66,7 @@ def argv_of(command: Command) -> list[str]:
 def add_background_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a command that starts a fleet."""
     parser.add_argument('--foreground', action='store_true',
-                        help='stay in the foreground until "down" or a signal ends the fleet')
+                        help='run in the foreground until "down" or a signal ends the fleet')
     parser.add_argument('--ready-fd', type=int, help=argparse.SUPPRESS)
 
 

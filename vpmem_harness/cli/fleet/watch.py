@@ -1,4 +1,4 @@
-"""``vpmem-harness watch``: keep a fleet on screen."""
+"""``vpmem-harness watch``: show a fleet on the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vpmem_harness.fleet.snapshot import CallState, FleetState
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-#: Seconds between two looks at the fleet.
+#: Polling interval in seconds.
 INTERVAL = 0.5
 
 #: How many calls are kept for the screen, and how many of a host are taken at a time.
@@ -29,16 +29,16 @@ _CALLS = 500
 
 
 class Watch(Command):
-    """Keep on the terminal what "show" prints, with the calls to the hosts as they arrive.
+    """Show the tables of "show" and the latest calls on the terminal, and update them.
 
-    Ctrl-C ends it. If standard output is no terminal, only the calls are printed, one a line.
+    Ctrl-C ends it. If standard output is not a terminal, it prints only the calls, one per line.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
         parser.add_argument('host', nargs='?', metavar='HOST', help='one host only')
         parser.add_argument('--interval', type=float, default=INTERVAL, metavar='SECONDS',
-                            help=f'how often to look (default: {INTERVAL})')
+                            help=f'time between two updates (default: {INTERVAL})')
         parser.add_argument('--calls', action='store_true',
                             help='print only the calls, also on a terminal')
         options.add_client_options(parser)
@@ -60,7 +60,7 @@ class Watch(Command):
 
 
 class View:
-    """What is shown of a fleet.
+    """The part of a fleet to show.
 
     :param host: the only host that is shown; None for all.
     """
@@ -95,7 +95,7 @@ def follow(view: View, wait: Callable[[], object]) -> None:
 
 
 def line(call: CallState) -> str:
-    """Describe a call in one line: the time, the host, the call and what came of it."""
+    """Describe a call in one line: the time, the host, the call and its result."""
     at = datetime.datetime.fromtimestamp(call.time).astimezone()
     told = call.fault is not None or call.outcome == 'ok'
     return (f'{at:%H:%M:%S}.{at.microsecond // 1000:03} {call.host} {call.text}'
@@ -103,7 +103,7 @@ def line(call: CallState) -> str:
 
 
 def screen(view: View, wait: Callable[[], object]) -> None:
-    """Keep the fleet on the terminal, until the fleet ends.
+    """Show the fleet on the terminal until it ends.
 
     :raises InvalidInputError: if rich is not installed.
     """
