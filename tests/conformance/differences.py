@@ -53,7 +53,6 @@ _UNPRIVILEGED = 'the recorded libvirtd was unprivileged'
 VIRSH: dict[str, str] = {
     'uri': f'{_UNPRIVILEGED}, and its socket was elsewhere',
     'schedinfo off --set none=1 --config': f'{_UNPRIVILEGED}: it had no cgroups',
-    'domblkthreshold off vda 5': NOT_SIMULATED,
 }
 
 #: Scripts that virsh 11.3 prints differently on any daemon; an older virsh cannot compare them.

@@ -45,6 +45,30 @@ class LimitCase(LifecycleCase):
                     self.domain, interface, 7, CONFIG) if param.value}
 
 
+class TestThresholds(LimitCase):
+
+    def refusal(self, device):
+        return hosts.refusal(self.connection.domain_set_block_threshold, self.domain, device, 5, 0)
+
+    def test_a_domain_that_is_off(self):
+        """A threshold needs a domain that runs."""
+        self.assertEqual('domain is not running', self.refusal('vda').str2)
+
+    def test_disks(self):
+        """A threshold is for a disk by its target, or for a source by its index."""
+        self.connection.domain_create(self.domain)
+        self.assertEqual([None, None, None], [
+            self.refusal(device) for device in ('vda', 'vda[2]', 'vdb[1]')])
+
+    def test_what_is_no_disk(self):
+        """A device that the domain lacks is not found, and one that cannot be read is named."""
+        self.connection.domain_create(self.domain)
+        self.assertEqual(
+            ["failed to find disk 'vdc'", "failed to find disk 'vda[1]'",
+             "failed to parse block device 'vda['"],
+            [self.refusal(device).str2 for device in ('vdc', 'vda[1]', 'vda[')])
+
+
 class TestDisks(LimitCase):
 
     def test_none(self):

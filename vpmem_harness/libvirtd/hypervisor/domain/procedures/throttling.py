@@ -6,10 +6,13 @@ src/conf/domain_conf.c (virDomainNetFind), src/util/virnetdevbandwidth.h.
 
 from __future__ import annotations
 
+import re
+
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs, get_one_def
+from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
@@ -52,6 +55,28 @@ _SHAPED = ('bridge', 'network', 'direct', 'ethernet')
 
 class ThrottlingProcedures(ProcedureGroup):
     """Procedures that limit the throughput of a domain's disks and interfaces."""
+
+    @procedure
+    def domain_set_block_threshold(self, handle: DomainHandle, device: str, threshold: int,
+                                   flags: int) -> None:
+        """Ask for an event when a disk's image has grown so far; no guest writes that much.
+
+        :param device: the target, with the index of a source of its chain, such as ``vda[2]``.
+        """
+        check_flags('qemuDomainSetBlockThreshold', flags, 0)
+        domain = self.domain(handle)
+        check_active(domain)
+        parts = re.fullmatch(r'([^\[]*)(?:\[(\d+)\])?', device)
+        if parts is None:
+            raise bad_argument(f"failed to parse block device '{device}'")
+        target, index = parts.groups()
+        for disk in domain.definition.devices.findall('disk'):
+            # libvirt 9.0.0 crashes for a disk without a source, or without a name.
+            if target and disks.target(disk)[0] == target and disk.find('source') is not None:
+                sources = (*disk.findall('source'), *disk.iterfind('.//backingStore'))
+                if not int(index or 0) or index in [each.get('index') for each in sources]:
+                    return
+        raise bad_argument(f"failed to find disk '{device}'")
 
     @procedure
     def domain_get_block_io_tune(self, handle: DomainHandle, path: str | None, nparams: int,
