@@ -263,7 +263,7 @@ class Cloud:
         return {**self._known, **{one.id: one.name for one in self.backend.servers()}}
 
     def offers(self, server: str) -> str:
-        """What the flavor of a server wants and what the hosts have, for an error message."""
+        """What the flavor of a server requests and what the hosts have, for an error message."""
         wanted = next((', '.join(record.flavor.pmem) for record in self.backend.servers()
                        if record.name == server), '')
         hosts = '; '.join(map(in_words, list(self._computes.values())[:_HOSTS_SHOWN]))

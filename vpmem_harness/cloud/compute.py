@@ -1,4 +1,4 @@
-"""The compute service of one host, in the hands of a test."""
+"""Control of the compute service of one host by a test."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Compute:
 
     @property
     def assigned_namespaces(self) -> dict[str, str]:
-        """The id of the server that each namespace is claimed for, by the namespace's name."""
+        """The id of the server that has claimed each namespace, by the namespace's name."""
         return self._backend.assigned_namespaces(self.name)
 
 

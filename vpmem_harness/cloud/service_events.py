@@ -1,4 +1,4 @@
-"""What happened to the compute services of a cloud, for reports."""
+"""Events of the compute services of a cloud, for reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVENTS_KEPT = 5_000
 
 
 class ServiceEvent(NamedTuple):
-    """Something that happened to the compute service of a host."""
+    """An event of the compute service of a host."""
 
     time: datetime.datetime
     host: str

@@ -42,8 +42,8 @@ def write(hosts: Iterable[HostState], directory: Path) -> list[Path]:
         return [_write_host(host, directory) for host in hosts]
     except OSError as error:
         raise InvalidInputError(
-            'DIR', expected='a directory that can be written to, or room for one',
-            got=f'{str(directory)!r} ({error.strerror})', remedy='name another') from error
+            'DIR', expected='a writable directory, or a path where it can be made',
+            got=f'{str(directory)!r} ({error.strerror})', remedy='use another path') from error
 
 
 def options(host: HostState, directory: Path) -> Mapping[str, Mapping[str, str]]:

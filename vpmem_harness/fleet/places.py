@@ -95,14 +95,15 @@ def _make_directory(directory: Path, wanted: str) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInputError('--dir', expected='a directory, or room for one', got=repr(wanted),
-                                remedy=f'choose another ({error.strerror})') from error
+        raise InvalidInputError(
+            '--dir', expected='a directory, or a path for a new one', got=repr(wanted),
+            remedy=f'choose another ({error.strerror})') from error
     found = directory.stat()
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise InvalidInputError(
             '--dir', expected='a directory of your own that nobody else may write to',
-            got=f'mode {found.st_mode & 0o777:o}', remedy='choose another, or chmod go-w it: who '
-            'can write to it can put another ndctl in its place')
+            got=f'mode {found.st_mode & 0o777:o}', remedy='choose another, or chmod go-w it: '
+            'every user who can write to it can replace the ndctl of a host')
 
 
 def _remove_empty(made: Iterable[Path]) -> None:

@@ -94,7 +94,7 @@ def write(values: dict[str, Any], path: Path) -> None:
     except OSError as error:
         raise InvalidInputError(
             'FILE', expected='a file that can be written', got=f'{str(path)!r} ({error.strerror})',
-            remedy='name another') from error
+            remedy='use another path') from error
 
 
 def read(path: Path) -> SavedFleet:
@@ -108,7 +108,7 @@ def read(path: Path) -> SavedFleet:
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInputError(
             what, expected='a file that "vpmem-harness save" has written', got=str(error),
-            remedy='name another') from error
+            remedy='use another path') from error
     if isinstance(document, dict) and document.get('format') == FORMAT and (
             document.get('version') != VERSION):
         raise InvalidInputError(

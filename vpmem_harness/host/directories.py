@@ -59,7 +59,7 @@ class Found(NamedTuple):
     kind: str
     label: str | None
     uid: int
-    #: Whether its process runs, as far as this process can see.
+    #: Whether this process can see that its process runs.
     in_use: bool
 
 
@@ -126,7 +126,7 @@ def sweep(parent: str) -> list[str]:
 
 def note_elsewhere(directory: Path, *, marks: Sequence[str], remove: Sequence[str],
                    empty: Sequence[str]) -> None:
-    """Note what has to be removed with a directory: see :data:`ELSEWHERE`."""
+    """Note the paths to remove with a directory: see :data:`ELSEWHERE`."""
     draft = directory / f'{ELSEWHERE}.draft'
     draft.write_text(json.dumps({'marks': marks, 'remove': remove, 'empty': empty}), 'utf-8')
     draft.rename(directory / ELSEWHERE)
@@ -173,7 +173,7 @@ def remove_own() -> None:
 
 
 def sweep_again() -> None:
-    """Remove what processes that this process has ended have left, where it has looked before."""
+    """Remove the files of processes that this process has ended, in known directories."""
     for parent in [parent for pid, parent in _seen if pid == os.getpid()]:
         sweep(parent)
 

@@ -1,4 +1,4 @@
-"""What happened to a host besides the calls to it, and what its memory was like at the start."""
+"""Events of a host other than calls, and the state of its memory at the start."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def holders(hypervisor: Hypervisor) -> dict[str, str]:
 
 
 class Kind(enum.StrEnum):
-    """What an event is about."""
+    """The kind of an event."""
 
     FAULT = 'fault'
     REBOOT = 'reboot'
@@ -51,7 +51,7 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class HostEvent:
-    """Something that happened to a host; ``time`` in seconds on the host's clock."""
+    """An event of a host; ``time`` in seconds on the host's clock."""
 
     time: float
     kind: Kind
@@ -78,13 +78,13 @@ class History:
         self._ahead = 0.0
 
     def begin(self, clock: Clock, pmem: PersistentMemory, hypervisor: Hypervisor) -> None:
-        """Note what happens from now on; the host starts."""
+        """Start to record events; the host starts."""
         self._clock, self._pmem, self._hypervisor = clock, pmem, hypervisor
         self.restart()
         hypervisor.on_event(self._on_domain_event)
 
     def restart(self) -> None:
-        """Forget the events, and take what the memory is like now for the start."""
+        """Forget the events, and use the current state of the memory as the start."""
         self._events.clear()
         if self._clock is None or self._pmem is None or self._hypervisor is None:
             return

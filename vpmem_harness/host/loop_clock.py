@@ -1,4 +1,4 @@
-"""Clock of a host that has none of its own: real time, with timers in the serving thread."""
+"""Default clock of a host: real time, with timers in the serving thread."""
 
 from __future__ import annotations
 

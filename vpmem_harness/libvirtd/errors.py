@@ -209,7 +209,7 @@ class LibvirtError(Exception):
         super().__init__(self.message)
 
     def renewed(self, rule: str, error: LibvirtError) -> LibvirtError:
-        """Let ``error`` take this one's place on releases that have ``rule``; return this one."""
+        """Replace this error by ``error`` on releases that have ``rule``; return this error."""
         self._renewed = (rule, error)
         return self
 

@@ -38,8 +38,8 @@ def check_directory(directory: str) -> Path:
 
 def _unusable(directory: str, reason: str) -> InvalidInputError:
     return InvalidInputError(
-        'directory of reports', expected='a directory that can be written to, or room for one',
-        got=f'{directory!r} ({reason})', remedy='name another')
+        'directory of reports', expected='a writable directory, or a path where it can be made',
+        got=f'{directory!r} ({reason})', remedy='use another path')
 
 
 def file_name(test: str) -> str:
@@ -68,8 +68,8 @@ def save(text: str, path: Path) -> None:
         partial.replace(path)
     except OSError as error:
         raise InvalidInputError(
-            'report', expected='a file that can be written to, or room for one',
-            got=f'{str(path)!r} ({error.strerror})', remedy='name another') from error
+            'report', expected='a writable file, or a path where it can be made',
+            got=f'{str(path)!r} ({error.strerror})', remedy='use another path') from error
 
 
 def about(fixtures: Iterable[Any], *, title: str, failure: str = '') -> Report:

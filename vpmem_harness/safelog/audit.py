@@ -44,8 +44,8 @@ class AuditLog:
                 self._file = os.open(path, flags, 0o600)
             except OSError as error:
                 raise InvalidInputError(
-                    'audit_log', expected='a file that can be written to, or room for one',
-                    got=f'{path!r} ({error.strerror})', remedy='name another') from error
+                    'audit_log', expected='a writable file, or a path where it can be made',
+                    got=f'{path!r} ({error.strerror})', remedy='use another path') from error
 
     def record(self, who: str, what: str, *, host: str | None = None, outcome: str = 'ok',
                **details: Any) -> None:

@@ -86,8 +86,8 @@ def check_place(path: str) -> None:
         os.makedirs(directory, mode=0o700, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(
-            'file for pseudonyms', expected='a directory for it, or room for one',
-            got=f'{path!r} ({error.strerror})', remedy='name another') from error
+            'file for pseudonyms', expected='a writable directory, or a path where it can be made',
+            got=f'{path!r} ({error.strerror})', remedy='use another path') from error
     found = os.stat(directory)
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise InvalidInputError(
@@ -111,7 +111,7 @@ def load(path: str) -> dict[str, str]:
             raise ValueError('no pseudonyms')
     except (OSError, ValueError) as error:
         raise InvalidInputError('file of pseudonyms', expected='one that a run has saved',
-                                got=f'{path!r} ({error})', remedy='name another') from error
+                                got=f'{path!r} ({error})', remedy='use another path') from error
     return values
 
 

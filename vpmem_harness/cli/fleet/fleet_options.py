@@ -61,7 +61,7 @@ def add_place_options(parser: argparse.ArgumentParser) -> None:
                         help='directory for the directories of the hosts (default: a temporary '
                              'one); the path must be short, because it is part of socket paths')
     parser.add_argument('--beside-real-nvdimms', action='store_true',
-                        help='run on a machine that has NVDIMMs of its own: a command that resets '
+                        help='run on a machine with real NVDIMMs, although a command that resets '
                              'PATH would find the real ndctl')
 
 

@@ -46,5 +46,5 @@ def write(page: str, path: Path) -> None:
         path.write_text(page, encoding='utf-8')
     except OSError as error:
         raise InvalidInputError(
-            'FILE', expected='a file that can be written to, or room for one',
-            got=f'{str(path)!r} ({error.strerror})', remedy='name another') from error
+            'FILE', expected='a writable file, or a path where it can be made',
+            got=f'{str(path)!r} ({error.strerror})', remedy='use another path') from error

@@ -26,8 +26,8 @@ def refuse_beside_real_nvdimms(devices: Path) -> None:
     """Raise InvalidInputError if the machine has real NVDIMMs."""
     if devices.is_dir() and any(devices.iterdir()):
         raise InvalidInputError(
-            'this machine', expected='none with NVDIMMs of its own, which a command that resets '
-            'PATH could reach', got=f'devices in {devices}',
+            'this machine', expected='no real NVDIMMs, because a command that resets PATH could '
+            'change them', got=f'devices in {devices}',
             remedy='use another machine, or add --beside-real-nvdimms if the command is harmless')
 
 

@@ -125,7 +125,7 @@ def become_nova_compute() -> None:
     nova.objects.Service.enable_min_version_cache()
 
 
-#: The variable that makes computes require what Nova announces for its next release.
+#: The variable that makes computes require the versions that Nova announces for its next release.
 NEXT_MINIMUM = 'VPMEM_HARNESS_NOVA_NEXT_MINIMUM'
 
 

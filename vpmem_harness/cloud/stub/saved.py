@@ -1,4 +1,4 @@
-"""The records of a cloud at rest, to go on with them in another process."""
+"""The records of an idle cloud, in a form that another process can restore."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SavedProvider:
 
 @dataclass
 class SavedRecords:
-    """What a stub has recorded; deleted instances that have left something are included.
+    """The records of a stub, including deleted instances that have left something.
 
     ``providers`` and ``consumers`` are by UUID.
     """
@@ -68,7 +68,7 @@ def save(backend: StubBackend) -> SavedRecords:
 
 
 def restore(backend: StubBackend, records: SavedRecords, randomness: Randomness) -> None:
-    """Give a cloud that has not started the records of another one with the same hosts.
+    """Restore the records of a cloud in another one that has not started and has the same hosts.
 
     :param randomness: what it draws UUIDs from; it must not give those of the records again.
     """

@@ -135,7 +135,7 @@ class Hypervisor:
 
     @functools.cached_property
     def capabilities(self) -> str:
-        """The host's capabilities as XML, which change with its hardware alone."""
+        """The host's capabilities as XML, which change only with its hardware."""
         return capabilities.host(self)
 
     def change_hardware(self, hardware: Hardware) -> None:

@@ -40,7 +40,7 @@ class Inventory:
     the first region if the inventory determines it, as a recorded listing does. ``region_order``,
     ``numbers`` and ``memory_block`` are as in :class:`PersistentMemory`. The first DIMM has
     region0, except for bare DIMMs. ``ndctl``, ``lacks`` and ``old_name_hash`` replace those of the
-    release if a listing determines them. ``notes`` are what is inferred or assumed of a copy.
+    release if a listing determines them. ``notes`` list inferred and assumed values of a copy.
     """
 
     dimms: tuple[DimmSpec, ...]
@@ -56,7 +56,7 @@ class Inventory:
 
     @property
     def region_count(self) -> int:
-        """How many region numbers the host needs."""
+        """The number of region numbers that the host needs."""
         if self.numbers and self.numbers.regions:
             return max(self.numbers.regions) + 1
         return len(_regions(self.dimms))

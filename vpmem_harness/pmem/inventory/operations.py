@@ -19,9 +19,9 @@ class Create:
     the lower numbers had been in use.
 
     With an ``offset``, the namespace is placed at that distance from the start of the region,
-    without the checks of ndctl. Then ``usable`` is the size that listings show, what the capacity
-    leaves when None, and ``holder`` the number of its btt, pfn or dax device, the next one when
-    None.
+    without the checks of ndctl. Then ``usable`` is the size that listings show; None computes it
+    from the capacity. ``holder`` is the number of its btt, pfn or dax device; None uses the next
+    number.
     """
 
     region: int = 0
@@ -80,7 +80,7 @@ class UnbindDevice:
 
 
 class IdleDevice(NamedTuple):
-    """An idle device, with what it has kept of the namespace that it was."""
+    """An idle device, with the properties that remain of its former namespace."""
 
     number: int
     name: str = ''
@@ -90,7 +90,7 @@ class IdleDevice(NamedTuple):
 
 @dataclass(frozen=True)
 class KeepIdle:
-    """The idle devices of a region, the seed with them."""
+    """The idle devices of a region, including the seed."""
 
     region: int
     devices: tuple[IdleDevice, ...]

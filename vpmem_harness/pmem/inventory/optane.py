@@ -30,7 +30,7 @@ def handle(socket: int, number: int) -> int:
 def modules(randomness: Randomness, *, sockets: int, ways: int, size: int) -> list[DimmSpec]:
     """The modules of a host, ``ways`` of ``size`` bytes for each socket.
 
-    The memory of each socket is a NUMA node of its own behind the nodes with CPUs.
+    The persistent memory of each socket is a separate NUMA node, numbered after those with CPUs.
     """
     date = f'{18 + randomness.below(4):02d}{1 + randomness.below(52):02d}'
     serial = randomness.below(2**24)

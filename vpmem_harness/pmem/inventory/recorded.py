@@ -21,7 +21,7 @@ def from_listing(text: str) -> Inventory:
     """Return the inventory of a host that prints a listing; raises InvalidInputError.
 
     :param text: the output of ``ndctl list`` or ``daxctl list`` with any options, from ndctl 61 on,
-        or several of these after each other. The more it says, the closer is the copy;
-        ``notes`` of the inventory tell what it leaves open
+        or several outputs, one after another. The more it contains, the closer the copy is;
+        ``notes`` of the inventory list the values that it does not determine
     """
     return copying.copy(text)

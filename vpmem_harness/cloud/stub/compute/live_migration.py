@@ -72,7 +72,7 @@ class LiveMigrationOperations(Operations):
             xml = with_paths(
                 domain.XMLDesc(flags), [one.device.devpath for one in instance.ordered(
                     move.new_resources, instance.flavor)])
-            # Each simulated host has an instances directory of its own.
+            # Each simulated host has its own instances directory.
             xml = xml.replace(str(self.driver.instance_path(instance.uuid)),
                               f'{destination.simulated_host.instances_path}/{instance.uuid}')
             self.service.simulated_host.introduce(destination.simulated_host)

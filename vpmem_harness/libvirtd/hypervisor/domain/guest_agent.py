@@ -1,4 +1,4 @@
-"""Agents in guests: what a test says that they answer.
+"""Agents in guests, with answers that a test sets.
 
 Source: libvirt 9.0.0, src/qemu/qemu_agent.c, and the protocol of QEMU's guest agent.
 """
@@ -19,7 +19,7 @@ from vpmem_harness.libvirtd.xml.etree import Element
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 
-#: What an agent still does while the file systems are frozen.
+#: Commands that an agent accepts while the file systems are frozen.
 _WHILE_FROZEN: Final = ('guest-ping', 'guest-info', 'guest-fsfreeze-status', 'guest-fsfreeze-thaw')
 
 _CONNECTED: Final = libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
@@ -77,7 +77,7 @@ class GuestAgent:
 
 @dataclass
 class RunningAgent:
-    """An agent with what clients have asked it to do.
+    """An agent, with the changes that clients have requested.
 
     :ivar frozen: the mount points of frozen file systems.
     :ivar clock_offset: seconds from the host's clock to the guest's.
@@ -93,7 +93,7 @@ class RunningAgent:
     keys: dict[str, list[str]] = field(default_factory=dict)
 
     def command(self, name: str) -> None:
-        """Refuse a command that the agent does not take while file systems are frozen."""
+        """Refuse a command that the agent does not accept while file systems are frozen."""
         if self.frozen and name not in _WHILE_FROZEN:
             raise refusal(name, f'The command {name} has been disabled for this instance')
 

@@ -21,7 +21,7 @@ FAILED = 'migration out job: unexpectedly failed'
 
 
 class HeldMigration:
-    """A migration that copies nothing until the test lets it.
+    """A migration that copies no memory until the test allows it.
 
     The destination's domain exists and is paused, as in every migration. The job's statistics
     follow :meth:`progress`. Each end happens once; later ones are ignored.
@@ -114,7 +114,7 @@ class Migrations:
     def hold(self, begun: Callable[[HeldMigration], None] | None = None) -> None:
         """Hold every migration that begins from now on.
 
-        :param begun: called with each migration in a thread of its own; without it,
+        :param begun: called with each migration in a separate thread; without it,
             :meth:`wait` returns the migrations.
         """
         with self._changed:

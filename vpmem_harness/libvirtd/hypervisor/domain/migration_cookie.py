@@ -1,4 +1,4 @@
-"""Cookies: what the two hosts of a migration tell each other through the client.
+"""Cookies: data that the two hosts of a migration exchange through the client.
 
 Source: libvirt 9.0.0, src/qemu/qemu_migration_cookie.c.
 """

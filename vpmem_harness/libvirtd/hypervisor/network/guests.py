@@ -38,7 +38,7 @@ def connect(networks: NetworkList, interface: Element) -> None:
 
 
 def plugged(networks: NetworkList, interfaces: Iterable[Element], now: float) -> None:
-    """Let the guests behind interfaces ask for addresses."""
+    """Grant leases to the guests of interfaces."""
     for network, mac in _served(networks, interfaces):
         network.leases.grant(network.definition, mac, now)
 

@@ -97,7 +97,7 @@ class Leases:
         return None
 
     def release(self, mac: str, now: float) -> None:
-        """Note that the interface is gone: nobody renews its lease."""
+        """Note that the interface is gone, so that its lease is not renewed."""
         lease = self._leases.get(mac)
         if lease is not None:
             lease.ended = now

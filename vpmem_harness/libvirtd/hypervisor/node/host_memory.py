@@ -1,4 +1,4 @@
-"""Memory of the host that is free beside its guests.
+"""Memory of the host that its guests do not use.
 
 Linux takes the memory of a guest from the nodes that it is bound to, and otherwise from any. Here
 an unbound guest takes an equal share of each node with CPUs, and huge pages from the first nodes

@@ -97,7 +97,7 @@ class MediatedDevices:
         del self._found[device.node.name]
 
     def start(self, device: MediatedDevice) -> None:
-        """Make a device active, in an IOMMU group of its own."""
+        """Make a device active, in its own IOMMU group."""
         used = {other.group for other in self._found.values() if other.node.active}
         device.group = next(number for number in range(
             _FIRST_GROUP, _FIRST_GROUP + len(used) + 1) if number not in used)
@@ -116,7 +116,7 @@ class MediatedDevices:
         return [device for device in self._found.values() if device.node.persistent]
 
     def restore(self, devices: Iterable[MediatedDevice]) -> None:
-        """Add definitions of other hardware, as far as this has their PCI devices."""
+        """Add the definitions of other hardware whose PCI devices this hardware also has."""
         for old in devices:
             parent = self._tree.pci_device(old.parent.name)
             if parent is not None and old.node.name not in self._found:
@@ -127,7 +127,7 @@ class MediatedDevices:
                     self.start(device)
 
     def boot(self) -> None:
-        """Restart the host: defined devices are left, those with autostart active."""
+        """Restart the host: defined devices remain, and those with autostart are active."""
         for device in list(self._found.values()):
             device.node.active = False
             if not device.node.persistent:

@@ -1,4 +1,4 @@
-"""What each type of pool can do, and errors of the programs and files that it uses.
+"""The operations of each type of pool, and errors of the programs and files that it uses.
 
 Source: libvirt 9.0.0, src/storage/storage_backend.h.
 """
@@ -31,13 +31,13 @@ def file_error(found: OSError, detail: str) -> LibvirtError:
 
 
 class Backend(Protocol):
-    """What a type of pool can do."""
+    """The operations of a type of pool."""
 
     #: Whether volumes are files, which have a format.
     files: bool
 
     def build(self, pool: Pool, flags: int) -> None:
-        """Make what the pool needs, such as its directory."""
+        """Create the files that the pool needs, such as its directory."""
 
     def is_there(self, pool: Pool) -> bool:
         """Return whether a daemon that starts finds the pool active."""
@@ -52,7 +52,7 @@ class Backend(Protocol):
         """Undo :meth:`start`."""
 
     def delete(self, pool: Pool) -> None:
-        """Remove what :meth:`build` has made."""
+        """Remove the files that :meth:`build` has created."""
 
     def find_sources(self, specification: str | None, flags: int) -> str:
         """Return the sources that the host could use, as XML."""

@@ -20,7 +20,7 @@ USED: Final = CAPACITY // 8
 
 @dataclass
 class FileStatus:
-    """What stat(2) says about a file; sizes are in bytes.
+    """The result of stat(2) for a file; sizes are in bytes.
 
     :ivar times: seconds and nanoseconds of the last access, modification and change.
     """

@@ -1,1 +1,1 @@
-"""Copies of hosts from what ndctl and daxctl list of them."""
+"""Copies of hosts from listings of ndctl and daxctl."""

@@ -1,4 +1,4 @@
-"""Numbers of bytes in listings: exact ones, and those for people, which are rounded."""
+"""Numbers of bytes in listings: exact ones, and human-readable ones, which are rounded."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _DECIMAL = {'M': 10**6, 'G': 10**9, 'T': 10**12}
 
 
 class Amount(NamedTuple):
-    """A number of bytes between two bounds, both included; they are equal for an exact one.
+    """A number of bytes between two inclusive bounds, which are equal for an exact number.
 
-    ``letter`` is the unit of a number for people.
+    ``letter`` is the unit of a human-readable number.
     """
 
     low: int
@@ -45,7 +45,7 @@ class Amount(NamedTuple):
         return self.low
 
     def common(self, other: Amount) -> Amount | None:
-        """What both can be, None if they contradict each other."""
+        """The range that both allow, None if they contradict each other."""
         low, high = max(self.low, other.low), min(self.high, other.high)
         return Amount(low, high, self.letter or other.letter) if low <= high else None
 

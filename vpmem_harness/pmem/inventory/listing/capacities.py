@@ -10,7 +10,7 @@ from vpmem_harness.pmem.kernel import sizes
 
 
 class Shape(NamedTuple):
-    """What decides how much of its capacity a namespace can use.
+    """The properties that determine how much of its capacity a namespace can use.
 
     ``kind`` is btt, pfn or dax, empty for one without an info block.
     """
@@ -22,9 +22,9 @@ class Shape(NamedTuple):
 
 
 class Capacity(NamedTuple):
-    """Bytes that a namespace takes, how far behind the given place, and the usable size.
+    """The bytes that a namespace takes, their distance from the given place, and the usable size.
 
-    ``info_offset`` is where the info block of a btt stands.
+    ``info_offset`` is the offset of the info block of a btt.
     """
 
     gap: int
@@ -35,7 +35,7 @@ class Capacity(NamedTuple):
 
 def capacities(shape: Shape, shown: Amount, start: int, step: int,
                gaps: bool = True) -> list[Capacity]:
-    """Return the capacities that leave the size shown, the most likely one first.
+    """Return the capacities whose usable size is the shown one, the most likely one first.
 
     :param start: the physical address of the first free byte
     :param step: the unit of capacities in bytes

@@ -1,4 +1,4 @@
-"""Comparison of a copy with the listing, for what the copy cannot reproduce."""
+"""Comparison of a copy with its listing, to find values that the copy cannot reproduce."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vpmem_harness.randomness import Randomness
 
 
 def differences(inventory: Inventory, facts: Facts) -> list[str]:
-    """Return a line for each size, alignment or number that a copy has otherwise."""
+    """Return a line for each size, alignment or number that differs in the copy."""
     memory = inventory.build(Randomness(0))
     return [f'{name}: the copy has {what} {ours}, the listing {_shown(theirs)}'
             for name, what, ours, theirs in _compared(memory, facts)

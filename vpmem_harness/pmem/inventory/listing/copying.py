@@ -43,8 +43,8 @@ _KINDS = {'devdax': 'dax', 'fsdax': 'pfn', 'sector': 'btt', 'raw': ''}
 def copy(text: str) -> Inventory:
     """Return the inventory of a host that prints a listing; raises InvalidInputError.
 
-    :param text: what ``ndctl list`` or ``daxctl list`` printed, with any options, or several of
-        these after each other
+    :param text: the output of ``ndctl list`` or ``daxctl list`` with any options, or several
+        outputs, one after another
     """
     documents = split(text)
     reader = Reader()
@@ -173,7 +173,7 @@ class _Copy:
                 if owner == region and device.get('mappings')}
 
     def _known_address(self, region: int, layout: Layout) -> int | None:
-        """Return the physical address of a region, if the address of a device tells it."""
+        """Return the physical address of a region, if it follows from that of a device."""
         starts = self._starts(region)
         found = [starts[one.wanted.number] - reserved_bytes(one.wanted.shape, one.size)
                  for one in layout.placed if one.wanted.number in starts]
@@ -217,7 +217,7 @@ class _Copy:
         return sizes.REGION_ALIGN
 
     def _is_labelled(self, number: int, thing: Thing | None, inside: dict[int, Thing]) -> bool:
-        """Whether a region has labels, as far as the listing tells."""
+        """Whether a region has labels, according to the listing."""
         if self._modules.provider(number) in WITHOUT_DIMMS:
             return False
         if thing is not None:
@@ -332,7 +332,7 @@ class _Copy:
                 tuple(groups.index(number) for number in numbers))
 
     def _versions(self) -> tuple[str | None, frozenset[str]]:
-        """Return the version of ndctl to have, None for the host's own, and what is missing."""
+        """Return the copy's version of ndctl, None for the host's, and the missing attributes."""
         evidence = self._evidence
         if self._ndctl is not None:
             return self._ndctl, evidence.lacks(int(self._ndctl.split('.')[0]))
@@ -347,7 +347,7 @@ class _Copy:
 
 
 def _other_shapes(shape: Shape, thing: Thing, align: int | None) -> tuple[Shape, ...]:
-    """Return what a namespace can be instead, where a listing leaves it open."""
+    """Return the other possible shapes of a namespace, if the listing does not determine it."""
     if shape.kind == 'btt' and 'sector_size' not in thing:
         return (shape._replace(sector_size=512),)
     if shape.kind not in ('pfn', 'dax'):
@@ -366,7 +366,7 @@ def _lacks_label_uuid(thing: Thing) -> bool:
 
 def _data_start(outer: tuple[tuple[int, int, tuple[str, ...]], ...] | None,
                 namespace: Thing) -> int | None:
-    """Return where the data of a namespace begin in its region, if bad blocks tell.
+    """Return where the data of a namespace begin in its region, if bad blocks determine this.
 
     :param outer: the bad blocks of the region
     """

@@ -1,4 +1,4 @@
-"""The JSON documents of a listing: what one command printed, or several after each other."""
+"""The JSON documents of a listing: the output of one command, or several outputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Document(NamedTuple):
 class Documents(NamedTuple):
     """The documents of a text, and the versions that the command ``collect`` has noted in it.
 
-    ``long_reals`` tells whether numbers have six decimals.
+    ``long_reals`` says whether numbers have six decimals.
     """
 
     found: list[Document]

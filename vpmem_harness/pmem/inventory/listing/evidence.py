@@ -1,4 +1,4 @@
-"""Which versions of ndctl and of the kernel wrote a listing, told from the fields in it."""
+"""Detection of the versions of ndctl and of the kernel that wrote a listing, from its fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ATTRIBUTES = {'region.align': 68, 'target_node': 68, 'device.align': 71,
 
 
 class Evidence:
-    """What the fields of a listing say about its origin."""
+    """The versions that the fields of a listing allow."""
 
     def __init__(self) -> None:
         self.low = FIRST
@@ -150,7 +150,7 @@ class Evidence:
 
     @property
     def is_recent(self) -> bool:
-        """Whether the kernel surely aligns the capacities of namespaces, as Linux 5.7 does."""
+        """Whether the kernel certainly aligns the capacities of namespaces, as Linux 5.7 does."""
         return bool(self._present & {'region.align', 'device.align'}) or not self._missing
 
     def lacks(self, version: int) -> frozenset[str]:
@@ -167,7 +167,7 @@ class Evidence:
     def version(self, preferred: int) -> int:
         """Return the version whose listings look like this one, the preferred one if it can be.
 
-        What is missing can be due to ndctl or to the kernel. An older ndctl is the likelier reason.
+        A field can be missing because of ndctl or of the kernel. An older ndctl is more likely.
         """
         limit = min([_ATTRIBUTES[name] - 1 for name in self._missing - self._present
                      if _ATTRIBUTES[name] > self.low] + [self.high])

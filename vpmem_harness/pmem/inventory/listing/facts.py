@@ -1,4 +1,4 @@
-"""The things of a host that a listing tells of, with what its documents say of each."""
+"""The objects of a host in a listing, with their fields from all its documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Thing:
     fields: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def add(self, fields: dict[str, Any]) -> None:
-        """Add what another object says; raises InvalidInputError for a contradiction."""
+        """Add the fields of another object; raises InvalidInputError for a contradiction."""
         for field, value in fields.items():
             known = self.fields.setdefault(field, value)
             if isinstance(known, Amount) and isinstance(value, Amount):
@@ -30,7 +30,7 @@ class Thing:
                               _shown(value), 'give listings of one host at one time')
 
     def get(self, field: str, default: Any = None) -> Any:
-        """Return what is known of a field."""
+        """Return the value of a field, if it is known."""
         return self.fields.get(field, default)
 
     def __contains__(self, field: str) -> bool:
@@ -45,10 +45,10 @@ def _shown(value: object) -> str:
 
 @dataclasses.dataclass
 class Facts:
-    """What a listing says, by number.
+    """The objects of a listing, by number.
 
     ``namespaces`` and ``devices`` have pairs of numbers: of the region and within it. ``orders``
-    are the names of things that were listed after each other.
+    are lists of names in the order of the listing.
     """
 
     buses: dict[int, Thing] = dataclasses.field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The fields of the objects in a listing: what each can be, and its parser."""
+"""The fields of the objects in a listing, with the parser of each."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def pair_name(kind: str) -> Parser:
 
 
 def amount(value: Any, what: str) -> amounts.Amount:
-    """Parse bytes, for programs or for people."""
+    """Parse bytes, exact or human-readable."""
     found = amounts.parse(value)
     if found is None:
         raise refusal(what, 'bytes, as in 4294967296 or "4.00 GiB (4.29 GB)"', value)

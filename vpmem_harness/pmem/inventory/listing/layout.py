@@ -1,8 +1,8 @@
-"""Where the namespaces of a region are, from what a listing says of their sizes and of the rest.
+"""The places of the namespaces in a region, computed from the sizes and free space in a listing.
 
-A listing shows neither addresses nor capacities. The capacities follow from the sizes. The places
-are those of namespaces created one after the other, in the order of their numbers, with gaps that
-give the free space and the largest free extent of the listing.
+Most listings show neither addresses nor capacities. The capacities follow from the sizes. The
+namespaces are placed one after the other, in the order of their numbers, with gaps that give the
+free space and the largest free extent of the listing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Wanted(NamedTuple):
     """A namespace to place.
 
     ``data`` is where its data begin in the region, in bytes, if that is known. ``others`` are the
-    shapes that it has otherwise, if its shape is a guess.
+    other possible shapes, if its shape is a guess.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Placed(NamedTuple):
 
 @dataclasses.dataclass
 class Space:
-    """A region as far as it is known: its address, and what a listing says of its space.
+    """The known properties of a region: its address, and its space according to the listing.
 
     ``step`` is the unit of capacities, ``strict`` whether no other capacity is possible. ``bad``
     are the ranges of the region that are known to be bad.
@@ -66,7 +66,7 @@ class Space:
 
 
 class Layout(NamedTuple):
-    """The namespaces of a region in order, its size, and the size of what is not listed.
+    """The namespaces of a region in order, its size, and the size of unlisted namespaces.
 
     ``hidden`` are capacity and offset of a disabled namespace that the listing leaves out.
     """
@@ -94,14 +94,14 @@ class _Draft:
         self._rounded: dict[int, str] = {}
 
     def layout(self) -> Layout:
-        """Place the namespaces, and what is between them."""
+        """Place the namespaces and the gaps between them."""
         found = self._layout()
         return found._replace(notes=[*self._rounded.values(), *self._notes])
 
     def _choose(self, size: int, used: int) -> bool:
         """Choose among rounded capacities so that they leave the free space of the listing.
 
-        :returns: whether the first ones do not
+        :returns: whether capacities other than the first ones were needed
         """
         free = self._space.available
         numbers = list(self._possible)
@@ -152,7 +152,7 @@ class _Draft:
         return placed
 
     def _fitting(self, one: Wanted, offset: int) -> Wanted:
-        """Return a namespace with the shape that leaves its size of the roundest capacity."""
+        """Return a namespace with the shape whose capacity for its size is the roundest."""
         if not one.others:
             return one
         shapes = [one._replace(shape=shape, others=()) for shape in (one.shape, *one.others)]
@@ -276,7 +276,7 @@ class _Draft:
                 found = _filled(fixed, others, size, hole, one, bad)
                 if found is not None:
                     return sorted(found, key=lambda one: one.offset)
-        self._notes.append(f'{self._space.name}: the places that its bad blocks tell leave no '
+        self._notes.append(f'{self._space.name}: the places that its bad blocks show leave no '
                            'room for the other namespaces')
         return placed
 

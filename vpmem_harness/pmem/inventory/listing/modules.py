@@ -1,4 +1,4 @@
-"""The DIMMs of a copied host: those of the listing, and assumed ones where it has none."""
+"""The DIMMs of a copied host: those in the listing, and assumed ones if it lists none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Members:
 
     @property
     def ways(self) -> int:
-        """How many there are."""
+        """The number of DIMMs."""
         return len(self.mappings)
 
 
@@ -104,7 +104,7 @@ class Modules:
         return 1, 'the simplest'
 
     def _unmapped(self, region: int, ways: int) -> list[int | None]:
-        """Return the numbers of listed DIMMs that can be those of a region, or none."""
+        """Return the numbers of the listed DIMMs that can belong to a region, or none."""
         free = [number for number in sorted(self._facts.dimms)
                 if number not in self._taken and number not in self._mapped]
         chosen = free[:ways]

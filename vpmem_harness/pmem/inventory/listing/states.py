@@ -1,4 +1,4 @@
-"""The states of a copied host: what is disabled, idle, bad, or in use as memory."""
+"""The states in a copied host: disabled, idle, bad, or in use as memory."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class States:
             self._later.append(UnbindDevice(creation))
 
     def _bad_blocks(self, index: int, number: int, layout: Layout) -> None:
-        """Add the bad blocks of a region, as the region or its namespaces tell."""
+        """Add the bad blocks of a region, from its own list or those of its namespaces."""
         shown = [(one, self._facts.namespaces[number, one.wanted.number]) for one in layout.placed]
         # A namespace without an info block shows those of the whole region.
         wholes = [thing for one, thing in shown if not one.wanted.shape.kind]
