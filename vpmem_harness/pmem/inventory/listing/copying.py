@@ -190,7 +190,7 @@ class _Copy:
 
     def _has_size(self, thing: Thing) -> bool:
         if 'size' not in thing:
-            self._notes.append(f'{thing.name}: left out, because its size is not listed')
+            self._notes.append(f'{thing.name}: not copied, because its size is not listed')
         return 'size' in thing
 
     def _known_align(self, thing: Thing | None) -> int | None:
@@ -248,8 +248,8 @@ class _Copy:
         device = self._facts.devices.get((region, number))
         align = thing.get('align') or (device.get('align') if device else None)
         if align is None and kind in ('pfn', 'dax'):
-            self._notes.append(f'{thing.name}: its alignment is not listed; assumed 2 MiB unless '
-                               'only 1 GiB gives its size')
+            self._notes.append(f'{thing.name}: its alignment is not listed; assumed 2 MiB, or '
+                               '1 GiB if its size is only possible with 1 GiB')
         shape = Shape(
             kind, thing.get('map', 'dev'), align or sizes.DEFAULT_ALIGN,
             thing.get('sector_size') or (sizes.DEFAULT_SECTOR_SIZE if kind == 'btt' else 512))
@@ -266,7 +266,7 @@ class _Copy:
         for ways in (6, 4, 8, 2, 3, 1):
             if any(used == ways * module for module in optane.MODULES):
                 self._notes.append(f'region{number}: assumed to be full, because its namespaces '
-                                   f'fill {ways} usual modules')
+                                   f'fill {ways} modules of a common size')
                 return used
         size = dimm_size(used)
         self._notes.append(f'region{number}: assumed {size} bytes, of which {size - used} are '
@@ -341,8 +341,8 @@ class _Copy:
         lacks = evidence.lacks(versions[0])
         if versions == releases and all(evidence.lacks(one) == lacks for one in releases):
             return None, lacks
-        self._notes.append(f'ndctl: its fields are those of a version from {evidence.low} to '
-                           f'{evidence.high}; the copy has {versions[0]}')
+        self._notes.append(f'ndctl: the listing has the fields of a version from {evidence.low} '
+                           f'to {evidence.high}; the copy has {versions[0]}')
         return str(versions[0]), lacks
 
 

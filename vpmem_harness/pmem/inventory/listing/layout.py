@@ -177,11 +177,11 @@ class _Draft:
         if one.shape.align == sizes.GIB and not roomy:
             found = capacities(one.shape, one.shown, 0, space.step)
             if found:
-                self._notes.append(f'{one.name}: the address decides how much alignment leaves; '
-                                   'the original has another one')
+                self._notes.append(f'{one.name}: the address of the copy differs from that of the '
+                                   'original, so that alignment takes another amount of space')
                 return found[0]._replace(gap=0)
         raise refusal(
-            f'size of {one.name}', f'what a capacity of whole {space.step} bytes leaves'
+            f'size of {one.name}', f'the usable size of a capacity in units of {space.step} bytes'
             + (f' with map {one.shape.memmap} and alignment {one.shape.align}'
                if one.shape.kind in ('pfn', 'dax') else ''), str(one.shown.low))
 
@@ -208,11 +208,11 @@ class _Draft:
         hidden = left - (free.low if free.is_exact else free.nearest(self._space.step))
         if hidden < 0:
             raise refusal(f'available_size of {self._space.name}',
-                          f'at most {left} bytes beside its namespaces', str(free.low))
+                          f'at most {left} bytes in addition to its namespaces', str(free.low))
         if not free.is_exact:
             hidden = sizes.align_down(hidden, self._space.step)
         self._notes.append(f'{self._space.name}: {hidden} bytes are neither free nor in a listed '
-                           'namespace; a disabled one takes them (list with -i to see it)')
+                           'namespace; assumed a disabled one (list with -i to see it)')
         return hidden
 
     def _gaps(self, free: int, count: int, hidden: int) -> tuple[list[int], tuple[int, int] | None]:
@@ -230,8 +230,8 @@ class _Draft:
                           'some if any is available', str(largest))
         rest = free - largest
         if rest:
-            self._notes.append(f'{space.name}: the free extents are known by their size, and not '
-                               'where they are')
+            self._notes.append(f'{space.name}: the sizes of the free extents are known, but not '
+                               'their places')
         places = [*range(1, count), 0] if count else []
         if hidden and count:
             # One more place, between the last namespace and the hidden one.

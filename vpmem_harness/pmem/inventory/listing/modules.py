@@ -95,12 +95,12 @@ class Modules:
         """Return how many DIMMs a region has, and why."""
         if align is not None and align > sizes.REGION_ALIGN and align % sizes.REGION_ALIGN == 0 \
                 and size % (align // sizes.REGION_ALIGN) == 0:
-            return align // sizes.REGION_ALIGN, 'as its alignment tells'
+            return align // sizes.REGION_ALIGN, 'from its alignment'
         for ways in (6, 4, 8, 2, 3, 1):
             if align is None or sizes.region_align(size, ways) == align:
                 for module in optane.MODULES:
                     if size == ways * module:
-                        return ways, f'modules of {module // sizes.GIB} GiB are usual'
+                        return ways, f'modules of {module // sizes.GIB} GiB are common'
         return 1, 'the simplest'
 
     def _unmapped(self, region: int, ways: int) -> list[int | None]:
