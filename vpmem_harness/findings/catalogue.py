@@ -124,7 +124,7 @@ FINDINGS = (
         scenario=scenarios.rebuild_after_refused_resize, hosts=2, pmem='SMALL:12x256MiB'),
     Finding(
         'failed-rebuild', 'a rebuild that fails gives back what its server holds in Placement',
-        suffering="The server can be brought back by a hard reboot, and runs; what it has is "
+        suffering="The server can be brought back by another rebuild, and runs; what it has is "
                   'offered to others, whose boots the compute refuses.',
         cause='To clean up, a rebuild is taken for an evacuation when it names a node, which by '
               'then every rebuild does.',

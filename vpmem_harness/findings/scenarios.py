@@ -252,7 +252,7 @@ def failed_rebuild(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     with host.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
         server.rebuild(expect='ERROR')
     cloud.settle()
-    server.reboot(hard=True)
+    server.rebuild()
     if server.allocations:
         return None
     held = ', '.join(device.name for device in server.namespaces)
