@@ -171,10 +171,13 @@ class Handshake:
         except ssl.SSLCertVerificationError as error:
             LOG.warning('Refused a client: its certificate is not accepted: %s',
                         error.verify_message)
-            self.abandon()
+            self._refuse()
+        except ssl.SSLError as error:
+            LOG.warning('Refused a client: TLS handshake failed: %s', error.reason)
+            self._refuse()
         except OSError as error:
             LOG.warning('Refused a client: TLS handshake failed: %s',
-                        getattr(error, 'reason', None) or error.strerror or 'disconnected')
+                        error.strerror or 'disconnected')
             self.abandon()
         else:
             self._end()
@@ -183,6 +186,31 @@ class Handshake:
             except Exception:
                 LOG.exception('Cannot serve a client over TLS')
                 client.close()
+
+    def _refuse(self) -> None:
+        """End the connection, but read on until the client ends it.
+
+        The client may still be sending its part of the handshake. Libvirt's client does not
+        survive the signal that it gets when it writes to a closed socket.
+        """
+        raw = self._client.raw
+        try:
+            raw.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.abandon()
+            return
+        self._loop.forget(raw)
+        self._loop.watch(raw, _READABLE, self._discard)
+
+    def _discard(self, mask: int) -> None:
+        try:
+            if self._client.raw.recv(_RECORD):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.abandon()
 
     def _wait(self) -> None:
         try:

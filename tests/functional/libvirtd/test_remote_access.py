@@ -178,6 +178,16 @@ class RemoteAccessTest(base.TestCase):
             with contextlib.suppress(ConnectionResetError):
                 self.assertEqual(b'', client.recv(100))
 
+    def test_a_refused_client_that_still_writes(self):
+        """A client whose handshake has failed can finish its writes: they do not kill it."""
+        host = self.useFixture(HostFixture(pmem='SMALL:1x1GiB', listen_tls='127.0.0.1'))
+        with socket.create_connection(_address(host.tls_uri), 10) as client:
+            client.sendall(b'no handshake at all')
+            self.assertEqual(b'', client.recv(1))
+            for _ in range(3):
+                client.sendall(b'more')
+            self.assertEqual(b'', client.recv(1))
+
     def test_stalled_handshakes(self):
         """Clients that stop within the handshake keep no other client waiting."""
         host = self.useFixture(HostFixture(pmem='SMALL:1x1GiB', listen_tls='127.0.0.1'))
