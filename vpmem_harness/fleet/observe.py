@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-import libvirt
-
 from vpmem_harness.cloud.api import ServerRecord
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.exceptions import HarnessError
@@ -24,21 +22,9 @@ from vpmem_harness.fleet.snapshot import (
 )
 from vpmem_harness.host.calls import Call, LibvirtCall
 from vpmem_harness.host.machine import Host
-from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.domain import STATE_NAMES, Domain
 from vpmem_harness.pmem import Namespace
 from vpmem_harness.pmem.kernel.regions import Region
-
-#: The names that virsh gives the states of domains.
-DOMAIN_STATES = {
-    libvirt.VIR_DOMAIN_NOSTATE: 'no state',
-    libvirt.VIR_DOMAIN_RUNNING: 'running',
-    libvirt.VIR_DOMAIN_BLOCKED: 'idle',
-    libvirt.VIR_DOMAIN_PAUSED: 'paused',
-    libvirt.VIR_DOMAIN_SHUTDOWN: 'in shutdown',
-    libvirt.VIR_DOMAIN_SHUTOFF: 'shut off',
-    libvirt.VIR_DOMAIN_CRASHED: 'crashed',
-    libvirt.VIR_DOMAIN_PMSUSPENDED: 'pmsuspended',
-}
 
 
 def fleet_state(hosts: Iterable[Host], cloud: Cloud | None, *, name: str | None, seed: int,
@@ -160,7 +146,7 @@ def _claims(cloud: Cloud, host: str) -> dict[str, str]:
 def _domain(domain: Domain, servers: Mapping[str, str]) -> DomainState:
     return DomainState(
         name=domain.name, uuid=domain.uuid_text,
-        state=DOMAIN_STATES.get(domain.state, str(domain.state)), persistent=domain.persistent,
+        state=STATE_NAMES.get(domain.state, str(domain.state)), persistent=domain.persistent,
         autostart=domain.autostart, devices=tuple(domain.open_paths),
         server=servers.get(domain.uuid_text))
 

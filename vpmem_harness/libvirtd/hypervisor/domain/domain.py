@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 #: The ID of a domain that is not running.
 OFF = -1
 
+#: The names that virsh gives the states of domains.
+STATE_NAMES = {
+    libvirt.VIR_DOMAIN_NOSTATE: 'no state',
+    libvirt.VIR_DOMAIN_RUNNING: 'running',
+    libvirt.VIR_DOMAIN_BLOCKED: 'idle',
+    libvirt.VIR_DOMAIN_PAUSED: 'paused',
+    libvirt.VIR_DOMAIN_SHUTDOWN: 'in shutdown',
+    libvirt.VIR_DOMAIN_SHUTOFF: 'shut off',
+    libvirt.VIR_DOMAIN_CRASHED: 'crashed',
+    libvirt.VIR_DOMAIN_PMSUSPENDED: 'pmsuspended',
+}
+
 
 @dataclass(eq=False)
 class Domain:
