@@ -13,7 +13,7 @@ from typing import Final
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, system_error
-from vpmem_harness.libvirtd.hypervisor.storage.files import StorageFiles
+from vpmem_harness.libvirtd.hypervisor.storage.files import StorageFiles, empty
 
 _MAGIC: Final = b'LibvirtQemudSave'
 _PARTIAL: Final = b'LibvirtQemudPart'
@@ -38,13 +38,17 @@ class SaveImage:
         data = self.xml.encode() + b'\0'
         header = _HEADER.pack(_MAGIC, _VERSION, len(data), self.running, 0, 0)
         try:
-            if files.status(path) is None:
-                files.create(path, 0o600)
-            else:
-                files.truncate(path, 0)
+            empty(files, path)
             files.write(path, 0, header + data)
         except OSError as error:
             raise system_error(error.errno or 0, f"Failed to create file '{path}'") from None
+
+
+def runs(flags: int, otherwise: bool) -> bool:
+    """Whether a restored guest runs: by VIR_DOMAIN_SAVE_RUNNING or PAUSED, or else as given."""
+    if flags & libvirt.VIR_DOMAIN_SAVE_RUNNING:
+        return True
+    return otherwise and not flags & libvirt.VIR_DOMAIN_SAVE_PAUSED
 
 
 def read(files: StorageFiles, path: str) -> SaveImage:

@@ -74,6 +74,14 @@ class StorageFiles(Protocol):
         """Yield the start and end of each piece of data between ``offset`` and ``end``."""
 
 
+def empty(files: StorageFiles, path: str) -> None:
+    """Create a file, or make it empty; raise OSError as the kernel does."""
+    if files.status(path) is None:
+        files.create(path, 0o600)
+    else:
+        files.truncate(path, 0)
+
+
 def error(number: int, path: str) -> OSError:
     """Return the error of a system call."""
     return OSError(number, os.strerror(number), path)

@@ -16,6 +16,7 @@ from vpmem_harness.libvirtd.hypervisor.domain import picture
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
+from vpmem_harness.libvirtd.hypervisor.storage.files import empty
 from vpmem_harness.libvirtd.stream import Download, Streamed
 from vpmem_harness.libvirtd.values import DomainHandle
 
@@ -52,10 +53,7 @@ class DumpProcedures(ProcedureGroup):
         check_active(domain)
         files = self.hypervisor.backing.storage
         try:
-            if files.status(path) is None:
-                files.create(path, 0o600)
-            else:
-                files.truncate(path, 0)
+            empty(files, path)
             try:
                 _check_format(number, bool(flags & _MEMORY))
             except LibvirtError:

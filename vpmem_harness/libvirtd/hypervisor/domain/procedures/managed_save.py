@@ -10,13 +10,12 @@ import errno
 import libvirt
 
 from vpmem_harness.libvirtd.errors import invalid, system_error
-from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
+from vpmem_harness.libvirtd.hypervisor.domain import save_image
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml.domain import formatter
-from vpmem_harness.libvirtd.xml.domain import parser as domain_xml
 
 _SAVE_FLAGS = (libvirt.VIR_DOMAIN_SAVE_BYPASS_CACHE | libvirt.VIR_DOMAIN_SAVE_RUNNING
                | libvirt.VIR_DOMAIN_SAVE_PAUSED)
@@ -36,13 +35,10 @@ class ManagedSaveProcedures(ProcedureGroup):
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
         saved = domain.live.copy()
-        paused = domain.state == libvirt.VIR_DOMAIN_PAUSED
-        if flags & libvirt.VIR_DOMAIN_SAVE_RUNNING:
-            paused = False
-        if flags & libvirt.VIR_DOMAIN_SAVE_PAUSED:
-            paused = True
         formatter.stop(saved)
-        domain.managed_save, domain.managed_save_paused = saved, paused
+        domain.managed_save = saved
+        domain.managed_save_paused = not save_image.runs(
+            flags, domain.state != libvirt.VIR_DOMAIN_PAUSED)
         if domain.state == libvirt.VIR_DOMAIN_RUNNING:
             self.hypervisor.processes.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_SAVE)
         self.hypervisor.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_SAVED,
@@ -89,10 +85,5 @@ class ManagedSaveProcedures(ProcedureGroup):
             raise invalid('domain does not have managed save image')
         check_flags('qemuDomainSaveImageDefineXML', flags,
                     libvirt.VIR_DOMAIN_SAVE_RUNNING | libvirt.VIR_DOMAIN_SAVE_PAUSED)
-        definition = domain_xml.parse(xml or '', self.hypervisor.xml_host)
-        check_same_guest(definition, domain.managed_save)
-        domain.managed_save = definition
-        if flags & libvirt.VIR_DOMAIN_SAVE_RUNNING:
-            domain.managed_save_paused = False
-        elif flags & libvirt.VIR_DOMAIN_SAVE_PAUSED:
-            domain.managed_save_paused = True
+        domain.managed_save = self.connection.saving.changed(xml or '', domain.managed_save)
+        domain.managed_save_paused = not save_image.runs(flags, not domain.managed_save_paused)

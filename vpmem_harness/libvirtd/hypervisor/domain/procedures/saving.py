@@ -61,10 +61,10 @@ class SavingProcedures(ProcedureGroup):
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
         saved = domain.live.copy()
-        running = _runs(flags, domain.state == libvirt.VIR_DOMAIN_RUNNING)
+        running = save_image.runs(flags, domain.state == libvirt.VIR_DOMAIN_RUNNING)
         formatter.stop(saved)
         if xml is not None:
-            saved = self._changed(xml, saved)
+            saved = self.changed(xml, saved)
         processes = self.hypervisor.processes
         was_running = domain.state == libvirt.VIR_DOMAIN_RUNNING
         if was_running:
@@ -104,13 +104,13 @@ class SavingProcedures(ProcedureGroup):
         image = save_image.read(hypervisor.backing.storage, path)
         definition = domain_xml.parse(image.xml, hypervisor.xml_host)
         if xml is not None:
-            definition = self._changed(xml, definition)
+            definition = self.changed(xml, definition)
         domain = hypervisor.domains.find(definition.name, definition.uuid, to_start=True)
         if domain is None:
             domain = Domain(definition.name, definition.uuid)
             hypervisor.domains.add(domain)
         try:
-            self.start(domain, definition, paused=not _runs(flags, image.running))
+            self.start(domain, definition, paused=not save_image.runs(flags, image.running))
         except LibvirtError:
             if not domain.persistent:
                 hypervisor.domains.remove(domain)
@@ -145,24 +145,17 @@ class SavingProcedures(ProcedureGroup):
         check_flags('qemuDomainSaveImageDefineXML', flags, _STATES)
         files = self.hypervisor.backing.storage
         image = save_image.read(files, path)
-        running = _runs(flags, image.running)
+        running = save_image.runs(flags, image.running)
         if xml == image.xml and running == image.running:
             return
-        changed = self._changed(xml, domain_xml.parse(image.xml, self.hypervisor.xml_host))
+        changed = self.changed(xml, domain_xml.parse(image.xml, self.hypervisor.xml_host))
         SaveImage(_text(changed), running).write(files, path)
 
-    def _changed(self, xml: str, saved: Definition) -> Definition:
+    def changed(self, xml: str, saved: Definition) -> Definition:
         """Return the definition of ``xml``, if a guest with the definition ``saved`` can use it."""
         definition = domain_xml.parse(xml, self.hypervisor.xml_host)
         check_same_guest(definition, saved)
         return definition
-
-
-def _runs(flags: int, otherwise: bool) -> bool:
-    """Whether a restored guest runs, by the flags of a call."""
-    if flags & _STATES:
-        return bool(flags & _RUNNING)
-    return otherwise
 
 
 def _text(definition: Definition) -> str:
