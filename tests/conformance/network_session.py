@@ -13,7 +13,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World
+from tests.conformance.calls.world import Outcome, World, with_texts
 from vpmem_harness.randomness import Randomness
 
 _V4, _V4_OTHER = '198.51.100.', '203.0.113.'
@@ -307,16 +307,12 @@ class _Session:
              libvirt.VIR_NETWORK_DEFINE_VALIDATE)
 
     def outcomes(self) -> dict[str, Outcome]:
-        return {step: self._plain(outcome) for step, outcome in self.world.outcomes.items()}
+        return with_texts(self.world.outcomes, self._plain)
 
-    def _plain(self, outcome: Any) -> Any:
-        if isinstance(outcome, dict):
-            return {key: self._plain(value) for key, value in outcome.items()}
-        if isinstance(outcome, str):
-            text = outcome.replace(MAC, '{mac}').replace(GROUP, '{group}')
-            return re.sub(r"(?m)^  <mac address='52:54:00:(?!01:02:0a)[^']*'/>$",
-                          "  <mac address='random'/>", text)
-        return outcome
+    def _plain(self, text: str) -> str:
+        text = text.replace(MAC, '{mac}').replace(GROUP, '{group}')
+        return re.sub(r"(?m)^  <mac address='52:54:00:(?!01:02:0a)[^']*'/>$",
+                      "  <mac address='random'/>", text)
 
 
 def outcomes(uri: str) -> dict[str, Outcome]:

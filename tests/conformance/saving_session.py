@@ -10,7 +10,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World
+from tests.conformance.calls.world import Outcome, World, with_texts
 
 _RUNNING, _PAUSED = libvirt.VIR_DOMAIN_SAVE_RUNNING, libvirt.VIR_DOMAIN_SAVE_PAUSED
 _LIVE, _CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
@@ -245,16 +245,6 @@ def outcomes(uri: str, directory: str) -> dict[str, Outcome]:
     world = World(uri)
     try:
         _Session(world, directory).run()
-        return {step: _without(outcome, directory) for step, outcome in world.outcomes.items()}
+        return with_texts(world.outcomes, lambda text: text.replace(directory, '<directory>'))
     finally:
         world.close()
-
-
-def _without(value: Any, directory: str) -> Any:
-    if isinstance(value, str):
-        return value.replace(directory, '<directory>')
-    if isinstance(value, dict):
-        return {key: _without(item, directory) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without(item, directory) for item in value]
-    return value

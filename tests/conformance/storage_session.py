@@ -12,7 +12,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World
+from tests.conformance.calls.world import Outcome, World, with_texts
 
 _MIB = 1024**2
 _POOL = '<pool type="{kind}"><name>{name}</name>{more}<target><path>{path}</path></target></pool>'
@@ -97,16 +97,10 @@ class _Session:
         return self.world.step(name, call, *arguments)
 
     def outcomes(self) -> dict[str, Outcome]:
-        return {step: self._plain(outcome) for step, outcome in self.world.outcomes.items()}
+        return with_texts(self.world.outcomes, self._plain)
 
-    def _plain(self, outcome: Any) -> Any:
-        if isinstance(outcome, dict):
-            return {key: self._plain(value) for key, value in outcome.items()}
-        if isinstance(outcome, list):
-            return [self._plain(value) for value in outcome]
-        if not isinstance(outcome, str):
-            return outcome
-        text = outcome.replace(self.directory, '{directory}')
+    def _plain(self, text: str) -> str:
+        text = text.replace(self.directory, '{directory}')
         text = re.sub(r'<(.time)>[\d.]+<', r'<\1>0<', text)
         text = re.sub(r'<(owner|group)>-?\d+<', r'<\1>0<', text)
         # The sizes of the machine's file system.

@@ -9,24 +9,18 @@ It writes ``tests/golden/libvirt/networks.json``.
 
 from __future__ import annotations
 
-import json
-import pathlib
 import sys
 
 import libvirt
 
 from tests.conformance import network_session
-
-RECORDING = pathlib.Path(__file__).parents[2] / 'tests/golden/libvirt/networks.json'
+from tools.recording.steps import write
 
 
 def record(uri: str) -> None:
-    """Run the session and write the file with one step per line."""
+    """Run the session and write its file."""
     libvirt.registerErrorHandler(lambda context, error: None, None)
-    outcomes = network_session.outcomes(uri)
-    RECORDING.write_text('{\n' + ',\n'.join(
-        f'{json.dumps(step)}: {json.dumps(outcome)}' for step, outcome in outcomes.items())
-        + '\n}\n')
+    write('networks', network_session.outcomes(uri))
 
 
 if __name__ == '__main__':

@@ -22,6 +22,17 @@ _SAVES = re.compile(r"/\S*(?=/libvirt/qemu/save/)")
 _NAMED = (libvirt.virDomain, libvirt.virNetwork, libvirt.virStoragePool, libvirt.virStorageVol,
           libvirt.virNodeDevice, libvirt.virDomainSnapshot)
 
+def with_texts(outcome: Outcome, change: Callable[[str], str]) -> Outcome:
+    """Return an outcome in whose texts ``change`` has replaced what differs from run to run."""
+    if isinstance(outcome, str):
+        return change(outcome)
+    if isinstance(outcome, dict):
+        return {key: with_texts(value, change) for key, value in outcome.items()}
+    if isinstance(outcome, list | tuple):
+        return [with_texts(value, change) for value in outcome]
+    return outcome
+
+
 _DOMAIN = '''
 <domain type='{kind}'>
   <name>{name}</name>
