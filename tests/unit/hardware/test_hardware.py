@@ -63,14 +63,14 @@ class HardwareTest(testtools.TestCase):
         self.assertEqual(BRIDGE, hardware.device(device.parent))
 
     def test_more_functions_than_possible(self):
-        """A card has no more virtual functions than it can have."""
+        """A card with more virtual functions than its maximum is refused."""
         card, *functions = PciDevice('81:00.0', VENDOR, PRODUCT).with_vfs(2)
         card = dataclasses.replace(card, max_vfs=1)
         self.assert_refused('max_vfs of PciDevice 0000:81:00.0: expected 2 or more',
                             pci=(card, *functions))
 
     def test_mediated_devices_fit(self):
-        """A host has no more mediated devices than its PCI devices provide."""
+        """A host with more mediated devices than its PCI devices provide is refused."""
         gpu = PciDevice('01:00.0', VENDOR, PRODUCT, mdev_types=(MdevType('t', 'Type', 1),))
         self.assert_refused('a type of that PCI device: t', pci=(gpu,),
                             mdevs=(Mdev('other', '01:00.0'),))

@@ -64,7 +64,7 @@ class CloudReportTest(base.TestCase):
         self.assertIn(self.host.name, [step.lane for step in self.events('step')])
 
     def test_calls(self) -> None:
-        """Calls that change the host are told from those that read, and have their XML."""
+        """Calls that change the host have a kind of their own, and keep their XML."""
         self.cloud.boot(pmem='SMALL')
         calls = {event.text: event for event in self.events('call')}
         self.assertIn('<domain', calls['domain_define_xml'].detail)

@@ -13,7 +13,7 @@ KEY = (1, 208, 7)
 
 
 class Recorded:
-    """A stream that records what it is told."""
+    """A stream that records its calls."""
 
     def __init__(self, *pieces, sparse=False, error=None):
         self.pieces = list(pieces)

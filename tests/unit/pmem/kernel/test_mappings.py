@@ -153,7 +153,7 @@ class BusTest(testtools.TestCase):
 
 
 class IdentityTest(testtools.TestCase):
-    """What listings tell of a DIMM."""
+    """The fields of a DIMM in listings."""
 
     def test_listed(self) -> None:
         """Identity, handle, SMBIOS handle, flags and security."""

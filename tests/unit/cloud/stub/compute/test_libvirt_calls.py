@@ -7,17 +7,10 @@ import sys
 import libvirt
 
 from tests import base
+from tests.unit.cloud.stub.compute.test_driver import XML
 from vpmem_harness.cloud.stub.compute import libvirt_calls
 from vpmem_harness.cloud.stub.compute.libvirt_calls import LibvirtObject
 from vpmem_harness.fixtures import HostFixture
-
-XML = """
-<domain type='qemu'>
-  <name>guest</name>
-  <memory unit='MiB'>256</memory>
-  <os><type arch='x86_64' machine='q35'>hvm</type></os>
-</domain>
-"""
 
 
 class LibvirtObjectTest(base.TestCase):
