@@ -137,6 +137,13 @@ Intercept = Callable[[Call, Callable[[], Any]], Any]
 #: (remoteDispatchConnectSupportsFeature), src/libvirt_internal.h.
 _DAEMON_FEATURES: Final = frozenset((8, 9, 14, 15, 16))
 
+#: Procedures that are jobs of virsh. It calls them in a second thread, which ends the loop of the
+#: first one. If the reply comes before the loop has begun, virsh 9.0.0 waits forever. Real daemons
+#: need some time to save a guest's memory, so this does not happen there.
+_JOBS: Final = frozenset(BY_NAME[f'domain_{name}'] for name in (
+    'managed_save', 'save', 'save_flags', 'save_params', 'core_dump', 'core_dump_with_format',
+    'migrate_perform', 'migrate_perform3', 'migrate_perform3_params'))
+
 #: The arguments that say how many items of a list a client has room for.
 _WANTED: Final = frozenset((
     'need_results', 'nparams', 'maxnames', 'maxids', 'maxuuids', 'maxcells', 'maxerrors',
@@ -144,13 +151,19 @@ _WANTED: Final = frozenset((
 
 
 class Dispatcher:
-    """Executes the calls of one session."""
+    """Executes the calls of one session.
+
+    :param delay: calls a function after the shortest time that a job takes for this client; None if
+        the reply may follow at once.
+    """
 
     def __init__(self, session: Session, hypervisor: Hypervisor, *, readonly: bool,
                  flush: Callable[[], None], drop: Callable[[], None],
                  call_soon: Callable[[Callable[[], object]], None],
-                 drivers: Sequence[str] = DRIVERS) -> None:
+                 drivers: Sequence[str] = DRIVERS,
+                 delay: Callable[[Callable[[], object]], object] | None = None) -> None:
         self._drivers = drivers
+        self._delay = delay
         self._session = session
         self._hypervisor = hypervisor
         self._readonly = readonly
@@ -163,11 +176,18 @@ class Dispatcher:
 
     def execute(self, call: Call, intercept: Intercept | None = None) -> None:
         """Execute a call and answer it, now or when its ``Deferred`` is done."""
+        if intercept is None:
+            execute = functools.partial(self._invoke, call)
+        else:
+            execute = functools.partial(intercept, call, functools.partial(self._invoke, call))
+        if self._delay is not None and call.procedure in _JOBS:
+            job = Deferred()
+            job.run(execute)
+            self._delay(lambda: job.when_done(
+                lambda later: self._call_soon(lambda: self._complete(call, later))))
+            return
         try:
-            if intercept is None:
-                result = self._invoke(call)
-            else:
-                result = intercept(call, functools.partial(self._invoke, call))
+            result = execute()
         except Exception as error:
             self._fail(call, error)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import socket
 import urllib.parse
@@ -27,6 +28,8 @@ LOG = logging.getLogger(__name__)
 
 _READ_SIZE: Final = 8192            # enough for a usual call
 _READ_SIZE_MAX: Final = 1 << 20     # while a long frame is incomplete
+#: The shortest time until another process gets the reply to a job; see ``dispatch``.
+_JOB_SECONDS: Final = 0.2
 #: Bytes of output that a client may leave unread before it is disconnected.
 _UNREAD_MAX: Final = 64 << 20
 #: The number of clients that a daemon serves at a time; others wait in the socket's queue. There is
@@ -47,9 +50,14 @@ class Client:
         self._session = Session(keepalive_interval=daemon.keepalive_interval,
                                 keepalive_count=daemon.keepalive_count,
                                 last_procedure=daemon.hypervisor.release.procedures)
+        self._peer = listener.NOBODY
+        if isinstance(sock, socket.socket) and sock.family == socket.AF_UNIX:
+            self._peer = listener.peer(sock)
+        own = self._peer.pid == os.getpid()
         self._dispatcher = Dispatcher(
             self._session, daemon.hypervisor, readonly=readonly, flush=self._flush,
-            drop=self.close, call_soon=self._loop.call_soon, drivers=drivers)
+            drop=self.close, call_soon=self._loop.call_soon, drivers=drivers,
+            delay=None if own else functools.partial(self._loop.call_later, _JOB_SECONDS))
         self._read_size = _READ_SIZE
         self._backlog = bytearray()     # output that the socket has not accepted yet
         self._events = eventloop.READABLE
@@ -57,16 +65,12 @@ class Client:
         self._flushing = False
         self._closed = False
         self._loop.watch(sock, self._events, self._ready)
-        self._peer = listener.NOBODY
         if isinstance(sock, SecureSocket):
             if sock.pending:        # the client has not waited for the end of the handshake
                 self._loop.call_soon(self._read)
             return
-        local = sock.family == socket.AF_UNIX
-        if local:
-            self._peer = listener.peer(sock)
         # The process at the other end of a TCP connection is not known: it may be this one.
-        if not local or self._peer.pid == os.getpid():
+        if own or self._peer is listener.NOBODY:
             self._loop.watchdog.add(self._let_go)
 
     def _ready(self, mask: int) -> None:

@@ -14,6 +14,7 @@ from vpmem_harness.libvirtd.dispatch import Dispatcher, DropConnection
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.values import DomainHandle, NetworkHandle, TypedParameter
 from vpmem_harness.libvirtd.wire import frames
+from vpmem_harness.libvirtd.wire.procedures import BY_NAME
 from vpmem_harness.libvirtd.wire.session import Session
 from vpmem_harness.serving.deferred import Deferred
 
@@ -265,6 +266,37 @@ class LaterTest(DispatchTest):
         self.dispatcher.close()
         self.hypervisor.later.resolve()
         self.assertEqual(b'', self.session.take_output())
+
+
+class JobTest(DispatchTest):
+    """virsh waits forever if the reply to its job comes before it waits for the reply."""
+
+    def setUp(self):
+        super().setUp()
+        self.waiting = []
+        self.dispatcher = Dispatcher(
+            self.session, self.hypervisor, readonly=False, flush=lambda: None, drop=lambda: None,
+            call_soon=lambda function: function(), delay=self.waiting.append)
+        self.open()
+
+    def test_the_reply_to_a_job_waits(self):
+        """The reply to a job follows when its time is over, and other replies do not wait."""
+        self.assertEqual([], self.ask('domain_managed_save', DOMAIN, 0))
+        self.assertEqual((fake.HOSTNAME,), self.results('connect_get_hostname'))
+        (end,) = self.waiting
+        end()
+        (answer,) = client.answers(self.session.take_output())
+        self.assertEqual(BY_NAME['domain_managed_save'].number, answer.number)
+
+    def test_a_failed_job_waits(self):
+        """The error of a job waits too."""
+        def fail(call, execute):
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_ABORTED, 'by a test')
+
+        self.assertEqual([], self.ask('domain_managed_save', DOMAIN, 0, intercept=fail))
+        self.waiting.pop()()
+        (answer,) = client.answers(self.session.take_output())
+        self.assertEqual('operation aborted: by a test', answer.error['message'])
 
 
 class EventTest(DispatchTest):
