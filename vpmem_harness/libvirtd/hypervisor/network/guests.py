@@ -53,11 +53,13 @@ def _served(networks: NetworkList,
             interfaces: Iterable[Element]) -> Iterator[tuple[Network, str]]:
     """Yield the active network and the MAC address of each interface on a network's bridge."""
     for interface in interfaces:
-        source, mac = interface.find('source'), _mac(interface)
+        source = interface.find('source')
         bridge = None if source is None else source.get('bridge')
-        for network in networks:
-            if network.active and mac and bridge and network.definition.bridge == bridge:
-                yield network, mac
+        for network in networks if bridge else ():
+            if network.active and network.definition.bridge == bridge:
+                mac = _mac(interface)
+                if mac:
+                    yield network, mac
 
 
 def _mac(interface: Element) -> str | None:
@@ -74,9 +76,9 @@ def leased(networks: NetworkList, interfaces: Iterable[Element],
         if interface.get('type') != 'network':
             continue
         for network, mac in _served(networks, [interface]):
-            addresses = [(int(libvirt.VIR_IP_ADDR_TYPE_IPV4), str(lease.address), lease.prefix)
-                         for lease in network.leases.current(now) if lease.mac == mac]
-            if addresses:
+            lease = network.leases.of(mac, now)
+            if lease is not None:
                 name = '' if target is None else target.get('dev', '')
-                found.append((name, mac, addresses))
+                found.append((name, mac, [(int(libvirt.VIR_IP_ADDR_TYPE_IPV4),
+                                           str(lease.address), lease.prefix)]))
     return found

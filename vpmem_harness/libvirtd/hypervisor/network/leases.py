@@ -7,6 +7,7 @@ src/network/bridge_driver.c (networkGetDHCPLeases).
 
 from __future__ import annotations
 
+import heapq
 import ipaddress
 from dataclasses import dataclass
 
@@ -53,17 +54,24 @@ class Leases:
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}
+        #: The addresses of the leases, as numbers.
+        self._taken: set[int] = set()
+        #: A heap of the leases that guests stopped renewing: expiry and MAC address.
+        self._ended: list[tuple[int, str]] = []
 
     def current(self, now: float) -> list[Lease]:
         """Return the leases that have not expired."""
-        self._leases = {mac: lease for mac, lease in self._leases.items()
-                        if lease.expiry(now) == 0 or lease.expiry(now) >= now}
+        self._expire(now)
         return list(self._leases.values())
+
+    def of(self, mac: str, now: float) -> Lease | None:
+        """Return the lease of a MAC address unless it has expired."""
+        self._expire(now)
+        return self._leases.get(mac)
 
     def grant(self, definition: NetworkDefinition, mac: str, now: float) -> None:
         """Grant or renew the lease of a guest's interface, if the network has DHCP."""
-        self.current(now)
-        known = self._leases.get(mac)
+        known = self.of(mac, now)
         if known is not None:
             known.ended = None
             return
@@ -73,27 +81,26 @@ class Leases:
             lease = self._offer(ip, mac, now)
             if lease is not None:
                 self._leases[mac] = lease
+                self._taken.add(int(lease.address))
                 return
 
     def _offer(self, ip: Element, mac: str, now: float) -> Lease | None:
-        prefix = addresses.prefix(ip)
-        hosts = every(ip, 'dhcp/host')
-        for host in hosts:
+        reserved = [addresses.parse(ip.get('address'))]
+        for host in every(ip, 'dhcp/host'):
             address = addresses.parse(host.get('ip'))
             if records.mac(host.get('mac')) == mac and address is not None:
-                return Lease(mac, address, prefix, host.get('name'), now, _seconds(host))
-        taken = {lease.address for lease in self._leases.values()}
-        taken |= {address for host in hosts
-                  if (address := addresses.parse(host.get('ip'))) is not None}
-        own = addresses.parse(ip.get('address'))
+                return Lease(mac, address, addresses.prefix(ip), host.get('name'), now,
+                             _seconds(host))
+            reserved.append(address)
+        kept = {int(address) for address in reserved if address is not None}
         for found in every(ip, 'dhcp/range'):
             start, end = addresses.parse(found.get('start')), addresses.parse(found.get('end'))
             if start is None or end is None:
                 continue
             for number in range(int(start), int(end) + 1):
-                address = ipaddress.ip_address(number)
-                if address != own and address not in taken:
-                    return Lease(mac, address, prefix, None, now, _seconds(found))
+                if number not in self._taken and number not in kept:
+                    return Lease(mac, ipaddress.ip_address(number), addresses.prefix(ip), None,
+                                 now, _seconds(found))
         return None
 
     def release(self, mac: str, now: float) -> None:
@@ -101,6 +108,18 @@ class Leases:
         lease = self._leases.get(mac)
         if lease is not None:
             lease.ended = now
+            if lease.seconds:
+                heapq.heappush(self._ended, (lease.expiry(now), mac))
+
+    def _expire(self, now: float) -> None:
+        """Remove the leases that have expired."""
+        while self._ended and self._ended[0][0] < now:
+            _, mac = heapq.heappop(self._ended)
+            lease = self._leases.get(mac)
+            # The guest may have renewed the lease since.
+            if lease is not None and lease.ended is not None and lease.expiry(now) < now:
+                del self._leases[mac]
+                self._taken.discard(int(lease.address))
 
 
 def _seconds(element: Element) -> int:
