@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid as uuids
+from functools import cached_property
 
 from vpmem_harness.libvirtd.xml.etree import Element, copy, every, first, text_of
 from vpmem_harness.releases import Release
@@ -52,17 +53,17 @@ class Definition:
     @property
     def os_type(self) -> str:
         """The type of the operating system: ``hvm``."""
-        return text_of(self.root, 'os/type') or ''
+        return self._type.text or ''
 
     @property
     def arch(self) -> str:
         """The guest's architecture."""
-        return self._found('os/type').get('arch', '')
+        return self._type.get('arch', '')
 
     @property
     def machine(self) -> str:
         """The machine type: canonical, once the definition is complete."""
-        return self._found('os/type').get('machine', '')
+        return self._type.get('machine', '')
 
     @property
     def is_q35(self) -> bool:
@@ -140,6 +141,11 @@ class Definition:
     def vcpus(self) -> int:
         """The current number of vCPUs."""
         return int(self._found('vcpu').get('current') or self.max_vcpus)
+
+    @cached_property
+    def _type(self) -> Element:
+        """The element with the machine type, which rules ask for all the time."""
+        return self._found('os/type')
 
     def _number(self, path: str) -> int:
         return int(text_of(self.root, path) or 0)

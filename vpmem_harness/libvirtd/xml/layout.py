@@ -24,9 +24,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, copy, escaped, write
+
+#: The sort key of a child that has been found.
+_PLACE = itemgetter(0)
 
 _CONTINUED = re.compile(r'\s*\\\n\s*')
 
@@ -56,7 +60,7 @@ class Layout:
         if source.text:
             target.text = self._text(source)
         if len(source):
-            for _, _, layout, child in self._children(source):
+            for (_, layout), child in self._children(source):
                 made = layout.apply(child)
                 if not layout.optional or len(made) or made.attrib or made.text:
                     target.append(made)
@@ -64,7 +68,7 @@ class Layout:
 
     def sort(self, element: Element) -> None:
         """Sort the children of ``element``, all of which the layout must name."""
-        element[:] = [child for _, _, _, child in self._children(element)]
+        element[:] = [child for _, child in self._children(element)]
 
     def serialize(self, source: Element) -> str:
         """Serialize ``source`` in canonical form, as libvirt does."""
@@ -91,7 +95,7 @@ class Layout:
             begun = len(lines)
             lines.append(f'{head}>{text}')
             deeper = indent + '  '
-            for _, _, layout, child in self._children(source):
+            for (_, layout), child in self._children(source):
                 layout._write(child, deeper, lines)
             if len(lines) > begun + 1:
                 lines.append(f'{indent}</{self.tag}>')
@@ -107,22 +111,12 @@ class Layout:
         text = source.text or ''
         return '' if self.children and text.isspace() else text
 
-    def _children(self, source: Element) -> list[tuple[int, int, Layout, Element]]:
-        """Return the children that the layout names, in its order, each with its layout.
-
-        Each tuple starts with the sort key: the position in the layout, then in the document.
-        """
-        found: list[tuple[int, int, Layout, Element]] = []
-        last, ordered = 0, True
-        for child in source:
-            named = self._places.get(child.tag)
-            if named is not None:
-                place, layout = named
-                found.append((place, len(found), layout, child))
-                ordered = ordered and last <= place
-                last = place
-        if not ordered:         # usually they are in order, and this check is cheaper than sorting
-            found.sort()
+    def _children(self, source: Element) -> list[tuple[tuple[int, Layout], Element]]:
+        """Return the children that the layout names, in its order, each with place and layout."""
+        places = self._places
+        found = [(place, child) for child in source
+                 if (place := places.get(child.tag)) is not None]
+        found.sort(key=_PLACE)      # children of the same place keep the document's order
         return found
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import libvirt
@@ -36,6 +37,7 @@ def whole(text: str | None) -> int | None:
     return number
 
 
+@functools.lru_cache(64)
 def unit_bytes(unit: str) -> int | None:
     """Return the bytes of a unit such as ``k``, ``KiB``, ``kB`` or ``bytes``; None if unknown."""
     lower = unit.lower()
