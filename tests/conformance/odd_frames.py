@@ -97,7 +97,7 @@ class OddFrames(noise.Noise):
         """Return the next frame that is odd in its arguments only."""
         while True:
             frame = self._random.weighted(self._payloads)()
-            if not _STATEFUL.search(_procedure(frame.data).method):
+            if not _STATEFUL.search(procedure_of(frame.data).method):
                 return frame
 
     def opening(self) -> noise.Frame:
@@ -245,7 +245,7 @@ class Real:
             data = b''
         if not data:
             return [END]
-        return _read(b''.join(self._splitter.feed(data)))
+        return read(b''.join(self._splitter.feed(data)))
 
 
 def simulated(data: bytes) -> list[Answer]:
@@ -259,7 +259,7 @@ def simulated(data: bytes) -> list[Answer]:
         call = session.next_call()
         if call is not None:
             raise AssertionError(f'nothing is open, but the session returned {call}')
-    return _read(session.take_output()) + came
+    return read(session.take_output()) + came
 
 
 def compare_closed(path: str, odd: Iterator[noise.Frame]) -> Iterator[tuple[str, str | None]]:
@@ -295,7 +295,7 @@ def compare_open(path: str, odd: OddFrames, total: int) -> Iterator[tuple[str, s
         with Real(path) as real:
             real.ask(client.call('connect_open', 'test:///default', 0), 1)
             for frame in batch:
-                yield frame.kind, _same_meaning(frame, lambda data: real.ask(data, 1))
+                yield frame.kind, same_meaning(frame, lambda data: real.ask(data, 1))
 
 
 def compare_opening(path: str, odd: OddFrames, total: int) -> Iterator[tuple[str, str | None]]:
@@ -306,7 +306,7 @@ def compare_opening(path: str, odd: OddFrames, total: int) -> Iterator[tuple[str
 
     for _ in range(total):
         frame = odd.opening()
-        yield frame.kind, _same_meaning(frame, ask)
+        yield frame.kind, same_meaning(frame, ask)
 
 
 def compare(path: str, randomness: Randomness, total: int) -> Iterator[tuple[str, str | None]]:
@@ -317,8 +317,9 @@ def compare(path: str, randomness: Randomness, total: int) -> Iterator[tuple[str
     yield from compare_opening(path, odd, total // 10)
 
 
-def _same_meaning(frame: noise.Frame, ask: Callable[[bytes], list[Answer]]) -> str | None:
-    procedure = _procedure(frame.data)
+def same_meaning(frame: noise.Frame, ask: Callable[[bytes], list[Answer]]) -> str | None:
+    """Return how libvirtd's answer differs from that to the decoded call, or None."""
+    procedure = procedure_of(frame.data)
     theirs = [_outcome(answer) for answer in ask(frame.data)]
     refused = 'Unable to decode message payload' in str(theirs)
     try:
@@ -339,12 +340,13 @@ def _outcome(answer: Answer) -> Answer:
     return answer[:5]
 
 
-def _procedure(data: bytes) -> Procedure:
+def procedure_of(data: bytes) -> Procedure:
+    """Return the procedure of a frame."""
     _, program, _, number, *_ = frames.HEADER.unpack_from(data)
     return PROGRAMS[program][number]
 
 
-def _read(data: bytes) -> list[Answer]:
+def read(data: bytes) -> list[Answer]:
     """Return answers as tuples; without the daemon's own pings and events."""
     return [(a.program, a.number, a.kind, a.serial, a.status,
              a.error if a.status == frames.ERROR else a.payload)

@@ -41,12 +41,16 @@ class Client:
 
     def ask(self, name: str, *arguments: Any) -> client.Answer | None:
         """Return the answer to a call, or None while it waits."""
-        self._session.receive(client.call(name, *arguments))
-        while (call := self._session.next_call()) is not None:
-            self._dispatcher.execute(call)
-        replies = [answer for answer in client.answers(self._session.take_output())
+        replies = [answer for answer in client.answers(self.exchange(client.call(name, *arguments)))
                    if answer.kind == frames.REPLY]
         return replies[0] if replies else None
+
+    def exchange(self, data: bytes) -> bytes:
+        """Send frames; return the bytes that the daemon writes."""
+        self._session.receive(data)
+        while (call := self._session.next_call()) is not None:
+            self._dispatcher.execute(call)
+        return self._session.take_output()
 
     def close(self) -> None:
         """Close the connection."""

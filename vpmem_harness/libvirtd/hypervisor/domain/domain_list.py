@@ -10,6 +10,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.xml.etree import Element
 
 
 class DomainList:
@@ -24,6 +25,12 @@ class DomainList:
 
     def __len__(self) -> int:
         return len(self._by_uuid)
+
+    def live_interfaces(self) -> Iterator[Element]:
+        """Yield the network interfaces of running domains."""
+        for domain in self:
+            if domain.live is not None:
+                yield from domain.live.devices.findall('interface')
 
     def by_handle(self, handle: DomainHandle) -> Domain:
         """Return the domain that a client refers to.

@@ -151,6 +151,14 @@ def _closed(definition: Definition, text: str) -> LibvirtError:
     return internal(f'{what}: {PROGRAM}: {text}')
 
 
+def cannot_load(definition: Definition) -> LibvirtError:
+    """Return the error for a guest whose saved state is not complete.
+
+    Source: QEMU 7.2, migration/migration.c (process_incoming_migration_co).
+    """
+    return _closed(definition, f'load of migration failed: {os.strerror(errno.EINVAL)}')
+
+
 def check_paths(devices: list[Element], backing: Backing) -> None:
     """Refuse memory devices whose file or device does not exist."""
     for device in devices:

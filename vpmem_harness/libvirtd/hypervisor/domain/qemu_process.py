@@ -57,6 +57,8 @@ class QemuProcesses:
             hypervisor.guest_files.select_firmware(definition, hypervisor.hardware)
             if not copied:
                 hypervisor.disk_sources.prepare(definition)
+            guests.check_floors(hypervisor.networks, definition.devices.findall('interface'),
+                                hypervisor.domains.live_interfaces())
             startup.prepare(definition, hypervisor.xml_host, number)
             hypervisor.guest_files.prepare(definition, hypervisor.hardware, hypervisor.secrets)
             emulator.start(definition, hypervisor.backing, hypervisor.hardware,

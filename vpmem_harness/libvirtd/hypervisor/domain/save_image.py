@@ -1,7 +1,9 @@
 """Files with the state of a saved guest, in the format of libvirt's QEMU driver.
 
-A file has a header, the domain's XML, and then the guest's memory, of which nothing is simulated.
-Source: libvirt 9.0.0, src/qemu/qemu_saveimage.h and qemu_saveimage.c.
+A file has a header, the domain's XML, and then QEMU's migration stream with the state of the guest:
+here a stream of the usual length for a guest that has just started, and with no contents.
+Source: libvirt 9.0.0, src/qemu/qemu_saveimage.h and qemu_saveimage.c; QEMU 7.2,
+migration/savevm.c.
 """
 
 from __future__ import annotations
@@ -21,14 +23,23 @@ _VERSION: Final = 2
 #: The magic, version, length of the XML, whether the guest ran, compression, offset of the cookie,
 #: and 14 unused numbers.
 _HEADER: Final = struct.Struct('=16s5I56x')
+#: The magic and version with which a migration stream begins.
+_STREAM: Final = b'QEVM\0\0\0\3'
+#: The length of a migration stream in bytes.
+_STREAM_LENGTH: Final = 1 << 20
 
 
 @dataclass(frozen=True)
 class SaveImage:
-    """The contents of a file: the domain's XML, and whether a restored guest runs."""
+    """The contents of a file: the domain's XML, and whether a restored guest runs.
+
+    :param complete: whether the file has the whole state of the guest; one that has been truncated
+        has not.
+    """
 
     xml: str
     running: bool
+    complete: bool = True
 
     def write(self, files: StorageFiles, path: str) -> None:
         """Create or replace the file at ``path``.
@@ -39,7 +50,8 @@ class SaveImage:
         header = _HEADER.pack(_MAGIC, _VERSION, len(data), self.running, 0, 0)
         try:
             empty(files, path)
-            files.write(path, 0, header + data)
+            files.write(path, 0, header + data + _STREAM)
+            files.truncate(path, len(header + data) + _STREAM_LENGTH)
         except OSError as error:
             raise system_error(error.errno or 0, f"Failed to create file '{path}'") from None
 
@@ -75,7 +87,9 @@ def read(files: StorageFiles, path: str) -> SaveImage:
     if len(data) < length:
         raise _failed('failed to read domain XML')
     xml = data[:cookie or length].partition(b'\0')[0]
-    return SaveImage(xml.decode(errors='replace'), bool(running))
+    status = files.status(path)
+    complete = status is not None and status.size >= _HEADER.size + length + _STREAM_LENGTH
+    return SaveImage(xml.decode(errors='replace'), bool(running), complete)
 
 
 def _failed(text: str) -> LibvirtError:

@@ -1,7 +1,8 @@
 """The interfaces of running guests on the host's networks.
 
 Source: libvirt 9.0.0, src/qemu/qemu_process.c (qemuProcessNetworkPrepareDevices),
-src/qemu/qemu_driver.c (qemuGetDHCPInterfaces).
+src/qemu/qemu_driver.c (qemuGetDHCPInterfaces), src/network/bridge_driver.c
+(networkCheckBandwidth).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import libvirt
 
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.network.network import Network, NetworkList, device_of
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.network import records
@@ -35,6 +37,48 @@ def connect(networks: NetworkList, interface: Element) -> None:
         mode = network.definition.mode
         source.set('dev', device)
         source.set('mode', mode)
+
+
+def check_floors(networks: NetworkList, interfaces: Iterable[Element],
+                 present: Iterable[Element]) -> None:
+    """Refuse interfaces whose networks cannot guarantee the inbound bandwidth that they ask for.
+
+    :param present: the interfaces of running guests.
+    :raises LibvirtError: a network has no inbound limit, or too low a one, or does not exist.
+    """
+    present = list(present)
+    for interface in interfaces:
+        floor, name = _floor(interface), _network(interface)
+        if not floor or name is None:
+            continue
+        network = networks.by_name(name)
+        limit = network.definition.root.find('bandwidth/inbound')
+        if limit is None or not limit.get('average'):
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                f"Invalid use of 'floor' on interface with MAC address {_mac(interface)} - network "
+                f"'{network.name}' has no inbound QoS set", domain=libvirt.VIR_FROM_NETWORK)
+        total = floor + sum(
+            _floor(other) for other in present if _network(other) == network.name)
+        bound = 'peak' if limit.get('peak') else 'average'
+        most = int(limit.get(bound, '0'))
+        if total > most:
+            raise invalid(
+                f"Cannot plug '{_mac(interface)}' interface into '{network.definition.bridge}' "
+                f"because new combined inbound floor={total} would overcommit {bound}={most} on "
+                f"network '{network.name}'", domain=libvirt.VIR_FROM_NETWORK)
+        present.append(interface)
+
+
+def _floor(interface: Element) -> int:
+    """Return the bandwidth in KiB a second that an interface is guaranteed."""
+    inbound = interface.find('bandwidth/inbound')
+    return 0 if inbound is None else int(inbound.get('floor') or 0)
+
+
+def _network(interface: Element) -> str | None:
+    source = interface.find('source')
+    return None if source is None else source.get('network')
 
 
 def plugged(networks: NetworkList, interfaces: Iterable[Element], now: float) -> None:

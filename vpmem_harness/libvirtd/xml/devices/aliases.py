@@ -123,7 +123,7 @@ def give_memory(device: Element, definition: Definition) -> None:
 def by_name(definition: Definition, alias: str) -> Element | None:
     """Return the device with an alias, or None."""
     for device in definition.devices:
-        if name(device) == alias:
+        if alias and name(device) == alias:
             return device
     return None
 

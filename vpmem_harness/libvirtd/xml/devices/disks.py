@@ -49,6 +49,14 @@ def by_target(devices: Element, name: str) -> Element | None:
     return None
 
 
+def named(devices: Element, path: str) -> Element | None:
+    """Return the disk with that target or source, or None."""
+    for disk in devices.findall('disk'):
+        if path and path in (target(disk)[0], source_path(disk)):
+            return disk
+    return None
+
+
 def read(disk: Element, *, checked: bool = True) -> None:
     """Refuse an invalid disk; with ``checked``, also a disk without a target."""
     for attribute, allowed in (('type', TYPES), ('device', DEVICES)):

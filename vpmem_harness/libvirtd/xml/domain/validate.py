@@ -92,14 +92,12 @@ def _driver(definition: Definition, hardware: Hardware, *, plugs: bool) -> None:
 
 def lifecycle(actions: Mapping[str, str | None]) -> None:
     """Refuse lifecycle actions that QEMU does not support, by event such as ``reboot``."""
-    for event in ('poweroff', 'reboot'):
-        action = actions.get(event)
-        if action in ('preserve', 'rename-restart'):
-            raise unsupported(f"qemu driver doesn't support the '{action}' action for "
-                              "'on_reboot'/'on_poweroff'")
-    if actions.get('crash') == 'rename-restart':
+    if 'rename-restart' in actions.values():
         raise unsupported("qemu driver doesn't support the 'rename-restart' action for "
-                          "'on_crash'")
+                          "'on_reboot'/'on_poweroff'/'on_crash'")
+    if 'preserve' in (actions.get('poweroff'), actions.get('reboot')):
+        raise unsupported("qemu driver doesn't support the 'preserve' action for "
+                          "'on_reboot'/'on_poweroff'")
 
 
 def _vcpus(definition: Definition) -> None:

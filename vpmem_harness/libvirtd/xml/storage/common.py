@@ -46,7 +46,12 @@ def string(root: Element, path: str) -> str | None:
 
 
 def sanitize(path: str) -> str:
-    """Remove repeated and trailing slashes from a path; exactly two at its start stay."""
+    """Remove repeated and trailing slashes from a path; exactly two at its start stay.
+
+    A URI stays as it is.  Source: libvirt 9.0.0, src/util/virfile.c (virFileSanitizePath).
+    """
+    if '://' in path:
+        return path
     start = '/' if path.startswith('//') and not path.startswith('///') else ''
     clean = re.sub('/+', '/', path)
     if len(clean) > 1:

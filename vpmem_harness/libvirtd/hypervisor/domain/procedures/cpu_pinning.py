@@ -81,8 +81,9 @@ class CpuPinningProcedures(ProcedureGroup):
             if definition is None:
                 continue
             if vcpu >= definition.max_vcpus:
+                shown = vcpu - (1 << 32) if vcpu >= 1 << 31 else vcpu
                 raise bad_argument(
-                    f'vcpu {vcpu} is out of range of {what} cpu count '
+                    f'vcpu {shown} is out of range of {what} cpu count '
                     f"{definition.max_vcpus if what == 'live' else definition.vcpus}")
             if not allowed:
                 raise bad_argument('Empty cpu list for pinning')

@@ -5,6 +5,9 @@ Source: libvirt 9.0.0, src/qemu/qemu_driver.c.
 
 from __future__ import annotations
 
+import errno
+from typing import Final
+
 import libvirt
 
 from vpmem_harness.libvirtd.errors import (
@@ -13,6 +16,7 @@ from vpmem_harness.libvirtd.errors import (
     bad_xml,
     invalid,
     misused,
+    system_error,
     unsupported,
 )
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
@@ -30,6 +34,8 @@ _UNDEFINE_FLAGS = (
     | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_TPM
     | libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM)
 
+#: The longest name of a file in bytes.
+_FILE_NAME_MAX: Final = 255
 #: The lifecycle events and actions, in the order of VIR_DOMAIN_LIFECYCLE_*.
 _LIFECYCLE = ('poweroff', 'reboot', 'crash')
 _ACTIONS = ('destroy', 'restart', 'rename-restart', 'preserve', 'coredump-destroy',
@@ -61,6 +67,7 @@ class DefinitionProcedures(ProcedureGroup):
             raise LibvirtError(libvirt.VIR_ERR_XML_DETAIL,
                                'invalid char in name: \n', domain=libvirt.VIR_FROM_XML)
         domain = hypervisor.domains.find(definition.name, definition.uuid)
+        _check_file_name(definition.name)
         detail = libvirt.VIR_DOMAIN_EVENT_DEFINED_UPDATED
         if domain is None:
             domain = Domain(definition.name, definition.uuid)
@@ -130,6 +137,7 @@ class DefinitionProcedures(ProcedureGroup):
                           domain=libvirt.VIR_FROM_DOMAIN)
         if '/' in name:
             raise bad_xml(f"name {name} cannot contain '/'", domain=libvirt.VIR_FROM_QEMU)
+        _check_file_name(name)
         hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
                                     libvirt.VIR_DOMAIN_EVENT_UNDEFINED_RENAMED)
         hypervisor.domains.rename(domain, name)
@@ -198,3 +206,11 @@ class DefinitionProcedures(ProcedureGroup):
             if found is None:
                 found = add(definition.root, f'on_{name}')
             found.text = wanted
+
+
+def _check_file_name(name: str) -> None:
+    """Refuse a domain whose configuration cannot have a file, because the name is too long."""
+    file = f'{name}.xml.new'
+    if len(file.encode(errors='surrogateescape')) > _FILE_NAME_MAX:
+        raise system_error(errno.ENAMETOOLONG, f"Failed to create file '/etc/libvirt/qemu/{file}'",
+                           domain=libvirt.VIR_FROM_NONE)

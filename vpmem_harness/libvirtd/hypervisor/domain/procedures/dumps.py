@@ -1,10 +1,12 @@
-"""Procedures that dump a guest's memory, and take a picture of its screen.
+"""Procedures that read a guest's memory and disks, and take a picture of its screen.
 
-Source: libvirt 9.0.0, src/qemu/qemu_driver.c (doCoreDump, qemuDomainScreenshot).
+Source: libvirt 9.0.0, src/qemu/qemu_driver.c (doCoreDump, qemuDomainScreenshot,
+qemuDomainMemoryPeek, qemuDomainBlockPeek).
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 from typing import Final
@@ -19,6 +21,7 @@ from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, pr
 from vpmem_harness.libvirtd.hypervisor.storage.files import empty
 from vpmem_harness.libvirtd.stream import Download, Streamed
 from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.xml.devices import disks
 
 _CRASH, _LIVE, _RESET, _MEMORY = (libvirt.VIR_DUMP_CRASH, libvirt.VIR_DUMP_LIVE,
                                   libvirt.VIR_DUMP_RESET, libvirt.VIR_DUMP_MEMORY_ONLY)
@@ -30,11 +33,58 @@ _MISSING: Final = {libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_KDUMP_LZO: 'kdump-lzo',
 #: The header of an ELF core file of x86-64 without any segment.
 _ELF: Final = struct.pack('<4s5B7xHHIQQQIHHHHHH', b'\x7fELF', 2, 1, 1, 0, 0, 4, 62, 1, 0, 0, 0, 0,
                           64, 0, 0, 0, 0, 0)
+_VIRTUAL, _PHYSICAL = libvirt.VIR_MEMORY_VIRTUAL, libvirt.VIR_MEMORY_PHYSICAL
+#: The end of the largest file of ext4 in bytes.
+_OFFSET_MAX: Final = 1 << 44
 _KDUMP: Final = b'KDUMP   '
 
 
 class DumpProcedures(ProcedureGroup):
-    """Procedures that dump a guest's memory, and take a picture of its screen."""
+    """Procedures that read a guest's memory and disks, and take a picture of its screen."""
+
+    @procedure
+    def domain_memory_peek(self, handle: DomainHandle, offset: int, size: int,
+                           flags: int) -> bytes:
+        """Return a running guest's memory: it contains zeros."""
+        check_flags('qemuDomainMemoryPeek', flags, _VIRTUAL | _PHYSICAL)
+        domain = self.domain(handle)
+        if not flags:
+            raise bad_argument(
+                'flags parameter must be VIR_MEMORY_VIRTUAL or VIR_MEMORY_PHYSICAL')
+        check_active(domain)
+        return bytes(size)
+
+    @procedure
+    def domain_block_peek(self, handle: DomainHandle, path: str, offset: int, size: int,
+                          flags: int) -> bytes:
+        """Return what a raw disk contains."""
+        check_flags('qemuDomainBlockPeek', flags, 0)
+        disk = disks.named(self.domain(handle).definition.devices, path)
+        if disk is None:
+            raise bad_argument(f"disk '{path}' not found in domain")
+        driver = disk.find('driver')
+        form = 'raw' if driver is None else driver.get('type', 'raw')
+        if form != 'raw':
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                f"peeking is only supported for disk with 'raw' format not '{form}'")
+        source = self.hypervisor.disk_sources.path(disk)
+        if source is None:
+            raise _cannot_read(errno.EFAULT, "Failed to open file '(null)'")
+        if self.hypervisor.backing.stat(source) is None:
+            raise _cannot_read(errno.ENOENT, f"Failed to open file '{source}'")
+        if offset >= _OFFSET_MAX:
+            raise _cannot_read(errno.EINVAL, f"cannot seek into '{source}'")
+        if not size:
+            raise _cannot_read(errno.EINVAL, f"cannot read header '{source}'")
+        try:
+            data = self.hypervisor.backing.storage.read(source, offset, size)
+        except OSError as error:
+            raise _cannot_read(error.errno or errno.EIO, f"cannot read header '{source}'") from None
+        if len(data) < size:
+            raise bad_argument(f"'{path}' starting from {offset} has only {len(data)} bytes "
+                               'available')
+        return data
 
     @procedure
     def domain_core_dump(self, handle: DomainHandle, path: str, flags: int) -> None:
@@ -101,3 +151,7 @@ def _check_format(number: int, memory_only: bool) -> None:
     if number == libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_WIN_DMP:
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
                            'memory-only dump failed: win-dump: invalid vmcoreinfo note size')
+
+
+def _cannot_read(number: int, text: str) -> LibvirtError:
+    return system_error(number, text, domain=libvirt.VIR_FROM_STORAGE)

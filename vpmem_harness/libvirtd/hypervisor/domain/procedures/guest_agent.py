@@ -12,7 +12,7 @@ from typing import Any
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, invalid, misused
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import (
     GuestFilesystem,
@@ -20,7 +20,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import (
     refusal,
 )
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
-from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
+from vpmem_harness.libvirtd.hypervisor.driver_checks import check_exclusive_flags, check_flags
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
@@ -32,6 +32,11 @@ Interface = tuple[str, str, guests.Addresses]
 _IPV4, _IPV6 = libvirt.VIR_IP_ADDR_TYPE_IPV4, libvirt.VIR_IP_ADDR_TYPE_IPV6
 _LEASE, _AGENT = (libvirt.VIR_DOMAIN_GET_HOSTNAME_LEASE,
                   libvirt.VIR_DOMAIN_GET_HOSTNAME_AGENT)
+#: What an agent can be asked for.
+_INFORMATION = (libvirt.VIR_DOMAIN_GUEST_INFO_USERS | libvirt.VIR_DOMAIN_GUEST_INFO_OS
+                | libvirt.VIR_DOMAIN_GUEST_INFO_TIMEZONE | libvirt.VIR_DOMAIN_GUEST_INFO_HOSTNAME
+                | libvirt.VIR_DOMAIN_GUEST_INFO_FILESYSTEM | libvirt.VIR_DOMAIN_GUEST_INFO_DISKS
+                | libvirt.VIR_DOMAIN_GUEST_INFO_INTERFACES)
 _SHORTEST = -2
 #: The version of the agent: QEMU's in Debian 12.
 _VERSION = '7.2.0'
@@ -61,6 +66,9 @@ class GuestAgentProcedures(ProcedureGroup):
     def domain_fsthaw(self, handle: DomainHandle, mountpoints: list[str], flags: int) -> int:
         """Thaw the guest's file systems; return their number."""
         check_flags('qemuDomainFSThaw', flags, 0)
+        if mountpoints:
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               'specifying mountpoints is not supported')
         running = self._agent(handle, 'guest-fsfreeze-thaw')
         thawed, running.frozen = len(running.frozen), []
         return thawed
@@ -71,7 +79,8 @@ class GuestAgentProcedures(ProcedureGroup):
         """Trim the guest's file systems."""
         check_flags('qemuDomainFSTrim', flags, 0)
         if mountpoint:
-            raise bad_argument('Specifying mount point is not supported for now')
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               'Specifying mount point is not supported for now')
         self._check_running(handle)
         self._agent(handle, 'guest-fstrim')
 
@@ -126,10 +135,9 @@ class GuestAgentProcedures(ProcedureGroup):
     def domain_get_hostname(self, handle: DomainHandle, flags: int) -> str:
         """Return the guest's host name, by its agent or by the lease of its address."""
         check_flags('qemuDomainGetHostname', flags, _LEASE | _AGENT)
-        if flags & _LEASE and flags & _AGENT:
-            raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG,
-                               "Flags 'VIR_DOMAIN_GET_HOSTNAME_LEASE' and "
-                               "'VIR_DOMAIN_GET_HOSTNAME_AGENT' are mutually exclusive")
+        check_exclusive_flags('qemuDomainGetHostname', flags, 'VIR_DOMAIN_GET_HOSTNAME_LEASE',
+                              'VIR_DOMAIN_GET_HOSTNAME_AGENT', argument='flags',
+                              domain=libvirt.VIR_FROM_QEMU)
         if flags & _LEASE:
             check_active(self.domain(handle))
             raise LibvirtError(libvirt.VIR_ERR_NO_HOSTNAME,
@@ -140,6 +148,8 @@ class GuestAgentProcedures(ProcedureGroup):
     def domain_get_guest_vcpus(self, handle: DomainHandle, flags: int) -> list[TypedParameter]:
         """Return the vCPUs as the guest sees them."""
         check_flags('qemuDomainGetGuestVcpus', flags, 0)
+        if not self.domain(handle).active:
+            raise invalid('domain is not running')
         running = self._agent(handle, 'guest-get-vcpus')
         cpus = set(range(self.domain(handle).definition.vcpus))
         return [TypedParameter.string('vcpus', numbers.format_bitmap(cpus)),
@@ -152,7 +162,7 @@ class GuestAgentProcedures(ProcedureGroup):
         """Have the guest use vCPUs or not."""
         check_flags('qemuDomainSetGuestVcpus', flags, 0)
         if state not in (0, 1):
-            raise bad_argument(f'unsupported state value \'{state}\'')
+            raise misused('qemuDomainSetGuestVcpus', 'state', 'unsupported state value')
         running = self._agent(handle, 'guest-set-vcpus')
         asked = numbers.bitmap(text)
         if asked is None:
@@ -203,6 +213,9 @@ class GuestAgentProcedures(ProcedureGroup):
                               flags: int) -> list[TypedParameter]:
         """Return information from the agent: VIR_DOMAIN_GUEST_INFO_*, 0 for everything."""
         check_flags('qemuDomainGetGuestInfo', flags, 0)
+        if types & ~_INFORMATION:
+            raise bad_argument(
+                f"unsupported guest information types '0x{types & ~_INFORMATION:x}'")
         self._check_running(handle)
         running = self._agent(handle, 'guest-get-users')
         domain = self.domain(handle)

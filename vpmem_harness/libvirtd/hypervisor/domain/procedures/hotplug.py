@@ -45,8 +45,10 @@ class HotplugProcedures(ProcedureGroup):
     @procedure
     def domain_attach_device_flags(self, handle: DomainHandle, xml: str, flags: int) -> None:
         """Attach a device, live or in the configuration."""
+        domain = self.domain(handle)
+        get_defs(domain, flags)
         check_flags('qemuDomainAttachDeviceLiveAndConfig', flags, LIVE | CONFIG)
-        self._attach(self.domain(handle), xml, flags)
+        self._attach(domain, xml, flags)
 
     def _attach(self, domain: Domain, xml: str, flags: int) -> None:
         live, config = get_defs(domain, flags)
@@ -131,6 +133,8 @@ class HotplugProcedures(ProcedureGroup):
         if device.tag == 'disk':
             startup.start_source(device, domain.next_storage_id())
         elif device.tag == 'interface':
+            guests.check_floors(self.hypervisor.networks, [device],
+                                self.hypervisor.domains.live_interfaces())
             startup.start_interface(device, self.hypervisor.xml_host)
             guests.plugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
         elif device.tag in ('serial', 'parallel', 'console', 'channel'):
@@ -160,8 +164,10 @@ class HotplugProcedures(ProcedureGroup):
     @procedure
     def domain_detach_device_flags(self, handle: DomainHandle, xml: str, flags: int) -> None:
         """Detach a device, live or in the configuration."""
+        domain = self.domain(handle)
+        get_defs(domain, flags)
         check_flags('qemuDomainDetachDeviceLiveAndConfig', flags, LIVE | CONFIG)
-        self._detach(self.domain(handle), xml, flags)
+        self._detach(domain, xml, flags)
 
     def _detach(self, domain: Domain, xml: str, flags: int) -> None:
         live, config = get_defs(domain, flags)
@@ -181,9 +187,9 @@ class HotplugProcedures(ProcedureGroup):
     @procedure
     def domain_detach_device_alias(self, handle: DomainHandle, alias: str, flags: int) -> None:
         """Detach the device with that alias."""
-        check_flags('qemuDomainDetachDeviceAliasLiveAndConfig', flags, LIVE | CONFIG)
         domain = self.domain(handle)
         live, config = get_defs(domain, flags)
+        check_flags('qemuDomainDetachDeviceAliasLiveAndConfig', flags, LIVE | CONFIG)
         changed = None
         if config is not None:
             changed = config.copy()

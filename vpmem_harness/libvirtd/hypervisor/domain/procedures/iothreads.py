@@ -133,11 +133,11 @@ class IOThreadProcedures(ProcedureGroup):
                                    params: list[TypedParameter], flags: int) -> None:
         """Set how a running domain's I/O thread polls, and the size of its pool of threads."""
         check_flags('qemuDomainSetIOThreadParams', flags, LIVE | CONFIG)
-        check_parameters(params, _POLLING | _POOL)
         if number == 0:
             raise bad_argument('invalid value of 0 for iothread_id')
-        values = {parameter.name: int(parameter.value) for parameter in params}
         domain = self.domain(handle)
+        check_parameters(params, _POLLING | _POOL)
+        values = {parameter.name: int(parameter.value) for parameter in params}
         live, config = get_defs(domain, flags)
         for definition in (live, config):
             if definition is None:

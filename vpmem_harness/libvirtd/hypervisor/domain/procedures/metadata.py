@@ -27,9 +27,10 @@ class MetadataProcedures(ProcedureGroup):
     def domain_get_metadata(self, handle: DomainHandle, kind: int, uri: str | None,
                             flags: int) -> str:
         """Return a domain's description, title, or metadata element of a namespace."""
+        domain = self.domain(handle)
         check_flags('virDomainObjGetMetadata', flags, LIVE | CONFIG,
                     domain=libvirt.VIR_FROM_DOMAIN)
-        definition = get_one_def(self.domain(handle), flags)
+        definition = get_one_def(domain, flags)
         found: str | None = None
         if kind in _TEXTS:
             found = definition.root.findtext(_TEXTS[kind])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
-from vpmem_harness.libvirtd.hypervisor.domain import save_image
+from vpmem_harness.libvirtd.hypervisor.domain import emulator, save_image
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
@@ -110,6 +110,8 @@ class SavingProcedures(ProcedureGroup):
             domain = Domain(definition.name, definition.uuid)
             hypervisor.domains.add(domain)
         try:
+            if not image.complete:
+                raise emulator.cannot_load(definition)
             self.start(domain, definition, paused=not save_image.runs(flags, image.running))
         except LibvirtError:
             if not domain.persistent:

@@ -10,7 +10,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import ALL_FILTERS, matches
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import matches
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node import topology
@@ -22,6 +22,11 @@ from vpmem_harness.libvirtd.xml.etree import Element
 _STATS_FLAGS = (libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
                 | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING
                 | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS)
+_FILTERS = (libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE | libvirt.VIR_CONNECT_LIST_DOMAINS_INACTIVE
+            | libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT
+            | libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT
+            | libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING | libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED
+            | libvirt.VIR_CONNECT_LIST_DOMAINS_SHUTOFF | libvirt.VIR_CONNECT_LIST_DOMAINS_OTHER)
 _BLOCK_PARAMETERS = ('rd_operations', 'rd_bytes', 'rd_total_times', 'wr_operations', 'wr_bytes',
                      'wr_total_times', 'flush_operations', 'flush_total_times')
 
@@ -34,7 +39,7 @@ class StatisticsProcedures(ProcedureGroup):
             self, handles: list[DomainHandle], stats: int,
             flags: int) -> list[tuple[Domain, list[TypedParameter]]]:
         """Return statistics of the named domains, or of all that match the filters."""
-        check_flags('qemuConnectGetAllDomainStats', flags, _STATS_FLAGS | ALL_FILTERS)
+        check_flags('qemuConnectGetAllDomainStats', flags, _STATS_FLAGS | _FILTERS)
         known = 0
         for group, _ in resource_usage.GROUPS:
             known |= group
@@ -47,7 +52,7 @@ class StatisticsProcedures(ProcedureGroup):
         if handles:
             wanted = {handle.uuid for handle in handles}
             domains = [domain for domain in domains if domain.uuid in wanted]
-        filters = flags & ALL_FILTERS
+        filters = flags & _FILTERS
         return [(domain, resource_usage.collect(self.hypervisor, domain, stats))
                 for domain in domains if matches(domain, filters)]
 
@@ -55,6 +60,8 @@ class StatisticsProcedures(ProcedureGroup):
     def domain_memory_stats(self, handle: DomainHandle, maximum: int,
                             flags: int) -> list[tuple[int, int]]:
         """Return the memory statistics of the balloon and the host, in KiB."""
+        if not maximum:     # the public function does not call the driver
+            return []
         check_flags('qemuDomainMemoryStats', flags, 0)
         domain = self.domain(handle)
         check_active(domain)
@@ -103,7 +110,7 @@ class StatisticsProcedures(ProcedureGroup):
         """Return the allocation, capacity and physical size of a disk in bytes."""
         check_flags('qemuDomainGetBlockInfo', flags, 0)
         domain = self.domain(handle)
-        found = _find_disk(domain, path)
+        found = disks.named(domain.definition.devices, path)
         if found is None:
             raise bad_argument(f'invalid path {path} not assigned to domain')
         if disks.source_path(found) is None:
@@ -164,11 +171,18 @@ class StatisticsProcedures(ProcedureGroup):
         return '', 0
 
     @procedure
-    def domain_get_security_label_list(self, handle: DomainHandle) -> list[tuple[str, int]]:
-        """Return the security labels of a domain: QEMU's owner."""
-        domain = self.domain(handle)
+    def domain_get_security_label_list(self, handle: DomainHandle) -> tuple[
+            list[tuple[str, int]], int]:
+        """Return the security labels of a domain, QEMU's owner, and their number.
+
+        libvirtd answers -1 for a domain that does not exist, and no error.
+        """
+        try:
+            domain = self.domain(handle)
+        except LibvirtError:
+            return [], -1
         label = domain.definition.root.findtext('seclabel/label')
-        return [(label, 0)] if label else []
+        return ([(label, 0)], 1) if label else ([], 0)
 
     @procedure
     def domain_get_control_info(self, handle: DomainHandle, flags: int) -> tuple[int, int, int]:
@@ -179,15 +193,7 @@ class StatisticsProcedures(ProcedureGroup):
 
 
 def _disk(domain: Domain, path: str) -> Element:
-    found = _find_disk(domain, path)
+    found = disks.named(domain.definition.devices, path)
     if found is None:
         raise bad_argument(f'invalid path: {path}')
     return found
-
-
-def _find_disk(domain: Domain, path: str) -> Element | None:
-    """Return the disk with that target or source, or None."""
-    for disk in domain.definition.devices.findall('disk'):
-        if path and path in (disks.target(disk)[0], disks.source_path(disk)):
-            return disk
-    return None

@@ -14,11 +14,12 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, unsupporte
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs, get_one_def
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
+from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disks, interfaces
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop
+from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop
 
 _STRING_OKAY: int = libvirt.VIR_TYPED_PARAM_STRING_OKAY
 _UINT: int = libvirt.VIR_TYPED_PARAM_UINT
@@ -156,18 +157,23 @@ class ThrottlingProcedures(ProcedureGroup):
                 f"Invalid use of 'floor' on interface with MAC address "
                 f"{interfaces.mac(found[0])} - 'floor' is only supported for interface type "
                 "'network' with forward type 'nat', 'route', 'open' or none")
+        if live is not None and wanted.get('inbound.floor'):
+            changed = copy(found[0])
+            _shape(changed, wanted)
+            guests.check_floors(self.hypervisor.networks, [changed], (
+                each for each in self.hypervisor.domains.live_interfaces() if each is not found[0]))
         for interface in found:
             _shape(interface, wanted)
 
 
 def _disk(definition: Definition, path: str, text: str) -> Element:
     """Return the disk with that target or source."""
-    for disk in definition.devices.findall('disk'):
-        if path and path in (disks.target(disk)[0], disks.source_path(disk)):
-            if disk.get('type') == 'vhostuser':
-                raise unsupported('a block I/O throttling is not supported for vhostuser disk')
-            return disk
-    raise bad_argument(text.format(path))
+    disk = disks.named(definition.devices, path)
+    if disk is None:
+        raise bad_argument(text.format(path))
+    if disk.get('type') == 'vhostuser':
+        raise unsupported('a block I/O throttling is not supported for vhostuser disk')
+    return disk
 
 
 def _limits(disk: Element) -> dict[str, str]:
