@@ -33,7 +33,7 @@ LAYERS = (
 DAEMON = (
     ('server',),
     ('dispatch',),
-    ('access', 'argument_checks'),
+    ('access', 'argument_checks', 'peers'),
     ('hypervisor', 'wire'),
     ('xml',),
     ('argument_table', 'drivers', 'errors', 'remote_access', 'stream', 'values'),

@@ -119,7 +119,7 @@ class HostSpec:
             self.name, inventory, directory=directory, randomness=own, files=self.files,
             directories=self.directories, as_user=self.as_user, first_region=self.first_region,
             hardware=hardware, audit=audit, release=releases.choose(self.release),
-            split_daemons=self.split_daemons, remote=self._remote())
+            split_daemons=self.split_daemons, remote=self._remote(), private_names=False)
 
 
 def _read(path: Path, where: str, what: str = 'listing') -> str:

@@ -34,6 +34,7 @@ from vpmem_harness.host.tools import Tools
 from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
+from vpmem_harness.libvirtd.peers.peers import Neighbour, Peers
 from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
@@ -69,12 +70,14 @@ class Host:
     :param release: the versions of kernel, ndctl, libvirt and QEMU.
     :param split_daemons: whether the sockets of virtqemud, virtnetworkd, ... are there too.
     :param remote: where libvirt listens besides its UNIX sockets.
+    :param private_names: whether the names of hosts that were introduced come before those that
+        this machine's resolver knows, in the URI of a migration.
 
     ``calls`` has every call that reached the host, ``faults`` makes calls fail or hang, and more:
     see :class:`~vpmem_harness.host.calls.log.CallLog` and
     :class:`~vpmem_harness.host.faults.faults.Faults`. ``history`` has what else happened, for
-    reports. ``neighbours`` are the hypervisors that guests can migrate to, the host's own included,
-    by host name and by socket path; :meth:`introduce` adds those of another host.
+    reports. ``peers`` opens the connections of live migrations; :meth:`introduce` gives it the name
+    of another host.
     """
 
     def __init__(self, name: str, inventory: Inventory, *, directory: Path,
@@ -83,7 +86,7 @@ class Host:
                  as_user: bool = False, first_region: int | None = None,
                  hardware: Hardware | None = None, audit: AuditLog | None = None,
                  release: Release = DEFAULT, split_daemons: bool = False,
-                 remote: RemoteAccess | None = None) -> None:
+                 remote: RemoteAccess | None = None, private_names: bool = True) -> None:
         self.name = name
         safelog.current().simulate(name)
         self._trail = AuditTrail(audit, name) if audit is not None else None
@@ -98,7 +101,7 @@ class Host:
         self._given_clock = clock
         self._files = HostFiles(files or {}, directories)
         self._first_region = first_region
-        self.neighbours: dict[str, Hypervisor] = {}
+        self._private_names = private_names
         self._release = contextlib.ExitStack()
         self._installing = threading.Lock()
         self._tools: Tools | None = None
@@ -114,6 +117,7 @@ class Host:
         self.pmem: PersistentMemory
         self.hypervisor: Hypervisor
         self.daemon: Daemon
+        self.peers: Peers
 
     def __repr__(self) -> str:
         if not hasattr(self, 'daemon'):
@@ -136,11 +140,13 @@ class Host:
         acquired.callback(shutil.rmtree, self.layout.root, ignore_errors=True)
         self.loop = acquired.enter_context(eventloop.shared())
         self.clock = self._given_clock or LoopClock(self.loop)
+        self.peers = Peers(self.loop, private_names=self._private_names)
+        acquired.callback(self.peers.close)
         self.hypervisor = Hypervisor(
             self.name, randomness=self._randomness.derive('hypervisor'),
             backing=HostBacking(self.pmem, self._files,
                                 HostStorage(self.layout.files, self._files)),
-            clock=self.clock, hardware=self._hardware, neighbours=self.neighbours,
+            clock=self.clock, hardware=self._hardware, peers=self.peers,
             release=self.release)
         self.history.begin(self.clock, self.pmem, self.hypervisor)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop,
@@ -190,15 +196,19 @@ class Host:
         return self.faults.of_commands or self._given_clock is not None
 
     def introduce(self, other: Host) -> None:
-        """Let this host's guests migrate to ``other``, under each of its addresses."""
-        for name in other.addresses:
-            self.neighbours[name] = other.hypervisor
+        """Let this host's guests migrate to ``other`` by its name.
+
+        A URI with a socket or an IP address needs no introduction.
+        """
+        remote = other.daemon.remote
+        self.peers.neighbours[other.name] = Neighbour(str(other.socket_path), frozenset(
+            one.port for one in (remote.tcp, remote.tls) if one is not None))
 
     def forget(self, other: Host) -> None:
-        """End the effect of :meth:`introduce`: guests can no longer migrate to ``other``."""
-        for name in other.addresses:
-            if self.neighbours.get(name) is other.hypervisor:
-                del self.neighbours[name]
+        """End the effect of :meth:`introduce`: ``other`` has no name any more."""
+        neighbour = self.peers.neighbours.get(other.name)
+        if neighbour is not None and neighbour.socket == str(other.socket_path):
+            del self.peers.neighbours[other.name]
 
     def stop(self) -> None:
         """Stop the host: clients lose their connections, the directory is removed."""
@@ -273,14 +283,6 @@ class Host:
     def uri(self) -> str:
         """The libvirt URI of the host."""
         return self.daemon.uri
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """What names this host in the URI of a migration."""
-        remote = self.daemon.remote
-        return (self.name, str(self.socket_path),
-                *(name for one in (remote.tcp, remote.tls) if one is not None
-                  for name in (str(one), f'{self.name}:{one.port}')))
 
     @property
     def connection(self) -> libvirt.virConnect:

@@ -37,6 +37,9 @@ SERVER_CERTIFICATE: Final = 'servercert.pem'
 SERVER_KEY: Final = 'serverkey.pem'
 CLIENT_CERTIFICATE: Final = 'clientcert.pem'
 CLIENT_KEY: Final = 'clientkey.pem'
+#: Where libvirt's client looks for its files.  Source: the same page.
+_SYSTEM_CA: Final = Path('/etc/pki/CA', CA_CERTIFICATE)
+_SYSTEM_CLIENT: Final = Path('/etc/pki/libvirt')
 
 
 def server_context(directory: Path) -> ssl.SSLContext:
@@ -59,20 +62,46 @@ def server_context(directory: Path) -> ssl.SSLContext:
     return context
 
 
+def client_context(directory: Path | None, *, verify: bool = True) -> ssl.SSLContext:
+    """Return the TLS settings of a client, with the certificates in a directory.
+
+    :param directory: the directory of the files; those of the system if None.
+    :param verify: whether the client checks the server's certificate.
+    :raises FileNotFoundError: with the path of a file that is missing.
+    :raises OSError: when a file cannot be used; ``ssl.SSLError`` is one, too.
+    """
+    authority = _SYSTEM_CA if directory is None else directory / CA_CERTIFICATE
+    own = _SYSTEM_CLIENT if directory is None else directory
+    key = (own / 'private' if directory is None else own) / CLIENT_KEY
+    for file in (authority, own / CLIENT_CERTIFICATE, key):
+        file.stat()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = verify
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    context.load_cert_chain(own / CLIENT_CERTIFICATE, key)
+    context.load_verify_locations(authority)
+    return context
+
+
 class SecureSocket:
-    """The part of a socket's methods that a daemon uses, over TLS.
+    """The part of a socket's methods that a daemon or a client uses, over TLS.
 
     ``recv`` and ``send`` raise BlockingIOError as those of a socket do. When ``send`` has raised
     it, repeat it with data that begins with the same bytes.
+
+    :param server: the server's name or address, if this end is the client.
     """
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext,
+                 server: str | None = None) -> None:
         self.raw = sock
         self._received = ssl.MemoryBIO()
         self._encrypted = ssl.MemoryBIO()
         self._to_send = b''         # encrypted bytes that the socket has not accepted yet
         self._promised = 0          # how many bytes of the caller they contain
-        self._tls = context.wrap_bio(self._received, self._encrypted, server_side=True)
+        self._tls = context.wrap_bio(self._received, self._encrypted, server_side=server is None,
+                                     server_hostname=server)
 
     def fileno(self) -> int:
         return self.raw.fileno()
@@ -97,6 +126,33 @@ class SecureSocket:
             raise ConnectionResetError
         self._received.write(data)
         self._tls.do_handshake()
+
+    def connect(self) -> None:
+        """Do the handshake of a client on a socket that blocks, and wait for the server's byte.
+
+        :raises OSError: when the handshake fails or the server refuses this client's certificate.
+        """
+        while True:
+            try:
+                self._tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                self._exchange()
+        while True:
+            try:
+                accepted = self._tls.read(len(_ACCEPTED))
+                break
+            except ssl.SSLWantReadError:
+                self._exchange()
+        if accepted != _ACCEPTED:
+            raise ConnectionResetError
+
+    def _exchange(self) -> None:
+        self.flush()
+        data = self.raw.recv(_RECORD)
+        if not data:
+            raise ConnectionResetError
+        self._received.write(data)
 
     def recv(self, size: int) -> bytes:
         """Return what the client has sent: at least one byte, or none at its end."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-import urllib.parse
 from pathlib import Path
 
 import fixtures
@@ -135,7 +134,10 @@ class ClientMigrationTest(base.TestCase):
         thread, errors = self.migrate_in_thread()
         held = self.one.migrations.wait()
         self.assertEqual('two', held.destination)
-        self.domain.abortJob()
+        # The connection of the thread may hold a second call back until the first is answered.
+        other = libvirt.open(self.one.uri)
+        self.addCleanup(other.close)
+        other.lookupByName('guest').abortJob()
         thread.join()
         self.assertEqual([libvirt.VIR_ERR_OPERATION_ABORTED],
                          [each.get_error_code() for each in errors])
@@ -183,43 +185,3 @@ class ClientMigrationTest(base.TestCase):
                             (cookie.replace(b'<name>guest', b'<name>other'), 'unexpected name')):
             error = self.assertRaises(LibvirtError, call, wrong, None, FLAGS, None, 0, xml)
             self.assertIn(text, str(error))
-
-
-class DestinationTest(base.TestCase):
-    """Peer-to-peer migration to what the URI says."""
-
-    def setUp(self):
-        super().setUp()
-        libvirt.registerErrorHandler(lambda context, error: None, None)
-        self.addCleanup(libvirt.registerErrorHandler, None, None)
-        self.one, self.two = (
-            self.useFixture(HostFixture(name=name, pmem='SMALL:2x1GiB', first_region=0,
-                                        listen='127.0.0.1')) for name in ('one', 'two'))
-        self.one.host.introduce(self.two.host)
-        domain = self.one.connection.defineXML(guest(self.one))
-        domain.create()
-
-    def migrate(self, uri):
-        self.one.connection.lookupByName('guest').migrateToURI3(
-            uri, {}, libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER)
-
-    def test_an_address(self):
-        """The address and the port of a host lead to it."""
-        self.migrate(self.two.tcp_uri)
-        self.assertEqual(['guest'], [each.name() for each in
-                                     self.two.connection.listAllDomains()])
-
-    def test_a_port_where_no_host_listens(self):
-        """A host of the name in the URI is not the destination if it has another port."""
-        port = urllib.parse.urlsplit(self.two.tcp_uri).port
-        error = self.assertRaises(libvirt.libvirtError, self.migrate,
-                                  f'qemu+tcp://two:{port - 1}/system')
-        self.assertIn(f"unable to connect to server at 'two:{port - 1}': Connection refused",
-                      str(error))
-        self.migrate(f'qemu+tcp://two:{port}/system')
-
-    def test_a_socket_of_another_process(self):
-        """A socket that no known host has is an error, whatever the name in the URI."""
-        error = self.assertRaises(libvirt.libvirtError, self.migrate,
-                                  'qemu+unix://two/system?socket=/nonexistent/libvirt-sock')
-        self.assertIn("Failed to connect socket to '/nonexistent/libvirt-sock'", str(error))

@@ -285,6 +285,7 @@ class Faults:
         Calls that a fault holds are lost and never take effect.
         """
         self._host.daemon.kill()
+        self._host.peers.close()
         self._host.history.add_state('libvirtd was killed')
         self.lose_calls()
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import libvirt
@@ -23,6 +22,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.guest_files import GuestFiles
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.domain.host_devices import HostDevices
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
+from vpmem_harness.libvirtd.hypervisor.domain.peer_migration import NoPeers, Peers
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
 from vpmem_harness.libvirtd.hypervisor.domain.reload import reload
 from vpmem_harness.libvirtd.hypervisor.events import Events
@@ -61,9 +61,6 @@ class Guests:
     unplug_seconds: float = 0.0
 
 
-#: Numbers the hypervisors of a process: two are always locked in the same order.
-_ORDER = itertools.count()
-
 #: Size of a disk whose file the backing does not know, in bytes.
 DISK_SIZE = 1024**3
 
@@ -75,8 +72,7 @@ class Hypervisor:
     """The state of libvirtd and QEMU on one host.
 
     :param name: the host's name, as ``getHostname`` returns it.
-    :param neighbours: the hypervisors that guests can migrate to, by host name and by the path of
-        their socket; shared between hosts and filled by their owner.
+    :param peers: the daemons that guests can migrate to; the owner can set it later.
     :param migration_seconds: how long copying a guest takes on the clock, unless a client limits
         its speed.
     :param release: the versions of libvirt and QEMU, and their behavior.
@@ -87,16 +83,15 @@ class Hypervisor:
     def __init__(self, name: str, *, randomness: Randomness | None = None,
                  backing: Backing | None = None, clock: Clock | None = None,
                  hardware: Hardware | None = None, guests: Guests | None = None,
-                 neighbours: Mapping[str, Hypervisor] | None = None,
+                 peers: Peers | None = None,
                  migration_seconds: float = 0.0, release: Release = DEFAULT) -> None:
-        self.order = next(_ORDER)
         self.name = name
         self.randomness = randomness or Randomness()
         self.backing: Backing = DeclaredFiles() if backing is None else backing
         self.clock: Clock = SystemClock() if clock is None else clock
         self.hardware = hardware or Hardware.uniform()
         self.guests = guests or Guests()
-        self.neighbours: Mapping[str, Hypervisor] = {} if neighbours is None else neighbours
+        self.peers: Peers = NoPeers() if peers is None else peers
         self.migration_seconds = migration_seconds
         self.release = release
         self.migrations = Migrations()

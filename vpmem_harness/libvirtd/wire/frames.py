@@ -9,6 +9,7 @@ import functools
 import struct
 from typing import Any, Final
 
+from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.wire import shapes, xdr
 from vpmem_harness.libvirtd.wire.procedures import named_shapes
 
@@ -67,6 +68,17 @@ def encode_error(error: Any) -> bytes:
     message, *details = map(_cut, (error.message, error.str1, error.str2, error.str3))
     return error_codec().encode((error.code, error.domain, message, error.level, None,
                                  *details, error.int1, error.int2, None))
+
+
+def decode_error(payload: bytes) -> LibvirtError:
+    """Return the error in the payload of a reply; raises ``XDRError``."""
+    (code, domain, message, level, _, str1, str2, str3, int1, int2,
+     _) = error_codec().decode(payload)
+    error = LibvirtError(code, domain=domain, int1=int1, int2=int2)
+    error.level, error.message = level, message or error.message
+    error.str1, error.str2, error.str3 = str1, str2, str3
+    error.args = (error.message,)
+    return error
 
 
 def _cut(text: str | None) -> str | None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.hypervisor.backing import BackingFile, DeclaredFiles
+from vpmem_harness.libvirtd.hypervisor.domain.peer_migration import NoPeers
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.serving.clock import SteppedClock
+from vpmem_harness.serving.deferred import Deferred
 
 GOLDEN = Path(__file__).parents[3] / 'golden' / 'libvirt'
 
@@ -65,6 +68,52 @@ class Client:
     def close(self) -> None:
         """Close the connection, as when the client is gone."""
         self.connection.close()
+
+
+class Network(dict[str, Hypervisor]):
+    """Hosts by name, which reach each other without sockets."""
+
+    def add(self, name: str, **options) -> Hypervisor:
+        """Add a host like those of the recordings."""
+        self[name] = host = recorded_host(name, peers=self, **options)
+        return host
+
+    def open(self, uri: str) -> Deferred:
+        """Connect to the host that a URI names."""
+        name = urlsplit(uri).hostname
+        if name not in self:
+            return NoPeers().open(uri)
+        later = Deferred()
+        later.resolve(Peer(self[name]))
+        return later
+
+
+class Peer:
+    """A connection to another host, which answers at once."""
+
+    closed = False
+
+    def __init__(self, host: Hypervisor) -> None:
+        self._client = Client(host)
+
+    def call(self, name: str, *arguments: Any) -> Deferred:
+        """Call a procedure."""
+        later = Deferred()
+        later.run(lambda: getattr(self._client, name)(*arguments))
+        return later
+
+    def copying(self) -> Deferred:
+        """Copy at once."""
+        later = Deferred()
+        later.resolve()
+        return later
+
+    def when_closed(self, callback: Callable[[], object]) -> None:
+        """The connection never breaks."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
 
 
 class Recorder:

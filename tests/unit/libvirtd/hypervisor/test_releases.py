@@ -22,11 +22,10 @@ class MigrationTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        clock, neighbours = SteppedClock(), {}
+        clock, network = SteppedClock(), hosts.Network()
         for release in (DEBIAN_12, DEBIAN_13):
-            neighbours[release.name] = hosts.recorded_host(
-                release.name, clock=clock, neighbours=neighbours, release=release)
-        self.hosts = neighbours
+            network.add(release.name, clock=clock, release=release)
+        self.hosts = network
 
     def migrate(self, source, target, machine):
         """Migrate a new guest, and return its definition at the destination."""

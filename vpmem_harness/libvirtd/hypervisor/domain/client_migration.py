@@ -41,6 +41,7 @@ class Outgoing:
     """A domain that a client moves away from this host, from begin to confirm.
 
     :ivar destination: the name of the host in the migration URI.
+    :ivar was_running: whether the guest ran until its memory was copied.
     """
 
     def __init__(self, source: Hypervisor, domain: Domain, request: Request,
@@ -48,7 +49,7 @@ class Outgoing:
         self.source, self.domain = source, domain
         self.connection = connection
         self._request = request
-        self._was_running = domain.state == libvirt.VIR_DOMAIN_RUNNING
+        self.was_running = domain.state == libvirt.VIR_DOMAIN_RUNNING
         self._failure: str | None = None
         self._copied = False
         self.performing = False
@@ -57,22 +58,38 @@ class Outgoing:
 
     def begin(self) -> tuple[bytes, str]:
         """Start the migration's job; return a cookie and the XML for the destination."""
+        self.check()
+        text = self._document()
+        self.reserve()
+        return self._cookie(), text
+
+    def describe(self) -> tuple[bytes, str]:
+        """Return a cookie and the XML for the destination, after :meth:`reserve`."""
+        return self._cookie(), self._document()
+
+    def check(self) -> None:
+        """Refuse a domain that cannot leave, and flags that contradict each other."""
+        if not self._request.has(libvirt.VIR_MIGRATE_OFFLINE):
+            check_active(self.domain)
+        migration.check_allowed(self.domain)
+        _check_flags(self._request)
+
+    def _document(self) -> str:
         domain, request = self.domain, self._request
-        offline = request.has(libvirt.VIR_MIGRATE_OFFLINE)
-        if not offline:
-            check_active(domain)
-        migration.check_allowed(domain)
-        _check_flags(request)
         text = formatter.domain(domain.definition, migratable=True, secure=True,
                                 asked_cpu=domain.asked_cpu)
         if request.xml:
             definition = domain_xml.parse(request.xml, self.source.xml_host)
             migration.check_same_guest(definition, domain.definition)
             text = formatter.domain(definition, migratable=True, secure=True)
+        return text
+
+    def reserve(self) -> None:
+        """Start the migration's job."""
+        domain = self.domain
         domain.outgoing = self
         domain.job = Job(libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT, self.source.clock.now(),
                          domain.definition.memory_total * 1024, 0.0, self._ended, copied=0.0)
-        return self._cookie(), text
 
     def perform(self, request: Request, cookie: bytes, uri: str | None) -> Deferred:
         """Copy the guest's memory; the result completes with a cookie."""
@@ -107,7 +124,7 @@ class Outgoing:
                 source.processes.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_MIGRATION,
                                          libvirt.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED)
             else:
-                self._was_running = False
+                self.was_running = False
             self._copied = True
             config = None
             if self._request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
@@ -159,6 +176,11 @@ class Outgoing:
             source.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_UNDEFINED,
                                     libvirt.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
 
+    def abandon(self) -> None:
+        """End the job of a migration that has not begun to copy."""
+        self._release()
+        self.domain.job = None
+
     def disconnected(self) -> None:
         """Undo what can be undone when the client disappears.
 
@@ -176,7 +198,7 @@ class Outgoing:
 
     def _restore(self) -> None:
         domain = self.domain
-        if self._copied and self._was_running and domain.active:
+        if self._copied and self.was_running and domain.active:
             self.source.processes.resume(domain, libvirt.VIR_DOMAIN_RUNNING_MIGRATION_CANCELED,
                                          libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
         domain.job = None

@@ -13,7 +13,7 @@ from vpmem_harness.exceptions import HarnessError, InvalidInputError
 # For annotations only: the migration imports this module.
 if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.domain.client_migration import Outgoing
-    from vpmem_harness.libvirtd.hypervisor.domain.migration import Migration, Request
+    from vpmem_harness.libvirtd.hypervisor.domain.migration import Request
 
 #: libvirt's text for a migration that QEMU reports as failed.
 #: Source: libvirt 9.0.0, src/qemu/qemu_migration.c (qemuMigrationJobCheckStatus).
@@ -30,7 +30,7 @@ class HeldMigration:
     :ivar parameters: the typed parameters as the client sent them, by name.
     """
 
-    def __init__(self, migration: Migration | Outgoing, request: Request) -> None:
+    def __init__(self, migration: Outgoing, request: Request) -> None:
         self._migration = migration
         self.request = request
         self.parameters = dict(request.parameters)

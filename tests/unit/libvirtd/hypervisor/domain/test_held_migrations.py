@@ -20,10 +20,8 @@ class HeldMigrationsTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.clock = SteppedClock()
-        neighbours = {}
-        for name in ('one', 'two'):
-            neighbours[name] = hosts.recorded_host(name, clock=self.clock, neighbours=neighbours)
-        self.one, self.two = neighbours['one'], neighbours['two']
+        network = hosts.Network()
+        self.one, self.two = (network.add(name, clock=self.clock) for name in ('one', 'two'))
         self.connection = hosts.Client(self.one)
         self.domain = self.connection.domain_define_xml(definition('nova-pc-2nvdimm'))
         self.connection.domain_create(self.domain)

@@ -10,6 +10,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import client_migration, migration
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import DEFAULT_DOWNTIME
+from vpmem_harness.libvirtd.hypervisor.domain.peer_migration import PeerMigration
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
 from vpmem_harness.libvirtd.hypervisor.procedure_group import (
@@ -60,7 +61,7 @@ def _request(params: list[TypedParameter], flags: int, uri: str = '') -> migrati
     return migration.Request(
         uri, flags, xml=text('destination_xml'), persistent_xml=text('persistent_xml'),
         name=text('destination_name'), bandwidth=int(values.get('bandwidth', 0)),
-        parameters=values)
+        parameters=values, typed=params)
 
 
 class MigrationProcedures(ProcedureGroup):
@@ -169,8 +170,7 @@ class MigrationProcedures(ProcedureGroup):
             domain = self.domain(handle)
             if not request.has(libvirt.VIR_MIGRATE_PEER2PEER):
                 return client_migration.outgoing(domain).perform(request, cookie, migrate_uri)
-        target = migration.destination(source, request.uri)
-        return migration.Migration(source, target, domain, request).start()
+        return PeerMigration(source, domain, request).start()
 
     @procedure
     def domain_migrate_set_max_downtime(self, handle: DomainHandle, downtime: int,

@@ -1,0 +1,1 @@
+"""Connections of a daemon to other daemons."""
