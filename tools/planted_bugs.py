@@ -47,7 +47,7 @@ BUGS = (
         'self.service.wipe(self.tracker.held_by(instance, move.new_resources))',
         'self.service.wipe(move.old_resources)'),
     Bug('failed-live-migration-keeps-its-booking', 'live_migration.py',
-        'self.services.conductor.return_allocations(migration, instance)',
+        'self.services.conductor.moves.return_allocations(migration, instance)',
         'pass'),
     Bug('boots-that-race-for-a-claim', 'resource_tracker.py',
         """\

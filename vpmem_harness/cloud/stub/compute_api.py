@@ -73,8 +73,8 @@ class API:
                 self.services.now(), self._image_id, min_disk=flavor.disk)
             context = self._begin(instance, 'create')
             database.add_instance(instance)
-        conductor = self.services.conductor
-        conductor.cast(conductor.build_instance, context, instance, host)
+            conductor = self.services.conductor
+            conductor.cast(conductor.build_instance, context, instance, host)
         return instance.uuid, context.request_id
 
     def request(self, server: str, action: str, **arguments: object) -> str:
@@ -101,7 +101,8 @@ class API:
             if action == 'rebuild':     # its image is copied again
                 instance.min_disk = instance.flavor.disk
             context = self._begin(instance, first)
-        send(context)
+            # Under the lock, so that a service that starts knows of every recorded request.
+            send(context)
         return context.request_id
 
     def _new_request(self) -> str:

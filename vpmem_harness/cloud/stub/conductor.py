@@ -13,17 +13,13 @@ from oslo_log import log as logging
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import TaskState, VMState
-from vpmem_harness.cloud.stub import placement_errors
 from vpmem_harness.cloud.stub.context import RequestContext, Services
-from vpmem_harness.cloud.stub.ledger import AllocationRequest
-from vpmem_harness.cloud.stub.objects import Instance, Migration, MigrationContext, about
+from vpmem_harness.cloud.stub.moves import Moves
+from vpmem_harness.cloud.stub.objects import Instance, Migration, about
 from vpmem_harness.cloud.stub.scheduler import MAX_ATTEMPTS, RequestSpec, Scheduler, Selection
 from vpmem_harness.cloud.stub.workers import Tally
 
 LOG = logging.getLogger(__name__)
-
-#: Statuses of a move whose server has not left its host.
-_UNDER_WAY = ('accepted', 'preparing', 'pre-migrating', 'migrating', 'running')
 
 
 def _count_attempt(context: RequestContext, instance: Instance, reason: object) -> None:
@@ -41,6 +37,7 @@ class Conductor:
         self.services = services
         self.scheduler = scheduler
         self.under_way = Tally()
+        self.moves = Moves(services)
 
     def cast(self, work: Callable[..., None], *args: object) -> None:
         """Queue work for a worker thread."""
@@ -117,7 +114,7 @@ class Conductor:
         context.alternates = selected[1:]
         compute = self.services.compute(selected[0].service_host)
         if instance.deleted:
-            self.release_allocations(instance.uuid)
+            self.moves.release_allocations(instance.uuid)
             return
         compute.cast(compute.build.build_and_run_instance, context, instance)
 
@@ -128,12 +125,6 @@ class Conductor:
             if not instance.deleted and instance.task_state != TaskState.DELETING:
                 database.save(instance, vm_state=VMState.ERROR, task_state=None)
                 self.services.add_fault(instance, error)
-
-    def release_allocations(self, consumer: str) -> None:
-        try:
-            self.services.ledger.delete_allocations(consumer)
-        except placement_errors.NoAllocations:
-            LOG.debug('The server has no allocations')
 
     # Deletion
 
@@ -146,8 +137,8 @@ class Conductor:
             if instance.host is not None:
                 services.compute(instance.host).cleanup.leave_deleted(instance)
             for migration in services.database.migrations(instance.uuid):
-                self.release_allocations(migration.uuid)
-            self.release_allocations(instance.uuid)
+                self.moves.release_allocations(migration.uuid)
+            self.moves.release_allocations(instance.uuid)
             services.database.save(
                 instance, vm_state=VMState.DELETED, task_state=None, resources=(),
                 migration_context=None, deleted=True)
@@ -168,42 +159,44 @@ class Conductor:
         database = self.services.database
         begun = [database.start_event(context.action, event, None)
                  for event in ('conductor_migrate_server', 'cold_migrate')]
-        kind = 'resize' if flavor != instance.flavor else 'migration'
-        assert instance.host is not None  # noqa: S101 - the API has seen to it
-        migration = Migration(
-            self.services.new_uuid(), instance.uuid, kind, source_compute=instance.host)
-        database.add_migration(migration)
-        failure: Exception | None = None
+        with database.lock:
+            failure = self._migrate_server(context, instance, flavor, host, ignore_hosts)
+            for event in reversed(begun):
+                database.finish_event(context.action, event, failure)
+
+    def _migrate_server(
+        self, context: RequestContext, instance: Instance, flavor: Flavor,
+        host: str | None, ignore_hosts: Collection[str],
+    ) -> errors.NovaException | None:
         try:
-            self.move_allocations(instance.uuid, migration.uuid)
-            try:
-                selected = self.scheduler.select_destinations(
-                    self.spec(instance, flavor, host, ignore_hosts))
-            except errors.NoValidHost:
-                self.return_allocations(migration, instance)
-                raise
-            self._cast_prep_resize(context, instance, flavor, migration, selected)
+            self.moves.check(context, instance, TaskState.RESIZE_PREP)
+        except errors.UnexpectedTaskStateError as error:
+            return error
+        kind = 'resize' if flavor != instance.flavor else 'migration'
+        migration = self._migration(instance, kind, status='pre-migrating')
+        try:
+            selected = self._select_for_move(
+                instance, migration, self.spec(instance, flavor, host, ignore_hosts))
         except errors.NoValidHost as error:
-            self.give_up_move(instance, migration, error)
+            self.moves.fail(instance, migration, error)
             # The fault has the scheduler's reason, the event that of the request.
             what = 'resize' if kind == 'resize' else 'cold migrate'
-            failure = errors.NoValidHost(reason=f'No valid host found for {what}')
+            return errors.NoValidHost(reason=f'No valid host found for {what}')
         except errors.NovaException as error:
-            self.give_up_move(instance, migration, error)
-            failure = error
-        for event in reversed(begun):
-            database.finish_event(context.action, event, failure)
+            self.moves.fail(instance, migration, error)
+            return error
+        self._cast_prep_resize(context, instance, flavor, migration, selected)
+        return None
 
-    def give_up_move(
-        self, instance: Instance, migration: Migration, error: errors.NovaException,
-    ) -> None:
-        """Reset a server after its move has failed early."""
-        database = self.services.database
-        database.save_migration(migration, status='error')
-        with database.lock:
-            if not instance.deleted:
-                self.services.add_fault(instance, error)
-                database.save(instance, task_state=None)
+    def _select_for_move(
+        self, instance: Instance, migration: Migration, spec: RequestSpec,
+    ) -> list[Selection]:
+        self.moves.move_allocations(instance.uuid, migration.uuid)
+        try:
+            return self.scheduler.select_destinations(spec)
+        except errors.NoValidHost:
+            self.moves.return_allocations(migration, instance)
+            raise
 
     def reschedule_resize(
         self, context: RequestContext, instance: Instance, flavor: Flavor,
@@ -214,11 +207,11 @@ class Conductor:
         :raises MaxRetriesExceeded: if there is none.
         """
         _count_attempt(context, instance, error)
-        self.move_allocations(instance.uuid, migration.uuid)
+        self.moves.move_allocations(instance.uuid, migration.uuid)
         try:
             selected = self.next_alternate(context, self.spec(instance, flavor))
         except errors.MaxRetriesExceeded:
-            self.return_allocations(migration, instance)
+            self.moves.return_allocations(migration, instance)
             raise
         self._cast_prep_resize(context, instance, flavor, migration, selected)
 
@@ -229,29 +222,6 @@ class Conductor:
         context.alternates = selected[1:]
         compute = self.services.compute(selected[0].service_host)
         compute.cast(compute.resize.prep_resize, context, instance, flavor, migration)
-
-    def give_up_moves(self, instance: Instance) -> None:
-        """Abort the moves that have not taken a server from its host; release their resources."""
-        database = self.services.database
-        move = instance.migration_context
-        for migration in database.migrations(instance.uuid):
-            if migration.status in _UNDER_WAY:
-                self.return_allocations(migration, instance)
-                database.save_migration(migration, status='error')
-        if move is not None and move.migration.dest_compute is not None:
-            destination = self.services.compute(move.migration.dest_compute)
-            destination.cleanup.leave_behind(instance, move.new_resources)
-            database.save(instance, migration_context=None)
-            destination.cast(destination.cleanup.clean_up, instance)
-
-    def give_up_finish(self, instance: Instance, move: MigrationContext) -> None:
-        """End a move whose server has arrived but was not started."""
-        database = self.services.database
-        database.save(instance, resources=move.new_resources, cell=move.new_cell)
-        database.save_migration(move.migration, status='error')
-        self.release_allocations(move.migration.uuid)
-        source = self.services.compute(move.migration.source_compute)
-        source.cast(source.resize.leave_source, instance, move)
 
     # Unshelving
 
@@ -295,106 +265,69 @@ class Conductor:
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
         """Schedule a live migration and cast its preparation."""
-        assert instance.host is not None  # noqa: S101 - an active server has one
-        migration = self._migration(instance, 'live-migration', instance.host)
-        begun = self.services.database.start_event(
-            context.action, 'conductor_live_migrate_instance', None)
-        failure: Exception | None = None
+        database = self.services.database
+        begun = database.start_event(context.action, 'conductor_live_migrate_instance', None)
+        with database.lock:
+            failure = self._live_migrate_instance(context, instance, host)
+            database.finish_event(context.action, begun, failure)
+
+    def _live_migrate_instance(
+        self, context: RequestContext, instance: Instance, host: str | None,
+    ) -> errors.NovaException | None:
         try:
-            if not self.services.compute(instance.host).is_up:
-                raise errors.ComputeServiceUnavailable(host=instance.host)
-            self.move_allocations(instance.uuid, migration.uuid)
-            try:
-                selected = self.scheduler.select_destinations(
-                    self.spec(instance, instance.flavor, host, [instance.host]))
-            except errors.NoValidHost:
-                self.return_allocations(migration, instance)
-                raise
-            compute = self.services.compute(selected[0].service_host)
-            compute.cast(compute.live_migration.pre_live_migration, context, instance, migration)
+            self.moves.check(context, instance, TaskState.MIGRATING)
+        except errors.UnexpectedTaskStateError as error:
+            return error
+        migration = self._migration(instance, 'live-migration')
+        source = migration.source_compute
+        try:
+            if not self.services.compute(source).is_up:
+                raise errors.ComputeServiceUnavailable(host=source)
+            selected = self._select_for_move(
+                instance, migration, self.spec(instance, instance.flavor, host, [source]))
         except errors.NovaException as error:
-            self.give_up_move(instance, migration, error)
-            failure = error
-        self.services.database.finish_event(context.action, begun, failure)
+            self.moves.fail(instance, migration, error)
+            return error
+        compute = self.services.compute(selected[0].service_host)
+        compute.cast(compute.live_migration.pre_live_migration, context, instance, migration)
+        return None
 
     def evacuate_instance(
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
         """Schedule an evacuation; the server keeps its allocations on the lost host."""
-        assert instance.host is not None  # noqa: S101 - the API has seen to it
-        self._give_up_move(instance, instance.host)
-        migration = self._migration(instance, 'evacuation', instance.host, host)
-        begun = self.services.database.start_event(context.action, 'rebuild_server', None)
-        failure: Exception | None = None
+        database = self.services.database
+        begun = database.start_event(context.action, 'rebuild_server', None)
+        with database.lock:
+            failure = self._evacuate_instance(context, instance, host)
+            database.finish_event(context.action, begun, failure)
+
+    def _evacuate_instance(
+        self, context: RequestContext, instance: Instance, host: str | None,
+    ) -> errors.NovaException | None:
+        try:
+            self.moves.check(context, instance, TaskState.REBUILDING)
+        except errors.UnexpectedTaskStateError as error:
+            return error
+        self.moves.end_for_evacuation(instance)
+        migration = self._migration(instance, 'evacuation', host)
         try:
             selected = self.scheduler.select_destinations(
-                self.spec(instance, instance.flavor, host, [instance.host]))
-            compute = self.services.compute(selected[0].service_host)
-            compute.cast(compute.evacuation.evacuate_instance, context, instance, migration)
+                self.spec(instance, instance.flavor, host, [migration.source_compute]))
         except errors.NoValidHost as error:
             self.services.database.save_migration(migration, status='error')
             self._bury(instance, error)
-            failure = error
-        self.services.database.finish_event(context.action, begun, failure)
-
-    def _give_up_move(self, instance: Instance, lost: str) -> None:
-        """End a move that was in progress when the server's host was lost.
-
-        Nova never ends such a move, and keeps its allocations in Placement.
-        """
-        database = self.services.database
-        move = instance.migration_context
-        arrived = move is not None and move.migration.dest_compute == lost
-        if move is not None and arrived and move.migration.status == 'post-migrating':
-            self.give_up_finish(instance, move)
-        elif move is not None and arrived and move.migration.status == 'running':
-            database.save_migration(move.migration, status='completed')
-        elif any(one.status in _UNDER_WAY and one.migration_type != 'evacuation'
-                 for one in database.migrations(instance.uuid)):
-            self.give_up_moves(instance)
+            return error
+        compute = self.services.compute(selected[0].service_host)
+        compute.cast(compute.evacuation.evacuate_instance, context, instance, migration)
+        return None
 
     def _migration(
-        self, instance: Instance, kind: str, source: str, destination: str | None = None,
+        self, instance: Instance, kind: str, destination: str | None = None,
+        status: str = 'accepted',
     ) -> Migration:
+        assert instance.host is not None  # noqa: S101 - the API has seen to it
         migration = Migration(
-            self.services.new_uuid(), instance.uuid, kind, source, destination,
-            status='accepted')
+            self.services.new_uuid(), instance.uuid, kind, instance.host, destination, status)
         self.services.database.add_migration(migration)
         return migration
-
-    # Placement
-
-    def return_allocations(self, migration: Migration, instance: Instance) -> None:
-        """Return the allocations of a migration to its instance, replacing its current ones.
-
-        An instance that was deleted meanwhile gets none.
-        """
-        with self.services.database.lock:
-            if instance.deleted:
-                self.release_allocations(migration.uuid)
-                self.release_allocations(instance.uuid)
-            else:
-                self.move_allocations(migration.uuid, instance.uuid)
-
-    def move_allocations(self, source: str, target: str) -> None:
-        """Move all allocations of a consumer to another in one step.
-
-        :raises AllocationMoveFailed: if one of them has changed meanwhile.
-        """
-        ledger = self.services.ledger
-        held = ledger.allocations_for_consumer(source)
-        replaced = ledger.allocations_for_consumer(target)
-        if not held.allocations:
-            return
-        owner = self.services.owner
-        try:
-            ledger.set_allocations({
-                source: AllocationRequest(
-                    {}, held.consumer_generation, owner.project_id, owner.user_id),
-                target: AllocationRequest(
-                    held.allocations, replaced.consumer_generation,
-                    owner.project_id, owner.user_id),
-            })
-        except placement_errors.ConcurrentUpdate as error:
-            raise errors.AllocationMoveFailed(
-                source_consumer=source, target_consumer=target, error=error) from error

@@ -35,7 +35,7 @@ class LiveMigrationOperations(Operations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the destination: claim resources, then cast to the source."""
-        if self.service.superseded(instance, TaskState.MIGRATING):
+        if self.services.conductor.moves.superseded(instance, migration, TaskState.MIGRATING):
             return
         try:
             self.service.build.make_way(instance)
@@ -46,7 +46,9 @@ class LiveMigrationOperations(Operations):
                     migration, instance.resources, resources, instance.cell, cell))
             except errors.UnexpectedTaskStateError:
                 self.tracker.release(instance, resources, side='new')
-                return      # the server is being evacuated; see note_claim
+                # The source has restarted, or the server is being evacuated; see note_claim.
+                self.services.conductor.moves.abort(instance, migration)
+                return
             self.driver.create_image(instance.uuid, instance.flavor)
         except Exception:
             self.service.check_alive()
@@ -60,7 +62,7 @@ class LiveMigrationOperations(Operations):
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
         """On the source: migrate the guest, then clean up."""
-        if self.service.superseded(instance, TaskState.MIGRATING):
+        if self.services.conductor.moves.superseded(instance, migration, TaskState.MIGRATING):
             return
         move = instance.migration_context
         assert move is not None  # noqa: S101 - pre_live_migration has made it
@@ -167,8 +169,8 @@ class LiveMigrationOperations(Operations):
         database = self.services.database
         with database.lock:
             database.save_migration(migration, status='error')
-            self.services.conductor.return_allocations(migration, instance)
-            if move is not None:
+            self.services.conductor.moves.return_allocations(migration, instance)
+            if move is not None and move.migration is migration:
                 self.service.cleanup.leave_behind(instance, move.new_resources)
                 self.drop_new_context(instance)
                 begun = database.start_event(

@@ -30,7 +30,7 @@ class ResizeOperations(Operations):
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
         """On the destination: claim resources, then cast to the source."""
-        if self.service.superseded(instance, TaskState.RESIZE_PREP):
+        if self.services.conductor.moves.superseded(instance, migration, TaskState.RESIZE_PREP):
             return
         try:
             self._prep_resize(instance, flavor, migration)
@@ -39,7 +39,9 @@ class ResizeOperations(Operations):
             self.service.build.release_allocations(instance.uuid)
             raise
         except errors.UnexpectedTaskStateError:
-            return      # the server is being evacuated; see note_claim
+            # The source has restarted, or the server is being evacuated; see note_claim.
+            self.services.conductor.moves.abort(instance, migration)
+            return
         except Exception as error:
             self.service.check_alive()
             self._reschedule(context, instance, flavor, migration, error)
@@ -54,7 +56,9 @@ class ResizeOperations(Operations):
         """Try the next host; raise the error again if there is none."""
         conductor = self.services.conductor
         with self.services.database.lock:
-            conductor.return_allocations(migration, instance)
+            if conductor.moves.superseded(instance, migration, TaskState.RESIZE_PREP):
+                return
+            conductor.moves.return_allocations(migration, instance)
             try:
                 conductor.reschedule_resize(context, instance, flavor, migration, error)
             except errors.NoValidHost as exhausted:
@@ -81,11 +85,13 @@ class ResizeOperations(Operations):
     ) -> None:
         """Record the claim of a move on this host.
 
-        :raises UnexpectedTaskStateError: when its host has been lost, and it is evacuated.
+        :raises UnexpectedTaskStateError: when the source has restarted, or has been lost, so that
+            the server is evacuated.
         """
         with self.services.database.lock:
             self.service.save(
                 instance, (TaskState.RESIZE_PREP, TaskState.MIGRATING, TaskState.DELETING))
+            self.services.conductor.moves.check_under_way(instance, migration)
             self.service.save_migration(migration, dest_compute=self.host, status=status)
             self.service.save(instance, migration_context=claim)
 
@@ -94,7 +100,7 @@ class ResizeOperations(Operations):
         self, context: RequestContext, instance: Instance, flavor: Flavor, migration: Migration,
     ) -> None:
         """On the source: power the server off and send it."""
-        if self.service.superseded(instance, TaskState.RESIZE_PREP):
+        if self.services.conductor.moves.superseded(instance, migration, TaskState.RESIZE_PREP):
             return
         destination = self.services.compute(self.service.require_destination(migration))
         try:
@@ -114,7 +120,7 @@ class ResizeOperations(Operations):
         except Exception as error:
             with self.services.database.lock:
                 self.service.save_migration(migration, status='error')
-                self.services.conductor.return_allocations(migration, instance)
+                self.services.conductor.moves.return_allocations(migration, instance)
                 destination.resize.drop_new_claim(instance)
                 if not isinstance(error, errors.ResizeError):
                     self.service.error_out(instance)
@@ -314,7 +320,7 @@ class ResizeOperations(Operations):
                 self.service.save(
                     instance, flavor=instance.old_flavor, host=self.host,
                     resources=move.old_resources, cell=move.old_cell)
-                self.services.conductor.return_allocations(migration, instance)
+                self.services.conductor.moves.return_allocations(migration, instance)
             self.driver.bring_back_image(instance.uuid)
             power_state = self.service.start_guest(instance, power_on)
             self.service.save(

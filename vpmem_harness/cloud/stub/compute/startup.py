@@ -192,10 +192,10 @@ class StartupOperations(Operations):
 
         Once this host has claimed the resources, the request is queued for the source.
         """
-        if self.services.is_requested(instance):
-            return
         begun = [migration for migration in self.services.database.migrations(instance.uuid)
                  if migration.status in ('accepted', 'preparing', 'pre-migrating')]
+        if not begun or self.services.is_requested(instance):
+            return
         evacuation = next((one for one in begun if one.migration_type == 'evacuation'), None)
         if evacuation is not None:
             task = instance.task_state
@@ -205,15 +205,13 @@ class StartupOperations(Operations):
             else:       # its host has returned
                 self.service.save_migration(evacuation, status='error')
                 self.service.evacuation.drop_provider(instance.uuid, self.provider_uuid)
-        elif begun and instance.task_state in (TaskState.RESIZE_PREP, TaskState.MIGRATING):
-            self.service.check_alive()
-            self.services.conductor.give_up_moves(instance)
-            self.service.save(instance, task_state=None)
+            return
+        with self.services.database.lock:
+            if instance.task_state in (TaskState.RESIZE_PREP, TaskState.MIGRATING):
+                self._abort_moves(instance, instance.power_state)
 
     def _give_up_move(self, instance: Instance) -> None:
         """Abort the move of a server that has not left, and release its new resources."""
-        self.service.check_alive()
-        self.services.conductor.give_up_moves(instance)
         self.driver.bring_back_image(instance.uuid)
         try:
             if instance.vm_state == VMState.ACTIVE:
@@ -226,10 +224,17 @@ class StartupOperations(Operations):
             LOG.warning('Cannot start a server after its move: %s', error)
             self.service.add_fault(instance, error)
             self.service.error_out(instance)
-        self.service.save(instance, task_state=None, power_state=self.service.observe(instance))
+        self._abort_moves(instance, self.service.observe(instance))
+
+    def _abort_moves(self, instance: Instance, power_state: PowerState) -> None:
+        """Abort moves and clear the task state in one step, so that no other move is aborted."""
+        with self.services.database.lock:
+            self.service.check_alive()
+            self.services.conductor.moves.abort_all(instance)
+            self.service.save(instance, task_state=None, power_state=power_state)
 
     def _give_up_finish(self, instance: Instance) -> None:
         """Fail a resize whose server has arrived but was not started."""
         self.service.save(instance, vm_state=VMState.ERROR, task_state=None)
         if instance.migration_context is not None:
-            self.services.conductor.give_up_finish(instance, instance.migration_context)
+            self.services.conductor.moves.fail_finish(instance, instance.migration_context)
