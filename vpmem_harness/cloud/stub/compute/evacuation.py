@@ -97,12 +97,13 @@ class EvacuationOperations(Operations):
     def drop_provider(self, consumer: str, provider: str) -> None:
         """Remove the allocations of a consumer on one provider."""
         ledger = self.services.ledger
-        held = ledger.allocations_for_consumer(consumer)
-        if provider in held.allocations:
-            rest = {uuid: amounts for uuid, amounts in held.allocations.items()
-                    if uuid != provider}
-            ledger.set_allocations({consumer: AllocationRequest(
-                rest, held.consumer_generation, held.project_id, held.user_id)})
+        with self.services.database.lock:       # which is also the lock of the ledger
+            held = ledger.allocations_for_consumer(consumer)
+            if provider in held.allocations:
+                rest = {uuid: amounts for uuid, amounts in held.allocations.items()
+                        if uuid != provider}
+                ledger.set_allocations({consumer: AllocationRequest(
+                    rest, held.consumer_generation, held.project_id, held.user_id)})
 
     def destroy_evacuated_instances(self) -> None:
         """On a host that returns: remove the servers that were rebuilt elsewhere."""

@@ -192,8 +192,9 @@ class PowerOperations(Operations):
 
     def _rebuild_instance(self, instance: Instance) -> None:
         stopped = instance.vm_state == VMState.STOPPED
-        self.service.save(instance)
         try:
+            # Fails, before anything is lost, if a restart has ended the request.
+            self.service.save(instance, (TaskState.REBUILDING,))
             self.driver.destroy(instance.uuid)
             self.service.wipe(instance.resources)
             self.driver.undefine(instance.uuid)
@@ -206,6 +207,8 @@ class PowerOperations(Operations):
                 task_state=TaskState.REBUILD_SPAWNING)
             self.driver.create_image(instance.uuid, instance.flavor)
             power_state = self.service.start_guest(instance)
+        except GONE:
+            raise
         except Exception:
             self.service.check_alive()
             self.service.error_out(instance)

@@ -54,6 +54,8 @@ class StartupOperations(Operations):
                     self._give_up_coming(instance)
             except (errors.NovaException, libvirt.libvirtError) as error:
                 LOG.warning('Cannot recover a server: %s', error)
+        # Evacuations that have taken their server since then.
+        self.service.evacuation.destroy_evacuated_instances()
 
     def run_periodic_tasks(self) -> None:
         """Run the periodic tasks: audit resources, clean up, synchronize power states."""
