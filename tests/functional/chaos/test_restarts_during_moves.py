@@ -119,3 +119,35 @@ class RestartDuringMoveTest(base.VPMEMTestCase):
             self.assertEqual([], list(self.fleet.at_rest()))
             self.assertEqual('VERIFY_RESIZE', self.server.status)
             self.server.revert_resize()
+
+    def test_an_evacuation_that_takes_a_server_while_its_host_returns(self):
+        """The host that returns releases what the server holds there."""
+        source = self.services.compute(self.source.name)
+        destroy = source.evacuation.destroy_evacuated_instances
+        self.cloud.compute(self.source).stop()
+        with contextlib.ExitStack() as patches:
+            deliver = patches.enter_context(self.late(self.services.compute(self.target.name)))
+
+            def destroy_first():
+                destroy()
+                deliver()
+            patches.enter_context(mock.patch.object(
+                source.evacuation, 'destroy_evacuated_instances', destroy_first))
+            self.server.evacuate(expect=None)
+            self.assertTrue(self.services.conductor.under_way.rest(SOON))
+            self.cloud.compute(self.source).start()
+        self.cloud.backend.run_periodic_tasks()
+        self.assertEqual([], list(self.fleet.at_rest()))
+        self.assertEqual((self.target.name, 'SHUTOFF'), (self.server.host, self.server.status))
+
+    def test_a_rebuild_that_begins_after_the_restart(self):
+        """The rebuild fails before it touches the guest."""
+        with self.late(self.services.conductor) as deliver:
+            self.server.rebuild(wait=False)
+            self.restart()
+            deliver()
+            self.cloud.settle()
+        self.assertEqual([], list(self.fleet.at_rest()))
+        self.assertEqual('ERROR', self.server.status)
+        [domain] = self.source.hypervisor.domains
+        self.assertTrue(domain.active)
