@@ -176,18 +176,14 @@ class Dispatcher:
 
     def execute(self, call: Call, intercept: Intercept | None = None) -> None:
         """Execute a call and answer it, now or when its ``Deferred`` is done."""
-        if intercept is None:
-            execute = functools.partial(self._invoke, call)
-        else:
-            execute = functools.partial(intercept, call, functools.partial(self._invoke, call))
         if self._delay is not None and call.procedure in _JOBS:
             job = Deferred()
-            job.run(execute)
+            job.run(functools.partial(self._invoke, call, intercept))
             self._delay(lambda: job.when_done(
                 lambda later: self._call_soon(lambda: self._complete(call, later))))
             return
         try:
-            result = execute()
+            result = self._invoke(call, intercept)
         except Exception as error:
             self._fail(call, error)
             return
@@ -210,7 +206,9 @@ class Dispatcher:
             self._session.emit(BY_NAME[name], fields)
             self._flush()
 
-    def _invoke(self, call: Call) -> Any:
+    def _invoke(self, call: Call, intercept: Intercept | None = None) -> Any:
+        if intercept is not None:
+            return intercept(call, functools.partial(self._invoke, call))
         handler = self._handlers.get(call.procedure.method)
         if handler is None:
             handler = self._find(call.procedure)

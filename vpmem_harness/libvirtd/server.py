@@ -131,7 +131,7 @@ class Client:
             if not session.waiting or executed == CALLS_MAX:
                 break
         self._write()
-        if (session.ready or session.streams.sending) and not self._backlog:
+        if ((session.waiting and session.ready) or session.streams.sending) and not self._backlog:
             self._flush()       # after the other clients
         if self._timer is None and session.keepalive.started:
             self._keep_alive()
@@ -139,8 +139,8 @@ class Client:
     def _write(self) -> None:
         if self._closed:
             return
-        data: bytes | bytearray = self._session.take_output()
-        backlog = self._backlog
+        session, backlog = self._session, self._backlog
+        data: bytes | bytearray = session.take_output()
         if backlog:
             backlog += data
             data = backlog
@@ -156,20 +156,20 @@ class Client:
                 del backlog[:sent]
             elif sent < len(data):
                 backlog += data[sent:]
-            if len(backlog) > _UNREAD_MAX:
+            if backlog and len(backlog) > _UNREAD_MAX:
                 LOG.warning('A client of %s is disconnected: it left %d bytes unread',
                             self._daemon.path, len(backlog))
                 self.close()
                 return
         if backlog:
             events = eventloop.WRITABLE     # read no more calls until the client reads its replies
-        elif self._session.closing:
+        elif session.closing:
             self.close()
             return
+        elif session.waiting or session.running >= CALLS_MAX:
+            events = 0      # nor while enough calls are waiting
         else:
-            # Nor while enough calls are waiting.
-            busy = self._session.waiting or self._session.running >= CALLS_MAX
-            events = 0 if busy else eventloop.READABLE
+            events = eventloop.READABLE
         if events != self._events:
             self._events = events
             self._loop.modify(self._socket, events)

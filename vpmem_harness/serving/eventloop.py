@@ -168,8 +168,9 @@ class EventLoop:
                     handler(mask)
                 except Exception:
                     LOG.exception('A socket handler failed')
-            for _ in range(len(soon)):
-                self._guard(soon.popleft())
+            if soon:
+                for _ in range(len(soon)):
+                    self._guard(soon.popleft())
             while timers and timers[0][0] <= self.now:
                 self._guard(heapq.heappop(timers)[2]._fire)
 

@@ -31,6 +31,7 @@ STREAM: Final = 3
 CALL_WITH_FDS: Final = 4
 STREAM_HOLE: Final = 6
 
+_LENGTH_AND_KIND: Final = struct.Struct('>I12xi')
 _KIND: Final = slice(16, 20)     # place of the message type in a frame
 _CALL_WITH_FDS: Final = LENGTH.pack(CALL_WITH_FDS)
 
@@ -116,9 +117,11 @@ class Splitter:
     def feed(self, data: bytes) -> list[bytes]:
         """Return the frames that are complete; raises ``FrameError`` for an invalid length."""
         rest = self._rest
-        if not rest and not self._skip and len(data) > LENGTH_SIZE and (
-                check_length(data, 0) == len(data) and data[_KIND] != _CALL_WITH_FDS):
-            return [data]       # the usual case
+        size = len(data)
+        if size >= HEADER.size and not rest and not self._skip:
+            length, kind = _LENGTH_AND_KIND.unpack_from(data)
+            if length == size and kind != CALL_WITH_FDS:
+                return [data]       # the usual case
         if self._skip:
             data, self._skip = data[self._skip:], max(0, self._skip - len(data))
         if rest:

@@ -27,10 +27,10 @@ class Codec(NamedTuple):
     read: Reader
     write: Writer
 
-    def decode(self, payload: bytes) -> Any:
-        """Decode the value at the start of a payload; raises ``XDRError``."""
+    def decode(self, buffer: bytes, start: int = 0) -> Any:
+        """Decode the value that begins at ``start``; raises ``XDRError``."""
         try:
-            return self.read(payload, 0)[0]
+            return self.read(buffer, start)[0]
         except struct.error as error:
             raise XDRError(f'the message is too short: {error}') from None
 

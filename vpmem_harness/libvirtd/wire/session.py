@@ -36,6 +36,10 @@ FRAMES_AT_ONCE: Final = 16
 #: Source: src/libvirt_internal.h, which libvirt-python does not export.
 FEATURE_KEEPALIVE: Final = 10
 
+#: Where the arguments of a call begin in its frame, by the kind of message.
+_PAYLOADS: Final = {frames.CALL: frames.HEADER.size,
+                    frames.CALL_WITH_FDS: frames.HEADER.size + frames.LENGTH_SIZE}
+
 _AUTH_NONE: Final = 0
 _MESSAGE_SERIAL: Final = 1      # serial of every message that is not a reply
 
@@ -203,11 +207,7 @@ class Session:
     def _route(self, frame: bytes) -> Call | None:
         """Answer a frame, or turn it into a call."""
         _, program, version, number, kind, serial, status = frames.HEADER.unpack_from(frame)
-        if kind == frames.CALL:
-            payload = frame[frames.HEADER.size:]
-        elif kind == frames.CALL_WITH_FDS:
-            payload = frame[frames.HEADER.size + frames.LENGTH_SIZE:]
-        else:
+        if kind not in _PAYLOADS:
             if kind in (frames.STREAM, frames.STREAM_HOLE):
                 try:
                     self.streams.receive((program, number, serial), kind, status,
@@ -232,7 +232,8 @@ class Session:
             error = _rpc(f'unknown procedure: {number}')
         else:
             try:
-                arguments = procedure.codec.decode(payload) if procedure.shaped else ()
+                arguments = (procedure.codec.decode(frame, _PAYLOADS[kind])
+                             if procedure.shaped else ())
             except xdr.XDRError:
                 error = _rpc('Unable to decode message payload')
             else:

@@ -28,18 +28,13 @@ class Streams:
         self._send = send
         self._open: dict[Key, Stream] = {}
         #: The streams that still have something to send.
-        self._sending: set[Key] = set()
-
-    @property
-    def sending(self) -> bool:
-        """Whether a stream has more to send."""
-        return bool(self._sending)
+        self.sending: set[Key] = set()
 
     def open(self, key: Key, stream: Stream) -> None:
         """Open the stream of a call that has been answered."""
         self._open[key] = stream
         if stream.sends:
-            self._sending.add(key)
+            self.sending.add(key)
 
     def receive(self, key: Key, kind: int, status: int, payload: bytes) -> bool:
         """Process a message of a client; return whether it belongs to an open stream.
@@ -82,7 +77,7 @@ class Streams:
 
     def pump(self) -> None:
         """Send the next message of each stream that has more to send."""
-        for key in list(self._sending):
+        for key in list(self.sending):
             try:
                 piece = self._open[key].read(frames.STREAM_DATA_MAX)
             except LibvirtError as error:
@@ -94,14 +89,14 @@ class Streams:
             # Data without a byte are the end.
             self._send(key, frames.STREAM, frames.CONTINUE, piece)
             if not piece:
-                self._sending.discard(key)
+                self.sending.discard(key)
 
     def abort(self) -> None:
         """Abort every stream: the client is gone."""
         for stream in self._open.values():
             stream.abort()
         self._open.clear()
-        self._sending.clear()
+        self.sending.clear()
 
     def _fail(self, key: Key, error: LibvirtError) -> None:
         stream = self._open.get(key)
@@ -112,4 +107,4 @@ class Streams:
 
     def _forget(self, key: Key) -> None:
         self._open.pop(key, None)
-        self._sending.discard(key)
+        self.sending.discard(key)
