@@ -20,7 +20,9 @@ _FUNCTION = re.compile(r'(^|\bin (?:function )?)(?:qemu|test)(?=[A-Z])')
 #: The directory of managed saves, which depends on libvirtd's user.
 _SAVES = re.compile(r"/\S*(?=/libvirt/qemu/save/)")
 _NAMED = (libvirt.virDomain, libvirt.virNetwork, libvirt.virStoragePool, libvirt.virStorageVol,
-          libvirt.virNodeDevice, libvirt.virDomainSnapshot)
+          libvirt.virNodeDevice, libvirt.virDomainSnapshot, libvirt.virDomainCheckpoint,
+          libvirt.virNWFilter)
+
 
 def with_texts(outcome: Outcome, change: Callable[[str], str]) -> Outcome:
     """Return an outcome in whose texts ``change`` has replaced what differs from run to run."""
@@ -156,7 +158,8 @@ class World:
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, _NAMED):
-            return f'{type(value).__name__} {value.name()}'
+            name = value.getName() if hasattr(value, 'getName') else value.name()
+            return f'{type(value).__name__} {name}'
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):

@@ -24,11 +24,11 @@ from vpmem_harness.libvirtd.hypervisor.domain.procedures.migration import Migrat
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.perf_events import PerfEventProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.queries import QueryProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.saving import SavingProcedures
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.snapshots import SnapshotProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.statistics import StatisticsProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.throttling import ThrottlingProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.tuning import TuningProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.vcpus import VcpuProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.snapshots.procedures import SnapshotProcedures
 from vpmem_harness.libvirtd.hypervisor.events import Emit, EventProcedures
 from vpmem_harness.libvirtd.hypervisor.network.interfaces import InterfaceProcedures
 from vpmem_harness.libvirtd.hypervisor.network.networks import NetworkProcedures

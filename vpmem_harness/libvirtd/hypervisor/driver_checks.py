@@ -36,6 +36,17 @@ def check_exclusive_flags(function: str, flags: int, one: str, other: str, *,
             domain=domain)
 
 
+def check_required_flag(function: str, flags: int, one: str, needed: str, *,
+                        domain: int = libvirt.VIR_FROM_QEMU) -> None:
+    """Refuse a flag without the one that it needs, each by its name in the ``libvirt`` module.
+
+    Source: libvirt 9.0.0, src/internal.h (VIR_REQUIRE_FLAG_GOTO).
+    """
+    if flags & getattr(libvirt, one) and not flags & getattr(libvirt, needed):
+        raise errors.misused(
+            function, 'ctl', f"Flag '{needed}' is required by flag '{one}'", domain=domain)
+
+
 def check_parameters(params: Sequence[TypedParameter], types: Mapping[str, int], *,
                      multiple: Container[str] = ()) -> None:
     """Refuse typed parameters other than those of ``types``: name to VIR_TYPED_PARAM_*.

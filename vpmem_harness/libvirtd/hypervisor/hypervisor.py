@@ -25,6 +25,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.peer_migration import NoPeers, Peers
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
 from vpmem_harness.libvirtd.hypervisor.domain.reload import reload
+from vpmem_harness.libvirtd.hypervisor.domain.snapshots.images import ImageSnapshots
 from vpmem_harness.libvirtd.hypervisor.events import Events
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.network.network import NetworkList, default_network
@@ -116,6 +117,7 @@ class Hypervisor:
         self.storage = Storage(self.backing, self._publish_pool,
                                self.randomness.derive('pool').uuid())
         self.disk_sources = DiskSources(self.backing, self.storage.pools)
+        self.image_snapshots = ImageSnapshots(self.backing)
         self.networks = NetworkList()
         random = self.randomness.derive('network')
         network = self.networks.add(default_network(random.uuid(), random.mac()), live=False)
@@ -240,3 +242,7 @@ class Hypervisor:
                     domain.config = reload(domain.config, self.xml_host)
                 if domain.managed_save is not None:
                     domain.managed_save = reload(domain.managed_save, self.xml_host)
+                for snapshot in domain.snapshots:
+                    for name in ('definition', 'inactive'):
+                        if getattr(snapshot, name) is not None:
+                            setattr(snapshot, name, reload(getattr(snapshot, name), self.xml_host))

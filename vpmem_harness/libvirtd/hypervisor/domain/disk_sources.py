@@ -20,6 +20,7 @@ from vpmem_harness.libvirtd.hypervisor.backing import Backing
 from vpmem_harness.libvirtd.hypervisor.storage import images, qcow2
 from vpmem_harness.libvirtd.hypervisor.storage.pool import PoolList
 from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import disk_chain, disks
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element
 
 _FROM: Final = libvirt.VIR_FROM_STORAGE
@@ -85,33 +86,42 @@ class DiskSources:
             self.check(disk)
 
     def check(self, disk: Element) -> None:
-        """Check a disk's image, and describe the images below it in its ``<backingStore>``.
+        """Check a disk's images, and describe those below the last one that it names.
 
         :raises LibvirtError: one of them does not exist.
         """
         path = self.path(disk)
         if not path:
             return
-        if self._backing.stat(path) is None:
-            raise system_error(errno.ENOENT, f"Cannot access storage file '{path}'", domain=_FROM)
+        self._check_exists(path)
         driver = disk.find('driver')
         form = 'raw' if driver is None else driver.get('type', 'raw')
-        if form == 'raw' or disk.find('backingStore') is not None:
+        if form == 'raw':
             return
-        parent, lower = disk, self._lower(path, form)
+        parent = disk
+        for store in disk_chain.images(disk)[1:]:
+            named, parent = path, store
+            path, form = disks.source_path(store) or '', _format(store)
+            self._check_exists(path, below=named)
+        if parent.find('backingStore') is not None:
+            return
+        lower = self._lower(path, form)
         for _ in range(_CHAIN_MAX):
             if lower is None:
                 break
             below, below_form = lower
-            if self._backing.stat(below) is None:
-                raise system_error(
-                    errno.ENOENT, f"Cannot access backing file '{below}' of storage file '{path}'",
-                    domain=_FROM)
+            self._check_exists(below, below=path)
             store = add(parent, 'backingStore', type='file')
             add(store, 'format', type=below_form)
             add(store, 'source', file=below)
             parent, path, lower = store, below, self._lower(below, below_form)
         parent.append(element('backingStore'))
+
+    def _check_exists(self, path: str, *, below: str | None = None) -> None:
+        if self._backing.stat(path) is None:
+            what = (f"storage file '{path}'" if below is None
+                    else f"backing file '{path}' of storage file '{below}'")
+            raise system_error(errno.ENOENT, f'Cannot access {what}', domain=_FROM)
 
     def _image(self, path: str) -> images.Image | None:
         try:
@@ -155,21 +165,26 @@ class DiskSources:
             return False
         return True
 
-    def make_overlay(self, disk: Element, path: str) -> None:
-        """Create the file of an image on top of a disk's current one, if it can be created."""
+    def make_overlay(self, disk: Element, path: str) -> bool:
+        """Create the file of an image on top of a disk's current one; return whether it is new.
+
+        :raises OSError: the file cannot be created.
+        """
         storage = self._backing.storage
         below, sizes = self.path(disk), self.sizes(disk)
         driver = disk.find('driver')
-        with contextlib.suppress(OSError):
-            if below is None or storage.status(path) is not None:
-                return
-            if storage.status(os.path.dirname(path)) is None:
-                return
+        if below is None:
+            return False
+        found = storage.status(path)
+        if found is not None and found.size:
+            return False
+        if found is None:
             storage.create(path, 0o600)
-            for offset, piece in qcow2.new_image(
-                    0 if sizes is None else sizes.capacity, version=3, backing=below,
-                    backing_format='raw' if driver is None else driver.get('type', 'raw')):
-                storage.write(path, offset, piece)
+        for offset, piece in qcow2.new_image(
+                0 if sizes is None else sizes.capacity, version=3, backing=below,
+                backing_format='raw' if driver is None else driver.get('type', 'raw')):
+            storage.write(path, offset, piece)
+        return found is None
 
     def make_copy(self, disk: Element, path: str) -> None:
         """Create the file of a copy of a disk, as large as the disk, if it can be created."""
@@ -178,3 +193,8 @@ class DiskSources:
             if storage.status(path) is None and storage.status(os.path.dirname(path)) is not None:
                 storage.create(path, 0o600)
                 storage.truncate(path, 0 if sizes is None else sizes.capacity)
+
+
+def _format(store: Element) -> str:
+    found = store.find('format')
+    return 'raw' if found is None else found.get('type', 'raw')

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import libvirt
 
 from vpmem_harness.libvirtd.hypervisor.domain.block_job import BlockJob
+from vpmem_harness.libvirtd.hypervisor.domain.snapshots.snapshot import SnapshotTree
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element
 
@@ -67,8 +68,7 @@ class Domain:
     incoming: Incoming | None = None
     max_downtime: int | None = None
     max_speed: int | None = None
-    snapshots: dict[str, Element] = field(default_factory=dict)
-    current_snapshot: str | None = None
+    snapshots: SnapshotTree = field(default_factory=SnapshotTree)
     block_jobs: dict[str, BlockJob] = field(default_factory=dict)
     open_paths: list[str] = field(default_factory=list)
     nvdimm_enabled: bool = False

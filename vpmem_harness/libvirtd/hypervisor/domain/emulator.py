@@ -74,7 +74,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware,
             space.plug(device)
         except PlugRefused as refused:
             message = f'-device {_command_line(device)}: {refused}'
-            raise (_closed(definition, message) if refused.late
+            raise (closed(definition, message) if refused.late
                    else _exited(message)) from None
     if not definition.release.starts_virtio_pmem and having(
             definition.devices, 'memory', model='virtio-pmem'):
@@ -144,7 +144,8 @@ def _exited(text: str) -> LibvirtError:
     return internal(f'process exited while connecting to monitor: {PROGRAM}: {text}')
 
 
-def _closed(definition: Definition, text: str) -> LibvirtError:
+def closed(definition: Definition, text: str) -> LibvirtError:
+    """Return libvirt's error for a QEMU that ends while it starts a guest."""
     what = 'qemu unexpectedly closed the monitor'
     if definition.release.names_closed_monitor:
         what = f"QEMU unexpectedly closed the monitor (vm='{definition.name}')"
@@ -156,7 +157,7 @@ def cannot_load(definition: Definition) -> LibvirtError:
 
     Source: QEMU 7.2, migration/migration.c (process_incoming_migration_co).
     """
-    return _closed(definition, f'load of migration failed: {os.strerror(errno.EINVAL)}')
+    return closed(definition, f'load of migration failed: {os.strerror(errno.EINVAL)}')
 
 
 def check_paths(devices: list[Element], backing: Backing) -> None:

@@ -119,3 +119,22 @@ class Jobs:
             [*job.stats(job.finished),
              TypedParameter.boolean('success', result == libvirt.VIR_DOMAIN_JOB_COMPLETED)])
         job.ended(result)
+
+    def iterations(self, domain: Domain, count: int = 2, *, first: int = 1) -> None:
+        """Publish the iterations in which QEMU copies a guest's memory."""
+        for number in range(first, first + count):
+            self._hypervisor.events.publish(
+                libvirt.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, domain, number)
+
+    def saved(self, domain: Domain, operation: int) -> None:
+        """Note that a guest's memory was written to a file, and publish that.
+
+        :param operation: VIR_DOMAIN_JOB_OPERATION_*.
+        """
+        now = self._hypervisor.clock.now()
+        job = Job(operation, now, domain.definition.memory_total * 1024, 0.0, lambda result: None,
+                  type=libvirt.VIR_DOMAIN_JOB_COMPLETED, finished=now)
+        domain.last_job = job
+        self._hypervisor.events.publish(
+            libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, domain,
+            [value for value in job.stats(now) if not value.name.startswith('disk_')])

@@ -90,6 +90,11 @@ def _complete_features(os: Element) -> None:
             os.remove(parent)
 
 
+def has_flash(definition: Definition) -> bool:
+    """Whether the guest's firmware is read-only flash, which libvirt cannot take snapshots of."""
+    return _is_flash(first(definition.root, 'os/loader'))
+
+
 def _is_flash(loader: Element | None) -> bool:
     """Whether the firmware is read-only flash that the definition names."""
     return loader is not None and loader.get('type') == 'pflash' and loader.get(

@@ -41,6 +41,8 @@ class ManagedSaveProcedures(ProcedureGroup):
             flags, domain.state != libvirt.VIR_DOMAIN_PAUSED)
         if domain.state == libvirt.VIR_DOMAIN_RUNNING:
             self.hypervisor.processes.suspend(domain, libvirt.VIR_DOMAIN_PAUSED_SAVE)
+        self.hypervisor.jobs.iterations(domain)
+        self.hypervisor.jobs.saved(domain, libvirt.VIR_DOMAIN_JOB_OPERATION_SAVE)
         self.hypervisor.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_SAVED,
                                      libvirt.VIR_DOMAIN_EVENT_STOPPED_SAVED)
 

@@ -75,6 +75,8 @@ class SavingProcedures(ProcedureGroup):
             if was_running:
                 processes.resume(domain, libvirt.VIR_DOMAIN_RUNNING_SAVE_CANCELED)
             raise
+        self.hypervisor.jobs.iterations(domain)
+        self.hypervisor.jobs.saved(domain, libvirt.VIR_DOMAIN_JOB_OPERATION_SAVE)
         processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_SAVED,
                        libvirt.VIR_DOMAIN_EVENT_STOPPED_SAVED)
 
