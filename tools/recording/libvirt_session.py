@@ -3,6 +3,7 @@
     python -m tools.recording.libvirt_session storage
     python -m tools.recording.libvirt_session saving
     python -m tools.recording.libvirt_session snapshots
+    python -m tools.recording.libvirt_session measuring
 
 It needs Debian's libvirt-daemon, libvirt-daemon-driver-qemu, qemu-system-x86 and qemu-utils. It
 starts an unprivileged libvirtd on a private socket, works in a private directory and changes
@@ -15,11 +16,17 @@ import sys
 
 import libvirt
 
-from tests.conformance import libvirtd, saving_session, snapshot_session, storage_session
+from tests.conformance import (
+    libvirtd,
+    measuring_session,
+    saving_session,
+    snapshot_session,
+    storage_session,
+)
 from tools.recording.steps import write
 
-SESSIONS = {'saving': saving_session.outcomes, 'snapshots': snapshot_session.outcomes,
-            'storage': storage_session.outcomes}
+SESSIONS = {'measuring': measuring_session.outcomes, 'saving': saving_session.outcomes,
+            'snapshots': snapshot_session.outcomes, 'storage': storage_session.outcomes}
 
 
 def record(name: str) -> None:

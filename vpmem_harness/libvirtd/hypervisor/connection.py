@@ -9,6 +9,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import Block
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.checkpoints import CheckpointProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.cpu_pinning import CpuPinningProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.definition import DefinitionProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.dirty_memory import DirtyMemoryProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.dumps import DumpProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.guest import GuestProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.guest_agent import GuestAgentProcedures
@@ -34,6 +35,7 @@ from vpmem_harness.libvirtd.hypervisor.network.interfaces import InterfaceProced
 from vpmem_harness.libvirtd.hypervisor.network.networks import NetworkProcedures
 from vpmem_harness.libvirtd.hypervisor.network.nwfilters import NWFilterProcedures
 from vpmem_harness.libvirtd.hypervisor.network.ports import NetworkPortProcedures
+from vpmem_harness.libvirtd.hypervisor.node.memory_sharing import MemorySharingProcedures
 from vpmem_harness.libvirtd.hypervisor.node.node_device_procedures import NodeDeviceProcedures
 from vpmem_harness.libvirtd.hypervisor.node.node_procedures import NodeProcedures
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEventProcedures
@@ -64,6 +66,7 @@ class Connection:
 
     node = Group(NodeProcedures)
     node_devices = Group(NodeDeviceProcedures)
+    memory_sharing = Group(MemorySharingProcedures)
     lookup = Group(LookupProcedures)
     definition = Group(DefinitionProcedures)
     lifecycle = Group(LifecycleProcedures)
@@ -85,6 +88,7 @@ class Connection:
     checkpoints = Group(CheckpointProcedures)
     statistics = Group(StatisticsProcedures)
     jobs = Group(JobProcedures)
+    dirty_memory = Group(DirtyMemoryProcedures)
     migration = Group(MigrationProcedures)
     guest = Group(GuestProcedures)
     guest_agent = Group(GuestAgentProcedures)

@@ -31,6 +31,7 @@ from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.network.network import NetworkList, default_network
 from vpmem_harness.libvirtd.hypervisor.node import capabilities
 from vpmem_harness.libvirtd.hypervisor.node.device_tree import DeviceTree
+from vpmem_harness.libvirtd.hypervisor.node.memory_sharing import MemorySharing
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEvents
 from vpmem_harness.libvirtd.hypervisor.secrets import Secret
 from vpmem_harness.libvirtd.hypervisor.storage.pool import Pool
@@ -114,6 +115,7 @@ class Hypervisor:
         self.guest_files = GuestFiles(self.backing)
         self.host_devices = HostDevices(self)
         self.devices = self._device_tree()
+        self.memory_sharing = MemorySharing()
         self.storage = Storage(self.backing, self._publish_pool,
                                self.randomness.derive('pool').uuid())
         self.disk_sources = DiskSources(self.backing, self.storage.pools)
@@ -215,6 +217,7 @@ class Hypervisor:
             self.processes = QemuProcesses(self)
             self.started = self.clock.now()
             self.devices.boot()
+            self.memory_sharing = MemorySharing()
             self.storage.machine_started()
             self.networks.machine_started()
             for domain in self.domains:

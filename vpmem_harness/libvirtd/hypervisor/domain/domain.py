@@ -35,6 +35,24 @@ STATE_NAMES = {
 }
 
 
+#: The default size of the cache of compressed pages, in bytes.
+COMPRESSION_CACHE = 64 * 1024**2
+
+
+@dataclass(frozen=True)
+class DirtyRate:
+    """A measurement of the memory that a guest writes.
+
+    :param started: the time of its start.
+    :param seconds: how long it takes.
+    :param mode: ``page-sampling``, ``dirty-bitmap`` or ``dirty-ring``.
+    """
+
+    started: float
+    seconds: int
+    mode: str
+
+
 @dataclass(eq=False)
 class Domain:
     """A domain: its persistent configuration and, while it runs, its live definition.
@@ -43,7 +61,8 @@ class Domain:
     them is always present. ``asked_cpu`` is the ``<cpu>`` that it was started with. ``uuid`` is 16
     bytes. ``started`` is the time of the last start, ``nvdimm_enabled`` whether it had an NVDIMM
     then, ``storage_ids`` the number of indexes that its disks' sources have taken since, and
-    ``polling`` how its I/O threads have been told to poll.
+    ``polling`` how its I/O threads have been told to poll. ``dirty_rate`` is the last measurement
+    since the start, and ``compression_cache`` a size in bytes.
     """
 
     name: str
@@ -74,6 +93,8 @@ class Domain:
     nvdimm_enabled: bool = False
     storage_ids: int = 0
     polling: dict[int, dict[str, int]] = field(default_factory=dict)
+    dirty_rate: DirtyRate | None = None
+    compression_cache: int = COMPRESSION_CACHE
 
     @cached_property
     def uuid_text(self) -> str:

@@ -11,7 +11,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
-from vpmem_harness.libvirtd.hypervisor.domain.domain import OFF, Domain
+from vpmem_harness.libvirtd.hypervisor.domain.domain import COMPRESSION_CACHE, OFF, Domain
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.xml.devices import memory
 from vpmem_harness.libvirtd.xml.domain import startup
@@ -76,6 +76,7 @@ class QemuProcesses:
                                     for device in definition.memory_devices)
         domain.storage_ids = startup.storage_ids(definition)
         domain.polling = {}
+        domain.dirty_rate, domain.compression_cache = None, COMPRESSION_CACHE
         domain.id = number
         domain.started = hypervisor.clock.now()
         domain.paused_at = None

@@ -166,12 +166,30 @@ def _perf(hypervisor: Hypervisor, domain: Domain) -> Parameters:
 
 
 def _dirty_rate(hypervisor: Hypervisor, domain: Domain) -> Parameters:
+    """The last measurement of the memory that a guest writes: guests here write none."""
     if not domain.active:
         return []
-    return [TypedParameter.int_('dirtyrate.calc_status', 0),
-            TypedParameter.llong('dirtyrate.calc_start_time', 0),
-            TypedParameter.int_('dirtyrate.calc_period', 0),
-            TypedParameter.string('dirtyrate.calc_mode', 'page-sampling')]
+    measured = domain.dirty_rate
+    if measured is None:
+        status, started, seconds, mode = 0, 0, 0, 'page-sampling'
+    else:
+        running = hypervisor.clock.now() < measured.started + measured.seconds
+        status, started = 1 if running else 2, int(measured.started)
+        seconds, mode = measured.seconds, measured.mode
+    found = [TypedParameter.int_('dirtyrate.calc_status', status),
+             TypedParameter.llong('dirtyrate.calc_start_time', started),
+             TypedParameter.int_('dirtyrate.calc_period', seconds),
+             TypedParameter.string('dirtyrate.calc_mode', mode)]
+    if status == _MEASURED:
+        found.append(TypedParameter.llong('dirtyrate.megabytes_per_second', 0))
+        if mode == 'dirty-ring':
+            found += [TypedParameter.ullong(f'dirtyrate.vcpu.{number}.megabytes_per_second', 0)
+                      for number in range(domain.definition.vcpus)]
+    return found
+
+
+#: The status of a measurement that has ended.
+_MEASURED = 2
 
 
 def _nothing(hypervisor: Hypervisor, domain: Domain) -> Parameters:

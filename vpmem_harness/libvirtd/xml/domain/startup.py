@@ -11,7 +11,7 @@ import math
 from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, graphics, memory
-from vpmem_harness.libvirtd.xml.domain import platform, validate
+from vpmem_harness.libvirtd.xml.domain import platform, validate, vcpus
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, every, having, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
@@ -30,6 +30,8 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
         add(add(root, 'resource'), 'partition', '/machine')
     _label(root)
     _start_cpu(definition, host)
+    if root.find('vcpus') is not None:
+        vcpus.store(definition, vcpus.of(definition, live=True), listed=True)
     platform.start_encryption(definition, host.hardware)
     number = 0
     for disk in reversed(definition.devices.findall('disk')):
