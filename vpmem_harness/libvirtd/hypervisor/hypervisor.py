@@ -117,7 +117,7 @@ class Hypervisor:
         self.devices = self._device_tree()
         self.memory_sharing = MemorySharing()
         self.storage = Storage(self.backing, self._publish_pool,
-                               self.randomness.derive('pool').uuid())
+                               self.randomness.derive('pool').uuid(), self.secrets)
         self.disk_sources = DiskSources(self.backing, self.storage.pools)
         self.image_snapshots = ImageSnapshots(self.backing)
         self.networks = NetworkList()

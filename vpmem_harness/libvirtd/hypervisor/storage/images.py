@@ -6,11 +6,12 @@ Source: libvirt 9.0.0, src/storage/storage_util.c, src/storage_file/storage_file
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from vpmem_harness.libvirtd.hypervisor.storage import qcow2
+from vpmem_harness.libvirtd.hypervisor.storage import luks, qcow2, vmdk, vpc
 from vpmem_harness.libvirtd.hypervisor.storage.files import FileStatus, StorageFiles
 from vpmem_harness.libvirtd.xml.storage.volume import Target, VolumeDefinition
 
@@ -22,6 +23,9 @@ _MAGICS: Final = (
     ('ploop', 0, b'WithoutFreeSpace'), ('ploop', 0, b'WithouFreSpacExt'),
     ('cow', 0, b'OOOM\0\0\0\2'), ('qcow', 0, b'QFI\xfb\0\0\0\1'), ('qed', 0, b'QED\0'),
     ('vmdk', 0, b'KDMV'))
+#: Byte order, offset and unit of the capacity in the header of a format.
+_CAPACITIES: Final = {'vpc': ('>Q', 40, 1), 'vdi': ('<Q', 368, 1), 'vmdk': ('<Q', 12, 512),
+                      'qcow': ('>Q', 24, 1), 'qed': ('<Q', 48, 1)}
 _CHUNK: Final = 1 << 20
 #: The longest chain of backing files. Source: VIR_STORAGE_MAX_DEPTH in libvirt.
 _CHAIN_MAX: Final = 200
@@ -35,6 +39,7 @@ class Image:
     format: str
     capacity: int
     header: qcow2.Header | None = None
+    encrypted: bool = False
 
     @property
     def backing(self) -> str | None:
@@ -53,10 +58,22 @@ def probe(files: StorageFiles, path: str) -> Image | None:
     header = qcow2.read_header(start)
     if header is not None:
         return Image(status, 'qcow2', header.capacity, header)
+    payload = luks.payload(start)
+    if payload is not None:
+        return Image(status, 'raw', max(0, status.size - payload), encrypted=True)
     for form, offset, magic in _MAGICS:
         if start.startswith(magic, offset):
-            return Image(status, form, status.size)
+            return Image(status, form, _capacity(form, start) or status.size)
     return Image(status, 'raw', status.size)
+
+
+def _capacity(form: str, start: bytes) -> int | None:
+    if form not in _CAPACITIES:
+        return None
+    order, offset, unit = _CAPACITIES[form]
+    if len(start) < offset + struct.calcsize(order):
+        return None
+    return int(struct.unpack_from(order, start, offset)[0]) * unit
 
 
 def backing_path(path: str, backing: str) -> str:
@@ -89,7 +106,18 @@ def create(files: StorageFiles, path: str, wanted: VolumeDefinition, *,
     if source is not None and not wanted.target.format == source[1].format == 'raw':
         capacity = source[1].capacity       # qemu-img keeps it
     files.create(path, mode)
+    if wanted.target.encryption is not None:
+        files.write(path, 0, luks.header(wanted.target.encryption.secrets[0][1]))
+        files.truncate(path, luks.PAYLOAD + capacity)
+        files.allocate(path, luks.ALLOCATION)
+        return
     pieces = _contents(files, *source) if source is not None else iter(())
+    if wanted.target.format in ('vmdk', 'vpc'):
+        grains = _in_clusters(pieces, vmdk.GRAIN)
+        for offset, piece in (vpc.new_image(capacity, grains) if wanted.target.format == 'vpc' else
+                              vmdk.new_image(os.path.basename(path), capacity, grains)):
+            files.write(path, offset, piece)
+        return
     if wanted.target.format != 'qcow2':
         files.truncate(path, capacity)
         if wanted.allocation and (source is None or wanted.allocation >= source[1].capacity):
@@ -137,6 +165,10 @@ def _in_clusters(pieces: Iterator[tuple[int, bytes]], cluster: int) -> Iterator[
 def _contents(files: StorageFiles, path: str, image: Image,
               depth: int = 0) -> Iterator[tuple[int, bytes]]:
     """Yield what a guest reads from an image, by increasing offset, without holes."""
+    if image.format in ('vmdk', 'vpc'):
+        blocks = (vmdk if image.format == 'vmdk' else vpc).guest_blocks(files, path)
+        yield from ((offset, piece[:image.capacity - offset]) for offset, piece in blocks)
+        return
     if image.header is None:
         for start, end in files.sections(path, 0, image.status.size):
             for offset in range(start, end, _CHUNK):
@@ -155,7 +187,7 @@ def _contents(files: StorageFiles, path: str, image: Image,
         return
     for offset in sorted(merged):
         if merged[offset]:
-            yield offset, merged[offset]
+            yield offset, merged[offset][:image.capacity - offset]
 
 
 def resize(files: StorageFiles, path: str, image: Image, capacity: int, *,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Mapping
 from typing import Final
 
 import libvirt
@@ -22,7 +23,8 @@ from vpmem_harness.libvirtd.errors import (
 )
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_exclusive_flags, check_flags
-from vpmem_harness.libvirtd.hypervisor.storage import images, qcow2
+from vpmem_harness.libvirtd.hypervisor.secrets import Secret
+from vpmem_harness.libvirtd.hypervisor.storage import image_checks, images, qcow2
 from vpmem_harness.libvirtd.hypervisor.storage.backend import (
     NO_OVERWRITE,
     OVERWRITE,
@@ -32,7 +34,7 @@ from vpmem_harness.libvirtd.hypervisor.storage.backend import (
 from vpmem_harness.libvirtd.hypervisor.storage.pool import Pool, Volume
 from vpmem_harness.libvirtd.xml.storage.common import FROM, Permissions
 from vpmem_harness.libvirtd.xml.storage.pool import parse_source
-from vpmem_harness.libvirtd.xml.storage.volume import Target, VolumeDefinition
+from vpmem_harness.libvirtd.xml.storage.volume import Encryption, Target, VolumeDefinition
 
 _METADATA: Final = libvirt.VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA
 _REFLINK: Final = libvirt.VIR_STORAGE_VOL_CREATE_REFLINK
@@ -45,8 +47,9 @@ class LocalBackend:
 
     files = True
 
-    def __init__(self, kind: str, backing: Backing) -> None:
+    def __init__(self, kind: str, backing: Backing, secrets: Mapping[bytes, Secret]) -> None:
         self._kind = kind
+        self._secrets = secrets
         self._backing = backing
         self._files = backing.storage
 
@@ -226,9 +229,10 @@ class LocalBackend:
                    source: Volume | None) -> None:
         form, backing = wanted.target.format, wanted.backing
         source_raw = source is None or source.type == 'block' or source.target.format == 'raw'
-        if wanted.encrypted:
-            raise unsupported('storage pool does not support encrypted volumes', domain=FROM)
-        if form == 'dir':
+        encryption = wanted.target.encryption
+        if encryption is not None:
+            image_checks.check_encrypted(wanted, encryption, self._secrets, source=source)
+        elif form == 'dir':
             check_flags('createFileDir', flags, 0, domain=FROM)
             if source is not None:
                 raise internal('cannot copy from volume to a directory volume', domain=FROM)
@@ -243,7 +247,10 @@ class LocalBackend:
             if backing is not None:
                 raise LibvirtError(libvirt.VIR_ERR_NO_SUPPORT,
                                    'backing storage not supported for raw volumes', domain=FROM)
-        elif form not in ('raw', 'qcow2', 'iso'):
+        elif form == 'ploop':
+            raise internal('unable to find ploop, please install ploop tools', domain=FROM)
+        elif form in ('qcow', 'qed', 'vdi') or (
+                form in image_checks.CAPACITIES and backing is not None):
             raise unsupported(f"creation of volumes with format '{form}' is not simulated",
                               domain=FROM)
         else:
@@ -275,6 +282,8 @@ class LocalBackend:
                                   domain=FROM)
         if target.format == 'qcow2':
             self._check_qcow2(pool, wanted)
+        elif target.format not in ('raw', 'iso'):
+            image_checks.check_foreign(f'{pool.definition.path}/{wanted.name}', wanted)
 
     def _check_qcow2(self, pool: Pool, wanted: VolumeDefinition) -> None:
         """Refuse what qemu-img 7.2 refuses."""
@@ -309,6 +318,8 @@ class LocalBackend:
             raise LibvirtError(libvirt.VIR_ERR_NO_STORAGE_VOL,
                                f"no storage vol with matching path '{volume.path}'", domain=FROM)
         images.describe(volume.target, image)
+        if image.encrypted and volume.target.encryption is None:
+            volume.target.encryption = Encryption('luks')
         volume.allocation, volume.physical = image.status.allocation, image.status.size
         if image.format != 'dir':
             same = image.format == volume.target.format

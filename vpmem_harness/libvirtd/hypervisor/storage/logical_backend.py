@@ -158,7 +158,7 @@ class LogicalBackend:
                source: Volume | None) -> Volume:
         """Create a logical volume."""
         group = self._group(pool) or VolumeGroup()
-        if wanted.encrypted:
+        if wanted.target.encryption is not None:
             raise unsupported('storage pool only supports LUKS encrypted volumes', domain=FROM)
         capacity = wanted.capacity or 0
         allocation = capacity if wanted.allocation is None else wanted.allocation

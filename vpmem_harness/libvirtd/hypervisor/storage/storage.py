@@ -6,13 +6,14 @@ Source: libvirt 9.0.0, src/storage/storage_driver.c.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
+from vpmem_harness.libvirtd.hypervisor.secrets import Secret
 from vpmem_harness.libvirtd.hypervisor.storage.backend import Backend
 from vpmem_harness.libvirtd.hypervisor.storage.local_backend import LocalBackend
 from vpmem_harness.libvirtd.hypervisor.storage.logical_backend import LogicalBackend
@@ -29,13 +30,15 @@ class Storage:
 
     :param publish: sends an event: its number, the pool and the event's fields.
     :param uuid: the UUID of the pool ``default``.
+    :param secrets: the secrets of the host, by UUID, with which volumes are encrypted.
     """
 
-    def __init__(self, backing: Backing, publish: Callable[..., None], uuid: str) -> None:
+    def __init__(self, backing: Backing, publish: Callable[..., None], uuid: str,
+                 secrets: Mapping[bytes, Secret]) -> None:
         self.pools = PoolList()
         self._publish = publish
         self._backends: dict[str, Backend] = {
-            **{kind: LocalBackend(kind, backing) for kind in ('dir', 'fs', 'netfs')},
+            **{kind: LocalBackend(kind, backing, secrets) for kind in ('dir', 'fs', 'netfs')},
             'logical': LogicalBackend(backing)}
         pool = self.pools.add(
             PoolDefinition('dir', 'default', uuid, Source(), DEFAULT_PATH, Permissions()),

@@ -30,6 +30,18 @@ TYPES: Final = ('file', 'block', 'dir', 'network', 'netdir', 'ploop')
 FEATURES: Final = ('lazy_refcounts', 'extended_l2')
 
 
+#: The formats of encryption.
+ENCRYPTIONS: Final = ('default', 'qcow', 'luks', 'luks2')
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """How a volume is encrypted: a format, and the types and UUIDs of secrets."""
+
+    format: str
+    secrets: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass
 class Target:
     """A volume's file, or its backing file: what is asked for, or what is there.
@@ -45,6 +57,7 @@ class Target:
     compat: str | None = None
     cluster_size: int = 0
     features: tuple[str, ...] | None = None
+    encryption: Encryption | None = None
 
     def add_to(self, parent: Element, tag: str) -> None:
         """Append the element ``tag``."""
@@ -60,6 +73,10 @@ class Target:
                     ('atime', 'mtime', 'ctime', 'btime'), (*self.timestamps, (0, 0)), strict=True):
                 fraction = f'.{nanoseconds:09}' if nanoseconds else ''
                 add(times, name, f'{seconds}{fraction}')
+        if self.encryption is not None:
+            encryption = add(made, 'encryption', format=self.encryption.format)
+            for kind, uuid in self.encryption.secrets:
+                add(encryption, 'secret', type=kind, uuid=uuid)
         if self.compat:
             add(made, 'compat', self.compat)
         if self.cluster_size:
@@ -84,7 +101,6 @@ class VolumeDefinition:
     capacity: int | None = None
     allocation: int | None = None
     backing: Target | None = None
-    encrypted: bool = False
 
 
 def parse(text: str, *, files: bool, backed: bool = False, cloned: bool = False,
@@ -118,7 +134,7 @@ def parse(text: str, *, files: bool, backed: bool = False, cloned: bool = False,
     target = Target(None, _format(root, 'target/format/@type') if files else None,
                     read_permissions(root, 'target/permissions'), compat=_compat(root),
                     cluster_size=_cluster_size(root))
-    encrypted = first(root, 'target/encryption') is not None
+    target.encryption = _encryption(root)
     features = first(root, 'target/features')
     if features is not None:
         target.compat = target.compat or '1.1'
@@ -126,7 +142,18 @@ def parse(text: str, *, files: bool, backed: bool = False, cloned: bool = False,
             if feature.tag not in FEATURES:
                 raise unsupported(f'unsupported feature {feature.tag}', domain=FROM)
         target.features = tuple(feature.tag for feature in features)
-    return VolumeDefinition(name, target, capacity, allocation, backing, encrypted)
+    return VolumeDefinition(name, target, capacity, allocation, backing)
+
+
+def _encryption(root: Element) -> Encryption | None:
+    found = first(root, 'target/encryption')
+    if found is None:
+        return None
+    form = found.get('format') or ''
+    if form not in ENCRYPTIONS:
+        raise unsupported(f'unknown volume encryption format type {form}', domain=FROM)
+    return Encryption(form, tuple((secret.get('type', ''), secret.get('uuid', ''))
+                                  for secret in found.findall('secret')))
 
 
 def _format(root: Element, path: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import libvirt
 import testtools
 from lxml import etree
@@ -34,9 +36,9 @@ class PoolCase(testtools.TestCase):
         return {pool.name: pool.active for pool in self.host.storage.pools
                 if pool.name != 'default'}
 
-    def assert_refused(self, message, call, *arguments):
+    def assert_refused(self, message, call, *arguments, **keywords):
         """Check that a call is refused with that message."""
-        error = hosts.refusal(call, *arguments)
+        error = hosts.refusal(functools.partial(call, *arguments, **keywords))
         self.assertEqual(message, None if error is None else error.message)
 
 
