@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from copy import deepcopy
 from xml.etree import ElementTree
 
 Element = ElementTree.Element
@@ -89,7 +88,7 @@ def _filled(created: Element, text: object, attributes: dict[str, object]) -> El
 
 def copy(found: Element) -> Element:
     """Return a deep copy of an element."""
-    return deepcopy(found)
+    return found.__deepcopy__({})
 
 
 def replace(parent: Element, old: Element, new: Element) -> None:
@@ -141,5 +140,7 @@ def having(parent: Element, tag: str, **attributes: str) -> list[Element]:
 
 def text_of(parent: Element, path: str) -> str | None:
     """Return the text of the first element at ``path``, or None."""
+    if '/' not in path:
+        return parent.findtext(path)
     found = first(parent, path)
     return None if found is None else found.text or ''

@@ -83,10 +83,10 @@ class Layout:
             return
         head = empty = f'{indent}<{self.tag}'
         given = source.attrib
-        if given:
-            for name in self.attributes:
-                if name in given:
-                    head += f" {name}='{escaped(given[name])}'"
+        for name in self.attributes if given else ():
+            value = given.get(name)
+            if value is not None:
+                head += f" {name}='{escaped(value)}'"
         if self.kib:
             lines.append(f"{head} unit='KiB'>{numbers.kib(source, '.')}</{self.tag}>")
             return

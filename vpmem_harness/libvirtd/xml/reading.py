@@ -133,7 +133,7 @@ def foreign(source: Any, known: Mapping[str | None, str]) -> Element:
 
     :param known: prefixes that outer elements declare, with their namespaces.
     """
-    name, nsmap = etree.QName(source).localname, source.nsmap
+    name, nsmap = source.tag.rpartition('}')[2], source.nsmap
     element = Element(f'{source.prefix}:{name}' if source.prefix else name)
     for prefix, uri in nsmap.items():
         if known.get(prefix) != uri:

@@ -220,12 +220,11 @@ def _grow_buses(definition: Definition, wanted: list[tuple[Element, Slot]]) -> b
     """Add the buses that a trial run lacks; return True if there were any."""
     buses = Buses(definition, growing=True)
     before = len(buses.buses)
-    _reserve_chipset(definition, buses, write=False)
+    chipset = _reserve_chipset(definition, buses, write=False)
     if not definition.is_q35 and any(
             any(not bus.used.get(slot) for slot in range(bus.first, bus.last + 1))
             for bus in buses.buses):
         buses.next(Slot('pci'))
-    chipset = [device for device, _ in chipset_places(definition)]
     _assign_all(definition, buses,
                 [(device, slot) for device, slot in wanted
                  if not any(placed is device for placed in chipset)], write=False)
@@ -310,7 +309,8 @@ def chipset_places(definition: Definition) -> list[tuple[Element, Address]]:
     return places
 
 
-def _reserve_chipset(definition: Definition, buses: Buses, *, write: bool) -> None:
+def _reserve_chipset(definition: Definition, buses: Buses, *, write: bool) -> list[Element]:
+    """Reserve the chipset's slots; return its devices that had no address."""
     built_in = [(0x1f, 0), (0x1f, 3)] if definition.is_q35 else [(1, 0), (1, 3)]
     places = chipset_places(definition)
     fixed = [place for place in places if place[1][1] in (1, 0x1f) and place[1][2]]
@@ -333,6 +333,7 @@ def _reserve_chipset(definition: Definition, buses: Buses, *, write: bool) -> No
             buses.reserve(address, Slot('pci'))
         if write:
             give(device, address, multifunction=device.get('model') == 'ich9-uhci1')
+    return [device for device, _ in places]
 
 
 def _mark_multifunction(definition: Definition) -> None:

@@ -5,6 +5,7 @@ Source: libvirt 9.0.0, src/util/virsocketaddr.c.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 
 import libvirt
@@ -18,6 +19,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NONE = libvirt.VIR_FROM_NONE
 
 
+@functools.lru_cache(256)
 def parse(text: str | None) -> Address | None:
     """Parse a numeric address; None if it is none."""
     if not text:
