@@ -89,19 +89,19 @@ class Wait:
         record = self._record()
         if record is None:
             return DELETED
-        state = record.status if record.task_state is None else (
-            f'{record.status} ({record.task_state})')
+        status = record.status
+        state = status if record.task_state is None else f'{status} ({record.task_state})'
         if not self.seen or self.seen[-1] != state:
             self.seen.append(state)
         if record.task_state is not None:
             return None
         action = self._action()
         ended = action is None or action.finished
-        told = record.status != ERROR or record.fault is not None or not self.fault
+        told = status != ERROR or record.fault is not None or not self.fault
         if not (ended and told):
             # Some failures leave no fault, an event during which its service died never ends, and
             # of two events of one name, as of a build that is retried, Nova may end only one.
-            reached = record.status in (ERROR, self.status)
+            reached = status in (ERROR, self.status)
             if not reached or not self.backend.at_rest(self.server):
                 return None
             # What has come to rest since the first look may have changed it.

@@ -123,7 +123,7 @@ class Instance:
         """
         rest = list(resources)
         ordered = []
-        for label in flavor.pmem:
+        for label in flavor.pmem if rest else ():
             name = pmem_resource_class(label)
             found = next((one for one in rest if one.resource_class == name), None)
             if found is not None:

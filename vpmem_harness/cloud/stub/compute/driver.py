@@ -336,7 +336,7 @@ class LibvirtDriver:
 
     @staticmethod
     def _disk(path: pathlib.Path, flavor: Flavor) -> None:
-        with path.open('ab') as disk:
+        with path.open('ab', buffering=0) as disk:
             disk.truncate(flavor.disk * GIB)
 
     def set_aside_image(self, uuid: str) -> None:

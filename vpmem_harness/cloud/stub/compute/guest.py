@@ -129,17 +129,16 @@ def _basics(domain: etree._Element, guest: Guest) -> None:
 
 
 def _metadata(domain: etree._Element, guest: Guest) -> None:
-    metadata = etree.SubElement(domain, 'metadata')
-
     def nova(parent: etree._Element, tag: str, text: object = None, **attributes: str,
              ) -> etree._Element:
-        element = etree.SubElement(
-            parent, f'{{{NOVA_NAMESPACE}}}{tag}', attributes, nsmap={'nova': NOVA_NAMESPACE})
+        element = etree.SubElement(parent, f'{{{NOVA_NAMESPACE}}}{tag}', attributes)
         if text is not None:
             element.text = str(text)
         return element
 
-    instance = nova(metadata, 'instance')
+    instance = etree.SubElement(
+        etree.SubElement(domain, 'metadata'), f'{{{NOVA_NAMESPACE}}}instance',
+        nsmap={'nova': NOVA_NAMESPACE})
     nova(instance, 'package', version=NOVA_VERSION)
     nova(instance, 'name', guest.display_name)
     nova(instance, 'creationTime', guest.created.strftime('%Y-%m-%d %H:%M:%S'))
