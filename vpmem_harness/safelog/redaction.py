@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import uuid
@@ -29,6 +30,11 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE)
 
 
+@functools.lru_cache(1024)      # each fixture of a host checks the whole environment
+def _names_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
 class Redactor:
     """Knows the pseudonyms and the secrets of one run.
 
@@ -50,9 +56,9 @@ class Redactor:
 
     def protect_environment(self, environ: Mapping[str, str]) -> None:
         """Protect the values of variables with names of secrets, such as ``OS_PASSWORD``."""
-        for name, value in environ.items():
-            if _SECRET_NAME.search(name):
-                self.protect(Secret(value))
+        for name in environ:
+            if _names_secret(name):
+                self.protect(Secret(environ[name]))
 
     def protect(self, value: str | Secret, kind: str = 'secret') -> None:
         """Keep this value out of every text from now on.
