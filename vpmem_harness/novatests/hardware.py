@@ -220,7 +220,9 @@ def _platform() -> dict[str, Any]:
     """Return TPM, SEV, TDX and firmware, from the attributes of the fake that tests patch."""
     # Of an instance, because some tests replace them with properties.
     fake = workarounds.fake_libvirt().Connection()
-    tpm = etree.fromstring(f'<devices>{fake._domain_capability_tpm}</devices>').find('tpm')
+    # In Nova 33 the TPM is one of the devices.
+    devices = getattr(fake, '_domain_capability_tpm', '') or fake._domain_capability_devices
+    tpm = etree.fromstring(f'<devices>{devices}</devices>').find('tpm')
     features = etree.fromstring(fake._domain_capability_features)
     tdx = features.find('tdx')
     return {

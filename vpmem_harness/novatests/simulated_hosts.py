@@ -109,7 +109,10 @@ class SimulatedHostsMixin:
         self._put_back = workarounds.remember_driver()
         workarounds.use_installed_paste_configuration()
         workarounds.use_unicast_addresses(self)
+        workarounds.use_file_databases(self)
+        workarounds.end_idle_workers_at_once(self)
         super().setUp()  # type: ignore[misc]
+        workarounds.poll_slowly()
         self._periodics = threading.RLock()
         workarounds.order_requests(self, self._periodics)
         self._migration_stub = MigrationStub()

@@ -22,6 +22,7 @@ from placement import db_api as placement_db_api
 from vpmem_harness.cloud.nova import exchange, link, messaging, settings, workarounds
 from vpmem_harness.cloud.nova.commit_events import CommitEvents
 from vpmem_harness.cloud.nova.control_server import RequestServer
+from vpmem_harness.cloud.nova.file_databases import FileDatabases
 from vpmem_harness.cloud.nova.fleet import Fleet
 
 
@@ -60,6 +61,7 @@ class Control:
         self._listen('exchange', self._attach)
 
     def _make_databases(self, use: Any) -> None:
+        use(FileDatabases())
         use(nova_fixtures.Database(database='api'))
         cell1 = use(nova_fixtures.Database(database='main'))
         path = os.path.join(self._order['directory'], 'cell0.sqlite')
@@ -146,7 +148,7 @@ def prepare() -> None:
 
     Create the schemas of the databases, and load the API with its imports.
     """
-    with fixtures.NestedTempfile(), nova_fixtures.ConfFixture(settings.CONF):
+    with fixtures.NestedTempfile(), nova_fixtures.ConfFixture(settings.CONF), FileDatabases():
         settings.find_paste_configuration()
         with (nova_fixtures.Database(database='api'), nova_fixtures.Database(database='main'),
               nova_fixtures.RPCFixture(), nova_fixtures.OSAPIFixture(),
