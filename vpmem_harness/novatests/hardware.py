@@ -231,7 +231,10 @@ def _platform() -> dict[str, Any]:
 
 
 def _tpm(document: Any) -> Tpm | None:
-    if document is None or 'emulator' not in {value.text for value in document.iter('value')}:
+    if document is None:
+        # As libvirt before 8.0, which Nova 33 accepts.
+        return Tpm(announced=False)
+    if 'emulator' not in {value.text for value in document.iter('value')}:
         return None
     versions = tuple(value.text for value in
                      document.findall("enum[@name='backendVersion']/value"))

@@ -109,7 +109,7 @@ class SimulatedHostsMixin:
         self._put_back = workarounds.remember_driver()
         workarounds.use_installed_paste_configuration()
         workarounds.use_unicast_addresses(self)
-        workarounds.use_file_databases(self)
+        workarounds.use_threads_in_tests(self)
         workarounds.end_idle_workers_at_once(self)
         super().setUp()  # type: ignore[misc]
         workarounds.poll_slowly()

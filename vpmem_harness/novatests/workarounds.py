@@ -90,10 +90,22 @@ def use_installed_paste_configuration() -> None:
         nova.conf.CONF.set_override('api_paste_config', paste_configuration(), 'wsgi')
 
 
-def use_file_databases(fixture: Any) -> None:
-    """Put the databases of a series in files whose test cases keep them in memory."""
-    from vpmem_harness.cloud.nova.file_databases import FileDatabases
-    fixture.useFixture(FileDatabases())
+def use_threads_in_tests(fixture: Any) -> None:
+    """Let the test cases of Nova 33 run on native threads, as those of Nova 34 do.
+
+    Those of Nova 33 keep databases in memory, where each thread sees its own, and search the
+    greenlets around a notification for the test that it belongs to.
+    Source: nova/tests/fixtures/notifications.py (FakeVersionedNotifier).
+    """
+    import fixtures
+
+    from vpmem_harness.cloud.nova import file_databases
+
+    if file_databases.needed():
+        fixture.useFixture(file_databases.FileDatabases())
+        fixture.useFixture(fixtures.MonkeyPatch(
+            'nova.tests.fixtures.notifications.FakeVersionedNotifier._get_sender_test_case_id',
+            staticmethod(fixture.id)))
 
 
 #: What Nova's test cases put between the driver and libvirt: the module itself, the connection,
