@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
+import sys
 import textwrap
 
 from vpmem_harness import findings
 from vpmem_harness.cli.commands import Command
+from vpmem_harness.cloud.nova import series
 from vpmem_harness.exceptions import HarnessError, InvalidInputError
 
 
@@ -27,7 +28,8 @@ class Findings(Command):
         parser.add_argument('names', metavar='NAME', nargs='*',
                             help='findings to check; by default all')
         parser.add_argument('--list', action='store_true',
-                            help='list the findings without running them')
+                            help='list the findings, with the tested series of nova that have '
+                                 'them, and exit')
         parser.add_argument('--backend', choices=['nova', 'stub'], default='nova',
                             help='compute service to check (default: nova)')
         parser.add_argument('--seed', metavar='N', type=int, help='seed')
@@ -38,7 +40,7 @@ class Findings(Command):
         chosen = _chosen(parsed_args.names)
         if parsed_args.list:
             for finding in chosen:
-                print(f'{finding.name}: {finding.title}')
+                print(f'{finding.name}: {finding.title} (nova {", ".join(finding.series)})')
             return 0
         whom = _whom(parsed_args.backend)
         affected = untold = 0
@@ -67,12 +69,13 @@ def _tell(word: str, text: str) -> None:
 
 
 def _whom(backend: str) -> str:
-    try:
-        return f'nova {importlib.metadata.version("nova")}' if backend == 'nova' else 'the stub'
-    except importlib.metadata.PackageNotFoundError:
-        raise InvalidInputError(
-            'backend', expected='nova to be installed', got='none',
-            remedy="install vpmem-harness[nova], or use --backend stub") from None
+    if backend == 'stub':
+        return 'the stub'
+    series.check()
+    version = series.installed()
+    if untested := series.note(version):
+        print(untested, file=sys.stderr)
+    return f'nova {version}'
 
 
 def _chosen(names: list[str]) -> list[findings.Finding]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import sys
 import time
 
 from vpmem_harness.cli.commands import Command
+from vpmem_harness.cloud.nova import series
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.novatests.report import Report
 from vpmem_harness.novatests.runner import Result, Runner
@@ -52,6 +54,8 @@ class NovaTests(Command):
         if parsed_args.list:
             print('\n'.join(tests))
             return 0
+        if parsed_args.nova is None and (untested := series.note(series.installed())):
+            print(untested, file=sys.stderr)
         report = Report(on_fake=parsed_args.on_fake)
 
         def add(result: Result) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from vpmem_harness.cloud.nova.series import TESTED
 from vpmem_harness.fixtures.audit import DataSafetyAudit
 from vpmem_harness.fixtures.cloud import CloudFixture
 
@@ -15,6 +16,7 @@ class Finding:
 
     ``suffering`` describes the effect on tenants or operators, ``cause`` the cause. ``scenario``
     gets a cloud and its audit, and returns evidence, or None if the compute service is correct.
+    ``series`` are the tested series of Nova that have the defect.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Finding:
     hosts: int = 1
     pmem: str = 'SMALL:2x4GiB,LARGE:1x16GiB'
     allow_resize_to_same_host: bool = False
+    series: tuple[str, ...] = tuple(TESTED)
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,8 @@ def end_idle_workers_at_once(fixture: Any) -> None:
 def poll_slowly() -> None:
     """Undo the shorter interval of Nova's tests, in seconds."""
     from futurist import _thread
-    _thread.ThreadWorker.MAX_IDLE_FOR = 0.25
+    worker: Any = _thread.ThreadWorker
+    worker.MAX_IDLE_FOR = 0.25
 
 
 class _NoWork:

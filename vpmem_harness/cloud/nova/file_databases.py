@@ -1,8 +1,9 @@
 """Databases in files, for a series of Nova whose fixtures keep them in memory.
 
-Every thread of a service has its own connection, and a database in memory belongs to one connection:
-without files, threads fail with "no such table: services". The fixtures of Nova 34 use files if Nova
-runs on native threads. Those of Nova 33 do not, and neither does its fixture of Placement.
+Every thread of a service has its own connection, and a database in memory belongs to one
+connection: without files, threads fail with "no such table: services". The fixtures of Nova 34 use
+files if Nova runs on native threads. Those of Nova 33 do not, and neither does its fixture of
+Placement.
 """
 
 from __future__ import annotations

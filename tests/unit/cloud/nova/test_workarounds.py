@@ -1,4 +1,4 @@
-"""Changes to Nova are confined to two modules, and spare the code under test."""
+"""Changes to Nova are confined to three modules, and spare the code under test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import testtools
 
 ROOT = pathlib.Path(__file__).parents[4]
 WORKAROUNDS = pathlib.Path('vpmem_harness', 'cloud', 'nova', 'workarounds.py')
+DATABASES = pathlib.Path('vpmem_harness', 'cloud', 'nova', 'file_databases.py')
 OF_TESTS = pathlib.Path('vpmem_harness', 'novatests', 'workarounds.py')
 
 #: Ways to replace a name: fixtures, mock, Nova's test case, Python.
@@ -103,8 +104,9 @@ class SeamsTest(testtools.TestCase):
 
     def test_only_the_workarounds_change_nova(self) -> None:
         """No other module of the backend assigns to or replaces a name of Nova."""
+        allowed = (WORKAROUNDS, DATABASES, OF_TESTS)
         others = {str(path): found for path, text in sources('vpmem_harness', 'examples')
-                  if path not in (WORKAROUNDS, OF_TESTS) and (found := Reaches(text).found)}
+                  if path not in allowed and (found := Reaches(text).found)}
         self.assertEqual({}, others)
 
     def test_the_workarounds_change_nova(self) -> None:
@@ -112,6 +114,13 @@ class SeamsTest(testtools.TestCase):
         found = Reaches((ROOT / WORKAROUNDS).read_text()).found
         self.assertIn('nova.rpc.create_transport', found)
         self.assertIn('nova.db.main.api.DISABLE_DB_ACCESS = True', found)
+
+    def test_the_databases_of_fixtures_are_all_that_nova_33_needs(self) -> None:
+        """For Nova 33 only fixtures and the options of databases are replaced."""
+        found = Reaches((ROOT / DATABASES).read_text()).found
+        self.assertTrue(found)
+        for each in found:
+            self.assertRegex(each, r'^(nova|placement)\.(tests|db)\.')
 
     def test_the_code_under_test_is_not_replaced(self) -> None:
         """Driver, compute manager, resource tracker and privsep are unchanged."""
