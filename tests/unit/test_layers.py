@@ -23,7 +23,7 @@ LAYERS = (
     ('libvirtd', 'pmem'),
     ('safelog',),
     ('serving',),
-    ('uuids', 'conf', 'hardware'),
+    ('uuids', 'conf', 'hardware', 'neutron'),
     ('releases',),
     ('randomness',),
     ('exceptions',),

@@ -31,6 +31,7 @@ CAPTIONS = {
     'fixtures': 'one fixture per module',
     'host': 'one simulated machine: tools, directories, faults, audit',
     'libvirtd': 'the daemon: wire, hypervisor state, XML',
+    'neutron': 'binds ports of simulated hosts',
     'novatests': "for tests in Nova's own tree",
     'pmem': 'regions, labels, namespaces; ndctl, daxctl, daxio',
     'pytest_plugin': 'the same for pytest',
@@ -173,9 +174,36 @@ def draw_fleet() -> str:
     return canvas.markup()
 
 
+def draw_deployment() -> str:
+    """The services, the computes and the simulated hosts of ``./dev fleet``."""
+    canvas = Canvas('The reference deployment: clients call the web interfaces of OpenStack; the '
+                    'services use MariaDB and RabbitMQ; each simulated host has a nova-compute.')
+    canvas.box(2, 2, 340, 34, ['openstack, tempest, the smoke test'], 'real')
+    canvas.arrow(172, 36, 58)
+    canvas.box(2, 60, 340, 73, ['Keystone, Placement, Glance,', 'Neutron and Nova',
+                                'from PyPI, unchanged, under uWSGI'], 'real')
+    canvas.line(96, left=342, right=376)
+    canvas.box(376, 60, 142, 73, ['MariaDB'], 'real', strong_first=True)
+    canvas.arrow(172, 133, 155, both=True)
+    canvas.box(2, 157, 516, 34, ['RabbitMQ'], 'real', strong_first=True)
+    for number in range(3):
+        left = 2 + number * 176
+        center = left + 82
+        canvas.arrow(center, 192, 216, both=True)
+        canvas.box(left, 218, 164, 54, ['nova-compute', 'one for each host'], 'real',
+                   strong_first=True)
+        canvas.arrow(center, 272, 306)
+        canvas.box(left, 308, 164, 73, [f'compute{number + 1}' if number < 2 else 'computeN',
+                                        'libvirt socket,', 'ndctl, daxio'], 'core',
+                   strong_first=True)
+    canvas.line(289, 'boundary')
+    return canvas.markup()
+
+
 PICTURES: dict[str, Callable[[], str]] = {
     'boot': draw_boot,
     'boundaries': draw_boundaries,
+    'deployment': draw_deployment,
     'fleet': draw_fleet,
     'layers': draw_layers,
 }

@@ -1,0 +1,47 @@
+"""Command line of the reference deployment."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import testtools
+
+from tools.deployment import __main__ as command
+from tools.deployment import settings, tempest
+
+
+class ArgumentsTest(testtools.TestCase):
+
+    def refused(self, *words):
+        errors = io.StringIO()
+        with contextlib.redirect_stderr(errors):
+            ended = self.assertRaises(SystemExit, command.arguments, words)
+        self.assertEqual(2, ended.code)
+        return errors.getvalue()
+
+    def test_without_words(self):
+        """Without a command, the cloud starts with two computes."""
+        wanted = command.arguments([])
+        self.assertEqual(('up', 2, settings.PMEM),
+                         (wanted.command, wanted.computes, wanted.pmem))
+
+    def test_options_alone(self):
+        """Options without a command belong to ``up``."""
+        wanted = command.arguments(['--computes', '3', '--pmem', 'SMALL:1x1GiB'])
+        self.assertEqual(('up', 3, 'SMALL:1x1GiB'),
+                         (wanted.command, wanted.computes, wanted.pmem))
+
+    def test_tests(self):
+        """``test`` runs tempest's compute tests, or others, or none."""
+        self.assertEqual(tempest.COMPUTE_TESTS, command.arguments(['test']).regex)
+        self.assertEqual('servers', command.arguments(['test', 'servers']).regex)
+        self.assertTrue(command.arguments(['test', '--smoke']).smoke)
+
+    def test_no_computes(self):
+        """A cloud without computes is refused."""
+        self.assertIn('must be at least 1', self.refused('--computes', '0'))
+
+    def test_unknown_command(self):
+        """An unknown command is refused."""
+        self.assertIn('invalid choice', self.refused('restart'))

@@ -1,0 +1,1 @@
+"""A reference deployment of OpenStack on simulated hosts: ``./dev fleet``."""

@@ -1,0 +1,94 @@
+"""The command of ``./dev fleet``: start, test and end the deployment."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from tools.deployment import lifecycle, report, settings, smoke, tempest
+from tools.deployment.processes import DeploymentError
+
+_PROG = './dev fleet'
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    top = argparse.ArgumentParser(
+        prog=_PROG, allow_abbrev=False,
+        description='A cloud of MariaDB, RabbitMQ, Keystone, Placement, Glance, Neutron and Nova '
+                    'on simulated hosts, in .cache/fleet. Without a command: up.')
+    commands = top.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    up = commands.add_parser('up', help='start the cloud; end what a killed one has left')
+    up.add_argument('--computes', type=_count, default=2, metavar='N',
+                    help='number of simulated hosts and computes (default: 2)')
+    up.add_argument('--pmem', default=settings.PMEM, metavar='SPEC',
+                    help='namespaces of each host (default: %(default)s)')
+    test = commands.add_parser('test', help='run the smoke test and the compute tests of tempest')
+    test.add_argument('--smoke', action='store_true', help='without tempest')
+    test.add_argument('regex', nargs='?', default=tempest.COMPUTE_TESTS,
+                      help='the tests of tempest to run (default: %(default)s)')
+    commands.add_parser('show', help='print processes, memory and processor time')
+    commands.add_parser('down', help='end the cloud and remove its files')
+    return top
+
+
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; options without a command belong to ``up``."""
+    if not words or (words[0].startswith('-') and words[0] not in ('-h', '--help')):
+        words = ['up', *words]
+    return parser().parse_args(words)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run a command and return its exit status."""
+    wanted = arguments(words)
+    try:
+        match wanted.command:
+            case 'up':
+                return _up(wanted)
+            case 'test':
+                return _test(wanted)
+            case 'show':
+                for line in report.table(settings.Settings.load()):
+                    print(line)
+            case 'down':
+                ended = lifecycle.down(settings.DIRECTORY)
+                print(f'{ended} processes ended')
+    except DeploymentError as error:
+        print(f'{_PROG}: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def _up(wanted: argparse.Namespace) -> int:
+    begun = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f'{time.monotonic() - begun:6.1f} s  {line}', flush=True)
+
+    made = lifecycle.up(settings.Settings.new(wanted.computes, wanted.pmem), say)
+    say('the cloud runs')
+    print(f'clients: . {made.directory / "openrc"}; logs: {made.directory / "log"}; '
+          f'{_PROG} test; {_PROG} down')
+    return 0
+
+
+def _test(wanted: argparse.Namespace) -> int:
+    made = settings.Settings.load()
+    failed = smoke.run(made)
+    if not wanted.smoke:
+        failed += tempest.run(made, wanted.regex)
+    return min(failed, 1)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError('must be at least 1')
+    return number
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
