@@ -27,7 +27,7 @@ FLAVORS: Mapping[str, tuple[int, int, str | None]] = {
 _IMAGE_SIZE = 1 << 20
 
 #: Seconds for one operation of a server.
-_PATIENCE = 180.0
+_PATIENCE = 300.0
 
 
 class Cloud:

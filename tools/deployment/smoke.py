@@ -93,7 +93,7 @@ class Smoke:
         """Send a request after which the server is on another host and has a status."""
         before = self._host()
         request()
-        processes.wait('the server moves', lambda: self._host() != before, 180)
+        processes.wait('the server moves', lambda: self._host() != before, 300)
         self._cloud.wait_for(self._server, status)
 
 
