@@ -83,15 +83,14 @@ def environment(settings: Settings, name: str) -> Mapping[str, str]:
 
 def uwsgi(settings: Settings, name: str) -> list[str]:
     """Return the command of a web interface."""
-    # Only uWSGI's own router handles the chunks in which Nova uploads snapshots.
-    listen = '--http' if name == 'glance' else '--http-socket'
-    return [program('uwsgi'), listen, f'127.0.0.1:{settings.ports[name]}',
+    return [program('uwsgi'), '--http-socket', f'127.0.0.1:{settings.ports[name]}',
             '--module', MODULES[name], '--master', '--processes', str(_API_PROCESSES),
             '--enable-threads', '--lazy-apps', '--need-app', '--die-on-term', '--no-orphans',
             '--buffer-size', '65535', '--disable-logging',
-            # By default, an upload fails when its client is slow for four seconds.
-            '--http-chunked-input', '--http-raw-body', '--chunked-input-timeout', '120',
-            '--socket-timeout', '120', '--http-timeout', '120',
+            # Nova uploads snapshots in chunks of one MiB, for which the default is too small by
+            # their headers. By default, an upload also fails when its client waits four seconds.
+            '--http-chunked-input', '--chunked-input-limit', str(4 << 20),
+            '--chunked-input-timeout', '120', '--socket-timeout', '120',
             '--add-header', 'Connection: close', '--procname', f'uwsgi {name}']
 
 
