@@ -286,7 +286,8 @@ class Cloud:
             labels = ', '.join(record.flavor.pmem)
             lines.append(
                 f'{server.name} is {record.status}'
-                f'{f" ({record.task_state})" if record.task_state else ""} on {record.host} with '
+                f'{f" ({record.task_state})" if record.task_state else ""} '
+                f'on {record.host or "no host"} with '
                 f'{", ".join(device.name for device in record.namespaces) or "no namespace"}'
                 f'{f" for {labels}" if labels else ""}'
                 f'{f": {record.fault.message}" if record.fault else ""}')

@@ -21,7 +21,8 @@ class CloudTest(base.TestCase):
         cloud.boot(pmem='SMAL', expect='ERROR')
         transcript = cloud.transcript()
         self.assertIn(f'{cloud.hosts[0].name} up, SMALL 1 of 2 free\n', transcript)
-        self.assertIn('server2 is ERROR on None with no namespace for SMAL: No valid', transcript)
+        self.assertIn(
+            'server2 is ERROR on no host with no namespace for SMAL: No valid', transcript)
 
     def test_no_valid_host(self):
         """The error of a server that fits nowhere says what it wants and what the hosts have."""
