@@ -67,6 +67,12 @@ OPTIONS = (
         'report_dir', sample_default='no reports',
         help='The directory for reports: each failed test on simulated hosts writes one HTML page, '
              'named after the test. It is made if it is missing. Needs the extra ``report``.'),
+    cfg.BoolOpt(
+        'seeded_races', default=False,
+        help='Let the seed decide what depends on the order of two threads of a real host: if QEMU '
+             'ends while it starts a guest, libvirt reports "process exited while connecting to '
+             'monitor" or "unexpectedly closed the monitor". By default each cause has the same '
+             'one of both texts.'),
     cfg.StrOpt(
         'runtime_dir', sample_default='a new directory below the temporary directory',
         help='The directory for the directories of the simulated hosts: an absolute path that is '
@@ -85,6 +91,7 @@ class Settings(NamedTuple):
     unsafe_logs: bool
     audit_log: str | None
     report_dir: str | None
+    seeded_races: bool
     runtime_dir: str | None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import libvirt
 from oslo_log import log as logging
 
-from vpmem_harness import releases, safelog
+from vpmem_harness import conf, releases, safelog
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.host import process_numbers
@@ -72,6 +72,8 @@ class Host:
     :param remote: where libvirt listens besides its UNIX sockets.
     :param private_names: whether the names of hosts that were introduced come before those that
         this machine's resolver knows, in the URI of a migration.
+    :param seeded_races: whether the seed decides what depends on the order of threads of a real
+        host; None takes the option of that name.
 
     ``calls`` has every call that reached the host, ``faults`` makes calls fail or hang, and more:
     see :class:`~vpmem_harness.host.calls.log.CallLog` and
@@ -86,7 +88,8 @@ class Host:
                  as_user: bool = False, first_region: int | None = None,
                  hardware: Hardware | None = None, audit: AuditLog | None = None,
                  release: Release = DEFAULT, split_daemons: bool = False,
-                 remote: RemoteAccess | None = None, private_names: bool = True) -> None:
+                 remote: RemoteAccess | None = None, private_names: bool = True,
+                 seeded_races: bool | None = None) -> None:
         self.name = name
         safelog.current().simulate(name)
         self._trail = AuditTrail(audit, name) if audit is not None else None
@@ -102,6 +105,9 @@ class Host:
         self._files = HostFiles(files or {}, directories)
         self._first_region = first_region
         self._private_names = private_names
+        if seeded_races is None:
+            seeded_races = conf.load(command_line=False).seeded_races
+        self._seeded_races = seeded_races
         self._release = contextlib.ExitStack()
         self._installing = threading.Lock()
         self._tools: Tools | None = None
@@ -147,7 +153,7 @@ class Host:
             backing=HostBacking(self.pmem, self._files,
                                 HostStorage(self.layout.files, self._files)),
             clock=self.clock, hardware=self._hardware, peers=self.peers,
-            release=self.release)
+            release=self.release, seeded_races=self._seeded_races)
         self.history.begin(self.clock, self.pmem, self.hypervisor)
         self.daemon = Daemon(self.hypervisor, str(self.socket_path), loop=self.loop,
                              split_directory=str(self.layout.split) if self._split else None,

@@ -78,6 +78,7 @@ class Hypervisor:
     :param migration_seconds: how long copying a guest takes on the clock, unless a client limits
         its speed.
     :param release: the versions of libvirt and QEMU, and their behavior.
+    :param seeded_races: whether chance decides what depends on the order of libvirt's threads.
 
     ``lock`` protects all state. The backing's own lock is acquired inside it.
     """
@@ -86,7 +87,8 @@ class Hypervisor:
                  backing: Backing | None = None, clock: Clock | None = None,
                  hardware: Hardware | None = None, guests: Guests | None = None,
                  peers: Peers | None = None,
-                 migration_seconds: float = 0.0, release: Release = DEFAULT) -> None:
+                 migration_seconds: float = 0.0, release: Release = DEFAULT,
+                 seeded_races: bool = False) -> None:
         self.name = name
         self.randomness = randomness or Randomness()
         self.backing: Backing = DeclaredFiles() if backing is None else backing
@@ -100,6 +102,7 @@ class Hypervisor:
         self.agents = GuestAgents(self)
         # Hosts of the same seed differ too: a migration between them is not one to the same host.
         self.uuid = self.randomness.derive('host', name).uuid()
+        self.races = self.randomness.derive('races') if seeded_races else None
         self.lock = threading.RLock()
         self.started = self.clock.now()
         self.xml_host = XmlHost(

@@ -24,6 +24,7 @@ from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, memory
 from vpmem_harness.libvirtd.xml.etree import Element, every, first, having, text_of
+from vpmem_harness.randomness import Randomness
 from vpmem_harness.releases import Release
 
 PROGRAM = 'qemu-system-x86_64'
@@ -44,11 +45,14 @@ class Refused(Exception):
 
 
 def start(definition: Definition, backing: Backing, hardware: Hardware,
-          domains: Iterable[Domain] = ()) -> None:
+          domains: Iterable[Domain] = (), races: Randomness | None = None) -> None:
     """Start a guest, and set the addresses of its memory devices.
 
     :param hardware: the host's NUMA cells and huge pages.
     :param domains: the domains of the host, which use some of them.
+    :param races: decides which of libvirt's two texts an error has. libvirt connects to QEMU's
+        monitor in one thread and reads from it in another, and either can notice first that QEMU
+        has ended (``start_also`` in golden/libvirt/debian13). None chooses by the cause.
     :raises LibvirtError: libvirt or QEMU refuses the guest. Checks run in their order: files,
         memory backends, the machine, its devices.
     """
@@ -65,7 +69,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware,
         _check_free_pages(definition, hardware, domains)
         _check_machine(definition, space.top)
     except Refused as refused:
-        raise _exited(str(refused)) from None
+        raise _ended(definition, str(refused), races, late=False) from None
     for device in definition.memory_devices:
         try:
             if not definition.has_acpi:
@@ -74,8 +78,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware,
             space.plug(device)
         except PlugRefused as refused:
             message = f'-device {_command_line(device)}: {refused}'
-            raise (closed(definition, message) if refused.late
-                   else _exited(message)) from None
+            raise _ended(definition, message, races, late=refused.late) from None
     if not definition.release.starts_virtio_pmem and having(
             definition.devices, 'memory', model='virtio-pmem'):
         raise internal('virtio-pmem memory device info is not handled yet')
@@ -140,12 +143,19 @@ def command_failed(command: str, text: str) -> LibvirtError:
     return internal(f"unable to execute QEMU command '{command}': {text}")
 
 
-def _exited(text: str) -> LibvirtError:
+def _ended(definition: Definition, text: str, races: Randomness | None, *,
+           late: bool) -> LibvirtError:
+    """Return libvirt's error for a QEMU that ends while it starts a guest.
+
+    :param late: whether libvirt is connected to the monitor by then, unless ``races`` decides.
+    """
+    if late if races is None else races.chance(0.5):
+        return closed(definition, text)
     return internal(f'process exited while connecting to monitor: {PROGRAM}: {text}')
 
 
 def closed(definition: Definition, text: str) -> LibvirtError:
-    """Return libvirt's error for a QEMU that ends while it starts a guest."""
+    """Return libvirt's error for a QEMU that ends after libvirt has connected to its monitor."""
     what = 'qemu unexpectedly closed the monitor'
     if definition.release.names_closed_monitor:
         what = f"QEMU unexpectedly closed the monitor (vm='{definition.name}')"

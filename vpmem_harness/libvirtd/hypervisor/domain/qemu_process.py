@@ -62,7 +62,7 @@ class QemuProcesses:
             startup.prepare(definition, hypervisor.xml_host, number)
             hypervisor.guest_files.prepare(definition, hypervisor.hardware, hypervisor.secrets)
             emulator.start(definition, hypervisor.backing, hypervisor.hardware,
-                           hypervisor.domains)
+                           hypervisor.domains, hypervisor.races)
             hypervisor.host_devices.take(definition.devices, domain)
             startup.complete(definition)
         except LibvirtError:
