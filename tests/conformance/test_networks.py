@@ -13,21 +13,31 @@ from tests import base
 from tests.conformance import network_session
 from vpmem_harness.fixtures import HostFixture
 
-RECORDED = pathlib.Path(__file__).parents[1] / 'golden/libvirt/networks.json'
+_GOLDEN = pathlib.Path(__file__).parents[1] / 'golden/libvirt'
+#: The recording of each release.
+RECORDED = {'debian12': _GOLDEN / 'networks.json',
+            'debian13': _GOLDEN / 'debian13/libvirt-11.3-networks.json'}
 
 
 class NetworksTest(base.TestCase):
 
-    def test_recorded(self):
-        """Each step's outcome equals the recording of the real network driver."""
+    def test_debian_12(self):
+        """Each step's outcome equals the recording of libvirt 9.0.0."""
+        self.check('debian12')
+
+    def test_debian_13(self):
+        """On Debian 13 each step's outcome equals the recording of libvirt 11.3."""
+        self.check('debian13')
+
+    def check(self, release):
         log = self.useFixture(fixtures.FakeLogger())
         libvirt.registerErrorHandler(lambda context, error: None, None)
         self.addCleanup(libvirt.registerErrorHandler, None, None)
-        host = self.useFixture(HostFixture())
+        host = self.useFixture(HostFixture(release=release))
         default = host.connection.networkLookupByName('default')
         default.destroy()
         default.undefine()      # the recorded host had none
-        theirs = json.loads(RECORDED.read_text())
+        theirs = json.loads(RECORDED[release].read_text())
         ours = json.loads(json.dumps(network_session.outcomes(host.uri)))
         different = {step: (outcome, ours.get(step)) for step, outcome in theirs.items()
                      if outcome != ours.get(step)}

@@ -14,7 +14,9 @@ from tests import base
 from tests.conformance import libvirtd, storage_session
 from vpmem_harness.fixtures import HostFixture
 
-RECORDED = pathlib.Path(__file__).parents[1] / 'golden/libvirt/storage.json'
+_GOLDEN = pathlib.Path(__file__).parents[1] / 'golden/libvirt'
+RECORDED = _GOLDEN / 'storage.json'
+RECORDED_13 = _GOLDEN / 'debian13/libvirt-11.3-storage.json'
 _DRIVERS = '/usr/lib/x86_64-linux-gnu/libvirt/connection-driver'
 
 
@@ -25,11 +27,12 @@ class StorageTest(base.TestCase):
         self.log = self.useFixture(fixtures.FakeLogger())
         libvirt.registerErrorHandler(lambda context, error: None, None)
         self.addCleanup(libvirt.registerErrorHandler, None, None)
-        self.host = self.useFixture(HostFixture())
         self.directory = self.useFixture(fixtures.TempDir()).path
 
-    def check(self, theirs):
-        ours = json.loads(json.dumps(storage_session.outcomes(self.host.uri, self.directory)))
+    def check(self, theirs, release='debian12', **options):
+        host = self.useFixture(HostFixture(release=release))
+        ours = json.loads(json.dumps(storage_session.outcomes(
+            host.uri, self.directory, **options)))
         different = {step: (outcome, ours.get(step)) for step, outcome in theirs.items()
                      if outcome != ours.get(step)}
         self.addDetail('different', text_content(json.dumps(different, indent=1)))
@@ -40,6 +43,10 @@ class StorageTest(base.TestCase):
     def test_recorded(self):
         """Each step's outcome equals the recording of the real storage driver."""
         self.check(json.loads(RECORDED.read_text()))
+
+    def test_debian_13(self):
+        """On Debian 13 each outcome equals the recording of libvirt 11.3."""
+        self.check(json.loads(RECORDED_13.read_text()), 'debian13', overfull=False)
 
     def test_live(self):
         """Each step's outcome equals that of the storage driver that is installed."""

@@ -22,7 +22,8 @@ DEBIAN_13: Final = Release(
     needs_no_slots=True, adds_numa=True, adds_iommu=True,
     refuses_overlaps=True, topology_sets_features=True, keeps_cpu_fallback=True,
     starts_virtio_pmem=True, shows_virtio_addresses=True, names_closed_monitor=True,
-    names_small_backend=True, refuses_loader_attributes=False)
+    names_small_backend=True, modern_images=True, opens_networks=True,
+    refuses_loader_attributes=False)
 
 #: The releases by name, oldest first.
 RELEASES: Final[Mapping[str, Release]] = {

@@ -65,6 +65,12 @@ class Release:
     :param names_closed_monitor: whether the error of a monitor that QEMU closes names the guest
     :param refuses_loader_attributes: whether automatic selection of firmware excludes path, type,
         secure='no' and other attributes of the loader (libvirt before 9.2)
+    :param modern_images: whether qcow2 volumes have the third version of the format unless a client
+        asks for the second (recordings: golden/libvirt/storage.json,
+        golden/libvirt/debian13/libvirt-11.3-storage.json)
+    :param opens_networks: whether a network of the mode ``open`` needs no address, and errors of
+        networks name that mode; whether a DNS host is checked for names first (recordings:
+        golden/libvirt/networks.json, golden/libvirt/debian13/libvirt-11.3-networks.json)
     :param names_small_backend: whether QEMU's error of a file that is too small names the backend
     """
 
@@ -106,6 +112,8 @@ class Release:
     names_closed_monitor: bool = False
     refuses_loader_attributes: bool = True
     names_small_backend: bool = False
+    modern_images: bool = False
+    opens_networks: bool = False
 
     @property
     def title(self) -> str:

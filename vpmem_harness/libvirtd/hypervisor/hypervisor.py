@@ -120,7 +120,8 @@ class Hypervisor:
         self.devices = self._device_tree()
         self.memory_sharing = MemorySharing()
         self.storage = Storage(self.backing, self._publish_pool,
-                               self.randomness.derive('pool').uuid(), self.secrets)
+                               self.randomness.derive('pool').uuid(), self.secrets,
+                               lambda: self.release)
         self.disk_sources = DiskSources(self.backing, self.storage.pools)
         self.image_snapshots = ImageSnapshots(self.backing)
         self.networks = NetworkList()

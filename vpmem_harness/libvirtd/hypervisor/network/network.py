@@ -214,10 +214,11 @@ def _check_devices(root: Element, name: str, mode: str) -> None:
             'hostdev networks require all devices to be listed by PCI address, not network device '
             'name', domain=FROM)
     if mode != 'hostdev' and addresses:
-        raise unsupported(
-            f"network '{name}' has forward mode '{mode}'  but lists a device by PCI address in the "
-            "device pool. This is only supported for networks with forward mode 'hostdev'",
-            domain=FROM)
+        old, new = (unsupported(
+            f"network '{name}' has forward mode '{mode}'{space} but lists a device by PCI address "
+            "in the device pool. This is only supported for networks with forward mode 'hostdev'",
+            domain=FROM) for space in (' ', ''))
+        raise old.renewed('opens_networks', new)
     if sum(map(bool, (interfaces, addresses, functions))) > 1:
         raise unsupported(f'<address>, <interface>, and <pf> elements of <forward> in network '
                           f'{name} are mutually exclusive', domain=FROM)

@@ -91,7 +91,8 @@ class NetworkProcedures(ProcedureGroup):
 
     def _parsed(self, xml: str, *, validate: bool) -> network_xml.NetworkDefinition:
         random = self.hypervisor.randomness
-        definition = network_xml.parse(xml, random.uuid(), validate=validate)
+        definition = network_xml.parse(xml, random.uuid(), self.hypervisor.release,
+                                       validate=validate)
         self._networks.validate(definition, random.mac())
         return definition
 
@@ -186,7 +187,7 @@ class NetworkProcedures(ProcedureGroup):
                  xml: str) -> network_xml.NetworkDefinition:
         changed = sections.update(old, command, section, parent, xml)
         # libvirt parses the result, to be sure that nothing is wrong with it.
-        return network_xml.parse(changed.xml(), old.uuid)
+        return network_xml.parse(changed.xml(), old.uuid, self.hypervisor.release)
 
     @procedure
     def network_get_xml_desc(self, handle: NetworkHandle, flags: int) -> str:

@@ -91,10 +91,12 @@ def describe(target: Target, image: Image) -> None:
 
 
 def create(files: StorageFiles, path: str, wanted: VolumeDefinition, *,
-           source: tuple[str, Image] | None = None, preallocate: bool = False) -> None:
+           source: tuple[str, Image] | None = None, preallocate: bool = False,
+           compat: str = '0.10') -> None:
     """Create the file of a new volume.
 
     :param source: the path and the image to copy, or None for an empty volume.
+    :param compat: the compatibility of a qcow2 image that does not name one, ``0.10`` or ``1.1``.
     :param preallocate: whether a qcow2 image gets its metadata, or all its space.
     :raises OSError: a file cannot be created or read.
     """
@@ -131,7 +133,8 @@ def create(files: StorageFiles, path: str, wanted: VolumeDefinition, *,
         lower = probe(files, backing_path(path, backing.path))
         capacity = 0 if lower is None else lower.capacity
     for offset, piece in qcow2.new_image(
-            capacity, version=2 if wanted.target.compat in (None, '0.10') else 3, cluster=cluster,
+            capacity, version=2 if (wanted.target.compat or compat) == '0.10' else 3,
+            cluster=cluster,
             features=wanted.target.features or (),
             backing=None if backing is None else backing.path,
             backing_format=None if backing is None else backing.format,

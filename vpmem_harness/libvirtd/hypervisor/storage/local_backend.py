@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import libvirt
@@ -35,6 +35,7 @@ from vpmem_harness.libvirtd.hypervisor.storage.pool import Pool, Volume
 from vpmem_harness.libvirtd.xml.storage.common import FROM, Permissions
 from vpmem_harness.libvirtd.xml.storage.pool import parse_source
 from vpmem_harness.libvirtd.xml.storage.volume import Encryption, Target, VolumeDefinition
+from vpmem_harness.releases import Release
 
 _METADATA: Final = libvirt.VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA
 _REFLINK: Final = libvirt.VIR_STORAGE_VOL_CREATE_REFLINK
@@ -47,7 +48,9 @@ class LocalBackend:
 
     files = True
 
-    def __init__(self, kind: str, backing: Backing, secrets: Mapping[bytes, Secret]) -> None:
+    def __init__(self, kind: str, backing: Backing, secrets: Mapping[bytes, Secret],
+                 release: Callable[[], Release]) -> None:
+        self._release = release
         self._kind = kind
         self._secrets = secrets
         self._backing = backing
@@ -211,6 +214,7 @@ class LocalBackend:
         image = None if source is None else self._probed(source.path)
         try:
             images.create(self._files, path, wanted, preallocate=bool(flags & _METADATA),
+                          compat=self._compat(),
                           source=None if source is None or image is None else (source.path, image))
         except (OSError, OverflowError) as found:
             with contextlib.suppress(OSError):
@@ -299,7 +303,7 @@ class LocalBackend:
         if problem is None:
             return
         options = [f'backing_fmt={backing.format}'] if backing is not None else []
-        options.append(f'compat={target.compat or "0.10"}')
+        options.append(f'compat={target.compat or self._compat()}')
         if target.cluster_size:
             options.append(f'cluster_size={target.cluster_size}')
         options += ['lazy_refcounts'] if 'lazy_refcounts' in (target.features or ()) else []
@@ -307,6 +311,10 @@ class LocalBackend:
         raise failed(
             f'/usr/bin/qemu-img create -f qcow2{base} -o {",".join(options)} {path} '
             f'{-(-(wanted.capacity or 0) // 1024)}K', 1, f'qemu-img: {path}: {problem}\n')
+
+    def _compat(self) -> str:
+        """Return the compatibility of new qcow2 images."""
+        return '1.1' if self._release().modern_images else '0.10'
 
     def look(self, volume: Volume) -> None:
         """Read the sizes and permissions of the file, and those of its backing file."""

@@ -20,6 +20,7 @@ from vpmem_harness.libvirtd.hypervisor.storage.logical_backend import LogicalBac
 from vpmem_harness.libvirtd.hypervisor.storage.pool import Pool, PoolList
 from vpmem_harness.libvirtd.xml.storage.common import Permissions
 from vpmem_harness.libvirtd.xml.storage.pool import PoolDefinition, Source, missing_backend
+from vpmem_harness.releases import Release
 
 #: The directory of the pool ``default``, which every host has.
 DEFAULT_PATH: Final = '/var/lib/libvirt/images'
@@ -31,14 +32,16 @@ class Storage:
     :param publish: sends an event: its number, the pool and the event's fields.
     :param uuid: the UUID of the pool ``default``.
     :param secrets: the secrets of the host, by UUID, with which volumes are encrypted.
+    :param release: returns the release of the host, which an upgrade changes.
     """
 
     def __init__(self, backing: Backing, publish: Callable[..., None], uuid: str,
-                 secrets: Mapping[bytes, Secret]) -> None:
+                 secrets: Mapping[bytes, Secret], release: Callable[[], Release]) -> None:
         self.pools = PoolList()
         self._publish = publish
         self._backends: dict[str, Backend] = {
-            **{kind: LocalBackend(kind, backing, secrets) for kind in ('dir', 'fs', 'netfs')},
+            **{kind: LocalBackend(kind, backing, secrets, release)
+               for kind in ('dir', 'fs', 'netfs')},
             'logical': LogicalBackend(backing)}
         pool = self.pools.add(
             PoolDefinition('dir', 'default', uuid, Source(), DEFAULT_PATH, Permissions()),

@@ -22,6 +22,7 @@ from vpmem_harness.libvirtd.xml import layout, numbers, reading, schema
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, every, first, unset
 from vpmem_harness.libvirtd.xml.network import addresses, forward, records
 from vpmem_harness.libvirtd.xml.network.records import FROM
+from vpmem_harness.releases import Release
 
 _VLAN = """
 vlan trunk
@@ -136,10 +137,12 @@ def canonical(root: Element) -> Element:
     return _LAYOUT.apply(root)
 
 
-def parse(text: str, new_uuid: str, *, validate: bool = False) -> NetworkDefinition:
+def parse(text: str, new_uuid: str, release: Release, *,
+          validate: bool = False) -> NetworkDefinition:
     """Parse a network's definition.
 
     :param new_uuid: the UUID for a definition without one.
+    :param release: the release of the host, whose rules apply.
     :param validate: whether to check the definition with libvirt's schema.
     :raises LibvirtError: it is not well-formed, or something in it is missing or wrong.
     """
@@ -178,7 +181,7 @@ def parse(text: str, new_uuid: str, *, validate: bool = False) -> NetworkDefinit
         _read_route(route, root, name)
     forward.read(root, name)
     definition = NetworkDefinition(root)
-    forward.check_mode(root, name, definition.mode, had_stp=had_stp)
+    forward.check_mode(root, name, definition.mode, release, had_stp=had_stp)
     return NetworkDefinition(canonical(root))
 
 

@@ -12,6 +12,7 @@ from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, add, every, unset
 from vpmem_harness.libvirtd.xml.network import addresses, records
 from vpmem_harness.libvirtd.xml.network.records import FROM
+from vpmem_harness.releases import Release
 
 MODES: Final = ('none', 'nat', 'route', 'open', 'bridge', 'private', 'vepa', 'passthrough',
                 'hostdev')
@@ -107,7 +108,8 @@ def _read_nat(nat: Element, mode: str, name: str) -> None:
             raise xml_detail(f"Missing or invalid 'end' attribute in <port> {where}", domain=FROM)
 
 
-def check_mode(root: Element, name: str, mode: str, *, had_stp: bool) -> None:
+def check_mode(root: Element, name: str, mode: str, release: Release, *,
+               had_stp: bool) -> None:
     """Refuse what the forward mode does not allow.
 
     :param had_stp: whether the definition says more of the bridge than its name.
@@ -115,7 +117,7 @@ def check_mode(root: Element, name: str, mode: str, *, had_stp: bool) -> None:
     interfaces = every(root, 'forward/interface') + every(root, 'forward/address')
     bridge = root.find('bridge')
     if mode in ('nat', 'route', 'open'):
-        if not root.findall('ip'):
+        if not root.findall('ip') and not (mode == 'open' and release.opens_networks):
             raise bad_xml(f'{mode} forwarding requested, but no IP address provided for network '
                           f"'{name}'", domain=FROM)
         if len(interfaces) > 1:
@@ -133,8 +135,11 @@ def check_mode(root: Element, name: str, mode: str, *, had_stp: bool) -> None:
                 raise bad_xml(f"bridge {what} not allowed in {mode} mode (network '{name}')",
                               domain=FROM)
     if had_stp:
-        raise bad_xml('bridge delay/stp/zone options only allowed in route, nat, and isolated '
-                      f"mode, not in {mode} (network '{name}')", domain=FROM)
+        modes = 'route, nat, and isolated'
+        if release.opens_networks:
+            modes = f'open, {modes}'
+        raise bad_xml(f'bridge delay/stp/zone options only allowed in {modes} mode, not in {mode} '
+                      f"(network '{name}')", domain=FROM)
     if bridge is not None and bridge.get('name') and (interfaces or every(root, 'forward/pf')):
         raise bad_xml(f"A network with forward mode='{mode}' can specify a bridge name or a "
                       f"forward dev, but not both (network '{name}')", domain=FROM)

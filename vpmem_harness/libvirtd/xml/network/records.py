@@ -135,17 +135,20 @@ def dhcp_host(name: str, element: Element, ip: Element, *, partial: bool = False
 def dns_host(name: str, element: Element, *, partial: bool = False) -> None:
     """Check a DNS ``<host>`` of the network ``name``."""
     address = element.get('ip')
-    if address is None and not partial:
-        raise xml_detail(f"Missing IP address in network '{name}' DNS HOST record", domain=FROM)
-    if address is not None:
-        parsed = addresses.parse(address)
-        if parsed is None:
-            raise xml_detail(f"Invalid IP address in network '{name}' DNS HOST record",
-                             domain=FROM)
-        element.set('ip', str(parsed))
     for hostname in element.findall('hostname'):
         if not hostname.text:
             element.remove(hostname)
+    parsed = None if address is None else addresses.parse(address)
+    if parsed is None and (address is not None or not partial):
+        problem = 'Missing' if address is None else 'Invalid'
+        refused = xml_detail(f"{problem} IP address in network '{name}' DNS HOST record",
+                             domain=FROM)
+        if not element.findall('hostname') and not partial:
+            refused = refused.renewed('opens_networks', xml_detail(
+                f"Missing hostname in network '{name}' DNS HOST record", domain=FROM))
+        raise refused
+    if parsed is not None:
+        element.set('ip', str(parsed))
     if not element.findall('hostname'):
         if not partial:
             raise xml_detail(f"Missing hostname in network '{name}' DNS HOST record", domain=FROM)

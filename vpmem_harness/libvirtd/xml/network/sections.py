@@ -44,7 +44,7 @@ def update(definition: NetworkDefinition, command: int, section: int, parent: in
     except LibvirtError as error:
         # libvirt names this document without parentheses.
         detail = (error.str2 or '').replace('(network_update_xml)', 'network_update_xml')
-        raise xml_detail(detail, domain=FROM) from None
+        raise xml_detail(detail, domain=FROM).renewed('names_lines', error) from None
     changed = definition.copy()
     if section in _UNSUPPORTED:
         raise _unsupported(f"can't update '{_UNSUPPORTED[section]}' section of network "
