@@ -10,6 +10,7 @@ printed by procedure, those of procedures that are not simulated apart.
 from __future__ import annotations
 
 import collections
+import itertools
 import re
 import struct
 import sys
@@ -136,18 +137,27 @@ def _restore(ask: Callable[[bytes], list[odd_frames.Answer]]) -> None:
     ask(client.call('domain_define_xml', _DOMAIN))
 
 
+def _ask(real: odd_frames.Real, data: bytes, serial: int) -> list[odd_frames.Answer]:
+    """Send a call to libvirtd; return its answers, and none of those to earlier calls."""
+    came = real.ask(odd_frames.numbered(data, serial), 1)
+    while not any(isinstance(answer, str) or answer[3] == serial for answer in came):
+        came = real.ask(b'', 1)
+    return [answer for answer in came if isinstance(answer, str) or answer[3] == serial]
+
+
 def compare(path: str, odd: OddCalls, total: int) -> Iterator[Compared]:
     """Send calls to libvirtd at ``path`` and to a simulated host; yield what both say.
 
     A call finds the hosts as they were, unless it follows calls that have only failed.
     """
+    serials = itertools.count(1000)
     while total > 0:
         batch = [odd.call() for _ in range(min(_BATCH, total))]
         total -= len(batch)
         changed, ours = True, Simulated()
         with odd_frames.Real(path) as real:
             def ask(data: bytes, real: odd_frames.Real = real) -> list[odd_frames.Answer]:
-                return real.ask(data, 1)
+                return _ask(real, data, next(serials))
 
             ask(client.call('connect_open', 'qemu:///system', 0))
             for frame in batch:

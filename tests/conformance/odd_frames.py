@@ -266,7 +266,7 @@ def compare_closed(path: str, odd: Iterator[noise.Frame]) -> Iterator[tuple[str,
     """Compare frames before the connection is open; yield kinds and differences."""
     while batch := list(itertools.islice(odd, _BATCH)):
         rest = [frame for frame in batch if frame.last]
-        batch = [frame._replace(data=_numbered(frame.data, serial))
+        batch = [frame._replace(data=numbered(frame.data, serial))
                  for serial, frame in enumerate((f for f in batch if not f.last), 1000)]
         ours = [simulated(frame.data) for frame in batch]
         with Real(path) as real:
@@ -355,7 +355,8 @@ def read(data: bytes) -> list[Answer]:
             or (a.program, a.number) == (table.KEEPALIVE_PROGRAM, keepalive.PONG)]
 
 
-def _numbered(data: bytes, serial: int) -> bytes:
+def numbered(data: bytes, serial: int) -> bytes:
+    """Return a frame with another serial."""
     return data[:20] + _word(serial) + data[24:]
 
 
