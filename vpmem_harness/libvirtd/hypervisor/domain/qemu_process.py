@@ -88,7 +88,7 @@ class QemuProcesses:
             self._set(domain, libvirt.VIR_DOMAIN_PAUSED, paused_reason)
         else:
             self._set(domain, libvirt.VIR_DOMAIN_RUNNING, reason)
-            self._written(domain)
+            self.written(domain)
 
     def stop(self, domain: Domain, reason: int, detail: int | None = None) -> None:
         """End the guest: close its files, and remove a transient domain.
@@ -130,7 +130,7 @@ class QemuProcesses:
                detail: int = libvirt.VIR_DOMAIN_EVENT_RESUMED_UNPAUSED) -> None:
         """Resume the guest's vCPUs."""
         self._set(domain, libvirt.VIR_DOMAIN_RUNNING, reason)
-        self._written(domain)
+        self.written(domain)
         self._hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_RESUMED, detail)
 
     def press_power_button(self, domain: Domain) -> None:
@@ -183,7 +183,8 @@ class QemuProcesses:
                 self._hypervisor.backing.opened(path, domain.uuid_text)
                 domain.open_paths.append(path)
 
-    def _written(self, domain: Domain) -> None:
+    def written(self, domain: Domain) -> None:
+        """Note that the memory devices of a running domain have new contents."""
         for path in domain.open_paths:
             self._hypervisor.backing.written(path, domain.uuid_text)
 

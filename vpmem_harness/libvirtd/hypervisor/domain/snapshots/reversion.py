@@ -101,6 +101,8 @@ def _start_saved(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot,
     finally:
         events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STARTED,
                          libvirt.VIR_DOMAIN_EVENT_STARTED_FROM_SNAPSHOT)
+    # QEMU loads the contents of NVDIMMs with the rest of the memory.
+    hypervisor.processes.written(domain)
     if paused:
         events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
                          libvirt.VIR_DOMAIN_EVENT_SUSPENDED_FROM_SNAPSHOT)
