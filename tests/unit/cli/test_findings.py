@@ -42,6 +42,16 @@ class FindingsTest(base.TestCase):
         self.assertEqual('not affected: number-1: a title', lines[-2])
         self.assertEqual('the stub: AFFECTED by 1 of 2', lines[-1])
 
+    def test_the_list_names_the_series_that_have_a_finding(self) -> None:
+        """The list has the tested series of Nova that have each finding, and runs nothing."""
+        self.useFixture(MonkeyPatch('vpmem_harness.findings.FINDINGS', [
+            findings.Finding('old', 'a title', 'somebody', 'something', _hang, series=('33.0',)),
+            findings.Finding('both', 'a title', 'somebody', 'something', _hang)]))
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            self.assertEqual(0, cli.main(['findings', '--list']))
+        self.assertEqual(['old: a title (nova 33.0)', 'both: a title (nova 33.0, 34.0)'],
+                         output.getvalue().splitlines())
+
     def test_a_scenario_that_hangs(self) -> None:
         """A hanging scenario is reported, and the others still run."""
         status, lines = self.look(_hang, _leak)
