@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from tools.deployment import configuration, processes
@@ -17,11 +18,12 @@ COMPUTE_TESTS = r'^tempest\.api\.compute'
 _WORKERS = 2
 
 
-def options(settings: Settings, image: str, flavors: tuple[str, str],
-            public_network: str) -> configuration.Options:
+def options(settings: Settings, image: str, flavors: tuple[str, str], public_network: str,
+            extensions: Iterable[str]) -> configuration.Options:
     """Return the options of tempest.conf: what this cloud has, and what it does not.
 
     :param flavors: the identifiers of the flavor for servers and of that for resizes.
+    :param extensions: the aliases of Neutron's extensions.
     """
     return {
         'DEFAULT': {'log_file': str(settings.directory / 'log' / 'tempest.log')},
@@ -43,6 +45,7 @@ def options(settings: Settings, image: str, flavors: tuple[str, str],
             'attach_encrypted_volume': 'false',
         },
         'network': {'public_network_id': public_network, 'project_networks_reachable': 'false'},
+        'network-feature-enabled': {'api_extensions': ','.join(extensions)},
         # A simulated guest does not run: nobody answers on its address.
         'validation': {'run_validation': 'false'},
         'service_available': {'cinder': 'false', 'swift': 'false', 'horizon': 'false',
@@ -72,7 +75,8 @@ def _options(settings: Settings) -> configuration.Options:
         settings, connection.image.find_image(IMAGE).id,
         (connection.compute.find_flavor('plain').id,
          connection.compute.find_flavor('plain-large').id),
-        connection.network.find_network(PUBLIC).id)
+        connection.network.find_network(PUBLIC).id,
+        sorted(extension.alias for extension in connection.network.extensions()))
 
 
 def _count(stream: Path) -> int:
