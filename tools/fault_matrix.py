@@ -32,6 +32,16 @@ close the connection before and after the call takes effect.
 
 """
 
+CONNECTION_TITLE = 'The connection between the hosts'
+
+CONNECTION_HEAD = """
+In a live migration, libvirt of the server's host connects to that of the destination. This table
+shows what happens when this connection has a fault: the methods ``migration_refused``,
+``migration_cut`` and ``migration_slow`` of ``host.faults``. After *finish, cut after*, the guest
+runs on both hosts until the compute service removes it at the destination, as with libvirt.
+
+"""
+
 FOOT_GOOD = """
 The fleet was checked after each of the {count} cells: no namespace was claimed twice; allocations,
 claims, domains and files were those of the servers, or those that their service removes at its next
@@ -44,6 +54,24 @@ def run(operations: Iterable[str]) -> list[Outcome]:
     script = Script(2, 'SMALL:2x4GiB,LARGE:1x16GiB', 1, ())
     with Runner(script, resize_to_same_host=False) as runner:
         return list(Matrix(runner.fleet).run(operations))
+
+
+def run_connection() -> list[Outcome]:
+    """Return the outcomes of live migrations with faults of the connection between the hosts."""
+    script = Script(2, 'SMALL:2x4GiB,LARGE:1x16GiB', 1, ())
+    with Runner(script, resize_to_same_host=False) as runner:
+        return list(Matrix(runner.fleet).run_connection())
+
+
+def connection_section(outcomes: Iterable[Outcome]) -> str:
+    """Return the table of the connection between the hosts."""
+    lines = [CONNECTION_TITLE, '=' * len(CONNECTION_TITLE), CONNECTION_HEAD.rstrip('\n'), '',
+             '.. list-table::', '   :header-rows: 1', '',
+             '   * - step', '     - fault', '     - server']
+    for one in outcomes:
+        wrong = f'; **{"; ".join(one.wrong)}**' if one.wrong else ''
+        lines += [f'   * - {one.procedure}', f'     - {one.kind}', f'     - {one.state}{wrong}']
+    return '\n'.join(lines) + '\n'
 
 
 def section(name: str, outcomes: Iterable[Outcome]) -> str:
@@ -60,10 +88,12 @@ def section(name: str, outcomes: Iterable[Outcome]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def page(outcomes: list[Outcome]) -> str:
+def page(outcomes: list[Outcome], connection: list[Outcome]) -> str:
     """Return the whole page."""
     sections = [section(name, list(of_one)) for name, of_one
                 in itertools.groupby(outcomes, lambda one: one.operation)]
+    sections.append(connection_section(connection))
+    outcomes = outcomes + connection
     wrong = sum(bool(one.wrong) for one in outcomes)
     foot = (f'\n**{wrong} of the {len(outcomes)} cells have an error.**\n' if wrong
             else FOOT_GOOD.format(count=len(outcomes)))
@@ -75,7 +105,7 @@ def main() -> int:
     parser.add_argument('--check', action='store_true', help='fail if the page is out of date')
     arguments = parser.parse_args()
     logging.getLogger('vpmem_harness').setLevel(logging.CRITICAL)
-    text = page(run(one.name for one in OPERATIONS))
+    text = page(run(one.name for one in OPERATIONS), run_connection())
     if arguments.check:
         return int(text != PAGE.read_text())
     PAGE.write_text(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import libvirt
 
@@ -17,6 +18,8 @@ from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.host.calls import LibvirtCall
 from vpmem_harness.host.faults.fault import Fault
+from vpmem_harness.host.faults.filters import When
+from vpmem_harness.host.faults.migration_faults import STEPS
 from vpmem_harness.host.machine import Host
 
 #: Seconds that a slow procedure takes.
@@ -45,6 +48,7 @@ class Outcome:
     """The result of one operation with one fault.
 
     :param role: the host with the fault: the server's host or the other one.
+    :param procedure: the procedure, or the step of the connection between the hosts.
     :param state: the server's status, and its host if it has moved.
     :param wrong: what is claimed twice, stuck or left behind.
     """
@@ -60,6 +64,14 @@ class Outcome:
 def _error(host: Host, procedure: str) -> Fault:
     return host.faults.failing(
         procedure, libvirt.VIR_ERR_OPERATION_FAILED, 'by the fault matrix', times=1)
+
+
+def _cut(host: Host, step: Any, when: When) -> Fault:
+    return host.faults.migration_cut(step, when=when, times=1)
+
+
+def _slow_step(host: Host, step: Any) -> Fault:
+    return host.faults.migration_slow(SLOW, step, times=1)
 
 
 KINDS = (
@@ -83,13 +95,27 @@ def _resized(cloud: Cloud) -> Server:
     return _small(cloud).resize(pmem='LARGE')
 
 
+LIVE_MIGRATION = Operation('live migration', _small,
+                           lambda cloud, server: server.live_migrate(wait=False))
+
 OPERATIONS = (
     Operation('boot', _nobody, lambda cloud, server: cloud.boot(pmem='SMALL', expect=None)),
     Operation('resize to another host', _small,
               lambda cloud, server: server.resize(pmem='LARGE', expect=None)),
     Operation('confirm', _resized, lambda cloud, server: server.confirm_resize(wait=False)),
     Operation('revert', _resized, lambda cloud, server: server.revert_resize(wait=False)),
+    LIVE_MIGRATION,
     Operation('delete', _small, lambda cloud, server: _delete(server)),
+)
+
+#: The faults of the connection between the hosts in a live migration, by step.
+CONNECTION = (
+    ('connect', Kind('refused', lambda host, step: host.faults.migration_refused(times=1))),
+    *((step, kind) for step in STEPS for kind in (
+        Kind('cut before', lambda host, step: _cut(host, step, 'before')),
+        Kind('cut after', lambda host, step: _cut(host, step, 'after')),
+        Kind('slow', lambda host, step: _slow_step(host, step)))
+      if (step, kind.name) != ('copy', 'cut after')),
 )
 
 
@@ -113,6 +139,11 @@ class Matrix:
             for host, procedure in self._procedures(operation):
                 for kind in KINDS:
                     yield self._try(operation, host, procedure, kind)
+
+    def run_connection(self) -> Iterator[Outcome]:
+        """Run a live migration with every fault of the connection between the hosts."""
+        for step, kind in CONNECTION:
+            yield self._try(LIVE_MIGRATION, self._hosts[0], step, kind)
 
     def _procedures(self, operation: Operation) -> Sequence[tuple[Host, str]]:
         """Return the procedures of an operation with their hosts, in the order of first calls."""

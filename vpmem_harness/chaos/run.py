@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from vpmem_harness.chaos import history
 from vpmem_harness.chaos.runner import Runner
-from vpmem_harness.chaos.steps import ACTIONS, CALL_FAULTS, COMMAND_FAULTS, Script, Step
+from vpmem_harness.chaos.steps import (
+    ACTIONS,
+    CALL_FAULTS,
+    COMMAND_FAULTS,
+    MIGRATION_FAULTS,
+    Script,
+    Step,
+)
 from vpmem_harness.randomness import Randomness
 
 #: Default persistent memory of each host.
@@ -128,6 +135,8 @@ class Planner:
             on = next((str(at) for at, host in enumerate(self._runner.hosts)
                        if host.name == home), on)
         fault = random.choice((*CALL_FAULTS, *CALL_FAULTS, *COMMAND_FAULTS))
+        if step.verb == 'live-migrate' and random.chance(0.5):
+            fault = random.choice(MIGRATION_FAULTS)
         return Step(step.verb, {**step.options, 'fault': fault, 'on': on,
                                 'at': str(random.below(12))})
 

@@ -22,6 +22,9 @@ EVENTS = ('boot', 'kill', 'stop-service', 'start-service', 'restart-service', 'r
 CALL_FAULTS = ('error', 'drop-before', 'drop-after', 'hang', 'die')
 COMMAND_FAULTS = ('tool-fails', 'tool-fails-after', 'tool-cut-short', 'tool-hangs')
 
+#: Faults of the connection from the host ``on`` to the destination of a live migration.
+MIGRATION_FAULTS = ('migration-refused', 'migration-cut', 'migration-slow')
+
 #: Faults that block something until they are released.
 HANGS = ('hang', 'tool-hangs')
 

@@ -229,7 +229,8 @@ class Fleet:
         with self._lock:
             hosts = [{'name': host.name, 'uri': host.uri,
                       'tcp_uri': host.daemon.remote.tcp_uri,
-                      'tls_uri': host.daemon.remote.tls_uri, 'tools': str(host.bin_dir),
+                      'tls_uri': host.daemon.remote.tls_uri,
+                      'address': host.daemon.remote.address, 'tools': str(host.bin_dir),
                       'pmem_namespaces': host.pmem_namespaces, 'release': host.release.name}
                      for host in self.hosts.values()]
             path = self.directory / HOSTS_FILE

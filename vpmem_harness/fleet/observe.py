@@ -55,7 +55,8 @@ def host_state(host: Host, cloud: Cloud | None = None,
             regions = tuple(map(reader.region, host.pmem.listed_regions))
     return HostState(
         name=host.name, uri=host.uri, tcp_uri=host.daemon.remote.tcp_uri,
-        tls_uri=host.daemon.remote.tls_uri, tools=str(host.layout.bin),
+        tls_uri=host.daemon.remote.tls_uri, address=host.daemon.remote.address,
+        tools=str(host.layout.bin),
         release=host.release.name, libvirtd='running' if host.daemon.running else 'down',
         compute=None if cloud is None else ('up' if cloud.compute(host).is_up else 'down'),
         pmem_namespaces=host.pmem_namespaces, calls=len(host.calls) + host.calls.dropped,

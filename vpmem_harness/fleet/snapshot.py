@@ -98,7 +98,8 @@ class HostState:
 
     ``tools`` is the directory of its ndctl, daxctl and daxio. ``compute`` is ``up`` or ``down``;
     None without a cloud, and then there are no ``resources``. ``calls`` is the number of calls
-    that have reached the host. ``tcp_uri`` and ``tls_uri`` are None unless libvirt listens there.
+    that have reached the host. ``tcp_uri`` and ``tls_uri`` are None unless libvirt listens there,
+    ``address`` is the IP address in them.
     """
 
     name: str
@@ -115,6 +116,7 @@ class HostState:
     resources: tuple[ResourceState, ...] = ()
     tcp_uri: str | None = None
     tls_uri: str | None = None
+    address: str | None = None
 
     @property
     def namespaces(self) -> tuple[NamespaceState, ...]:

@@ -147,6 +147,7 @@ class Host:
         self.loop = acquired.enter_context(eventloop.shared())
         self.clock = self._given_clock or LoopClock(self.loop)
         self.peers = Peers(self.loop, private_names=self._private_names)
+        self.peers.hook = self.faults.on_migration
         acquired.callback(self.peers.close)
         self.hypervisor = Hypervisor(
             self.name, randomness=self._randomness.derive('hypervisor'),

@@ -57,6 +57,12 @@ class RemoteAccess:
         return dataclasses.replace(self, certificates=directory)
 
     @property
+    def address(self) -> str | None:
+        """The IP address on which the daemon listens, or None."""
+        endpoint = self.tcp or self.tls
+        return None if endpoint is None else endpoint.address
+
+    @property
     def tcp_uri(self) -> str | None:
         """libvirt's URI for the TCP endpoint."""
         return None if self.tcp is None else f'qemu+tcp://{self.tcp}/system'

@@ -152,6 +152,31 @@ def draw_boot() -> str:
     return canvas.markup()
 
 
+def draw_machines() -> str:
+    """Fleets on several machines, with the computes of one cloud."""
+    canvas = Canvas('Several machines: the services of the cloud run once; each machine has a '
+                    'fleet of simulated hosts, and a nova-compute for each host. The hosts of the '
+                    'machines reach each other at their addresses.')
+    canvas.box(2, 2, 516, 54, ['services of the cloud',
+                               'RabbitMQ, database, Keystone, Placement, Nova API'], 'real',
+               strong_first=True)
+    for number in range(2):
+        left = 2 + number * 264
+        canvas.text(left + 127, 84, f'machine {number + 1}', 'strong')
+        for host in range(2):
+            start = left + host * 132
+            canvas.arrow(start + 61, 56, 102, both=True)
+            canvas.box(start, 104, 122, 34, ['nova-compute'], 'real')
+            canvas.arrow(start + 61, 138, 172)
+            canvas.box(start, 174, 122, 92, [
+                f'rack{number + 1}-{host + 1}', f'10.0.{number + 1}.{host + 1}',
+                'libvirt, port 16509', 'ndctl, daxio'], 'core', strong_first=True)
+            canvas.arrow(start + 61, 266, 296, both=True)
+    canvas.line(155, 'boundary')
+    canvas.box(2, 298, 516, 34, ['migrations: qemu+tcp://ADDRESS/system'])
+    return canvas.markup()
+
+
 def draw_fleet() -> str:
     """One cloud on three hosts."""
     canvas = Canvas('A fleet: one test drives one cloud; each host has a compute service, a '
@@ -206,6 +231,7 @@ PICTURES: dict[str, Callable[[], str]] = {
     'deployment': draw_deployment,
     'fleet': draw_fleet,
     'layers': draw_layers,
+    'machines': draw_machines,
 }
 
 

@@ -22,11 +22,21 @@ class FaultMatrixTest(testtools.TestCase):
         """Run an operation with every fault, and compare its section of the page."""
         outcomes = fault_matrix.run([operation])
         self.assertEqual([], [outcome for outcome in outcomes if outcome.wrong])
-        section = fault_matrix.section(operation, outcomes)
+        self.check_section(fault_matrix.section(operation, outcomes))
+
+    def check_section(self, section):
+        """Compare a section of the page."""
         title = section.partition('\n')[0]
         page = fault_matrix.PAGE.read_text()
         begin = page.index(f'\n{title}\n') + 1
         self.assertEqual(section, page[begin:begin + len(section)])
+
+
+    def test_the_connection_between_the_hosts(self):
+        """A live migration with a fault of the connection: no error, and the page's statuses."""
+        outcomes = fault_matrix.run_connection()
+        self.assertEqual([], [outcome for outcome in outcomes if outcome.wrong])
+        self.check_section(fault_matrix.connection_section(outcomes))
 
 
 def _add_tests() -> None:

@@ -13,13 +13,15 @@ import testtools
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet import nova_conf
 from vpmem_harness.fleet.snapshot import HostState
+from vpmem_harness.serving.tcp_listener import Endpoint
 
 
-def host(name, pmem='SMALL:ns_0'):
+def host(name, pmem='SMALL:ns_0', address=None, port=16509):
     return HostState(
         name=name, uri=f'qemu+unix:///system?socket=/run/{name}/libvirt-sock',
         tools=f'/run/{name}/bin', release='debian12', libvirtd='running', compute=None,
-        pmem_namespaces=pmem, calls=0)
+        pmem_namespaces=pmem, calls=0, address=address,
+        tcp_uri=None if address is None else f'qemu+tcp://{Endpoint(address, port)}/system')
 
 
 class NovaConfTest(testtools.TestCase):
@@ -88,3 +90,51 @@ class NovaConfTest(testtools.TestCase):
         error = self.assertRaises(
             InvalidInputError, nova_conf.write, [], Path('/proc/none'))
         self.assertIn('/proc/none', str(error))
+
+    def test_an_address(self):
+        """A host with an address tells other computes to connect to its libvirt there."""
+        nova_conf.write([host('a', address='127.0.0.2'), host('b', address='127.0.0.3', port=7)],
+                        self.directory)
+        one, two = self.read('a'), self.read('b')
+        self.assertEqual(('127.0.0.2', '127.0.0.2', None), (
+            one['DEFAULT']['my_ip'], one['libvirt']['live_migration_inbound_addr'],
+            one['libvirt'].get('live_migration_uri')))
+        self.assertEqual('qemu+tcp://%s:7/system', two['libvirt']['live_migration_uri'])
+
+    def services(self, hosts, **options):
+        nova_conf.write(hosts, self.directory)
+        (file,) = nova_conf.write_services(hosts, self.directory, **options)
+        return file
+
+    def test_supervisor(self):
+        """supervisor starts a nova-compute for each host, with its environment and files."""
+        file = self.services([host('a'), host('b')], manager='supervisor', common=Path('/c.conf'))
+        parser = configparser.RawConfigParser()
+        parser.read(file)
+        self.assertEqual(['program:nova-compute-a', 'program:nova-compute-b'], parser.sections())
+        program = parser['program:nova-compute-b']
+        self.assertEqual('nova-compute --config-file /c.conf --config-file '
+                         f'{self.directory}/b/nova.conf', program['command'])
+        self.assertIn('PATH="/run/b/bin:/run/b/nowhere:', program['environment'])
+
+    def test_systemd(self):
+        """A target wants an instance of the template unit for each host."""
+        file = self.services([host('a'), host('b')], manager='systemd')
+        self.assertIn('Wants=nova-compute@a.service nova-compute@b.service', file.read_text())
+        self.assertIn(f'EnvironmentFile={self.directory}/%i/env',
+                      (self.directory / 'nova-compute@.service').read_text())
+
+    def test_sshd(self):
+        """sshd gives a login at a host's address the environment of this host."""
+        file = self.services([host('a', address='127.0.0.2'), host('b', address='::1')],
+                             ssh_port=2222)
+        text = file.read_text()
+        self.assertIn('ListenAddress 127.0.0.2:2222\nListenAddress [::1]:2222\n', text)
+        self.assertIn('Match LocalAddress 127.0.0.2\n    SetEnv "PATH=/run/a/bin:', text)
+
+    def test_sshd_needs_an_address_for_each_host(self):
+        """Hosts without an address, or with the same one, are an error that says what to do."""
+        for addresses in ((None, None), ('127.0.0.2', '127.0.0.2')):
+            hosts = [host(name, address=each) for name, each in zip('ab', addresses, strict=True)]
+            error = self.assertRaises(InvalidInputError, self.services, hosts, ssh_port=2222)
+            self.assertIn("--listen '127.0.0.{}:16509'", str(error))

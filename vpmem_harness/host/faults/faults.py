@@ -13,9 +13,10 @@ import libvirt
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.host.calls import Call, CommandCall, LibvirtCall
 from vpmem_harness.host.faults import actions, filters
-from vpmem_harness.host.faults.actions import CallSoon, Effect
+from vpmem_harness.host.faults.actions import Effect
 from vpmem_harness.host.faults.fault import TIMEOUT, Fault, FaultFrequency
 from vpmem_harness.host.faults.filters import CommandFaultOptions, ProcedureFaultOptions
+from vpmem_harness.host.faults.migration_faults import MigrationFaults
 from vpmem_harness.host.faults.rules import ANY as ANY
 from vpmem_harness.host.faults.rules import FaultRule, FaultRules
 from vpmem_harness.libvirtd.dispatch import DropConnection
@@ -24,14 +25,13 @@ from vpmem_harness.libvirtd.wire.procedures import lookup
 from vpmem_harness.libvirtd.wire.session import Call as WireCall
 from vpmem_harness.pmem import CommandResult
 from vpmem_harness.randomness import Randomness
-from vpmem_harness.serving.clock import Clock
 from vpmem_harness.serving.deferred import Deferred
 
 if TYPE_CHECKING:
     from vpmem_harness.host.machine import Host
 
 
-class Faults:
+class Faults(MigrationFaults):
     """The faults of one host. Each method begins a fault and returns it.
 
     A fault is in force until it has struck ``times`` calls, is removed, its ``with`` block ends,
@@ -360,16 +360,6 @@ class Faults:
         return fault
 
     # The host's side
-
-    @property
-    def clock(self) -> Clock:
-        """The clock for durations."""
-        return self._host.clock
-
-    @property
-    def call_soon(self) -> CallSoon:
-        """Call a function in the thread that answers the host's calls."""
-        return self._host.loop.call_soon
 
     @property
     def of_commands(self) -> bool:

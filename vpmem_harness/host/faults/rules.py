@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vpmem_harness.host.faults.fault import Fault
@@ -34,6 +34,7 @@ class FaultRules:
         self._lock = threading.Lock()
         self._of_procedures: dict[str, tuple[FaultRule, ...]] = {}
         self._of_commands: tuple[FaultRule, ...] = ()
+        self._of_migrations: dict[str, tuple[FaultRule, ...]] = {}
 
     def add_for_procedure(self, method: str, rule: FaultRule) -> None:
         """Add a rule for the calls of a procedure, or of :data:`ANY`."""
@@ -46,12 +47,17 @@ class FaultRules:
         with self._lock:
             self._of_commands = (rule, *self._of_commands)
 
+    def add_for_migrations(self, step: str, rule: FaultRule) -> None:
+        """Add a rule for a step of migrations to other hosts."""
+        with self._lock:
+            self._of_migrations = {
+                **self._of_migrations, step: (rule, *self._of_migrations.get(step, ()))}
+
     def remove(self, fault: Fault) -> None:
         """Remove the rule of a fault."""
         with self._lock:
-            left = {method: _without(fault, rules)
-                    for method, rules in self._of_procedures.items()}
-            self._of_procedures = {method: rules for method, rules in left.items() if rules}
+            self._of_procedures = _all_without(fault, self._of_procedures)
+            self._of_migrations = _all_without(fault, self._of_migrations)
             self._of_commands = _without(fault, self._of_commands)
 
     def of_procedures(self) -> Sequence[Fault]:
@@ -77,9 +83,19 @@ class FaultRules:
         """The rule whose fault strikes a command; the fault counts the command."""
         return _striking(self._of_commands, words)
 
+    def for_migration(self, step: str) -> FaultRule | None:
+        """The rule whose fault strikes a step of a migration; the fault counts the step."""
+        return _striking(self._of_migrations.get(step, ()), step)
+
 
 def _striking(rules: Iterable[FaultRule], call: object) -> FaultRule | None:
     return next((rule for rule in rules if rule.applies_to(call) and rule.fault.strikes()), None)
+
+
+def _all_without(fault: Fault, rules: Mapping[str, tuple[FaultRule, ...]],
+                 ) -> dict[str, tuple[FaultRule, ...]]:
+    left = {name: _without(fault, some) for name, some in rules.items()}
+    return {name: some for name, some in left.items() if some}
 
 
 def _without(fault: Fault, rules: Iterable[FaultRule]) -> tuple[FaultRule, ...]:

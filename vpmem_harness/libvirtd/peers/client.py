@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,7 +19,20 @@ from vpmem_harness.serving.deferred import Deferred
 from vpmem_harness.serving.steps import Steps, run_steps
 from vpmem_harness.serving.tcp_listener import ClientSocket
 
+#: The steps of a migration that a :data:`Hook` sees.
+PREPARE: Final = 'prepare'
+COPY: Final = 'copy'
+FINISH: Final = 'finish'
+_STEPS: Final = {'domain_migrate_prepare3_params': PREPARE,
+                 'domain_migrate_finish3_params': FINISH}
+
+#: Hook around a step: ``hook(step, go_on)`` returns what the step does, usually ``go_on()``. It may
+#: raise ConnectionResetError to end the connection.
+Hook = Callable[[str, Callable[[], Any]], Any]
+
 _READ_SIZE: Final = 1 << 16
+#: VIR_DRV_FEATURE_REMOTE_EVENT_CALLBACK and _CLOSE_CALLBACK.  Source: src/libvirt_internal.h.
+_FEATURE_EVENTS, _FEATURE_CLOSE = 14, 15
 #: Types of authentication.  Source: src/remote/remote_protocol.x.
 _AUTH_NONE, _AUTH_SASL, _AUTH_POLKIT = range(3)
 
@@ -25,15 +40,18 @@ _AUTH_NONE, _AUTH_SASL, _AUTH_POLKIT = range(3)
 class PeerClient:
     """A connection to another daemon. Its methods can be called in any thread.
 
+    :param hook: called for each step of a migration.
     :ivar closed: whether the connection has ended.
     """
 
     def __init__(self, loop: eventloop.EventLoop, sock: ClientSocket,
-                 forget: Callable[[PeerClient], object]) -> None:
+                 forget: Callable[[PeerClient], object], hook: Hook | None = None) -> None:
         self.closed = False
         self._loop = loop
         self._socket = sock
         self._forget = forget
+        self._hook = hook
+        self._registered = False
         self._session = ClientSession()
         self._waiting: dict[int, Deferred] = {}
         self._backlog = b''
@@ -55,25 +73,52 @@ class PeerClient:
             elif kind == _AUTH_SASL:
                 raise LibvirtError(libvirt.VIR_ERR_AUTH_FAILED, 'authentication failed',
                                    domain=libvirt.VIR_FROM_RPC)
-            yield self.call('connect_open', name, 0)
             if (yield self.call('connect_supports_feature', FEATURE_KEEPALIVE)):
                 self._loop.call_soon(self._start_keepalive)
+            yield self.call('connect_open', name, 0)
+            yield self.call('connect_supports_feature', _FEATURE_EVENTS)
+            if (yield self.call('connect_supports_feature', _FEATURE_CLOSE)):
+                yield self.call('connect_register_close_callback')
+                self._registered = True
         except Exception:
-            self.close()
+            self.cut()
             raise
         return self
 
     def call(self, name: str, *arguments: Any) -> Deferred:
         """Call a procedure; the result completes with its result or its error."""
-        later = Deferred()
-        self._loop.call_soon(lambda: self._send(later, name, arguments))
-        return later
+        def send() -> Deferred:
+            later = Deferred()
+            self._loop.call_soon(lambda: self._send(later, name, arguments))
+            return later
+
+        step = _STEPS.get(name)
+        return send() if step is None else self._take(step, send)
 
     def copying(self) -> Deferred:
         """Announce that memory is copied from now on; the result completes when it can begin."""
-        later = Deferred()
-        later.resolve()
+        return self._take(COPY, lambda: None)
+
+    def _take(self, step: str, go_on: Callable[[], Any]) -> Deferred:
+        """Take a step of a migration, around which the hook is called."""
+        outcome, later = Deferred(), Deferred()
+        outcome.when_done(lambda done: self._settle(later, done))
+        hook = self._hook
+        outcome.run(go_on if hook is None else lambda: hook(step, go_on))
         return later
+
+    def _settle(self, later: Deferred, outcome: Deferred) -> None:
+        def cut() -> None:
+            error = _end_of_file()
+            self._close(error)
+            later.fail(error)
+
+        try:
+            later.resolve(outcome.result())
+        except ConnectionResetError:
+            self._loop.call_soon(cut)
+        except Exception as error:
+            later.fail(error)
 
     def when_closed(self, callback: Callable[[], object]) -> None:
         """Call a function in the loop's thread when the connection ends."""
@@ -81,12 +126,24 @@ class PeerClient:
                              lambda: self._when_closed.append(callback))
 
     def close(self) -> None:
-        """End the connection; the calls that run fail."""
+        """End the session, and the connection when the daemon has answered."""
         if not self.closed:
-            self._loop.call_soon(lambda: self._close(_closed()))
+            run_steps(self._end())
 
-    def close_now(self) -> None:
-        """End the connection, in the loop's thread."""
+    def _end(self) -> Steps:
+        with contextlib.suppress(LibvirtError):
+            if self._registered:
+                yield self.call('connect_unregister_close_callback')
+            yield self.call('connect_close')
+        self.cut()
+
+    def cut(self) -> None:
+        """End the connection at once; the calls that run fail."""
+        if not self.closed:
+            self._loop.call_soon(self.cut_now)
+
+    def cut_now(self) -> None:
+        """Do the same, in the loop's thread."""
         self._close(_closed())
 
     def _send(self, later: Deferred, name: str, arguments: tuple[Any, ...]) -> None:
@@ -117,8 +174,7 @@ class PeerClient:
                                      domain=libvirt.VIR_FROM_RPC))
             return
         if not data:
-            self._close(system_error(5, 'End of file while reading data',
-                                     domain=libvirt.VIR_FROM_RPC))
+            self._close(_end_of_file())
             return
         try:
             answers = list(self._session.receive(data, self._loop.now))
@@ -184,6 +240,10 @@ class PeerClient:
         callbacks, self._when_closed = self._when_closed, []
         for callback in callbacks:
             callback()
+
+
+def _end_of_file() -> LibvirtError:
+    return system_error(errno.EIO, 'End of file while reading data', domain=libvirt.VIR_FROM_RPC)
 
 
 def _closed() -> LibvirtError:

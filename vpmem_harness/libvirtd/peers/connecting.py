@@ -38,7 +38,10 @@ def connect_unix(path: str) -> socket.socket:
 
 
 def refused(address: Address, errno: int) -> LibvirtError:
-    """Return the error of a TCP connection that was not established."""
+    """Return the error of a connection that was not established."""
+    if address.transport == 'unix':
+        return system_error(errno, f"Failed to connect socket to '{address.socket}'",
+                            domain=libvirt.VIR_FROM_RPC)
     return system_error(errno, f"unable to connect to server at '{address.place}'",
                         domain=libvirt.VIR_FROM_RPC)
 

@@ -14,11 +14,14 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.peers import connecting
 from vpmem_harness.libvirtd.peers.address import Address
-from vpmem_harness.libvirtd.peers.client import PeerClient
+from vpmem_harness.libvirtd.peers.client import Hook, PeerClient
 from vpmem_harness.serving import eventloop
 from vpmem_harness.serving.deferred import Deferred
 from vpmem_harness.serving.steps import Steps, run_steps
 from vpmem_harness.serving.tcp_listener import ClientSocket
+
+#: The step that opens a connection, for a :data:`Hook`, which may raise ConnectionRefusedError.
+CONNECT: Final = 'connect'
 
 #: Seconds to wait for a thread that connects, when the daemon ends.
 _PATIENCE: Final = 5.0
@@ -51,12 +54,14 @@ class Peers:
     the resolver of this machine says. If ``private_names`` is set, the names of neighbours come
     before those of the resolver; otherwise they count if the resolver does not know them.
 
+    :ivar hook: called around each step of a migration.
     :ivar neighbours: the hosts of this process by name.
     :ivar private_names: see above; it can be set.
     """
 
     def __init__(self, loop: eventloop.EventLoop, *, private_names: bool = True) -> None:
         self.neighbours: dict[str, Neighbour] = {}
+        self.hook: Hook | None = None
         self._loop = loop
         self.private_names = private_names
         self._lock = threading.Lock()
@@ -73,14 +78,24 @@ class Peers:
 
     def _open(self, uri: str) -> Steps:
         address = Address.parse(uri)
-        sock = yield self._connect(address)
-        client = PeerClient(self._loop, sock, self._forget)
+        try:
+            sock = yield self._connect(address)
+        except ConnectionRefusedError:
+            raise connecting.refused(address, errno.ECONNREFUSED) from None
+        client = PeerClient(self._loop, sock, self._forget, self.hook)
         with self._lock:
             self._clients.add(client)
         yield client.open(address.name)
         return client
 
     def _connect(self, address: Address) -> Deferred:
+        later = Deferred()
+        hook = self.hook
+        later.run(lambda: self._begin(address) if hook is None else
+                  hook(CONNECT, lambda: self._begin(address)))
+        return later
+
+    def _begin(self, address: Address) -> Deferred:
         later = Deferred()
         if address.transport == 'unix':
             later.run(lambda: connecting.connect_unix(address.socket))
@@ -137,7 +152,7 @@ class Peers:
             clients = list(self._clients)
             attempts, self._connecting = self._connecting, {}
         for client in clients:
-            self._loop.run_and_wait(client.close_now)
+            self._loop.run_and_wait(client.cut_now)
         for thread, attempt in attempts.items():
             for sock in attempt.sockets:
                 with contextlib.suppress(OSError):

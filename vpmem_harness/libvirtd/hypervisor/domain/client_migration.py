@@ -100,6 +100,10 @@ class Outgoing:
         if not uri:
             raise internal('missing migration URI')
         self._check_cookie(cookie)
+        if migration_cookie.of_real_host(cookie):
+            raise LibvirtError(
+                libvirt.VIR_ERR_OPERATION_FAILED,
+                f'migration out job: no QEMU runs here that could send memory to {uri}')
         self._request = request
         self.destination = _parse(uri)['host']
         self.performing = True

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 
 _END = b'\0'
+#: The element by which two simulated hosts know each other.
+_SIMULATED = 'simulated'
 
 
 def make(host: Hypervisor, name: str, uuid: str, config: str | None = None) -> bytes:
@@ -26,6 +28,8 @@ def make(host: Hypervisor, name: str, uuid: str, config: str | None = None) -> b
     for tag, text in (('name', name), ('uuid', uuid), ('hostname', host.name),
                       ('hostuuid', host.uuid)):
         etree.add(root, tag, text)
+    # libvirt ignores elements that it does not know.
+    etree.add(root, _SIMULATED)
     if config is not None:
         root.append(reading.read(config, '(migration_cookie)'))
     return etree.serialize(root).encode() + _END
@@ -57,3 +61,8 @@ def check(host: Hypervisor, cookie: bytes, name: str, uuid: str) -> str | None:
         raise internal(f'Attempt to migrate guest to the same host {host.uuid}')
     config = etree.first(root, 'domain')
     return None if config is None else etree.serialize(config)
+
+
+def of_real_host(cookie: bytes) -> bool:
+    """Whether a cookie, which has been checked, is that of a real libvirtd."""
+    return bool(cookie) and f'<{_SIMULATED}'.encode() not in cookie

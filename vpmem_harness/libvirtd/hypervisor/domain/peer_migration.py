@@ -7,7 +7,7 @@ Source: libvirt 9.0.0, src/qemu/qemu_migration.c (qemuMigrationSrcPerformPeer2Pe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import libvirt
@@ -92,23 +92,20 @@ class PeerMigration:
         return run_steps(self._steps())
 
     def _steps(self) -> Steps:
-        uri = self._request.uri
         try:
-            peer = yield self._source.peers.open(uri)
-        except LibvirtError as error:
+            peer = yield self._source.peers.open(self._request.uri)
+        except LibvirtError:
             self._give_up()
-            raise LibvirtError(
-                libvirt.VIR_ERR_OPERATION_FAILED,
-                f'Failed to connect to remote libvirt URI {uri}: {error.message}') from None
+            raise
         try:
             yield from self._check_features(peer)
-            prepared, name = yield from self._prepare(peer)
+            prepared, parameters = yield from self._prepare(peer)
         except LibvirtError:
             self._give_up()
             peer.close()
             raise
         try:
-            yield from self._move(peer, prepared, name)
+            yield from self._move(peer, prepared, parameters)
         finally:
             peer.close()
         return b''
@@ -134,7 +131,6 @@ class PeerMigration:
             self._check_reserved()
             cookie, xml = self._outgoing.describe()
         request = self._request
-        name = request.name or self._domain.name
         parameters = [
             TypedParameter.string(libvirt.VIR_MIGRATE_PARAM_DEST_XML, xml),
             *([TypedParameter.string(libvirt.VIR_MIGRATE_PARAM_DEST_NAME, request.name)]
@@ -144,7 +140,7 @@ class PeerMigration:
                                    self._flags())
         if not (prepared[1] or request.text(libvirt.VIR_MIGRATE_PARAM_URI)):
             raise internal('domainMigratePrepare3 did not set uri')
-        return prepared, name
+        return prepared, parameters
 
     def _flags(self) -> int:
         """Return the flags; a guest that does not run here stays paused at the destination."""
@@ -156,7 +152,8 @@ class PeerMigration:
         if self._outgoing.later.done:
             self._outgoing.later.result()
 
-    def _move(self, peer: Peer, prepared: tuple[bytes, str | None], name: str) -> Steps:
+    def _move(self, peer: Peer, prepared: tuple[bytes, str | None],
+              parameters: Sequence[TypedParameter]) -> Steps:
         """Perform, finish and confirm."""
         outgoing, request = self._outgoing, self._request
         uri = prepared[1] or request.text(libvirt.VIR_MIGRATE_PARAM_URI)
@@ -164,7 +161,7 @@ class PeerMigration:
         cookie = b''
         if not request.has(libvirt.VIR_MIGRATE_OFFLINE):
             try:
-                yield peer.copying()
+                yield from self._begin_copying(peer)
                 cookie = yield self._perform(peer, prepared[0], uri)
             except LibvirtError as error:
                 failure = error
@@ -174,9 +171,7 @@ class PeerMigration:
             try:
                 _, finished = yield peer.call(
                     'domain_migrate_finish3_params',
-                    [TypedParameter.string(libvirt.VIR_MIGRATE_PARAM_DEST_NAME, name),
-                     *([TypedParameter.string(libvirt.VIR_MIGRATE_PARAM_URI, uri)] if uri else [])],
-                    cookie, self._flags(), int(cancelled))
+                    self._finish_parameters(parameters, uri), cookie, self._flags(), int(cancelled))
             except LibvirtError as error:
                 failure = _reason(failure, error)
         with self._source.lock:
@@ -186,6 +181,23 @@ class PeerMigration:
                 LOG.warning('A migration of %s was not confirmed: %s', self._domain.name, error)
         if failure is not None:
             raise failure
+
+    @staticmethod
+    def _begin_copying(peer: Peer) -> Steps:
+        try:
+            yield peer.copying()
+        except LibvirtError:
+            raise _lost() from None
+
+    def _finish_parameters(self, parameters: Sequence[TypedParameter],
+                           uri: str | None) -> list[TypedParameter]:
+        """Return the parameters of the prepare, with the URI and the name at the destination."""
+        replaced = (libvirt.VIR_MIGRATE_PARAM_URI, libvirt.VIR_MIGRATE_PARAM_DEST_NAME)
+        finish = [one for one in parameters if one.name not in replaced]
+        if uri is not None:
+            finish.append(TypedParameter.string(libvirt.VIR_MIGRATE_PARAM_URI, uri))
+        name = self._request.name or self._domain.name
+        return [*finish, TypedParameter.string(libvirt.VIR_MIGRATE_PARAM_DEST_NAME, name)]
 
     def _perform(self, peer: Peer, cookie: bytes, uri: str | None) -> Deferred:
         outgoing = self._outgoing
