@@ -69,13 +69,13 @@ class TwoMachinesTest(base.TestCase):
             self.skipTest(reason)
         directory = Path(self.useFixture(fixtures.TempDir()).path)
         names = directory / 'hosts'
-        names.write_text('127.0.0.1 localhost\n10.251.0.2 compute1\n')
+        names.write_text('127.0.0.1 localhost\n192.0.2.2 compute1\n')
         self.guest = directory / 'guest.xml'
         self.guest.write_text(GUEST)
         self.one, self.two = (
             self.useFixture(Machine(name, str(names))) for name in ('rack1', 'rack2'))
         self.connect()
-        for machine, address in ((self.one, '10.251.0.1'), (self.two, '10.251.0.2')):
+        for machine, address in ((self.one, '192.0.2.1'), (self.two, '192.0.2.2')):
             # Both fleets have a compute1, and its devices have the same numbers.
             machine.run(*HARNESS, 'up', '--name', machine.name, '--name', 'compute{}', '--seed',
                         address[-1], '--pmem', PMEM, '--first-region', '0',
@@ -91,7 +91,7 @@ class TwoMachinesTest(base.TestCase):
         subprocess.run(
             ['ip', 'link', 'add', f'{link}a', 'netns', str(self.one.pid), 'type', 'veth', 'peer',
              'name', f'{link}b', 'netns', str(self.two.pid)], check=True)
-        for machine, end, address in ((self.one, 'a', '10.251.0.1'), (self.two, 'b', '10.251.0.2')):
+        for machine, end, address in ((self.one, 'a', '192.0.2.1'), (self.two, 'b', '192.0.2.2')):
             machine.run('ip', 'address', 'add', f'{address}/24', 'dev', f'{link}{end}')
             machine.run('ip', 'link', 'set', f'{link}{end}', 'up')
             machine.run('ip', 'link', 'set', 'lo', 'up')
@@ -116,13 +116,13 @@ class TwoMachinesTest(base.TestCase):
                    'guest', 'qemu+tcp://compute1/system')
         self.assertEqual([], self.domains(self.one))
         self.assert_runs(self.two)
-        self.virsh(self.two, 'migrate', '--live', '--p2p', 'guest', 'qemu+tcp://10.251.0.1/system')
+        self.virsh(self.two, 'migrate', '--live', '--p2p', 'guest', 'qemu+tcp://192.0.2.1/system')
         self.assert_runs(self.one)
         self.assertEqual([('guest', 'shut off')], self.domains(self.two))
 
     def test_live_migration_by_the_client(self):
         """Without ``--p2p``, virsh connects to both machines."""
-        self.virsh(self.one, 'migrate', '--live', 'guest', 'qemu+tcp://10.251.0.2/system')
+        self.virsh(self.one, 'migrate', '--live', 'guest', 'qemu+tcp://192.0.2.2/system')
         self.assert_runs(self.two)
 
     def test_cold_migration(self):
@@ -137,13 +137,13 @@ class TwoMachinesTest(base.TestCase):
     def test_refusals(self):
         """A machine that cannot be reached is an error, and the guest stays."""
         for uri, text in (
-                ('qemu+tcp://10.251.0.2:1/system',
-                 "unable to connect to server at '10.251.0.2:1': Connection refused"),
-                ('qemu+tcp://10.252.0.2/system',
-                 "unable to connect to server at '10.252.0.2:16509': Network is unreachable"),
+                ('qemu+tcp://192.0.2.2:1/system',
+                 "unable to connect to server at '192.0.2.2:1': Connection refused"),
+                ('qemu+tcp://198.51.100.2/system',
+                 "unable to connect to server at '198.51.100.2:16509': Network is unreachable"),
                 ('qemu+tcp://compute9/system',
                  "Unable to resolve address 'compute9' service '16509': "),
-                ('qemu+tcp://10.251.0.1/system', 'Attempt to migrate guest to the same host')):
+                ('qemu+tcp://192.0.2.1/system', 'Attempt to migrate guest to the same host')):
             self.assertIn(text, self.virsh(
                 self.one, 'migrate', '--live', '--p2p', 'guest', uri, check=False))
         self.assert_runs(self.one)

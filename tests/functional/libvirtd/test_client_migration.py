@@ -14,6 +14,7 @@ import testtools
 from tests import base
 from vpmem_harness.fixtures import HostFixture
 from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.hypervisor.domain import migration_cookie
 from vpmem_harness.libvirtd.values import DomainHandle
 
 FLAGS = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PERSIST_DEST \
@@ -185,3 +186,17 @@ class ClientMigrationTest(base.TestCase):
                             (cookie.replace(b'<name>guest', b'<name>other'), 'unexpected name')):
             error = self.assertRaises(LibvirtError, call, wrong, None, FLAGS, None, 0, xml)
             self.assertIn(text, str(error))
+
+    def test_a_real_destination(self):
+        """A host that is not simulated waits for memory, which the source cannot send."""
+        begin = self.one.hypervisor.connect()
+        self.addCleanup(begin.close)
+        domain = self.one.hypervisor.domains.by_name('guest')
+        handle = DomainHandle(domain.name, domain.uuid)
+        begin.find('domain_migrate_begin3')(handle, None, FLAGS, None, 0)
+        cookie = migration_cookie.make(self.two.hypervisor, 'guest', domain.uuid_text)
+        error = self.assertRaises(
+            LibvirtError, begin.find('domain_migrate_perform3'), handle, None,
+            cookie.replace(b'<simulated/>', b''), None, 'tcp:two:49152', FLAGS, None, 0)
+        self.assertEqual('operation failed: migration out job: no QEMU runs here that could send '
+                         'memory to tcp:two:49152', error.message)
