@@ -165,13 +165,13 @@ def draw_machines() -> str:
         canvas.text(left + 127, 84, f'machine {number + 1}', 'strong')
         for host in range(2):
             start = left + host * 132
-            canvas.arrow(start + 61, 56, 102, both=True)
-            canvas.box(start, 104, 122, 34, ['nova-compute'], 'real')
-            canvas.arrow(start + 61, 138, 172)
-            canvas.box(start, 174, 122, 92, [
+            canvas.arrow(start + 60, 56, 102, both=True)
+            canvas.box(start, 104, 120, 34, ['nova-compute'], 'real')
+            canvas.arrow(start + 60, 138, 172)
+            canvas.box(start, 174, 120, 92, [
                 f'rack{number + 1}-{host + 1}', f'10.0.{number + 1}.{host + 1}',
-                'libvirt, port 16509', 'ndctl, daxio'], 'core', strong_first=True)
-            canvas.arrow(start + 61, 266, 296, both=True)
+                'libvirt on 16509', 'ndctl, daxio'], 'core', strong_first=True)
+            canvas.arrow(start + 60, 266, 296, both=True)
     canvas.line(155, 'boundary')
     canvas.box(2, 298, 516, 34, ['migrations: qemu+tcp://ADDRESS/system'])
     return canvas.markup()
