@@ -281,5 +281,5 @@ class PeerMigrationTest(base.TestCase):
         self.assertEqual(
             ['connect_open', 'connect_supports_feature', 'connect_register_close_callback',
              'domain_migrate_prepare3_params', 'domain_migrate_finish3_params',
-             'connect_unregister_close_callback'],
+             'connect_unregister_close_callback', 'connect_close'],
             list(dict.fromkeys(call.name for call in self.two.calls)))

@@ -125,10 +125,9 @@ class PeerClient:
         self._loop.call_soon(callback if self.closed else
                              lambda: self._when_closed.append(callback))
 
-    def close(self) -> None:
+    def close(self) -> Deferred:
         """End the session, and the connection when the daemon has answered."""
-        if not self.closed:
-            run_steps(self._end())
+        return run_steps(self._end())
 
     def _end(self) -> Steps:
         with contextlib.suppress(LibvirtError):

@@ -111,9 +111,11 @@ class Peer:
     def when_closed(self, callback: Callable[[], object]) -> None:
         """The connection never breaks."""
 
-    def close(self) -> None:
+    def close(self) -> Deferred:
         """Close the connection."""
-        self._client.close()
+        later = Deferred()
+        later.run(self._client.close)
+        return later
 
 
 class Recorder:

@@ -52,8 +52,8 @@ class Peer(Protocol):
     def when_closed(self, callback: Callable[[], object]) -> None:
         """Call a function when the connection ends."""
 
-    def close(self) -> None:
-        """End the connection."""
+    def close(self) -> Deferred:
+        """End the connection; the result completes when it has ended."""
 
 
 class Peers(Protocol):
@@ -102,12 +102,14 @@ class PeerMigration:
             prepared, parameters = yield from self._prepare(peer)
         except LibvirtError:
             self._give_up()
-            peer.close()
+            yield peer.close()
             raise
         try:
             yield from self._move(peer, prepared, parameters)
-        finally:
-            peer.close()
+        except LibvirtError:
+            yield peer.close()
+            raise
+        yield peer.close()
         return b''
 
     def _give_up(self) -> None:
