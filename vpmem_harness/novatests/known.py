@@ -15,7 +15,8 @@ _NOT_POWERED_OFF = (
     'refuses to start it at the revert or on the same host: "domain is already running"')
 _NO_ERROR = (
     'the fake lets a job fail while migrateToURI3 returns no error; with an error, as from '
-    'libvirt, Nova 34 ends the migration in status "error" after "failed"')
+    'libvirt, Nova 34 ends the migration in status "error" after "failed", and only a test that '
+    'happens to look in between passes')
 _ONLINE_CPUS = (
     'Nova mocks get_online_cpus to 16 CPUs on a host with 2; libvirt has the 2, and Nova refuses '
     'the cpu_dedicated_set of the test')
