@@ -15,6 +15,7 @@ from tools.deployment import (
     processes,
 )
 from tools.deployment.settings import Settings
+from vpmem_harness.fleet import places
 
 
 def up(settings: Settings, say: Callable[[str], None]) -> Settings:
@@ -61,4 +62,5 @@ def down(directory: Path) -> int:
     count = sum(processes.stop(directory, matching=part)
                 for part in ('/nova-compute ', '/nova-', 'uwsgi', '-m vpmem_harness', ''))
     shutil.rmtree(directory, ignore_errors=True)
+    places.running(None)    # removes what a killed process has left of the simulated hosts
     return count
