@@ -23,7 +23,7 @@ LAYERS = (
     ('libvirtd', 'pmem'),
     ('safelog',),
     ('serving',),
-    ('uuids', 'conf', 'hardware', 'neutron'),
+    ('uuids', 'conf', 'hardware'),
     ('releases',),
     ('randomness',),
     ('exceptions',),

@@ -34,7 +34,7 @@ from vpmem_harness.host.tools import Tools
 from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
-from vpmem_harness.libvirtd.peers.peers import Neighbour, Peers
+from vpmem_harness.libvirtd.peers.peers import Peers
 from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
@@ -105,9 +105,8 @@ class Host:
         self._files = HostFiles(files or {}, directories)
         self._first_region = first_region
         self._private_names = private_names
-        if seeded_races is None:
-            seeded_races = conf.load(command_line=False).seeded_races
-        self._seeded_races = seeded_races
+        self._seeded_races = (conf.load(command_line=False).seeded_races
+                              if seeded_races is None else seeded_races)
         self._release = contextlib.ExitStack()
         self._installing = threading.Lock()
         self._tools: Tools | None = None
@@ -207,15 +206,11 @@ class Host:
 
         A URI with a socket or an IP address needs no introduction.
         """
-        remote = other.daemon.remote
-        self.peers.neighbours[other.name] = Neighbour(str(other.socket_path), frozenset(
-            one.port for one in (remote.tcp, remote.tls) if one is not None))
+        self.peers.introduce(other.name, str(other.socket_path), other.daemon.remote)
 
     def forget(self, other: Host) -> None:
         """End the effect of :meth:`introduce`: ``other`` has no name any more."""
-        neighbour = self.peers.neighbours.get(other.name)
-        if neighbour is not None and neighbour.socket == str(other.socket_path):
-            del self.peers.neighbours[other.name]
+        self.peers.forget(other.name, str(other.socket_path))
 
     def stop(self) -> None:
         """Stop the host: clients lose their connections, the directory is removed."""

@@ -31,7 +31,6 @@ CAPTIONS = {
     'fixtures': 'one fixture per module',
     'host': 'one simulated machine: tools, directories, faults, audit',
     'libvirtd': 'the daemon: wire, hypervisor state, XML',
-    'neutron': 'binds ports of simulated hosts',
     'novatests': "for tests in Nova's own tree",
     'pmem': 'regions, labels, namespaces; ndctl, daxctl, daxio',
     'pytest_plugin': 'the same for pytest',

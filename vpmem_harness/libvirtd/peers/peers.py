@@ -15,6 +15,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.peers import connecting
 from vpmem_harness.libvirtd.peers.address import Address
 from vpmem_harness.libvirtd.peers.client import Hook, PeerClient
+from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.serving import eventloop
 from vpmem_harness.serving.deferred import Deferred
 from vpmem_harness.serving.steps import Steps, run_steps
@@ -68,6 +69,20 @@ class Peers:
         self._clients: set[PeerClient] = set()
         self._connecting: dict[threading.Thread, _Attempt] = {}
 
+    def introduce(self, name: str, path: str, remote: RemoteAccess) -> None:
+        """Add a host of this process, by the path of its daemon's socket.
+
+        :param remote: where the daemon listens as well, with its actual ports.
+        """
+        self.neighbours[name] = Neighbour(path, frozenset(
+            endpoint.port for endpoint in (remote.tcp, remote.tls) if endpoint is not None))
+
+    def forget(self, name: str, path: str) -> None:
+        """Remove a host of this process, unless the name belongs to another socket by now."""
+        neighbour = self.neighbours.get(name)
+        if neighbour is not None and neighbour.socket == path:
+            del self.neighbours[name]
+
     def open(self, uri: str) -> Deferred:
         """Connect to the daemon of a URI and open its driver there.
 
@@ -82,7 +97,7 @@ class Peers:
             sock = yield self._connect(address)
         except ConnectionRefusedError:
             raise connecting.refused(address, errno.ECONNREFUSED) from None
-        client = PeerClient(self._loop, sock, self._forget, self.hook)
+        client = PeerClient(self._loop, sock, self._discard, self.hook)
         with self._lock:
             self._clients.add(client)
         yield client.open(address.name)
@@ -142,7 +157,7 @@ class Peers:
         else:
             self._loop.call_soon(lambda: attempt.later.fail(failure))
 
-    def _forget(self, client: PeerClient) -> None:
+    def _discard(self, client: PeerClient) -> None:
         with self._lock:
             self._clients.discard(client)
 

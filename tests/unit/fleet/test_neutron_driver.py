@@ -25,7 +25,7 @@ class MechanismDriverTest(testtools.TestCase):
         super().setUp()
         if importlib.util.find_spec('neutron_lib') is None:
             self.skipTest('neutron-lib is not installed: ./dev fleet test --smoke binds ports')
-        from vpmem_harness.neutron import MechanismDriver
+        from vpmem_harness.fleet.neutron_driver import MechanismDriver
         self.driver = MechanismDriver()
 
     def bound(self, *arguments):
