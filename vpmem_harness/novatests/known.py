@@ -89,7 +89,7 @@ KNOWN: dict[str, str] = {
         'test_numa_live_migration.NUMALiveMigrationRollbackTests',
         'test_numa_live_migration.NUMALiveMigrationLegacyRollbackTests',
         'test_power_manage.PowerManagementLiveMigrationRollbackTests',
-        'test_vgpu.VGPULiveMigrationTestsLMFailed',
+        'test_vgpu.VGPULiveMigrationTestsLMFailed.test_live_migrate_server',
         'test_vtpm.VTPMServersTest.test_live_migrate_server_secret_security_host_rollback',
         'test_vtpm.VTPMServersTestNonShared.'
         'test_live_migrate_server_secret_security_host_rollback')),
