@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
+import http.client
 import os
 import pwd
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -100,18 +100,17 @@ def _start_api(settings: Settings, name: str) -> Callable[[], None]:
         _copy_paste_file(settings)
     process = processes.start(settings.directory, f'{name}-api', uwsgi(settings, name),
                               environment(settings, name))
-    url = f'http://127.0.0.1:{settings.ports[name]}/'
-    return lambda: processes.wait(f'start of {name}', lambda: _answers(url), 180, process)
+    port = settings.ports[name]
+    return lambda: processes.wait(f'start of {name}', lambda: _answers(port), 180, process)
 
 
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=60):  # noqa: S310 - http
-            return True
-    except urllib.error.HTTPError as error:
-        return error.code < 500
-    except OSError:
-        return False
+def _answers(port: int) -> bool:
+    with contextlib.closing(http.client.HTTPConnection('127.0.0.1', port, timeout=60)) as web:
+        try:
+            web.request('GET', '/')
+            return web.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False
 
 
 def _copy_paste_file(settings: Settings) -> None:
