@@ -27,7 +27,12 @@ CallSoon = Callable[[Callable[[], object]], None]
 
 
 class Stage(Protocol):
-    """The host's event loop and its clock."""
+    """The host's event loop and its clock.
+
+    :ivar losses: how often the calls in progress were lost, because their daemon had gone.
+    """
+
+    losses: int
 
     @property
     def call_soon(self) -> CallSoon:
@@ -81,10 +86,12 @@ def doing(stage: Stage, action: Callable[[], object],
     """Run an action in a new thread, and execute the call when the action has ended.
 
     A thread, because the action may wait for the thread that answers calls: a compute service that
-    is killed closes its connection. The fault raises the action's error when it is removed.
+    is killed closes its connection. The fault raises the action's error when it is removed. If the
+    action ends the daemon, the call never takes effect.
     """
     def effect(fault: Fault, go_on: GoOn) -> Any:
         later, resume = _resumable(stage, go_on)
+        losses = stage.losses
 
         def act() -> None:
             try:
@@ -92,7 +99,8 @@ def doing(stage: Stage, action: Callable[[], object],
             except Exception as error:
                 fault.fail(error)
             finally:
-                resume()
+                if stage.losses == losses:
+                    resume()
         thread = threading.Thread(target=act, name='vpmem-fault', daemon=True)
         acts.append((fault, thread))
         thread.start()
@@ -124,6 +132,10 @@ def answering(change: Callable[[CommandResult], CommandResult]) -> Effect:
 
 def afterwards(stage: Stage, effect: Effect) -> Effect:
     """Apply an effect after the call has taken effect instead of before."""
+    def strike(fault: Fault, result: GoOn) -> Any:
+        fault.reach()
+        return effect(fault, result)
+
     def after(fault: Fault, go_on: GoOn) -> Any:
         try:
             result = go_on()
@@ -134,12 +146,12 @@ def afterwards(stage: Stage, effect: Effect) -> Effect:
 
             def fail() -> Any:
                 raise refusal
-            return effect(fault, fail)
+            return strike(fault, fail)
         if not isinstance(result, Deferred):
-            return effect(fault, lambda: result)
+            return strike(fault, lambda: result)
         later = Deferred()
         result.when_done(lambda done: stage.call_soon(
-            lambda: later.run(lambda: effect(fault, done.result))))
+            lambda: later.run(lambda: strike(fault, done.result))))
         return later
     return after
 

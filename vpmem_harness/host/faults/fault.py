@@ -43,16 +43,18 @@ class Fault:
         with host.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
             cloud.boot(pmem='SMALL', expect='ERROR')
 
-    ``struck`` is the number of calls that it has struck. ``number`` identifies the fault on its
+    ``struck`` is the number of calls that it strikes or has struck. ``reached`` is the number of
+    those that have come to the point at which it strikes. ``number`` identifies the fault on its
     host.
 
     :param what: a description for messages and for the record of a call.
     :param removed: called once, when the fault is removed.
+    :param late: whether it strikes after a call has taken effect, and not before.
     """
 
     def __init__(self, what: str, randomness: Randomness, removed: Callable[[Fault], None], *,
                  times: int | None = None, probability: float = 1.0, skip: int = 0,
-                 number: int = 0) -> None:
+                 number: int = 0, late: bool = False) -> None:
         if times is not None and not (isinstance(times, int) and times >= 1):
             raise InvalidInputError('times of a fault', expected='1 or more, or None for no limit',
                                     got=repr(times), remedy='leave the fault out to have none')
@@ -65,6 +67,8 @@ class Fault:
         self.what = what
         self.number = number
         self.struck = 0
+        self.reached = 0
+        self._late = late
         self._times = times
         self._probability = probability
         self._skip = skip
@@ -73,6 +77,7 @@ class Fault:
         self._in_force = True
         self._seen = itertools.count()
         self._strokes = itertools.count(1)
+        self._arrivals = itertools.count(1)
         self._removals = itertools.count()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._held: collections.deque[Callable[[], None]] = collections.deque()
@@ -97,17 +102,19 @@ class Fault:
     def wait_until_reached(self, timeout: float = TIMEOUT, times: int = 1) -> None:
         """Wait until the fault has struck ``times`` calls.
 
+        A fault with ``when='after'`` strikes when the call has taken effect.
+
         :param timeout: in seconds.
         :raises WaitTimeoutError: when it has not struck that many calls in time.
         """
         deadline = time.monotonic() + timeout
-        while self.struck < times:
+        while self.reached < times:
             try:
                 self._signals.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 raise WaitTimeoutError(
                     f'the fault {self.what!r} to strike{f" {times} times" if times > 1 else ""}',
-                    timeout, [f'{self.struck} times']) from None
+                    timeout, [f'{self.reached} times']) from None
         self._signals.put(None)     # for other waiters
 
     def release(self) -> None:
@@ -146,8 +153,14 @@ class Fault:
         if self._times is not None and stroke > self._times:
             return False
         self.struck = stroke
-        self._signals.put(None)
+        if not self._late:
+            self.reach()
         return True
+
+    def reach(self) -> None:
+        """Note that a call has come to the point at which the fault strikes."""
+        self.reached = next(self._arrivals)
+        self._signals.put(None)
 
     def hold(self, go_on: Callable[[], None]) -> None:
         """Call ``go_on`` when the fault is removed, at once if it has been removed."""

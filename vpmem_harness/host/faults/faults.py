@@ -57,6 +57,7 @@ class Faults(MigrationFaults):
         self._all: list[Fault] = []
         self._numbers = itertools.count(1)
         self._acts: list[tuple[Fault, threading.Thread]] = []
+        self.losses = 0
 
     def __repr__(self) -> str:
         faults = ', '.join(fault.what for fault in self.in_force)
@@ -111,6 +112,8 @@ class Faults(MigrationFaults):
            **which: Unpack[ProcedureFaultOptions]) -> Fault:
         """Run an action when a procedure is called; the call goes on when the action has ended.
 
+        It does not go on if the action kills libvirtd or reboots the host.
+
         Do not use the caller's connection in the action: libvirt's client may hold a second call
         back until the first is answered. If the action raises an error, the fault raises it again
         when it is removed.
@@ -131,7 +134,7 @@ class Faults(MigrationFaults):
         method = ANY if procedure == ANY else lookup(procedure).method
         applies_to, when = filters.about(which.get('domain')), which.get('when', 'before')
         fault = self._begin(f'{method} {what}{filters.in_words(when)}', filters.frequency(which),
-                            self._rules.remove)
+                            self._rules.remove, late=when == 'after')
         if when == 'after':
             effect = actions.afterwards(self, effect)
         self._rules.add_for_procedure(method, FaultRule(fault, applies_to, effect))
@@ -220,7 +223,7 @@ class Faults(MigrationFaults):
         named = f'{program} {subcommand}' if subcommand else program
         fault = self._begin(
             f'{named} {what}{filters.in_words(when)}', filters.frequency(which),
-            self._rules.remove)
+            self._rules.remove, late=when == 'after')
         self._rules.add_for_commands(FaultRule(fault, applies_to, effect))
         self._host.tools.forget()
         return fault
@@ -291,6 +294,7 @@ class Faults(MigrationFaults):
 
     def lose_calls(self) -> None:
         """Drop the calls to libvirt that faults hold."""
+        self.losses += 1
         for fault in self._rules.of_procedures():
             fault.lose()
 
@@ -347,14 +351,15 @@ class Faults(MigrationFaults):
                 ending.callback(fault.remove)
 
     def _begin(self, what: str, frequency: FaultFrequency,
-               removed: Callable[[Fault], None]) -> Fault:
+               removed: Callable[[Fault], None], *, late: bool = False) -> Fault:
         def ended(fault: Fault) -> None:
             with self._lock:
                 self._all.remove(fault)
             self._host.history.add_fault(f'fault ended: {what}; calls struck: {fault.struck}')
             removed(fault)
         with self._lock:
-            fault = Fault(what, self._randomness, ended, number=next(self._numbers), **frequency)
+            fault = Fault(what, self._randomness, ended, number=next(self._numbers), late=late,
+                          **frequency)
             self._all.append(fault)
         self._host.history.add_fault(f'fault: {what}')
         return fault

@@ -33,6 +33,7 @@ class MigrationFaults:
     _host: Host
     _rules: FaultRules
     _begin: Callable[..., Fault]
+    losses: int
 
     @property
     def clock(self) -> Clock:
@@ -60,7 +61,8 @@ class MigrationFaults:
         effect = actions.raising(ConnectionResetError)
         if when == 'after':
             effect = actions.afterwards(self, effect)
-        return self._add_step(step, f'is cut{in_words(when)}', effect, which)
+        return self._add_step(step, f'is cut{in_words(when)}', effect, which,
+                              late=when == 'after')
 
     def migration_slow(self, seconds: float, step: Step = 'copy',
                        **which: Unpack[FaultFrequency]) -> Fault:
@@ -75,8 +77,10 @@ class MigrationFaults:
             raise InvalidInputError('step of a migration', expected=f'one of {", ".join(STEPS)}',
                                     got=repr(step), remedy='name one of these')
 
-    def _add_step(self, step: str, what: str, effect: Effect, which: FaultFrequency) -> Fault:
-        fault = self._begin(f'the {step} of migrations {what}', which, self._rules.remove)
+    def _add_step(self, step: str, what: str, effect: Effect, which: FaultFrequency, *,
+                  late: bool = False) -> Fault:
+        fault = self._begin(f'the {step} of migrations {what}', which, self._rules.remove,
+                            late=late)
         self._rules.add_for_migrations(step, FaultRule(fault, lambda step: True, effect))
         return fault
 
