@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import uuid as uuids
+from collections.abc import Iterable
+from typing import Final
 
 import libvirt
 
-from vpmem_harness.hardware import Hardware
+from vpmem_harness.hardware import OVMF, Firmware, Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid, system_error
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
 from vpmem_harness.libvirtd.hypervisor.secrets import Secret
@@ -21,6 +23,14 @@ from vpmem_harness.libvirtd.xml.etree import Element
 
 _NVRAM, _KEEP_NVRAM = libvirt.VIR_DOMAIN_UNDEFINE_NVRAM, libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM
 _TPM, _KEEP_TPM = libvirt.VIR_DOMAIN_UNDEFINE_TPM, libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM
+
+
+def _files(firmware: Iterable[Firmware]) -> frozenset[str]:
+    return frozenset(file for each in firmware for file in (each.executable, each.nvram_template)
+                     if file is not None)
+
+
+_PACKAGED: Final = _files(OVMF)
 
 
 class GuestFiles:
@@ -49,14 +59,17 @@ class GuestFiles:
         :raises LibvirtError: if a file, a device or a secret is missing.
         """
         path = firmware.variables(definition)
-        own = {file for each in hardware.firmware
-               for file in (each.executable, each.nvram_template)}
+        own = _files(hardware.firmware)
+
+        def exists(path: str) -> bool:
+            # The host's hardware says which packaged files it has; they may be on this machine too.
+            return path in own or (path not in _PACKAGED and self._exists(path))
         if path is not None and not self._exists(path):
             template = firmware.template(definition)
-            if template is not None and template not in own and not self._exists(template):
+            if template is not None and not exists(template):
                 raise system_error(errno.ENOENT, f"Failed to open file '{template}'")
             self.nvram.add(path)
-        firmware.check_loader(definition, lambda path: path in own or self._exists(path))
+        firmware.check_loader(definition, exists)
         for device in definition.devices.findall('tpm'):
             self._prepare_tpm(device, definition, secrets)
 
