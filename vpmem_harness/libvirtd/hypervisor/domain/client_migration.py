@@ -42,6 +42,7 @@ class Outgoing:
 
     :ivar destination: the name of the host in the migration URI.
     :ivar was_running: whether the guest ran until its memory was copied.
+    :ivar post_copy: whether the guest continues at the destination before its memory is copied.
     """
 
     def __init__(self, source: Hypervisor, domain: Domain, request: Request,
@@ -52,6 +53,7 @@ class Outgoing:
         self.was_running = domain.state == libvirt.VIR_DOMAIN_RUNNING
         self._failure: str | None = None
         self._copied = False
+        self.post_copy = False
         self.performing = False
         self.later = Deferred()
         self.destination = ''
@@ -118,6 +120,34 @@ class Outgoing:
             source.migrations.add(HeldMigration(self, request))
         return self.later
 
+    def start_post_copy(self) -> None:
+        """Pause the guest, so that it continues at the destination before its memory is copied.
+
+        The rest of the memory is copied at once.
+
+        :raises LibvirtError: the client has not asked for this, or the guest has not begun to move.
+        """
+        if not self._request.has(libvirt.VIR_MIGRATE_POSTCOPY):
+            raise invalid('switching to post-copy requires migration to be started with '
+                          'VIR_MIGRATE_POSTCOPY flag')
+        if not self.performing:
+            raise internal("unable to execute QEMU command 'migrate-start-postcopy': Enable "
+                           'postcopy with migrate_set_capability before the start of migration')
+        if self.later.done:
+            return
+        self.post_copy = True
+        self.complete()
+
+    def fail_post_copy(self) -> None:
+        """Leave the guest paused: a part of its memory is here, another at the destination."""
+        self._pause(libvirt.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
+                    libvirt.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED)
+
+    def _pause(self, reason: int, detail: int) -> None:
+        """Change the reason why the guest is paused."""
+        self.domain.reason = reason
+        self.source.events.lifecycle(self.domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED, detail)
+
     def complete(self) -> None:
         """Pause the guest: all of its memory is copied."""
         with self.source.lock:
@@ -130,6 +160,9 @@ class Outgoing:
             else:
                 self.was_running = False
             self._copied = True
+            if self.post_copy:
+                self._pause(libvirt.VIR_DOMAIN_PAUSED_POSTCOPY,
+                            libvirt.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
             config = None
             if self._request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
                 kept = (domain.config or domain.definition).copy()
@@ -191,7 +224,9 @@ class Outgoing:
         After the copying, nobody knows whether the guest runs at the destination; it stays paused.
         """
         self._release()
-        if self._copied:
+        if self.post_copy:
+            self._restore()
+        elif self._copied:
             self.domain.job = None
         else:
             self.end(libvirt.VIR_DOMAIN_JOB_FAILED)
@@ -202,13 +237,16 @@ class Outgoing:
 
     def _restore(self) -> None:
         domain = self.domain
-        if self._copied and self.was_running and domain.active:
+        if self.post_copy:
+            self.fail_post_copy()
+        elif self._copied and self.was_running and domain.active:
             self.source.processes.resume(domain, libvirt.VIR_DOMAIN_RUNNING_MIGRATION_CANCELED,
                                          libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
         domain.job = None
 
     def _cookie(self, config: str | None = None) -> bytes:
-        return migration_cookie.make(self.source, self.domain.name, self.domain.uuid_text, config)
+        return migration_cookie.make(self.source, self.domain.name, self.domain.uuid_text, config,
+                                     post_copy=self.post_copy)
 
     def _check_cookie(self, cookie: bytes) -> None:
         migration_cookie.check(self.source, cookie, self.domain.name, self.domain.uuid_text)
@@ -254,6 +292,9 @@ class Incoming:
         else:
             if request.has(libvirt.VIR_MIGRATE_PERSIST_DEST):
                 migration.persist(target, domain, config)
+            if migration_cookie.of_post_copy(cookie):
+                target.processes.resume(domain, libvirt.VIR_DOMAIN_RUNNING_POSTCOPY,
+                                        libvirt.VIR_DOMAIN_EVENT_RESUMED_POSTCOPY)
             migration.go_on(target, domain,
                             paused=request.has(libvirt.VIR_MIGRATE_PAUSED))
         return migration_cookie.make(target, self.original, domain.uuid_text)

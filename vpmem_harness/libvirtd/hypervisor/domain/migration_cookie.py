@@ -17,19 +17,25 @@ if TYPE_CHECKING:
 _END = b'\0'
 #: The element by which two simulated hosts know each other.
 _SIMULATED = 'simulated'
+_POST_COPY = 'postcopy'
 
 
-def make(host: Hypervisor, name: str, uuid: str, config: str | None = None) -> bytes:
+def make(host: Hypervisor, name: str, uuid: str, config: str | None = None, *,
+         post_copy: bool = False) -> bytes:
     """Return a cookie about a domain.
 
     :param config: the XML of the domain's persistent configuration, for the destination.
+    :param post_copy: whether the guest continues before its memory is copied. Real hosts know that
+        from their QEMUs.
     """
     root = etree.element('qemu-migration')
     for tag, text in (('name', name), ('uuid', uuid), ('hostname', host.name),
                       ('hostuuid', host.uuid)):
         etree.add(root, tag, text)
     # libvirt ignores elements that it does not know.
-    etree.add(root, _SIMULATED)
+    simulated = etree.add(root, _SIMULATED)
+    if post_copy:
+        simulated.set(_POST_COPY, 'yes')
     if config is not None:
         root.append(reading.read(config, '(migration_cookie)'))
     return etree.serialize(root).encode() + _END
@@ -61,6 +67,15 @@ def check(host: Hypervisor, cookie: bytes, name: str, uuid: str) -> str | None:
         raise internal(f'Attempt to migrate guest to the same host {host.uuid}')
     config = etree.first(root, 'domain')
     return None if config is None else etree.serialize(config)
+
+
+def of_post_copy(cookie: bytes) -> bool:
+    """Whether a cookie, which has been checked, is about a guest in post-copy."""
+    if not cookie:
+        return False
+    root = reading.read(cookie[:-1].decode('utf-8', 'replace'), '(qemu_migration_cookie)')
+    simulated = etree.first(root, _SIMULATED)
+    return simulated is not None and simulated.get(_POST_COPY) == 'yes'
 
 
 def of_real_host(cookie: bytes) -> bool:

@@ -86,6 +86,11 @@ class PeerMigration:
 
         :raises LibvirtError: the guest cannot be migrated.
         """
+        request = self._request
+        if request.has(libvirt.VIR_MIGRATE_TUNNELLED) and request.text(
+                libvirt.VIR_MIGRATE_PARAM_URI):
+            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                               'migration URI is not supported by tunnelled migration')
         with self._source.lock:
             self._outgoing.check()
             self._outgoing.reserve()

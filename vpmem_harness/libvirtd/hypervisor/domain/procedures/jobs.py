@@ -52,15 +52,20 @@ class JobProcedures(ProcedureGroup):
 
     @procedure
     def domain_abort_job_flags(self, handle: DomainHandle, flags: int) -> None:
-        """Abort a domain's job, unless the flags ask for a post-copy migration."""
+        """Abort a domain's job; one in post-copy only if the flags ask for that."""
         check_flags('qemuDomainAbortJobFlags', flags, libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
         domain = self.domain(handle)
         if flags and domain.job is not None:
-            raise invalid('current job is not outgoing migration in post-copy mode')
+            if domain.outgoing is None or not domain.outgoing.post_copy:
+                raise invalid('current job is not outgoing migration in post-copy mode')
+            domain.outgoing.fail_post_copy()
+            return
         self._abort(domain)
 
     def _abort(self, domain: Domain) -> None:
         check_active(domain)
         if domain.job is None:
             raise invalid('no job is active on the domain')
+        if domain.outgoing is not None and domain.outgoing.post_copy:
+            raise invalid('cannot abort migration in post-copy mode')
         self.hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_CANCELLED)

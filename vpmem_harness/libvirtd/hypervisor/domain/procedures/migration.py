@@ -213,12 +213,11 @@ class MigrationProcedures(ProcedureGroup):
 
     @procedure
     def domain_migrate_start_post_copy(self, handle: DomainHandle, flags: int) -> None:
-        """Switch a migration to post-copy, which no simulated migration supports."""
+        """Let a guest that migrates continue at its destination at once."""
         check_flags('qemuDomainMigrateStartPostCopy', flags, 0)
         domain = self.domain(handle)
         check_active(domain)
-        if domain.job is None:
+        if domain.job is None or domain.outgoing is None:
             raise invalid('post-copy can only be started while outgoing migration is in '
                           'progress')
-        raise invalid('switching to post-copy requires migration to be started with '
-                      'VIR_MIGRATE_POSTCOPY flag')
+        domain.outgoing.start_post_copy()
