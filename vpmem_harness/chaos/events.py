@@ -41,9 +41,14 @@ def restart_service(runner: Runner, number: int) -> None:
 
 
 def restart_machine(runner: Runner, number: int) -> None:
-    """Restart a host."""
+    """Restart a host.
+
+    A guest that is about to come has a definition with the host's present devices, which have other
+    names after the restart. A real machine is down for longer than a guest needs to come.
+    """
     runner.compute(number).kill()
     runner.release_hangs()
+    runner.settle()
     runner.hosts[number].reboot()
     runner.compute(number).start()
 

@@ -90,3 +90,10 @@ class FoundScriptTest(base.TestCase):
             'start-service host=0', 'resize server=0 labels=LARGE',
             'revert server=0 fault=drop-before on=1 at=4', 'stop-service host=1',
             'evacuate server=0', pmem=TWO_SMALL))
+
+    def test_a_host_that_restarts_while_a_guest_is_about_to_come(self):
+        """The guest comes before the host restarts, so its devices have the names it knows."""
+        self.assertEqual([], self.replay(
+            'boot server=0 labels=SMALL host=0',
+            'live-migrate server=0 host=1 fault=hang on=0 at=3',
+            'restart-machine host=1', pmem=TWO_SMALL))
