@@ -205,7 +205,7 @@ def draw_deployment() -> str:
     canvas.box(2, 2, 340, 34, ['openstack, tempest, the smoke test'], 'real')
     canvas.arrow(172, 36, 58)
     canvas.box(2, 60, 340, 73, ['Keystone, Placement, Glance,', 'Neutron and Nova',
-                                'from PyPI, unchanged, under uWSGI'], 'real')
+                                'unchanged releases, under uWSGI'], 'real')
     canvas.line(96, left=342, right=376)
     canvas.box(376, 60, 142, 73, ['MariaDB'], 'real', strong_first=True)
     canvas.arrow(172, 133, 155, both=True)
