@@ -18,6 +18,7 @@ import libvirt
 
 from vpmem_harness.libvirtd import argument_table, errors
 from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.values import signed
 from vpmem_harness.libvirtd.wire import shapes
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, Procedure
 
@@ -220,7 +221,7 @@ def _cpu_number(procedure: Procedure, arguments: tuple[Any, ...]) -> None:
 def _codeset(procedure: Procedure, arguments: tuple[Any, ...]) -> None:
     codeset = arguments[1]
     if codeset >= _KEYCODE_SETS:
-        raise _misused(procedure, 'codeset', f"Unsupported codeset '{_signed(codeset)}'")
+        raise _misused(procedure, 'codeset', f"Unsupported codeset '{signed(codeset)}'")
 
 
 def _cpu_stats(procedure: Procedure, arguments: tuple[Any, ...]) -> None:
@@ -242,7 +243,7 @@ def _dump_format(procedure: Procedure, arguments: tuple[Any, ...]) -> None:
     _, _, dump_format, _ = arguments
     if dump_format >= _DUMP_FORMATS:
         raise _misused(procedure, 'flags',
-                       f"dumpformat '{_signed(dump_format)}' is not supported")
+                       f"dumpformat '{signed(dump_format)}' is not supported")
 
 
 def _free_pages(procedure: Procedure, arguments: tuple[Any, ...]) -> None:
@@ -319,11 +320,6 @@ def _volume_capacity(procedure: Procedure, arguments: tuple[Any, ...]) -> None:
                                      | libvirt.VIR_STORAGE_VOL_RESIZE_SHRINK):
         raise _misused(procedure, 'capacity', f'capacity in {procedure.function} cannot be zero '
                        "without 'delta' or 'shrink' flags set")
-
-
-def _signed(number: int) -> int:
-    """How C prints an unsigned number with %d."""
-    return number - (1 << 32) if number >= 1 << 31 else number
 
 
 _SPECIAL: Final[dict[str, Callable[[Procedure, tuple[Any, ...]], None]]] = {

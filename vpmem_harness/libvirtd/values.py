@@ -11,6 +11,11 @@ from typing import Final, NamedTuple
 import libvirt
 
 
+def signed(number: int) -> int:
+    """Return an unsigned number of 32 bits as C prints it with ``%d``."""
+    return number - (1 << 32) if number >= 1 << 31 else number
+
+
 class DomainHandle(NamedTuple):
     """A client's reference to a domain; ``id`` is -1 if the domain is not running."""
 

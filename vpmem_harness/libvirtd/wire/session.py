@@ -21,6 +21,7 @@ import libvirt
 from vpmem_harness.libvirtd import values
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.stream import Stream
+from vpmem_harness.libvirtd.values import signed
 from vpmem_harness.libvirtd.wire import frames, keepalive, table, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, PROGRAMS, Procedure
 from vpmem_harness.libvirtd.wire.streams import Key, Streams
@@ -222,7 +223,7 @@ class Session:
         procedures = PROGRAMS.get(program)
         if procedures is None or version != table.VERSION:
             self._refuse(program, number, serial, _rpc(
-                f'Cannot find program {_signed(program)} version {_signed(version)}'), version)
+                f'Cannot find program {signed(program)} version {signed(version)}'), version)
             return None
         procedure = procedures.get(number)
         if status != frames.OK:
@@ -283,8 +284,3 @@ def asks_to_close(start: bytes) -> bool:
 
 def _rpc(detail: str) -> LibvirtError:
     return LibvirtError(libvirt.VIR_ERR_RPC, detail, domain=libvirt.VIR_FROM_RPC)
-
-
-def _signed(number: int) -> int:
-    """Return an unsigned number as libvirt prints it with %d."""
-    return number - (1 << 32) if number >= 1 << 31 else number

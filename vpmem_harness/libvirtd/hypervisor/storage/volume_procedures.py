@@ -24,7 +24,7 @@ from vpmem_harness.libvirtd.hypervisor.storage.pool import Pool, Volume
 from vpmem_harness.libvirtd.hypervisor.storage.storage import Storage
 from vpmem_harness.libvirtd.hypervisor.storage.transfers import Transfer
 from vpmem_harness.libvirtd.stream import Streamed
-from vpmem_harness.libvirtd.values import StoragePoolHandle, StorageVolHandle
+from vpmem_harness.libvirtd.values import StoragePoolHandle, StorageVolHandle, signed
 from vpmem_harness.libvirtd.xml.storage import volume as volume_xml
 from vpmem_harness.libvirtd.xml.storage.common import FROM, sanitize
 
@@ -182,8 +182,7 @@ class StorageVolumeProcedures(ProcedureGroup):
     def _wipe(self, handle: StorageVolHandle, algorithm: int, flags: int) -> None:
         check_flags('storageVolWipePattern', flags, 0, domain=FROM)
         if algorithm >= len(_PATTERNS):
-            signed = algorithm - (1 << 32) if algorithm >= 1 << 31 else algorithm
-            raise bad_argument(f'wiping algorithm {signed} not supported', domain=FROM)
+            raise bad_argument(f'wiping algorithm {signed(algorithm)} not supported', domain=FROM)
         pool, volume = self._volume(handle)
         if volume.sparse:
             raise LibvirtError(libvirt.VIR_ERR_NO_SUPPORT,

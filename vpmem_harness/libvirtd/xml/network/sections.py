@@ -11,6 +11,7 @@ from typing import Final
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, invalid, xml_detail
+from vpmem_harness.libvirtd.values import signed
 from vpmem_harness.libvirtd.xml import reading
 from vpmem_harness.libvirtd.xml.etree import Element, add
 from vpmem_harness.libvirtd.xml.network import addresses, records
@@ -62,8 +63,7 @@ def _unsupported(detail: str) -> LibvirtError:
 
 
 def _unknown(command: int) -> LibvirtError:
-    signed = command - (1 << 32) if command >= 1 << 31 else command
-    return _unsupported(f'unrecognized network update command code {signed}')
+    return _unsupported(f'unrecognized network update command code {signed(command)}')
 
 
 def _check_tag(definition: NetworkDefinition, element: Element, tag: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml
+from vpmem_harness.libvirtd.values import signed
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, add, first, text_of
 
@@ -115,6 +116,6 @@ def add_permissions(parent: Element, permissions: Permissions) -> None:
         add(made, 'mode', f'0{permissions.mode:o}')
     for name, value in (('owner', permissions.owner), ('group', permissions.group)):
         if value is not None:
-            add(made, name, value - (1 << 32) if value >= 1 << 31 else value)
+            add(made, name, signed(value))
     if permissions.label:
         add(made, 'label', permissions.label)

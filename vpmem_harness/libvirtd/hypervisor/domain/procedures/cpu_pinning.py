@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node import topology
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
-from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.values import DomainHandle, signed
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop
 
@@ -81,9 +81,8 @@ class CpuPinningProcedures(ProcedureGroup):
             if definition is None:
                 continue
             if vcpu >= definition.max_vcpus:
-                shown = vcpu - (1 << 32) if vcpu >= 1 << 31 else vcpu
                 raise bad_argument(
-                    f'vcpu {shown} is out of range of {what} cpu count '
+                    f'vcpu {signed(vcpu)} is out of range of {what} cpu count '
                     f"{definition.max_vcpus if what == 'live' else definition.vcpus}")
             if not allowed:
                 raise bad_argument('Empty cpu list for pinning')
