@@ -15,6 +15,8 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
+from vpmem_harness.libvirtd.xml.devices import disks
+from vpmem_harness.libvirtd.xml.etree import Element
 
 # For annotations only: the hypervisor's modules publish events, and this one reads their objects.
 if TYPE_CHECKING:
@@ -122,6 +124,13 @@ class Events:
     def lifecycle(self, domain: Domain, event: int, detail: int) -> None:
         """Publish a lifecycle event: VIR_DOMAIN_EVENT_* and its detail."""
         self.publish(libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, domain, event, detail)
+
+    def block_job(self, domain: Domain, disk: Element, kind: int, status: int) -> None:
+        """Publish both events of a disk's job: VIR_DOMAIN_BLOCK_JOB_TYPE_* and its status."""
+        self.publish(libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB, domain,
+                     disks.source_path(disk) or '', kind, status)
+        self.publish(libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, domain, disks.target(disk)[0], kind,
+                     status)
 
 
 def _send(subscription: Subscription, handle: DomainHandle, fields: tuple[Any, ...]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal
 
 #: The transports that libvirt knows, and those of them that are simulated.
 _TRANSPORTS: Final = ('tls', 'unix', 'ssh', 'ext', 'tcp', 'libssh2', 'libssh')
@@ -75,8 +75,7 @@ class Address:
         try:
             port = parts.port
         except ValueError:
-            raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, f'Unable to parse URI {uri}',
-                               domain=libvirt.VIR_FROM_URI) from None
+            raise internal(f'Unable to parse URI {uri}', domain=libvirt.VIR_FROM_URI) from None
         return cls(
             transport, server or 'localhost', port, values.get('socket', _SOCKET),
             values.get('name') or f'{driver}://{parts.path}{"?" if rest else ""}{rest}',

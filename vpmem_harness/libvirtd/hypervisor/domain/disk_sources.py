@@ -94,8 +94,7 @@ class DiskSources:
         if not path:
             return
         self._check_exists(path)
-        driver = disk.find('driver')
-        form = 'raw' if driver is None else driver.get('type', 'raw')
+        form = disks.driver_format(disk)
         if form == 'raw':
             return
         parent = disk
@@ -143,8 +142,7 @@ class DiskSources:
         image = None if not path or path.startswith('/dev/') else self._image(path)
         if image is None or image.format == 'dir':
             return None
-        driver = disk.find('driver')
-        raw = driver is None or driver.get('type', 'raw') == 'raw'
+        raw = disks.driver_format(disk) == 'raw'
         return Sizes(image.status.size if raw else image.capacity, image.status.allocation,
                      image.status.size)
 
@@ -154,8 +152,7 @@ class DiskSources:
         image = None if not path or self.sizes(disk) is None else self._image(path)
         if path is None or image is None:
             return False
-        driver = disk.find('driver')
-        raw = driver is None or driver.get('type', 'raw') == 'raw'
+        raw = disks.driver_format(disk) == 'raw'
         try:
             if raw:
                 self._backing.storage.truncate(path, size)
@@ -172,7 +169,6 @@ class DiskSources:
         """
         storage = self._backing.storage
         below, sizes = self.path(disk), self.sizes(disk)
-        driver = disk.find('driver')
         if below is None:
             return False
         found = storage.status(path)
@@ -182,7 +178,7 @@ class DiskSources:
             storage.create(path, 0o600)
         for offset, piece in qcow2.new_image(
                 0 if sizes is None else sizes.capacity, version=3, backing=below,
-                backing_format='raw' if driver is None else driver.get('type', 'raw')):
+                backing_format=disks.driver_format(disk)):
             storage.write(path, offset, piece)
         return found is None
 

@@ -27,6 +27,9 @@ Parameters = list[TypedParameter]
 
 #: QEMU's own memory in KiB, and the divisor of the memory that an idle guest has touched.
 _OVERHEAD, _TOUCHED = 40960, 64
+_UNSTARTED, _MEASURING, _MEASURED = (
+    libvirt.VIR_DOMAIN_DIRTYRATE_UNSTARTED, libvirt.VIR_DOMAIN_DIRTYRATE_MEASURING,
+    libvirt.VIR_DOMAIN_DIRTYRATE_MEASURED)
 
 
 def rss(domain: Domain) -> int:
@@ -171,10 +174,10 @@ def _dirty_rate(hypervisor: Hypervisor, domain: Domain) -> Parameters:
         return []
     measured = domain.dirty_rate
     if measured is None:
-        status, started, seconds, mode = 0, 0, 0, 'page-sampling'
+        status, started, seconds, mode = _UNSTARTED, 0, 0, 'page-sampling'
     else:
         running = hypervisor.clock.now() < measured.started + measured.seconds
-        status, started = 1 if running else 2, int(measured.started)
+        status, started = _MEASURING if running else _MEASURED, int(measured.started)
         seconds, mode = measured.seconds, measured.mode
     found = [TypedParameter.int_('dirtyrate.calc_status', status),
              TypedParameter.llong('dirtyrate.calc_start_time', started),
@@ -186,10 +189,6 @@ def _dirty_rate(hypervisor: Hypervisor, domain: Domain) -> Parameters:
             found += [TypedParameter.ullong(f'dirtyrate.vcpu.{number}.megabytes_per_second', 0)
                       for number in range(domain.definition.vcpus)]
     return found
-
-
-#: The status of a measurement that has ended.
-_MEASURED = 2
 
 
 def _nothing(hypervisor: Hypervisor, domain: Domain) -> Parameters:

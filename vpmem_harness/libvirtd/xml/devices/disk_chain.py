@@ -35,20 +35,20 @@ def put_on_top(disk: Element, image: Element, *, index: int | None = None,
     :param keep: whether the disk lists the images below it.
     """
     below = etree.element('backingStore', type=disk.get('type', 'file'))
-    driver, source = disk.find('driver'), disk.find('source')
+    source = disk.find('source')
     if source is not None:
         lower = etree.copy(source)
         if 'index' in lower.attrib:
             below.set('index', lower.attrib.pop('index'))
-        add(below, 'format', type='raw' if driver is None else driver.get('type', 'raw'))
+        add(below, 'format', type=disks.driver_format(disk))
         below.append(lower)
     below.extend(disk.findall('backingStore'))
     drop(disk, 'source')
     drop(disk, 'backingStore')
     disk.set('type', image.get('type', 'file'))
+    driver = disk.find('driver')
     if driver is not None:
-        new = image.find('driver')
-        driver.set('type', 'qcow2' if new is None else new.get('type', 'qcow2'))
+        driver.set('type', disks.driver_format(image, 'qcow2'))
     for given in image.findall('source'):
         upper = etree.copy(given)
         if index is not None:
@@ -58,8 +58,8 @@ def put_on_top(disk: Element, image: Element, *, index: int | None = None,
         disk.append(below)
 
 
-def remove(disk: Element, path: str) -> bool:
-    """Remove an image from a disk's chain; return whether there is another one below it."""
+def remove(disk: Element, path: str) -> None:
+    """Remove an image from a disk's chain, unless it is the last one."""
     chain = images(disk)
     for number, image in enumerate(chain[:-1]):
         if disks.source_path(image) != path:
@@ -69,8 +69,7 @@ def remove(disk: Element, path: str) -> bool:
             etree.replace(chain[number - 1], image, below)
         else:
             _move_up(disk, below)
-        return True
-    return False
+        return
 
 
 def _move_up(disk: Element, image: Element) -> None:

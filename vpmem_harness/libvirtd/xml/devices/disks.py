@@ -57,6 +57,12 @@ def named(devices: Element, path: str) -> Element | None:
     return None
 
 
+def driver_format(disk: Element, default: str = 'raw') -> str:
+    """Return the format that a disk's ``<driver>`` names, or the default."""
+    driver = disk.find('driver')
+    return default if driver is None else driver.get('type', default)
+
+
 def read(disk: Element, *, checked: bool = True) -> None:
     """Refuse an invalid disk; with ``checked``, also a disk without a target."""
     for attribute, allowed in (('type', TYPES), ('device', DEVICES)):

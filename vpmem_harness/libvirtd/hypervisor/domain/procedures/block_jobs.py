@@ -55,10 +55,10 @@ class BlockJobProcedures(ProcedureGroup):
         :raises LibvirtError: VIR_ERR_INVALID_ARG if there is none.
         """
         check_active(domain)
-        for disk in domain.definition.devices.findall('disk'):
-            if path in (disks.target(disk)[0], disks.source_path(disk)):
-                return disk, disks.target(disk)[0]
-        raise bad_argument(f"disk '{path}' not found in domain")
+        disk = disks.named(domain.definition.devices, path)
+        if disk is None:
+            raise bad_argument(f"disk '{path}' not found in domain")
+        return disk, disks.target(disk)[0]
 
     def _begin(self, domain: Domain, disk: Element, target: str, job: BlockJob) -> None:
         if target in domain.block_jobs:
@@ -70,19 +70,13 @@ class BlockJobProcedures(ProcedureGroup):
             self.hypervisor.disk_sources.make_copy(disk, copy)
         domain.block_jobs[target] = job
         if job.type in (_COPY, _ACTIVE_COMMIT):
-            self._tell(domain, disk, target, job.type, _READY)
+            self.hypervisor.events.block_job(domain, disk, job.type, _READY)
         else:
             self._conclude(domain, disk, target, _DONE)
 
     def _conclude(self, domain: Domain, disk: Element, target: str, status: int) -> None:
         job = domain.block_jobs.pop(target)
-        self._tell(domain, disk, target, job.type, status)
-
-    def _tell(self, domain: Domain, disk: Element, target: str, kind: int, status: int) -> None:
-        events = self.hypervisor.events
-        events.publish(libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB, domain,
-                       disks.source_path(disk) or '', kind, status)
-        events.publish(libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, domain, target, kind, status)
+        self.hypervisor.events.block_job(domain, disk, job.type, status)
 
     @procedure
     def domain_block_copy(self, handle: DomainHandle, path: str, xml: str,
@@ -198,20 +192,18 @@ class BlockJobProcedures(ProcedureGroup):
             size *= 1024
         domain = self.domain(handle)
         check_active(domain)
-        for disk in domain.definition.devices.findall('disk'):
-            if path in (disks.target(disk)[0], disks.source_path(disk)):
-                source = disks.source_path(disk)
-                if source is None or disk.find('readonly') is not None:
-                    raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                                       "can't resize empty or readonly disk "
-                                       f"'{disks.target(disk)[0]}'")
-                if size > _LLONG_MAX:
-                    raise emulator.command_failed(
-                        'block_resize', "Invalid parameter type for 'size', expected: integer")
-                if not self.hypervisor.disk_sources.resize(disk, size):
-                    self.hypervisor.resized[source] = size
-                return
-        raise bad_argument(f"disk '{path}' was not found in the domain config")
+        disk = disks.named(domain.definition.devices, path)
+        if disk is None:
+            raise bad_argument(f"disk '{path}' was not found in the domain config")
+        source = disks.source_path(disk)
+        if source is None or disk.find('readonly') is not None:
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, "can't resize empty or "
+                               f"readonly disk '{disks.target(disk)[0]}'")
+        if size > _LLONG_MAX:
+            raise emulator.command_failed(
+                'block_resize', "Invalid parameter type for 'size', expected: integer")
+        if not self.hypervisor.disk_sources.resize(disk, size):
+            self.hypervisor.resized[source] = size
 
 
 def _check_bandwidth(bandwidth: int, in_bytes: int) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.domain import DirtyRate
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
@@ -82,5 +82,4 @@ class DirtyMemoryProcedures(ProcedureGroup):
             raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, 'setting a launch secret is '
                                'only supported in SEV-enabled domains')
         check_active(domain)
-        raise LibvirtError(libvirt.VIR_ERR_OPERATION_INVALID,
-                           'domain must be in a paused state')
+        raise invalid('domain must be in a paused state')

@@ -62,8 +62,7 @@ class DumpProcedures(ProcedureGroup):
         disk = disks.named(self.domain(handle).definition.devices, path)
         if disk is None:
             raise bad_argument(f"disk '{path}' not found in domain")
-        driver = disk.find('driver')
-        form = 'raw' if driver is None else driver.get('type', 'raw')
+        form = disks.driver_format(disk)
         if form != 'raw':
             raise LibvirtError(
                 libvirt.VIR_ERR_OPERATION_UNSUPPORTED,

@@ -61,7 +61,7 @@ def check(snapshot: Snapshot, domain: Domain, flags: int) -> None:
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                            "qemu doesn't support taking snapshots of PMSUSPENDED guests")
     if state in ('nostate', 'blocked'):
-        raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, f'Invalid domain state {state}')
+        raise internal(f'Invalid domain state {state}')
 
 
 def redefine(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, flags: int) -> None:
@@ -87,8 +87,7 @@ def redefine(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, flags: 
             check_same_guest(definition, other.definition)
     known = definition or (None if other is None else other.definition)
     if known is None:
-        raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, 'missing domain in snapshot',
-                           domain=_FROM)
+        raise internal('missing domain in snapshot', domain=_FROM)
     outside = snapshot.state == 'disk-snapshot' or snapshot.external
     snapshot_disks.align(snapshot, known, 'external' if outside else 'internal',
                          hypervisor.backing)

@@ -150,23 +150,17 @@ def _failed(text: str) -> LibvirtError:
 def _run(hypervisor: Hypervisor, domain: Domain, commit: _Commit) -> None:
     kind = (libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT if commit.active
             else libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT)
-    target = disks.target(commit.disk)[0]
     events = hypervisor.events
-
-    def tell(status: int) -> None:
-        events.publish(libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB, domain,
-                       disks.source_path(commit.disk) or '', kind, status)
-        events.publish(libvirt.VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2, domain, target, kind, status)
     if commit.active:
-        tell(libvirt.VIR_DOMAIN_BLOCK_JOB_READY)
+        events.block_job(domain, commit.disk, kind, libvirt.VIR_DOMAIN_BLOCK_JOB_READY)
     if domain.config is not None:
-        configured = disks.by_target(domain.config.devices, target)
+        configured = disks.by_target(domain.config.devices, disks.target(commit.disk)[0])
         if configured is not None:
             _commit_configured(configured, commit)
     disk_chain.remove(commit.disk, commit.path)
     with contextlib.suppress(OSError):
         hypervisor.backing.storage.remove(commit.path)
-    tell(libvirt.VIR_DOMAIN_BLOCK_JOB_COMPLETED)
+    events.block_job(domain, commit.disk, kind, libvirt.VIR_DOMAIN_BLOCK_JOB_COMPLETED)
 
 
 def _commit_configured(configured: Element, commit: _Commit) -> None:
@@ -194,8 +188,10 @@ def _update(domain: Domain, gone: Snapshot) -> None:
     for snapshot in domain.snapshots.descendants(gone.name):
         for own, then in ((snapshot.definition, gone.definition),
                           (snapshot.inactive, gone.inactive or gone.definition)):
-            for disk in gone.disks if own is not None else ():
-                if own is not None and disk.get('snapshot') != 'no':
+            if own is None:
+                continue
+            for disk in gone.disks:
+                if disk.get('snapshot') != 'no':
                     _update_disk(snapshot, own, then, disk)
 
 

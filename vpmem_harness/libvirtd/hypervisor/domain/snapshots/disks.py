@@ -26,8 +26,7 @@ _FROM: Final = libvirt.VIR_FROM_DOMAIN_SNAPSHOT
 
 def form(disk: Element) -> str:
     """Return the format of a disk's image; empty if it is not known."""
-    driver = disk.find('driver')
-    return '' if driver is None else driver.get('type', '')
+    return disks.driver_format(disk, '')
 
 
 def align(snapshot: Snapshot, definition: Definition, default: str, backing: Backing) -> None:
@@ -43,8 +42,7 @@ def align(snapshot: Snapshot, definition: Definition, default: str, backing: Bac
     wanted: dict[str, Element] = {}
     for request in snapshot.disks:
         given = request.get('name') or ''
-        disk = next((disk for disk in present if given and given in (
-            disks.target(disk)[0], disks.source_path(disk))), None)
+        disk = disks.named(definition.devices, given)
         if disk is None:
             raise unsupported(f"no disk named '{given}'", domain=_FROM)
         target = disks.target(disk)[0]
