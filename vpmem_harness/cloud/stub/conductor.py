@@ -5,8 +5,9 @@ Source: nova/conductor/manager.py and nova/conductor/tasks/migrate.py.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from oslo_log import log as logging
 
@@ -156,37 +157,36 @@ class Conductor:
 
         The migration gets the server's allocations first, so that both hosts are allocated.
         """
+        with self._recorded(context, 'conductor_migrate_server', 'cold_migrate'):
+            self.moves.check(context, instance, TaskState.RESIZE_PREP)
+            kind = 'resize' if flavor != instance.flavor else 'migration'
+            migration = self._migration(instance, kind, status='pre-migrating')
+            try:
+                selected = self._select_for_move(
+                    instance, migration, self.spec(instance, flavor, host, ignore_hosts))
+            except errors.NoValidHost as error:
+                self.moves.fail(instance, migration, error)
+                # The fault has the scheduler's reason, the event that of the request.
+                what = 'resize' if kind == 'resize' else 'cold migrate'
+                raise errors.NoValidHost(reason=f'No valid host found for {what}') from None
+            except errors.NovaException as error:
+                self.moves.fail(instance, migration, error)
+                raise
+            self._cast_prep_resize(context, instance, flavor, migration, selected)
+
+    @contextlib.contextmanager
+    def _recorded(self, context: RequestContext, *events: str) -> Iterator[None]:
+        """Schedule a move in one step, and record its events with the error that ends it."""
         database = self.services.database
-        begun = [database.start_event(context.action, event, None)
-                 for event in ('conductor_migrate_server', 'cold_migrate')]
+        begun = [database.start_event(context.action, event, None) for event in events]
+        failure: errors.NovaException | None = None
         with database.lock:
-            failure = self._migrate_server(context, instance, flavor, host, ignore_hosts)
+            try:
+                yield
+            except errors.NovaException as error:
+                failure = error
             for event in reversed(begun):
                 database.finish_event(context.action, event, failure)
-
-    def _migrate_server(
-        self, context: RequestContext, instance: Instance, flavor: Flavor,
-        host: str | None, ignore_hosts: Collection[str],
-    ) -> errors.NovaException | None:
-        try:
-            self.moves.check(context, instance, TaskState.RESIZE_PREP)
-        except errors.UnexpectedTaskStateError as error:
-            return error
-        kind = 'resize' if flavor != instance.flavor else 'migration'
-        migration = self._migration(instance, kind, status='pre-migrating')
-        try:
-            selected = self._select_for_move(
-                instance, migration, self.spec(instance, flavor, host, ignore_hosts))
-        except errors.NoValidHost as error:
-            self.moves.fail(instance, migration, error)
-            # The fault has the scheduler's reason, the event that of the request.
-            what = 'resize' if kind == 'resize' else 'cold migrate'
-            return errors.NoValidHost(reason=f'No valid host found for {what}')
-        except errors.NovaException as error:
-            self.moves.fail(instance, migration, error)
-            return error
-        self._cast_prep_resize(context, instance, flavor, migration, selected)
-        return None
 
     def _select_for_move(
         self, instance: Instance, migration: Migration, spec: RequestSpec,
@@ -265,62 +265,38 @@ class Conductor:
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
         """Schedule a live migration and cast its preparation."""
-        database = self.services.database
-        begun = database.start_event(context.action, 'conductor_live_migrate_instance', None)
-        with database.lock:
-            failure = self._live_migrate_instance(context, instance, host)
-            database.finish_event(context.action, begun, failure)
-
-    def _live_migrate_instance(
-        self, context: RequestContext, instance: Instance, host: str | None,
-    ) -> errors.NovaException | None:
-        try:
+        with self._recorded(context, 'conductor_live_migrate_instance'):
             self.moves.check(context, instance, TaskState.MIGRATING)
-        except errors.UnexpectedTaskStateError as error:
-            return error
-        migration = self._migration(instance, 'live-migration')
-        source = migration.source_compute
-        try:
-            if not self.services.compute(source).is_up:
-                raise errors.ComputeServiceUnavailable(host=source)
-            selected = self._select_for_move(
-                instance, migration, self.spec(instance, instance.flavor, host, [source]))
-        except errors.NovaException as error:
-            self.moves.fail(instance, migration, error)
-            return error
-        compute = self.services.compute(selected[0].service_host)
-        compute.cast(compute.live_migration.pre_live_migration, context, instance, migration)
-        return None
+            migration = self._migration(instance, 'live-migration')
+            source = migration.source_compute
+            try:
+                if not self.services.compute(source).is_up:
+                    raise errors.ComputeServiceUnavailable(host=source)
+                selected = self._select_for_move(
+                    instance, migration, self.spec(instance, instance.flavor, host, [source]))
+            except errors.NovaException as error:
+                self.moves.fail(instance, migration, error)
+                raise
+            compute = self.services.compute(selected[0].service_host)
+            compute.cast(compute.live_migration.pre_live_migration, context, instance, migration)
 
     def evacuate_instance(
         self, context: RequestContext, instance: Instance, host: str | None,
     ) -> None:
         """Schedule an evacuation; the server keeps its allocations on the lost host."""
-        database = self.services.database
-        begun = database.start_event(context.action, 'rebuild_server', None)
-        with database.lock:
-            failure = self._evacuate_instance(context, instance, host)
-            database.finish_event(context.action, begun, failure)
-
-    def _evacuate_instance(
-        self, context: RequestContext, instance: Instance, host: str | None,
-    ) -> errors.NovaException | None:
-        try:
+        with self._recorded(context, 'rebuild_server'):
             self.moves.check(context, instance, TaskState.REBUILDING)
-        except errors.UnexpectedTaskStateError as error:
-            return error
-        self.moves.end_for_evacuation(instance)
-        migration = self._migration(instance, 'evacuation', host)
-        try:
-            selected = self.scheduler.select_destinations(
-                self.spec(instance, instance.flavor, host, [migration.source_compute]))
-        except errors.NoValidHost as error:
-            self.services.database.save_migration(migration, status='error')
-            self._bury(instance, error)
-            return error
-        compute = self.services.compute(selected[0].service_host)
-        compute.cast(compute.evacuation.evacuate_instance, context, instance, migration)
-        return None
+            self.moves.end_for_evacuation(instance)
+            migration = self._migration(instance, 'evacuation', host)
+            try:
+                selected = self.scheduler.select_destinations(
+                    self.spec(instance, instance.flavor, host, [migration.source_compute]))
+            except errors.NoValidHost as error:
+                self.services.database.save_migration(migration, status='error')
+                self._bury(instance, error)
+                raise
+            compute = self.services.compute(selected[0].service_host)
+            compute.cast(compute.evacuation.evacuate_instance, context, instance, migration)
 
     def _migration(
         self, instance: Instance, kind: str, destination: str | None = None,
