@@ -234,11 +234,11 @@ def order_requests(fixture: Any, lock: Any) -> None:
 
 
 def end_idle_workers_at_once(fixture: Any) -> None:
-    """Let the idle threads of an executor end when they are told to, without polling.
+    """Wake the idle threads of executors when they are stopped, so that they end at once.
 
-    An idle thread of futurist looks every second whether it shall end. Nova's tests shorten this to
-    10 ms, and the threads then take a sixth of a test's CPU time. Call it before the setUp of
-    ``nova.test.TestCase``, whose cleanup ends the threads.
+    Otherwise an idle thread of futurist checks every second whether it was stopped. Nova's tests
+    shorten this to 10 ms, and the threads then take a sixth of a test's CPU time. Call this before
+    the setUp of ``nova.test.TestCase``, whose cleanup stops the threads.
     """
     import fixtures
     from futurist import _thread
