@@ -132,20 +132,17 @@ class SecureSocket:
 
         :raises OSError: when the handshake fails or the server refuses this client's certificate.
         """
-        while True:
-            try:
-                self._tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                self._exchange()
-        while True:
-            try:
-                accepted = self._tls.read(len(_ACCEPTED))
-                break
-            except ssl.SSLWantReadError:
-                self._exchange()
-        if accepted != _ACCEPTED:
+        self._complete(self._tls.do_handshake)
+        if self._complete(lambda: self._tls.read(len(_ACCEPTED))) != _ACCEPTED:
             raise ConnectionResetError
+
+    def _complete(self, step: Callable[[], object]) -> object:
+        """Repeat a step until it needs no more data from the server; return its result."""
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                self._exchange()
 
     def _exchange(self) -> None:
         self.flush()

@@ -6,6 +6,7 @@ virNetSocketNewConnectUNIX) and src/rpc/virnettlscontext.c, as virsh prints them
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -17,9 +18,18 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, system_error
 from vpmem_harness.libvirtd.peers.address import SUPPORTED, Address
-from vpmem_harness.serving.secure_socket import SecureSocket, client_context
+from vpmem_harness.serving.secure_socket import (
+    CA_CERTIFICATE,
+    CLIENT_CERTIFICATE,
+    CLIENT_KEY,
+    SecureSocket,
+    client_context,
+)
 from vpmem_harness.serving.tcp_listener import ClientSocket
 
+#: The files of a client as errors name them.
+_CERTIFICATES: Final = {CA_CERTIFICATE: 'CA certificate', CLIENT_CERTIFICATE: 'client certificate',
+                        CLIENT_KEY: 'client key'}
 #: Seconds that a TLS handshake may take.
 _PATIENCE: Final = 30.0
 
@@ -37,12 +47,12 @@ def connect_unix(path: str) -> socket.socket:
     return sock
 
 
-def refused(address: Address, errno: int) -> LibvirtError:
+def refused(address: Address, number: int) -> LibvirtError:
     """Return the error of a connection that was not established."""
     if address.transport == 'unix':
-        return system_error(errno, f"Failed to connect socket to '{address.socket}'",
+        return system_error(number, f"Failed to connect socket to '{address.socket}'",
                             domain=libvirt.VIR_FROM_RPC)
-    return system_error(errno, f"unable to connect to server at '{address.place}'",
+    return system_error(number, f"unable to connect to server at '{address.place}'",
                         domain=libvirt.VIR_FROM_RPC)
 
 
@@ -74,8 +84,8 @@ def connect(address: Address, watch: Callable[[socket.socket], object]) -> Clien
     except OSError as error:
         sock.close()
         raise system_error(
-            error.errno if isinstance(error.errno, int) and not isinstance(error, ssl.SSLError)
-            else 5, 'Cannot read data', domain=libvirt.VIR_FROM_RPC) from error
+            errno.EIO if isinstance(error, ssl.SSLError) or not error.errno else error.errno,
+            'Cannot read data', domain=libvirt.VIR_FROM_RPC) from error
     sock.setblocking(False)
     return secure
 
@@ -97,7 +107,7 @@ def _connect_tcp(address: Address, watch: Callable[[socket.socket], object]) -> 
             libvirt.VIR_ERR_SYSTEM_ERROR,
             f"Unable to resolve address '{address.host}' service '{address.service}': "
             f'{error.strerror}', domain=libvirt.VIR_FROM_RPC) from None
-    errno = 0
+    number = 0
     for family, kind, protocol, _, place in found:
         sock = socket.socket(family, kind, protocol)
         try:
@@ -105,11 +115,11 @@ def _connect_tcp(address: Address, watch: Callable[[socket.socket], object]) -> 
             sock.connect(place)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
-            errno = error.errno or 0
+            number = error.errno or 0
             sock.close()
         else:
             return sock
-    raise refused(address, errno)
+    raise refused(address, number)
 
 
 def _context(address: Address) -> ssl.SSLContext:
@@ -117,8 +127,7 @@ def _context(address: Address) -> ssl.SSLContext:
         return client_context(
             None if address.pkipath is None else Path(address.pkipath), verify=address.verify)
     except FileNotFoundError as error:
-        what = {'cacert.pem': 'CA certificate', 'clientcert.pem': 'client certificate',
-                'clientkey.pem': 'client key'}.get(os.path.basename(error.filename), 'file')
+        what = _CERTIFICATES.get(os.path.basename(error.filename), 'file')
         raise system_error(error.errno or 0, f"Cannot read {what} '{error.filename}'",
                            domain=libvirt.VIR_FROM_RPC) from None
     except OSError as error:

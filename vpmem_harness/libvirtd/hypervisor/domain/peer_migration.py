@@ -7,6 +7,7 @@ Source: libvirt 9.0.0, src/qemu/qemu_migration.c (qemuMigrationSrcPerformPeer2Pe
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -29,7 +30,7 @@ LOG = logging.getLogger(__name__)
 
 #: VIR_DRV_FEATURE_MIGRATION_P2P, _V3, _OFFLINE and _PARAMS.  Source: src/libvirt_internal.h.
 _P2P, _V3, _OFFLINE, _PARAMS = 4, 6, 12, 13
-_ENETUNREACH: Final = 101
+_LOST: Final = 'Lost connection to destination host'
 #: Parameters that the source replaces, or uses itself.
 _REPLACED: Final = frozenset((
     libvirt.VIR_MIGRATE_PARAM_DEST_XML, libvirt.VIR_MIGRATE_PARAM_DEST_NAME,
@@ -69,7 +70,7 @@ class NoPeers:
     def open(self, uri: str) -> Deferred:
         """Refuse to connect."""
         later = Deferred()
-        later.fail(system_error(_ENETUNREACH, f"unable to connect to server at '{uri}'",
+        later.fail(system_error(errno.ENETUNREACH, f"unable to connect to server at '{uri}'",
                                 domain=libvirt.VIR_FROM_RPC))
         return later
 
@@ -213,13 +214,12 @@ class PeerMigration:
             if peer.closed:
                 raise _lost()
             later = outgoing.perform(self._request, cookie, uri)
-        peer.when_closed(lambda: outgoing.end(
-            libvirt.VIR_DOMAIN_JOB_FAILED, 'Lost connection to destination host'))
+        peer.when_closed(lambda: outgoing.end(libvirt.VIR_DOMAIN_JOB_FAILED, _LOST))
         return later
 
 
 def _lost() -> LibvirtError:
-    return LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, 'Lost connection to destination host')
+    return LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, _LOST)
 
 
 def _reason(failure: LibvirtError | None, finish: LibvirtError) -> LibvirtError:
