@@ -4,41 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 
 import fixtures
-import libvirt
-from testtools.content import text_content
 
-from tests import base
 from tests.conformance import libvirtd, storage_session
+from tests.conformance.recorded_sessions import GOLDEN, RecordedSessionTest
 from vpmem_harness.fixtures import HostFixture
 
-_GOLDEN = pathlib.Path(__file__).parents[1] / 'golden/libvirt'
-RECORDED = _GOLDEN / 'storage.json'
-RECORDED_13 = _GOLDEN / 'debian13/libvirt-11.3-storage.json'
+RECORDED = GOLDEN / 'storage.json'
+RECORDED_13 = GOLDEN / 'debian13/libvirt-11.3-storage.json'
 _DRIVERS = '/usr/lib/x86_64-linux-gnu/libvirt/connection-driver'
 
 
-class StorageTest(base.TestCase):
+class StorageTest(RecordedSessionTest):
 
     def setUp(self):
         super().setUp()
-        self.log = self.useFixture(fixtures.FakeLogger())
-        libvirt.registerErrorHandler(lambda context, error: None, None)
-        self.addCleanup(libvirt.registerErrorHandler, None, None)
         self.directory = self.useFixture(fixtures.TempDir()).path
 
     def check(self, theirs, release='debian12', **options):
         host = self.useFixture(HostFixture(release=release))
-        ours = json.loads(json.dumps(storage_session.outcomes(
-            host.uri, self.directory, **options)))
-        different = {step: (outcome, ours.get(step)) for step, outcome in theirs.items()
-                     if outcome != ours.get(step)}
-        self.addDetail('different', text_content(json.dumps(different, indent=1)))
-        self.assertEqual({}, different)
-        self.assertEqual(len(theirs), len(ours))
-        self.assertNotIn('Traceback', self.log.output)
+        self.assertOutcomes(theirs, storage_session.outcomes(
+            host.uri, self.directory, **options))
 
     def test_recorded(self):
         """Each step's outcome equals the recording of the real storage driver."""
