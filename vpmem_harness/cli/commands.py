@@ -79,6 +79,8 @@ COMMANDS = (
                 'Start a fleet with a saved state'),
     LazyCommand('nova-conf', 'vpmem_harness.cli.fleet.nova_conf:NovaConf',
                 'Write a nova.conf for each host of a fleet'),
+    LazyCommand('nova-computes', 'vpmem_harness.cli.fleet.nova_computes:NovaComputes',
+                'Run a nova-compute for each host, in processes that share memory'),
     LazyCommand('down', 'vpmem_harness.cli.fleet.down:Down',
                 'End the hosts that "up" has started'),
     LazyCommand('inventory', 'vpmem_harness.cli.inventory:Inventory',
