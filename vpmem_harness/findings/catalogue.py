@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpmem_harness.findings import memory_scenarios, scenarios
+from vpmem_harness.findings import live_migration_scenarios, memory_scenarios, scenarios
 from vpmem_harness.findings.finding import Finding
 
 FINDINGS = (
@@ -108,6 +108,13 @@ FINDINGS = (
               'there is free.',
         scenario=scenarios.failed_resize, hosts=2, pmem='SMALL:1x4GiB,LARGE:1x16GiB'),
     Finding(
+        'recovered-resize', 'a hard reboot after a failed resize starts a guest without its memory',
+        suffering='A tenant recovers a server as Nova advises, and pays for persistent memory that '
+                  'the guest does not have.',
+        cause='The server has its old flavor again and the namespaces of the new one, and the '
+              'driver looks for the labels of the flavor among them.',
+        scenario=scenarios.recovered_resize, hosts=2, pmem='SMALL:1x4GiB,LARGE:1x16GiB'),
+    Finding(
         'refused-resize', 'a resize on the same host that is refused gives namespaces in use away',
         suffering='Two tenants have one namespace after one of them asked for a smaller disk.',
         cause='The next audit takes what the server was to get by the move for what it has: the '
@@ -136,14 +143,14 @@ FINDINGS = (
                   'what its user can do then, as to reboot it hard, wipes its persistent memory.',
         cause='When everything has been rolled back the error of the migration is raised once '
               'more, and taken for one that comes too late for that.',
-        scenario=scenarios.refused_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
+        scenario=live_migration_scenarios.refused_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
     Finding(
         'lost-live-migration', 'a live migration whose libvirtd is lost holds its source for good',
         suffering='An operator has a namespace that is free on the host and that nobody can be '
                   'given.',
         cause='Nothing is rolled back then, and what the migration holds of the source is not '
               "given back with what is the server's.",
-        scenario=scenarios.lost_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
+        scenario=live_migration_scenarios.lost_live_migration, hosts=2, pmem='SMALL:1x4GiB'),
     Finding(
         'failed-revert', 'a revert that fails on the destination holds the source for good',
         suffering='An operator has a namespace with the data of a server that is gone, in a guest '
@@ -164,7 +171,16 @@ FINDINGS = (
         suffering='A guest runs where nobody looks for it, and others are given its namespaces.',
         cause='A nova-compute that finds a live migration under way when it starts gives it up '
               'for failed, and does not ask whether its guest has left.',
-        scenario=scenarios.abandoned_live_migration, hosts=2, pmem='SMALL:12x256MiB'),
+        scenario=live_migration_scenarios.abandoned_live_migration, hosts=2,
+        pmem='SMALL:12x256MiB'),
+    Finding(
+        'queued-live-migration', 'a live migration that waits while its destination reboots ends '
+        'on the memory of others',
+        suffering='A guest arrives on namespaces on which a neighbor runs, and writes its data '
+                  'over those of the neighbor.',
+        cause='The devices of the guest are those that its claim recorded before the reboot, and '
+              'nobody looks for the numbers that they have now.',
+        scenario=live_migration_scenarios.queued_live_migration, hosts=2, pmem='SMALL:12x256MiB'),
     Finding(
         'queued-start', 'a start that waited for a lost host starts a second guest there',
         suffering='An evacuated server has a guest on either host, and the namespaces of the one '

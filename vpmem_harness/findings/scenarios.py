@@ -5,37 +5,18 @@ Each gets a cloud and its audit, and returns evidence, or None.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import libvirt
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.server import Server
 from vpmem_harness.cloud.waiting import UnexpectedStateError
+from vpmem_harness.findings.evidence import HALF, given_away, held_for_nobody, hosts_of, told
 from vpmem_harness.fixtures.audit import DataSafetyAudit
 from vpmem_harness.fixtures.cloud import CloudFixture
-from vpmem_harness.host.audit import Kind, Report
+from vpmem_harness.host.audit import Kind
 from vpmem_harness.host.machine import Host
-
-#: Half of twelve namespaces. Nova takes any namespaces that it considers free; in one of 924 cases
-#: these are all really free.
-_HALF = ','.join(['SMALL'] * 6)
-
-
-def _told(reports: Iterable[Report]) -> str | None:
-    """Summarize reports: what happened, when and where, with all namespaces."""
-    told: dict[tuple[str, str, str], list[str]] = {}
-    for report in reports:
-        namespaces = told.setdefault((report.kind, report.host, report.operation), [])
-        if (namespace := f'{report.namespace} ({report.device})') not in namespaces:
-            namespaces.append(namespace)
-    return '; '.join(
-        f'{kind}: {", ".join(namespaces)} on {host}, during {operation}'
-        for (kind, host, operation), namespaces in told.items()) or None
-
-
-def _hosts(cloud: CloudFixture) -> list[Host]:
-    return [host for host in cloud.hosts if isinstance(host, Host)]
 
 
 def confirm(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
@@ -43,17 +24,17 @@ def confirm(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     server = cloud.boot(pmem='SMALL', host=first)
     server.resize(pmem='LARGE').confirm_resize()
     cloud.boot(pmem='SMALL', host=first)
-    return _told(audit.of(Kind.LEFT, Kind.LEAKED))
+    return told(audit.of(Kind.LEFT, Kind.LEAKED))
 
 
 def hard_reboot(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     cloud.boot(pmem='SMALL').reboot(hard=True)
-    return _told(audit.of(Kind.LOST))
+    return told(audit.of(Kind.LOST))
 
 
 def stop_and_start(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     cloud.boot(pmem='SMALL').stop().start()
-    return _told(audit.of(Kind.LOST))
+    return told(audit.of(Kind.LOST))
 
 
 def label_case(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
@@ -62,6 +43,19 @@ def label_case(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
         server.wait_for('ACTIVE')
     except UnexpectedStateError:
         return None
+    return _without_memory(server)
+
+
+def recovered_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    source, destination = hosts_of(cloud)
+    server = cloud.boot(pmem='SMALL', host=source)
+    with destination.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
+        server.resize(pmem='LARGE', expect='ERROR')
+    cloud.settle()
+    return _without_memory(server.reboot(hard=True))
+
+
+def _without_memory(server: Server) -> str | None:
     held = {name: amount for resources in server.allocations.values()
             for name, amount in resources.items() if name.startswith('CUSTOM_PMEM')}
     if not held or "model='nvdimm'" in server.domain_xml():
@@ -121,7 +115,7 @@ def wipes_another(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     cloud.compute(first).kill()
     server.evacuate()
     cloud.compute(first).start()
-    return _told(audit.of(Kind.TAKEN, Kind.LEFT))
+    return told(audit.of(Kind.TAKEN, Kind.LEFT))
 
 
 def allocation_of_a_lost_host(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
@@ -148,7 +142,7 @@ def deleted_while_down(cloud: CloudFixture, audit: DataSafetyAudit) -> str | Non
     compute.start()
     cloud.boot(pmem='SMALL')
     compute.run_periodic_tasks()
-    return _told(audit.of(Kind.SHARED, Kind.TAKEN, Kind.LEAKED))
+    return told(audit.of(Kind.SHARED, Kind.TAKEN, Kind.LEAKED))
 
 
 def label_in_use(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
@@ -166,12 +160,12 @@ def relabelled(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     [claimed] = cloud.boot(pmem='SMALL').namespaces
     [other] = {'ns_0', 'ns_1'} - {claimed.name}
     cloud.compute(host).restart(pmem_namespaces=[f'LARGE:{claimed.name}', f'SMALL:{other}'])
-    return _given_away(cloud, audit, 'LARGE')
+    return given_away(cloud, audit, 'LARGE')
 
 
 def renumbered(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    [host] = _hosts(cloud)
-    server = cloud.boot(pmem=_HALF)
+    [host] = hosts_of(cloud)
+    server = cloud.boot(pmem=HALF)
     compute = cloud.compute(host)
     compute.stop()
     host.reboot()
@@ -179,63 +173,53 @@ def renumbered(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     compute.run_periodic_tasks()
     server.wait_for('SHUTOFF')
     server.start()
-    return _given_away(cloud, audit, _HALF)
+    return given_away(cloud, audit, HALF)
 
 
 def resumed(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    [host] = _hosts(cloud)
-    servers = [cloud.boot(pmem=_HALF).suspend() for _ in range(2)]
+    [host] = hosts_of(cloud)
+    servers = [cloud.boot(pmem=HALF).suspend() for _ in range(2)]
     compute = cloud.compute(host)
     compute.stop()
     host.reboot()
     compute.start()
     for server in servers:
         server.resume()
-    return _told(audit.of(Kind.LEAKED, Kind.SHARED, Kind.TAKEN))
-
-
-def _given_away(cloud: CloudFixture, audit: DataSafetyAudit, pmem: str,
-                host: Host | None = None) -> str | None:
-    server = cloud.boot(pmem=pmem, host=host, expect=None)
-    try:
-        server.wait_for('ACTIVE')
-    except UnexpectedStateError:
-        return None
-    return _told(audit.of(Kind.SHARED, Kind.TAKEN))
+    return told(audit.of(Kind.LEAKED, Kind.SHARED, Kind.TAKEN))
 
 
 def refused_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    [host] = _hosts(cloud)
-    server = cloud.boot(flavor=cloud.flavor(_HALF, ephemeral=1))
+    [host] = hosts_of(cloud)
+    server = cloud.boot(flavor=cloud.flavor(HALF, ephemeral=1))
     server.resize(flavor=cloud.flavor('LARGE'), expect=None)
     cloud.settle()
     cloud.compute(host).run_periodic_tasks()
-    return _given_away(cloud, audit, _HALF)
+    return given_away(cloud, audit, HALF)
 
 
 def rebuild_after_refused_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    source, _destination = _hosts(cloud)
-    server = cloud.boot(flavor=cloud.flavor(_HALF, ephemeral=1), host=source)
-    cloud.boot(pmem=_HALF, host=source)
-    server.resize(flavor=cloud.flavor(_HALF), expect=None)
+    source, _destination = hosts_of(cloud)
+    server = cloud.boot(flavor=cloud.flavor(HALF, ephemeral=1), host=source)
+    cloud.boot(pmem=HALF, host=source)
+    server.resize(flavor=cloud.flavor(HALF), expect=None)
     cloud.settle()
     server.rebuild()
-    return _told(audit.of(Kind.LEAKED, Kind.SHARED, Kind.TAKEN))
+    return told(audit.of(Kind.LEAKED, Kind.SHARED, Kind.TAKEN))
 
 
 def failed_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    source, destination = _hosts(cloud)
+    source, destination = hosts_of(cloud)
     server = cloud.boot(pmem='SMALL', host=source)
     with destination.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
         server.resize(pmem='LARGE', expect='ERROR')
     cloud.settle()
     cloud.compute(source).run_periodic_tasks()
     cloud.boot(pmem='SMALL', host=source)
-    return _told(audit.of(Kind.LEAKED))
+    return told(audit.of(Kind.LEAKED))
 
 
 def failed_resume(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    [host] = _hosts(cloud)
+    [host] = hosts_of(cloud)
     server = cloud.boot(pmem='SMALL').suspend()
     [namespace] = server.namespaces
     with host.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
@@ -247,7 +231,7 @@ def failed_resume(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
 
 
 def failed_rebuild(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    [host] = _hosts(cloud)
+    [host] = hosts_of(cloud)
     server = cloud.boot(pmem='SMALL')
     with host.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
         server.rebuild(expect='ERROR')
@@ -259,38 +243,17 @@ def failed_rebuild(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
     return f'{server.name} is {server.status} on {held} of {host.name}, and holds nothing of it'
 
 
-def refused_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    source, _destination = _hosts(cloud)
-    server = cloud.boot(pmem='SMALL', host=source)
-    with source.faults.failing('domainMigratePerform3Params', libvirt.VIR_ERR_OPERATION_FAILED):
-        server.live_migrate(wait=False)
-        cloud.settle()
-    if server.status == 'ACTIVE':
-        return None
-    return (f'the guest of {server.name} runs on {server.host} as before, and the server is '
-            f'{server.status} with {"a" if server.fault_or_none else "no"} fault')
-
-
-def lost_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    source, _destination = _hosts(cloud)
-    server = cloud.boot(pmem='SMALL', host=source)
-    with source.faults.dropping('domainMigratePerform3Params'):
-        server.live_migrate(wait=False)
-        cloud.settle()
-    return _booked_for_nobody(cloud, server)
-
-
 def failed_revert(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    source, destination = _hosts(cloud)
+    source, destination = hosts_of(cloud)
     server = cloud.boot(pmem='SMALL', host=source).resize(pmem='LARGE')
     with destination.faults.failing('domainDestroy', libvirt.VIR_ERR_OPERATION_FAILED):
         server.revert_resize(expect='ERROR')
     cloud.settle()
-    return _booked_for_nobody(cloud, server)
+    return held_for_nobody(cloud, server)
 
 
 def interrupted_move(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    source, _destination = _hosts(cloud)
+    source, _destination = hosts_of(cloud)
     server = cloud.boot(pmem='SMALL', host=source)
     with source.faults.hanging('domainShutdown') as hang:
         server.migrate(expect=None)
@@ -298,31 +261,18 @@ def interrupted_move(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
         cloud.compute(source).kill()
     cloud.compute(source).start()
     cloud.settle()
-    return _booked_for_nobody(cloud, server)
-
-
-def abandoned_live_migration(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    source, destination = _hosts(cloud)
-    server = cloud.boot(pmem=_HALF, host=source)
-    with source.faults.hanging('domainMigratePerform3Params', when='after') as hang:
-        server.live_migrate(wait=False)
-        hang.wait_until_reached()
-        cloud.compute(source).kill()
-    cloud.compute(source).start()
-    cloud.settle()
-    cloud.compute(destination).run_periodic_tasks()
-    return _given_away(cloud, audit, _HALF, destination)
+    return held_for_nobody(cloud, server)
 
 
 def queued_start(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    lost, _other = _hosts(cloud)
-    server = cloud.boot(pmem=_HALF, host=lost).stop()
+    lost, _other = hosts_of(cloud)
+    server = cloud.boot(pmem=HALF, host=lost).stop()
     _ask_of_lost(cloud, lost, server, lambda: server.start(expect=None), evacuated=True)
-    return _given_away(cloud, audit, _HALF, lost)
+    return given_away(cloud, audit, HALF, lost)
 
 
 def queued_stop(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    lost, other = _hosts(cloud)
+    lost, other = hosts_of(cloud)
     server = cloud.boot(pmem='SMALL', host=lost)
     _ask_of_lost(cloud, lost, server, lambda: server.stop(expect=None), evacuated=True)
     if server.status == 'ACTIVE':
@@ -334,7 +284,7 @@ def queued_stop(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
 
 
 def queued_rebuild(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    [host] = _hosts(cloud)
+    [host] = hosts_of(cloud)
     server = cloud.boot(pmem='SMALL')
     _ask_of_lost(cloud, host, server, lambda: server.rebuild(wait=False))
     if server.allocations:
@@ -353,17 +303,3 @@ def _ask_of_lost(cloud: CloudFixture, host: Host, server: Server, ask: Callable[
         server.evacuate().start()
     compute.start()
     cloud.settle()
-
-
-def _booked_for_nobody(cloud: CloudFixture, server: Server) -> str | None:
-    """Return the allocations that remain in Placement after the only server is deleted."""
-    server.delete()
-    booked: set[str] = set()
-    for host in cloud.hosts:
-        compute = cloud.compute(host)
-        compute.run_periodic_tasks()
-        booked |= {f'{amount} {name} of {host.name}' for name, amount in compute.usages.items()
-                   if amount and name.startswith('CUSTOM_PMEM')}
-    if not booked:
-        return None
-    return f'the server is gone, and {", ".join(sorted(booked))} is held for good'

@@ -52,7 +52,7 @@ class FoundScriptTest(base.TestCase):
             'calm', 'stop-service host=0', 'evacuate server=0'))
 
     def test_a_hard_reboot_after_a_resize_that_failed_at_the_end(self):
-        """The guest gets only the namespaces that its old flavor requests: none here."""
+        """The guest gets the namespaces of the new flavor."""
         self.assertEqual([], self.replay(
             'boot server=0 labels=LARGE host=0',
             'resize server=0 labels=SMALL,SMALL fault=error on=1 at=4', 'hard-reboot server=0',

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import libvirt
-from testtools.matchers import Equals, StartsWith
+from testtools.matchers import Equals, MismatchError, StartsWith
 
 from tests import base
+from tests.functional.nova_defects import defect_of_nova
 from vpmem_harness.cloud import errors
 from vpmem_harness.fixtures.cloud import CloudFixture
 
@@ -77,20 +78,34 @@ class BootTest(FaultsTestCase):
 class ResizeTest(FaultsTestCase):
 
     def test_a_guest_that_does_not_start_on_the_destination(self):
-        """The server is in ERROR on the destination with its old flavor and no old claim."""
+        """The server is in ERROR on the destination and has no old claim."""
         cloud = self.start_cloud(hosts=2)
         server = cloud.boot(pmem='SMALL')
-        source, flavor = cloud.host(server.host), server.flavor
+        source = cloud.host(server.host)
         [destination] = [host for host in cloud.hosts if host is not source]
         with destination.faults.failing('domainCreateWithFlags', REFUSED, detail='no room'):
             server.resize(pmem='LARGE', expect='ERROR')
         cloud.settle()
         self.assertFault(server, 'libvirtError')
         self.assertIn('no room', server.fault.details)
-        self.assertEqual((destination.name, flavor), (server.host, server.flavor))
+        self.assertEqual(destination.name, server.host)
         self.assertAllocated(server, {'CUSTOM_PMEM_NAMESPACE_LARGE': 1}, host=destination)
         self.assertNotAllocated(server, host=source)
         self.assertClaimed(cloud, destination, {server.name: 1})
+
+    @defect_of_nova(
+        'recovered-resize', MismatchError, r"\['/dev/dax\d+\.0'\] != \[\]: the NVDIMMs of server1")
+    def test_a_hard_reboot_after_a_resize_that_failed_on_the_destination(self):
+        """The guest gets the namespaces of the new flavor."""
+        cloud = self.start_cloud(hosts=2)
+        source, destination = cloud.hosts
+        server = cloud.boot(pmem='SMALL', host=source)
+        with destination.faults.failing('domainCreateWithFlags', REFUSED):
+            server.resize(pmem='LARGE', expect='ERROR')
+        cloud.settle()
+        server.reboot(hard=True)
+        self.assertEqual(['LARGE'], [one.label for one in server.namespaces])
+        self.assertGuestHas(server)
 
     def test_a_revert_whose_guest_does_not_start(self):
         """The server is in ERROR on the source, and the migration has failed."""

@@ -109,6 +109,10 @@ class NovaFindingsTest(base.TestCase):
         """A failed resize leaves data on the source, which the next server can read."""
         self.assertAffected('failed-resize')
 
+    def test_a_hard_reboot_after_a_failed_resize(self) -> None:
+        """A hard reboot after a failed resize starts a guest without its memory."""
+        self.assertAffected('recovered-resize')
+
     def test_a_rebuild_after_a_refused_resize(self) -> None:
         """The rebuilt server gets other servers' namespaces."""
         self.assertAffected('rebuild-after-refused-resize')
@@ -136,6 +140,10 @@ class NovaFindingsTest(base.TestCase):
     def test_a_live_migration_that_completes_without_its_source(self) -> None:
         """Nova loses track of the migrated guest, and assigns its namespace again."""
         self.assertAffected('abandoned-live-migration')
+
+    def test_a_live_migration_queued_while_its_destination_reboots(self) -> None:
+        """The guest arrives on namespaces on which another guest runs."""
+        self.assertAffected('queued-live-migration')
 
     def test_a_start_queued_for_a_failed_host(self) -> None:
         """A queued start starts a second guest, on namespaces that are free."""

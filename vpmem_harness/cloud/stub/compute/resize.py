@@ -147,7 +147,6 @@ class ResizeOperations(Operations):
             return
         move = instance.migration_context
         assert move is not None  # noqa: S101 - prep_resize has made it
-        old_flavor = instance.flavor
         try:
             self.service.save(
                 instance, (TaskState.RESIZE_MIGRATED,), task_state=TaskState.RESIZE_FINISH,
@@ -164,11 +163,10 @@ class ResizeOperations(Operations):
             source = self.services.compute(migration.source_compute)
             with self.services.database.lock:
                 # The server stays here, where a hard reboot may start it; the source releases it.
+                # Unlike in Nova, it keeps the flavor whose namespaces it has.
                 self.service.save_migration(migration, status='error')
                 self.service.build.release_allocations(migration.uuid)
                 self.service.error_out(instance)
-                if not instance.deleted:
-                    self.service.save(instance, flavor=old_flavor)
                 source.cast(source.resize.leave_source, instance, move)
             raise
 
