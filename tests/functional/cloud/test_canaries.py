@@ -28,7 +28,7 @@ class CanariesTest(base.VPMEMTestCase):
         super().setUp()
         word = {name: f'Cn{self.randomness.bytes(6).hex()}' for name in (
             'password', 'token', 'uri', 'pem', 'environment', 'node', 'path', 'bare', 'admin',
-            'neutron')}
+            'neutron', 'image')}
         self.canaries = {
             **word, 'uuid': self.randomness.uuid(), 'mac': self.randomness.mac(),
             'ip': f'198.51.100.{self.randomness.between(100, 255)}',
@@ -99,16 +99,23 @@ class CanariesTest(base.VPMEMTestCase):
         flavor = cloud.flavor('SMALL')
         key = {'name': self.canaries['bare'], 'type': 'ssh', 'public_key': self.public_key()}
         cloud.backend._request('POST', '/os-keypairs', {'keypair': key})
+        # Nova writes the properties that it knows into the guest's XML.
+        image = cloud.backend._client.ask('image', {
+            'os_command_line': f'ro password={self.canaries["image"]}',
+            'os_admin_user': self.canaries['bare'], 'os_distro': self.canaries['host'],
+            'note': '; '.join(self.texts)})
         body = {'name': self.texts[0], 'flavorRef': flavor.flavorid, 'networks': 'none',
-                'imageRef': cloud.backend._image, 'adminPass': self.canaries['admin'],
+                'imageRef': image, 'adminPass': self.canaries['admin'],
                 'description': self.canaries['host'], 'user_data': data,
                 'key_name': key['name'], 'tags': [self.canaries['bare'], self.canaries['uuid']],
                 'metadata': {f'note{number}': text for number, text in enumerate(self.texts)}
                             | {'admin_password': self.canaries['password'], 'path': path}}
         answer, _ = cloud.backend._request('POST', '/servers', {'server': body})
         server = Server(cloud, answer['server']['id'], self.texts[0])
-        server.wait_for('ACTIVE')
+        self.assertIn(f'password={self.canaries["image"]}', server.wait_for('ACTIVE').domain_xml())
         for method, where, what in (
+                ('GET', f'/images/{image}', None),
+                ('GET', f'/os-keypairs/{key["name"]}', None),
                 ('POST', f'/servers/{server.id}/action',
                  {'changePassword': {'adminPass': self.canaries['password']}}),
                 ('POST', f'/servers/{server.id}/remote-consoles',
@@ -129,5 +136,5 @@ class CanariesTest(base.VPMEMTestCase):
             self.assertIn(' DEBUG ', text)
             self.leaks.look_at(f'the log {log.stem} of Nova', safelog.redact(text))
         # The canaries are in the unredacted logs, so the scan above has proved something.
-        for name in ('uuid', 'host', 'bare', 'uri', 'token'):
+        for name in ('uuid', 'host', 'bare', 'uri', 'token', 'image'):
             self.assertIn(self.canaries[name], seen, f'the canary {name} is not in what Nova logs')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +49,14 @@ class RequestServer:
         response = workarounds.request_placement('get', path, version='1.39')
         return response.json() if response.status_code == 200 else None
 
-    def image(self) -> str:
-        """Return the image of Nova's GlanceFixture that a server needs."""
-        return str(self._control.glance.image1['id'])
+    def image(self, properties: Mapping[str, str] | None = None) -> str:
+        """Return an image of Nova's GlanceFixture; a new one if ``properties`` are given."""
+        glance = self._control.glance
+        if properties is None:
+            return str(glance.image1['id'])
+        image = {name: value for name, value in glance.image1.items() if name != 'id'}
+        image['properties'] = {**image['properties'], **properties}
+        return str(glance.create(None, image)['id'])
 
     def wait_compute(self, number: int, seconds: float) -> str | None:
         """Wait for the start of a compute and map it to the cell; return the error, or None."""
