@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -62,6 +62,7 @@ class Operation(NamedTuple):
 
 @dataclass(frozen=True)
 class _State:
+    dev: str
     name: str
     path: str
     writers: frozenset[str]
@@ -72,6 +73,7 @@ class _Loss:
     """Data of a server that are gone; ``excused`` if there is nothing more to report about it."""
 
     kind: Kind
+    state: _State
     server: str
     operation: Operation
     excused: bool
@@ -112,9 +114,9 @@ class HostAudit:
         states = {}
         for namespace in self._host.pmem.namespaces:
             path = namespace.path
-            if path is not None and namespace.mode == 'devdax':
+            if path is not None:
                 key = namespace.uuid or namespace.dev
-                states[key] = _State(namespace.name or namespace.dev, path,
+                states[key] = _State(namespace.dev, namespace.name or namespace.dev, path,
                                      self._host.pmem.contents(path).writers)
         return states
 
@@ -125,6 +127,15 @@ class HostAudit:
                 then = before.get(key)
                 if then is not None and then.writers != now.writers:
                     self._compare(key, then, now)
+            gone = before.keys() - self._states.keys()
+            disabled = gone and {each.dev for each in self._host.pmem.namespaces
+                                 if each.state == 'disabled'}
+            for key in gone:
+                if before[key].dev in disabled:
+                    # Nobody can see its data now, but it has them.
+                    self._states[key] = before[key]
+                else:
+                    self._lose(key, before[key], before[key].writers)
 
     def _compare(self, key: str, then: _State, now: _State) -> None:
         gone, come = then.writers - now.writers, now.writers - then.writers
@@ -132,15 +143,19 @@ class HostAudit:
         if loss is not None and loss.server in come and not (
                 loss.excused or self._loses_data(loss.server, self._host.name, now.name)):
             self._tell(Kind.LOST, now, loss.server, operation=loss.operation)
+        self._lose(key, now, gone, come)
+
+    def _lose(self, key: str, state: _State, gone: Set[str], come: Set[str] = frozenset()) -> None:
+        """Note that the data of some servers are gone, and perhaps those of others are there."""
         for server in sorted(gone):
-            running = self._runs_on(server, now.path)
+            running = self._runs_on(server, state.path)
             if running:
-                self._tell(Kind.TAKEN, now, server, *sorted(come))
+                self._tell(Kind.TAKEN, state, server, *sorted(come))
             if come:
-                self._tell(Kind.LEAKED, now, server, *sorted(come))
+                self._tell(Kind.LEAKED, state, server, *sorted(come))
             self._losses[key] = _Loss(
-                Kind.TAKEN if come else Kind.LOST, server, self._operation((server,)),
-                running or self._loses_data(server, self._host.name, now.name))
+                Kind.TAKEN if come else Kind.LOST, state, server, self._operation((server,)),
+                running or self._loses_data(server, self._host.name, state.name))
 
     def _on_event(self, event: int, *_fields: object) -> None:
         if event not in _GIVES_DEVICES:
@@ -174,11 +189,12 @@ class HostAudit:
                         not self.has_domain(server)):
                     self._tell(Kind.LEFT, state, server)
         for key, loss in losses.items():
-            if loss.excused or key not in states:
+            if loss.excused:
                 continue
-            owned = owns(loss.server, self._host.name, states[key].name)
+            state = states.get(key, loss.state)
+            owned = owns(loss.server, self._host.name, state.name)
             if owned:
-                self._tell(loss.kind, states[key], loss.server, operation=loss.operation)
+                self._tell(loss.kind, state, loss.server, operation=loss.operation)
             if owned is not None:
                 self._excuse(key, loss)
 

@@ -45,6 +45,11 @@ class DataSafetyTest(base.VPMEMTestCase):
         [namespace] = server.namespaces
         host.run('daxio', '-z', '-o', namespace.devpath)
 
+    def ndctl(self, verb, host, server, *options):
+        [device] = server.namespaces
+        [namespace] = [each for each in host.namespaces if each.name == device.name]
+        self.assertEqual(0, host.run('ndctl', verb, *options, namespace.dev).returncode)
+
     @property
     def unsafe(self):
         return [f'{report.operation}: {report.kind.name}' for report in self.audit.reports]
@@ -69,6 +74,18 @@ class DataSafetyTest(base.VPMEMTestCase):
         cloud.boot(pmem='SMALL,SMALL', host=cloud.hosts[0]).delete()
         server.delete()
         self.assertEqual([], self.unsafe)
+
+    def test_a_namespace_destroyed_under_a_stopped_server(self):
+        """The audit reports it, although nobody has the data."""
+        server, host = self.boot_and_stop()
+        self.ndctl('destroy-namespace', host, server, '-f')
+        self.assertEqual([Kind.LOST], [report.kind for report in self.audit.reports])
+
+    def test_a_namespace_disabled_under_a_stopped_server(self):
+        """A disabled namespace keeps its data."""
+        server, host = self.boot_and_stop()
+        self.ndctl('disable-namespace', host, server)
+        self.audit.assertSafe()
 
     def test_a_wipe_of_a_stopped_server(self):
         """The audit reports a wipe immediately, not only when the server starts again."""
