@@ -64,8 +64,11 @@ class NovaTests(Command):
                 print(report.line(result, group), flush=True)
 
         begun = time.monotonic()
-        runner.run(tests, add)
-        print(f'\n{report.summary()}\n{time.monotonic() - begun:.0f} s')
-        if parsed_args.json is not None:
-            pathlib.Path(parsed_args.json).write_text(report.document())
+        try:
+            runner.run(tests, add)
+        finally:
+            # An interrupted run keeps the results that it has.
+            print(f'\n{report.summary()}\n{time.monotonic() - begun:.0f} s')
+            if parsed_args.json is not None:
+                pathlib.Path(parsed_args.json).write_text(report.document())
         return 0 if report.ok else 1

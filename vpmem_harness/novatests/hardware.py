@@ -100,7 +100,7 @@ class Description:
             for name, device in self.vdpa_info.devices.items()}
         devices = [] if self.pci_info is None else list(self.pci_info.devices.values())
         numbers = [cell.id for cell in info.numa_topology.cells]
-        pci = tuple(_pci(devices, vdpa, numbers))
+        pci = tuple(pci_devices(devices, vdpa, numbers))
         return dataclasses.replace(
             Hardware(tuple(_cells(info.numa_topology.cells)), mhz=info.cpu_mhz),
             pci=pci, mdevs=tuple(_mdevs(self.mdev_info, pci)), iommu=True, **_platform())
@@ -135,8 +135,16 @@ def _cells(cells: Iterable[Any]) -> Iterable[Cell]:
             tuple((size, pages.get(size, 0)) for size in _HUGE))
 
 
-def _pci(devices: list[Any], vdpa: dict[PciAddress, str],
-         nodes: list[int]) -> Iterable[PciDevice]:
+def pci_devices(devices: list[Any], vdpa: dict[PciAddress, str],
+                nodes: list[int]) -> Iterable[PciDevice]:
+    """Yield the PCI devices of a host from Nova's ``FakePCIDevice``.
+
+    Their capabilities come from the XML, because a test can remove SR-IOV from the XML of a
+    device whose ``dev_type`` remains ``PF``.
+
+    :param vdpa: the names of vDPA devices by the addresses of their virtual functions.
+    :param nodes: the host's NUMA nodes; a device on another one has none.
+    """
     for device in devices:
         tree = _document(device)
         capability = tree.find('capability')

@@ -111,6 +111,7 @@ class SimulatedHostsMixin:
         workarounds.use_unicast_addresses(self)
         workarounds.use_threads_in_tests(self)
         workarounds.end_idle_workers_at_once(self)
+        workarounds.wait_longer_for_notifications(self)
         super().setUp()  # type: ignore[misc]
         workarounds.poll_slowly()
         self._periodics = threading.RLock()

@@ -143,6 +143,27 @@ def remember_driver() -> Callable[[Set[str] | None], None]:
     return put_back
 
 
+#: Seconds that a test waits for a notification at least. Nova's 10 s are too few on a busy machine.
+NOTIFICATION_TIMEOUT = 60
+
+
+def wait_longer_for_notifications(fixture: Any) -> None:
+    """Raise the timeout with which Nova's tests wait for versioned notifications.
+
+    Source: nova/tests/fixtures/notifications.py (_Sub.wait_n).
+    """
+    import fixtures
+    from nova.tests.fixtures import notifications
+
+    wait = notifications._Sub.wait_n
+
+    def wait_longer(subscription: Any, number: int, event: str, timeout: float) -> Any:
+        return wait(subscription, number, event, max(timeout, NOTIFICATION_TIMEOUT))
+
+    fixture.useFixture(fixtures.MonkeyPatch(
+        'nova.tests.fixtures.notifications._Sub.wait_n', wait_longer))
+
+
 def use_this_machine(fixture: Any) -> None:
     """Allow calls that ``nova.test.TestCase`` forbids and an unmocked driver needs.
 

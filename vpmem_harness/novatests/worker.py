@@ -108,6 +108,9 @@ def main() -> None:
     _hurry()
     reporter = Reporter(file)
     while tests:
+        if options.plain:
+            # Each test restores the configuration.
+            workarounds.use_installed_paste_configuration()
         # A test that has ended keeps its hosts and services, so no reference to it may remain.
         tests.pop(0).run(reporter)
 

@@ -43,6 +43,12 @@ class ReportTest(testtools.TestCase):
         """A comparison on Nova's fake counts what passes."""
         report = Report(on_fake=True)
         self.assertEqual('passed', report.add(Result(TEST, 'passed')))
+        self.assertIn("1 of 1 passed on Nova's fake", report.summary())
+
+    def test_on_the_fake_no_failure_is_known(self):
+        """The table is about simulated hosts."""
+        self.known(libvirt__test_a='it reads the fake')
+        self.assertEqual('failed', Report(on_fake=True).add(Result(TEST, 'failed')))
 
     def test_a_failure_has_its_reason(self):
         """The line of a failed test has the last line of its error."""
