@@ -41,6 +41,7 @@ class Control:
         """Start all services except the computes."""
         process = settings.NovaProcess(self._order, messaging.LocalPort(self.exchange))
         process.setUp()
+        settings.use_api_configuration(self._order['directory'])
         use = process.useFixture
         self.admin = nova_context.get_admin_context()
         self._make_databases(use)
@@ -148,8 +149,9 @@ def prepare() -> None:
 
     Create the schemas of the databases, and load the API with its imports.
     """
-    with fixtures.NestedTempfile(), nova_fixtures.ConfFixture(settings.CONF), FileDatabases():
-        settings.find_paste_configuration()
+    with (fixtures.TempDir() as directory, fixtures.NestedTempfile(),
+          nova_fixtures.ConfFixture(settings.CONF), FileDatabases()):
+        settings.use_api_configuration(directory.path)
         with (nova_fixtures.Database(database='api'), nova_fixtures.Database(database='main'),
               nova_fixtures.RPCFixture(), nova_fixtures.OSAPIFixture(),
               functional_fixtures.PlacementFixture()):

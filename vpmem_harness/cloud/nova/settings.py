@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -17,9 +18,16 @@ from vpmem_harness.cloud.nova import messaging, workarounds
 CONF = nova.conf.CONF
 
 
-def find_paste_configuration() -> None:
-    """Set the path of api-paste.ini in an installed wheel."""
-    CONF.set_override('api_paste_config', workarounds.paste_configuration(), 'wsgi')
+#: Cached, because finding the file reads the list of Nova's files.
+_api_configuration = functools.cache(workarounds.api_configuration)
+
+
+def use_api_configuration(directory: str) -> None:
+    """Write api-paste.ini to a directory, and use it."""
+    path = os.path.join(directory, 'api-paste.ini')
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(_api_configuration())
+    CONF.set_override('api_paste_config', path, 'wsgi')
 
 
 class NovaProcess(fixtures.Fixture):
@@ -33,7 +41,6 @@ class NovaProcess(fixtures.Fixture):
     def _setUp(self) -> None:
         workarounds.in_child(self._order['directory'])
         self.useFixture(nova_fixtures.ConfFixture(CONF))
-        find_paste_configuration()
         state_path = self._order['state_path']
         os.makedirs(state_path, exist_ok=True)
         CONF.set_override('state_path', state_path)

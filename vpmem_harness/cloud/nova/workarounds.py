@@ -46,8 +46,6 @@ def after_import() -> None:
     objects.register_all()
     # nova.cmd.compute does it. Without it every NIC fails: os_vif.objects.network is missing.
     os_vif.initialize()
-    # A wheel has no ``$pybasedir/etc``.
-    paste_configuration()
 
 
 def paste_configuration() -> str:
@@ -64,6 +62,16 @@ def paste_configuration() -> str:
         if os.path.exists(path):
             return path
     raise FileNotFoundError('api-paste.ini of the installed nova')
+
+
+def api_configuration() -> str:
+    """Return the content of the installed api-paste.ini without the compatible API under /v2.
+
+    The backend uses /v2.1 only. Each of the two has its own router and controllers, which take 0.2
+    seconds of CPU time.
+    """
+    with open(paste_configuration(), encoding='utf-8') as file:
+        return ''.join(line for line in file if not line.startswith('/v2/'))
 
 
 def in_child(directory: str) -> None:
