@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -56,6 +57,9 @@ class Runner:
         self._options = [*(['--nova', nova] if nova else []), *(['--plain'] if plain else [])]
         self._processes = processes
         self._timeout = timeout
+        self._workers: set[_Worker] = set()
+        self._ended = False
+        self._lock = threading.Lock()
 
     def tests(self, names: Sequence[str]) -> list[str]:
         """Return the ids of the tests that packages, modules, classes or ids name.
@@ -75,7 +79,10 @@ class Runner:
         return [line['id'] for line in lines]
 
     def run(self, tests: Sequence[str], report: Callable[[Result], None]) -> None:
-        """Run tests, and report each result in the calling thread."""
+        """Run tests, and report each result in the calling thread.
+
+        An exception in this thread, such as that of a signal, ends the workers.
+        """
         results: queue.Queue[Result | None] = queue.Queue()
         shares = [share for share in _shares(tests, self._processes) if share]
         threads = [threading.Thread(target=self._run_share, args=(share, results), daemon=True)
@@ -83,18 +90,44 @@ class Runner:
         for thread in threads:
             thread.start()
         running = len(threads)
-        while running:
-            result = results.get()
-            if result is None:
-                running -= 1
-            else:
-                report(result)
+        try:
+            while running:
+                result = results.get()
+                if result is None:
+                    running -= 1
+                else:
+                    report(result)
+        finally:
+            self._end()
+            for thread in threads:
+                thread.join()
+
+    def _end(self) -> None:
+        """Kill the workers, and let no other one run."""
+        with self._lock:
+            self._ended = True
+            for worker in self._workers:
+                worker.kill()
+
+    @contextlib.contextmanager
+    def _worker(self, tests: list[str]) -> Iterator[_Worker]:
+        """Start a worker that ends with the run."""
+        with _Worker([*self._options, *tests]) as worker:
+            with self._lock:
+                self._workers.add(worker)
+                if self._ended:
+                    worker.kill()
+            try:
+                yield worker
+            finally:
+                with self._lock:
+                    self._workers.remove(worker)
 
     def _run_share(self, tests: list[str], results: queue.Queue[Result | None]) -> None:
         """Run tests one after the other; a new process continues after one that has ended."""
         try:
             waiting = list(tests)
-            while waiting:
+            while waiting and not self._ended:
                 for result in self._run_until_it_ends(waiting):
                     waiting.remove(result.id)
                     results.put(result)
@@ -102,7 +135,7 @@ class Runner:
             results.put(None)
 
     def _run_until_it_ends(self, tests: list[str]) -> Iterator[Result]:
-        with _Worker([*self._options, *tests]) as worker:
+        with self._worker(tests) as worker:
             left = list(tests)
             try:
                 for line in worker.lines(self._timeout):
@@ -135,8 +168,12 @@ class _Worker:
         self._reader.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def kill(self) -> None:
+        """End the process."""
         self._process.kill()
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
         self._process.wait()
         self._reader.join()
         if self._process.stdout is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from unittest import mock
 
 import testtools
@@ -86,6 +87,49 @@ class KnownTest(testtools.TestCase):
             self.assertTrue(name.startswith('libvirt.'), name)
             self.assertNotIn('\n', reason)
             self.assertGreater(len(reason), 20, name)
+
+
+class _Endless:
+    """A worker that reports each of its tests but the last, which never ends."""
+
+    def __init__(self, tests):
+        self.tests = tests
+        self.killed = threading.Event()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def kill(self):
+        self.killed.set()
+
+    def lines(self, timeout):
+        for test in self.tests[:-1]:
+            yield {'id': test, 'outcome': 'passed'}
+        self.killed.wait(timeout)
+
+    status, log, last_line = -9, '', ''
+
+
+class InterruptionTest(testtools.TestCase):
+
+    def test_an_interrupted_run_leaves_no_worker(self):
+        """A signal raises an exception in the thread of the report."""
+        workers = []
+
+        def start(arguments):
+            workers.append(_Endless(arguments))
+            return workers[-1]
+
+        def interrupt(result):
+            raise KeyboardInterrupt
+
+        with mock.patch.object(runner, '_Worker', start):
+            self.assertRaises(KeyboardInterrupt, runner.Runner(timeout=60).run,
+                              ['m.A.test_a', 'm.A.test_b', 'm.A.test_c'], interrupt)
+        self.assertEqual([True], [worker.killed.is_set() for worker in workers])
 
 
 class SharesTest(testtools.TestCase):
