@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import signal
+from collections.abc import Callable
 
 import testtools
 
@@ -21,6 +22,9 @@ LASTING = ('/dev/urandom',)
 
 #: Seconds in which what is about to end has ended, on a machine that is busy with something else.
 GRACE = 60.0
+
+#: Functions that end what tests share, called before a test that has to leave nothing.
+ends: list[Callable[[], None]] = []
 
 _settled = False
 
@@ -52,13 +56,20 @@ class TestCase(safelog.SafeDetails, testtools.TestCase):
     LogLeakCheck.
     """
 
+    #: Whether the test has to leave nothing behind.
+    leaves_nothing = True
+
     def setUp(self) -> None:
         super().setUp()
         self._restore_ignored_signals()
         settle()
+        if self.leaves_nothing:
+            for end in ends:
+                end()
         # First, so that they look last.
         self.leaks = self.useFixture(LogLeakCheck(self))
-        self.useFixture(NothingLeftFixture(GRACE, LASTING))
+        if self.leaves_nothing:
+            self.useFixture(NothingLeftFixture(GRACE, LASTING))
 
     def _restore_ignored_signals(self) -> None:
         """Let SIGINT and SIGHUP have an effect, here and in the programs that the test starts.

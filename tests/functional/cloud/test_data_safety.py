@@ -6,8 +6,8 @@ import re
 
 from testtools.matchers import EndsWith, MismatchError
 
-from tests import base
 from tests.functional.nova_defects import defect_of_nova
+from tests.shared_clouds import CloudTestCase
 from vpmem_harness.cloud import errors
 from vpmem_harness.fixtures.audit import DataSafetyAudit
 from vpmem_harness.fixtures.cloud import CloudFixture
@@ -29,10 +29,10 @@ GIVEN_AWAY = (r'a namespace in use was wiped or given away: ns_[01] \(/dev/dax\d
               'during create of server2')
 
 
-class DataSafetyTest(base.VPMEMTestCase):
+class DataSafetyTest(CloudTestCase):
 
-    def start_cloud(self, hosts=1):
-        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=PMEM))
+    def start_cloud(self, hosts=1, pmem=PMEM, **options):
+        super().start_cloud(hosts, pmem, **options)
         self.audit = self.useFixture(DataSafetyAudit(self.cloud))
         return self.cloud
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libvirt
 
 from tests import base
+from tests.shared_clouds import CloudTestCase
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.fixtures.cloud import CloudFixture
@@ -53,30 +54,6 @@ class EvacuateTest(base.VPMEMTestCase):
         self.assertEqual('completed', server.migrations[0].status)
         self.assertNamespacesFree(self.cloud, lost)
 
-    def test_a_host_that_is_up_is_not_evacuated(self):
-        """An evacuation from a host whose service is up is refused."""
-        server = self.start_cloud().boot(pmem='SMALL')
-        error = self.assertRaises(errors.ComputeServiceInUse, server.evacuate)
-        self.assertEqual(f'Compute service of {server.host} is still in use.', str(error))
-
-    def test_its_own_host_is_no_destination(self):
-        """Naming the server's own host is refused before the service's state is checked."""
-        server = self.start_cloud().boot(pmem='SMALL')
-        error = self.assertRaises(errors.Invalid, server.evacuate, server.host)
-        self.assertEqual("The target host can't be the same one.", str(error))
-
-    def test_a_server_on_no_host_cannot_be_evacuated(self):
-        """An evacuation of an offloaded server without a named destination is refused."""
-        server = self.start_cloud().boot(pmem='SMALL').shelve()
-        error = self.assertRaises(errors.Invalid, server.evacuate)
-        self.assertEqual("The target host can't be the same one.", str(error))
-
-    def test_an_unknown_host_is_no_destination(self):
-        """An unknown destination is refused before any other check."""
-        server = self.start_cloud().boot(pmem='SMALL')
-        error = self.assertRaises(errors.NotFound, server.evacuate, 'nowhere')
-        self.assertEqual(('Compute host nowhere not found.', 404), (str(error), error.status))
-
     def test_a_named_host_without_room_is_in_the_migration_record(self):
         """The migration record names the requested host although the scheduler rejected it."""
         server = self.lose_a_server(pmem='SMALL:1x4GiB')
@@ -93,23 +70,45 @@ class EvacuateTest(base.VPMEMTestCase):
         server.pause(expect=None)
         self.assertNotEqual(lost, server.evacuate().host)
 
-    def ask_of_a_lost_host(self):
-        """Evacuate a server with a pending pause, and bring its first host back."""
+    def test_a_request_pending_on_the_failed_host_is_not_carried_out(self):
+        """A returning host does not find an evacuated server, and so does not pause it."""
         server = self.lose_a_server()
         lost = self.cloud.compute(server.host)
         server.pause(expect=None)
         server.evacuate().start()
         lost.start()
         self.cloud.settle()
-        return server
-
-    def test_a_request_pending_on_the_failed_host_is_not_carried_out(self):
-        """A returning host does not pause a server that has been evacuated."""
-        self.assertEqual('ACTIVE', self.ask_of_a_lost_host().status)
-
-    def test_a_request_pending_on_the_failed_host_fails(self):
-        """The pending request fails because the returning host no longer finds the server."""
-        server = self.ask_of_a_lost_host()
+        self.assertEqual('ACTIVE', server.status)
         [pause] = [action for action in server.actions if action.action == 'pause']
         self.assertEqual([f'Instance {server.id} could not be found.'],
                          [event.details for event in pause.events])
+
+
+class RefusalTest(CloudTestCase):
+
+    def boot(self):
+        return self.start_cloud(hosts=2, pmem='SMALL:2x4GiB').boot(pmem='SMALL')
+
+    def test_a_host_that_is_up_is_not_evacuated(self):
+        """An evacuation from a host whose service is up is refused."""
+        server = self.boot()
+        error = self.assertRaises(errors.ComputeServiceInUse, server.evacuate)
+        self.assertEqual(f'Compute service of {server.host} is still in use.', str(error))
+
+    def test_its_own_host_is_no_destination(self):
+        """Naming the server's own host is refused before the service's state is checked."""
+        server = self.boot()
+        error = self.assertRaises(errors.Invalid, server.evacuate, server.host)
+        self.assertEqual("The target host can't be the same one.", str(error))
+
+    def test_a_server_on_no_host_cannot_be_evacuated(self):
+        """An evacuation of an offloaded server without a named destination is refused."""
+        server = self.boot().shelve()
+        error = self.assertRaises(errors.Invalid, server.evacuate)
+        self.assertEqual("The target host can't be the same one.", str(error))
+
+    def test_an_unknown_host_is_no_destination(self):
+        """An unknown destination is refused before any other check."""
+        server = self.boot()
+        error = self.assertRaises(errors.NotFound, server.evacuate, 'nowhere')
+        self.assertEqual(('Compute host nowhere not found.', 404), (str(error), error.status))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from tests import base
+from tests.shared_clouds import CloudTestCase
 from vpmem_harness.cloud import errors
-from vpmem_harness.fixtures.cloud import CloudFixture
 
 
-class ExtraSpecsTest(base.VPMEMTestCase):
+class ExtraSpecsTest(CloudTestCase):
 
     def setUp(self):
         super().setUp()
-        self.cloud = self.useFixture(CloudFixture(hosts=1, pmem='SMALL:2x4GiB'))
+        self.start_cloud(pmem='SMALL:2x4GiB')
 
     def test_the_extra_spec_overrides_the_flavor(self):
         """Placement gets the amount in ``resources:``; labels override it for their class."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import libvirt
 from testtools.matchers import Equals, MismatchError, StartsWith
 
-from tests import base
 from tests.functional.nova_defects import defect_of_nova
+from tests.shared_clouds import CloudTestCase
 from vpmem_harness.cloud import errors
-from vpmem_harness.fixtures.cloud import CloudFixture
 
 PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
 REFUSED = libvirt.VIR_ERR_OPERATION_FAILED
@@ -17,11 +16,10 @@ REFUSED = libvirt.VIR_ERR_OPERATION_FAILED
 SOON = 30
 
 
-class FaultsTestCase(base.VPMEMTestCase):
+class FaultsTestCase(CloudTestCase):
 
-    def start_cloud(self, hosts=1, **options):
-        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=PMEM, **options))
-        return self.cloud
+    def start_cloud(self, hosts=1, pmem=PMEM, **options):
+        return super().start_cloud(hosts, pmem, **options)
 
     def assertNothingLeft(self, host):
         """Check that a host has no domain, claim, data or usage."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import libvirt
 
-from tests import base
-from vpmem_harness.fixtures.cloud import CloudFixture
+from tests.shared_clouds import CloudTestCase
 from vpmem_harness.novatests.integrated_helpers import InstanceHelperMixin
 
 SMALL = {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 
 
-class HelpersTest(InstanceHelperMixin, base.VPMEMTestCase):
+class HelpersTest(InstanceHelperMixin, CloudTestCase):
 
-    def start_cloud(self, **options):
-        self.cloud = self.useFixture(CloudFixture(pmem='4GB:1x4GiB,SMALL:2x4GiB', **options))
+    def start_cloud(self, hosts=1, pmem='4GB:1x4GiB,SMALL:2x4GiB', **options):
+        super().start_cloud(hosts, pmem, **options)
         self.hosts = [host.name for host in self.cloud.hosts]
         self.cn_uuids = [self._get_provider_uuid_by_host(host) for host in self.hosts]
         self.flavor1 = self._create_flavor(extra_spec={'hw:pmem': 'SMALL'})

@@ -5,17 +5,15 @@ from __future__ import annotations
 import libvirt
 from testtools.matchers import MismatchError
 
-from tests import base
 from tests.functional.nova_defects import defect_of_nova
+from tests.shared_clouds import CloudTestCase
 from vpmem_harness.cloud.waiting import UnexpectedStateError
-from vpmem_harness.fixtures.cloud import CloudFixture
 
 
-class LiveMigrationTest(base.VPMEMTestCase):
+class LiveMigrationTest(CloudTestCase):
 
-    def start_cloud(self, hosts=2, pmem='SMALL:2x4GiB'):
-        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=pmem))
-        return self.cloud
+    def start_cloud(self, hosts=2, pmem='SMALL:2x4GiB', **options):
+        return super().start_cloud(hosts, pmem, **options)
 
     def test_a_running_guest_moves(self):
         """The guest gets namespaces of the other host with its data, and the old ones are wiped."""
@@ -42,7 +40,7 @@ class LiveMigrationTest(base.VPMEMTestCase):
 
     def test_earlier_migrations_claim_nothing(self):
         """The old namespaces of an unconfirmed resize are not claimed on a host visited earlier."""
-        cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:2x4GiB,LARGE:1x6GiB'))
+        cloud = self.start_cloud(pmem='SMALL:2x4GiB,LARGE:1x6GiB')
         first = cloud.boot(pmem='LARGE', host=cloud.hosts[0])
         for _ in range(2):
             first.live_migrate()

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import libvirt
 
-from tests import base
+from tests.shared_clouds import CloudTestCase
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState
-from vpmem_harness.fixtures.cloud import CloudFixture
-
-PMEM = 'SMALL:2x4GiB,LARGE:1x16GiB'
 
 
-class PowerTestCase(base.VPMEMTestCase):
-
-    def start_cloud(self):
-        self.cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
-        return self.cloud
-
-
-class PowerTest(PowerTestCase):
+class PowerTest(CloudTestCase):
 
     def test_stop_and_start(self):
         """The power state follows the guest."""
@@ -78,7 +68,7 @@ class PowerTest(PowerTestCase):
         self.assertGuestHas(server)
 
 
-class PowerStateTest(PowerTestCase):
+class PowerStateTest(CloudTestCase):
     """Power state synchronization, the periodic task of a compute service."""
 
     def boot(self):

@@ -5,8 +5,7 @@ The original tests are in nova/tests/functional/libvirt/test_vpmem.py.
 
 from __future__ import annotations
 
-from tests import base
-from vpmem_harness.fixtures.cloud import CloudFixture
+from tests.shared_clouds import CloudTestCase
 
 SMALL = {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
@@ -14,11 +13,11 @@ BOTH = {'CUSTOM_PMEM_NAMESPACE_4GB': 1, 'CUSTOM_PMEM_NAMESPACE_SMALL': 1}
 PMEM = '4GB:1x4GiB,SMALL:2x4GiB'
 
 
-class VPMEMTest(base.VPMEMTestCase):
+class VPMEMTest(CloudTestCase):
 
     def test_create_servers_until_the_namespaces_are_used_up(self):
         """A third server of two namespaces fails until one of the first two is deleted."""
-        cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
+        cloud = self.start_cloud(pmem=PMEM)
         self.assertAllocated(cloud.boot(pmem='SMALL'), SMALL)
         second = cloud.boot(pmem='SMALL')
         self.assertAllocated(second, SMALL)
@@ -30,7 +29,7 @@ class VPMEMTest(base.VPMEMTestCase):
 
     def test_resize_across_hosts(self):
         """A resize keeps the namespaces of both flavors until it is reverted or confirmed."""
-        cloud = self.useFixture(CloudFixture(hosts=2, pmem=PMEM))
+        cloud = self.start_cloud(hosts=2, pmem=PMEM)
         server = cloud.boot(pmem='SMALL')
         source, destination = server.host, self.other_host(cloud, server)
         self.assertAllocated(server, SMALL, host=source)
@@ -49,8 +48,7 @@ class VPMEMTest(base.VPMEMTestCase):
 
     def test_resize_on_the_same_host(self):
         """Old and new namespaces are of one host, and the server tells them apart."""
-        cloud = self.useFixture(
-            CloudFixture(hosts=1, pmem=PMEM, allow_resize_to_same_host=True))
+        cloud = self.start_cloud(pmem=PMEM, allow_resize_to_same_host=True)
         server = cloud.boot(pmem='SMALL')
         self.assertAllocated(server, SMALL)
 

@@ -124,15 +124,11 @@ class DeletionTest(base.VPMEMTestCase):
         return server
 
     def test_a_delete_fails_without_the_source(self):
-        """The delete fails after a timeout, and the server keeps its task."""
+        """The delete fails after a timeout, and the returning source does not carry it out."""
         server = self.lose_source()
         self.assertEqual(500, self.error.status)
         self.assertIn('MessagingTimeout', str(self.error))
         self.assertEqual(('VERIFY_RESIZE', 'deleting'), (server.status, server.task_state))
-
-    def test_the_return_of_the_source_changes_nothing(self):
-        """The source's service does not carry out the abandoned confirm."""
-        server = self.lose_source()
         self.source.start()
         self.cloud.settle()
         self.assertEqual(('VERIFY_RESIZE', 'deleting'), (server.status, server.task_state))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import libvirt
 from testtools.matchers import MismatchError
 
-from tests import base
 from tests.functional.nova_defects import defect_of_nova
+from tests.shared_clouds import CloudTestCase
 from vpmem_harness.cloud.waiting import UnexpectedStateError
 from vpmem_harness.fixtures.cloud import CloudFixture
 
@@ -21,11 +21,10 @@ WIPE_FAILS = (
 DATA_ARE_LEFT = r"frozenset\(\) != frozenset\(\{'[-0-9a-f]+'\}\): who has left data on ns_\d"
 
 
-class WipesTest(base.VPMEMTestCase):
+class WipesTest(CloudTestCase):
 
-    def start_cloud(self, hosts=1, **options):
-        self.cloud = self.useFixture(CloudFixture(hosts=hosts, pmem=PMEM, **options))
-        return self.cloud
+    def start_cloud(self, hosts=1, pmem=PMEM, **options):
+        return super().start_cloud(hosts, pmem, **options)
 
     def boot(self, pmem='SMALL'):
         """Boot a server whose guest has written to its namespaces."""
@@ -45,7 +44,7 @@ class WipesTest(base.VPMEMTestCase):
 
     def break_daxio(self, host):
         """Make every wipe on a host fail, so that none goes unnoticed."""
-        (host.bin_dir / 'daxio').write_text('#!/bin/sh\necho broken >&2\nexit 1\n')
+        host.faults.tool_failing('daxio', text='broken')
 
     def test_delete_wipes(self):
         """A delete wipes the namespace for the next server."""
@@ -57,7 +56,7 @@ class WipesTest(base.VPMEMTestCase):
 
     def test_failed_boot_wipes(self):
         """The guest of a failed boot leaves no data behind."""
-        cloud = self.start_cloud()
+        cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
         [host] = cloud.hosts
         [small, _] = [one for one in host.namespaces if one.name in ('ns_0', 'ns_1')]
         for namespace in host.namespaces:
