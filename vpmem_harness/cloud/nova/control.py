@@ -19,7 +19,15 @@ from nova.tests.functional import fixtures as functional_fixtures
 from oslo_serialization import jsonutils
 from placement import db_api as placement_db_api
 
-from vpmem_harness.cloud.nova import exchange, link, messaging, settings, workarounds
+from vpmem_harness.cloud.nova import (
+    exchange,
+    link,
+    messaging,
+    settings,
+    statements,
+    warm_up,
+    workarounds,
+)
 from vpmem_harness.cloud.nova.commit_events import CommitEvents
 from vpmem_harness.cloud.nova.control_server import RequestServer
 from vpmem_harness.cloud.nova.file_databases import FileDatabases
@@ -47,7 +55,7 @@ class Control:
         self._make_databases(use)
         use(nova_fixtures.OpenStackSDKFixture())
         use(functional_fixtures.PlacementFixture())
-        workarounds.pool_connections(placement_db_api.get_placement_engine())
+        _tune(placement_db_api.get_placement_engine())
         use(nova_fixtures.NeutronFixture(process.test))
         self.glance = use(nova_fixtures.GlanceFixture(process.test))
         for binary in ('conductor', 'scheduler'):
@@ -55,6 +63,7 @@ class Control:
                                    topic=binary).start()
         workarounds.use_no_keystone(process)
         self.api = use(nova_fixtures.OSAPIFixture(stub_keystone=False)).admin_api
+        self._tune_cells()
         self._ready.set()
 
     def listen(self) -> None:
@@ -67,23 +76,27 @@ class Control:
         cell1 = use(nova_fixtures.Database(database='main'))
         path = os.path.join(self._order['directory'], 'cell0.sqlite')
         cell0 = use(nova_fixtures.Database(database='main', connection=f'sqlite:///{path}'))
-        workarounds.pool_connections(api_db_api.get_engine())
-        workarounds.pool_connections(cell1.get_engine())
+        _tune(api_db_api.get_engine())
+        _tune(cell1.get_engine())
         self.changes.watch()
-        self._create_cell('cell1', self._order['cell'], cell1)
-        self._create_cell('cell0', objects.CellMapping.CELL0_UUID, cell0)
+        self._cells = [self._create_cell('cell1', self._order['cell'], cell1),
+                       self._create_cell('cell0', objects.CellMapping.CELL0_UUID, cell0)]
 
-    def _create_cell(self, name: str, uuid: str, database: Any) -> None:
+    def _create_cell(self, name: str, uuid: str, database: Any) -> Any:
         url = database.get_engine().url
         cell = objects.CellMapping(
             self.admin, uuid=uuid, name=name,
             database_connection=url.render_as_string(hide_password=False),
             transport_url='none:///' if name == 'cell0' else 'fake:///')
         cell.create()
-        with nova_context.target_cell(self.admin, cell) as targeted:
-            workarounds.pool_connections(
-                main_db_api.get_context_manager(targeted).writer.get_engine())
         self.databases.append(url.database)
+        return cell
+
+    def _tune_cells(self) -> None:
+        """Tune the engines that Nova has for its cells; each start of a service discards them."""
+        for cell in self._cells:
+            with nova_context.target_cell(self.admin, cell) as targeted:
+                _tune(main_db_api.get_context_manager(targeted).writer.get_engine())
 
     def _listen(self, socket_name: str, attach: Any) -> None:
         listener = connection.Listener(self._order[socket_name], 'AF_UNIX', backlog=64)
@@ -147,7 +160,8 @@ class Control:
 def prepare() -> None:
     """Do the work that all control processes share, before the forks.
 
-    Create the schemas of the databases, and load the API with its imports.
+    Create the schemas of the databases, compile common statements, and load the API with its
+    imports.
     """
     with (fixtures.TempDir() as directory, fixtures.NestedTempfile(),
           nova_fixtures.ConfFixture(settings.CONF), FileDatabases()):
@@ -155,7 +169,15 @@ def prepare() -> None:
         with (nova_fixtures.Database(database='api'), nova_fixtures.Database(database='main'),
               nova_fixtures.RPCFixture(), nova_fixtures.OSAPIFixture(),
               functional_fixtures.PlacementFixture()):
-            pass
+            statements.share(api_db_api.get_engine())
+            statements.share(main_db_api.get_engine())
+            warm_up.compile_statements()
+
+
+def _tune(engine: Any) -> None:
+    """Spare an engine what every transaction or every cloud would do again."""
+    workarounds.pool_connections(engine)
+    statements.share(engine)
 
 
 def main(order: dict[str, Any], descriptors: list[int]) -> None:
