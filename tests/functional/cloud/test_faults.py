@@ -92,7 +92,8 @@ class ResizeTest(FaultsTestCase):
         self.assertClaimed(cloud, destination, {server.name: 1})
 
     @defect_of_nova(
-        'recovered-resize', MismatchError, r"\['/dev/dax\d+\.0'\] != \[\]: the NVDIMMs of server1")
+        'recovered-resize', MismatchError,
+        r"\['/dev/dax\d+\.\d+'\] != \[\]: the NVDIMMs of server1")
     def test_a_hard_reboot_after_a_resize_that_failed_on_the_destination(self):
         """The guest gets the namespaces of the new flavor."""
         cloud = self.start_cloud(hosts=2)
