@@ -29,6 +29,12 @@ DOMAIN = """
         <nova:user uuid='{user}'>{user_name}</nova:user>
         <nova:project uuid='{project}'>{project_name}</nova:project>
       </nova:owner>
+      <nova:image uuid='{uuid}'>
+        <nova:properties>
+          <nova:property name='os_command_line'>ro password={image}</nova:property>
+          <nova:property name='os_admin_user'>{user_name}@{mac}</nova:property>
+        </nova:properties>
+      </nova:image>
     </nova:instance>
   </metadata>
   <memory unit='MiB'>64</memory>
@@ -48,7 +54,8 @@ class CanaryTest(base.VPMEMTestCase):
         self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_UNSAFE_LOGS'))
         self.canaries = {
             name: f'Cn{self.randomness.bytes(5).hex()}' for name in (
-                'user_name', 'project_name', 'vnc', 'environment', 'uri', 'token', 'key', 'path')}
+                'user_name', 'project_name', 'vnc', 'environment', 'uri', 'token', 'key', 'path',
+                'image')}
         self.canaries |= {name: self.randomness.uuid() for name in ('uuid', 'user', 'project')}
         self.canaries['mac'] = self.randomness.mac()
         self.useFixture(

@@ -40,6 +40,7 @@ class CanariesTest(base.VPMEMTestCase):
             self.leaks.watch(value, f'the canary {name}')
         self.useFixture(fixtures.EnvironmentVariable(
             'CANARY_PASSWORD', self.canaries['environment']))
+        self.key = self.public_key()
         # No pattern matches these two: a host's name, and a bare secret.
         self.log.protect(self.canaries['host'], 'host')
         self.log.protect(Secret(self.canaries['bare']))
@@ -56,7 +57,7 @@ class CanariesTest(base.VPMEMTestCase):
             f'{values["path"]}/disk', f'password={values["password"]}',
             f'X-Auth-Token: {values["token"]}', f'mysql+pymysql://nova:{values["uri"]}@db/nova',
             f'key {values["access key"]}',
-            f'-----BEGIN X KEY-----\n{values["pem"]}\n-----END X KEY-----']
+            f'-----BEGIN X KEY-----\n{values["pem"]}\n-----END X KEY-----', self.key]
 
     def test_no_log_shows_a_canary(self) -> None:
         """Boots, libvirt errors and API errors at debug level leave no canary in any log."""
@@ -97,7 +98,7 @@ class CanariesTest(base.VPMEMTestCase):
         # The encoding hides nothing: anyone can decode it.
         self.leaks.watch(data, 'the user data')
         flavor = cloud.flavor('SMALL')
-        key = {'name': self.canaries['bare'], 'type': 'ssh', 'public_key': self.public_key()}
+        key = {'name': self.canaries['bare'], 'type': 'ssh', 'public_key': self.key}
         cloud.backend._request('POST', '/os-keypairs', {'keypair': key})
         # Nova writes the properties that it knows into the guest's XML.
         image = cloud.backend._client.ask('image', {
