@@ -142,7 +142,8 @@ class Runner:
                     left.remove(line['id'])
                     yield Result(**line)
             except TimeoutError:
-                yield Result(left[0], 'failed', reason=f'did not end in {self._timeout:g} s')
+                yield Result(left[0], 'failed', details=worker.log,
+                             reason=f'did not end in {self._timeout:g} s')
                 return
             if left:
                 yield Result(left[0], 'failed', details=worker.log,

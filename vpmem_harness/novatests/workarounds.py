@@ -231,27 +231,26 @@ def configured(name: str, group: str | None = None) -> bool:
     return 'override' in options[name]
 
 
-def order_requests(fixture: Any, lock: Any) -> None:
-    """Let the requests of Nova's test client wait for ``lock``.
+def let_readers_pass_waiting_writers(fixture: Any) -> None:
+    """Let threads read from the databases of a test while others do, even if a thread must write.
 
-    Nova's ``_run_periodics`` holds a reader lock on the databases and waits for a thread that needs
-    one as well. If a request waits for the writer lock in between, all three wait for ever.
-    Source: nova_fixtures.CellDatabases.
+    Nova's ``_run_periodics`` reads and waits for a thread that reads as well. If a request waits to
+    write in between, the second reader waits for it, and all three wait for ever.
+    Source: nova/tests/fixtures/nova.py (CellDatabases).
     """
-    import functools
-
     import fixtures
-    from nova.tests.functional.api import client
+    from nova.tests import fixtures as nova_fixtures
 
-    request = client.TestOpenStackClient.api_request
+    lock: Any = nova_fixtures.ReaderWriterLock
 
-    @functools.wraps(request)
-    def ordered(*args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return request(*args, **kwargs)
+    class ReadersFirst(lock):  # type: ignore[misc]
+        @property
+        def has_pending_writers(self) -> bool:
+            return not self._readers and bool(self._pending_writers)
 
-    fixture.useFixture(fixtures.MonkeyPatch(
-        'nova.tests.functional.api.client.TestOpenStackClient.api_request', ordered))
+    # nova.tests.fixtures.nova also has a name "nova", so that no path leads to this module.
+    fixture.useFixture(fixtures.MockPatchObject(
+        sys.modules[lock.__module__], lock.__name__, ReadersFirst))
 
 
 def end_idle_workers_at_once(fixture: Any) -> None:

@@ -19,6 +19,7 @@ SELECTED = (
     'test_migration_addr.LibvirtMigrationAddrTest.test_cold_migrate_with_ip',
     'test_numa_live_migration.NUMALiveMigrationLegacyTests.test_conductor_pinned',
     'test_numa_live_migration.NUMALiveMigrationNegativeTests.test_insufficient_resources',
+    'test_numa_live_migration.NUMALiveMigrationPositiveTests.test_bug_1843639',
     'test_numa_servers.NUMAServersTest.test_create_server_with_dedicated_policy',
     'test_numa_servers.NUMAServersTest.test_create_server_with_hugepages',
     'test_numa_servers.NUMAServersTest.test_create_server_with_pcpu',
