@@ -38,14 +38,22 @@ def before_import() -> None:
     monkey_patch.patch(backend='threading')
 
 
+def load_vif_plugins() -> None:
+    """Load the plugins of os-vif, as nova.cmd.compute does.
+
+    Without it every NIC fails: os_vif.objects.network is missing. os-vif looks for its importer
+    among all imported modules, so it takes 0.1 seconds less before the import of Nova.
+    """
+    import os_vif
+
+    os_vif.initialize()
+
+
 def after_import() -> None:
     """Do the work that all processes share, after the import of Nova."""
-    import os_vif
     from nova import objects
 
     objects.register_all()
-    # nova.cmd.compute does it. Without it every NIC fails: os_vif.objects.network is missing.
-    os_vif.initialize()
 
 
 def paste_configuration() -> str:

@@ -34,7 +34,10 @@ def main() -> None:
     # Log messages of the preparation are not relevant for any cloud.
     logging.getLogger().addHandler(logging.NullHandler())
     tempfile.tempdir = sys.argv[2]
+    # The modules stay: a collection during their import only costs time, a sixth of it.
+    gc.disable()
     workarounds.before_import()
+    workarounds.load_vif_plugins()
     roles = {name: importlib.import_module(module) for name, module in _ROLES.items()}
     workarounds.after_import()
     roles['control'].prepare()
@@ -44,6 +47,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
+    gc.enable()
     orders.sendall(b'!')
     while True:
         line, descriptors = b'', list[int]()
