@@ -18,7 +18,7 @@ from vpmem_harness.cloud.reset import ResetError
 from vpmem_harness.fixtures import CloudFixture, SharedCloud
 
 #: The number of clouds that run at a time; the one used least recently ends first.
-LIMIT = 4
+LIMIT = 3
 
 _clouds: OrderedDict[tuple[object, ...], _Cloud] = OrderedDict()
 

@@ -25,7 +25,7 @@ actual    = ['start of server1: LOST',
 """)
 
 #: The report of a namespace that Nova assigns to a second server.
-GIVEN_AWAY = (r'a namespace in use was wiped or given away: ns_[01] \(/dev/dax\d+\.0\) on .+, '
+GIVEN_AWAY = (r'a namespace in use was wiped or given away: ns_[01] \(/dev/dax\d+\.\d+\) on .+, '
               'during create of server2')
 
 

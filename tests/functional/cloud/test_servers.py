@@ -42,7 +42,7 @@ class BootTest(CloudTestCase):
         self.assertAllocated(server, {'VCPU': 1, 'MEMORY_MB': 512, 'DISK_GB': 1})
 
     @defect_of_nova(
-        'label-case', MismatchError, r"\['/dev/dax\d+\.0'\] != \[\]: the NVDIMMs of server1")
+        'label-case', MismatchError, r"\['/dev/dax\d+\.\d+'\] != \[\]: the NVDIMMs of server1")
     def test_labels_are_case_insensitive(self):
         """A guest gets a namespace whose label differs from the flavor's only in case."""
         server = self.start_cloud(pmem='Small:1x4GiB').boot(pmem='SMALL')
