@@ -101,8 +101,6 @@ class Agreement(RuleBasedStateMachine):
     done: ClassVar[collections.Counter[str]] = collections.Counter()
     failed: ClassVar[collections.Counter[str]] = collections.Counter()
     configuration: ClassVar[Configuration]
-    #: Whether some of the steps have faults.
-    faults: ClassVar[bool] = True
     #: Called after each sequence without a disagreement.
     progress: ClassVar[Callable[[], object]]
 
@@ -218,7 +216,7 @@ class Agreement(RuleBasedStateMachine):
 
         A step has no fault while a service is down, or when the faulty host is not known.
         """
-        if (not self.faults or verb not in FAULTS or not isinstance(here, int) or self.pair.down
+        if (verb not in FAULTS or not isinstance(here, int) or self.pair.down
                 or not data.draw(_FAULTY)):
             return None
         what = data.draw(st.sampled_from(FAULTS[verb]))

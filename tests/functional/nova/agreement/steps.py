@@ -88,10 +88,11 @@ SERVICE = ('audit', 'restart-service', 'stop-service')
 #: * a guest that does not start on resume (``failed-resume-wipes``), because of its saved state;
 #: * a failed rebuild (``failed-rebuild``), because of the allocation that Placement loses, and a
 #:   revert that fails on the destination (``failed-revert``), because of the one that it keeps;
-#: * a resize whose guest does not start on the destination (``failed-resize``), because its
-#:   server has the old flavor with namespaces of the new one, which its guest does not get;
-#: * a live migration that libvirt refuses (``refused-live-migration``), because of its state, and
-#:   one whose source is not wiped, because of what it keeps (as ``lost-live-migration``).
+#: * a resize whose guest does not start on the destination (``recovered-resize``), because its
+#:   server has the old flavor in Nova, and the new one in the stub;
+#: * a live migration that libvirt refuses (``refused-live-migration``), because of its state and
+#:   of its action, which Nova records as a success, and one whose source is not wiped, because of
+#:   what it keeps (as ``lost-live-migration``).
 #:
 #: Also left out is a guest that has shut down and cannot be destroyed, in a stop, rescue, move or
 #: shelve: nova-compute notices its end fifteen seconds later, whatever was requested since.
