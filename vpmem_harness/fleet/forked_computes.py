@@ -8,8 +8,6 @@ files and the environment of its host.
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.metadata
 import os
 import shutil
 import sys
@@ -19,12 +17,6 @@ from typing import Any
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet.process_parent import ProcessParent, Program
-
-#: What nova-compute imports after its start: its manager and driver, RabbitMQ's transport, and the
-#: clients of other services.
-_LATER_IMPORTS = (
-    'nova.compute.manager', 'nova.virt.libvirt.driver', 'nova.virt.fake',
-    'oslo_messaging._drivers.impl_rabbit')
 
 
 def hosts(directory: Path, names: Sequence[str] = ()) -> list[Path]:
@@ -72,21 +64,25 @@ def main(words: Sequence[str]) -> int:
 
 def _import_nova() -> Any:
     """Import all that computes need, and return the module of nova-compute's main function."""
-    module = importlib.import_module('nova.cmd.compute')
     from nova import monkey_patch
+    from nova.cmd import compute
 
     if monkey_patch.is_patched():
         raise SystemExit('eventlet does not survive a fork: set concurrency_backend=threading in '
                          'the shared configuration, or OS_NOVA_DISABLE_EVENTLET_PATCHING=true')
+    # What nova-compute imports after its start: its manager and driver, RabbitMQ's transport, and
+    # the clients of other services.
+    import nova.compute.manager
+    import nova.virt.fake
+    import nova.virt.libvirt.driver  # noqa: F401
     import os_vif
+    import oslo_messaging._drivers.impl_rabbit  # noqa: F401
     from nova import objects
 
     objects.register_all()
-    for name in _LATER_IMPORTS:
-        importlib.import_module(name)
     # Loads the plug-ins; a second call changes nothing.
     os_vif.initialize()
-    return module
+    return compute
 
 
 def _compute(module: Any, arguments: list[str], own: Path) -> int:
