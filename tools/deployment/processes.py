@@ -3,7 +3,8 @@
 Each process has the environment variable ``VPMEM_HARNESS_DEPLOYMENT`` with the directory of its
 deployment, and passes it on to its children. So every process is found in /proc, also those that
 have become daemons, and also after the command that started them was killed. Programs that set
-their title overwrite the variable in /proc; they are found by their working directory.
+their title overwrite the variable in /proc; they are found by their working directory, or by their
+parent.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from pathlib import Path
 
 #: The variable that marks the processes of a deployment.
 MARK = 'VPMEM_HARNESS_DEPLOYMENT'
+
+#: Seconds in which a service starts on a busy machine.
+START = 600.0
 
 #: Seconds between two looks at a condition.
 _INTERVAL = 0.1
@@ -102,15 +106,15 @@ def free_ports(count: int) -> list[int]:
 
 def find(directory: Path) -> dict[int, str]:
     """Return the processes of a deployment that run: their numbers and command lines."""
-    wanted = os.fsencode(f'{MARK}={directory}')
     found = {}
     for process in _processes():
         with contextlib.suppress(OSError):
-            marked = wanted in (process / 'environ').read_bytes().split(b'\0')
-            if (marked or _works_in(process, working(directory))) and _runs(process):
+            parent = Path('/proc', _fields(process)[1])
+            if _runs(process) and (_belongs(process, directory) or _belongs(parent, directory)):
                 words = (process / 'cmdline').read_bytes().split(b'\0')
                 found[int(process.name)] = os.fsdecode(b' '.join(words).strip())
-    return {number: line for number, line in found.items() if number not in _own()}
+    own = _own()
+    return {number: line for number, line in found.items() if number not in own}
 
 
 def stop(directory: Path, seconds: float = 30, matching: str = '') -> int:
@@ -133,22 +137,28 @@ def stop(directory: Path, seconds: float = 30, matching: str = '') -> int:
 
 
 def memory(number: int) -> int:
-    """Return the memory of a process that it does not share with others, in bytes."""
+    """Return the memory of a process in bytes; shared memory is divided among its processes."""
     lines = Path(f'/proc/{number}/smaps_rollup').read_text().splitlines()
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith('Private_'))
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith('Pss:'))
 
 
 def _processes() -> Iterator[Path]:
     return (path for path in Path('/proc').iterdir() if path.name.isdigit())
 
 
-def _works_in(process: Path, directory: Path) -> bool:
-    return (process / 'cwd').readlink() == directory
+def _belongs(process: Path, directory: Path) -> bool:
+    """Whether a process has the variable or the working directory of a deployment."""
+    marked = os.fsencode(f'{MARK}={directory}') in (process / 'environ').read_bytes().split(b'\0')
+    return marked or (process / 'cwd').readlink() == working(directory)
+
+
+def _fields(process: Path) -> list[str]:
+    """Return the fields of /proc/PID/stat after the name: state, parent and so on."""
+    return (process / 'stat').read_text().rpartition(')')[2].split()
 
 
 def _runs(process: Path) -> bool:
-    state = (process / 'stat').read_text().rpartition(')')[2].split()[0]
-    return state not in 'ZX'
+    return _fields(process)[0] not in 'ZX'
 
 
 def _own() -> set[int]:
@@ -157,7 +167,7 @@ def _own() -> set[int]:
     while number > 1:
         own.add(number)
         try:
-            number = int(Path(f'/proc/{number}/stat').read_text().rpartition(')')[2].split()[1])
+            number = int(_fields(Path(f'/proc/{number}'))[1])
         except OSError:
             break
     return own

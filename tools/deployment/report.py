@@ -16,6 +16,7 @@ from tools.deployment.settings import Settings
 _KINDS = (
     ('nova-compute', r'bin/nova-compute'),
     ('privsep-helper', r'privsep-helper'),
+    ('parent of computes', r'forked_computes'),
     ('simulated hosts', r'vpmem.harness'),
     ('nova-scheduler', r'nova-scheduler'),
     ('nova-conductor', r'nova-conductor'),
@@ -35,7 +36,7 @@ def kind(line: str) -> str:
 
 
 def table(settings: Settings) -> Iterator[str]:
-    """Yield the rows: processes, memory that is not shared, and processor time since the start."""
+    """Yield the rows: processes, memory and processor time since the start."""
     counts: dict[str, int] = defaultdict(int)
     sizes: dict[str, int] = defaultdict(int)
     seconds: dict[str, float] = defaultdict(float)
@@ -45,11 +46,11 @@ def table(settings: Settings) -> Iterator[str]:
             sizes[name] += processes.memory(number)
             seconds[name] += cpu_seconds(number)
             counts[name] += 1
-    yield f'{"":16} processes  MiB (private)  CPU seconds'
+    yield f'{"":18} processes      MiB (PSS)  CPU seconds'
     for name in [*(name for name, _pattern in _KINDS), 'other']:
         if counts[name]:
-            yield f'{name:16} {counts[name]:9}  {sizes[name] >> 20:13}  {seconds[name]:11.1f}'
-    yield (f'{"all":16} {sum(counts.values()):9}  {sum(sizes.values()) >> 20:13}  '
+            yield f'{name:18} {counts[name]:9}  {sizes[name] >> 20:13}  {seconds[name]:11.1f}'
+    yield (f'{"all":18} {sum(counts.values()):9}  {sum(sizes.values()) >> 20:13}  '
            f'{sum(seconds.values()):11.1f}')
 
 

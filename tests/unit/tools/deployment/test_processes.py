@@ -42,6 +42,15 @@ class ProcessesTest(testtools.TestCase):
         process = self.start('one', code=code)
         self.assertEqual([process.pid], list(processes.find(self.directory)))
 
+    def test_a_child_without_variable_and_directory(self):
+        """A process that has lost both is found by its parent."""
+        child = f'import os; os.chdir("/"); {WAITS}'
+        code = ('import subprocess, sys; '
+                f'subprocess.run([sys.executable, "-c", {child!r}, "child"], env={{}})')
+        self.start('one', code=code)
+        self.assertEqual(2, len(processes.find(self.directory)))
+        self.assertEqual(1, processes.stop(self.directory, matching=f'{WAITS} child'))
+
     def test_processes_of_another_deployment(self):
         """Processes of another directory are not found."""
         self.start('one')
