@@ -25,6 +25,10 @@ def parser() -> argparse.ArgumentParser:
                     help='number of simulated hosts and computes (default: 2)')
     up.add_argument('--pmem', default=settings.PMEM, metavar='SPEC',
                     help='namespaces of each host (default: %(default)s)')
+    up.add_argument('--forked', action='store_true',
+                    help='fork the computes from one parent, so that they share memory')
+    up.add_argument('--second-machine', type=_count, default=0, metavar='N',
+                    help='also start N hosts and computes in a network namespace; needs root')
     test = commands.add_parser('test', help='run the smoke test and the compute tests of tempest')
     test.add_argument('--smoke', action='store_true', help='without tempest')
     test.add_argument('regex', nargs='?', default=tempest.COMPUTE_TESTS,
@@ -68,7 +72,8 @@ def _up(wanted: argparse.Namespace) -> int:
     def say(line: str) -> None:
         print(f'{time.monotonic() - begun:6.1f} s  {line}', flush=True)
 
-    made = lifecycle.up(settings.Settings.new(wanted.computes, wanted.pmem), say)
+    made = lifecycle.up(settings.Settings.new(
+        wanted.computes, wanted.pmem, forked=wanted.forked, second=wanted.second_machine), say)
     say('the cloud runs')
     print(f'clients: . {made.directory / "openrc"}; logs: {made.directory / "log"}; '
           f'{_PROG} test; {_PROG} down')

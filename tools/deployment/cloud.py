@@ -27,7 +27,7 @@ FLAVORS: Mapping[str, tuple[int, int, str | None]] = {
 _IMAGE_SIZE = 1 << 20
 
 #: Seconds for one operation of a server.
-_PATIENCE = 300.0
+PATIENCE = 600.0
 
 
 class Cloud:
@@ -101,7 +101,7 @@ class Cloud:
                 raise processes.DeploymentError(f'{found.name} is in ERROR: {reason}')
             return found.status == status and not found.task_state
 
-        processes.wait(f'{server.name} becomes {status}', there, _PATIENCE)
+        processes.wait(f'{server.name} becomes {status}', there, PATIENCE)
         return found
 
     def delete(self, server: Any) -> None:
@@ -110,7 +110,7 @@ class Cloud:
         compute.delete_server(server.id)
         processes.wait(f'{server.name} is deleted',
                        lambda: not any(one.id == server.id for one in compute.servers()),
-                       _PATIENCE)
+                       PATIENCE)
 
     def computes_up(self) -> set[str]:
         """Return the hosts whose nova-compute is up."""
@@ -131,7 +131,7 @@ class Cloud:
                 self._set_forced_down(host, False)
             return host in self.computes_up()
 
-        processes.wait(f'{host} is up', up, _PATIENCE)
+        processes.wait(f'{host} is up', up, PATIENCE)
 
     def _set_forced_down(self, host: str, down: bool) -> None:
         compute = self.connection.compute

@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
+import configparser
 import os
+import subprocess
 from pathlib import Path
 
-from tools.deployment import configuration, processes
+from tools.deployment import configuration, processes, second_machine
 from tools.deployment.cloud import Cloud
 from tools.deployment.settings import Settings, program
 
-#: The name of the fleet of simulated hosts.
+#: The name of the fleet of simulated hosts, and of that on the second machine.
 FLEET = 'deployment'
+SECOND_FLEET = 'deployment-second'
 
 
 def start_hosts(settings: Settings) -> None:
     """Start the simulated hosts, and write the configuration of their computes."""
-    harness = program('vpmem-harness')
-    processes.run(settings.directory, [
-        harness, 'up', '--name', FLEET, '--name', 'compute{}',
-        '--hosts', str(settings.computes), '--pmem', settings.pmem])
-    processes.run(settings.directory, [
-        harness, 'nova-conf', '--name', FLEET, str(computes(settings))])
+    listen = ['--listen', second_machine.endpoints(1)] if settings.second else []
+    _up(settings, FLEET, 'compute{}', settings.computes, listen)
+    if settings.second:
+        _up(settings, SECOND_FLEET, 'second{}', settings.second,
+            ['--listen', second_machine.endpoints(2)], second_machine.PREFIX)
+    if os.getuid():
+        for host in names(settings):
+            _use_user_namespace(computes(settings) / host / 'nova.conf')
 
 
 def start(settings: Settings) -> None:
     """Start the computes and wait until Nova has found them."""
-    for host in names(settings):
-        start_one(settings, host)
+    parent = None
+    if settings.forked:
+        parent = _start_forked(settings, names(settings)[:settings.computes])
+        if settings.second:
+            _start_forked(settings, names(settings)[settings.computes:], second_machine.PREFIX)
+    else:
+        for host in names(settings):
+            start_one(settings, host)
     cloud = Cloud(settings)
     processes.wait('start of the computes',
                    lambda: cloud.computes_up() >= set(names(settings)),
-                   120 + 10 * settings.computes)
+                   processes.START + 10 * len(names(settings)), parent)
     processes.run(settings.directory, [
         program('nova-manage'), '--config-file', configuration.path(settings, 'nova'),
         'cell_v2', 'discover_hosts'])
 
 
 def start_one(settings: Settings, host: str) -> None:
-    """Start the nova-compute of a host."""
+    """Start the nova-compute of a host as a process of its own."""
     own = computes(settings) / host
     lines = (own / 'env').read_text().splitlines()
     processes.start(settings.directory, f'nova-{host}', command(settings, host),
@@ -46,15 +57,21 @@ def start_one(settings: Settings, host: str) -> None:
 
 def command(settings: Settings, host: str) -> list[str | Path]:
     """Return the command of a host's nova-compute."""
-    return [program('nova-compute'),
+    prefix = second_machine.PREFIX if on_second(settings, host) else ()
+    return [*prefix, program('nova-compute'),
             '--config-file', configuration.path(settings, 'nova-compute'),
-            '--config-file', computes(settings) / host / 'nova.conf',
-            *(['--config-file', _privileges(settings, host)] if os.getuid() else [])]
+            '--config-file', computes(settings) / host / 'nova.conf']
 
 
 def names(settings: Settings) -> list[str]:
     """Return the names of the hosts."""
-    return [f'compute{number + 1}' for number in range(settings.computes)]
+    return [*(f'compute{number + 1}' for number in range(settings.computes)),
+            *(f'second{number + 1}' for number in range(settings.second))]
+
+
+def on_second(settings: Settings, host: str) -> bool:
+    """Whether a host is on the second machine."""
+    return host in names(settings)[settings.computes:]
 
 
 def computes(settings: Settings) -> Path:
@@ -62,12 +79,31 @@ def computes(settings: Settings) -> Path:
     return settings.directory / 'computes'
 
 
-def _privileges(settings: Settings, host: str) -> Path:
-    """Write how an ordinary user starts privsep-helper: as root of a user namespace of its own."""
-    own = computes(settings) / host
-    file = own / 'privileges.conf'
-    configuration.write_file(file, {'nova_sys_admin': {
-        'helper_command': 'unshare --map-root-user --keep-caps '
-                          f'{program("privsep-helper")} --config-file {own / "nova.conf"} '
-                          f'--config-file {file}'}})
-    return file
+def _up(settings: Settings, fleet: str, pattern: str, hosts: int, listen: list[str],
+        prefix: tuple[str, ...] = ()) -> None:
+    """Start the hosts of a machine and write the files of their computes."""
+    harness = program('vpmem-harness')
+    processes.run(settings.directory, [
+        *prefix, harness, 'up', '--name', fleet, '--name', pattern,
+        '--hosts', str(hosts), '--pmem', settings.pmem, *listen])
+    # All computes share one directory of instances, on both machines.
+    processes.run(settings.directory, [
+        harness, 'nova-conf', '--name', fleet, str(computes(settings))])
+
+
+def _start_forked(settings: Settings, hosts: list[str],
+                  prefix: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    """Start the parent of the computes of a machine."""
+    return processes.start(
+        settings.directory, f'nova-computes-{hosts[0]}',
+        [*prefix, program('vpmem-harness'), 'nova-computes', computes(settings), *hosts,
+         '--common', configuration.path(settings, 'nova-compute')])
+
+
+def _use_user_namespace(file: Path) -> None:
+    """Let an ordinary user start privsep-helper, as root of a user namespace of its own."""
+    parser = configparser.ConfigParser(interpolation=None, default_section='')
+    parser.read(file)
+    group = parser['nova_sys_admin']
+    group['helper_command'] = f'unshare --map-root-user --keep-caps {group["helper_command"]}'
+    configuration.write_file(file, parser)

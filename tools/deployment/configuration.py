@@ -87,7 +87,7 @@ def nova(settings: Settings) -> Options:
 def nova_compute(settings: Settings) -> Options:
     """Options that all computes share; they have no access to the databases."""
     return {
-        'DEFAULT': {'transport_url': settings.transport_url, 'my_ip': '127.0.0.1',
+        'DEFAULT': {'transport_url': settings.transport_url, 'my_ip': settings.address,
                     'state_path': str(settings.directory / 'nova')},
         'keystone_authtoken': _authtoken(settings, 'nova'),
         'service_user': {**_user(settings, 'nova'), 'send_service_user_token': 'true'},

@@ -28,7 +28,7 @@ _API_PROCESSES = 2
 
 
 def create_schemas(settings: Settings) -> None:
-    """Create the tables of all databases; two services at a time."""
+    """Create the tables of all databases; all services at the same time."""
     def manage(name: str, command: str, *lines: str) -> None:
         for line in lines:
             processes.run(settings.directory,
@@ -40,7 +40,7 @@ def create_schemas(settings: Settings) -> None:
     cell0, cell1 = settings.database('nova_cell0'), settings.database('nova_cell1')
     for name in ('fernet-keys', 'credential-keys'):
         (settings.etc / 'keystone' / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor() as pool:
         for done in [
             pool.submit(manage, 'neutron', 'neutron-db-manage', 'upgrade heads'),
             pool.submit(manage, 'keystone', 'keystone-manage', 'db_sync',
@@ -83,7 +83,7 @@ def environment(settings: Settings, name: str) -> Mapping[str, str]:
 
 def uwsgi(settings: Settings, name: str) -> list[str]:
     """Return the command of a web interface."""
-    return [program('uwsgi'), '--http-socket', f'127.0.0.1:{settings.ports[name]}',
+    return [program('uwsgi'), '--http-socket', f'{settings.address}:{settings.ports[name]}',
             '--module', MODULES[name], '--master', '--processes', str(_API_PROCESSES),
             '--enable-threads', '--lazy-apps', '--need-app', '--die-on-term', '--no-orphans',
             '--buffer-size', '65535', '--disable-logging',
@@ -100,12 +100,13 @@ def _start_api(settings: Settings, name: str) -> Callable[[], None]:
         _copy_paste_file(settings)
     process = processes.start(settings.directory, f'{name}-api', uwsgi(settings, name),
                               environment(settings, name))
-    port = settings.ports[name]
-    return lambda: processes.wait(f'start of {name}', lambda: _answers(port), 180, process)
+    address = f'{settings.address}:{settings.ports[name]}'
+    return lambda: processes.wait(
+        f'start of {name}', lambda: _answers(address), processes.START, process)
 
 
-def _answers(port: int) -> bool:
-    with contextlib.closing(http.client.HTTPConnection('127.0.0.1', port, timeout=60)) as web:
+def _answers(address: str) -> bool:
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as web:
         try:
             web.request('GET', '/')
             return web.getresponse().status < 500

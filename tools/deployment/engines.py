@@ -33,8 +33,11 @@ def check() -> None:
             f'packages are missing: apt-get install --no-install-recommends {names}')
 
 
-def start(settings: Settings) -> Settings:
-    """Start both engines, create the databases, and return settings with their addresses."""
+def start(settings: Settings) -> tuple[Settings, Callable[[], None]]:
+    """Start both engines, and create the databases.
+
+    Returns settings with the addresses of the engines, and a function that waits for RabbitMQ.
+    """
     directory = settings.directory / 'engines'
     directory.mkdir(parents=True, exist_ok=True)
     ports = settings.ports
@@ -50,10 +53,16 @@ def start(settings: Settings) -> Settings:
     if len(os.fsencode(socket)) > _LONGEST_SOCKET:
         raise processes.DeploymentError(f'the path is too long for a socket: {socket}')
     _create_databases(socket)
-    messages()
+
+    def ready() -> None:
+        clients = messages()
+        if settings.second:
+            _listen(settings, clients)
+
     return dataclasses.replace(
         settings, socket=socket,
-        transport_url=f'rabbit://openstack:{settings.password}@127.0.0.1:{ports["rabbitmq"]}/')
+        transport_url=f'rabbit://openstack:{settings.password}@{settings.address}:'
+                      f'{ports["rabbitmq"]}/'), ready
 
 
 def _pifpaf(settings: Settings, name: str, options: list[str],
@@ -67,11 +76,22 @@ def _pifpaf(settings: Settings, name: str, options: list[str],
         [program('pifpaf'), 'run', name, *options, '--', 'sh', '-c', command], extra)
 
     def environment() -> dict[str, str]:
-        processes.wait(f'start of {name}', file.exists, 120, process)
+        processes.wait(f'start of {name}', file.exists, processes.START, process)
         lines = file.read_text().split('\0')
         return dict(line.split('=', 1) for line in lines if '=' in line)
 
     return environment
+
+
+def _listen(settings: Settings, environment: dict[str, str]) -> None:
+    """Let RabbitMQ listen on the address of the services; pifpaf's listens on 127.0.0.1 only."""
+    # Debian's rabbitmqctl on the PATH of root runs as another user, without this HOME.
+    path = os.pathsep.join([_PATH[1], environment['PATH']])
+    processes.run(settings.directory, [
+        'rabbitmqctl', '--node', environment['PIFPAF_RABBITMQ_NODENAME'], 'eval',
+        'ok = rabbit_networking:start_tcp_listener('
+        f'{{"{settings.address}", {settings.ports["rabbitmq"]}}}, 10).',
+    ], {**environment, 'PATH': path, 'HOME': environment['PIFPAF_RABBITMQ_HOME']})
 
 
 def _create_databases(socket: str) -> None:

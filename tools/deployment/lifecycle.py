@@ -13,6 +13,7 @@ from tools.deployment import (
     control_plane,
     engines,
     processes,
+    second_machine,
 )
 from tools.deployment.settings import Settings
 from vpmem_harness.fleet import places
@@ -27,21 +28,26 @@ def up(settings: Settings, say: Callable[[str], None]) -> Settings:
     :raises processes.DeploymentError: when a part does not start.
     """
     engines.check()
+    if settings.second:
+        second_machine.check()
     ended = down(settings.directory)
     if ended:
         say(f'ended {ended} processes of an earlier deployment')
     processes.working(settings.directory).mkdir(parents=True)
     settings.save()
-    say('MariaDB and RabbitMQ')
-    settings = engines.start(settings)
+    if settings.second:
+        second_machine.create(settings)
+    say('MariaDB, and RabbitMQ in the background')
+    settings, messages_ready = engines.start(settings)
     settings.save()
     configuration.write(settings)
     computes.start_hosts(settings)
     say('database schemas')
     control_plane.create_schemas(settings)
+    messages_ready()
     say('Keystone, Placement, Glance, Neutron and Nova')
     control_plane.start(settings)
-    say(f'{settings.computes} computes')
+    say(f'{settings.computes + settings.second} computes')
     computes.start(settings)
     connection = cloud.Cloud(settings)
     connection.create_resources()
@@ -61,6 +67,7 @@ def down(directory: Path) -> int:
     """
     count = sum(processes.stop(directory, matching=part)
                 for part in ('/nova-compute ', '/nova-', 'uwsgi', '-m vpmem_harness', ''))
+    second_machine.remove(directory)
     shutil.rmtree(directory, ignore_errors=True)
     places.running(None)    # removes what a killed process has left of the simulated hosts
     return count

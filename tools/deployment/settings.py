@@ -1,4 +1,4 @@
-"""The settings of a deployment: directory, ports, password and number of computes."""
+"""The settings of a deployment: directory, addresses, password and number of computes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,17 @@ _OTHER_PORTS = ('rabbitmq', 'rabbitmq_distribution', 'epmd')
 
 REGION = 'RegionOne'
 
+#: The address of the services if there is a second machine.
+SHARED_ADDRESS = '198.51.100.254'
+
 
 @dataclass(frozen=True)
 class Settings:
     """What the parts of a deployment must agree on.
 
-    ``ports`` are TCP ports of the loopback address by name; ``socket`` is MariaDB's, ``password``
-    is that of all users. ``pmem`` describes the namespaces of each host.
+    ``ports`` are TCP ports by name; ``socket`` is MariaDB's, ``password`` is that of all users.
+    ``pmem`` describes the namespaces of each host. ``forked`` computes share the memory of one
+    parent. ``second`` is the number of computes on the second machine.
     """
 
     directory: Path
@@ -49,14 +53,17 @@ class Settings:
     password: str = field(repr=False)
     socket: str = ''
     transport_url: str = field(default='', repr=False)
+    forked: bool = False
+    second: int = 0
 
     @classmethod
-    def new(cls, computes: int, pmem: str = PMEM, directory: Path = DIRECTORY) -> Settings:
+    def new(cls, computes: int, pmem: str = PMEM, directory: Path = DIRECTORY, *,
+            forked: bool = False, second: int = 0) -> Settings:
         """Return settings with ports that are free now and a random password."""
         names = (*APIS, *_OTHER_PORTS)
         return cls(directory, computes, pmem,
                    dict(zip(names, processes.free_ports(len(names)), strict=True)),
-                   secrets.token_hex(16))
+                   secrets.token_hex(16), forked=forked, second=second)
 
     @classmethod
     def load(cls, directory: Path = DIRECTORY) -> Settings:
@@ -83,10 +90,15 @@ class Settings:
         """The directory of the configuration files."""
         return self.directory / 'etc'
 
+    @property
+    def address(self) -> str:
+        """The IP address of the services."""
+        return SHARED_ADDRESS if self.second else '127.0.0.1'
+
     def url(self, api: str) -> str:
-        """Return the address of a service's web interface."""
+        """Return the URL of a service's web interface."""
         path = {'keystone': '/v3', 'nova': '/v2.1'}.get(api, '')
-        return f'http://127.0.0.1:{self.ports[api]}{path}'
+        return f'http://{self.address}:{self.ports[api]}{path}'
 
     def database(self, name: str) -> str:
         """Return the address of a database for SQLAlchemy."""

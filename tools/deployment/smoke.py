@@ -1,4 +1,4 @@
-"""The smoke test: ten operations of a server with persistent memory."""
+"""The smoke test: operations of a server with persistent memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools.deployment import computes, processes
-from tools.deployment.cloud import Cloud
+from tools.deployment.cloud import PATIENCE, Cloud
 from tools.deployment.settings import Settings
 
 
@@ -54,14 +54,19 @@ class Smoke:
 
     def cold_migrate(self) -> None:
         """Migrate the stopped domain to another host."""
-        self._moves(lambda: self._compute.migrate_server(self._server), 'VERIFY_RESIZE')
-        self._compute.confirm_server_resize(self._server)
-        self._cloud.wait_for(self._server, 'ACTIVE')
+        self._cold_migrate(None)
 
     def live_migrate(self) -> None:
         """Migrate the running domain to another host."""
-        self._moves(lambda: self._compute.live_migrate_server(
-            self._server, host=None, block_migration='auto'), 'ACTIVE')
+        self._live_migrate(None)
+
+    def cold_migrate_across(self) -> None:
+        """Migrate the stopped domain to the other machine."""
+        self._cold_migrate(self._other_machine())
+
+    def live_migrate_across(self) -> None:
+        """Migrate the running domain to the other machine."""
+        self._live_migrate(self._other_machine())
 
     def evacuate(self) -> None:
         """Kill the compute of the host, evacuate the server, and start the compute again."""
@@ -89,17 +94,51 @@ class Smoke:
     def _host(self) -> str:
         return str(self._compute.get_server(self._server.id).compute_host)
 
-    def _moves(self, request: Callable[[], object], status: str) -> None:
-        """Send a request after which the server is on another host and has a status."""
+    def _other_machine(self) -> str:
+        """Return a host on the machine where the server is not."""
+        second = computes.on_second(self._settings, self._host())
+        return next(name for name in computes.names(self._settings)
+                    if computes.on_second(self._settings, name) != second)
+
+    def _cold_migrate(self, host: str | None) -> None:
+        self._moves(lambda: self._compute.migrate_server(self._server, host=host),
+                    'VERIFY_RESIZE', host)
+        self._compute.confirm_server_resize(self._server)
+        self._cloud.wait_for(self._server, 'ACTIVE')
+
+    def _live_migrate(self, host: str | None) -> None:
+        self._moves(lambda: self._compute.live_migrate_server(
+            self._server, host=host, block_migration='auto'), 'ACTIVE', host)
+
+    def _moves(self, request: Callable[[], object], status: str, host: str | None = None) -> None:
+        """Send a request after which the server is on another host and has a status.
+
+        :param host: the host that the server must be on, or None for any other one.
+        """
         before = self._host()
         request()
-        processes.wait('the server moves', lambda: self._host() != before, 300)
+        processes.wait('the server moves', lambda: self._host() != before, PATIENCE)
         self._cloud.wait_for(self._server, status)
+        if host is not None:
+            _expect(self._host() == host, f'the server is on {self._host()}, not on {host}')
 
 
 #: The names of the operations.
 OPERATIONS = ('boot', 'show', 'stop_and_start', 'reboot', 'resize_and_confirm', 'cold_migrate',
               'live_migrate', 'evacuate', 'shelve_and_unshelve', 'delete')
+
+#: Operations with a second machine: there and back.
+ACROSS = ('cold_migrate_across', 'cold_migrate_across', 'live_migrate_across',
+          'live_migrate_across')
+
+
+def operations(settings: Settings) -> list[str]:
+    """Return the names of the operations for a deployment."""
+    names = list(OPERATIONS)
+    if settings.second:
+        after = names.index('live_migrate') + 1
+        names[after:after] = ACROSS
+    return names
 
 
 def run(settings: Settings) -> int:
@@ -109,7 +148,8 @@ def run(settings: Settings) -> int:
     """
     smoke = Smoke(settings)
     begun = time.monotonic()
-    for number, name in enumerate(OPERATIONS, 1):
+    names = operations(settings)
+    for number, name in enumerate(names, 1):
         started = time.monotonic()
         try:
             getattr(smoke, name)()
@@ -117,7 +157,7 @@ def run(settings: Settings) -> int:
             print(f'{number:2}  {name:20} FAILED: {error}')
             return 1
         print(f'{number:2}  {name:20} {time.monotonic() - started:6.1f} s', flush=True)
-    print(f'smoke test: {len(OPERATIONS)} passed in {time.monotonic() - begun:.1f} s')
+    print(f'smoke test: {len(names)} passed in {time.monotonic() - begun:.1f} s')
     return 0
 
 

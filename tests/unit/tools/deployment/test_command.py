@@ -32,6 +32,13 @@ class ArgumentsTest(testtools.TestCase):
         self.assertEqual(('up', 3, 'SMALL:1x1GiB'),
                          (wanted.command, wanted.computes, wanted.pmem))
 
+    def test_ways_to_run_computes(self):
+        """Computes are separate processes of one machine, unless options say otherwise."""
+        plain = command.arguments(['up'])
+        self.assertEqual((False, 0), (plain.forked, plain.second_machine))
+        other = command.arguments(['--forked', '--second-machine', '2'])
+        self.assertEqual((True, 2), (other.forked, other.second_machine))
+
     def test_tests(self):
         """``test`` runs tempest's compute tests, or others, or none."""
         self.assertEqual(tempest.COMPUTE_TESTS, command.arguments(['test']).regex)
