@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import select
 import subprocess
 from pathlib import Path
 
@@ -19,6 +21,7 @@ transport_url = fake:/
 """
 
 
+@testtools.skipUnless(importlib.util.find_spec('nova'), 'nova is not installed')
 class ForkedComputesTest(testtools.TestCase):
 
     def test_each_process_is_a_nova_compute(self):
@@ -39,10 +42,23 @@ class ForkedComputesTest(testtools.TestCase):
         self.addCleanup(parent.communicate)
         self.addCleanup(parent.terminate)
         for name in 'ab':
-            with (directory / name / 'nova-compute.log').open() as log:
-                found = next(line for line in log if ' host  ' in line)
-                self.assertIn(f'= host-{name} ', found)
-                pid = int(found.split()[2])
-            title = Path(f'/proc/{pid}/cmdline').read_text()
+            found = self._line_with(' host  ', directory / name / 'nova-compute.log', parent.pid)
+            self.assertIn(f'= host-{name} ', found)
+            title = Path(f'/proc/{found.split()[2]}/cmdline').read_text()
             self.assertIn(f'nova-compute --config-file {common} '
                           f'--config-file {directory}/{name}/nova.conf', title)
+
+    def _line_with(self, text: str, pipe: Path, pid: int) -> str:
+        """Return the first line of a named pipe with a text; fail if the process ends before."""
+        log, ended = os.open(pipe, os.O_RDWR), os.pidfd_open(pid)
+        self.addCleanup(os.close, log)
+        self.addCleanup(os.close, ended)
+        content = ''
+        while True:
+            ready, _, _ = select.select([log, ended], [], [])
+            if log not in ready:
+                self.fail(f'the parent has ended; in {pipe.name}: {content!r}')
+            content += os.read(log, 1 << 16).decode()
+            for line in content.split('\n')[:-1]:
+                if text in line:
+                    return line
