@@ -10,7 +10,7 @@ from fixtures import MonkeyPatch
 from tests import base
 from vpmem_harness import cli, findings
 from vpmem_harness.exceptions import WaitTimeoutError
-from vpmem_harness.findings import scenarios
+from vpmem_harness.findings import evidence
 from vpmem_harness.fixtures.cloud import CloudFixture
 from vpmem_harness.host.audit import Kind, Report
 
@@ -62,7 +62,7 @@ class FindingsTest(base.TestCase):
 
     def test_evidence_is_summarized(self) -> None:
         """The evidence lists each namespace of an operation once, in one line."""
-        told = scenarios._told([
+        told = evidence.told([
             Report(Kind.TAKEN, 'create of one', 'host1', name, device, ())
             for name, device in (('ns_0', '/dev/dax0.0'), ('ns_1', '/dev/dax0.1')) * 2])
         self.assertEqual('a namespace in use was wiped or given away: ns_0 (/dev/dax0.0), ns_1 '
