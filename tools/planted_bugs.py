@@ -71,7 +71,11 @@ BUGS = (
         'self.tracker.release(instance, [one for one in resources if one not in left])',
         'pass'),
     Bug('revert-is-done-twice', 'resize.py',
-        "migration.status != 'reverting'", 'instance.deleted',
+        """\
+        if self.service.superseded(instance, TaskState.RESIZE_REVERTING) or (
+                migration.status != 'reverting'):
+""",
+        "        if instance.deleted:\n",
         # A service that starts does not touch a request that is still queued.
         also=Bug('', 'startup.py',
                  'if self.service.waits_for(instance) and task not in _DONE_OVER:',
