@@ -151,10 +151,10 @@ class RunTest(base.TestCase):
         process.stdin.flush()
         self.assertEqual(('ended\n', 3), (process.stdout.readline(), process.wait(timeout=30)))
 
-    def start(self, script, *before, **options):
+    def start(self, script, *before, harness=HARNESS, **options):
         """Run a shell script, and wait until it prints ``ready``."""
         process = subprocess.Popen(
-            [*before, *HARNESS, 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c', script],
+            [*before, *harness, 'run', '--pmem', 'A:1x1GiB', '--', 'sh', '-c', script],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
         self.addCleanup(process.stdin.close)
         self.addCleanup(process.stdout.close)
@@ -187,20 +187,47 @@ class RunTest(base.TestCase):
         process.stdin.flush()
         self.assertEqual(3, process.wait(timeout=30))
 
-    def test_ctrl_c_goes_to_the_command(self):
-        """A command that continues after Ctrl-C keeps its hosts, and gets the signal once."""
+    def start_on_terminal(self, script, **options):
+        """Run a shell script on a terminal of its own, and return also the other end of it."""
         ours, theirs = os.openpty()
         self.addCleanup(os.close, ours)
         self.addCleanup(os.close, theirs)
         # The first terminal that a session leader opens becomes the session's terminal.
-        process = self.start('trap "echo caught" INT; echo ready; until read line; do :; done;'
-                             'virsh hostname; exit 5', 'sh', '-c', ': <"$0"; exec "$@"',
-                             os.ttyname(theirs), start_new_session=True)
-        os.write(ours, b'\x03')
+        return ours, self.start(script, 'sh', '-c', ': <"$0"; exec "$@"', os.ttyname(theirs),
+                                start_new_session=True, **options)
+
+    def test_ctrl_c_goes_to_the_command(self):
+        """A command that continues after Ctrl-C keeps its hosts, and gets the signal once."""
+        terminal, process = self.start_on_terminal(
+            'trap "echo caught" INT; echo ready; until read line; do :; done;'
+            'virsh hostname; exit 5')
+        os.write(terminal, b'\x03')
         self.assertEqual('caught\n', process.stdout.readline())
         process.stdin.write('\n')
         process.stdin.flush()
         self.assertEqual((5, 'host1\n\n'), (process.wait(timeout=30), process.stdout.read()))
+
+    def test_ctrl_c_while_the_command_starts(self):
+        """The command gets the signal once, also when the harness does not wait for it yet."""
+        pipe = Path(self.useFixture(fixtures.TempDir()).path, 'pipe')
+        os.mkfifo(pipe)
+        terminal, process = self.start_on_terminal(
+            'trap "echo caught" INT; trap "echo ends; exit" TERM; echo ready;'
+            'until read line; do :; done',
+            harness=[sys.executable, '-c',
+                     'import os, sys; from vpmem_harness import cli; spawn = os.posix_spawn\n'
+                     'def started(*arguments, **options):\n'
+                     '    process = spawn(*arguments, **options)\n'
+                     f'    open({str(pipe)!r}).close()\n'
+                     '    return process\n'
+                     'os.posix_spawn = started\n'
+                     'sys.exit(cli.main())'])
+        os.write(terminal, b'\x03')
+        self.assertEqual('caught\n', process.stdout.readline())
+        pipe.open('w').close()
+        # Signals that the harness relays arrive in their order.
+        process.terminate()
+        self.assertEqual('ends\n', process.stdout.read())
 
     def test_a_command_that_ignores_a_signal(self):
         """The command is killed after a timeout, and the status is the signal's."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Iterable
 
 from vpmem_harness.cli import signals
 from vpmem_harness.host import processes
 
 #: Seconds that the command has to end after a signal was relayed; then it is killed.
 GRACE = 10.0
+
+#: Signals that Python ignores and a command does not.
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def run(words: list[str], environment: dict[str, str]) -> int:
@@ -32,9 +36,17 @@ def run(words: list[str], environment: dict[str, str]) -> int:
     with signals.relayed(early.append) as relayed:
         # A handler, because the command would inherit SIG_IGN.
         kept = signal.signal(signal.SIGQUIT, lambda number, frame: None) if relayed else None
+        # Blocked before the command exists, so that each signal is either for the harness alone,
+        # and in `early`, or read with its sender.
+        awaited = {*relayed, signal.SIGCHLD} if relayed else set()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
         try:
-            process = subprocess.Popen(words, env=environment)  # noqa: S603 - the user's own
-            status = _wait(process, environment[processes.MARK], relayed, early)
+            try:
+                process = _start(words, environment, mask)
+                status = (_wait(process, environment[processes.MARK], awaited, early) if relayed
+                          else _status(os.waitpid(process, 0)[1]))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             # The remaining signals arrived after the command had ended.
             return 128 + early[0] if early else status
         except OSError as error:
@@ -45,37 +57,53 @@ def run(words: list[str], environment: dict[str, str]) -> int:
                 signal.signal(signal.SIGQUIT, kept)
 
 
-def _wait(process: subprocess.Popen[bytes], mark: str, relayed: list[int],
-          early: list[int]) -> int:
+def _start(words: list[str], environment: dict[str, str], mask: Iterable[int]) -> int:
+    """Start a command with a signal mask, and return its process id.
+
+    Unlike subprocess, posix_spawn can set the mask. Until then no signal reaches the command, and
+    none is lost.
+
+    :raises OSError: if no directory of PATH has the command, or if it cannot be executed.
+    """
+    paths = ([words[0]] if os.sep in words[0] else
+             [os.path.join(directory, words[0]) for directory in os.get_exec_path(environment)])
+    failure: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for path in paths:
+        try:
+            return os.posix_spawn(path, words, environment, setsigmask=mask, setsigdef=_IGNORED)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _wait(process: int, mark: str, awaited: set[int], early: list[int]) -> int:
     """Wait for a command and return its exit status.
 
     The signals are blocked and read with sigwaitinfo, which gives their sender. The threads of the
     event loop block them as well, so that this thread gets them.
 
-    :param early: signals that arrived while the command was started.
+    :param early: signals that arrived before the command was started.
     """
-    if not relayed:
-        return _status(process.wait())
-    awaited = {*relayed, signal.SIGCHLD}
-    kept = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
-    try:
-        first = None
-        deadline = 0.0
-        while process.poll() is None:
-            number = early.pop(0) if early else _next(awaited, first and deadline)
-            if number is None:
-                processes.end_marked(mark)
-                process.kill()      # in case it has another environment by now
-                process.wait()
-                return 128 + (first or 0)
-            if number == signal.SIGCHLD:
-                continue
-            if first is None:
-                first, deadline = number, time.monotonic() + GRACE
-            _relay(number, process.pid, mark)
-        return _status(process.returncode)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, kept)
+    first = None
+    deadline = 0.0
+    while True:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            return _status(status)
+        number = early.pop(0) if early else _next(awaited, first and deadline)
+        if number is None:
+            processes.end_marked(mark)
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(process, signal.SIGKILL)    # in case it has another environment by now
+                os.waitpid(process, 0)
+            return 128 + (first or 0)
+        if number == signal.SIGCHLD:
+            continue
+        if first is None:
+            first, deadline = number, time.monotonic() + GRACE
+        _relay(number, process, mark)
 
 
 def _next(awaited: set[int], deadline: float | None) -> int | None:
@@ -110,5 +138,6 @@ def _relay(number: int, command: int, mark: str) -> None:
             os.kill(pid, number)
 
 
-def _status(code: int) -> int:
+def _status(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code
