@@ -48,6 +48,9 @@ _NO_STATELESS = (
 _MOCKED_SEV = (
     'the test of Nova 33 changes the capabilities of the fake while the compute runs; a host gets '
     'AMD SEV only when it restarts')
+_UNMANAGED = (
+    'the test gives a guest an unmanaged virtual function that nobody has detached from the host: '
+    '"Unmanaged PCI device 0000:81:00.1 must be manually detached from the host"')
 _PAGE_SIZE = 'the test describes huge pages of 1024 KiB, a size that no x86 machine has'
 
 
@@ -129,6 +132,8 @@ KNOWN: dict[str, str] = {
         'test_create_servers_with_vgpu',)),
     **_all(_NO_STATELESS, 'libvirt.test_uefi.UEFIServersTest', (
         'test_create_server_secure_boot_stateless',)),
+    **_all(_UNMANAGED, 'libvirt.test_pci_sriov_servers.SRIOVServersTest', (
+        'test_create_server_with_VF_and_managed_set_to_no',)),
     **_all(_PAGE_SIZE, 'libvirt.test_numa_live_migration.NUMALiveMigrationNegativeTests', (
         'test_different_page_sizes',)),
 }
