@@ -47,12 +47,17 @@ def label_case(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
 
 
 def recovered_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
+    return _without_memory(_resize_without_a_start(cloud).reboot(hard=True))
+
+
+def _resize_without_a_start(cloud: CloudFixture) -> Server:
+    """Boot a server on the first host and resize it; the guest does not start on the other one."""
     source, destination = hosts_of(cloud)
     server = cloud.boot(pmem='SMALL', host=source)
     with destination.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
         server.resize(pmem='LARGE', expect='ERROR')
     cloud.settle()
-    return _without_memory(server.reboot(hard=True))
+    return server
 
 
 def _without_memory(server: Server) -> str | None:
@@ -208,11 +213,8 @@ def rebuild_after_refused_resize(cloud: CloudFixture, audit: DataSafetyAudit) ->
 
 
 def failed_resize(cloud: CloudFixture, audit: DataSafetyAudit) -> str | None:
-    source, destination = hosts_of(cloud)
-    server = cloud.boot(pmem='SMALL', host=source)
-    with destination.faults.failing('domainCreateWithFlags', libvirt.VIR_ERR_OPERATION_FAILED):
-        server.resize(pmem='LARGE', expect='ERROR')
-    cloud.settle()
+    source, _destination = hosts_of(cloud)
+    _resize_without_a_start(cloud)
     cloud.compute(source).run_periodic_tasks()
     cloud.boot(pmem='SMALL', host=source)
     return told(audit.of(Kind.LEAKED))
