@@ -125,7 +125,7 @@ class ProcessParentTest(testtools.TestCase):
         self.assertEqual('no broker\n', (self.directory / 'b.log').read_text())
 
     def test_a_signal_during_the_start(self):
-        """After SIGTERM, no more processes are forked."""
+        """After SIGTERM the parent forks no more processes."""
         parent = self.start(interval=3600.0)
         self.assertEqual(b'a', self.received(1))
         parent.terminate()

@@ -94,7 +94,7 @@ class MachinesTest(testtools.TestCase):
                          self.commands)
 
     def test_an_ordinary_user(self):
-        """An ordinary user is told that a second machine needs root, before anything starts."""
+        """Without root, --second-machine fails before anything starts."""
         self.useFixture(fixtures.MockPatchObject(engines, 'check'))
         self.useFixture(fixtures.MockPatchObject(os, 'getuid', return_value=1000))
         self.assertRaisesRegex(
