@@ -78,6 +78,9 @@ class PowerState(enum.IntEnum):
 #: The statuses of a cold migration that has left its source, which still has the old claims.
 MOVED = ('post-migrating', 'finished', 'confirming', 'reverting')
 
+#: The statuses of a migration that has left its server where it was.
+MIGRATION_FAILED = ('error', 'failed', 'cancelled')
+
 _REBUILD = {
     TaskState.REBUILDING: 'REBUILD',
     TaskState.REBUILD_BLOCK_DEVICE_MAPPING: 'REBUILD',

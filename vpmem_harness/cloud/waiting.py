@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Backend, Fault, InstanceAction, ServerRecord
-from vpmem_harness.cloud.states import STATUSES_AT_REST
+from vpmem_harness.cloud.states import MIGRATION_FAILED, STATUSES_AT_REST
 from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
 
 #: The status of a server that is gone. Nova's API says 404 instead.
@@ -110,12 +110,26 @@ class Wait:
                 return DELETED
             if record.task_state is not None:
                 return None
-        failed = self.success and action is not None and (action.failed or not action.finished)
-        if record.status == self.status and not failed:
+        failure = self._failure(action) if self.success else None
+        if record.status == self.status and failure is None:
             return record
         if self.request_id is not None or record.status == ERROR:
             raise UnexpectedStateError(
-                self.name, self.status, record.status, record.fault, _reason(action), self.seen)
+                self.name, self.status, record.status, record.fault,
+                _reason(action) or failure or '', self.seen)
+        return None
+
+    def _failure(self, action: InstanceAction | None) -> str | None:
+        """What a request failed with that leads back to the state in which it began, or None.
+
+        The action of a live migration has succeeded as soon as the migration has started.
+        """
+        if action is not None and (action.failed or not action.finished):
+            return _reason(action) or 'the request has failed'
+        move = next(reversed(self.backend.migrations(self.server)), None)
+        if move is not None and move.status in MIGRATION_FAILED:
+            return (f'the migration from {move.source_compute} to {move.dest_compute} has the '
+                    f'status {move.status!r}')
         return None
 
     def _record(self) -> ServerRecord | None:

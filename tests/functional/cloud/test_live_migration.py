@@ -102,6 +102,17 @@ class LiveMigrationTest(CloudTestCase):
             'domainMigratePerform3Params', libvirt.VIR_ERR_OPERATION_FAILED))
         self.assertEqual('ACTIVE', server.status)
 
+    def test_the_action_of_a_refused_migration_has_succeeded(self):
+        """It ends when the migration starts, so that the request's error names the migration."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL')
+        with cloud.host(server.host).faults.failing(
+                'domainMigratePerform3Params', libvirt.VIR_ERR_OPERATION_FAILED):
+            error = self.assertRaises(UnexpectedStateError, server.live_migrate)
+            cloud.settle()
+        self.assertIsNone(server.actions[-1].message)
+        self.assertIn("has the status 'error'", error.reason)
+
     @defect_of_nova(
         'lost-live-migration', MismatchError,
         r"!=:\nreference = \{\}\nactual    = \{'CUSTOM_PMEM_NAMESPACE_SMALL': 1, .*\}\n"

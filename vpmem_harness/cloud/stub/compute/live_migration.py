@@ -57,7 +57,7 @@ class LiveMigrationOperations(Operations):
         source = self.services.compute(migration.source_compute)
         source.cast(source.live_migration.live_migration, context, instance, migration)
 
-    @step('compute_live_migration', here=not_found)
+    @step('compute_live_migration', here=not_found, background=True)
     def live_migration(
         self, context: RequestContext, instance: Instance, migration: Migration,
     ) -> None:
@@ -88,7 +88,12 @@ class LiveMigrationOperations(Operations):
             self.service.check_alive()
             destination.live_migration.rollback_live_migration(context, instance, migration)
             raise
-        self._post_live_migration(context, instance, migration)
+        try:
+            self._post_live_migration(context, instance, migration)
+        except Exception as error:
+            self.service.check_alive()
+            self.service.add_fault(instance, error)
+            raise
 
     def _has_moved(self, instance: Instance, destination: ComputeService) -> bool:
         """Whether a guest has left this host, or runs on the destination if this host is down.

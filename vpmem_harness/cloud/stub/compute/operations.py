@@ -76,7 +76,9 @@ def not_in(*tasks: TaskState) -> Late:
     return conflict
 
 
-def step(event: str, *, here: Late | None = None) -> Callable[[Step[S, P]], Step[S, P]]:
+def step(
+    event: str, *, here: Late | None = None, background: bool = False,
+) -> Callable[[Step[S, P]], Step[S, P]]:
     """Mark a method as a step of a request, with the name of Nova's event.
 
     Only one step at a time runs on an instance. A failed step records a fault and an event with its
@@ -85,6 +87,8 @@ def step(event: str, *, here: Late | None = None) -> Callable[[Step[S, P]], Step
 
     :param here: creates the error of a step that needs its server on this host. If the step was
         queued while the service was down, the server may have been evacuated since.
+    :param background: whether Nova's method only starts the step in a thread, so that a failure
+        leaves neither a fault nor a failed event. Unlike Nova's, the event ends with the step.
     """
     def decorate(method: Step[S, P]) -> Step[S, P]:
         def run(
@@ -95,9 +99,10 @@ def step(event: str, *, here: Late | None = None) -> Callable[[Step[S, P]], Step
             with self.service.instance_lock(instance):
                 begun = database.start_event(context.action, event, self.host)
                 failure: Exception | None = None
+                recorded: Exception | None = None
                 try:
                     if here and instance.host != self.host and not instance.deleted:
-                        failure = here(instance, *args, **kwargs)
+                        failure = recorded = here(instance, *args, **kwargs)
                         LOG.info('A step came too late: its server is on another host')
                         self.service.add_fault(instance, failure)
                     else:
@@ -106,11 +111,14 @@ def step(event: str, *, here: Late | None = None) -> Callable[[Step[S, P]], Step
                     self.service.check_alive()
                     failure = error
                     LOG.warning('%s failed: %s', event, error)
-                    self.service.add_fault(instance, error)
+                    if not background:
+                        recorded = error
+                        self.service.add_fault(instance, error)
                     self.service.revert_task_state(instance, error)
                 self.service.check_alive()
-                database.finish_event(context.action, begun, failure)
-                result, failure = 'Error' if failure else 'Success', None   # end the cycle
+                database.finish_event(context.action, begun, recorded)
+                result = 'Error' if failure else 'Success'
+                failure = recorded = None   # end the cycle
                 LOG.info('%s of server %s on %s: %s', event, instance.uuid, self.host, result)
         functools.update_wrapper(run, method)
         return run
