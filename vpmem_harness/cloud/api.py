@@ -309,7 +309,7 @@ class Backend(Protocol):
         ``action`` is Nova's name for it: delete, resize (flavor), migrate (host), confirmResize,
         revertResize, stop, start, reboot (type), pause, unpause, suspend, resume, rebuild,
         shelve, shelveOffload, unshelve (host), rescue, unrescue, live-migration (host),
-        evacuate (host).
+        evacuate (host), resetState (state).
 
         :raises InstanceInvalidState: when the server's state does not allow it.
         """

@@ -22,7 +22,7 @@ from vpmem_harness.cloud.flavors import Flavor, refuse_beside_flavor
 from vpmem_harness.cloud.public_calls import short_traceback
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.waiting import DELETED, UnexpectedStateError, Wait, check_status
-from vpmem_harness.exceptions import HarnessError
+from vpmem_harness.exceptions import HarnessError, InvalidInputError
 
 if TYPE_CHECKING:
     from vpmem_harness.cloud.cloud import Cloud
@@ -355,6 +355,18 @@ class Server:
         The server is SHUTOFF afterwards, unless it was in ERROR: then it is started.
         """
         return self._request('evacuate', expect, host=_name(host))
+
+    @short_traceback
+    def reset_state(self, state: str) -> Server:
+        """Set the state of the server to ``'active'`` or ``'error'``, as an administrator can.
+
+        The guest and the claims of the server stay as they are, and its task ends.
+        """
+        if state not in ('active', 'error'):
+            raise InvalidInputError(
+                'state', expected="'active' or 'error'", got=repr(state), remedy='use one of these')
+        self._cloud.backend.request(self.id, 'resetState', state=state)
+        return self
 
 
 def _name(host: str | Named | None) -> str | None:

@@ -7,6 +7,7 @@ import libvirt
 from tests.shared_clouds import CloudTestCase
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.states import PowerState
+from vpmem_harness.exceptions import InvalidInputError
 
 
 class PowerTest(CloudTestCase):
@@ -45,6 +46,20 @@ class PowerTest(CloudTestCase):
         error = self.assertRaises(errors.InstanceInvalidState, server.start)
         self.assertEqual(
             f"Cannot 'start' instance {server.id} while it is in vm_state active", str(error))
+
+    def test_reset_state(self):
+        """An administrator sets the state; guest and namespaces stay as they are."""
+        server = self.start_cloud().boot(pmem='SMALL')
+        self.assertEqual('ERROR', server.reset_state('error').status)
+        self.assertGuestHas(server)
+        self.assertEqual('ACTIVE', server.reset_state('active').status)
+        self.assertEqual('resetState', server.actions[-1].action)
+
+    def test_reset_to_another_state(self):
+        """The error names the states that Nova's API accepts."""
+        server = self.start_cloud().boot()
+        error = self.assertRaises(InvalidInputError, server.reset_state, 'paused')
+        self.assertIn("'active' or 'error'", str(error))
 
     def test_reboot(self):
         """A soft reboot keeps the namespaces."""

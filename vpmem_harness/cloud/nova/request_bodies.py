@@ -29,4 +29,5 @@ BODIES: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         'os-migrateLive': {'host': given.get('host'), 'block_migration': 'auto'}},
     'evacuate': lambda given: {
         'evacuate': {'host': given['host']} if given.get('host') else {}},
+    'resetState': lambda given: {'os-resetState': {'state': given['state']}},
 }

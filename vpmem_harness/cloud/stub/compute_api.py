@@ -260,6 +260,10 @@ class API:
         return lambda context: conductor.cast(
             conductor.evacuate_instance, context, instance, host)
 
+    def _reset_state(self, instance: Instance, state: str) -> Send:
+        return lambda _context: self.services.database.save(
+            instance, vm_state=VMState(state), task_state=None)
+
     _special: dict[str, Callable[..., Send | None]] = {
         'delete': _delete,
         'resize': _resize,
@@ -270,4 +274,5 @@ class API:
         'live-migration': _live_migrate,
         'rebuild': _rebuild,
         'evacuate': _evacuate,
+        'resetState': _reset_state,
     }

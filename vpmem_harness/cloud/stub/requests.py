@@ -86,6 +86,7 @@ RULES: Mapping[str, Rule] = {
     'evacuate': Rule(
         frozenset({VMState.ACTIVE, VMState.STOPPED, VMState.ERROR}), TaskState.REBUILDING,
         tasks=None),
+    'resetState': Rule(None, None, tasks=None, must_have_launched=False),
 }
 
 #: The names of requests as the API's refusals show them, where they differ.
