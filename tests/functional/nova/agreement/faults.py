@@ -1,6 +1,7 @@
 """Faults injected in a step, as in ``fault=domainCreateWithFlags:fail@0``.
 
-An option names the libvirt procedure or program, then the kind of fault, then the host. The
+An option names the libvirt procedure or program, then the kind of fault, then the host; or it
+names the connection to the destination of a migration, as in ``fault=migration:cut-finish@0``. The
 fault affects every call until the cloud has settled, so the number of calls on either side
 does not matter.
 """
@@ -29,6 +30,12 @@ _OF_PROGRAMS: Mapping[str, Callable[[Host, str], Fault]] = {
     'fail-after': lambda host, name: host.faults.tool_failing(name, text=TEXT, when='after'),
     'absent': lambda host, name: host.faults.tool_absent(name),
 }
+_OF_MIGRATION: Mapping[str, Callable[[Host, str], Fault]] = {
+    'refused': lambda host, name: host.faults.migration_refused(),
+    'cut-prepare': lambda host, name: host.faults.migration_cut('prepare'),
+    'cut-copy': lambda host, name: host.faults.migration_cut('copy'),
+    'cut-finish': lambda host, name: host.faults.migration_cut('finish'),
+}
 
 
 def begin(hosts: Sequence[Host], text: str) -> Fault:
@@ -38,7 +45,8 @@ def begin(hosts: Sequence[Host], text: str) -> Fault:
     """
     name, _, rest = text.partition(':')
     kind, _, host = rest.partition('@')
-    kinds = _OF_PROGRAMS if name in PROGRAMS else _OF_PROCEDURES
+    kinds = _OF_MIGRATION if name == 'migration' else (
+        _OF_PROGRAMS if name in PROGRAMS else _OF_PROCEDURES)
     if kind not in kinds or host not in map(str, range(len(hosts))):
         raise InvalidInputError(
             'fault of a step', expected='what goes wrong, how, and the number of a host', got=text,

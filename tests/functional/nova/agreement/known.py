@@ -209,6 +209,19 @@ def _evacuated_host_wipes(case: Case) -> bool:
     return found
 
 
+def _refused_live_migration(case: Case) -> bool:
+    if case.step.verb != 'live-migrate' or 'fault' not in case.step.options:
+        return False
+    moves = case.nova[f'{case.server}: moves']
+    assert isinstance(moves, list)
+    if not moves:
+        return False
+    _type, _status, source, destination = moves[-1]
+    reason = f"the migration from <host {source}> to <host {destination}> has the status 'error'"
+    return case.take_out('outcome', f'ACTIVE was due, ERROR came: {reason}',
+                         f'ACTIVE was due, ACTIVE came: {reason}')
+
+
 @dataclass(frozen=True)
 class Known:
     """A known difference, with its repair."""
@@ -233,6 +246,9 @@ KNOWN = (
           'the source is not told to clean up when the guest does not start on the destination; '
           'done here, and its claims end with the audit, made here',
           _failed_resize_leaves),
+    Known('refused-live-migration',
+          'the server is in ERROR although its guest runs as before; its state is reset',
+          _refused_live_migration),
     Known('claims-outlive-server',
           'the tracker frees only what it tracks as its own; until the next audit, made here',
           _claims_outlive_server),

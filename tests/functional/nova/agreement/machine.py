@@ -220,6 +220,8 @@ class Agreement(RuleBasedStateMachine):
                 or not data.draw(_FAULTY)):
             return None
         what = data.draw(st.sampled_from(FAULTS[verb]))
+        if verb == 'live-migrate' and self.pair.statuses().get(number) != 'ACTIVE':
+            return None     # the server's state could not be restored: refused-live-migration
         if what.startswith('daxio') and number is not None and (
                 here == self.pair.source_of(number)):
             return None     # a same-host move would be confirmed: confirm-keeps-data

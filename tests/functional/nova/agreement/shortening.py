@@ -1,8 +1,8 @@
-"""Shortest sequence that shows a disagreement: every step of it is necessary."""
+"""Shortest sequence that shows a disagreement: every step and fault of it is necessary."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tests.functional.nova.agreement.pair import Disagreement, Pair
 from tests.functional.nova.agreement.steps import Configuration, Script, Step
@@ -25,10 +25,19 @@ def without(steps: Sequence[Step], place: int) -> list[Step]:
     return renumbered
 
 
+def _shorter(steps: Sequence[Step], place: int) -> Iterator[list[Step]]:
+    """Yield the steps without one, and with that one but without its fault."""
+    yield without(steps, place)
+    step = steps[place]
+    if 'fault' in step.options:
+        options = {name: value for name, value in step.options.items() if name != 'fault'}
+        yield [*steps[:place], Step(step.verb, options), *steps[place + 1:]]
+
+
 def shortest(
     script: Script, make: Callable[[Configuration], Pair],
 ) -> tuple[Script, Disagreement] | None:
-    """Remove unnecessary steps; return the shortest sequence and its disagreement.
+    """Remove unnecessary steps and faults; return the shortest sequence and its disagreement.
 
     Return None if the whole sequence no longer shows a disagreement.
     """
@@ -37,10 +46,12 @@ def shortest(
         return None
     place = len(script.steps) - 1
     while place >= 0:
-        shorter = Script(script.configuration, without(script.steps, place))
-        other = _disagreement(shorter, make)
-        if other is not None:
-            script, found = shorter, other
+        for steps in _shorter(script.steps, place):
+            shorter = Script(script.configuration, steps)
+            other = _disagreement(shorter, make)
+            if other is not None:
+                script, found = shorter, other
+                break
         place = min(place, len(script.steps)) - 1
     return script, found
 

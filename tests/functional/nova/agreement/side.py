@@ -182,6 +182,15 @@ class Side:
             self.servers[number].resize(flavor=self.cloud.flavor(labels, disk=disk))
         elif number is not None and step.verb in _WAITS and self._waits_for(number) is not None:
             _WAITS[step.verb](self.servers[number])
+        elif step.verb == 'live-migrate' and 'fault' in step.options:
+            assert number is not None
+            try:
+                self.servers[number].live_migrate(where)
+            except UnexpectedStateError:
+                # Nova's server is in ERROR (refused-live-migration): an operator resets its state.
+                self.cloud.settle()
+                self.servers[number].reset_state('active')
+                raise
         elif number is not None:
             _ASK[step.verb](self.servers[number], where, labels)
         else:

@@ -90,9 +90,8 @@ SERVICE = ('audit', 'restart-service', 'stop-service')
 #:   revert that fails on the destination (``failed-revert``), because of the one that it keeps;
 #: * a resize whose guest does not start on the destination (``recovered-resize``), because its
 #:   server has the old flavor in Nova, and the new one in the stub;
-#: * a live migration that libvirt refuses (``refused-live-migration``), because of its state and
-#:   of its action, which Nova records as a success, and one whose source is not wiped, because of
-#:   what it keeps (as ``lost-live-migration``).
+#: * a live migration whose source is not wiped, because of what it keeps (as
+#:   ``lost-live-migration``).
 #:
 #: Also left out is a guest that has shut down and cannot be destroyed, in a stop, rescue, move or
 #: shelve: nova-compute notices its end fifteen seconds later, whatever was requested since.
@@ -121,6 +120,9 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     'shelve': ('domainShutdown:fail', 'domainUndefineFlags:fail', 'daxio:fail'),
     'shelve-offload': ('domainUndefineFlags:fail', 'daxio:fail'),
     'unshelve': ('domainDefineXML:fail', 'domainCreateWithFlags:fail'),
+    'live-migrate': ('domainMigratePerform3Params:fail', 'other domainMigratePrepare3Params:fail',
+                     'other domainMigrateFinish3Params:fail', 'migration:refused',
+                     'migration:cut-prepare', 'migration:cut-copy', 'migration:cut-finish'),
     'confirm': ('other domainUndefineFlags:fail',),
     'revert': ('domainUndefineFlags:fail', 'other domainDefineXML:fail',
                'other domainCreateWithFlags:fail'),
