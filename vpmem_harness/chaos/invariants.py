@@ -112,7 +112,7 @@ class Fleet:
         for one in instances:
             held = {host: dict(amounts)
                     for host, amounts in self.cloud.allocations(one.uuid).items()}
-            wanted = {} if one.host is None else {one.host: self._wanted(one)}
+            wanted = {} if one.host is None else {one.host: dict(one.flavor.resources)}
             if held != wanted:
                 yield (f'{one.display_name} ({one.vm_state}) holds {held} in Placement in place '
                        f'of {wanted}')
@@ -124,34 +124,6 @@ class Fleet:
             for consumer in self.backend.ledger.allocations_for_provider(provider):
                 if consumer not in consumers:
                     yield f'Placement has {name} hold something for {consumer}, which is gone'
-
-    def _wanted(self, instance: Instance) -> dict[str, int]:
-        """Return the allocations that an instance needs on its host, from its flavor.
-
-        After a resize that failed late, Nova shows the old flavor but keeps the allocations of the
-        new one. Then its actual namespaces count.
-        """
-        wanted = dict(instance.flavor.resources)
-        if self._has_failed_resize(instance):
-            classes = collections.Counter(one.resource_class for one in instance.resources)
-            wanted = {name: amount for name, amount in wanted.items()
-                      if not name.startswith(PMEM_CLASS)} | classes
-        return wanted
-
-    def _has_failed_resize(self, instance: Instance) -> bool:
-        return any(move.migration_type == 'resize' and move.status == 'error'
-                   for move in self.backend.services.database.migrations(instance.uuid))
-
-    def _may_run_on(self, instance: Instance) -> list[list[str]]:
-        """Return the devices that the guest of an instance may use: those of its namespaces.
-
-        After a resize that failed late, the guest may have been started again. Nova then gives it
-        those namespaces of the new flavor that its old flavor requests.
-        """
-        sets = [instance.resources]
-        if self._has_failed_resize(instance):
-            sets.append(instance.ordered(instance.resources, instance.flavor))
-        return [sorted(one.device.devpath for one in resources) for resources in sets]
 
     def _held(self, host: str) -> dict[str, tuple[Instance, Resource]]:
         """Return the claimed namespaces of a host, with instance and resource."""
@@ -211,8 +183,8 @@ class Fleet:
                     continue
                 running.add(one.uuid)
                 paths = sorted(path for path in domain.open_paths if path.startswith('/dev/'))
-                held, *started_anew = self._may_run_on(one)
-                if paths != held and paths not in started_anew:
+                held = sorted(resource.device.devpath for resource in one.resources)
+                if paths != held:
                     yield f'{one.display_name} runs on {paths}, and holds {held}'
         for one in instances:
             if one.vm_state == VMState.ACTIVE and one.uuid not in running:
