@@ -25,7 +25,6 @@ from vpmem_harness.cloud.nova import (
     messaging,
     settings,
     statements,
-    warm_up,
     workarounds,
 )
 from vpmem_harness.cloud.nova.commit_events import CommitEvents
@@ -160,8 +159,7 @@ class Control:
 def prepare() -> None:
     """Do the work that all control processes share, before the forks.
 
-    Create the schemas of the databases, compile common statements, and load the API with its
-    imports.
+    Create the schemas of the databases, and load the API with its imports.
     """
     with (fixtures.TempDir() as directory, fixtures.NestedTempfile(),
           nova_fixtures.ConfFixture(settings.CONF), FileDatabases()):
@@ -171,7 +169,6 @@ def prepare() -> None:
               functional_fixtures.PlacementFixture()):
             statements.share(api_db_api.get_engine())
             statements.share(main_db_api.get_engine())
-            warm_up.compile_statements()
 
 
 def _tune(engine: Any) -> None:
