@@ -18,7 +18,11 @@ from typing import Any
 
 import libvirt
 
-from vpmem_harness.cloud.nova.workarounds import before_import, paste_configuration
+from vpmem_harness.cloud.nova.workarounds import (
+    before_import,
+    paste_configuration,
+    stop_and_wake,
+)
 
 __all__ = ['before_import']
 
@@ -261,13 +265,6 @@ def end_idle_workers_at_once(fixture: Any) -> None:
     the setUp of ``nova.test.TestCase``, whose cleanup stops the threads.
     """
     import fixtures
-    from futurist import _thread
-
-    stop = _thread.ThreadWorker.stop
-
-    def stop_and_wake(worker: Any) -> None:
-        stop(worker)
-        worker.work_queue.put(_NoWork())
 
     fixture.useFixture(fixtures.MonkeyPatch('futurist._thread.ThreadWorker.stop', stop_and_wake))
 
@@ -277,13 +274,6 @@ def poll_slowly() -> None:
     from futurist import _thread
     worker: Any = _thread.ThreadWorker
     worker.MAX_IDLE_FOR = 0.25
-
-
-class _NoWork:
-    """Item in the queue of an executor that only wakes a thread."""
-
-    def run(self) -> None:
-        """Do nothing."""
 
 
 def end_events() -> None:

@@ -54,7 +54,7 @@ def after_import() -> None:
     from nova import objects
 
     objects.register_all()
-    end_idle_threads_at_once()
+    end_idle_workers_at_once()
 
 
 def paste_configuration() -> str:
@@ -84,26 +84,27 @@ def api_configuration() -> str:
 
 
 class _NoWork:
-    """Work for a thread of futurist that has nothing to do but end."""
+    """Item in the queue of an executor that only wakes a thread."""
 
     def run(self) -> None:
         """Do nothing."""
 
 
-def end_idle_threads_at_once() -> None:
-    """Wake an idle thread of futurist's pools when its pool is shut down.
+def stop_and_wake(worker: Any) -> None:
+    """Stop a thread of an executor of futurist, and wake it if it is idle."""
+    worker.should_stop = True
+    worker.work_queue.put(_NoWork())
 
-    Such a thread looks only once a second whether it should end, so that each of the pools of a
-    service that stops takes up to a second.
+
+def end_idle_workers_at_once() -> None:
+    """Wake the idle threads of executors when they are stopped, so that they end at once.
+
+    Otherwise an idle thread of futurist checks every second whether it was stopped, and a service
+    that stops waits for it, once for each of its executors.
     """
     from futurist import _thread
-
-    def stop(worker: Any) -> None:
-        worker.should_stop = True
-        worker.work_queue.put(_NoWork())
-
-    worker_class: Any = _thread.ThreadWorker
-    worker_class.stop = stop
+    worker: Any = _thread.ThreadWorker
+    worker.stop = stop_and_wake
 
 
 def in_child(directory: str) -> None:

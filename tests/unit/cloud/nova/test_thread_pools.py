@@ -23,7 +23,7 @@ class IdleThreadsTest(testtools.TestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'futurist._thread.ThreadWorker.stop', _thread.ThreadWorker.stop))
         self.useFixture(fixtures.MonkeyPatch('futurist._thread.ThreadWorker.MAX_IDLE_FOR', 3600))
-        workarounds.end_idle_threads_at_once()
+        workarounds.end_idle_workers_at_once()
         pool = futurist.ThreadPoolExecutor(2)
         self.assertEqual([1, 2], [pool.submit(abs, -number).result() for number in (1, 2)])
         workers = list(pool._workers)
