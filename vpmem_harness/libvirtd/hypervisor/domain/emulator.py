@@ -98,9 +98,11 @@ def _check_huge_pages(definition: Definition, hardware: Hardware) -> None:
 
 def _check_free_pages(definition: Definition, hardware: Hardware,
                       domains: Iterable[Domain]) -> None:
-    memory = host_memory.HostMemory(hardware, domains)
-    for need in host_memory.needs(definition):
-        if need.page is not None and not memory.take_pages(need):
+    huge = [need for need in host_memory.needs(definition) if need.page is not None]
+    # What the other guests use takes time to add up.
+    memory = host_memory.HostMemory(hardware, domains if huge else ())
+    for need in huge:
+        if not memory.take_pages(need):
             raise Refused('unable to map backing store for guest RAM: '
                           f'{os.strerror(errno.ENOMEM)}')
 
