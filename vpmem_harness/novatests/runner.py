@@ -19,6 +19,10 @@ from vpmem_harness.exceptions import HarnessError, InvalidInputError
 #: How many lines of a worker's log an error shows.
 LOG_LINES = 20
 
+#: How many tests a worker process runs at most. What Nova leaves behind in memory and in threads
+#: makes later tests slower.
+PART = 30
+
 
 @dataclass(frozen=True)
 class Result:
@@ -84,9 +88,10 @@ class Runner:
         An exception in this thread, such as that of a signal, ends the workers.
         """
         results: queue.Queue[Result | None] = queue.Queue()
-        shares = [share for share in _shares(tests, self._processes) if share]
-        threads = [threading.Thread(target=self._run_share, args=(share, results), daemon=True)
-                   for share in shares]
+        parts = parts_for(self._processes, tests)
+        waiting = iter(parts)
+        threads = [threading.Thread(target=self._run_parts, args=(waiting, results), daemon=True)
+                   for _ in range(min(self._processes, len(parts)))]
         for thread in threads:
             thread.start()
         running = len(threads)
@@ -123,16 +128,22 @@ class Runner:
                 with self._lock:
                     self._workers.remove(worker)
 
-    def _run_share(self, tests: list[str], results: queue.Queue[Result | None]) -> None:
-        """Run tests one after the other; a new process continues after one that has ended."""
+    def _run_parts(self, parts: Iterator[list[str]],
+                   results: queue.Queue[Result | None]) -> None:
+        """Run the parts that other threads have not taken."""
         try:
-            waiting = list(tests)
-            while waiting and not self._ended:
-                for result in self._run_until_it_ends(waiting):
-                    waiting.remove(result.id)
-                    results.put(result)
+            for part in parts:
+                self._run_part(part, results)
         finally:
             results.put(None)
+
+    def _run_part(self, tests: list[str], results: queue.Queue[Result | None]) -> None:
+        """Run tests one after the other; a new process continues after one that has ended."""
+        waiting = list(tests)
+        while waiting and not self._ended:
+            for result in self._run_until_it_ends(waiting):
+                waiting.remove(result.id)
+                results.put(result)
 
     def _run_until_it_ends(self, tests: list[str]) -> Iterator[Result]:
         with self._worker(tests) as worker:
@@ -217,15 +228,23 @@ class _Worker:
         return lines[-1] if lines else ''
 
 
-def _shares(tests: Sequence[str], count: int) -> list[list[str]]:
-    """Divide tests among processes; the tests of a class stay together if they can."""
+def parts_for(processes: int, tests: Sequence[str]) -> list[list[str]]:
+    """Divide tests into parts, largest first, that processes take one after the other.
+
+    Each process gets several, so that all end at about the same time. The tests of a class stay
+    together if they can.
+    """
+    limit = PART if processes == 1 else min(PART, max(
+        -(-len(tests) // (4 * processes)), min(-(-len(tests) // processes), 5)))
     classes: dict[str, list[str]] = {}
     for test in tests:
         classes.setdefault(test.rpartition('.')[0], []).append(test)
-    limit = -(-len(tests) // count) if tests else 1
-    parts = [part[start:start + limit] for part in classes.values()
-             for start in range(0, len(part), limit)]
-    shares: list[list[str]] = [[] for _ in range(count)]
-    for part in sorted(parts, key=len, reverse=True):
-        min(shares, key=len).extend(part)
-    return shares
+    parts: list[list[str]] = []
+    for of_class in classes.values():
+        for start in range(0, len(of_class), limit):
+            some = of_class[start:start + limit]
+            if parts and len(parts[-1]) + len(some) <= limit:
+                parts[-1] += some
+            else:
+                parts.append(some)
+    return sorted(parts, key=len, reverse=True)

@@ -130,19 +130,3 @@ class InterruptionTest(testtools.TestCase):
             self.assertRaises(KeyboardInterrupt, runner.Runner(timeout=60).run,
                               ['m.A.test_a', 'm.A.test_b', 'm.A.test_c'], interrupt)
         self.assertEqual([True], [worker.killed.is_set() for worker in workers])
-
-
-class SharesTest(testtools.TestCase):
-
-    def test_the_tests_of_a_class_stay_together(self):
-        """Processes get whole classes, so that a class is set up in one process."""
-        tests = [f'm.{letter}.test_{number}' for letter in 'ABC' for number in range(4)]
-        shares = runner._shares(tests, 3)
-        self.assertEqual(sorted(tests), sorted(test for share in shares for test in share))
-        for share in shares:
-            self.assertEqual(1, len({test.rpartition('.')[0] for test in share}))
-
-    def test_a_large_class_is_divided(self):
-        """No process gets more than its part because of one large class."""
-        shares = runner._shares([f'm.A.test_{number}' for number in range(10)], 2)
-        self.assertEqual([5, 5], [len(share) for share in shares])
