@@ -69,6 +69,17 @@ class PowerTest(CloudTestCase):
         """A hard reboot keeps the namespaces."""
         self.assert_is_the_same(lambda server: server.reboot(hard=True))
 
+    def test_a_failed_reboot(self):
+        """The power state is that of the guest before the reboot, here one that is off."""
+        cloud = self.start_cloud()
+        server = cloud.boot(pmem='SMALL')
+        faults = cloud.host(server.host).faults
+        with faults.tool_failing('daxio', when='after'):
+            server.delete(expect='ERROR')
+        with faults.failing('domainDestroy', libvirt.VIR_ERR_OPERATION_FAILED):
+            server.reboot(hard=True, expect='ERROR')
+        self.assertEqual(PowerState.SHUTDOWN, server.power_state)
+
     def assert_is_the_same(self, do):
         server = self.start_cloud().boot(pmem='SMALL')
         namespaces = server.namespaces

@@ -68,7 +68,8 @@ class PowerOperations(Operations):
         """
         hard = reboot_type == 'HARD'
         _, pending, started = HARD_REBOOT if hard else SOFT_REBOOT
-        self.service.save(instance, HARD_REBOOT if hard else SOFT_REBOOT, task_state=pending)
+        self.service.save(instance, HARD_REBOOT if hard else SOFT_REBOOT, task_state=pending,
+                          power_state=self.service.observe(instance))
         self.service.save(instance, (pending,), task_state=started)
         try:
             power_state = None if hard else self._soft_reboot(instance)
