@@ -163,7 +163,8 @@ class Baseline:
         if not changed and not self._matches(one):
             # An audit frees the claims of deleted servers, and takes less time than a restart.
             self._compute(one).run_periodic_tasks()
-        if changed or not self._matches(one):
+            changed = not self._matches(one)
+        if changed:
             self._restart(one)
 
     def _undefine(self, one: _HostBaseline, connection: libvirt.virConnect) -> None:
