@@ -21,9 +21,11 @@ import sys
 import tempfile
 import time
 
+from vpmem_harness.cloud.nova.workarounds import paste_configuration
+
 ROOT = pathlib.Path(__file__).parents[1]
 
-# On threads, or on eventlet in Nova 33, whose fixtures need it.
+# The tests run on threads, those of Nova 33 on eventlet, because its fixtures need it.
 # Nova's ConfFixture does not find the api-paste.ini of a wheel.
 THEIRS = """
 import os, sys
@@ -53,13 +55,6 @@ result = unittest.TextTestRunner(stream=sys.stdout, verbosity=0).run(
     unittest.defaultTestLoader.loadTestsFromModule(test_vpmem))
 sys.exit(not result.wasSuccessful())
 """
-
-
-def paste_configuration() -> str:
-    """Return the path of the installed api-paste.ini."""
-    [found] = [file for file in importlib.metadata.files('nova') or ()
-               if file.name == 'api-paste.ini']
-    return os.path.realpath(str(found.locate()))
 
 
 def concurrency() -> str:
