@@ -99,26 +99,25 @@ def step(
             with self.service.instance_lock(instance):
                 begun = database.start_event(context.action, event, self.host)
                 failure: Exception | None = None
-                recorded: Exception | None = None
+                result = 'Success'
                 try:
                     if here and instance.host != self.host and not instance.deleted:
-                        failure = recorded = here(instance, *args, **kwargs)
+                        failure, result = here(instance, *args, **kwargs), 'Error'
                         LOG.info('A step came too late: its server is on another host')
                         self.service.add_fault(instance, failure)
                     else:
                         method(self, context, instance, *args, **kwargs)
                 except Exception as error:
                     self.service.check_alive()
-                    failure = error
+                    result = 'Error'
                     LOG.warning('%s failed: %s', event, error)
                     if not background:
-                        recorded = error
+                        failure = error
                         self.service.add_fault(instance, error)
                     self.service.revert_task_state(instance, error)
                 self.service.check_alive()
-                database.finish_event(context.action, begun, recorded)
-                result = 'Error' if failure else 'Success'
-                failure = recorded = None   # end the cycle
+                database.finish_event(context.action, begun, failure)
+                failure = None   # end the cycle
                 LOG.info('%s of server %s on %s: %s', event, instance.uuid, self.host, result)
         functools.update_wrapper(run, method)
         return run
