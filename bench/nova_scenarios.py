@@ -30,7 +30,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 THEIRS = """
 import os, sys
 from nova import monkey_patch
-monkey_patch.patch(backend=sys.argv[2])
+monkey_patch.patch()
 import unittest
 from nova.conf import paths
 from nova.tests.fixtures import conf
@@ -57,17 +57,16 @@ sys.exit(not result.wasSuccessful())
 """
 
 
-def concurrency() -> str:
-    """Return what Nova's own tests run on."""
-    major = int(importlib.metadata.version('nova').partition('.')[0])
-    return 'threading' if major > 33 else 'eventlet'
+def on_threads() -> bool:
+    """Return whether Nova's own tests run on threads."""
+    return int(importlib.metadata.version('nova').partition('.')[0]) > 33
 
 
-def seconds(command: list[str], directory: str) -> float:
+def seconds(command: list[str], directory: str, **variables: str) -> float:
     """Return the seconds of a command; raise CalledProcessError if it fails."""
     begin = time.perf_counter()
     subprocess.run(command, check=True, cwd=directory, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
+                   stderr=subprocess.DEVNULL, env={**os.environ, **variables})
     return time.perf_counter() - begin
 
 
@@ -97,8 +96,9 @@ def main() -> int:
         for _ in range(arguments.rounds):
             stub.append(on_backend('stub'))
             if paste is not None:
-                theirs.append(seconds([sys.executable, '-c', THEIRS, paste, concurrency()],
-                                      elsewhere))
+                theirs.append(seconds(
+                    [sys.executable, '-c', THEIRS, paste], elsewhere,
+                    OS_NOVA_DISABLE_EVENTLET_PATCHING=str(on_threads()).lower()))
                 nova.append(on_backend('nova'))
     whole, tests = map(min, zip(*stub, strict=True))
     line = f'three scenarios on the stub: {tests:.2f} s, {whole:.2f} s with its process'
