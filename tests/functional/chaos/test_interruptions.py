@@ -70,6 +70,21 @@ class InterruptionsTest(base.VPMEMTestCase):
         self.assertEqual([{}, {}], [self.cloud.compute(host).assigned_namespaces
                                     for host in self.cloud.hosts])
 
+    def test_a_server_that_returns_while_its_destination_deletes_it(self):
+        """The host to which it has returned removes its guest."""
+        server = self.cloud.boot(host=self.source)
+        server.migrate()
+        source = self.cloud.compute(self.source)
+        source.kill()
+        server.revert_resize(wait=False)
+        self.cloud.settle()
+        with self.target.faults.hanging('domainLookupByUUID') as hang:
+            server.delete(expect=None)
+            hang.wait_until_reached()
+            source.start()
+            self.cloud.backend.wait_for(lambda: server.host == self.source.name or None, SOON)
+        self.assertNothingWrong()
+
     def test_a_source_killed_after_a_guest_has_left(self):
         """The server is on the host of its guest when the service is back."""
         compute = self.cloud.compute(self.source)

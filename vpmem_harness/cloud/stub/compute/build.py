@@ -133,7 +133,9 @@ class BuildOperations(Operations):
         self.unspawn(instance, resources)
         self.tracker.release(instance, resources)
         with self.services.database.lock:
-            # Read it only now: a move may have begun while the guest was removed.
+            # Read them only now: a move may have begun or ended while the guest was removed.
+            if instance.host not in (None, self.host):
+                self.services.compute(instance.host).cleanup.leave_host(instance)
             self.service.cleanup.leave_sides(instance, resources)
             self.release_allocations(instance.uuid)
             for migration in self.services.database.migrations(instance.uuid):

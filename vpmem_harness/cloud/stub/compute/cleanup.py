@@ -65,9 +65,13 @@ class CleanupOperations(Operations):
 
     def leave_deleted(self, instance: Instance) -> None:
         """Record the leftovers of a server that was deleted while this service was down."""
+        self.leave_sides(instance, self.leave_host(instance))
+
+    def leave_host(self, instance: Instance) -> tuple[Resource, ...]:
+        """Record what a server holds on this host, for a later cleanup; return the resources."""
         held = self.own(instance.resources)
         self.leave_behind(instance, held)
-        self.leave_sides(instance, held)
+        return held
 
     def leave_sides(self, instance: Instance, removed: Iterable[Resource]) -> None:
         """Record what both hosts hold of a server that is deleted during a move.
