@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -53,6 +54,12 @@ def inside(command: list[str], user: int = 0, directory: str | os.PathLike[str] 
             str(user), os.fspath(directory), *command]
 
 
+def _accepts(path: str) -> bool:
+    """Return whether a daemon accepts connections: it listens a moment after it made the socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(path) == 0
+
+
 class RealLibvirtd(fixtures.Fixture):
     """An unprivileged libvirtd that changes nothing outside its own directory.
 
@@ -90,7 +97,7 @@ class RealLibvirtd(fixtures.Fixture):
         self.addCleanup(process.terminate)
         self.pid = process.pid
         deadline = time.monotonic() + _SECONDS
-        while not os.path.exists(self.path):
+        while not _accepts(self.path):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f'{LIBVIRTD} did not start within {_SECONDS} s')
             time.sleep(0.01)    # there is no event for the start of another program
