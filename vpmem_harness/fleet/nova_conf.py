@@ -15,8 +15,8 @@ from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet import service_files
 from vpmem_harness.fleet.snapshot import HostState
 
-#: Programs that nova-compute runs, and that must not change this machine.
-STAND_INS = ('e2label', 'mkfs', 'mkswap', 'qemu-img', 'ssh')
+#: Programs that nova-compute or a login runs, and that must not change this machine.
+STAND_INS = ('e2label', 'mkfs', 'mkswap', 'qemu-img', 'ssh', 'sudo')
 
 #: Seconds in which a stopped nova-compute ends. Nova 34's defaults keep it alive for 160 s.
 #: The timeout of the manager must be less than that of the service.
@@ -80,6 +80,9 @@ def options(host: HostState, directory: Path) -> Mapping[str, Mapping[str, str]]
             'helper_command': f'privsep-helper --config-file {own / "nova.conf"}',
         },
         'oslo_concurrency': {'lock_path': str(own / 'state' / 'locks')},
+        # Otherwise Nova copies the disk of a running guest to a qcow2 file, and there is no guest
+        # that copies. With this option, Nova saves the guest and copies the file itself.
+        'workarounds': {'disable_libvirt_livesnapshot': 'true'},
     }
 
 

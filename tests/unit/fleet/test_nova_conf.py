@@ -51,6 +51,11 @@ class NovaConfTest(testtools.TestCase):
         self.assertEqual(f'privsep-helper --config-file {self.directory}/a/nova.conf',
                          self.read('a')['nova_sys_admin']['helper_command'])
 
+    def test_snapshots_of_running_guests(self):
+        """Nova copies the disk itself: the guest could not."""
+        nova_conf.write([host('a')], self.directory)
+        self.assertEqual('true', self.read('a')['workarounds']['disable_libvirt_livesnapshot'])
+
     def test_timeouts(self):
         """The manager ends before the service does."""
         nova_conf.write([host('a')], self.directory)
@@ -78,6 +83,15 @@ class NovaConfTest(testtools.TestCase):
         out = subprocess.run([self.directory / 'bin' / 'ssh', 'b', 'echo', 'here'], check=True,
                              stdout=subprocess.PIPE, text=True).stdout
         self.assertEqual('here\n', out)
+
+    def test_sudo(self):
+        """sudo runs a command with the tools of the host, and sets variables."""
+        nova_conf.write([host('a')], self.directory)
+        words = ['sudo', '-n', '-u', 'nova', 'name=value', 'sh', '-c', 'echo "$PATH $name"']
+        path = f'{self.directory}/bin:{os.environ["PATH"]}'
+        out = subprocess.run([self.directory / 'bin' / words[0], *words[1:]], check=True,
+                             stdout=subprocess.PIPE, text=True, env={'PATH': path}).stdout
+        self.assertEqual(f'{path} value\n', out)
 
     def test_again(self):
         """Files are replaced when the fleet has changed."""

@@ -17,8 +17,9 @@ class NovaConf(Command):
     DIR/HOST/nova.conf has the options that differ from other computes: the libvirt of the host, its
     pmem_namespaces, a privsep helper without sudo, short timeouts, and one instances_path for all
     hosts. DIR/HOST/env has the environment, in the form of systemd's EnvironmentFile. DIR/bin has
-    programs that replace ssh, qemu-img, mkfs, mkswap and e2label. With --services, DIR also has
-    what starts all nova-computes, and with --ssh-port an sshd_config with the address of each host.
+    programs that replace ssh, sudo, qemu-img, mkfs, mkswap and e2label. With --services, DIR also
+    has what starts all nova-computes, and with --ssh-port an sshd_config with the address of each
+    host.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
