@@ -7,8 +7,17 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tools.deployment import lifecycle, report, settings, smoke, tempest
+from tools.deployment import (
+    computes,
+    lifecycle,
+    measure,
+    report,
+    settings,
+    smoke,
+    tempest,
+)
 from tools.deployment.processes import DeploymentError
+from vpmem_harness.releases import RELEASES
 
 _PROG = './dev fleet'
 
@@ -29,11 +38,24 @@ def parser() -> argparse.ArgumentParser:
                     help='fork the computes from one parent, so that they share memory')
     up.add_argument('--second-machine', type=_count, default=0, metavar='N',
                     help='also start N hosts and computes in a network namespace; needs root')
+    up.add_argument('--release', default='debian12', choices=sorted(RELEASES),
+                    help='release of the hosts (default: %(default)s)')
+    up.add_argument('--compute-driver', default='', metavar='NAME',
+                    help='a driver of Nova to compare with, for example fake.FakeDriver')
     test = commands.add_parser('test', help='run the smoke test and the compute tests of tempest')
     test.add_argument('--smoke', action='store_true', help='without tempest')
     test.add_argument('regex', nargs='?', default=tempest.COMPUTE_TESTS,
                       help='the tests of tempest to run (default: %(default)s)')
+    for verb in ('stop', 'start'):
+        one = commands.add_parser(verb, help=f'{verb} the nova-compute of a host')
+        one.add_argument('host', metavar='HOST')
     commands.add_parser('show', help='print processes, memory and processor time')
+    measuring = commands.add_parser(
+        'measure', help='measure memory, idle computes, and boots per minute')
+    measuring.add_argument('--servers', type=_count, default=100, metavar='N',
+                           help='number of servers to boot (default: %(default)s)')
+    measuring.add_argument('--idle', type=_count, default=60, metavar='SECONDS',
+                           help='how long to look at the idle cloud (default: %(default)s)')
     commands.add_parser('down', help='end the cloud and remove its files')
     return top
 
@@ -57,6 +79,11 @@ def main(words: Sequence[str]) -> int:
             case 'show':
                 for line in report.table(settings.Settings.load()):
                     print(line)
+            case 'stop' | 'start':
+                _stop_or_start(wanted)
+            case 'measure':
+                for line in measure.run(settings.Settings.load(), wanted.servers, wanted.idle):
+                    print(line, flush=True)
             case 'down':
                 ended = lifecycle.down(settings.DIRECTORY)
                 print(f'{ended} processes ended')
@@ -73,7 +100,8 @@ def _up(wanted: argparse.Namespace) -> int:
         print(f'{time.monotonic() - begun:6.1f} s  {line}', flush=True)
 
     made = lifecycle.up(settings.Settings.new(
-        wanted.computes, wanted.pmem, forked=wanted.forked, second=wanted.second_machine), say)
+        wanted.computes, wanted.pmem, forked=wanted.forked, second=wanted.second_machine,
+        driver=wanted.compute_driver, release=wanted.release), say)
     say('the cloud runs')
     print(f'clients: . {made.directory / "openrc"}; logs: {made.directory / "log"}; '
           f'{_PROG} test; {_PROG} down')
@@ -86,6 +114,18 @@ def _test(wanted: argparse.Namespace) -> int:
     if not wanted.smoke:
         failed += tempest.run(made, wanted.regex)
     return min(failed, 1)
+
+
+def _stop_or_start(wanted: argparse.Namespace) -> None:
+    made = settings.Settings.load()
+    names = computes.names(made)
+    if wanted.host not in names:
+        raise DeploymentError(f'no host {wanted.host}: the hosts are {", ".join(names)}')
+    ended = computes.stop_one(made, wanted.host)
+    if wanted.command == 'start':
+        computes.start_one(made, wanted.host)
+    else:
+        print(f'{ended} processes ended')
 
 
 def _count(text: str) -> int:

@@ -86,6 +86,24 @@ class Cloud:
             networks=[{'uuid': self.connection.network.find_network(NETWORK).id}], **options)
         return self.wait_for(server, 'ACTIVE')
 
+    def request_boot(self, name: str) -> None:
+        """Request a server without ports, and do not wait for it."""
+        compute = self.connection.compute
+        compute.create_server(
+            name=name, flavor_id=compute.find_flavor('plain').id, networks='none',
+            image_id=self.connection.image.find_image(IMAGE).id)
+
+    def states(self, prefix: str) -> dict[str, str]:
+        """Return the statuses of the servers whose names have a prefix."""
+        return {server.name: server.status for server in self.connection.compute.servers()
+                if server.name.startswith(prefix)}
+
+    def delete_all(self, prefix: str) -> None:
+        """Request the deletion of the servers whose names have a prefix."""
+        for server in self.connection.compute.servers(details=False):
+            if server.name.startswith(prefix):
+                self.connection.compute.delete_server(server.id)
+
     def wait_for(self, server: Any, status: str) -> Any:
         """Wait until a server has a status and no task, and return it.
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tools.deployment import configuration, processes, second_machine
+from tools.deployment import configuration, hardware, processes, second_machine
 from tools.deployment.cloud import Cloud
 from tools.deployment.settings import Settings, program
 
@@ -18,14 +18,20 @@ SECOND_FLEET = 'deployment-second'
 
 def start_hosts(settings: Settings) -> None:
     """Start the simulated hosts, and write the configuration of their computes."""
-    listen = ['--listen', second_machine.endpoints(1)] if settings.second else []
-    _up(settings, FLEET, 'compute{}', settings.computes, listen)
+    _up(settings, FLEET, 'compute{}', settings.computes, (
+        second_machine.endpoints(1) if settings.second else
+        f'{address("{}")}:{settings.ports["libvirt"]}'))
     if settings.second:
-        _up(settings, SECOND_FLEET, 'second{}', settings.second,
-            ['--listen', second_machine.endpoints(2)], second_machine.PREFIX)
-    if os.getuid():
-        for host in names(settings):
-            _use_user_namespace(computes(settings) / host / 'nova.conf')
+        _up(settings, SECOND_FLEET, 'second{}', settings.second, second_machine.endpoints(2),
+            second_machine.PREFIX)
+    for number, host in enumerate(names(settings), 1):
+        file = computes(settings) / host / 'nova.conf'
+        shared, dedicated = hardware.cpu_sets(number)
+        _set(file, 'compute', cpu_shared_set=shared, cpu_dedicated_set=dedicated)
+        if os.getuid():
+            _use_user_namespace(file)
+        if settings.driver:
+            _set(file, 'DEFAULT', compute_driver=settings.driver)
 
 
 def start(settings: Settings) -> None:
@@ -55,6 +61,14 @@ def start_one(settings: Settings, host: str) -> None:
                     dict(line.split('=', 1) for line in lines))
 
 
+def stop_one(settings: Settings, host: str, seconds: float = 30) -> int:
+    """End the nova-compute of a host and its helper; return the number of processes.
+
+    :param seconds: how long they may take until they are killed.
+    """
+    return processes.stop(settings.directory, seconds, matching=f'computes/{host}/nova.conf')
+
+
 def command(settings: Settings, host: str) -> list[str | Path]:
     """Return the command of a host's nova-compute."""
     prefix = second_machine.PREFIX if on_second(settings, host) else ()
@@ -74,18 +88,26 @@ def on_second(settings: Settings, host: str) -> bool:
     return host in names(settings)[settings.computes:]
 
 
+def address(number: int | str) -> str:
+    """Return the IP address of a host, by its number from 1, if there is only one machine."""
+    return f'127.0.1.{number}'
+
+
 def computes(settings: Settings) -> Path:
     """Return the directory of the computes' files."""
     return settings.directory / 'computes'
 
 
-def _up(settings: Settings, fleet: str, pattern: str, hosts: int, listen: list[str],
+def _up(settings: Settings, fleet: str, pattern: str, hosts: int, listen: str,
         prefix: tuple[str, ...] = ()) -> None:
     """Start the hosts of a machine and write the files of their computes."""
     harness = program('vpmem-harness')
+    file = computes(settings) / 'hardware.yaml'
+    hardware.write(file)
     processes.run(settings.directory, [
         *prefix, harness, 'up', '--name', fleet, '--name', pattern,
-        '--hosts', str(hosts), '--pmem', settings.pmem, *listen])
+        '--hosts', str(hosts), '--pmem', settings.pmem, '--hardware', file,
+        '--release', settings.release, '--listen', listen])
     # All computes share one directory of instances, on both machines.
     processes.run(settings.directory, [
         harness, 'nova-conf', '--name', fleet, str(computes(settings))])
@@ -102,8 +124,21 @@ def _start_forked(settings: Settings, hosts: list[str],
 
 def _use_user_namespace(file: Path) -> None:
     """Let an ordinary user start privsep-helper, as root of a user namespace of its own."""
+    group = 'nova_sys_admin'
+    command = _read(file).get(group, 'helper_command')
+    _set(file, group, helper_command=f'unshare --map-root-user --keep-caps {command}')
+
+
+def _set(file: Path, group: str, **options: str) -> None:
+    """Set options in a configuration file."""
+    parser = _read(file)
+    if not parser.has_section(group):
+        parser.add_section(group)
+    parser[group].update(options)
+    configuration.write_file(file, parser)
+
+
+def _read(file: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None, default_section='')
     parser.read(file)
-    group = parser['nova_sys_admin']
-    group['helper_command'] = f'unshare --map-root-user --keep-caps {group["helper_command"]}'
-    configuration.write_file(file, parser)
+    return parser

@@ -49,12 +49,14 @@ def up(settings: Settings, say: Callable[[str], None]) -> Settings:
     control_plane.start(settings)
     say(f'{settings.computes + settings.second} computes')
     computes.start(settings)
+    say('all computes are up')
     connection = cloud.Cloud(settings)
     connection.create_resources()
     openrc = settings.directory / 'openrc'
     openrc.touch(mode=0o600)
     openrc.write_text(cloud.rc_file(settings))
-    server = connection.boot('first', 'pmem')
+    # Other drivers have no persistent memory.
+    server = connection.boot('first', 'plain' if settings.driver else 'pmem')
     say('the first server is ACTIVE')
     connection.delete(server)
     return settings

@@ -75,9 +75,10 @@ def start(directory: Path, name: str, arguments: Sequence[str | Path],
 
 
 def wait(what: str, condition: Callable[[], bool], seconds: float,
-         process: subprocess.Popen[bytes] | None = None) -> None:
+         process: subprocess.Popen[bytes] | None = None, *, interval: float = _INTERVAL) -> None:
     """Wait for a condition.
 
+    :param interval: seconds between two looks.
     :raises DeploymentError: when it does not hold in time, or when ``process`` ends before.
     """
     deadline = time.monotonic() + seconds
@@ -86,13 +87,13 @@ def wait(what: str, condition: Callable[[], bool], seconds: float,
             raise DeploymentError(f'{what}: the process ended with status {process.returncode}')
         if time.monotonic() > deadline:
             raise DeploymentError(f'{what}: not within {seconds:g} s')
-        time.sleep(_INTERVAL)
+        time.sleep(interval)
 
 
-def listens(port: int) -> bool:
-    """Whether a process accepts connections on a port of the loopback address."""
+def listens(port: int, address: str = '127.0.0.1') -> bool:
+    """Whether a process accepts connections on a port of an address."""
     with socket.socket() as client:
-        return client.connect_ex(('127.0.0.1', port)) == 0
+        return client.connect_ex((address, port)) == 0
 
 
 def free_ports(count: int) -> list[int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.deployment import processes
@@ -35,23 +35,37 @@ def kind(line: str) -> str:
     return next((name for name, pattern in _KINDS if re.search(pattern, line)), 'other')
 
 
-def table(settings: Settings) -> Iterator[str]:
-    """Yield the rows: processes, memory and processor time since the start."""
-    counts: dict[str, int] = defaultdict(int)
-    sizes: dict[str, int] = defaultdict(int)
-    seconds: dict[str, float] = defaultdict(float)
+@dataclass
+class Usage:
+    """What the processes of one kind use: memory in bytes (PSS), processor time in seconds."""
+
+    processes: int = 0
+    memory: int = 0
+    seconds: float = 0.0
+
+
+def usage(settings: Settings) -> dict[str, Usage]:
+    """Return what the processes of each kind use, in the order of the rows."""
+    found: dict[str, Usage] = {name: Usage() for name in [*(name for name, _ in _KINDS), 'other']}
     for number, line in processes.find(settings.directory).items():
         with contextlib.suppress(OSError):
-            name = kind(line)
-            sizes[name] += processes.memory(number)
-            seconds[name] += cpu_seconds(number)
-            counts[name] += 1
+            memory, seconds = processes.memory(number), cpu_seconds(number)
+            one = found[kind(line)]
+            one.memory += memory
+            one.seconds += seconds
+            one.processes += 1
+    return {name: one for name, one in found.items() if one.processes}
+
+
+def table(settings: Settings) -> Iterator[str]:
+    """Yield the rows: processes, memory and processor time since the start."""
+    used = usage(settings)
+    total = Usage(sum(one.processes for one in used.values()),
+                  sum(one.memory for one in used.values()),
+                  sum(one.seconds for one in used.values()))
     yield f'{"":18} processes      MiB (PSS)  CPU seconds'
-    for name in [*(name for name, _pattern in _KINDS), 'other']:
-        if counts[name]:
-            yield f'{name:18} {counts[name]:9}  {sizes[name] >> 20:13}  {seconds[name]:11.1f}'
-    yield (f'{"all":18} {sum(counts.values()):9}  {sum(sizes.values()) >> 20:13}  '
-           f'{sum(seconds.values()):11.1f}')
+    for name, one in (*used.items(), ('all', total)):
+        yield f'{name:18} {one.processes:9}  {one.memory >> 20:13}  {one.seconds:11.1f}'
 
 
 def cpu_seconds(number: int) -> float:

@@ -29,7 +29,7 @@ APIS = ('keystone', 'placement', 'glance', 'neutron', 'nova')
 DATABASES = ('keystone', 'placement', 'glance', 'neutron', 'nova_api', 'nova_cell0', 'nova_cell1')
 
 #: Ports besides those of the web interfaces.
-_OTHER_PORTS = ('rabbitmq', 'rabbitmq_distribution', 'epmd')
+_OTHER_PORTS = ('rabbitmq', 'rabbitmq_distribution', 'epmd', 'libvirt')
 
 REGION = 'RegionOne'
 
@@ -43,7 +43,8 @@ class Settings:
 
     ``ports`` are TCP ports by name; ``socket`` is MariaDB's, ``password`` is that of all users.
     ``pmem`` describes the namespaces of each host. ``forked`` computes share the memory of one
-    parent. ``second`` is the number of computes on the second machine.
+    parent. ``second`` is the number of computes on the second machine. ``driver`` is a driver of
+    Nova for the computes, or '' for that of libvirt. ``release`` is that of the hosts.
     """
 
     directory: Path
@@ -55,15 +56,19 @@ class Settings:
     transport_url: str = field(default='', repr=False)
     forked: bool = False
     second: int = 0
+    driver: str = ''
+    release: str = 'debian12'
 
     @classmethod
     def new(cls, computes: int, pmem: str = PMEM, directory: Path = DIRECTORY, *,
-            forked: bool = False, second: int = 0) -> Settings:
+            forked: bool = False, second: int = 0, driver: str = '',
+            release: str = 'debian12') -> Settings:
         """Return settings with ports that are free now and a random password."""
         names = (*APIS, *_OTHER_PORTS)
         return cls(directory, computes, pmem,
                    dict(zip(names, processes.free_ports(len(names)), strict=True)),
-                   secrets.token_hex(16), forked=forked, second=second)
+                   secrets.token_hex(16), forked=forked, second=second, driver=driver,
+                   release=release)
 
     @classmethod
     def load(cls, directory: Path = DIRECTORY) -> Settings:

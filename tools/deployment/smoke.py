@@ -71,7 +71,7 @@ class Smoke:
     def evacuate(self) -> None:
         """Kill the compute of the host, evacuate the server, and start the compute again."""
         host = self._host()
-        processes.stop(self._settings.directory, seconds=0, matching=f'computes/{host}/nova.conf')
+        computes.stop_one(self._settings, host, seconds=0)
         self._cloud.force_down(host)
         # Since microversion 2.95, an evacuated server is stopped.
         self._moves(lambda: self._compute.evacuate_server(self._server), 'SHUTOFF')

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from types import MappingProxyType
 
 from tools.deployment import configuration, processes
 from tools.deployment.cloud import IMAGE, PUBLIC, Cloud
@@ -40,11 +41,15 @@ def options(settings: Settings, image: str, flavors: tuple[str, str], public_net
             'live_migrate_back_and_forth': 'true', 'can_migrate_between_any_hosts': 'true',
             # The computes share their instances, so that there are no disks to copy.
             'block_migration_for_live_migration': 'false',
-            # There is no program that makes ISO images, and no VNC.
+            # There is no program that makes ISO images, and no proxy for VNC.
             'config_drive': 'false', 'vnc_console': 'false',
+            # A simulated guest does not run, so that it prints nothing.
+            'console_output': 'false',
             'attach_encrypted_volume': 'false',
+            'scheduler_enabled_filters': ','.join(configuration.FILTERS),
         },
-        'network': {'public_network_id': public_network, 'project_networks_reachable': 'false'},
+        'network': {'public_network_id': public_network, 'floating_network_name': PUBLIC,
+                    'project_networks_reachable': 'false'},
         'network-feature-enabled': {'api_extensions': ','.join(extensions)},
         # A simulated guest does not run: nobody answers on its address.
         'validation': {'run_validation': 'false'},
@@ -53,17 +58,24 @@ def options(settings: Settings, image: str, flavors: tuple[str, str], public_net
     }
 
 
-def run(settings: Settings, regex: str) -> int:
-    """Run the tests that match, print how many passed, and return 0 if none failed."""
+def run(settings: Settings, regex: str, *, name: str = 'tempest', workers: int = _WORKERS,
+        more: configuration.Options = MappingProxyType({})) -> int:
+    """Run the tests that match, print how many passed, and return 0 if none failed.
+
+    :param name: the name of the results in the directory of logs.
+    :param more: options besides those of :func:`options`, or in place of them.
+    """
     workspace = settings.directory / 'tempest'
     workspace.mkdir(exist_ok=True)
     file = workspace / 'tempest.conf'
-    configuration.write_file(file, _options(settings))
-    stream = settings.directory / 'log' / 'tempest.subunit'
+    usual = _options(settings)
+    configuration.write_file(file, {group: {**usual.get(group, {}), **more.get(group, {})}
+                                    for group in {**usual, **more}})
+    stream = settings.directory / 'log' / f'{name}.subunit'
     with stream.open('wb') as output:
         subprocess.run(  # noqa: S603 - our own command
             [program('tempest'), 'run', '--config-file', str(file), '--regex', regex,
-             '--concurrency', str(_WORKERS), '--subunit'],
+             '--concurrency', str(workers), '--subunit'],
             stdout=output, cwd=workspace, env=processes.environment(settings.directory),
             check=False)
     return _count(stream)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 
+import fixtures
 import testtools
 
 from tools.deployment import __main__ as command
@@ -36,14 +37,29 @@ class ArgumentsTest(testtools.TestCase):
         """Computes are separate processes of one machine, unless options say otherwise."""
         plain = command.arguments(['up'])
         self.assertEqual((False, 0), (plain.forked, plain.second_machine))
-        other = command.arguments(['--forked', '--second-machine', '2'])
-        self.assertEqual((True, 2), (other.forked, other.second_machine))
+        other = command.arguments(['--forked', '--second-machine', '2', '--release', 'debian13'])
+        self.assertEqual((True, 2, 'debian13'),
+                         (other.forked, other.second_machine, other.release))
 
     def test_tests(self):
         """``test`` runs tempest's compute tests, or others, or none."""
         self.assertEqual(tempest.COMPUTE_TESTS, command.arguments(['test']).regex)
         self.assertEqual('servers', command.arguments(['test', 'servers']).regex)
         self.assertTrue(command.arguments(['test', '--smoke']).smoke)
+
+    def test_one_compute(self):
+        """``stop`` and ``start`` name a host."""
+        wanted = command.arguments(['stop', 'compute2'])
+        self.assertEqual(('stop', 'compute2'), (wanted.command, wanted.host))
+
+    def test_an_unknown_host(self):
+        """The error names the hosts that there are."""
+        made = settings.Settings.new(2)
+        self.useFixture(fixtures.MockPatchObject(settings.Settings, 'load', return_value=made))
+        errors = io.StringIO()
+        with contextlib.redirect_stderr(errors):
+            self.assertEqual(1, command.main(['start', 'compute3']))
+        self.assertIn('no host compute3: the hosts are compute1, compute2', errors.getvalue())
 
     def test_no_computes(self):
         """A cloud without computes is refused."""

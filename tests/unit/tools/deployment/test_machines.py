@@ -114,6 +114,26 @@ class MachinesTest(testtools.TestCase):
         self.assertEqual('unshare --map-root-user --keep-caps privsep-helper x',
                          parser['nova_sys_admin']['helper_command'])
 
+    def test_hosts_of_one_machine(self):
+        """Each host has a loopback address, and all have the same port."""
+        settings = self.settings()
+        computes.start_hosts(settings)
+        self.assertTrue(self.commands[0].endswith(
+            f' --listen 127.0.1.{{}}:{settings.ports["libvirt"]}'))
+
+    def test_another_driver(self):
+        """The computes use the driver that is compared."""
+        settings = self.settings(driver='fake.FakeDriver')
+        for name in computes.names(settings):
+            configuration.write_file(
+                computes.computes(settings) / name / 'nova.conf',
+                {'DEFAULT': {'compute_driver': 'libvirt.LibvirtDriver'},
+                 'nova_sys_admin': {'helper_command': 'privsep-helper x'}})
+        computes.start_hosts(settings)
+        parser = configparser.ConfigParser()
+        parser.read(computes.computes(settings) / 'compute2' / 'nova.conf')
+        self.assertEqual('fake.FakeDriver', parser['DEFAULT']['compute_driver'])
+
     def test_forked_computes(self):
         """Forked computes have one parent on each machine."""
         cloud = mock.Mock()
