@@ -15,6 +15,7 @@ from tools.deployment import (
     settings,
     smoke,
     tempest,
+    whitebox,
 )
 from tools.deployment.processes import DeploymentError
 from vpmem_harness.releases import RELEASES
@@ -44,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
                     help='a driver of Nova to compare with, for example fake.FakeDriver')
     test = commands.add_parser('test', help='run the smoke test and the compute tests of tempest')
     test.add_argument('--smoke', action='store_true', help='without tempest')
+    test.add_argument('--whitebox', action='store_true', help='only the tests of '
+                      'whitebox-tempest-plugin, which log in to the hosts; needs root')
     test.add_argument('regex', nargs='?', default=tempest.COMPUTE_TESTS,
                       help='the tests of tempest to run (default: %(default)s)')
     for verb in ('stop', 'start'):
@@ -110,6 +113,8 @@ def _up(wanted: argparse.Namespace) -> int:
 
 def _test(wanted: argparse.Namespace) -> int:
     made = settings.Settings.load()
+    if wanted.whitebox:
+        return min(whitebox.run(made), 1)
     failed = smoke.run(made)
     if not wanted.smoke:
         failed += tempest.run(made, wanted.regex)

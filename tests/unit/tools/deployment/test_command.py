@@ -47,6 +47,10 @@ class ArgumentsTest(testtools.TestCase):
         self.assertEqual('servers', command.arguments(['test', 'servers']).regex)
         self.assertTrue(command.arguments(['test', '--smoke']).smoke)
 
+    def test_whitebox(self):
+        """``test --whitebox`` runs the tests that log in to the hosts."""
+        self.assertTrue(command.arguments(['test', '--whitebox']).whitebox)
+
     def test_one_compute(self):
         """``stop`` and ``start`` name a host."""
         wanted = command.arguments(['stop', 'compute2'])
