@@ -65,9 +65,10 @@ class Flavor:
 
     @property
     def resources(self) -> dict[str, int]:
-        """The amounts requested from Placement, by resource class.
+        """The amounts requested from Placement, by resource class in alphabetical order.
 
-        Source: nova/scheduler/utils.py, ResourceRequest.
+        Source: nova/scheduler/utils.py, ResourceRequest. Its query has this order, which becomes
+        that of allocations and claims.
         """
         groups = requested_resources(self.extra_specs)
         named = {name for group in groups.values() for name in group}
@@ -81,7 +82,7 @@ class Flavor:
             wanted[orc.DISK_GB] = disk
         # The labels override the amounts in resources: for their classes.
         groups[None] = Counter({**wanted, **pmem_resources(self.pmem)})
-        return dict(sum(groups.values(), Counter()))
+        return dict(sorted(sum(groups.values(), Counter()).items()))
 
     @property
     def traits(self) -> frozenset[str]:

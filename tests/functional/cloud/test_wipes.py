@@ -54,6 +54,15 @@ class WipesTest(CloudTestCase):
         server.delete()
         self.assertWiped(host, namespaces)
 
+    def test_order_of_wipes(self):
+        """A delete wipes in the order of allocations, which is that of the resource classes."""
+        self.start_cloud()
+        server = self.boot(pmem='SMALL,LARGE')
+        host, (_small, large) = self.cloud.host(server.host), server.namespaces
+        self.break_daxio(host)
+        server.delete(expect='ERROR')
+        self.assertIn(large.devpath, server.fault.message)
+
     def test_failed_boot_wipes(self):
         """The guest of a failed boot leaves no data behind."""
         cloud = self.useFixture(CloudFixture(hosts=1, pmem=PMEM))
