@@ -15,6 +15,9 @@ from tools.deployment.settings import Settings, program
 FLEET = 'deployment'
 SECOND_FLEET = 'deployment-second'
 
+#: The port for logins to the hosts: tempest cannot be told another one.
+SSH_PORT = 22
+
 
 def start_hosts(settings: Settings) -> None:
     """Start the simulated hosts, and write the configuration of their computes."""
@@ -110,7 +113,7 @@ def _up(settings: Settings, fleet: str, pattern: str, hosts: int, listen: str,
         '--release', settings.release, '--listen', listen])
     # All computes share one directory of instances, on both machines.
     processes.run(settings.directory, [
-        harness, 'nova-conf', '--name', fleet, str(computes(settings))])
+        harness, 'nova-conf', '--name', fleet, '--ssh-port', str(SSH_PORT), computes(settings)])
 
 
 def _start_forked(settings: Settings, hosts: list[str],

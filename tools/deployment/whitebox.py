@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tools.deployment import computes, configuration, hardware, processes, tempest
-from tools.deployment.computes import FLEET
+from tools.deployment.computes import FLEET, SSH_PORT
 from tools.deployment.settings import ROOT, Settings, program
 
 #: The tests of the plugin.
 TESTS = r'^whitebox_tempest_plugin'
-
-_PORT = 22
 
 #: sshd uses this directory, and does not make it.
 _SSHD_DIRECTORY = Path('/run/sshd')
@@ -76,7 +74,6 @@ def options(settings: Settings, nodes: Path, key: Path, size: int) -> configurat
             'configured_hugepage_sizes': ','.join(map(str, hardware.HUGE_PAGES)),
             'dedicated_cpus_per_numa': str(hardware.DEDICATED),
             'shared_cpus_per_numa': str(hardware.SHARED),
-            'realtime_mask': '^0',
         },
         'compute-feature-enabled': {
             'virtio_rng': 'true', 'vencrypt': 'false',
@@ -130,17 +127,18 @@ def _start_sshd(settings: Settings) -> Path:
     key = directory / 'login_key'
     if any(f' -f {directory}' in line for line in processes.find(settings.directory).values()):
         return key
-    processes.run(settings.directory, [
-        program('vpmem-harness'), 'nova-conf', '--name', FLEET, '--ssh-port', str(_PORT),
-        directory])
     for name in ('ssh_host_key', 'login_key'):
         if not (directory / name).exists():
             processes.run(settings.directory, [
                 'ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', directory / name])
+    last = computes.address(settings.computes)
+    if processes.listens(SSH_PORT, last):
+        raise processes.DeploymentError(f'another process uses port {SSH_PORT} of {last}')
     _SSHD_DIRECTORY.mkdir(mode=0o755, exist_ok=True)
+    # sshd sets its title and leaves its directory, so that it is found by its parent only.
     process = processes.start(settings.directory, 'sshd', [
+        'sh', '-c', '"$@"; exit $?', 'sh',
         sshd, '-D', '-e', '-f', directory / 'sshd_config', '-o',
         f'AuthorizedKeysFile={key}.pub', '-o', 'StrictModes=no', '-o', 'PermitRootLogin=yes'])
-    last = computes.address(settings.computes)
-    processes.wait('start of sshd', lambda: processes.listens(_PORT, last), 30, process)
+    processes.wait('start of sshd', lambda: processes.listens(SSH_PORT, last), 30, process)
     return key
