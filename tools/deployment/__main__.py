@@ -47,8 +47,8 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument('--smoke', action='store_true', help='without tempest')
     test.add_argument('--whitebox', action='store_true', help='only the tests of '
                       'whitebox-tempest-plugin, which log in to the hosts; needs root')
-    test.add_argument('regex', nargs='?', default=tempest.COMPUTE_TESTS,
-                      help='the tests of tempest to run (default: %(default)s)')
+    test.add_argument('regex', nargs='?', help='the tests of tempest to run (default: '
+                      f'{tempest.COMPUTE_TESTS}, with --whitebox {whitebox.TESTS})')
     for verb in ('stop', 'start'):
         one = commands.add_parser(verb, help=f'{verb} the nova-compute of a host')
         one.add_argument('host', metavar='HOST')
@@ -114,10 +114,10 @@ def _up(wanted: argparse.Namespace) -> int:
 def _test(wanted: argparse.Namespace) -> int:
     made = settings.Settings.load()
     if wanted.whitebox:
-        return min(whitebox.run(made), 1)
+        return min(whitebox.run(made, wanted.regex or whitebox.TESTS), 1)
     failed = smoke.run(made)
     if not wanted.smoke:
-        failed += tempest.run(made, wanted.regex)
+        failed += tempest.run(made, wanted.regex or tempest.COMPUTE_TESTS)
     return min(failed, 1)
 
 

@@ -96,7 +96,9 @@ def nova_compute(settings: Settings) -> Options:
     """Options that all computes share; they have no access to the databases."""
     return {
         'DEFAULT': {'transport_url': settings.transport_url, 'my_ip': settings.address,
-                    'state_path': str(settings.directory / 'nova')},
+                    'state_path': str(settings.directory / 'nova'),
+                    # Nothing but servers uses the memory of a simulated host.
+                    'reserved_host_memory_mb': '0'},
         'keystone_authtoken': _authtoken(settings, 'nova'),
         'service_user': {**_user(settings, 'nova'), 'send_service_user_token': 'true'},
         'placement': _user(settings, 'placement'),
