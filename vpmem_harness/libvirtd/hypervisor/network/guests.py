@@ -43,10 +43,10 @@ def check_floors(networks: NetworkList, interfaces: Iterable[Element],
                  present: Iterable[Element]) -> None:
     """Refuse interfaces whose networks cannot guarantee the inbound bandwidth that they ask for.
 
-    :param present: the interfaces of running guests.
+    :param present: the interfaces of running guests; not read unless an interface asks.
     :raises LibvirtError: a network has no inbound limit, or too low a one, or does not exist.
     """
-    present = list(present)
+    others: list[Element] | None = None
     for interface in interfaces:
         floor, name = _floor(interface), _network(interface)
         if not floor or name is None:
@@ -58,8 +58,10 @@ def check_floors(networks: NetworkList, interfaces: Iterable[Element],
                 libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                 f"Invalid use of 'floor' on interface with MAC address {_mac(interface)} - network "
                 f"'{network.name}' has no inbound QoS set", domain=libvirt.VIR_FROM_NETWORK)
+        if others is None:
+            others = list(present)
         total = floor + sum(
-            _floor(other) for other in present if _network(other) == network.name)
+            _floor(other) for other in others if _network(other) == network.name)
         bound = 'peak' if limit.get('peak') else 'average'
         most = int(limit.get(bound, '0'))
         if total > most:
@@ -67,7 +69,7 @@ def check_floors(networks: NetworkList, interfaces: Iterable[Element],
                 f"Cannot plug '{_mac(interface)}' interface into '{network.definition.bridge}' "
                 f"because new combined inbound floor={total} would overcommit {bound}={most} on "
                 f"network '{network.name}'", domain=libvirt.VIR_FROM_NETWORK)
-        present.append(interface)
+        others.append(interface)
 
 
 def _floor(interface: Element) -> int:
