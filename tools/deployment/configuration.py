@@ -106,7 +106,9 @@ def nova_compute(settings: Settings) -> Options:
         'neutron': _user(settings, 'neutron'),
         'conductor': {'workers': '1'},
         'scheduler': {'workers': '1'},
-        'filter_scheduler': {'enabled_filters': ','.join(FILTERS)},
+        # Many hosts are equal. Requests at the same time would all choose the first one.
+        'filter_scheduler': {'enabled_filters': ','.join(FILTERS),
+                             'shuffle_best_same_weighed_hosts': 'true'},
         'libvirt': {'rx_queue_size': str(RX_QUEUE_SIZE)},
         'quota': {'instances': '10000', 'cores': '20000', 'ram': '51200000'},
         # Ports are active as soon as they are bound, so that Neutron sends no event on arrival.
