@@ -20,9 +20,6 @@ FILTERS = ('ComputeFilter', 'ComputeCapabilitiesFilter', 'ImagePropertiesFilter'
            'ServerGroupAntiAffinityFilter', 'ServerGroupAffinityFilter', 'NUMATopologyFilter',
            'SameHostFilter', 'DifferentHostFilter')
 
-#: The size of the receive queues of servers' interfaces.
-RX_QUEUE_SIZE = 512
-
 
 def keystone(settings: Settings) -> Options:
     """Identity: Fernet tokens, and passwords whose check is cheap."""
@@ -109,7 +106,6 @@ def nova_compute(settings: Settings) -> Options:
         # Many hosts are equal. Requests at the same time would all choose the first one.
         'filter_scheduler': {'enabled_filters': ','.join(FILTERS),
                              'shuffle_best_same_weighed_hosts': 'true'},
-        'libvirt': {'rx_queue_size': str(RX_QUEUE_SIZE)},
         'quota': {'instances': '10000', 'cores': '20000', 'ram': '51200000'},
         # Ports are active as soon as they are bound, so that Neutron sends no event on arrival.
         'compute': {'live_migration_wait_for_vif_plug': 'false'},

@@ -66,7 +66,8 @@ def options(settings: Settings, nodes: Path, key: Path, size: int) -> configurat
             'max_compute_nodes': str(settings.computes),
             'pmem_flavor_size': _label(settings), 'pmem_expected_size': f'{size}B',
             'file_backed_memory_size': '4096',
-            'rx_queue_size': str(configuration.RX_QUEUE_SIZE),
+            # In MiB: a guest fills its largest huge pages.
+            'hugepage_guest_ram_size': str(max(hardware.HUGE_PAGES) // 1024),
             'default_video_model': 'virtio',
         },
         'whitebox-hardware': {
