@@ -46,11 +46,10 @@ def check_floors(networks: NetworkList, interfaces: Iterable[Element],
     :param present: the interfaces of running guests; not read unless an interface asks.
     :raises LibvirtError: a network has no inbound limit, or too low a one, or does not exist.
     """
-    others: list[Element] | None = None
-    for interface in interfaces:
-        floor, name = _floor(interface), _network(interface)
-        if not floor or name is None:
-            continue
+    asking = [(interface, floor, name) for interface in interfaces
+              if (floor := _floor(interface)) and (name := _network(interface)) is not None]
+    others = list(present) if asking else []
+    for interface, floor, name in asking:
         network = networks.by_name(name)
         limit = network.definition.root.find('bandwidth/inbound')
         if limit is None or not limit.get('average'):
@@ -58,8 +57,6 @@ def check_floors(networks: NetworkList, interfaces: Iterable[Element],
                 libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
                 f"Invalid use of 'floor' on interface with MAC address {_mac(interface)} - network "
                 f"'{network.name}' has no inbound QoS set", domain=libvirt.VIR_FROM_NETWORK)
-        if others is None:
-            others = list(present)
         total = floor + sum(
             _floor(other) for other in others if _network(other) == network.name)
         bound = 'peak' if limit.get('peak') else 'average'
