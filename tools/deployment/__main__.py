@@ -18,7 +18,7 @@ from tools.deployment import (
     whitebox,
 )
 from tools.deployment.processes import DeploymentError
-from vpmem_harness.releases import RELEASES
+from vpmem_harness.releases import DEFAULT, RELEASES
 
 _PROG = './dev fleet'
 
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
                     help='fork the computes from one parent, so that they share memory')
     up.add_argument('--second-machine', type=_count, default=0, metavar='N',
                     help='also start N hosts and computes in a network namespace; needs root')
-    up.add_argument('--release', default='debian12', choices=sorted(RELEASES),
+    up.add_argument('--release', default=DEFAULT.name, choices=sorted(RELEASES),
                     help='release of the hosts (default: %(default)s)')
     up.add_argument('--compute-driver', default='', metavar='NAME',
                     help='a driver of Nova to compare with, for example fake.FakeDriver')

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tools.deployment import processes
@@ -86,12 +87,17 @@ class Cloud:
             networks=[{'uuid': self.connection.network.find_network(NETWORK).id}], **options)
         return self.wait_for(server, 'ACTIVE')
 
-    def request_boot(self, name: str) -> None:
-        """Request a server without ports, and do not wait for it."""
+    def request_boots(self, names: Iterable[str], clients: int) -> None:
+        """Request servers without ports, some at the same time, and do not wait for them."""
         compute = self.connection.compute
-        compute.create_server(
-            name=name, flavor_id=compute.find_flavor('plain').id, networks='none',
-            image_id=self.connection.image.find_image(IMAGE).id)
+        flavor, image = compute.find_flavor('plain').id, self.connection.image.find_image(IMAGE).id
+
+        def request(name: str) -> None:
+            compute.create_server(name=name, flavor_id=flavor, image_id=image, networks='none')
+
+        with ThreadPoolExecutor(clients) as pool:
+            for _ in pool.map(request, names):
+                pass
 
     def states(self, prefix: str) -> dict[str, str]:
         """Return the statuses of the servers whose names have a prefix."""

@@ -21,6 +21,7 @@ SSH_PORT = 22
 
 def start_hosts(settings: Settings) -> None:
     """Start the simulated hosts, and write the configuration of their computes."""
+    hardware.write(_hardware_file(settings))
     _up(settings, FLEET, 'compute{}', settings.computes, (
         second_machine.endpoints(1) if settings.second else
         f'{address("{}")}:{settings.ports["libvirt"]}'))
@@ -28,13 +29,7 @@ def start_hosts(settings: Settings) -> None:
         _up(settings, SECOND_FLEET, 'second{}', settings.second, second_machine.endpoints(2),
             second_machine.PREFIX)
     for number, host in enumerate(names(settings), 1):
-        file = computes(settings) / host / 'nova.conf'
-        shared, dedicated = hardware.cpu_sets(number)
-        _set(file, 'compute', cpu_shared_set=shared, cpu_dedicated_set=dedicated)
-        if os.getuid():
-            _use_user_namespace(file)
-        if settings.driver:
-            _set(file, 'DEFAULT', compute_driver=settings.driver)
+        _complete(settings, computes(settings) / host / 'nova.conf', number)
 
 
 def start(settings: Settings) -> None:
@@ -105,12 +100,11 @@ def _up(settings: Settings, fleet: str, pattern: str, hosts: int, listen: str,
         prefix: tuple[str, ...] = ()) -> None:
     """Start the hosts of a machine and write the files of their computes."""
     harness = program('vpmem-harness')
-    file = computes(settings) / 'hardware.yaml'
-    hardware.write(file)
     processes.run(settings.directory, [
         *prefix, harness, 'up', '--name', fleet, '--name', pattern,
-        '--hosts', str(hosts), '--pmem', settings.pmem, '--hardware', file,
-        '--release', settings.release, '--listen', listen])
+        '--hosts', str(hosts), '--pmem', settings.pmem,
+        '--hardware', _hardware_file(settings), '--release', settings.release,
+        '--listen', listen])
     # All computes share one directory of instances, on both machines.
     processes.run(settings.directory, [
         harness, 'nova-conf', '--name', fleet, '--ssh-port', str(SSH_PORT), computes(settings)])
@@ -125,23 +119,23 @@ def _start_forked(settings: Settings, hosts: list[str],
          '--common', configuration.path(settings, 'nova-compute')])
 
 
-def _use_user_namespace(file: Path) -> None:
-    """Let an ordinary user start privsep-helper, as root of a user namespace of its own."""
-    group = 'nova_sys_admin'
-    command = _read(file).get(group, 'helper_command')
-    _set(file, group, helper_command=f'unshare --map-root-user --keep-caps {command}')
+def _hardware_file(settings: Settings) -> Path:
+    return computes(settings) / 'hardware.yaml'
 
 
-def _set(file: Path, group: str, **options: str) -> None:
-    """Set options in a configuration file."""
-    parser = _read(file)
-    if not parser.has_section(group):
-        parser.add_section(group)
-    parser[group].update(options)
-    configuration.write_file(file, parser)
+def _complete(settings: Settings, file: Path, number: int) -> None:
+    """Add to the configuration of a compute what is particular to this deployment.
 
-
-def _read(file: Path) -> configparser.ConfigParser:
+    :param number: the number of its host, from 1.
+    """
     parser = configparser.ConfigParser(interpolation=None, default_section='')
     parser.read(file)
-    return parser
+    shared, dedicated = hardware.cpu_sets(number)
+    parser.read_dict({'compute': {'cpu_shared_set': shared, 'cpu_dedicated_set': dedicated}})
+    if os.getuid():
+        # An ordinary user starts privsep-helper as root of a user namespace of its own.
+        helper = parser['nova_sys_admin']
+        helper['helper_command'] = f'unshare --map-root-user --keep-caps {helper["helper_command"]}'
+    if settings.driver:
+        parser['DEFAULT']['compute_driver'] = settings.driver
+    configuration.write_file(file, parser)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools.deployment import processes
@@ -21,14 +21,15 @@ _PACKAGES = {'mysqld': 'mariadb-server', 'mysql_install_db': 'mariadb-server',
 _LONGEST_SOCKET = 107
 
 
-def check() -> None:
-    """Check that the packages are installed.
+def check(packages: Mapping[str, str] = _PACKAGES) -> None:
+    """Check that packages are installed, by default those of the engines.
 
+    :param packages: Debian's package of each program.
     :raises processes.DeploymentError: when one is missing.
     """
-    missing = missing_programs(list(_PACKAGES), _path())
+    missing = missing_programs(list(packages), path())
     if missing:
-        names = ' '.join(sorted({_PACKAGES[name] for name in missing}))
+        names = ' '.join(sorted({packages[name] for name in missing}))
         raise processes.DeploymentError(
             f'packages are missing: apt-get install --no-install-recommends {names}')
 
@@ -41,7 +42,7 @@ def start(settings: Settings) -> tuple[Settings, Callable[[], None]]:
     directory = settings.directory / 'engines'
     directory.mkdir(parents=True, exist_ok=True)
     ports = settings.ports
-    shared = {'PATH': _path(), 'TMPDIR': str(directory)}
+    shared = {'PATH': path(), 'TMPDIR': str(directory)}
     database = _pifpaf(settings, 'mysql', [], shared)
     messages = _pifpaf(
         settings, 'rabbitmq',
@@ -86,12 +87,12 @@ def _pifpaf(settings: Settings, name: str, options: list[str],
 def _listen(settings: Settings, environment: dict[str, str]) -> None:
     """Let RabbitMQ listen on the address of the services; pifpaf's listens on 127.0.0.1 only."""
     # Debian's rabbitmqctl on the PATH of root runs as another user, without this HOME.
-    path = os.pathsep.join([_PATH[1], environment['PATH']])
+    first = os.pathsep.join([_PATH[1], environment['PATH']])
     processes.run(settings.directory, [
         'rabbitmqctl', '--node', environment['PIFPAF_RABBITMQ_NODENAME'], 'eval',
         'ok = rabbit_networking:start_tcp_listener('
         f'{{"{settings.address}", {settings.ports["rabbitmq"]}}}, 10).',
-    ], {**environment, 'PATH': path, 'HOME': environment['PIFPAF_RABBITMQ_HOME']})
+    ], {**environment, 'PATH': first, 'HOME': environment['PIFPAF_RABBITMQ_HOME']})
 
 
 def _create_databases(socket: str) -> None:
@@ -107,6 +108,7 @@ def _create_databases(socket: str) -> None:
         cursor.execute('SET GLOBAL innodb_flush_log_at_trx_commit = 0')
 
 
-def _path() -> str:
+def path() -> str:
+    """Return PATH with the directories of programs that an ordinary user's lacks."""
     return os.pathsep.join([os.environ.get('PATH', os.defpath),
                             *(path for path in _PATH if Path(path).exists())])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from tools.deployment import processes, report
 from tools.deployment.cloud import PATIENCE, Cloud
@@ -54,9 +53,7 @@ def _boot(cloud: Cloud, servers: int) -> float:
     """Boot servers, delete them, and return the seconds until all were ACTIVE."""
     names = [f'measured-{number}' for number in range(servers)]
     begun = time.monotonic()
-    with ThreadPoolExecutor(_CLIENTS) as pool:
-        for _ in pool.map(cloud.request_boot, names):
-            pass
+    cloud.request_boots(names, _CLIENTS)
     states: dict[str, str] = {}
 
     def booted() -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.deployment import processes
+from vpmem_harness.releases import DEFAULT
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,12 +58,12 @@ class Settings:
     forked: bool = False
     second: int = 0
     driver: str = ''
-    release: str = 'debian12'
+    release: str = DEFAULT.name
 
     @classmethod
     def new(cls, computes: int, pmem: str = PMEM, directory: Path = DIRECTORY, *,
             forked: bool = False, second: int = 0, driver: str = '',
-            release: str = 'debian12') -> Settings:
+            release: str = DEFAULT.name) -> Settings:
         """Return settings with ports that are free now and a random password."""
         names = (*APIS, *_OTHER_PORTS)
         return cls(directory, computes, pmem,

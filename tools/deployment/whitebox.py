@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.deployment import computes, configuration, hardware, processes, tempest
+from tools.deployment import computes, configuration, engines, hardware, processes, tempest
 from tools.deployment.computes import FLEET, SSH_PORT
 from tools.deployment.settings import ROOT, Settings, program
+from vpmem_harness.releases import RELEASES
 
 #: The tests of the plugin.
 TESTS = r'^whitebox_tempest_plugin'
@@ -36,8 +37,7 @@ def run(settings: Settings, regex: str = TESTS) -> int:
         raise processes.DeploymentError(
             'these tests need root, and a deployment without a second machine')
     key = _start_sshd(settings)
-    nodes = settings.directory / 'tempest' / 'nodes.yaml'
-    nodes.parent.mkdir(exist_ok=True)
+    nodes = computes.computes(settings) / 'nodes.yaml'
     # Each JSON document is a YAML document.
     nodes.write_text(json.dumps({name: node(settings, name)
                                  for name in computes.names(settings)}, indent=1))
@@ -55,6 +55,8 @@ def options(settings: Settings, nodes: Path, key: Path, size: int) -> configurat
     :param key: the private key for logins.
     :param size: the size that :func:`expected_size` returns, in bytes.
     """
+    # Nova gives the attribute ``secure`` to every loader.
+    uefi = str(not RELEASES[settings.release].refuses_loader_attributes).lower()
     return {
         'whitebox': {
             'nodes_yaml': str(nodes),
@@ -80,9 +82,7 @@ def options(settings: Settings, nodes: Path, key: Path, size: int) -> configurat
         },
         'compute-feature-enabled': {
             'virtio_rng': 'true', 'vencrypt': 'false',
-            # libvirt 9.0 refuses the attribute ``secure`` that Nova gives to every loader.
-            'uefi_boot': str(settings.release != 'debian12').lower(),
-            'uefi_secure_boot': str(settings.release != 'debian12').lower(),
+            'uefi_boot': uefi, 'uefi_secure_boot': uefi,
         },
     }
 
@@ -122,10 +122,7 @@ def _label(settings: Settings) -> str:
 
 def _start_sshd(settings: Settings) -> Path:
     """Start sshd unless it runs, and return the private key for logins."""
-    sshd = shutil.which('sshd', path=f'{os.environ.get("PATH", os.defpath)}:/usr/sbin')
-    if sshd is None or shutil.which('ssh-keygen') is None:
-        raise processes.DeploymentError(
-            'packages are missing: apt-get install --no-install-recommends openssh-server')
+    engines.check(dict.fromkeys(('sshd', 'ssh-keygen'), 'openssh-server'))
     directory = computes.computes(settings)
     key = directory / 'login_key'
     if any(f' -f {directory}' in line for line in processes.find(settings.directory).values()):
@@ -134,6 +131,7 @@ def _start_sshd(settings: Settings) -> Path:
         if not (directory / name).exists():
             processes.run(settings.directory, [
                 'ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', directory / name])
+    sshd = shutil.which('sshd', path=engines.path())
     last = computes.address(settings.computes)
     if processes.listens(SSH_PORT, last):
         raise processes.DeploymentError(f'another process uses port {SSH_PORT} of {last}')
@@ -141,7 +139,7 @@ def _start_sshd(settings: Settings) -> Path:
     # sshd sets its title and leaves its directory, so that it is found by its parent only.
     process = processes.start(settings.directory, 'sshd', [
         'sh', '-c', '"$@"; exit $?', 'sh',
-        sshd, '-D', '-e', '-f', directory / 'sshd_config', '-o',
+        str(sshd), '-D', '-e', '-f', directory / 'sshd_config', '-o',
         f'AuthorizedKeysFile={key}.pub', '-o', 'StrictModes=no', '-o', 'PermitRootLogin=yes'])
     processes.wait('start of sshd', lambda: processes.listens(SSH_PORT, last), 30, process)
     return key
