@@ -264,11 +264,14 @@ class Cloud:
 
     def offers(self, server: str) -> str:
         """What the flavor of a server requests and what the hosts have, for an error message."""
-        wanted = next((', '.join(record.flavor.pmem) for record in self.backend.servers()
-                       if record.name == server), '')
-        hosts = '; '.join(map(in_words, list(self._computes.values())[:_HOSTS_SHOWN]))
+        flavor = next((record.flavor for record in self.backend.servers()
+                       if record.name == server), None)
+        labels = ', '.join(flavor.pmem) if flavor else ''
+        wanted = flavor.resources if flavor else {}
+        hosts = '; '.join(in_words(compute, wanted)
+                          for compute in list(self._computes.values())[:_HOSTS_SHOWN])
         more = len(self._computes) - _HOSTS_SHOWN
-        return (f'its flavor has {wanted or "no label"}; {hosts}'
+        return (f'its flavor has {labels or "no label"}; {hosts}'
                 f'{f"; and {more} more hosts" if more > 0 else ""}')
 
     def transcript(self) -> str:

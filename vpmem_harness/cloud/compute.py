@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from vpmem_harness.cloud.api import Backend, Inventory, SimulatedHost
@@ -111,16 +112,23 @@ class Compute:
         return self._backend.assigned_namespaces(self.name)
 
 
-def in_words(compute: Compute) -> str:
-    """Describe a compute service and the free persistent memory of its host."""
+def in_words(compute: Compute, wanted: Mapping[str, int] = MappingProxyType({})) -> str:
+    """Describe a compute service and the free persistent memory of its host.
+
+    :param wanted: amounts by resource class; other classes are shown if there is less of them.
+    """
     try:
         inventories, usages = compute.inventories, compute.usages
     except HarnessError:
         inventories, usages = {}, {}        # it has never started
     offers = [f'{name.removeprefix(PMEM_CLASS)} {one.total - usages[name]} of {one.total} free'
               for name, one in sorted(inventories.items()) if name.startswith(PMEM_CLASS)]
+    lacking = [f'{name} {one.capacity - usages[name]} of {one.capacity} free'
+               for name, one in sorted(inventories.items())
+               if not name.startswith(PMEM_CLASS)
+               and one.capacity - usages[name] < wanted.get(name, 0)]
     return ', '.join([f'{compute.name} {"up" if compute.is_up else "down"}',
-                      *(offers or ['no persistent memory'])])
+                      *(offers or ['no persistent memory']), *lacking])
 
 
 def comes_to_rest(backend: Backend, seconds: float, server: str | None = None) -> bool:

@@ -32,6 +32,13 @@ class CloudTest(base.TestCase):
         self.assertEqual(
             f'its flavor has HUGE; {cloud.hosts[0].name} up, SMALL 2 of 2 free', note)
 
+    def test_too_little_ordinary_memory(self):
+        """The error names other resources of which a host has less than the flavor wants."""
+        cloud = self.start_cloud()
+        error = self.assertRaises(UnexpectedStateError, cloud.boot, pmem='SMALL', ram=10**9)
+        [note] = error.__notes__
+        self.assertRegex(note, r'SMALL 2 of 2 free, MEMORY_MB (\d+) of \1 free$')
+
     def test_the_transcript_names_a_stopped_service(self):
         """The transcript names a stopped service, which explains a failed boot."""
         cloud = self.start_cloud()
