@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import ipaddress
 import os
 import subprocess
 from pathlib import Path
@@ -18,13 +19,16 @@ SECOND_FLEET = 'deployment-second'
 #: The port for logins to the hosts: tempest cannot be told another one.
 SSH_PORT = 22
 
+#: What precedes the address of the first host.
+_NETWORK = '127.0.1.0'
+
 
 def start_hosts(settings: Settings) -> None:
     """Start the simulated hosts, and write the configuration of their computes."""
     hardware.write(_hardware_file(settings))
     _up(settings, FLEET, 'compute{}', settings.computes, (
         second_machine.endpoints(1) if settings.second else
-        f'{address("{}")}:{settings.ports["libvirt"]}'))
+        f'{_NETWORK.removesuffix("0")}{{}}:{settings.ports["libvirt"]}'))
     if settings.second:
         _up(settings, SECOND_FLEET, 'second{}', settings.second, second_machine.endpoints(2),
             second_machine.PREFIX)
@@ -86,9 +90,9 @@ def on_second(settings: Settings, host: str) -> bool:
     return host in names(settings)[settings.computes:]
 
 
-def address(number: int | str) -> str:
+def address(number: int) -> str:
     """Return the IP address of a host, by its number from 1, if there is only one machine."""
-    return f'127.0.1.{number}'
+    return str(ipaddress.IPv4Address(_NETWORK) + number)
 
 
 def computes(settings: Settings) -> Path:

@@ -29,7 +29,7 @@ def up(settings: Settings, say: Callable[[str], None]) -> Settings:
     """
     engines.check()
     if settings.second:
-        second_machine.check()
+        second_machine.check(settings)
     ended = down(settings.directory)
     if ended:
         say(f'ended {ended} processes of an earlier deployment')

@@ -27,17 +27,24 @@ _DEVICES = ('vpmem-fleet0', 'vpmem-fleet1')
 #: The networks of the machines, without the number of the host.
 _NETWORKS = {1: '198.51.100', 2: '203.0.113'}
 
+#: The number of addresses for hosts in a network; SHARED_ADDRESS is not one of them.
+HOSTS = 253
+
 #: The port of libvirt in Nova's default of ``live_migration_uri``.
 _PORT = 16509
 
 
-def check() -> None:
-    """Check that this user can make network namespaces.
+def check(settings: Settings) -> None:
+    """Check that this user can make network namespaces, and that the addresses are enough.
 
     :raises processes.DeploymentError: when not.
     """
     if os.getuid() or shutil.which('ip') is None:
         raise processes.DeploymentError('--second-machine needs root, and the program ip')
+    most = max(settings.computes, settings.second)
+    if most > HOSTS:
+        raise processes.DeploymentError(
+            f'--second-machine allows at most {HOSTS} computes on a machine, not {most}')
 
 
 def address(machine: int, number: int | str) -> str:

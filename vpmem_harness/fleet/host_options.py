@@ -70,7 +70,8 @@ HOST_OPTIONS = (
     HostOption('listen', 'listen', _TEXT, 'ADDRESS[:PORT]',
                'libvirt of the hosts also listens on TCP, without authentication (default: '
                '127.0.0.1 and a free port); {} in the address is 1 for the first host, 2 for '
-               'the second, as in 127.0.0.{}:16509', default=_LOOPBACK),
+               'the second, as in 127.0.1.{}:16509, where host 256 gets 127.0.2.0',
+               default=_LOOPBACK),
     HostOption('listen_tls', 'listen-tls', _TEXT, 'ADDRESS[:PORT]',
                'like --listen, but with TLS; clients need a certificate', default=_LOOPBACK),
     HostOption('certificates', 'certificates', _TEXT, 'DIR',

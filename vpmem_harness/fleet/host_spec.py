@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +72,7 @@ class HostSpec:
             given['hardware'] = _read(directory / given['hardware'], where, 'hardware')
         for key in ('listen', 'listen_tls'):
             if given.get(key) is not None:
-                given[key] = given[key].replace('{}', str(number))
+                given[key] = _numbered(given[key], number)
         if given.get('certificates') is not None:
             given['certificates'] = str((directory / given['certificates']).absolute())
         given['files'] = {path: _size(path, size) for path, size in given.get('files', {}).items()}
@@ -120,6 +122,19 @@ class HostSpec:
             directories=self.directories, as_user=self.as_user, first_region=self.first_region,
             hardware=hardware, audit=audit, release=releases.choose(self.release),
             split_daemons=self.split_daemons, remote=self._remote(), private_names=False)
+
+
+def _numbered(endpoint: str, number: int) -> str:
+    """Return a listening address with a host's number for ``{}``.
+
+    If that is the last part of an IPv4 address, the part before it counts on after 255, so that
+    host 256 of ``127.0.1.{}`` has the address 127.0.2.0.
+    """
+    network, _, port = endpoint.partition('{}')
+    if number > 255 and network.endswith('.'):
+        with contextlib.suppress(ValueError):
+            return f'{ipaddress.IPv4Address(f"{network}0") + number}{port}'
+    return endpoint.replace('{}', str(number))
 
 
 def _read(path: Path, where: str, what: str = 'listing') -> str:

@@ -8,6 +8,7 @@ import fixtures
 import testtools
 
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fleet.host_spec import HostSpec
 from vpmem_harness.fleet.spec import (
     HostGroup,
     HostNames,
@@ -73,6 +74,33 @@ class HostNamesTest(testtools.TestCase):
         """A pattern has the braces once, and gives valid names."""
         for pattern in ('host', '{}{}', 'h{0}', '{', '-{}', 'a b{}'):
             self.assertRaises(InvalidInputError, HostNames, pattern)
+
+
+class AddressesTest(testtools.TestCase):
+
+    def addresses(self, pattern, *numbers):
+        return [HostSpec.of('a', number, {'listen': pattern}, '--listen', Path()).listen
+                for number in numbers]
+
+    def test_the_number_in_an_address(self):
+        """The braces stand for the number of the host."""
+        self.assertEqual(['127.0.3.1:16509', '127.0.255.1:16509'],
+                         self.addresses('127.0.{}.1:16509', 3, 255))
+
+    def test_more_hosts_than_a_part_has_numbers(self):
+        """After 255, the part before the last counts on."""
+        self.assertEqual(['127.0.1.255:16509', '127.0.2.0:16509', '127.0.4.232:16509'],
+                         self.addresses('127.0.1.{}:16509', 255, 256, 1000))
+
+    def test_a_number_that_gives_no_address(self):
+        """Elsewhere in an address, a number above 255 is refused."""
+        error = self.assertRaises(InvalidInputError, self.addresses, '127.0.{}.1', 256)
+        self.assertIn("'127.0.256.1'", str(error))
+
+    def test_hosts_beyond_the_last_address(self):
+        """The part before the last is not raised above 255."""
+        error = self.assertRaises(InvalidInputError, self.addresses, '255.255.255.{}', 256)
+        self.assertIn("'255.255.255.256'", str(error))
 
 
 class HostsTest(testtools.TestCase):

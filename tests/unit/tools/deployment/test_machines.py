@@ -121,6 +121,19 @@ class MachinesTest(testtools.TestCase):
         self.assertTrue(self.commands[0].endswith(
             f' --listen 127.0.1.{{}}:{settings.ports["libvirt"]}'))
 
+    def test_addresses_of_many_hosts(self):
+        """The hosts' own rule for numbers above 255 applies to their computes, too."""
+        self.assertEqual(['127.0.1.2', '127.0.2.44'],
+                         [computes.address(number) for number in (2, 300)])
+
+    def test_too_many_hosts_for_two_machines(self):
+        """Each machine's network has 253 addresses for hosts, and more are refused at once."""
+        self.useFixture(fixtures.MockPatchObject(engines, 'check'))
+        self.useFixture(fixtures.MockPatchObject(os, 'getuid', return_value=0))
+        self.assertRaisesRegex(
+            processes.DeploymentError, 'at most 253', lifecycle.up, self.settings(second=254),
+            self.fail)
+
     def test_another_driver(self):
         """The computes use the driver that is compared."""
         settings = self.settings(driver='fake.FakeDriver')
