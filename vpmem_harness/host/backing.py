@@ -6,12 +6,13 @@ from vpmem_harness.host.files import HostFiles
 from vpmem_harness.libvirtd.hypervisor.backing import BackingFile, of_storage
 from vpmem_harness.libvirtd.hypervisor.storage.files import StorageFiles
 from vpmem_harness.pmem import PersistentMemory
+from vpmem_harness.pmem.commands.files import names_device
 
 
 class HostBacking:
     """The files and devices of one host, for its hypervisor.
 
-    Paths below ``/dev`` are those of the simulated persistent memory. Declared files and
+    Paths of devices are those of the simulated persistent memory. Declared files and
     directories exist only on this host. Any other path is looked up on the machine that runs the
     harness, which has the images of the domains' disks.
 
@@ -38,7 +39,7 @@ class HostBacking:
         if declared is not None:
             return BackingFile('directory' if declared.kind == 'directory' else 'regular',
                                declared.size)
-        if path.startswith('/dev/'):
+        if names_device(path):
             namespace = self._pmem.device(path)
             if namespace is None:
                 if path in self._pmem.leftovers:

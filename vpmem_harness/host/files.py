@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import Contents
-from vpmem_harness.pmem.commands.files import File, LocalFiles
+from vpmem_harness.pmem.commands.files import File, LocalFiles, names_device
 
 
 def check_files(files: Mapping[str, int], directories: Collection[str]) -> None:
@@ -27,7 +27,7 @@ def check_files(files: Mapping[str, int], directories: Collection[str]) -> None:
 
 def check_path(path: str, what: str) -> None:
     """Raise InvalidInputError unless ``path`` can be declared on a host."""
-    if not os.path.isabs(path) or os.path.normpath(path).startswith('/dev/'):
+    if not os.path.isabs(path) or names_device(os.path.normpath(path)):
         raise InvalidInputError(what, expected='an absolute path outside /dev', got=repr(path),
                                 remedy='name one such as /srv/pmem/ns_0')
 

@@ -25,6 +25,7 @@ from vpmem_harness.libvirtd.hypervisor.storage.files import (
     error,
 )
 from vpmem_harness.libvirtd.hypervisor.storage.storage import DEFAULT_PATH
+from vpmem_harness.pmem.commands.files import names_device
 
 #: Directories of the operating system and its services, which are never changed.
 _SYSTEM: Final = ('/bin', '/boot', '/dev', '/etc', '/lib', '/lib32', '/lib64', '/libx32', '/media',
@@ -75,8 +76,8 @@ class HostStorage:
         resolved = os.path.realpath(directory)
         if _below(resolved, self._root):
             return True
-        temporary = (os.path.realpath(tempfile.gettempdir()), '/tmp',  # noqa: S108 - compared
-                     '/var/tmp')  # noqa: S108 - compared
+        temporary = (os.path.realpath(tempfile.gettempdir()), '/dev/shm',  # noqa: S108
+                     '/tmp', '/var/tmp')  # noqa: S108 - compared
         if resolved == '/' or (any(_below(resolved, system) for system in _SYSTEM)
                                and not any(_below(resolved, place) for place in temporary)):
             return False
@@ -105,7 +106,7 @@ class HostStorage:
                                   declared.size, 0o755 if directory else 0o644)
             if any(_below(standard, path) for standard in self._standard):
                 return FileStatus('directory', BLOCK, BLOCK, 0o711)
-            if _below(path, '/dev'):
+            if path == '/dev' or names_device(path):
                 return None
         try:
             found = os.stat(real)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fixtures
 import libvirt
 from lxml import etree
 from testtools.matchers import MismatchError, StartsWith
@@ -48,6 +49,13 @@ class BootTest(CloudTestCase):
         server = self.start_cloud(pmem='Small:1x4GiB').boot(pmem='SMALL')
         self.assertEqual(['Small'], [one.label for one in server.namespaces])
         self.assertGuestHas(server)
+
+    def test_hosts_in_shared_memory(self):
+        """A directory of hosts can be in /dev/shm, although other paths in /dev are devices."""
+        directory = self.useFixture(fixtures.TempDir(rootdir='/dev/shm')).path  # noqa: S108
+        self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_RUNTIME_DIR', directory))
+        cloud = self.useFixture(CloudFixture(hosts=1, backend='stub'))
+        self.assertEqual('ACTIVE', cloud.boot(pmem='SMALL').status)
 
     def test_a_requested_host(self):
         """A server boots on the requested host."""

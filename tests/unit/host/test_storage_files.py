@@ -30,6 +30,14 @@ class TestHostStorage(testtools.TestCase):
         self.files.remove(path)
         self.assertEqual([], os.listdir(self.mine))
 
+    def test_directory_in_shared_memory(self):
+        """A directory in /dev/shm is one of the test's, although other paths in /dev are devices.
+        """
+        mine = self.useFixture(fixtures.TempDir(rootdir='/dev/shm')).path  # noqa: S108 - as told
+        self.files.create(f'{mine}/disk', 0o600)
+        self.assertEqual((['disk'], 'regular'),
+                         (os.listdir(mine), self.files.status(f'{mine}/disk').kind))
+
     def test_directory_of_the_system(self):
         """A directory of the operating system is not changed, even by root."""
         for directory in ('/var/lib/libvirt/images', '/etc/libvirt-pool', '/srv/pool',

@@ -14,6 +14,11 @@ from vpmem_harness.pmem.kernel.media import Contents
 _PLAIN_DEVICES = ('/dev/zero', '/dev/null', '/dev/full', '/dev/random', '/dev/urandom')
 
 
+def names_device(path: str) -> bool:
+    """Whether a normalized path is below ``/dev``, but not in ``/dev/shm``, which has files."""
+    return path.startswith('/dev/') and not f'{path}/'.startswith('/dev/shm/')  # noqa: S108
+
+
 @dataclasses.dataclass(frozen=True)
 class File:
     """A file at a path: ``kind`` is regular, directory, character or block."""
@@ -89,5 +94,5 @@ class LocalFiles:
             return file.read(length)
 
     def _check(self, path: str) -> None:
-        if os.path.realpath(path).startswith('/dev/'):
+        if names_device(os.path.realpath(path)):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)

@@ -47,6 +47,12 @@ class LocalFilesTest(testtools.TestCase):
         found = self.path.stat()
         self.assertEqual((GIB, True), (found.st_size, found.st_blocks < 100))
 
+    def test_files_in_shared_memory(self) -> None:
+        """Of what is in /dev, only /dev/shm has files."""
+        mine = self.useFixture(fixtures.TempDir(rootdir='/dev/shm')).path  # noqa: S108 - as told
+        self.files.create(f'{mine}/file', data=b'data')
+        self.assertEqual(b'data', self.files.read(f'{mine}/file', 9))
+
     def test_devices_of_the_system_are_out_of_reach(self) -> None:
         """But for those that every machine has."""
         for path in ('/dev/sda', '/dev/../dev/mem', '/dev/pts/0'):

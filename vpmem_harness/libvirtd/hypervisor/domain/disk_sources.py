@@ -139,8 +139,8 @@ class DiskSources:
     def sizes(self, disk: Element) -> Sizes | None:
         """Return the sizes of a disk's image; None if the host does not know them."""
         path = self.path(disk)
-        image = None if not path or path.startswith('/dev/') else self._image(path)
-        if image is None or image.format == 'dir':
+        image = self._image(path) if path else None
+        if image is None or image.format == 'dir' or image.status.kind == 'block':
             return None
         raw = disks.driver_format(disk) == 'raw'
         return Sizes(image.status.size if raw else image.capacity, image.status.allocation,
