@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 import os_resource_classes as orc
@@ -63,8 +63,8 @@ class Flavor:
         """The labels of persistent memory, in the order of the guest's devices."""
         return vpmem_labels(self.extra_specs)
 
-    @property
-    def resources(self) -> dict[str, int]:
+    @cached_property
+    def resources(self) -> Mapping[str, int]:
         """The amounts requested from Placement, by resource class in alphabetical order.
 
         Source: nova/scheduler/utils.py, ResourceRequest. Its query has this order, which becomes
@@ -82,7 +82,7 @@ class Flavor:
             wanted[orc.DISK_GB] = disk
         # The labels override the amounts in resources: for their classes.
         groups[None] = Counter({**wanted, **pmem_resources(self.pmem)})
-        return dict(sorted(sum(groups.values(), Counter()).items()))
+        return MappingProxyType(dict(sorted(sum(groups.values(), Counter()).items())))
 
     @property
     def traits(self) -> frozenset[str]:

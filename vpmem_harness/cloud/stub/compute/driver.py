@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import pathlib
 import shutil
 import threading
@@ -325,19 +326,14 @@ class LibvirtDriver:
         """Create the directory of a server with a sparse disk."""
         path = self.instance_path(uuid)
         path.mkdir(parents=True, exist_ok=True)
-        self._disk(path / 'disk', flavor)
-        (path / 'console.log').touch()
+        _create(f'{path}/disk', flavor.disk * GIB)
+        _create(f'{path}/console.log')
 
     def create_rescue_image(self, uuid: str, flavor: Flavor) -> None:
-        self._disk(self.instance_path(uuid) / 'disk.rescue', flavor)
+        _create(f'{self.instance_path(uuid)}/disk.rescue', flavor.disk * GIB)
 
     def remove_rescue_image(self, uuid: str) -> None:
         (self.instance_path(uuid) / 'disk.rescue').unlink(missing_ok=True)
-
-    @staticmethod
-    def _disk(path: pathlib.Path, flavor: Flavor) -> None:
-        with path.open('ab', buffering=0) as disk:
-            disk.truncate(flavor.disk * GIB)
 
     def set_aside_image(self, uuid: str) -> None:
         """Rename the directory of a moving server, until the move is confirmed."""
@@ -361,3 +357,14 @@ class LibvirtDriver:
 
     def _aside(self, uuid: str) -> pathlib.Path:
         return self._instances_path / f'{uuid}_resize'
+
+
+def _create(path: str, size: int | None = None) -> None:
+    """Create a file that may exist; set its size in bytes if there is one."""
+    # As open() does, but at a third of its cost.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        if size is not None:
+            os.ftruncate(descriptor, size)
+    finally:
+        os.close(descriptor)

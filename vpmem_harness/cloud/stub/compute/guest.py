@@ -68,31 +68,53 @@ class Guest:
 
 
 def domain_xml(guest: Guest) -> str:
-    """Return the domain XML of a guest."""
-    domain = etree.Element('domain', type='qemu')
-    _basics(domain, guest)
-    _metadata(domain, guest)
-    _sysinfo(domain, guest)
-    system = etree.SubElement(domain, 'os')
-    _text(system, 'type', 'hvm', arch='x86_64', machine='pc')
-    if not guest.rescue:
-        etree.SubElement(system, 'boot', dev='hd')
-    etree.SubElement(system, 'smbios', mode='sysinfo')
-    features = etree.SubElement(domain, 'features')
-    for feature in ('acpi', 'apic', 'vmcoreinfo'):
-        etree.SubElement(features, feature)
-    _text(domain, 'iothreads', 1)
-    if guest.cell is not None and guest.vpmems:
-        cpuset = cpu_spec(guest.cell.cpus)
-        tune = etree.SubElement(domain, 'cputune')
-        etree.SubElement(tune, 'emulatorpin', cpuset=cpuset)
-        etree.SubElement(tune, 'iothreadpin', cpuset=cpuset, iothread='1')
-        for vcpu in range(guest.flavor.vcpus):
-            etree.SubElement(tune, 'vcpupin', vcpu=str(vcpu), cpuset=cpuset)
-    etree.SubElement(domain, 'clock', offset='utc')
-    _cpu(domain, guest)
-    _devices(domain, guest)
-    return etree.tostring(domain, pretty_print=True, encoding='unicode')
+    """Return the domain XML of a guest, with the layout of Nova's.
+
+    With persistent memory, a guest has one NUMA cell, on which its devices are.
+    """
+    flavor, vpmems = guest.flavor, guest.vpmems
+    cell = guest.cell if vpmems else None
+    memory = flavor.ram * KIB
+    boot = '' if guest.rescue else """
+    <boot dev="hd"/>"""
+    numa = '' if not vpmems else f"""
+    <numa>
+      <cell id="0" cpus="{cpu_spec(range(flavor.vcpus))}" memory="{memory}"/>
+    </numa>"""
+    return f"""\
+<domain type="qemu">
+  <uuid>{guest.uuid}</uuid>
+  <name>{_text(guest.name)}</name>
+  <memory>{memory}</memory>{_maximum(memory, vpmems)}{_numa_tuning(cell)}
+  <vcpu>{flavor.vcpus}</vcpu>
+{_metadata(guest)}
+  <sysinfo type="smbios">
+    <system>
+      <entry name="manufacturer">OpenStack Foundation</entry>
+      <entry name="product">OpenStack Nova</entry>
+      <entry name="version">{NOVA_VERSION}</entry>
+      <entry name="serial">{guest.uuid}</entry>
+      <entry name="uuid">{guest.uuid}</entry>
+      <entry name="family">Virtual Machine</entry>
+    </system>
+  </sysinfo>
+  <os>
+    <type arch="x86_64" machine="pc">hvm</type>{boot}
+    <smbios mode="sysinfo"/>
+  </os>
+  <features>
+    <acpi/>
+    <apic/>
+    <vmcoreinfo/>
+  </features>
+  <iothreads>1</iothreads>{_cpu_tuning(cell, flavor.vcpus)}
+  <clock offset="utc"/>
+  <cpu mode="host-model" match="exact">
+    <topology sockets="{flavor.vcpus}" cores="1" threads="1"/>{numa}
+  </cpu>
+{_devices(guest)}
+</domain>
+"""
 
 
 def cpu_spec(cpus: Iterable[int]) -> str:
@@ -106,119 +128,126 @@ def cpu_spec(cpus: Iterable[int]) -> str:
     return ','.join(str(a) if a == b else f'{a}-{b}' for a, b in ranges)
 
 
-def _text(parent: etree._Element, tag: str, text: object, **attributes: str) -> etree._Element:
-    element = etree.SubElement(parent, tag, attributes)
-    element.text = str(text)
-    return element
+def _text(text: str) -> str:
+    """Escape the content of an element."""
+    return text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
 
 
-def _basics(domain: etree._Element, guest: Guest) -> None:
-    memory = guest.flavor.ram * KIB
-    _text(domain, 'uuid', guest.uuid)
-    _text(domain, 'name', guest.name)
-    _text(domain, 'memory', memory)
-    if guest.vpmems:
-        most = memory + sum(device.size // KIB for device in guest.vpmems)
-        _text(domain, 'maxMemory', most, slots=str(len(guest.vpmems)))
-        if guest.cell is not None:
-            numatune = etree.SubElement(domain, 'numatune')
-            nodeset = str(guest.cell.id)
-            etree.SubElement(numatune, 'memory', mode='strict', nodeset=nodeset)
-            etree.SubElement(numatune, 'memnode', cellid='0', mode='strict', nodeset=nodeset)
-    _text(domain, 'vcpu', guest.flavor.vcpus)
+def _value(text: str) -> str:
+    """Escape the value of an attribute."""
+    return _text(text).replace('"', '&quot;')
 
 
-def _metadata(domain: etree._Element, guest: Guest) -> None:
-    def nova(parent: etree._Element, tag: str, text: object = None, **attributes: str,
-             ) -> etree._Element:
-        element = etree.SubElement(parent, f'{{{NOVA_NAMESPACE}}}{tag}', attributes)
-        if text is not None:
-            element.text = str(text)
-        return element
-
-    instance = etree.SubElement(
-        etree.SubElement(domain, 'metadata'), f'{{{NOVA_NAMESPACE}}}instance',
-        nsmap={'nova': NOVA_NAMESPACE})
-    nova(instance, 'package', version=NOVA_VERSION)
-    nova(instance, 'name', guest.display_name)
-    nova(instance, 'creationTime', guest.created.strftime('%Y-%m-%d %H:%M:%S'))
-    flavor = nova(instance, 'flavor', name=guest.flavor.name, id=guest.flavor.flavorid)
-    nova(flavor, 'memory', guest.flavor.ram)
-    nova(flavor, 'disk', guest.flavor.disk)
-    nova(flavor, 'swap', guest.flavor.swap)
-    nova(flavor, 'ephemeral', guest.flavor.ephemeral)
-    nova(flavor, 'vcpus', guest.flavor.vcpus)
-    specs = nova(flavor, 'extraSpecs')
-    for name, value in guest.flavor.extra_specs.items():
-        nova(specs, 'extraSpec', value, name=name)
-    image = nova(instance, 'image', uuid=guest.image_id)
-    nova(image, 'diskFormat', 'raw')
-    nova(image, 'properties')
-    owner = nova(instance, 'owner')
-    nova(owner, 'user', guest.owner.user_name, uuid=guest.owner.user_id)
-    nova(owner, 'project', guest.owner.project_name, uuid=guest.owner.project_id)
-    nova(instance, 'root', type='image', uuid=guest.image_id)
-    nova(instance, 'ports')
+def _maximum(memory: int, vpmems: Sequence[VPMEMDevice]) -> str:
+    if not vpmems:
+        return ''
+    most = memory + sum(device.size // KIB for device in vpmems)
+    return f"""
+  <maxMemory slots="{len(vpmems)}">{most}</maxMemory>"""
 
 
-def _sysinfo(domain: etree._Element, guest: Guest) -> None:
-    system = etree.SubElement(etree.SubElement(domain, 'sysinfo', type='smbios'), 'system')
-    for name, value in (
-        ('manufacturer', 'OpenStack Foundation'),
-        ('product', 'OpenStack Nova'),
-        ('version', NOVA_VERSION),
-        ('serial', guest.uuid),
-        ('uuid', guest.uuid),
-        ('family', 'Virtual Machine'),
-    ):
-        _text(system, 'entry', value, name=name)
+def _numa_tuning(cell: HostCell | None) -> str:
+    return '' if cell is None else f"""
+  <numatune>
+    <memory mode="strict" nodeset="{cell.id}"/>
+    <memnode cellid="0" mode="strict" nodeset="{cell.id}"/>
+  </numatune>"""
 
 
-def _cpu(domain: etree._Element, guest: Guest) -> None:
-    """Add the CPU; with persistent memory the guest has one NUMA cell for ``<node>0</node>``."""
-    cpu = etree.SubElement(domain, 'cpu', mode='host-model', match='exact')
-    vcpus = guest.flavor.vcpus
-    etree.SubElement(cpu, 'topology', sockets=str(vcpus), cores='1', threads='1')
-    if guest.vpmems:
-        numa = etree.SubElement(cpu, 'numa')
-        etree.SubElement(
-            numa, 'cell', id='0', cpus=cpu_spec(range(vcpus)), memory=str(guest.flavor.ram * KIB))
+def _cpu_tuning(cell: HostCell | None, vcpus: int) -> str:
+    if cell is None:
+        return ''
+    cpuset = cpu_spec(cell.cpus)
+    pins = ''.join(f"""
+    <vcpupin vcpu="{vcpu}" cpuset="{cpuset}"/>""" for vcpu in range(vcpus))
+    return f"""
+  <cputune>
+    <emulatorpin cpuset="{cpuset}"/>
+    <iothreadpin cpuset="{cpuset}" iothread="1"/>{pins}
+  </cputune>"""
 
 
-def _devices(domain: etree._Element, guest: Guest) -> None:
-    devices = etree.SubElement(domain, 'devices')
-    disks = ['disk.rescue', 'disk'] if guest.rescue else ['disk']
-    for file, device in zip(disks, ('vda', 'vdb'), strict=False):
-        disk = etree.SubElement(devices, 'disk', type='file', device='disk')
-        etree.SubElement(disk, 'driver', name='qemu', type='raw', cache='none')
-        etree.SubElement(disk, 'source', file=f'{guest.instance_path}/{file}')
-        etree.SubElement(disk, 'target', dev=device, bus='virtio')
-    serial = etree.SubElement(devices, 'serial', type='pty')
-    etree.SubElement(serial, 'log', file=f'{guest.instance_path}/console.log', append='off')
-    etree.SubElement(devices, 'graphics', type='vnc', autoport='yes', listen=VNC_LISTEN)
-    etree.SubElement(etree.SubElement(devices, 'video'), 'model', type='virtio')
-    etree.SubElement(devices, 'input', type='tablet', bus='usb')
-    rng = etree.SubElement(devices, 'rng', model='virtio')
-    _text(rng, 'backend', '/dev/urandom', model='random')
-    etree.SubElement(devices, 'controller', type='usb', index='0')
-    balloon = etree.SubElement(
-        devices, 'memballoon', model='virtio', autodeflate='on', freePageReporting='on')
-    etree.SubElement(balloon, 'stats', period='10')
-    for vpmem in guest.vpmems:
-        _vpmem(devices, vpmem)
+def _metadata(guest: Guest) -> str:
+    flavor, owner = guest.flavor, guest.owner
+    specs = ''.join(f"""
+          <nova:extraSpec name="{_value(name)}">{_text(value)}</nova:extraSpec>"""
+                    for name, value in flavor.extra_specs.items())
+    specs = f"""<nova:extraSpecs>{specs}
+        </nova:extraSpecs>""" if specs else '<nova:extraSpecs/>'
+    return f"""\
+  <metadata>
+    <nova:instance xmlns:nova="{NOVA_NAMESPACE}">
+      <nova:package version="{NOVA_VERSION}"/>
+      <nova:name>{_text(guest.display_name)}</nova:name>
+      <nova:creationTime>{guest.created:%Y-%m-%d %H:%M:%S}</nova:creationTime>
+      <nova:flavor name="{_value(flavor.name)}" id="{_value(flavor.flavorid)}">
+        <nova:memory>{flavor.ram}</nova:memory>
+        <nova:disk>{flavor.disk}</nova:disk>
+        <nova:swap>{flavor.swap}</nova:swap>
+        <nova:ephemeral>{flavor.ephemeral}</nova:ephemeral>
+        <nova:vcpus>{flavor.vcpus}</nova:vcpus>
+        {specs}
+      </nova:flavor>
+      <nova:image uuid="{guest.image_id}">
+        <nova:diskFormat>raw</nova:diskFormat>
+        <nova:properties/>
+      </nova:image>
+      <nova:owner>
+        <nova:user uuid="{_value(owner.user_id)}">{_text(owner.user_name)}</nova:user>
+        <nova:project uuid="{_value(owner.project_id)}">{_text(owner.project_name)}</nova:project>
+      </nova:owner>
+      <nova:root type="image" uuid="{guest.image_id}"/>
+      <nova:ports/>
+    </nova:instance>
+  </metadata>"""
 
 
-def _vpmem(devices: etree._Element, vpmem: VPMEMDevice) -> None:
-    """Add an NVDIMM; sizes are in KiB, rounded down, without alignment."""
-    memory = etree.SubElement(devices, 'memory', model='nvdimm', access='shared')
-    source = etree.SubElement(memory, 'source')
-    _text(source, 'path', vpmem.devpath)
-    _text(source, 'alignsize', vpmem.align // KIB)
-    etree.SubElement(source, 'pmem')
-    target = etree.SubElement(memory, 'target')
-    _text(target, 'size', vpmem.size // KIB)
-    _text(target, 'node', 0)
-    _text(etree.SubElement(target, 'label'), 'size', LABEL_SIZE)
+def _devices(guest: Guest) -> str:
+    path = _value(guest.instance_path)
+    files = ('disk.rescue', 'disk') if guest.rescue else ('disk',)
+    disks = ''.join(f"""
+    <disk type="file" device="disk">
+      <driver name="qemu" type="raw" cache="none"/>
+      <source file="{path}/{file}"/>
+      <target dev="{device}" bus="virtio"/>
+    </disk>""" for file, device in zip(files, ('vda', 'vdb'), strict=False))
+    return f"""\
+  <devices>{disks}
+    <serial type="pty">
+      <log file="{path}/console.log" append="off"/>
+    </serial>
+    <graphics type="vnc" autoport="yes" listen="{VNC_LISTEN}"/>
+    <video>
+      <model type="virtio"/>
+    </video>
+    <input type="tablet" bus="usb"/>
+    <rng model="virtio">
+      <backend model="random">/dev/urandom</backend>
+    </rng>
+    <controller type="usb" index="0"/>
+    <memballoon model="virtio" autodeflate="on" freePageReporting="on">
+      <stats period="10"/>
+    </memballoon>{''.join(map(_vpmem, guest.vpmems))}
+  </devices>"""
+
+
+def _vpmem(vpmem: VPMEMDevice) -> str:
+    """Return an NVDIMM; sizes are in KiB, rounded down, without alignment."""
+    return f"""
+    <memory model="nvdimm" access="shared">
+      <source>
+        <path>{vpmem.devpath}</path>
+        <alignsize>{vpmem.align // KIB}</alignsize>
+        <pmem/>
+      </source>
+      <target>
+        <size>{vpmem.size // KIB}</size>
+        <node>0</node>
+        <label>
+          <size>{LABEL_SIZE}</size>
+        </label>
+      </target>
+    </memory>"""
 
 
 def with_paths(xml: str, paths: list[str]) -> str:

@@ -66,6 +66,8 @@ class ResourceTracker:
         self._resources = {
             name: [Resource(provider_uuid, name, device, device.name) for device in of_class]
             for name, of_class in devices.items()}
+        #: Each resource by itself; equal ones can have another device.
+        self._current = {one: one for of_class in self._resources.values() for one in of_class}
         self._assigned: dict[Resource, str] = {}
         self._uses: dict[tuple[str, str], _Use] = {}
 
@@ -90,10 +92,7 @@ class ResourceTracker:
 
         None if the configuration does not contain it any longer.
         """
-        for one in self._resources.get(resource.resource_class, ()):
-            if one == resource:
-                return one
-        return None
+        return self._current.get(resource)
 
     def claim(
         self, instance: Instance, flavor: Flavor, allocated: Resources, side: str = '',

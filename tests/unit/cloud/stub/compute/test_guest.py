@@ -68,6 +68,22 @@ class GuestXMLTest(testtools.TestCase):
         self.assert_is_novas('rescue.xml', 'SMALL', [SMALL], rescue=True)
 
 
+    def test_names_with_special_characters(self):
+        """Names and extra specs get to libvirt as they are."""
+        name, value = '<a> & "b" \'c\' ü', 'x"<&>'
+        guest = Guest(
+            uuid='u', name='i', display_name=name, created=datetime.datetime(2026, 1, 1),
+            flavor=Flavor(name, '1', extra_specs={'quota:a"b': value}), image_id='im',
+            owner=Owner('user', 'project'), instance_path='/a"&b', cell=None)
+        domain = etree.fromstring(domain_xml(guest))
+        flavor = domain.find('.//{*}flavor')
+        [spec] = flavor.iterfind('{*}extraSpecs/{*}extraSpec')
+        self.assertEqual(
+            (name, name, 'quota:a"b', value, '/a"&b/disk'),
+            (domain.findtext('.//{*}instance/{*}name'), flavor.get('name'), spec.get('name'),
+             spec.text, domain.find('.//disk/source').get('file')))
+
+
 class CPUSpecTest(testtools.TestCase):
 
     def test_consecutive_cpus_form_a_range(self):
