@@ -5,7 +5,8 @@
 The peer makes the calls that no cloud can avoid: define the domain of a server, start it and query
 its state, with libvirt-python on the same host and with the same XML. The ratio shows the cost of
 the compute service, its scheduler and its ledger, and of the wait in another thread. The rounds
-alternate, and the best round of each counts. The time excludes the deletion of the servers.
+alternate, and the best round of each counts. The time excludes the deletion of the servers. The
+files of the host are in memory, if possible.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import libvirt
 from lxml import etree
 
+from bench._memory import keep_files_in_memory
 from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.fixtures import CloudFixture
 from vpmem_harness.randomness import Randomness
@@ -70,6 +72,7 @@ def main() -> int:
     parser.add_argument('--servers', type=int, default=100)
     parser.add_argument('--rounds', type=int, default=5)
     arguments = parser.parse_args()
+    keep_files_in_memory()
     count = arguments.servers
     randomness = Randomness(1)
     with CloudFixture(hosts=1, pmem=f'SMALL:{count}x1GiB') as cloud:

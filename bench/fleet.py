@@ -6,8 +6,8 @@ Each size runs in a process of its own. It starts a cloud with that many hosts, 
 deletes servers one after the other. The peer makes the libvirt calls that no cloud can avoid, on
 one of the hosts: define, start, query, destroy and undefine the domain of a server. Everything is
 CPU time, of all threads and of the processes that they start, so that other work on the machine
-changes little. The best round counts. The last columns compare with the peer; the last line
-compares the largest fleet with the smallest.
+changes little. The files of the hosts are in memory, if possible. The best round counts. The last
+columns compare with the peer; the last line compares the largest fleet with the smallest.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 
 import libvirt
 
+from bench._memory import keep_files_in_memory
 from bench.boots import domains, template
 from vpmem_harness.fixtures import CloudFixture
 from vpmem_harness.randomness import Randomness
@@ -85,6 +86,7 @@ def main() -> int:
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--measure', type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    keep_files_in_memory()
     if arguments.measure:
         print(json.dumps(measure(arguments.measure, arguments.boots, arguments.rounds)))
         return 0
