@@ -82,7 +82,7 @@ class Flavor:
             wanted[orc.DISK_GB] = disk
         # The labels override the amounts in resources: for their classes.
         groups[None] = Counter({**wanted, **pmem_resources(self.pmem)})
-        return MappingProxyType(dict(sorted(sum(groups.values(), Counter()).items())))
+        return dict(sorted(sum(groups.values(), Counter()).items()))
 
     @property
     def traits(self) -> frozenset[str]:
