@@ -94,6 +94,8 @@ def nova_compute(settings: Settings) -> Options:
     return {
         'DEFAULT': {'transport_url': settings.transport_url, 'my_ip': settings.address,
                     'state_path': str(settings.directory / 'nova'),
+                    # Seconds: many computes on few processors report late, and are not down.
+                    'service_down_time': str(max(60, settings.computes + settings.second)),
                     # Nothing but servers uses the memory of a simulated host.
                     'reserved_host_memory_mb': '0'},
         'keystone_authtoken': _authtoken(settings, 'nova'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
 from pathlib import Path
 
 import fixtures
@@ -59,6 +60,12 @@ class ConfigurationTest(testtools.TestCase):
         configuration.write(self.settings)
         self.assertEqual(
             [], [name for name in self.read('nova-compute') if 'database' in name])
+
+    def test_many_computes_may_report_late(self):
+        """The more computes there are, the later one counts as down."""
+        self.assertEqual(['60', '200'], [
+            configuration.nova(dataclasses.replace(self.settings, computes=computes))[
+                'DEFAULT']['service_down_time'] for computes in (2, 200)])
 
     def test_services_check_tokens_with_keystone(self):
         """Every service except Keystone logs in as its own user at Keystone's port."""
