@@ -85,5 +85,7 @@ class ServerRequests:
             raise InvalidInputError(
                 'server', expected=f'one of {names}', got=repr(name),
                 remedy='name one of these' if not found else
-                f'several have this name; give the id: {", ".join(one.id for one in found)}')
+                # An error does not show the ids: it is redacted.
+                'several have this name; give the id, which "vpmem-harness server list --json" '
+                'prints')
         return found[0]

@@ -56,6 +56,15 @@ class OperationsTest(FleetTestCase):
         self.harness('server', 'boot', '--host', 'host9', status=1)
         self.assertIn('host1, host2', self.stderr)
 
+    def test_two_servers_of_one_name(self):
+        """The error says where the ids are, and an id selects one of them."""
+        for _ in range(2):
+            self.harness('server', 'boot', 'a')
+        self.harness('server', 'show', 'a', status=1)
+        self.assertIn('"vpmem-harness server list --json"', self.stderr)
+        first, second = json.loads(self.harness('server', 'list', '--json'))
+        self.assertNotEqual(first, self.server(second['id']))
+
     def test_faults(self):
         """A fault strikes the calls of a boot, is listed, and is removed."""
         self.assertIn('fault 1 on host1', self.harness(
