@@ -6,9 +6,13 @@ of these lines as well.
 
 from __future__ import annotations
 
+import ast
+import pathlib
+
 import testtools
 from testtools import content
 
+import vpmem_harness
 from tests.unit.safelog import corpus
 from vpmem_harness.fixtures.seeds import TestSeed
 from vpmem_harness.safelog.machine import Machine
@@ -22,6 +26,26 @@ MACHINES = [
     Machine('build', 'runner', '/home/runner'), Machine('state', 'build', '/srv'),
     Machine('nova-compute', 'vm', '/usr/sbin'), Machine('host', 'user', '/home/user'),
     Machine('host1', 'admin', '/root'), Machine('path', 'python', '/usr')]
+
+
+#: Functions that make an error of the harness, besides the classes of errors.
+ERRORS = {'refusal'}
+
+
+def texts_of_errors() -> list[str]:
+    """Return the constant texts that the package passes to its errors."""
+    return [
+        text.value for path in pathlib.Path(vpmem_harness.__file__).parent.rglob('*.py')
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and is_error(ast.unparse(call.func))
+        for text in ast.walk(call)
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)]
+
+
+def is_error(function: str) -> bool:
+    """Whether a function makes an error of the harness."""
+    name = function.rpartition('.')[2]
+    return name in ERRORS or name.endswith('Error')
 
 
 class CorpusTest(testtools.TestCase):
@@ -104,3 +128,13 @@ class CompletenessTest(testtools.TestCase):
                 found = Redactor({}).redact(placeholders.fill(case.text))
                 for value in placeholders.identifying:
                     self.assertNotIn(value, found, f'{group}.txt, line {case.number}')
+
+
+class ErrorsTest(testtools.TestCase):
+
+    def test_examples_in_errors(self):
+        """The examples in the harness's own errors are not taken for values to hide."""
+        texts = set(texts_of_errors())
+        self.assertGreater(len(texts), 500)
+        redactor = Redactor({}, machine=MACHINES[0])
+        self.assertEqual([], sorted(text for text in texts if redactor.redact(text) != text))

@@ -131,7 +131,8 @@ class DimmSpec:
     def _check_identity(self) -> None:
         if self.id is not None and not _UNIQUE_ID.fullmatch(self.id):
             raise exceptions.InvalidInputError(
-                'id of a DIMM', expected='hexadecimal digits as in 8089-a2-1837-00000b5d',
+                'id of a DIMM',
+                expected='hexadecimal digits, 4-2-4-8 or 4-8 of them with dashes',
                 got=repr(self.id), remedy='write it as `ndctl list -D` prints it')
         self._check_word('label version', self.label_version, ('1.1', '1.2'), 'leave it out')
         limits = {'handle': 2**32 - 1, 'phys_id': 2**16 - 1, 'offset': 2**63, 'position': 2**15,

@@ -153,7 +153,7 @@ def unique_id(value: Any, what: str) -> str:
     """Parse the identity of a DIMM."""
     if not isinstance(value, str) or not re.fullmatch(
             '[0-9a-f]{4}(-[0-9a-f]{2}-[0-9a-f]{4})?-[0-9a-f]{8}', value):
-        raise refusal(what, 'hexadecimal digits as in 8089-a2-1837-00000b5d', value)
+        raise refusal(what, 'hexadecimal digits, 4-2-4-8 or 4-8 of them with dashes', value)
     return value
 
 
