@@ -143,7 +143,8 @@ def _read(path: Path, where: str, what: str = 'listing') -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(
             f'{what} in {where}', expected='a file that can be read', got=f'{path} ({error})',
-            remedy='correct the path') from error
+            remedy='correct the path' if path.name != '-' else
+            'save the standard input in a file, because each host reads the file') from error
 
 
 def _size(path: str, size: str) -> int:

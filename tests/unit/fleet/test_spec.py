@@ -25,7 +25,7 @@ PMEM = 'SMALL:2x4GiB'
 
 
 def group(count=1, name=None, **values):
-    return HostGroup(count, name, values, '--hosts', Path())
+    return HostGroup(count, name, values, 'the options', Path())
 
 
 class HostNamesTest(testtools.TestCase):
@@ -175,6 +175,13 @@ class FilesTest(testtools.TestCase):
                            '- {name: big, dimms: [32GiB], files: {/srv/a: 1MiB}, as_user: true}\n')
         self.assertEqual([('host1', PMEM, None), ('host2', PMEM, None), ('big', None, ('32GiB',))],
                          [(host.name, host.pmem, host.dimms) for host in hosts])
+
+    def test_a_listing_on_standard_input(self):
+        """The error says to save the listing in a file, which every host can read."""
+        error = self.assertRaises(
+            InvalidInputError, make_specs, [group(listing='-')], HostNames())
+        self.assertEqual('listing in the options', error.what)
+        self.assertIn('in a file', error.remedy)
 
     def test_a_listing_beside_the_file(self):
         """The path of a listing is relative to the fleet file."""

@@ -60,7 +60,7 @@ def fleet_spec(arguments: argparse.Namespace, name: str | None, pattern: str | N
     if single is not None:
         pattern = None
     if count:
-        groups.insert(0, HostGroup(count, single, defaults, '--hosts', Path()))
+        groups.insert(0, HostGroup(count, single, defaults, 'the options', Path()))
     first = file.get('first', 1) if arguments.first is None else parse_number(
         arguments.first, '--first')
     names = HostNames(pattern or file.get('host_names', PATTERN), first, listed)
