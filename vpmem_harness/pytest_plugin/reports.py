@@ -6,6 +6,7 @@ under pytest-xdist, the controller.
 
 from __future__ import annotations
 
+import os
 import shlex
 import traceback
 from collections.abc import Generator, Iterator
@@ -70,7 +71,7 @@ def _errors(errors: list[BaseException], watch: Captured) -> Iterator[tuple[str,
 
 def _seed(item: pytest.Item) -> str:
     session = item.config.stash[SESSION_SEED]
-    test = shlex.quote(item.nodeid)
+    test = shlex.quote(_argument(item))
     own = item.stash[seeding.TEST_SEEDS].seed
     lines = [f'vpmem seed: {session}']
     if session.derived:
@@ -80,6 +81,16 @@ def _seed(item: pytest.Item) -> str:
         lines.append(f'this test: {session.replay} pytest {test}')
     options = ', '.join(marker.described(item))
     return '\n'.join([*lines, f'options: {options}'] if options else lines)
+
+
+def _argument(item: pytest.Item) -> str:
+    """Return the id of a test with a path from the directory in which pytest was started.
+
+    The path in the id is relative to pytest's root directory.
+    """
+    path, colons, names = item.nodeid.partition('::')
+    started = item.config.invocation_params.dir
+    return os.path.relpath(item.config.rootpath / path, started) + colons + names
 
 
 def _add(report: pytest.TestReport, title: str, text: str) -> None:

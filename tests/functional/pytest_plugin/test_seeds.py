@@ -49,6 +49,12 @@ class SeedsTest(base.TestCase):
         first = self.run_tests()
         self.assertEqual(first.drawn['shared'], self.run_some(first.seed)['shared'])
 
+    def test_the_command_works_where_pytest_was_started(self) -> None:
+        """The path of the test is relative to that directory, not to pytest's root directory."""
+        text = run('failures', '--rootdir=..', test='::test_call').output
+        self.addDetail('pytest', text_content(text))
+        self.assertIn('this test: pytest failures.py::test_call --vpmem-seed ', text)
+
     def test_a_case_is_replayed(self) -> None:
         """The seed of a VPMEMTestCase comes from the session and from its id."""
         first = self.run_tests()
