@@ -26,6 +26,8 @@ class Identifiers:
         has_serial = ('serial' in lower or 'iset' in lower or 'dimm' in lower or 'wwn' in lower
                       or 'wwpn' in lower)
         plain = patterns.UUID.sub(self._uuid, text.text)
+        if '...' in plain:
+            plain = patterns.CUT_UUID.sub(self._cut_uuid, plain)
         dashes = plain.count('-')
         if dashes >= 3:
             plain = self._redact_dimms(plain)
@@ -56,6 +58,10 @@ class Identifiers:
         if digits in patterns.HARMLESS_UUIDS:
             return found[0]
         return self._pseudonyms.of('uuid', digits)
+
+    def _cut_uuid(self, found: re.Match[str]) -> str:
+        # It is the beginning or the end of many UUIDs, so it has no UUID's pseudonym.
+        return self._pseudonyms.of('id', found[0].lower())
 
     def _mac(self, found: re.Match[str]) -> str:
         digits = found[0].replace('-', '').replace(':', '').lower()

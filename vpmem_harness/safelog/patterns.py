@@ -183,6 +183,10 @@ PEM = re.compile(r'(-----BEGIN ([A-Z0-9 ]+)-----)(?:(?!-----BEGIN ).)*?(-----END
 
 UUID = re.compile(r'[0-9a-fA-F](?<![0-9A-Za-z].)[0-9a-fA-F]{7}'
                   r'(?:([-_])(?:[0-9a-fA-F]{4}\1){3}[0-9a-fA-F]{12}|[0-9a-fA-F]{24})(?![0-9A-Za-z])')
+#: What pytest and reprlib leave of a UUID where they cut a text: its beginning, its end, or both.
+CUT_UUID = re.compile(r'(?<![0-9A-Za-z-])[0-9a-fA-F]{8}-[0-9a-fA-F-]{0,26}\.\.\.'
+                      r'(?:(?=[0-9a-fA-F-]*-)[0-9a-fA-F-]{0,22}[0-9a-fA-F]{12})?(?![0-9A-Za-z])'
+                      r'|\.\.\.(?=[0-9a-fA-F-]*-)[0-9a-fA-F-]{0,22}[0-9a-fA-F]{12}(?![0-9A-Za-z])')
 MAC = re.compile(r'[0-9a-fA-F](?<![0-9A-Za-z:].)[0-9a-fA-F]'
                  r'(?:(?::[0-9a-fA-F]{2}){5}|(?:-[0-9a-fA-F]{2}){5})(?![0-9A-Za-z:])')
 #: Not a package's or a requirement's version; a version of four parts is told by what goes before.

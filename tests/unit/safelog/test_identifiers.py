@@ -29,6 +29,14 @@ class IdentifiersTest(testtools.TestCase):
         uuid = self.useFixture(TestSeed()).randomness.uuid()
         self.assertRedacted('<uuid:a> x_<uuid:a>', f'{uuid} x_{uuid.replace("-", "_")}')
 
+    def test_cut_uuid(self):
+        """What is left of a UUID in a text that is too long is hidden, on both sides of the cut."""
+        uuid = self.useFixture(TestSeed()).randomness.uuid()
+        self.assertRedacted("'<id:1>' (<id:2>'x',)", f"'{uuid[:12]}...{uuid[23:]}' "
+                                                    f"({uuid[:18]}...'x',)")
+        self.assertRedacted("'<id:3>'", f"'...{uuid[19:]}'")
+        self.assertRedacted('a cafe-bad... and ...-5', 'a cafe-bad... and ...-5')
+
     def test_dimms(self):
         """By their form anywhere, in the short form of other vendors as an id."""
         self.assertRedacted('a <serial:1> "<serial:1>"', f'a {DIMM} "{DIMM.upper()}"')
