@@ -78,7 +78,11 @@ class App(app.App):
         # The cleanup runs whenever a signal arrives.
         with signals.deferred(), contextlib.ExitStack() as stack:
             stack.enter_context(_logging_restored())
-            self.configure_logging()
+            try:
+                self.configure_logging()
+            except OSError as error:
+                self.stderr.write(f'{_unusable_log_file(self.options.log_file, error)}\n')
+                return 1
             try:
                 redactor = stack.enter_context(
                     safelog.activated(unsafe=self.options.unsafe_logs))
@@ -113,6 +117,12 @@ class _VersionAction(argparse.Action):
             version = '(not installed)'
         print(NAME, version)
         parser.exit()
+
+
+def _unusable_log_file(path: str, error: OSError) -> InvalidInputError:
+    return InvalidInputError(
+        '--log-file', expected='a writable file, or a path where it can be made',
+        got=f'{path!r} ({error.strerror})', remedy='use another path')
 
 
 def _options_before_command(argv: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -121,10 +122,9 @@ class _Bar:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f'{text}: must be 1 or more')
-    return number
+    if not re.fullmatch('0*[1-9][0-9]{0,8}', text, re.ASCII):
+        raise argparse.ArgumentTypeError(f'expected a number from 1, got {text!r}')
+    return int(text)
 
 
 def _read(path: str) -> Script:

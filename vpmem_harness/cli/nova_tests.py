@@ -48,6 +48,8 @@ class NovaTests(Command):
         if parsed_args.processes < 1:
             raise InvalidInputError('--processes', expected='1 or more',
                                     got=str(parsed_args.processes), remedy='leave it out')
+        if parsed_args.json is not None:
+            _check_writable(parsed_args.json)
         runner = Runner(nova=parsed_args.nova, processes=parsed_args.processes,
                         timeout=parsed_args.timeout, plain=parsed_args.on_fake)
         tests = runner.tests(parsed_args.tests)
@@ -72,3 +74,14 @@ class NovaTests(Command):
             if parsed_args.json is not None:
                 pathlib.Path(parsed_args.json).write_text(report.document())
         return 0 if report.ok else 1
+
+
+def _check_writable(path: str) -> None:
+    """Raise InvalidInputError if a file cannot be written, rather than after the tests."""
+    try:
+        with open(path, 'a'):
+            pass
+    except OSError as error:
+        raise InvalidInputError(
+            '--json', expected='a writable file, or a path where it can be made',
+            got=f'{path!r} ({error.strerror})', remedy='use another path') from error

@@ -60,6 +60,19 @@ class AppTest(base.TestCase):
         self.assertEqual(2, run('--loud', 'inventory')[0])
         self.assertEqual(2, run('inventory', '--loud')[0])
 
+    def test_a_number_that_is_none(self):
+        """The error of argparse says what was expected, and no name of the source."""
+        status, _, err = run('chaos', '--steps', 'x')
+        self.assertEqual(2, status)
+        self.assertThat(err, Contains("--steps: expected a number from 1, got 'x'"))
+
+    def test_results_that_cannot_be_written(self):
+        """The command says so before it runs Nova's tests."""
+        path = self.useFixture(TempDir()).join('missing', 'results')
+        status, _, err = run('nova-tests', '--json', path, 'nonsense')
+        self.assertEqual(1, status)
+        self.assertThat(err, Contains('--json: expected a writable file'))
+
     def test_invalid_input(self):
         """An error is printed as one line on standard error, without a traceback."""
         status, out, err = run('inventory', '--pmem', 'X')
@@ -82,6 +95,13 @@ class AppTest(base.TestCase):
         self.assertEqual(1, run('--log-file', path, 'inventory', '--pmem', 'X')[0])
         with open(path) as stream:
             self.assertThat(stream.read(), Contains('SMALL:2x4GiB'))
+
+    def test_log_file_that_cannot_be_written(self):
+        """The option is refused in one line, before the command runs."""
+        path = self.useFixture(TempDir()).join('missing', 'log')
+        status, out, err = run('--log-file', path, 'inventory', '--pmem', 'X:1x1GiB')
+        self.assertEqual((1, '', 1), (status, out, len(err.splitlines())))
+        self.assertThat(err, Contains('--log-file: expected a writable file'))
 
     def test_pseudonyms_are_resolved(self):
         """The command shows the original of a pseudonym from the file that a run has saved."""
