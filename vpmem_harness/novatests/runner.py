@@ -77,9 +77,7 @@ class Runner:
                 raise HarnessError(f"Nova's tests cannot be imported: {worker.last_line}")
         for line in lines:
             if 'error' in line:
-                raise InvalidInputError(
-                    'TEST', expected='ids of tests, classes, modules or packages',
-                    got=' '.join(names), remedy=f'correct it: {line["error"]}')
+                raise InvalidInputError(**line['error'])
         return [line['id'] for line in lines]
 
     def run(self, tests: Sequence[str], report: Callable[[Result], None]) -> None:

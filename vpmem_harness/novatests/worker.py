@@ -99,7 +99,9 @@ def main() -> None:
         tests = loader.plain(names) if plain else loader.Loader(
             keep_nova_mocks=True, fail_without_calls=False, retries=20).load(names)
     except InvalidInputError as error:
-        file.write(json.dumps({'error': str(error)}) + '\n')
+        file.write(json.dumps({'error': {
+            'what': error.what, 'expected': error.expected, 'got': error.got,
+            'remedy': error.remedy}}) + '\n')
         return
     if options.list:
         for test in tests:

@@ -81,7 +81,8 @@ class NovaTestsTest(base.TestCase):
             (result.outcome, result.calls, result.reason) for result in results])
 
     def test_an_unknown_test_is_an_error(self) -> None:
-        """The error names what was given."""
+        """The error names what was given, and why it is no test."""
         error = self.assertRaises(
             ValueError, Runner().tests, [f'{PREFIX}.test_uefi.NoSuchTest'])
         self.assertIn('NoSuchTest', str(error))
+        self.assertEqual(1, str(error).count('expected'))
