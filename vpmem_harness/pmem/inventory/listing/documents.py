@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ _COMMENT = re.compile(r'[ \t]*#[^\n]*')
 _PROMPT = re.compile(r'[^\n"]*[#$%>][ \t]*(?:sudo[ \t]+)?(?:ndctl|daxctl|ipmctl|uname)\b[^\n]*')
 _RESULT = re.compile(r'(?:created|reconfigured|enabled|disabled) \d+ \w+')
 _VERSION = re.compile(r'# (ndctl|kernel) (\d+(?:\.\d+)*)\S*')
+
+_CONTENTS = 'pass the contents of the file, as in Path(...).read_text()'
 
 
 class Document(NamedTuple):
@@ -37,7 +40,9 @@ class Documents(NamedTuple):
 def split(text: str) -> Documents:
     """Return the documents of a text; raises InvalidInputError with line and column."""
     if not isinstance(text, str):
-        raise refusal('text', 'a text', f'a {type(text).__name__}')
+        raise refusal('text', 'a text', f'a {type(text).__name__}', _CONTENTS)
+    if os.path.isfile(text):
+        raise refusal('text', 'what ndctl or daxctl printed', 'the name of a file', _CONTENTS)
     text = text.removeprefix('\ufeff')
     reals: list[str] = []
 

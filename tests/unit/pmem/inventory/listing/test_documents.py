@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pathlib
+
 import testtools
 
 from vpmem_harness.exceptions import InvalidInputError
@@ -27,6 +29,12 @@ class DocumentsTest(testtools.TestCase):
         self.assertRaises(InvalidInputError, documents.split, '[NaN]')
         self.assertEqual([True, False], [
             documents.split(text).long_reals for text in ('[255.000000]', '[255.0]')])
+
+    def test_a_file_in_place_of_its_contents(self) -> None:
+        """The error says to pass the contents, for a name and for a path."""
+        for file in (__file__, pathlib.Path(__file__)):
+            error = self.assertRaises(InvalidInputError, documents.split, file)
+            self.assertIn('contents', error.remedy)
 
     def test_deep_nesting(self) -> None:
         """It is refused like other malformed text."""
