@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
@@ -29,6 +30,9 @@ class Amount(NamedTuple):
         """Whether it is one number."""
         return self.low == self.high
 
+    def __str__(self) -> str:
+        return str(self.low) if self.is_exact else f'{self.low} to {self.high}'
+
     def __contains__(self, value: object) -> bool:
         return isinstance(value, int) and self.low <= value <= self.high
 
@@ -38,8 +42,8 @@ class Amount(NamedTuple):
         return list(range(first, self.high + 1, step))
 
     def nearest(self, step: int) -> int:
-        """The roundest number within the bounds: a multiple of 1 GiB, of ``step``, or any."""
-        for unit in (GIB, step, MIB, 4096):
+        """The roundest number within the bounds: a multiple of ``step``, of 1 GiB too, or any."""
+        for unit in (math.lcm(GIB, step), step, MIB, 4096):
             if found := self.multiples(unit):
                 return found[len(found) // 2]
         return self.low

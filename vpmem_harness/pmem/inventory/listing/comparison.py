@@ -17,7 +17,7 @@ from vpmem_harness.randomness import Randomness
 def differences(inventory: Inventory, facts: Facts) -> list[str]:
     """Return a line for each size, alignment or number that differs in the copy."""
     memory = inventory.build(Randomness(0))
-    return [f'{name}: the copy has {what} {ours}, the listing {_shown(theirs)}'
+    return [f'{name}: the copy has {what} {ours}, the listing {theirs}'
             for name, what, ours, theirs in _compared(memory, facts)
             if theirs is not None and ours not in theirs]
 
@@ -52,7 +52,3 @@ def _compared(memory: PersistentMemory,
 def _bad_blocks(region: Region, data: tuple[int, int]) -> int:
     return sum(count for _, count in media_errors.within(
         region.errors.known, data[0] // BLOCK, data[1] // BLOCK))
-
-
-def _shown(amount: Amount) -> str:
-    return str(amount.low) if amount.is_exact else f'{amount.low} to {amount.high}'

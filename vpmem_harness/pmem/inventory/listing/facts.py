@@ -26,8 +26,8 @@ class Thing:
                     self.fields[field] = common
                     continue
             if known != value:
-                raise refusal(f'{field} of {self.name}', f'one value, {_shown(known)}',
-                              _shown(value), 'give listings of one host at one time')
+                raise refusal(f'{field} of {self.name}', f'one value, {known}',
+                              str(value), 'give listings of one host at one time')
 
     def get(self, field: str, default: Any = None) -> Any:
         """Return the value of a field, if it is known."""
@@ -35,12 +35,6 @@ class Thing:
 
     def __contains__(self, field: str) -> bool:
         return field in self.fields
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Amount):
-        return str(value.low) if value.is_exact else f'{value.low} to {value.high}'
-    return str(value)
 
 
 @dataclasses.dataclass

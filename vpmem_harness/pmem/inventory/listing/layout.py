@@ -68,12 +68,12 @@ class Space:
 class Layout(NamedTuple):
     """The namespaces of a region in order, its size, and the size of unlisted namespaces.
 
-    ``hidden`` are capacity and offset of a disabled namespace that the listing leaves out.
+    ``hidden`` are capacity and offset of each disabled namespace that the listing leaves out.
     """
 
     placed: list[Placed]
     size: int
-    hidden: tuple[int, int] | None
+    hidden: list[tuple[int, int]]
     notes: list[str]
 
 
@@ -124,7 +124,7 @@ class _Draft:
         if space.size is None:
             placed = self._known_places(placed, HOST_LIMIT)
             end = max((one.offset + one.size for one in placed), default=0)
-            return Layout(placed, end, None, self._notes)
+            return Layout(placed, end, [], self._notes)
         used = sum(one.size for one in placed)
         size = self._region_size(used)
         if self._choose(size, used):
@@ -135,7 +135,7 @@ class _Draft:
                           str(size))
         hidden_size = self._hidden(size, used)
         gaps, hidden = self._gaps(size - used - hidden_size, len(placed), hidden_size)
-        if any(gaps) or hidden is not None:
+        if any(gaps) or hidden:
             placed = self._in_a_row(gaps)
         return Layout(self._known_places(placed, size), size, hidden, self._notes)
 
@@ -183,7 +183,7 @@ class _Draft:
         raise refusal(
             f'size of {one.name}', f'the usable size of a capacity in units of {space.step} bytes'
             + (f' with map {one.shape.memmap} and alignment {one.shape.align}'
-               if one.shape.kind in ('pfn', 'dax') else ''), str(one.shown.low))
+               if one.shape.kind in ('pfn', 'dax') else ''), f'{one.shown} bytes')
 
     def _region_size(self, used: int) -> int:
         amount, free = self._space.size, self._space.available
@@ -208,15 +208,13 @@ class _Draft:
         hidden = left - (free.low if free.is_exact else free.nearest(self._space.step))
         if hidden < 0:
             raise refusal(f'available_size of {self._space.name}',
-                          f'at most {left} bytes in addition to its namespaces', str(free.low))
+                          f'at most {left} bytes in addition to its namespaces', str(free))
         if not free.is_exact:
             hidden = sizes.align_down(hidden, self._space.step)
-        self._notes.append(f'{self._space.name}: {hidden} bytes are neither free nor in a listed '
-                           'namespace; assumed a disabled one (list with -i to see it)')
         return hidden
 
-    def _gaps(self, free: int, count: int, hidden: int) -> tuple[list[int], tuple[int, int] | None]:
-        """Return the gap before each namespace, and capacity and offset of the hidden one.
+    def _gaps(self, free: int, count: int, hidden: int) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the gap before each namespace, and capacity and offset of the hidden ones.
 
         The largest free extent is at the end of the region.
         """
@@ -232,27 +230,38 @@ class _Draft:
         if rest:
             self._notes.append(f'{space.name}: the sizes of the free extents are known, but not '
                                'their places')
-        places = [*range(1, count), 0] if count else []
-        if hidden and count:
-            # One more place, between the last namespace and the hidden one.
-            places.append(-1)
-        tail = 0
-        for place in places:
+        for place in [*range(1, count), 0] if count else []:
             gap = min(rest, largest)
             rest -= gap
-            if place < 0:
-                tail = gap
-            else:
-                gaps[place] += gap
-        if rest and hidden and not count:
-            tail, rest = min(rest, largest), rest - min(rest, largest)
+            gaps[place] += gap
+        before = sum(gaps) + sum(one.size for one in self._in_a_row([0] * count))
+        found, rest = self._hidden_places(hidden, rest, largest, before)
         if rest:
             raise refusal(f'max_available_extent of {space.name}', f'extents of {free} bytes '
                           f'around {count} namespaces', str(largest))
-        if not hidden:
-            return gaps, None
-        before = sum(gaps) + sum(one.size for one in self._in_a_row([0] * count)) + tail
-        return gaps, (hidden, before)
+        return gaps, found
+
+    def _hidden_places(self, size: int, free: int, largest: int,
+                       offset: int) -> tuple[list[tuple[int, int]], int]:
+        """Return capacity and offset of hidden namespaces, and the free bytes without a place.
+
+        There is one, or as many as separate the free extents before them.
+        """
+        found: list[tuple[int, int]] = []
+        step = self._space.step
+        while size > 0:
+            gap = min(free, largest)
+            free -= gap
+            # One more namespace is needed for each extent that remains.
+            capacity = step if free and size > step else size
+            found.append((capacity, offset + gap))
+            offset += gap + capacity
+            size -= capacity
+        if found:
+            self._notes.append(
+                f'{self._space.name}: {sum(one for one, _ in found)} bytes are neither free nor in '
+                f'a listed namespace; assumed {len(found)} disabled (list with -i to see them)')
+        return found, free
 
     def _known_places(self, placed: list[Placed], size: int) -> list[Placed]:
         """Move the namespaces whose place is known, if the free space stays as it is listed."""

@@ -180,8 +180,7 @@ class Reader:
         if found['id'] != numbers[0]:
             raise refusal(f'daxregion.id of {what}', str(numbers[0]), str(found['id']))
         if found['size'].common(namespace['size']) is None:
-            raise refusal(f'daxregion.size of {what}', str(namespace['size'].low),
-                          str(found['size'].low))
+            raise refusal(f'daxregion.size of {what}', str(namespace['size']), str(found['size']))
         if 'align' in found and found['align'] != namespace.get('align', found['align']):
             raise refusal(f'daxregion.align of {what}', str(namespace['align']),
                           str(found['align']))
@@ -210,7 +209,7 @@ class Reader:
                 continue
             if found[name] != known and not (
                     isinstance(known, amounts.Amount) and known.common(found[name])):
-                raise refusal(f'device.{name} of {what}', _plain(known), _plain(found[name]))
+                raise refusal(f'device.{name} of {what}', str(known), str(found[name]))
         self.evidence.saw_device(value)
         if 'mappings' in found:
             found['mappings'] = tuple(tuple(fields.parse(
@@ -255,10 +254,6 @@ class Reader:
 def _mapping(value: Any, what: str) -> tuple[int, int, int, int | None]:
     found = fields.parse(fields.MAPPING, value, what, {'dimm', 'offset', 'length'}, 'mappings.')
     return found['dimm'], found['offset'], found['length'], found.get('position')
-
-
-def _plain(value: object) -> str:
-    return str(value.low) if isinstance(value, amounts.Amount) else str(value)
 
 
 def _keys(value: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from vpmem_harness.pmem.inventory.listing import fields
 from vpmem_harness.pmem.inventory.listing.facts import Facts, Thing
 from vpmem_harness.pmem.inventory.listing.layout import Layout, Placed, reserved_bytes
@@ -44,12 +46,11 @@ class States:
                 self._later.append(Disable(first + place))
             elif device is not None:
                 self._device(first + place, device, one)
-        if layout.hidden is not None:
-            size, offset = layout.hidden
-            free = next(one for one in range(len(numbers) + 1) if one not in numbers)
+        free = (one for one in itertools.count() if one not in numbers)
+        for place, (size, offset) in enumerate(layout.hidden):
             self._steps.append(Create(region=index, size=size, offset=offset, mode='raw',
-                                      number=free, sector_size=512))
-            self._later.append(Disable(creations))
+                                      number=next(free), sector_size=512))
+            self._later.append(Disable(creations + place))
         if idle or (labelled and self._facts.has_idle):
             self._later.append(KeepIdle(index, tuple(IdleDevice(
                 one.get('dev')[1], one.get('name', ''),

@@ -62,6 +62,13 @@ class RoundTripTest(testtools.TestCase):
                 [(one.size, one.align, one.available_size) for one in memory.regions],
                 [(one.size, one.align, one.available_size) for one in made.regions])
 
+    def test_rounded_free_space_of_an_interleave_set(self) -> None:
+        """Free extents are multiples of the region's alignment, which GiB are not."""
+        release = dataclasses.replace(DEFAULT, ndctl='81')
+        memory = random_inventory(Randomness(1), PROFILES['optane-2s']).build(
+            Randomness(1), release=release)
+        self.assertCopied(memory, 'ndctl list -RN -u')
+
     def test_system_ram(self) -> None:
         """The memory blocks are counted, by ndctl and by daxctl."""
         memory = machine(DimmSpec(16 * GIB, labels='initialized', target_node=1))
@@ -135,6 +142,16 @@ class RoundTripTest(testtools.TestCase):
         made = self.assertCopied(memory, 'ndctl list -RN')
         self.assertEqual(11 * GIB, made.regions[0].available_size)
 
+    def test_free_extents_between_hidden_namespaces(self) -> None:
+        """As many namespaces are assumed as separate the free extents of a region."""
+        memory = machine(DimmSpec(16 * GIB, labels='initialized'))
+        for _ in range(8):
+            memory.create_namespace(size=2 * GIB)
+        for number in (0, 2, 4, 6):
+            memory.destroy_namespace(f'namespace0.{number}')
+        made = self.assertCopied(memory, 'ndctl list -R')
+        self.assertEqual(8 * GIB, made.regions[0].available_size)
+
     def test_label_versions(self) -> None:
         """The size of a sector mode namespace tells the version of its label."""
         memory = machine(DimmSpec(GIB, labels='initialized', label_version='1.2'))
@@ -202,6 +219,14 @@ class RefusalTest(testtools.TestCase):
         self.assertRefused(text.replace(str(16 * GIB), str(4 * GIB)), 'size of region0')
         self.assertRefused(text.replace(f':{8 * GIB},', f':{12 * GIB},', 1),
                            'available_size of region0')
+
+    def test_rounded_size(self) -> None:
+        """The error repeats the range of a size that was rounded, not one of its ends."""
+        memory = machine(DimmSpec(16 * GIB, labels='initialized'))
+        memory.create_namespace(size=8 * GIB)
+        text = memory.run(['ndctl', 'list', '-RNu']).stdout
+        self.assertRefused(text.replace('"8.00 GiB (8.59 GB)"', '"8.50 GiB (9.13 GB)"'),
+                           'available_size of region0', 'got 9125000000 to 9132174213;')
 
     def test_not_simulated(self) -> None:
         """Memory that is no NVDIMM is named."""
