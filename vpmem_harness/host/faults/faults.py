@@ -78,7 +78,7 @@ class Faults(MigrationFaults):
         else:
             if error not in MESSAGES:
                 raise InvalidInputError(
-                    'error of a fault', expected='one of libvirt.VIR_ERR_*', got=str(error),
+                    'error of a fault', expected='one of libvirt.VIR_ERR_*', got=repr(error),
                     remedy='give a code such as libvirt.VIR_ERR_OPERATION_FAILED')
             code, make = error, lambda: LibvirtError(code, detail)
         return self._add(procedure, f'fails with error {code}', actions.raising(make), which)

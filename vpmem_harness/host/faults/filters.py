@@ -153,8 +153,9 @@ def namespace(namespaces: Sequence[Namespace], name: str) -> Namespace:
     found = [one for one in namespaces
              if name in (one.name, one.dev, one.path, one.chardev, one.blockdev)]
     if len(found) != 1:
-        known = ', '.join(one.name or one.dev for one in namespaces) or 'none at all'
+        known = ', '.join(one.name or one.dev for one in namespaces) or 'none'
         raise InvalidInputError(
             'namespace', expected='the name or the device of one of this host',
-            got=f'{name}, the name of {len(found)}', remedy=f'it has {known}')
+            got=f'{name!r}, which {len(found) or "none"} of them have',
+            remedy=f'the host has {known}')
     return found[0]

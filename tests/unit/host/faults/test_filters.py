@@ -68,6 +68,12 @@ class RefusalsTest(base.TestCase):
             self.assertRefused('seconds of a fault', self.faults.slow, 'create', seconds)
             self.assertRefused('seconds of a fault', self.faults.tool_slow, 'ndctl', seconds)
 
+    def test_the_name_of_an_error(self):
+        """An error is given by its number; the message shows that a text came."""
+        error = self.assertRefused(
+            'error of a fault', self.faults.failing, 'create', 'VIR_ERR_NO_DOMAIN')
+        self.assertEqual("'VIR_ERR_NO_DOMAIN'", error.got)
+
     def test_a_namespace_itself(self):
         """A namespace is given by its name."""
         self.assertRefused('namespace', self.faults.vanishing, self.host.namespaces[0])
