@@ -34,6 +34,11 @@ def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
     """
     from vpmem_harness.pmem.commands import daxctl, daxio, ndctl
 
+    for word in argv:
+        if not isinstance(word, str):
+            raise exceptions.InvalidInputError(
+                'command', expected='words, each a text', got=repr(word),
+                remedy="write host.run('ndctl', 'list'), without a list")
     tool = argv[0].rpartition('/')[2] if argv else ''
     if tool == 'ndctl':
         return ndctl.run(memory, argv[1:], files, directory, as_root=as_root, in_use=in_use,
