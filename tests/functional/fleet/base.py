@@ -29,7 +29,7 @@ class FleetTestCase(base.TestCase):
         The commands that only ask a fleet run in this process, which is much faster.
         """
         if words[0] in ('up', 'load'):
-            self.addCleanup(cli.main, ['down', '--all'])
+            self.addCleanup(self._call, ['down', '--all'], None)
         if words[0] in ('up', 'load', 'run'):
             done = subprocess.run([*HARNESS, *words], capture_output=True, text=True, check=False,
                                   timeout=120, env=environment)

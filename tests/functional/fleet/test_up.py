@@ -69,6 +69,11 @@ class UpTest(FleetTestCase):
         self.harness('down', '--name', 'one')
         self.assertEqual('two', self.state()['name'])
 
+    def test_down_says_which_fleet_has_ended(self):
+        """``down`` without a name ends the only fleet, whatever its name, and prints the name."""
+        self.harness('up', '--name', 'one', '--pmem', PMEM)
+        self.assertEqual("fleet 'one' has ended\n", self.harness('down'))
+
     def test_no_fleet(self):
         """Each command says that no fleet runs."""
         for command in ('show', 'env', 'down', 'reboot'):

@@ -39,7 +39,7 @@ class Down(Command):
 
 
 def end(client: FleetClient) -> None:
-    """End a fleet, and wait until its process has gone.
+    """End a fleet, wait until its process has gone, and print which one it was.
 
     :raises WaitTimeoutError: when it does not end in time.
     """
@@ -50,3 +50,4 @@ def end(client: FleetClient) -> None:
             stack.callback(os.close, descriptor)
             if not select.select([descriptor], [], [], TIMEOUT)[0]:
                 raise WaitTimeoutError(f'the {client.location} to end', TIMEOUT, [])
+    print(f'{client.location} has ended')

@@ -31,10 +31,8 @@ class ResourceProvider:
     inventories: dict[str, Inventory] = field(default_factory=dict)
     usages: dict[str, int] = field(default_factory=dict)
     consumers: dict[str, Consumer] = field(default_factory=dict)
-    #: The number of its kind of inventories.
-    kind: int = 0
-    #: The kind and the usages; providers with the same ones are equal for the scheduler.
-    state: tuple[int, ...] = ()
+    #: Inventories and usages; providers with the same ones are equal for the scheduler.
+    state: tuple[object, ...] = ()
 
     def free(self, name: str) -> float:
         """Return the free amount of a class; 0 without an inventory of it."""
@@ -97,8 +95,8 @@ class Ledger:
         self._providers: dict[str, ResourceProvider] = {}
         self._by_name: dict[str, ResourceProvider] = {}
         # The providers of each state, oldest first, and a number for each kind of inventories.
-        self._by_state: dict[tuple[int, ...], list[ResourceProvider]] = {}
-        self._kinds: dict[tuple[tuple[str, Inventory], ...], int] = {}
+        self._by_state: dict[tuple[object, ...], list[ResourceProvider]] = {}
+        self._kinds: dict[frozenset[tuple[str, Inventory]], int] = {}
         self._created = 0
         self._consumers: dict[str, Consumer] = {}
 
@@ -117,7 +115,6 @@ class Ledger:
             self._created += 1
             provider = ResourceProvider(uuid, name, self._created)
             self._providers[uuid] = self._by_name[name] = provider
-            self._set_inventories(provider, {})
             self._group(provider)
 
     def delete_provider(self, uuid: str) -> None:
@@ -179,7 +176,7 @@ class Ledger:
                 raise errors.InventoryInUse(
                     resource_classes=', '.join(held), resource_provider=uuid)
             self._ungroup(provider)
-            self._set_inventories(provider, inventories)
+            provider.inventories = dict(inventories)
             self._group(provider)
             provider.generation += 1
             return provider.generation
@@ -280,18 +277,11 @@ class Ledger:
         except KeyError:
             raise errors.ResourceProviderNotFound(rp_uuid=uuid) from None
 
-    def _set_inventories(
-        self, provider: ResourceProvider, inventories: Mapping[str, Inventory],
-    ) -> None:
-        """Set the inventories of a provider, in alphabetical order, and their kind."""
-        provider.inventories = dict(sorted(inventories.items()))
-        provider.kind = self._kinds.setdefault(tuple(provider.inventories.items()),
-                                               len(self._kinds))
-
     def _group(self, provider: ResourceProvider) -> None:
         """Put a provider into the group of its state, after its state was changed."""
-        usages = provider.usages
-        provider.state = (provider.kind, *[usages.get(name, 0) for name in provider.inventories])
+        inventories = provider.inventories
+        kind = self._kinds.setdefault(frozenset(inventories.items()), len(self._kinds))
+        provider.state = (kind, *(provider.usages.get(name, 0) for name in sorted(inventories)))
         bisect.insort(self._by_state.setdefault(provider.state, []), provider, key=_NUMBER)
 
     def _ungroup(self, provider: ResourceProvider) -> None:
