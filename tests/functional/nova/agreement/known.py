@@ -119,8 +119,12 @@ def _claims_outlive_server(case: Case) -> bool:
     if case.step.verb not in ('delete', 'shelve', 'shelve-offload'):
         return False
     host = case.was('host')
+    # The record of a failed move still has namespaces of its source, and may have the same ones.
+    owners = ['', *(number for number in range(len(case.side.servers))
+                    if case.moves(number) and case.moves(number)[-1][1:3] == ('error', host))]
     outlived = [name for name in case.names('namespaces')
-                if case.take_out(f'host {host}: {name} is claimed for', '', None)]
+                if any(case.take_out(f'host {host}: {name} is claimed for', owner, None)
+                       for owner in owners)]
     if outlived:
         assert isinstance(host, int)
         case.side.cloud.compute(case.side.names[host]).run_periodic_tasks()
