@@ -7,6 +7,8 @@ import time
 from multiprocessing import connection
 from typing import Any
 
+# Each start of a service would import the manager; this is before the fork.
+import nova.compute.manager
 import nova.context
 import nova.virt.libvirt.driver
 from nova import service

@@ -9,6 +9,10 @@ from multiprocessing import connection
 from typing import Any
 
 import fixtures
+
+# Each start of a service would import its manager; this is before the fork.
+import nova.conductor.manager
+import nova.scheduler.manager  # noqa: F401
 from nova import context as nova_context
 from nova import objects, service
 from nova.db.api import api as api_db_api

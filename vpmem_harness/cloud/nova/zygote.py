@@ -24,9 +24,6 @@ from vpmem_harness.cloud.nova import workarounds
 _ROLES = {'control': 'vpmem_harness.cloud.nova.control',
           'compute': 'vpmem_harness.cloud.nova.compute'}
 
-#: What each service would import when it starts.
-_MANAGERS = ('nova.compute.manager', 'nova.conductor.manager', 'nova.scheduler.manager')
-
 
 def main() -> None:
     """Serve the socket whose descriptor is the first argument, until the other end closes.
@@ -42,8 +39,6 @@ def main() -> None:
     workarounds.before_import()
     workarounds.load_vif_plugins()
     roles = {name: importlib.import_module(module) for name, module in _ROLES.items()}
-    for manager in _MANAGERS:
-        importlib.import_module(manager)
     workarounds.after_import()
     roles['control'].prepare()
     tempfile.tempdir = None
