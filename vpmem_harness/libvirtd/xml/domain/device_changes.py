@@ -26,7 +26,7 @@ from vpmem_harness.libvirtd.xml.devices import (
     interfaces,
     memory,
 )
-from vpmem_harness.libvirtd.xml.domain import validate
+from vpmem_harness.libvirtd.xml.domain import attribute_values, validate
 from vpmem_harness.libvirtd.xml.domain.layout import DEVICES
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.host import XmlHost
@@ -63,6 +63,7 @@ def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = F
         raise unsupported(f"unknown device type '{root.tag}'", domain=libvirt.VIR_FROM_DOMAIN)
     if root.tag == 'controller':
         controllers.check(root)
+    attribute_values.check_device(root, host.release)
     device = layout.apply(devices.read_device(root, checked=checked))
     named = device.find('mac') is not None
     devices.complete_device(device, definition, host)

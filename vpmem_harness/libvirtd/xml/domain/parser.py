@@ -15,7 +15,14 @@ from vpmem_harness.libvirtd.errors import (
 from vpmem_harness.libvirtd.xml import etree, numbers, reading, schema
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import addresses, controllers, devices, memory
-from vpmem_harness.libvirtd.xml.domain import cpu, platform, postparse, validate, validate_features
+from vpmem_harness.libvirtd.xml.domain import (
+    attribute_values,
+    cpu,
+    platform,
+    postparse,
+    validate,
+    validate_features,
+)
 from vpmem_harness.libvirtd.xml.domain.layout import DEVICES, DOMAIN
 from vpmem_harness.libvirtd.xml.etree import Element, first, text_of
 from vpmem_harness.libvirtd.xml.host import EMULATORS, XmlHost
@@ -47,6 +54,7 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     validate_features.check(source)
     cpu.check(source)
     platform.check(source)
+    attribute_values.check(source, host.release)
     etree.unset(source, 'id')
     devices.read(source)
     root = DOMAIN.apply(source)
