@@ -18,7 +18,7 @@ from vpmem_harness.libvirtd.wire import frames, table
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME
 
 _SESSIONS = 1000
-_PASSWORD = 'open-sesame'       # noqa: S105 - it is a value to search for
+_PASSWORD = 'sesame-1'      # noqa: S105 - it is a value to search for
 _SECURE = libvirt.VIR_DOMAIN_XML_SECURE
 
 _DOMAIN = f'''

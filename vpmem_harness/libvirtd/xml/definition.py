@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid as uuids
 from functools import cached_property
 
+from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, copy, every, first, text_of
 from vpmem_harness.releases import Release
+
+#: Source: libvirt 9.0.0, src/remote/remote_protocol.x (REMOTE_IOTHREAD_INFO_MAX).
+IOTHREADS_MAX = 16384
 
 
 class Definition:
@@ -141,6 +146,31 @@ class Definition:
     def vcpus(self) -> int:
         """The current number of vCPUs."""
         return int(self._found('vcpu').get('current') or self.max_vcpus)
+
+    @property
+    def iothread_ids(self) -> list[int]:
+        """The IDs of the I/O threads, at most as many as a message holds.
+
+        Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainIOThreadIDDefArrayInit).
+        """
+        count = min(numbers.whole(text_of(self.root, 'iothreads')) or 0, IOTHREADS_MAX)
+        ids = [numbers.whole(thread.get('id')) or 0
+               for thread in every(self.root, 'iothreadids/iothread')]
+        given = set(ids)
+        free = (number for number in range(1, count + len(ids) + 1) if number not in given)
+        return ids + list(itertools.islice(free, max(0, count - len(ids))))
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether other processes can map the guest's memory.
+
+        Source: libvirt 9.0.0, src/conf/domain_validate.c (virDomainDefHasSharedMemory...).
+        """
+        access = first(self.root, 'memoryBacking/access')
+        if access is not None and access.get('mode') == 'shared':
+            return True
+        cells = self.numa_cells
+        return bool(cells) and all(cell.get('memAccess') == 'shared' for cell in cells)
 
     @cached_property
     def _type(self) -> Element:

@@ -6,7 +6,6 @@ golden/libvirt/*.domstats.txt.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,6 @@ import libvirt
 
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.values import TypedParameter
-from vpmem_harness.libvirtd.xml import numbers
-from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 
@@ -125,16 +122,12 @@ def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
                 ('allocation', sizes.allocation), ('capacity', sizes.capacity),
                 ('physical', sizes.physical))]
     return params
-
-
-#: Source: libvirt 9.0.0, src/remote/remote_protocol.x (REMOTE_IOTHREAD_INFO_MAX).
-IOTHREADS_MAX = 16384
 #: QEMU's default polling time of an I/O thread, in nanoseconds.
 _POLLING = 32768
 
 
 def _iothreads(hypervisor: Hypervisor, domain: Domain) -> Parameters:
-    ids = iothread_ids(domain.definition) if domain.active else []
+    ids = domain.definition.iothread_ids if domain.active else []
     found = [TypedParameter.uint('iothread.count', len(ids))] if ids else []
     for number in ids:
         polling = domain.polling.get(number, {})
@@ -145,19 +138,6 @@ def _iothreads(hypervisor: Hypervisor, domain: Domain) -> Parameters:
                   TypedParameter.uint(f'iothread.{number}.poll-shrink',
                                       polling.get('poll_shrink', 0))]
     return found
-
-
-def iothread_ids(definition: Definition) -> list[int]:
-    """Return the IDs of a domain's I/O threads, at most as many as a message holds.
-
-    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainIOThreadIDDefArrayInit).
-    """
-    count = min(numbers.whole(definition.root.findtext('iothreads')) or 0, IOTHREADS_MAX)
-    ids = [numbers.whole(thread.get('id')) or 0
-           for thread in definition.root.findall('iothreadids/iothread')]
-    given = set(ids)
-    free = (number for number in range(1, count + len(ids) + 1) if number not in given)
-    return ids + list(itertools.islice(free, max(0, count - len(ids))))
 
 
 def _perf(hypervisor: Hypervisor, domain: Domain) -> Parameters:

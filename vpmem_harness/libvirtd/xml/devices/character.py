@@ -126,6 +126,8 @@ def pair_console(devices: Element) -> None:
     :raises LibvirtError: VIR_ERR_CONFIG_UNSUPPORTED if another console belongs to a serial port.
     """
     consoles, serials = devices.findall('console'), devices.findall('serial')
+    for number, console in enumerate(consoles):
+        _target(console).set('port', str(number))
     for console in consoles[1:]:
         if _target(console).get('type') == 'serial':
             raise unsupported('Only the first console can be a serial port', domain=_DOMAIN)
@@ -143,10 +145,9 @@ def pair_console(devices: Element) -> None:
             devices.insert(0, _console_of(serials[0]))
     elif serials and _target(serials[0]).get('type') in ('isa-serial',):
         devices.insert(0, _console_of(serials[0]))
-    for number, console in enumerate(devices.findall('console')):
-        paired = number == 0 and serials and _target(console).get('type') == 'serial'
-        _target(console).set('port', (_target(serials[0]).get('port') or '0') if paired
-                             else str(number))
+    first = devices.find('console')
+    if first is not None and serials and _target(first).get('type') == 'serial':
+        _target(first).set('port', _target(serials[0]).get('port') or '0')
 
 
 def _console_of(serial: Element) -> Element:

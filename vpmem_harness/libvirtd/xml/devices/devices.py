@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import (
@@ -16,8 +15,10 @@ from vpmem_harness.libvirtd.xml.devices import (
     character,
     controllers,
     device_address,
+    disk_validate,
     disks,
     graphics,
+    interface_validate,
     interfaces,
     memory,
 )
@@ -45,8 +46,10 @@ def read_device(device: Element, *, checked: bool = True) -> Element:
     device_address.read(device)
     if device.tag == 'disk':
         disks.read(device, checked=checked)
+        disk_validate.read(device)
     elif device.tag == 'interface':
         interfaces.read(device)
+        interface_validate.read(device)
     else:
         attributes.check(device)
     return device
@@ -65,8 +68,10 @@ def complete_device(device: Element, definition: Definition, host: XmlHost) -> N
     """Add the defaults of one device."""
     if device.tag == 'disk':
         disks.complete(device, definition)
+        disk_validate.drop_empty_limits(device)
     elif device.tag == 'interface':
         interfaces.complete(device, host)
+        interface_validate.normalize(device)
     elif device.tag == 'memory':
         memory.complete_device(device, definition.release)
     elif device.tag == 'graphics':
@@ -86,6 +91,9 @@ def _input(device: Element) -> None:
 
 
 def _rng(device: Element) -> None:
+    rate = device.find('rate')
+    if rate is not None and rate.get('bytes') is None:
+        device.remove(rate)
     backend = device.find('backend')
     if backend is not None and backend.get('type') != 'tcp':
         drop(backend, 'protocol')
@@ -112,6 +120,9 @@ def _tpm(device: Element) -> None:
     if device.get('model') is None:
         device.set('model', 'tpm-tis')
     backend = device.find('backend')
+    if backend is not None and backend.get('type') == 'passthrough' \
+            and backend.find('device') is None:
+        add(backend, 'device', path='/dev/tpm0')
     if backend is None or backend.get('type') != 'emulator':
         return
     if backend.get('version') is None:
@@ -125,8 +136,9 @@ def _hostdev(device: Element) -> None:
         device.set('mode', 'subsystem')
     if device.get('mode') == 'subsystem' and device.get('managed') is None:
         device.set('managed', 'no')
-    if device.get('type') == 'mdev' and device.get('model') is None:
-        raise unsupported("Missing 'model' attribute in mediated device's <hostdev> element")
+    if device.get('type') == 'mdev' and device.get('model') == 'vfio-pci' \
+            and device.get('display') is None:
+        device.set('display', 'off')
     if device.get('type') == 'pci':
         address = device.find('source/address')
         if address is not None:

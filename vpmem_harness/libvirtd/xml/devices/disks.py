@@ -20,8 +20,7 @@ DEVICES = ('disk', 'cdrom', 'floppy', 'lun')
 TYPES = ('file', 'block', 'dir', 'network', 'volume', 'nvme', 'vhostuser')
 
 _NAME = re.compile(r'(fd|hd|vd|sd|xvd|ubd)([a-z]+)\d*$')
-_BUS_OF_NAME = {'hd': 'ide', 'sd': 'scsi', 'vd': 'virtio', 'xvd': 'xen', 'ubd': 'uml',
-                'fd': 'fdc'}
+_BUS_OF_NAME = {'hd': 'ide', 'sd': 'scsi', 'vd': 'virtio', 'xvd': 'xen', 'ubd': 'uml'}
 
 
 def index_of(name: str) -> int:
@@ -207,11 +206,17 @@ def check(definition: Definition) -> None:
             raise bad_xml(f"target '{name}' duplicated for disk sources "
                           f"'{_source(definition, name)}' and '{source_path(disk)}'")
         seen.add(name)
-        if disk.get('device') in ('disk', 'lun') and source_path(disk) is None \
-                and disk.get('type') in ('file', 'block', 'dir'):
+        if disk.get('device') in ('disk', 'lun') and _lacks_source(disk):
             raise LibvirtError(libvirt.VIR_ERR_NO_SOURCE, name, domain=libvirt.VIR_FROM_DOMAIN)
         _check_lun(disk)
     _check_places(definition)
+
+
+def _lacks_source(disk: Element) -> bool:
+    """Whether a disk's source lacks the attribute that its type needs."""
+    name = {'file': 'file', 'block': 'dev', 'dir': 'dir'}.get(disk.get('type', ''))
+    source = disk.find('source')
+    return name is not None and (source is None or not source.get(name))
 
 
 def _check_lun(disk: Element) -> None:

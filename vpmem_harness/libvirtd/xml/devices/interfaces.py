@@ -10,7 +10,7 @@ import re
 
 from vpmem_harness.libvirtd.errors import bad_attribute, bad_xml
 from vpmem_harness.libvirtd.xml.devices import device_address
-from vpmem_harness.libvirtd.xml.etree import Element, add, element, first, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, element, every, first, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
 TYPES = ('user', 'ethernet', 'vhostuser', 'server', 'client', 'mcast', 'network', 'bridge',
@@ -42,18 +42,6 @@ def read(device: Element) -> None:
         first = int(address.split(':')[0], 16)
         if first & 1:
             raise bad_xml(f"expected unicast mac address, found multicast '{address}'")
-    _require(device, kind or '')
-
-
-def _require(device: Element, kind: str) -> None:
-    source = device.find('source')
-    for wanted, attribute, text in (
-            ('network', 'network',
-             "No <source> 'network' attribute specified with <interface type='network'/>"),
-            ('bridge', 'bridge',
-             "No <source> 'bridge' attribute specified with <interface type='bridge'/>")):
-        if kind == wanted and (source is None or not source.get(attribute)):
-            raise bad_xml(text)
 
 
 def complete(device: Element, host: XmlHost) -> None:
@@ -75,6 +63,9 @@ def complete(device: Element, host: XmlHost) -> None:
         if not target.attrib:
             device.remove(target)
     kind = device.get('type')
+    for port in every(device, 'virtualport'):
+        if port.get('type') == 'openvswitch':
+            _identify(port, host)
     if kind == 'hostdev':
         if device.get('managed') == 'no':
             unset(device, 'managed')
@@ -93,3 +84,12 @@ def complete(device: Element, host: XmlHost) -> None:
         model = add(device, 'model')
     if model.get('type') is None:
         model.set('type', 'virtio' if kind == 'vdpa' else DEFAULT_MODEL)
+
+
+def _identify(port: Element, host: XmlHost) -> None:
+    """Draw the ID of a port of Open vSwitch."""
+    parameters = port.find('parameters')
+    if parameters is None:
+        parameters = add(port, 'parameters')
+    if parameters.get('interfaceid') is None:
+        parameters.set('interfaceid', host.randomness.uuid())

@@ -101,7 +101,7 @@ devices
     virtualport type
       parameters managerid typeid typeidversion instanceid profileid interfaceid
     bandwidth
-      inbound average peak burst floor
+      inbound average peak floor burst
       outbound average peak burst
     port isolated
     portForward proto address dev

@@ -6,6 +6,7 @@ src/conf/domain_addr.c.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import libvirt
@@ -227,7 +228,8 @@ def _grow_buses(definition: Definition, wanted: list[tuple[Element, Slot]]) -> b
         buses.next(Slot('pci'))
     _assign_all(definition, buses,
                 [(device, slot) for device, slot in wanted
-                 if not any(placed is device for placed in chipset)], write=False)
+                 if not any(placed is device for placed, _ in chipset)], write=False,
+                chipset=chipset)
     if definition.is_q35 and before <= 1 and len(buses.buses) > before:
         buses.next(Slot('pcie'))
     grown = False
@@ -246,8 +248,10 @@ def _grow_buses(definition: Definition, wanted: list[tuple[Element, Slot]]) -> b
 
 
 def _assign_all(definition: Definition, buses: Buses, wanted: list[tuple[Element, Slot]], *,
-                write: bool) -> None:
-    usb2: dict[str, tuple[int, int]] = {}
+                write: bool, chipset: Sequence[tuple[Element, Address]] = ()) -> None:
+    usb2: dict[str, tuple[int, int]] = {
+        device.get('index', '0'): place[:2] for device, place in chipset
+        if device.get('type') == 'usb'}
     for controller in having(definition.devices, 'controller', type='usb'):
         address = controller.find('address')
         if (controller.get('model') or '').startswith('ich9-') and address is not None \
@@ -309,8 +313,9 @@ def chipset_places(definition: Definition) -> list[tuple[Element, Address]]:
     return places
 
 
-def _reserve_chipset(definition: Definition, buses: Buses, *, write: bool) -> list[Element]:
-    """Reserve the chipset's slots; return its devices that had no address."""
+def _reserve_chipset(definition: Definition, buses: Buses, *, write: bool,
+                     ) -> list[tuple[Element, Address]]:
+    """Reserve the chipset's slots; return its devices that had no address, with theirs."""
     built_in = [(0x1f, 0), (0x1f, 3)] if definition.is_q35 else [(1, 0), (1, 3)]
     places = chipset_places(definition)
     fixed = [place for place in places if place[1][1] in (1, 0x1f) and place[1][2]]
@@ -333,7 +338,7 @@ def _reserve_chipset(definition: Definition, buses: Buses, *, write: bool) -> li
             buses.reserve(address, Slot('pci'))
         if write:
             give(device, address, multifunction=device.get('model') == 'ich9-uhci1')
-    return [device for device, _ in places]
+    return places
 
 
 def _mark_multifunction(definition: Definition) -> None:

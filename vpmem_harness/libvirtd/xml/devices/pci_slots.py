@@ -72,7 +72,14 @@ def _interface(device: Element, express: Slot) -> Slot | None:
         return express
     if model == 'usb-net':
         return None
-    return express if model in ('virtio', 'virtio-non-transitional', 'e1000e', '') else _PCI
+    return _PCI if model in _CONVENTIONAL else express
+
+
+#: The models of interfaces that are no devices of PCI Express. Source: libvirt 9.0.0,
+#: src/conf/domain_conf.c (virDomainNetModel); any other model is the name of a QEMU device.
+_CONVENTIONAL = frozenset((
+    'e1000', 'rtl8139', 'netfront', 'vlance', 'vmxnet', 'vmxnet2', 'vmxnet3', 'Am79C970A',
+    'Am79C973', '82540EM', '82545EM', '82543GC', _TRANSITIONAL))
 
 
 def _sound(device: Element, express: Slot) -> Slot | None:

@@ -14,7 +14,13 @@ from vpmem_harness.libvirtd.errors import (
 )
 from vpmem_harness.libvirtd.xml import etree, numbers, reading, schema
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.devices import addresses, controllers, devices, memory
+from vpmem_harness.libvirtd.xml.devices import (
+    addresses,
+    controllers,
+    device_validate,
+    devices,
+    memory,
+)
 from vpmem_harness.libvirtd.xml.domain import (
     attribute_values,
     cpu,
@@ -60,6 +66,7 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     root = DOMAIN.apply(source)
     _gather_devices(root)
     definition = Definition(root, host.release)
+    device_validate.check_numbers(definition.devices)
     _complete(definition, host)
     validate.definition(definition, host.hardware)
     DEVICES.sort(definition.devices)

@@ -211,7 +211,7 @@ def complete_video(definition: Definition) -> None:
         model = video.find('model')
         if model is None:
             model = add(video, 'model')
-        if model.get('type') is None:
+        if model.get('type') in (None, 'default'):
             model.set('type', 'cirrus')
         if model.get('type') == 'none':
             drop(video, 'address')
@@ -219,6 +219,8 @@ def complete_video(definition: Definition) -> None:
         for key, value in _VIDEO_MEMORY.get(model.get('type', ''), {}).items():
             if model.get(key) is None:
                 model.set(key, value)
+        if model.get('heads') == '0':
+            del model.attrib['heads']
         if number == 0:
             model.set('primary', 'yes')
         else:

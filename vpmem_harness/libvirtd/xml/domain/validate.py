@@ -13,7 +13,7 @@ import libvirt
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import bad_xml, internal, unknown_value, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.devices import aliases, disks, memory_validate
+from vpmem_harness.libvirtd.xml.devices import aliases, device_validate, disks, memory_validate
 from vpmem_harness.libvirtd.xml.domain import firmware, platform
 from vpmem_harness.libvirtd.xml.etree import Element, every, first
 
@@ -30,6 +30,7 @@ def definition(definition: Definition, hardware: Hardware, *, plugs: bool = True
     _driver(definition, hardware, plugs=plugs)
     for each in definition.devices:
         device(each, definition, hardware)
+    device_validate.check_together(definition)
     for number, model in enumerate(every(definition.devices, 'video/model')):
         if number and model.get('primary') != 'yes' and model.get('type') not in (
                 'qxl', 'virtio'):
@@ -48,7 +49,9 @@ def device(device: Element, definition: Definition, hardware: Hardware) -> None:
     if device.tag == 'memory':
         memory_validate.check_device(device, definition)
         memory_validate.check_driver(device)
-    elif device.tag == 'tpm':
+        return
+    device_validate.check(device, definition)
+    if device.tag == 'tpm':
         platform.tpm(device, definition, hardware)
 
 

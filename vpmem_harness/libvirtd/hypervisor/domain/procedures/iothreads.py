@@ -11,7 +11,6 @@ from typing import Final
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
-from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import (
     CONFIG,
     LIVE,
@@ -54,7 +53,7 @@ class IOThreadProcedures(ProcedureGroup):
         every = online(self.hypervisor.hardware)
         length = max(every) // 8 + 1
         threads = []
-        for number in resource_usage.iothread_ids(definition):
+        for number in definition.iothread_ids:
             pin = definition.root.find(f"cputune/iothreadpin[@iothread='{number}']")
             text = '' if pin is None else pin.get('cpuset', '')
             threads.append((number, to_map(numbers.bitmap(text) or every, length)))
@@ -72,7 +71,7 @@ class IOThreadProcedures(ProcedureGroup):
         if not allowed:
             raise bad_argument('Empty iothread cpumap list for pinning')
         for definition, name in ((live, 'iothread'), (config, 'iothreadid')):
-            if definition is not None and number not in resource_usage.iothread_ids(definition):
+            if definition is not None and number not in definition.iothread_ids:
                 raise bad_argument(f'{name} {number} not found')
         for definition in (live, config):
             if definition is not None:
@@ -88,12 +87,12 @@ class IOThreadProcedures(ProcedureGroup):
             raise bad_argument('invalid value of 0 for iothread_id')
 
         def check(definition: Definition) -> None:
-            if number in resource_usage.iothread_ids(definition):
+            if number in definition.iothread_ids:
                 raise bad_argument(f"an IOThread is already using iothread_id '{number}'",
                                    domain=libvirt.VIR_FROM_DOMAIN)
         self._change(self.domain(handle), flags, check,
                      lambda definition: _set_ids(
-                         definition, [*resource_usage.iothread_ids(definition), number]))
+                         definition, [*definition.iothread_ids, number]))
 
     @procedure
     def domain_del_iothread(self, handle: DomainHandle, number: int, flags: int) -> None:
@@ -101,7 +100,7 @@ class IOThreadProcedures(ProcedureGroup):
         check_flags('qemuDomainDelIOThread', flags, LIVE | CONFIG)
 
         def check(definition: Definition) -> None:
-            if number not in resource_usage.iothread_ids(definition):
+            if number not in definition.iothread_ids:
                 raise bad_argument(f"cannot find IOThread '{number}' in iothreadids list",
                                    domain=libvirt.VIR_FROM_DOMAIN)
             for disk in definition.devices.findall('disk'):
@@ -118,7 +117,7 @@ class IOThreadProcedures(ProcedureGroup):
                         domain=libvirt.VIR_FROM_DOMAIN)
 
         def remove(definition: Definition) -> None:
-            ids = resource_usage.iothread_ids(definition)
+            ids = definition.iothread_ids
             ids.remove(number)
             _set_ids(definition, ids)
             tune = definition.root.find('cputune')
@@ -142,7 +141,7 @@ class IOThreadProcedures(ProcedureGroup):
         for definition in (live, config):
             if definition is None:
                 continue
-            if number not in resource_usage.iothread_ids(definition):
+            if number not in definition.iothread_ids:
                 raise bad_argument(f"cannot find IOThread '{number}' in iothreadids")
             if definition is config and any(name in values for name in _POLLING):
                 raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
@@ -201,7 +200,7 @@ def _set_pool(definition: Definition, number: int, values: dict[str, int]) -> No
     if not changed:
         return
     if _thread(definition, number) is None:
-        _set_ids(definition, resource_usage.iothread_ids(definition))
+        _set_ids(definition, definition.iothread_ids)
     thread = _thread(definition, number)
     if thread is not None:
         for name, value in changed.items():

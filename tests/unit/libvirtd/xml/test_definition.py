@@ -1,11 +1,10 @@
-"""Statistics are bounded, whatever a definition says."""
+"""The numbers of a definition are bounded, whatever it says."""
 
 from __future__ import annotations
 
 import testtools
 
-from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
-from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.definition import IOTHREADS_MAX, Definition
 from vpmem_harness.libvirtd.xml.etree import add, element
 from vpmem_harness.releases import DEFAULT
 
@@ -20,7 +19,7 @@ class IoThreadsTest(testtools.TestCase):
         parent = add(root, 'iothreadids')
         for number in given:
             add(parent, 'iothread', id=number)
-        return resource_usage.iothread_ids(Definition(root, DEFAULT))
+        return Definition(root, DEFAULT).iothread_ids
 
     def test_ids(self):
         """I/O threads without an ID get the lowest ones that are free."""
@@ -33,7 +32,7 @@ class IoThreadsTest(testtools.TestCase):
 
     def test_too_many(self):
         """There are no more I/O threads than a message holds."""
-        self.assertEqual(resource_usage.IOTHREADS_MAX, len(self.ids(9999999999)))
+        self.assertEqual(IOTHREADS_MAX, len(self.ids(9999999999)))
 
     def test_no_number(self):
         """A number of I/O threads that is no number is none."""
