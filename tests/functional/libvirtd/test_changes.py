@@ -28,7 +28,7 @@ _DOMAIN = f'''
     <interface type='user'><mac address='{hosts.MAC}'/><model type='virtio'/></interface>
     <interface type='network'><source network='default'/><target dev='tap7'/>
       <model type='virtio'/></interface>
-    <graphics type='vnc' port='-1'/>
+    <graphics type='vnc' port='-1' passwd='first'/>
     <memballoon model='virtio'/>
   </devices>
 </domain>
@@ -91,7 +91,7 @@ _CHANGES = {
         "<source file='/images/disk'/><target dev='vda' bus='virtio'/></disk>", _CONFIG),
         lambda d: _found(d, 'devices/disk/driver', _INACTIVE)),
     'a password': (lambda d: d.updateDeviceFlags(
-        "<graphics type='vnc' port='-1' passwd='word'/>", _LIVE),
+        "<graphics type='vnc' port='-1' listen='127.0.0.1' passwd='word'/>", _LIVE),
         lambda d: _found(d, 'devices/graphics', libvirt.VIR_DOMAIN_XML_SECURE)),
     'downtime': (lambda d: d.migrateSetMaxDowntime(50), lambda d: d.migrateGetMaxDowntime()),
     'speed': (lambda d: d.migrateSetMaxSpeed(50), lambda d: d.migrateGetMaxSpeed()),

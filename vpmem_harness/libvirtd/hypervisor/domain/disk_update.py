@@ -9,8 +9,12 @@ from typing import Final, NamedTuple
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.errors import LibvirtError, unsupported
+from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources
+from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.xml.devices import disks
+from vpmem_harness.libvirtd.xml.domain import startup
+from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, first
 
 
 class _Field(NamedTuple):
@@ -67,6 +71,44 @@ _LAST: Final = (
     _Field('iothread', 'driver', 'iothread'),
     _Field('backenddomain', 'backenddomain', 'name'),
 )
+
+#: Drives whose medium can change.
+REMOVABLE: Final = ('cdrom', 'floppy')
+
+
+def change_medium(found: Element, device: Element, domain: Domain,
+                  sources: DiskSources | None) -> None:
+    """Give a running guest's disk the source of an update.
+
+    A source that stays the same keeps its index; an empty drive has one too.
+
+    :raises LibvirtError: the update changes more than the medium, or there is no such image.
+    """
+    check(found, device)
+    policy = first(device, 'source')
+    if disks.source_path(found) == disks.source_path(device):
+        old = found.find('source')
+        if old is not None and policy is not None and policy.get('startupPolicy') is not None:
+            old.set('startupPolicy', policy.get('startupPolicy', ''))
+        return
+    if found.get('device') not in REMOVABLE:
+        raise unsupported('disk source can be changed only in removable drives')
+    if sources is not None:
+        sources.check(device)
+    for tag in ('source', 'backingStore'):
+        drop(found, tag)
+    found.set('type', device.get('type', 'file'))
+    for source in device.findall('source'):
+        found.append(copy(source))
+    driver = found.find('driver')
+    if driver is not None:
+        driver.set('type', disks.driver_format(device))
+    number = domain.next_storage_id()
+    if found.find('source') is None:
+        add(found, 'source', index=number)
+    else:
+        startup.start_source(found, number)
+
 
 def check(found: Element, device: Element) -> None:
     """Refuse an update of a running guest's disk that changes more than the medium.

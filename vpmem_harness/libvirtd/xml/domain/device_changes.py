@@ -12,7 +12,7 @@ from collections.abc import Callable
 import libvirt
 
 from vpmem_harness.hardware import Hardware
-from vpmem_harness.libvirtd.errors import LibvirtError, invalid, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid, unsupported
 from vpmem_harness.libvirtd.xml import etree, reading
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import (
@@ -63,6 +63,7 @@ def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = F
         raise unsupported(f"unknown device type '{root.tag}'", domain=libvirt.VIR_FROM_DOMAIN)
     if root.tag == 'controller':
         controllers.check(root)
+        _check_bus(root)
     attribute_values.check_device(root, host.release)
     device = layout.apply(devices.read_device(root, checked=checked))
     named = device.find('mac') is not None
@@ -70,6 +71,15 @@ def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = F
     if to_find and not named:
         etree.drop(device, 'mac')
     return layout.apply(device)
+
+
+def _check_bus(controller: Element) -> None:
+    """Refuse a PCI controller without its QEMU device, which only a definition completes."""
+    model = controller.get('model')
+    if controller.get('type') == 'pci' and model not in ('pci-root', 'pcie-root') \
+            and controller.find('model') is None:
+        raise internal(f"Required option 'modelName' is not set for PCI controller with index "
+                       f"'{controller.get('index', '-1')}', model '{model}' and modelName 'none'")
 
 
 def check_compatible(device: Element, definition: Definition) -> None:
@@ -83,9 +93,17 @@ def check_compatible(device: Element, definition: Definition) -> None:
             raise unsupported(
                 f"Attaching memory device with size '{size}' would exceed domain's maxMemory "
                 f"config size '{definition.max_memory}'", domain=libvirt.VIR_FROM_DOMAIN)
+    check_boot_order(device, definition)
     alias = aliases.name(device)
     if alias and aliases.by_name(definition, alias) is not None:
         raise unsupported(f'non unique alias detected: {alias}', domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def check_boot_order(device: Element, definition: Definition) -> None:
+    """Refuse a place in the boot order if the domain boots from kinds of devices."""
+    if device.find('boot') is not None and etree.every(definition.root, 'os/boot'):
+        raise unsupported('per-device boot elements cannot be used together with os/boot '
+                          'elements', domain=libvirt.VIR_FROM_DOMAIN)
 
 
 def _same_slot(one: Element, other: Element) -> bool:
@@ -98,6 +116,9 @@ def check_new(device: Element, definition: Definition) -> None:
     there = definition.devices
     if device.tag == 'disk' and disks.by_target(there, disks.target(device)[0]) is not None:
         raise invalid(f'target {disks.target(device)[0]} already exists')
+    if device.tag == 'channel' and any(_same_channel(device, other)
+                                       for other in there.findall('channel')):
+        raise invalid('chardev already exists')
     if device.tag == 'controller' and controllers.find(
             definition, device.get('type', ''), int(device.get('index') or -1)) is not None:
         raise invalid(f"controller index='{device.get('index')}' already exists")
@@ -112,6 +133,17 @@ def check_new(device: Element, definition: Definition) -> None:
     if device.tag == 'memory' and len(definition.memory_devices) == definition.memory_slots \
             and (device.get('model') in memory.SLOTTED or not definition.release.needs_no_slots):
         raise unsupported('no free memory device slot available')
+
+
+def _same_channel(device: Element, other: Element) -> bool:
+    name, theirs = (None if (target := each.find('target')) is None else target.get('name')
+                    for each in (device, other))
+    source, path = device.find('source'), None
+    if source is not None:
+        path = source.get('path')
+    found = other.find('source')
+    return name is not None and name == theirs and (
+        path is None or (found is not None and found.get('path') == path))
 
 
 def add_persistent(definition: Definition, device: Element, hardware: Hardware) -> None:
@@ -293,6 +325,7 @@ def _bare(device: Element) -> str:
 
 
 _FINDERS: dict[str, Callable[[Definition, Element, bool], Element]] = {
+    'sound': _one('device not present in domain configuration'),
     'disk': _disk, 'interface': _interface, 'memory': _memory, 'hostdev': _hostdev,
     'rng': _one("model '{model}' RNG device not present in domain configuration"),
     'controller': _one('controller {model} not found'),

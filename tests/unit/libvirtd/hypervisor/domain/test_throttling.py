@@ -168,7 +168,6 @@ class TestDisks(LimitCase):
                 ('serial', '<serial>s1</serial>'),
                 ('blkdeviotune total_bytes_sec',
                  '<iotune><total_bytes_sec>9</total_bytes_sec></iotune>'),
-                ('boot order', "<boot order='1'/>"),
                 ('transient', '<transient/>'),
                 ('readonly', '<readonly/>'),
                 ('address', "<address type='pci' domain='0' bus='0' slot='9' function='0'/>")):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
-from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator
+from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator, hotplug_checks
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
 from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
@@ -112,16 +112,12 @@ class HotplugProcedures(ProcedureGroup):
 
     def _attach_other(self, domain: Domain, live: Definition, device: Element) -> str:
         if device.tag == 'disk':
-            if device.get('device') in ('cdrom', 'floppy'):
-                return self._change_media(domain, live, device)
-            bus = disks.target(device)[1]
-            if disks.by_target(live.devices, disks.target(device)[0]) is not None:
-                raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
-                                   f'target {disks.target(device)[0]} already exists')
-            if bus not in ('virtio', 'usb', 'scsi'):
-                raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                                   f"disk bus '{bus}' cannot be hotplugged.")
+            found = disks.by_target(live.devices, disks.target(device)[0])
+            if found is not None and found.get('device') in disk_update.REMOVABLE \
+                    and device.get('device') in disk_update.REMOVABLE:
+                return self._change_media(domain, found, device)
             self.hypervisor.disk_sources.check(device)
+        hotplug_checks.attach(device, live)
         device_changes.check_new(device, live)
         self.hypervisor.host_devices.take([device], domain)
         pci.plug(live, device)
@@ -145,15 +141,8 @@ class HotplugProcedures(ProcedureGroup):
             disks.sort(live.devices)
         return aliases.name(device)
 
-    def _change_media(self, domain: Domain, live: Definition, device: Element) -> str:
-        found = disks.by_target(live.devices, disks.target(device)[0])
-        if found is None:
-            raise LibvirtError(
-                libvirt.VIR_ERR_OPERATION_INVALID,
-                f"cdrom/floppy device hotplug isn't supported by '{disks.target(device)[0]}'")
-        self.hypervisor.disk_sources.check(device)
-        _replace_source(found, device)
-        startup.start_source(found, domain.next_storage_id())
+    def _change_media(self, domain: Domain, found: Element, device: Element) -> str:
+        disk_update.change_medium(found, device, domain, self.hypervisor.disk_sources)
         return aliases.name(found)
 
     @procedure
@@ -207,9 +196,7 @@ class HotplugProcedures(ProcedureGroup):
         if device.get('model') == 'nvdimm' and device.tag == 'memory':
             raise emulator.command_failed(
                 'device_del', 'nvdimm device hot unplug is not supported yet.')
-        if device.tag == 'disk' and disks.target(device)[1] not in ('virtio', 'usb', 'scsi'):
-            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                               'This type of disk cannot be hot unplugged')
+        hotplug_checks.detach(device, live)
         reactions = self.hypervisor.guests
         number, alias = domain.id, aliases.name(device)
         if not reactions.releases_devices:
@@ -250,12 +237,18 @@ class HotplugProcedures(ProcedureGroup):
         changed = None
         if config is not None:
             changed = config.copy()
-            _update(changed, self._parse(xml, changed, to_find=True))
+            self._update(changed, xml)
         if live is not None:
-            _update(live, self._parse(xml, live, to_find=True), domain,
-                    self.hypervisor.disk_sources)
+            self._update(live, xml, domain)
         if changed is not None:
             domain.config = changed
+
+
+    def _update(self, definition: Definition, xml: str, running: Domain | None = None) -> None:
+        device = self._parse(xml, definition, to_find=True)
+        device_changes.check_boot_order(device, definition)
+        validate.device(device, definition, self.hypervisor.hardware)
+        _update(definition, device, running, self.hypervisor.disk_sources)
 
 
 def _by_alias(definition: Definition, alias: str) -> Element:
@@ -264,13 +257,6 @@ def _by_alias(definition: Definition, alias: str) -> Element:
         raise LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, f'no device found with alias {alias}',
                            domain=libvirt.VIR_FROM_DOMAIN)
     return device
-
-
-def _replace_source(old: Element, new: Element) -> None:
-    etree.drop(old, 'source')
-    old.set('type', new.get('type', 'file'))
-    for source in new.findall('source'):
-        old.append(etree.copy(source))
 
 
 def _update(definition: Definition, device: Element, running: Domain | None = None,
@@ -285,10 +271,15 @@ def _update(definition: Definition, device: Element, running: Domain | None = No
     how = 'live' if live else 'persistent'
     if device.tag == 'graphics':
         found = definition.devices.find(f"graphics[@type='{device.get('type')}']")
+        if found is None and not live:
+            raise bad_argument(f"cannot find existing graphics type '{device.get('type')}' device "
+                               'to modify')
         if found is None:
             raise LibvirtError(
                 libvirt.VIR_ERR_DEVICE_MISSING,
                 f"cannot find existing graphics device to modify of type '{device.get('type')}'")
+        if live:
+            hotplug_checks.update_graphics(found, device)
         for name in ('passwd', 'passwdValidTo', 'connected'):
             if device.get(name) is not None:
                 found.set(name, device.get(name, ''))
@@ -311,16 +302,8 @@ def _update(definition: Definition, device: Element, running: Domain | None = No
         found = device_changes.find(definition, device, live=live)
     if device.tag == 'interface':
         _update_interface(found, device, live=live)
-    elif live and device.get('device') not in ('cdrom', 'floppy') \
-            and disks.source_path(found) != disks.source_path(device):
-        raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                           "cannot modify field 'source' of the disk")
     elif running is not None:
-        disk_update.check(found, device)
-        if sources is not None:
-            sources.check(device)
-        _replace_source(found, device)
-        startup.start_source(found, running.next_storage_id())
+        disk_update.change_medium(found, device, running, sources)
     else:
         etree.replace(definition.devices, found, device)
         addresses.assign(definition)
@@ -328,12 +311,7 @@ def _update(definition: Definition, device: Element, running: Domain | None = No
 
 def _update_interface(found: Element, device: Element, *, live: bool) -> None:
     if live:
-        old, new = found.find('model'), device.find('model')
-        if old is not None and new is not None and old.get('type') != new.get('type'):
-            raise LibvirtError(
-                libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                f'cannot modify network device model from {old.get("type")} to '
-                f'{new.get("type")}')
+        hotplug_checks.update_interface(found, device)
     for tag in ('link', 'bandwidth', 'filterref', 'mtu', 'source', 'vlan', 'virtualport'):
         if device.find(tag) is not None or tag in ('link', 'bandwidth', 'filterref'):
             etree.drop(found, tag)
