@@ -26,6 +26,8 @@ from vpmem_harness.libvirtd.xml.domain import (
     cpu,
     platform,
     postparse,
+    section_checks,
+    tuning_checks,
     validate,
     validate_features,
 )
@@ -61,6 +63,8 @@ def parse(text: str, host: XmlHost, *, validate_schema: bool = False) -> Definit
     cpu.check(source)
     platform.check(source)
     attribute_values.check(source, host.release)
+    tuning_checks.check(source)
+    section_checks.check(source)
     etree.unset(source, 'id')
     devices.read(source)
     root = DOMAIN.apply(source)

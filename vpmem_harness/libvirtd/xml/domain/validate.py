@@ -14,7 +14,7 @@ from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import bad_xml, internal, unknown_value, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, device_validate, disks, memory_validate
-from vpmem_harness.libvirtd.xml.domain import firmware, platform
+from vpmem_harness.libvirtd.xml.domain import firmware, platform, section_checks, tuning_checks
 from vpmem_harness.libvirtd.xml.etree import Element, every, first
 
 #: vCPUs that need no extended interrupt mode.
@@ -40,6 +40,7 @@ def definition(definition: Definition, hardware: Hardware, *, plugs: bool = True
     disks.check(definition)
     _aliases(definition)
     firmware.check(definition)
+    tuning_checks.check_iothread_pins(definition.root, definition.iothread_ids)
     if '/' in definition.name:
         raise bad_xml(f"name {definition.name} cannot contain '/'")
 
@@ -77,6 +78,7 @@ def _driver(definition: Definition, hardware: Hardware, *, plugs: bool) -> None:
         raise unsupported(f"Emulator '{emulator}' does not support virt type "
                           f"'{definition.virt_type}'")
     machine(definition, hardware)
+    section_checks.check_driver(definition)
     if first(root, 'memtune/min_guarantee') is not None:
         raise unsupported("Parameter 'min_guarantee' not supported by QEMU.")
     firmware.check_driver(definition)
