@@ -22,7 +22,7 @@ from vpmem_harness.libvirtd.xml.devices import (
     interfaces,
     memory,
 )
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, replace, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, first, replace, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
 
@@ -139,6 +139,11 @@ def _hostdev(device: Element) -> None:
     if device.get('type') == 'mdev' and device.get('model') == 'vfio-pci' \
             and device.get('display') is None:
         device.set('display', 'off')
+    if device.get('type') == 'usb':
+        for tag in ('vendor', 'product'):
+            found = first(device, f'source/{tag}')
+            if found is not None:
+                found.set('id', f"0x{device_address.number(found, 'id', 0) or 0:04x}")
     if device.get('type') == 'pci':
         address = device.find('source/address')
         if address is not None:

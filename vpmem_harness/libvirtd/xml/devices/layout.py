@@ -28,7 +28,7 @@ devices
           index [optional]
         &storage_source
     backenddomain name
-    geometry cyls heads secs trans
+    geometry cyls heads secs trans [optional]
     blockio logical_block_size physical_block_size
     mirror [any]
     target dev bus tray removable rotation_rate
@@ -103,7 +103,7 @@ devices
     bandwidth
       inbound average peak floor burst
       outbound average peak burst
-    port isolated
+    port isolated [optional]
     portForward proto address dev
       range start end to exclude
     ip address family prefix peer
@@ -116,15 +116,15 @@ devices
     model type
     driver name txmode ioeventfd event_idx queues rx_queue_size tx_queue_size rss \\
         rss_hash_report iommu ats packed page_per_vq [optional]
-      host csum gso tso4 tso6 ecn ufo mrg_rxbuf
-      guest csum tso4 tso6 ecn ufo
+      host csum gso tso4 tso6 ecn ufo mrg_rxbuf [optional]
+      guest csum tso4 tso6 ecn ufo [optional]
     backend type tap vhost logFile
     filterref filter
       parameter name value
     tune
       sndbuf
-    teaming type persistent
-    link state
+    teaming type persistent [optional]
+    link state [optional]
     mtu size
     coalesce
       rx
@@ -226,7 +226,7 @@ devices
   watchdog model action
     &info
   memballoon model autodeflate freePageReporting
-    stats period
+    stats period [optional]
     &info
     driver iommu ats packed page_per_vq
   rng model
@@ -266,7 +266,7 @@ devices
       address base
     &info
   iommu model
-    driver intremap caching_mode eim iotlb aw_bits
+    driver intremap caching_mode eim iotlb aw_bits [optional]
     &info
   vsock model
     cid auto address
@@ -278,8 +278,8 @@ _INFO: Final = """
 boot order loadparm
 alias name
 master startport
-rom enabled bar file
-acpi index
+rom enabled bar file [optional]
+acpi index [optional]
 address type domain controller bus target unit slot port base function multifunction cssid \\
     ssid devno iobase irq reg
   zpci uid fid
@@ -297,7 +297,7 @@ source mode master slave path append host service tls channel [optional]
   clipboard copypaste
   mouse mode
 protocol type
-log file append
+log file append [optional]
 """
 
 _STORAGE_SOURCE: Final = """

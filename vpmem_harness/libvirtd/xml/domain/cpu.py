@@ -106,7 +106,7 @@ def complete(definition: Definition) -> None:
         cpu = add(root, 'cpu')
     model = text_of(cpu, 'model')
     mode = cpu.get('mode') or ('custom' if model or cpu.get('match') else None)
-    if mode is None:
+    if mode is None or (mode == 'custom' and not model):
         mode = 'custom'
         drop(cpu, 'model')
         emulator = text_of(root, 'devices/emulator') or ''
@@ -166,7 +166,29 @@ def _complete_cells(definition: Definition) -> None:
         if cpus:
             cell.set('cpus', numbers.format_bitmap(cpus))
     used = {cpu for cell in cells for cpu in numbers.bitmap(cell.get('cpus', '')) or ()}
+    _complete_distances(cells)
     missing = set(range(min(definition.max_vcpus, numbers.BITMAP_SIZE))) - used
     if missing and cells:
         taken = (numbers.bitmap(cells[0].get('cpus', '')) or set()) | missing
         cells[0].set('cpus', numbers.format_bitmap(taken))
+
+
+def _complete_distances(cells: list[Element]) -> None:
+    """Complete distances: that of a cell to itself is 10, and both directions are the same."""
+    known: dict[tuple[str, str], str] = {}
+    for cell in cells:
+        for sibling in cell.findall('distances/sibling'):
+            known[cell.get('id', ''), sibling.get('id', '')] = sibling.get('value', '')
+    if not known:
+        return
+    for one, other in list(known):
+        known.setdefault((other, one), known[one, other])
+        for each in (one, other):
+            known.setdefault((each, each), '10')
+    for cell in cells:
+        drop(cell, 'distances')
+        values = {int(other): value for (one, other), value in known.items()
+                  if one == cell.get('id')}
+        distances = add(cell, 'distances') if values else cell
+        for number in sorted(values):
+            add(distances, 'sibling', id=number, value=values[number])

@@ -116,9 +116,9 @@ domain type id xmlns:qemu
     acpi
       table type
     boot dev
-    bootmenu enable timeout
-    bios useserial rebootTimeout
-    smbios mode
+    bootmenu enable timeout [optional]
+    bios useserial rebootTimeout [optional]
+    smbios mode [optional]
   idmap
     uid start target count
     gid start target count
@@ -161,7 +161,7 @@ domain type id xmlns:qemu
     gic version
     smm state
       tseg unit
-    ioapic driver
+    ioapic driver [optional]
     capabilities policy
     hpt resizing
       maxpagesize unit
@@ -193,7 +193,7 @@ domain type id xmlns:qemu
       interconnects
         latency initiator target cache type value
         bandwidth initiator target cache type value unit
-  clock offset timezone basis adjustment start
+  clock offset timezone adjustment basis start
     timer name tickpolicy track frequency mode present
       catchup threshold slew limit
   on_poweroff
@@ -201,8 +201,8 @@ domain type id xmlns:qemu
   on_crash
   on_lockfailure
   pm [optional]
-    suspend-to-mem enabled
-    suspend-to-disk enabled
+    suspend-to-mem enabled [optional]
+    suspend-to-disk enabled [optional]
   perf [optional]
     event name enabled
   &devices

@@ -13,7 +13,17 @@ from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers
 from vpmem_harness.libvirtd.xml.domain import firmware, validate
-from vpmem_harness.libvirtd.xml.etree import Element, add, drop, every, first, having, unset
+from vpmem_harness.libvirtd.xml.etree import (
+    Element,
+    add,
+    copy,
+    drop,
+    element,
+    every,
+    first,
+    having,
+    unset,
+)
 
 #: Default video memory in KiB by model.
 _VIDEO_MEMORY = {
@@ -64,19 +74,92 @@ def complete_memory_placement(definition: Definition) -> None:
             numbered = numbers.bitmap(found.get(name) or '')
             if numbered:
                 found.set(name, numbers.format_bitmap(numbered))
-    tune, vcpu = first(root, 'numatune/memory'), root.find('vcpu')
-    if tune is not None and tune.get('nodeset') is None and vcpu is not None \
-            and vcpu.get('placement') == 'auto':
-        tune.set('placement', 'auto')
+    _complete_numatune(root)
+    _complete_iothreads(definition)
+    _complete_cputune(definition)
+    _complete_labels(root)
     for page in every(root, 'memoryBacking/hugepages/page'):
         page.set('size', str(numbers.kib_attribute(page, 'size', 'unit')))
         page.set('unit', 'KiB')
+    for tag in ('hap', 'pvspinlock', 'pmu', 'vmport'):
+        feature = first(root, f'features/{tag}')
+        if feature is not None and feature.get('state') is None:
+            feature.set('state', 'on')
     smm = first(root, 'features/smm')
+    if smm is not None and smm.get('state') == 'off':
+        drop(smm, 'tseg')
     if smm is not None and smm.get('state') is None:
         smm.set('state', 'on')
     tseg = first(root, 'features/smm/tseg')
     if tseg is not None and tseg.get('unit') is None:
         tseg.set('unit', 'MiB')
+
+
+def _complete_numatune(root: Element) -> None:
+    """Complete where the guest's memory is; vCPUs that are placed automatically decide it, too."""
+    tune, vcpu = first(root, 'numatune/memory'), root.find('vcpu')
+    if vcpu is not None and vcpu.get('placement') == 'auto' and (
+            tune is None or tune.get('nodeset') is None):
+        group = root.find('numatune')
+        if group is None:
+            group = add(root, 'numatune')
+        if tune is None:
+            tune = element('memory')
+            group.insert(0, tune)
+        tune.set('placement', 'auto')
+    if tune is None:
+        return
+    if not tune.attrib:
+        drop(root, 'numatune/memory')
+    elif tune.get('mode') is None:
+        tune.set('mode', 'strict')
+
+
+def _complete_iothreads(definition: Definition) -> None:
+    """List all I/O threads if some are listed; none need no list."""
+    root, ids = definition.root, definition.iothread_ids
+    listed = root.find('iothreadids')
+    count = root.find('iothreads')
+    if not ids:
+        drop(root, 'iothreads')
+        return
+    if count is None:
+        count = add(root, 'iothreads')
+    count.text = str(len(ids))
+    if listed is not None and len(listed):
+        for number in ids[len(listed):]:
+            add(listed, 'iothread', id=number)
+
+
+def _complete_cputune(definition: Definition) -> None:
+    """Ignore the pinning of vCPUs that the domain lacks, and name the scheduler of each vCPU."""
+    tune = definition.root.find('cputune')
+    if tune is None:
+        return
+    for pin in tune.findall('vcpupin'):
+        if int(pin.get('vcpu', '0')) >= definition.max_vcpus:
+            tune.remove(pin)
+    schedulers = tune.findall('vcpusched')
+    for found in schedulers:
+        tune.remove(found)
+    of_vcpu = {number: found for found in schedulers
+               for number in numbers.bitmap(found.get('vcpus') or '') or ()}
+    for number, found in sorted(of_vcpu.items(), key=lambda item: item[0]):
+        each = copy(found)
+        each.set('vcpus', str(number))
+        tune.append(each)
+
+
+def _complete_labels(root: Element) -> None:
+    """Complete the security labels; one without a type says nothing."""
+    for label in root.findall('seclabel'):
+        kind = label.get('type')
+        if kind is None:
+            root.remove(label)
+        elif kind == 'none' and label.get('model') is None:
+            label.set('model', 'none')
+        elif kind != 'none' and label.get('relabel') is None:
+            label.set('relabel', 'yes' if kind == 'dynamic' else 'no')
 
 
 #: Attributes and elements that contain CPU or node sets.
@@ -94,15 +177,28 @@ def complete_lifecycle(definition: Definition) -> None:
     coreinfo = first(root, 'features/vmcoreinfo')
     if coreinfo is not None and coreinfo.get('state') is None:
         coreinfo.set('state', 'on')
-    clock = root.find('clock')
-    if clock is None:
-        add(root, 'clock', offset='utc')
-    elif clock.get('offset') is None:
-        clock.set('offset', 'utc')
+    _complete_clock(root)
     for tag, action in (('on_poweroff', 'destroy'), ('on_reboot', 'restart'),
                         ('on_crash', 'destroy')):
         if root.find(tag) is None:
             add(root, tag, action)
+
+
+def _complete_clock(root: Element) -> None:
+    """Complete the offset of the clock: a number of seconds makes it variable."""
+    clock = root.find('clock')
+    if clock is None:
+        clock = add(root, 'clock', offset='utc')
+    if clock.get('offset') is None:
+        clock.set('offset', 'utc')
+    adjustment = clock.get('adjustment')
+    if clock.get('offset') in ('utc', 'localtime') and adjustment not in (None, 'reset'):
+        clock.set('basis', clock.get('offset', ''))
+        clock.set('offset', 'variable')
+    if clock.get('offset') == 'variable':
+        for name, value in (('adjustment', '0'), ('basis', 'utc')):
+            if clock.get(name) is None:
+                clock.set(name, value)
 
 
 #: Audio backends by graphics type; the backends that SDL uses are not offered here.
