@@ -118,9 +118,10 @@ def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
             params += [TypedParameter.ullong(f'block.{number}.{key}', 0) for key in _BLOCK]
         sizes = hypervisor.disk_sizes(disk)
         if path is not None:
+            # Of a domain that is off, libvirt 9.0.0 reports no sizes that are 0.
             params += [TypedParameter.ullong(f'block.{number}.{key}', size) for key, size in (
                 ('allocation', sizes.allocation), ('capacity', sizes.capacity),
-                ('physical', sizes.physical))]
+                ('physical', sizes.physical)) if size or domain.active]
     return params
 #: QEMU's default polling time of an I/O thread, in nanoseconds.
 _POLLING = 32768

@@ -77,6 +77,15 @@ class DiskSourcesTest(testtools.TestCase):
         allocation, capacity, physical = self.client.domain_get_block_info(domain, 'vda', 0)
         self.assertEqual((200704, 1 << 30, 196624), (allocation, capacity, physical))
 
+    def test_sizes_that_are_0(self):
+        """The statistics of a domain that is off omit sizes that are 0."""
+        domain = self.start(self.disk("file='/images/disk'"))
+        self.client.domain_destroy(domain)
+        [(_, params)] = self.client.connect_get_all_domain_stats([], 0, 0)
+        names = {parameter.name for parameter in params}
+        self.assertIn('block.0.capacity', names)
+        self.assertNotIn('block.0.allocation', names)
+
     def test_chain(self):
         """The live XML has the images below a disk's own, with the next indexes."""
         base = self.volume('base', QCOW2)

@@ -129,6 +129,12 @@ class TestParameters(LifecycleCase):
         self.assertIn(TypedParameter.ullong('cpu_shares', 512), params)
         self.assertIn('<shares>512</shares>', self.connection.domain_get_xml_desc(domain, 0))
 
+    def test_scheduler_without_parameters(self):
+        """Parameters of the scheduler that a configuration does not have are 0."""
+        domain = self.define()
+        params = self.connection.domain_get_scheduler_parameters(domain, 9)
+        self.assertEqual({0}, {parameter.value for parameter in params})
+
     def test_numa(self):
         """A nodeset is returned as set."""
         domain = self.define()

@@ -122,14 +122,14 @@ class TuningProcedures(ProcedureGroup):
     def domain_get_scheduler_parameters(self, handle: DomainHandle,
                                         nparams: int) -> list[TypedParameter]:
         """Return a domain's scheduler parameters."""
-        return _scheduler(get_one_def(self.domain(handle), 0))
+        return _scheduler(self.domain(handle), 0)
 
     @procedure
     def domain_get_scheduler_parameters_flags(self, handle: DomainHandle, nparams: int,
                                               flags: int) -> list[TypedParameter]:
         """Return a domain's scheduler parameters, live or of the configuration."""
         check_flags('qemuDomainGetSchedulerParametersFlags', flags, LIVE | CONFIG | _STRING_OKAY)
-        return _scheduler(get_one_def(self.domain(handle), flags))
+        return _scheduler(self.domain(handle), flags)
 
     @procedure
     def domain_set_scheduler_parameters(self, handle: DomainHandle,
@@ -148,7 +148,7 @@ class TuningProcedures(ProcedureGroup):
         _set_scheduler(self.domain(handle), params, flags)
 
 
-#: The scheduler's parameters: name, element and default.
+#: The scheduler's parameters: name, element, and the default of a running domain.
 _SCHEDULER = (('cpu_shares', 'shares', 1024), ('vcpu_period', 'period', 100000),
               ('vcpu_quota', 'quota', -1), ('emulator_period', 'emulator_period', 100000),
               ('emulator_quota', 'emulator_quota', -1),
@@ -246,10 +246,13 @@ _SCHEDULER_TYPES = {name: (libvirt.VIR_TYPED_PARAM_LLONG if name.endswith('quota
 _PERIODS, _QUOTAS, _SHARES = (1000, 1000000), (1000, 17592186044415), (2, 262144)
 
 
-def _scheduler(definition: Definition) -> list[TypedParameter]:
+def _scheduler(domain: Domain, flags: int) -> list[TypedParameter]:
+    """Return the parameters; those that a configuration does not have are 0."""
+    definition = get_one_def(domain, flags)
     found: list[TypedParameter] = []
     for name, tag, default in _SCHEDULER:
-        value = int(definition.root.findtext(f'cputune/{tag}') or default)
+        value = int(definition.root.findtext(f'cputune/{tag}')
+                    or (default if definition is domain.live else 0))
         found.append(TypedParameter.llong(name, value) if name.endswith('quota')
                      else TypedParameter.ullong(name, value))
     return found
