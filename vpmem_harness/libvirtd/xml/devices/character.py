@@ -65,6 +65,8 @@ def _target(device: Element) -> Element:
 def complete_source(device: Element) -> None:
     """Complete the mode of a source, and drop paths that libvirt generates at each start."""
     unset(device, 'tty')
+    if device.get('type') is None and device.tag in TAGS:
+        device.set('type', 'pty')
     kind = device.get('type')
     if kind == 'pty':
         drop(device, 'source')

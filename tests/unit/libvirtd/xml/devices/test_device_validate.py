@@ -120,6 +120,10 @@ class TestCharacterDevices(RefusalCase):
         self.assert_refused('unsupported configuration: unknown type presented to host for '
                             'character device: ptty', "<serial type='ptty'/>")
 
+    def test_no_type(self):
+        """A serial port without a type is a pseudo-terminal."""
+        self.assertIn("<serial type='pty'>", self.printed('<serial/>'))
+
     def test_channel_without_a_target(self):
         """A channel has a target."""
         self.assert_refused('XML error: target type must be specified for channel device',
