@@ -83,10 +83,13 @@ def _graphics(device: Element) -> None:
     if address and first and address != first:
         raise unsupported(f"graphics 'listen' attribute '{address}' must match 'address' attribute "
                           f"of first listen element (found '{first}')", domain=_DOMAIN)
-    for name, what in (('port', f'{kind} port'), ('websocket', 'vnc WebSocket port')):
+    for name in _PORTS.get(kind or '', ()):
         text = device.get(name)
-        if kind in ('vnc', 'spice') and text is not None and not _INTEGER.fullmatch(text):
-            raise internal(f'cannot parse {what} {text}', domain=_DOMAIN)
+        if text is not None and not _INTEGER.fullmatch(text):
+            if kind == 'spice':
+                raise bad_attribute('graphics', name, text, expected='integer value')
+            what = 'port' if name == 'port' else 'WebSocket port'
+            raise internal(f'cannot parse vnc {what} {text}', domain=_DOMAIN)
     if kind == 'vnc' and share is not None and share not in (
             'allow-exclusive', 'force-shared', 'ignore'):
         raise bad_attribute('graphics', 'sharePolicy', share)
@@ -103,6 +106,8 @@ def _password(device: Element, kind: str | None) -> None:
         raise unsupported("VNC supports connected='keep' only", domain=_DOMAIN)
 
 
+#: The ports of graphics by type.
+_PORTS = {'vnc': ('port', 'websocket'), 'spice': ('port', 'tlsPort')}
 _INTEGER = re.compile(r'\s*[-+]?\d+')
 _TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d')
 

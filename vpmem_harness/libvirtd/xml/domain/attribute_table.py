@@ -163,6 +163,10 @@ domain
     cache level=int mode!=emulate|passthrough|disable
     maxphysaddr mode!=emulate|passthrough bits=uint
     feature policy=force|require|optional|disable|forbid
+    numa
+      cell
+        distances
+          sibling id!=uint value!=uint
   clock basis=utc|localtime
     timer name!=platform|pit|rtc|hpet|tsc|kvmclock|hypervclock|armvtimer present=CHOICE \\
         tickpolicy=delay|catchup|merge|discard track=boot|guest|wall|+realtime \\

@@ -190,9 +190,13 @@ def _check_labels(source: Element) -> None:
 
 
 def _check_distances(source: Element) -> None:
-    for place, cell in enumerate(every(source, 'cpu/numa/cell')):
+    cells = every(source, 'cpu/numa/cell')
+    for place, cell in enumerate(cells):
         number = cell.get('id', str(place))
         for sibling in every(cell, 'distances/sibling'):
+            if (numbers.whole(sibling.get('id')) or 0) >= len(cells):
+                raise bad_xml(f"'sibling_id {sibling.get('id')}' does not refer to a valid cell "
+                              f"within NUMA 'cell id {number}'")
             value = numbers.whole(sibling.get('value'))
             same = sibling.get('id') == number
             if value is not None and (not 10 <= value <= 255 or same != (value == 10)):

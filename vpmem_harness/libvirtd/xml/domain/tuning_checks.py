@@ -169,6 +169,16 @@ def _check_numa(source: Element) -> None:
                           "guest's NUMA cell")
 
 
+def check_schedulers(root: Element, vcpus: int) -> None:
+    """Refuse schedulers of vCPUs that do not exist."""
+    for found in every(root, 'cputune/vcpusched'):
+        missing = [number for number in numbers.bitmap(found.get('vcpus', '')) or ()
+                   if number >= vcpus]
+        if missing:
+            raise unsupported(f"vCPU '{min(missing)}' is not present in domain definition",
+                              domain=_DOMAIN)
+
+
 def check_iothread_pins(root: Element, iothreads: list[int]) -> None:
     """Refuse to pin an I/O thread that does not exist."""
     for pin in every(root, 'cputune/iothreadpin'):

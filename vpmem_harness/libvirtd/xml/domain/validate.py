@@ -40,6 +40,7 @@ def definition(definition: Definition, hardware: Hardware, *, plugs: bool = True
     disks.check(definition)
     _aliases(definition)
     firmware.check(definition)
+    tuning_checks.check_schedulers(definition.root, definition.max_vcpus)
     tuning_checks.check_iothread_pins(definition.root, definition.iothread_ids)
     if '/' in definition.name:
         raise bad_xml(f"name {definition.name} cannot contain '/'")

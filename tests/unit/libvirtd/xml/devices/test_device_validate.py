@@ -201,6 +201,14 @@ class TestOtherDevices(RefusalCase):
         self.assert_refused('unsupported configuration: VNC password is 9 characters long, only '
                             '8 permitted', "<graphics type='vnc' passwd='123456789'/>")
 
+    def test_port_that_is_no_number(self):
+        """A port of graphics is a number."""
+        self.assert_refused('internal error: cannot parse vnc port x',
+                            "<graphics type='vnc' port='x'/>")
+        self.assert_refused("XML error: Invalid value for attribute 'tlsPort' in element "
+                            "'graphics': 'x'. Expected integer value",
+                            "<graphics type='spice' tlsPort='x'/>")
+
     def test_sound_without_its_backend(self):
         """The audio backend of a sound device exists."""
         self.assert_refused('XML error: no audio device with ID 7',

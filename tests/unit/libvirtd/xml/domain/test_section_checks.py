@@ -45,6 +45,12 @@ class TestTuning(SectionCase):
             "XML error: Missing required attribute 'priority' in element 'vcpusched'",
             "<cputune><vcpusched vcpus='0' scheduler='fifo'/></cputune>")
 
+    def test_scheduler_of_no_vcpu(self):
+        """Only vCPUs that exist have a scheduler."""
+        self.assert_refused(
+            "unsupported configuration: vCPU '2' is not present in domain definition",
+            "<cputune><vcpusched vcpus='0-9' scheduler='batch'/></cputune>")
+
     def test_node_without_cells(self):
         """The memory of a cell is placed only if there are cells."""
         self.assert_refused(
@@ -95,6 +101,17 @@ class TestSections(SectionCase):
         self.assert_refused(
             "XML error: 'value 10' is invalid for 'sibling id 1' under NUMA 'cell id 0'",
             f"<cpu><numa>{CELL.format(0, 0, far)}{CELL.format(1, 1, '')}</numa></cpu>")
+
+    def test_distance_to_nowhere(self):
+        """Distances are those between cells that exist."""
+        for number, message in (
+                ('2', "'sibling_id 2' does not refer to a valid cell within NUMA 'cell id 0'"),
+                ('x', "Invalid value for attribute 'id' in element 'sibling': 'x'. Expected "
+                      'non-negative integer value')):
+            far = f"<distances><sibling id='{number}' value='21'/></distances>"
+            self.assert_refused(
+                f'XML error: {message}',
+                f"<cpu><numa>{CELL.format(0, 0, far)}{CELL.format(1, 1, '')}</numa></cpu>")
 
     def test_time_zone_without_a_name(self):
         """A clock in a time zone names it."""
