@@ -51,6 +51,9 @@ class Bus:
     @classmethod
     def of(cls, model: str) -> Bus:
         """Return an empty bus for a controller model."""
+        if model not in _BUSES:
+            raise internal('PCI controller model was not set correctly',
+                           domain=libvirt.VIR_FROM_DOMAIN)
         return cls(model, *_BUSES[model])
 
     def free(self, slot: Slot, function: int) -> tuple[int, int] | None:

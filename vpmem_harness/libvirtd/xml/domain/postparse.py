@@ -269,7 +269,8 @@ def _add_root_bus(definition: Definition) -> None:
         add(definition.devices, 'controller', type='pci', index=0, model=model)
     elif bus.get('model') != model:
         raise bad_xml(f"The PCI controller with index='0' must be model='{model}' for this "
-                      f"machine type, but model='{bus.get('model')}' was found instead",
+                      f"machine type, but model='{bus.get('model') or '(null)'}' was found "
+                      'instead',
                       domain=libvirt.VIR_FROM_QEMU)
 
 

@@ -219,6 +219,15 @@ class TestOtherDevices(RefusalCase):
         self.assert_refused("unsupported configuration: Unknown model type 'lsi'",
                             "<controller type='scsi' model='lsi'/>")
 
+    def test_pci_controller_without_a_model(self):
+        """A PCI controller has a model."""
+        self.assert_refused('internal error: PCI controller model was not set correctly',
+                            "<controller type='pci' index='1'/>")
+        self.assert_refused(
+            "XML error: The PCI controller with index='0' must be model='pci-root' for this "
+            "machine type, but model='(null)' was found instead",
+            "<controller type='pci' index='0'/>")
+
     def test_two_controllers_with_one_index(self):
         """An index belongs to one controller of a type."""
         self.assert_refused("XML error: Multiple 'scsi' controllers with index '0'",
