@@ -231,6 +231,16 @@ def _refused_live_migration(case: Case) -> bool:
                for one in (reason, *faults))
 
 
+def _late_event(case: Case) -> bool:
+    found = False
+    for number in range(len(case.side.servers)):
+        moves, fact = case.nova[f'server {number}: moves'], f'server {number}: power_state'
+        assert isinstance(moves, list)
+        if moves and moves[-1][1] == 'error':
+            found |= case.take_out(fact, 'NOSTATE', case.stub.get(fact))
+    return found
+
+
 @dataclass(frozen=True)
 class Known:
     """A known difference, with its repair."""
@@ -265,6 +275,10 @@ KNOWN = (
           'what a server was to get stays claimed when its source refuses the move; until the next '
           'audit, made here',
           _claims_outlive_move),
+    Known('late event',
+          'the source of a failed move notices only after fifteen seconds that it has stopped the '
+          'guest, and then shows the state of a guest that it does not have',
+          _late_event),
     Known('evacuated-host-wipes',
           "a host that returns wipes what has the name of an evacuated server's new namespaces, "
           'whoever has it, and not what that server had there; put right here',
