@@ -41,6 +41,12 @@ _NO_PARENT = (
     'the test describes mediated devices without the PCI devices that they belong to, which no '
     'host has')
 _BUS = 'the boot disk of the test is on the bus "fake-target-bus", which libvirt refuses'
+_PROTOCOL = (
+    'the volume of Nova\'s fake Cinder has the protocol "fake"; libvirt: "Invalid value for '
+    'attribute \'protocol\' in element \'source\': \'fake\'."')
+_IDE = (
+    'the test moves a guest to the machine type q35 and leaves its CD-ROM drive on IDE; libvirt: '
+    '"IDE controllers are unsupported for this QEMU binary or machine type"')
 _TDX = 'the test needs Intel TDX, which no recorded libvirt (up to 11.3) announces'
 _NO_STATELESS = (
     'the test asks for libvirt 8.6; the nearest real one, 9.0 on Debian 12, has no firmware for '
@@ -122,6 +128,10 @@ KNOWN: dict[str, str] = {
     **_all(_BUS, 'libvirt.test_evacuate', (
         'LibvirtFlatEvacuateTest', 'LibvirtQcowEvacuateTest', 'LibvirtRbdEvacuateTest',
         'LibvirtLVMEvacuateTest')),
+    **_all(_PROTOCOL, 'libvirt.test_rescue_deleted_base.RescueServerTestWithDeletedBaseImage', (
+        'test_stable_rescue_server_bfv',)),
+    **_all(_IDE, 'libvirt.test_device_bus_migration.LibvirtDeviceBusMigration', (
+        'test_machine_type_and_bus_and_model_migration',)),
     **_all(_TDX, 'libvirt', (
         'test_intel_tdx.TestTDX', 'test_report_cpu_traits.LibvirtReportTdxTraitsTests')),
     **_all(_FEATURES, 'libvirt.test_uefi.UEFIServersFirmwareTest', (
