@@ -13,19 +13,14 @@ from vpmem_harness.pmem.inventory.listing.capacities import Shape
 from vpmem_harness.pmem.inventory.listing.comparison import differences
 from vpmem_harness.pmem.inventory.listing.documents import split
 from vpmem_harness.pmem.inventory.listing.facts import Thing, is_idle
-from vpmem_harness.pmem.inventory.listing.layout import (
-    Layout,
-    Space,
-    Wanted,
-    lay_out,
-    reserved_bytes,
-)
+from vpmem_harness.pmem.inventory.listing.layout import lay_out
 from vpmem_harness.pmem.inventory.listing.memory_blocks import block_size
 from vpmem_harness.pmem.inventory.listing.modules import Members, Modules
 from vpmem_harness.pmem.inventory.listing.nodes import Nodes
 from vpmem_harness.pmem.inventory.listing.ordering import uses_old_names
 from vpmem_harness.pmem.inventory.listing.reader import Reader
 from vpmem_harness.pmem.inventory.listing.refusal import refusal
+from vpmem_harness.pmem.inventory.listing.spaces import Layout, Space, Wanted, reserved_bytes
 from vpmem_harness.pmem.inventory.listing.states import States
 from vpmem_harness.pmem.inventory.operations import Create, Step
 from vpmem_harness.pmem.kernel import sizes

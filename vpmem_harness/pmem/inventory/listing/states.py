@@ -6,7 +6,7 @@ import itertools
 
 from vpmem_harness.pmem.inventory.listing import fields
 from vpmem_harness.pmem.inventory.listing.facts import Facts, Thing
-from vpmem_harness.pmem.inventory.listing.layout import Layout, Placed, reserved_bytes
+from vpmem_harness.pmem.inventory.listing.spaces import Layout, Placed, reserved_bytes
 from vpmem_harness.pmem.inventory.operations import (
     BadBlocks,
     Create,
