@@ -79,11 +79,11 @@ def _gaps(namespaces: Sequence[Capacity], budget: Budget, start: int, step: int,
           exact: bool) -> list[int] | None:
     """Return the free bytes before each namespace, None if there is not enough room for gaps."""
     rest = budget.free - budget.largest
-    period = math.lcm(sizes.GIB, step)
+    period, pace = math.lcm(sizes.GIB, step), math.lcm(sizes.SUBSECTION, step)
     gaps: list[int] = []
     for one in namespaces:
         room = min(rest, budget.largest, period - step) if exact else 0
-        gap = next((gap for gap in range(0, room + 1, step)
+        gap = next((gap for gap in range(0, room + 1, pace)
                     if not exact or one.fits(start + gap)), None)
         if gap is None:
             return None

@@ -201,9 +201,10 @@ class _Copy:
         mapped = sum(length for _, _, length, _ in thing.get('mappings', ()))
         if mapped in size:
             size = exact(mapped)
+        step = align or self._modules.region_align(number, size.nearest(sizes.REGION_ALIGN))
+        recent = self._evidence.is_recent and step == sizes.REGION_ALIGN
         return Space(
-            f'region{number}', self._address, align or sizes.REGION_ALIGN,
-            strict=align is not None or self._evidence.is_recent, size=size,
+            f'region{number}', self._address, step, strict=align is not None or recent, size=size,
             available=thing.get('available_size') if labelled else Amount(0, 0),
             extent=thing.get('max_available_extent') if labelled else None)
 

@@ -69,7 +69,8 @@ class _Draft:
     def _capacities(self, one: Wanted) -> list[Capacity]:
         """Return the possible capacities of a namespace, the most likely one first."""
         space = self._space
-        for step in (space.step, *(() if space.strict else (2 * sizes.MIB, sizes.PAGE))):
+        others = () if space.strict else (sizes.REGION_ALIGN, 2 * sizes.MIB, sizes.PAGE)
+        for step in dict.fromkeys((space.step, *others)):
             found = capacities((one.shape, *one.others), one.shown, space.start, step)
             if found:
                 return found

@@ -91,6 +91,14 @@ class Modules:
         found: str = buses[bus].get('provider')
         return found
 
+    def region_align(self, number: int, size: int) -> int:
+        """Return the likely alignment of a region whose alignment is not listed."""
+        region = self._facts.regions.get(number)
+        ways = len(region.get('mappings', ())) if region else 0
+        if self.provider(number) in WITHOUT_DIMMS:
+            ways = 1
+        return sizes.region_align(size, ways or self._guess(size, None)[0])
+
     def _guess(self, size: int, align: int | None) -> tuple[int, str]:
         """Return how many DIMMs a region has, and why."""
         if align is not None and align > sizes.REGION_ALIGN and align % sizes.REGION_ALIGN == 0 \

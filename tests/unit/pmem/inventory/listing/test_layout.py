@@ -82,6 +82,15 @@ class AlignmentTest(testtools.TestCase):
         memory.create_namespace(size=4 * GIB, align='1G', map='mem')
         self.assertCopied(memory, '-RNiu')
 
+    def test_interleave_set(self) -> None:
+        """Capacities are multiples of the region's alignment, whether it is listed or not."""
+        memory = PersistentMemory(
+            [DimmSpec(126 * GIB, interleave='a', labels='initialized')] * 6,
+            randomness=Randomness(3), release=dataclasses.replace(DEFAULT, ndctl='62'))
+        memory.create_namespace(size=12 * GIB, map='mem')
+        memory.create_namespace(size=12 * GIB, map='mem', align='1G')
+        self.assertCopied(memory, '-DRNiu')
+
     def test_many_namespaces(self) -> None:
         """Rounded sizes of many namespaces take no search through all combinations."""
         memory = machine(512 * GIB, release=dataclasses.replace(DEFAULT, ndctl='61.2'))
