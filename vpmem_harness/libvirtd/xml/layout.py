@@ -127,26 +127,28 @@ class Layout:
 
 def read(text: str, fragments: Mapping[str, str] | None = None) -> Layout:
     """Parse a layout; the first line is the root."""
-    lines = list(_expand(text, fragments or {}, ''))
+    lines = list(expand(text, fragments or {}))
     layout, rest = _read_one(lines, 0)
     if rest != len(lines):
         raise ValueError(f'a layout has one root; {lines[rest]!r} is a second')
     return layout
 
 
-def _expand(text: str, fragments: Mapping[str, str], indent: str) -> Iterator[str]:
+def expand(text: str, fragments: Mapping[str, str], indent: str = '') -> Iterator[str]:
+    """Yield the lines of a text with one line per element, with those of its fragments."""
     for line in _CONTINUED.sub(' ', text).strip('\n').split('\n'):
         if not line.strip():
             continue
         stripped = line.lstrip(' ')
         here = indent + line[:len(line) - len(stripped)]
         if stripped.startswith('&'):
-            yield from _expand(fragments[stripped[1:].strip()], fragments, here)
+            yield from expand(fragments[stripped[1:].strip()], fragments, here)
         else:
             yield here + stripped
 
 
-def _depth(line: str) -> int:
+def depth(line: str) -> int:
+    """Return how deep the element of a line is."""
     return (len(line) - len(line.lstrip(' '))) // 2
 
 
@@ -155,9 +157,9 @@ def _read_one(lines: list[str], at: int) -> tuple[Layout, int]:
     marks = [word.strip('[]') for word in words if word.startswith('[')]
     names = [word for word in words if not word.startswith('[')]
     children: dict[str, Layout] = {}
-    depth = _depth(lines[at])
+    own = depth(lines[at])
     at += 1
-    while at < len(lines) and _depth(lines[at]) > depth:
+    while at < len(lines) and depth(lines[at]) > own:
         child, at = _read_one(lines, at)
         children[child.tag] = child
     return Layout(names[0], tuple(names[1:]), 'optional' in marks, 'any' in marks,

@@ -14,6 +14,7 @@ from vpmem_harness.libvirtd.xml.etree import Element, first
 _POWERS = {'k': 1, 'm': 2, 'g': 3, 't': 4, 'p': 5, 'e': 6}
 
 _WHOLE = re.compile(r'\s*\+?(\d+)')
+_INTEGER = re.compile(r'\s*[-+]?\d+')
 
 #: How many numbers a set such as that of CPUs or NUMA nodes may hold.
 #: Source: libvirt 9.0.0, src/conf/domain_conf.h (VIR_DOMAIN_CPUMASK_LEN).
@@ -35,6 +36,11 @@ def whole(text: str | None) -> int | None:
     if number >= 2**64:
         return None
     return number
+
+
+def is_integer(text: str) -> bool:
+    """Whether a text is a number with or without a sign; leading blanks are allowed."""
+    return _INTEGER.fullmatch(text) is not None
 
 
 @functools.lru_cache(64)

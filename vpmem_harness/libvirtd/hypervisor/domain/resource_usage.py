@@ -123,6 +123,8 @@ def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
                 ('allocation', sizes.allocation), ('capacity', sizes.capacity),
                 ('physical', sizes.physical)) if size or domain.active]
     return params
+
+
 #: QEMU's default polling time of an I/O thread, in nanoseconds.
 _POLLING = 32768
 

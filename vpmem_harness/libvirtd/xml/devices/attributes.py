@@ -85,7 +85,7 @@ def _graphics(device: Element) -> None:
                           f"of first listen element (found '{first}')", domain=_DOMAIN)
     for name in _PORTS.get(kind or '', ()):
         text = device.get(name)
-        if text is not None and not _INTEGER.fullmatch(text):
+        if text is not None and not numbers.is_integer(text):
             if kind == 'spice':
                 raise bad_attribute('graphics', name, text, expected='integer value')
             what = 'port' if name == 'port' else 'WebSocket port'
@@ -108,7 +108,6 @@ def _password(device: Element, kind: str | None) -> None:
 
 #: The ports of graphics by type.
 _PORTS = {'vnc': ('port', 'websocket'), 'spice': ('port', 'tlsPort')}
-_INTEGER = re.compile(r'\s*[-+]?\d+')
 _TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d')
 
 

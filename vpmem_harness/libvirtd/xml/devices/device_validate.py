@@ -184,6 +184,7 @@ _CHECKERS: Final[dict[str, Callable[[Element, Definition], None]]] = {
     **dict.fromkeys((*character.TAGS, 'redirdev', 'smartcard'), character_validate.check),
 }
 
+
 def check_numbers(devices: Element) -> None:
     """Refuse several devices where only one is possible."""
     if len(devices.findall('memballoon')) > 1:

@@ -21,6 +21,7 @@ from vpmem_harness.libvirtd.errors import (
 )
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element, every, text_of
 
 _DOMAIN: Final[int] = libvirt.VIR_FROM_DOMAIN
@@ -105,9 +106,7 @@ def _check_tuning(disk: Element) -> None:
 
 def check(disk: Element, definition: Definition) -> None:
     """Refuse a disk that libvirt or QEMU does not support."""
-    target = disk.find('target')
-    bus = '' if target is None else target.get('bus', '')
-    name = '' if target is None else target.get('dev', '')
+    name, bus = disks.target(disk)
     _check_driver(disk, bus)
     _check_address(disk, bus, name)
     _check_features(disk, bus, name)
@@ -179,10 +178,9 @@ def _check_contents(disk: Element, definition: Definition) -> None:
     if driver is None:
         return
     form = driver.get('type', 'raw')
-    target = disk.find('target')
     if driver.get('name') not in (None, 'qemu'):
-        name = '' if target is None else target.get('dev')
-        raise unsupported(f"unsupported driver name '{driver.get('name')}' for disk '{name}'")
+        raise unsupported(f"unsupported driver name '{driver.get('name')}' for disk "
+                          f"'{disks.target(disk)[0]}'")
     if driver.get('io') == 'native' and driver.get('cache') not in ('none', 'directsync'):
         raise unsupported("io='native' needs either no disk cache or directsync cache mode")
     if form == 'iso':

@@ -18,6 +18,11 @@ NAMES: Final = {
     'CHOICE': 'yes|no',
     'POLICY': 'mandatory|requisite|optional',
     'VIRTIO': 'virtio|virtio-transitional|virtio-non-transitional',
+    'EVENT': 'cmt|mbmt|mbml|cpu_cycles|instructions|cache_references|cache_misses|'
+             'branch_instructions|branch_misses|bus_cycles|stalled_cycles_frontend|'
+             'stalled_cycles_backend|ref_cpu_cycles|cpu_clock|task_clock|page_faults|'
+             'context_switches|cpu_migrations|page_faults_min|page_faults_maj|alignment_faults|'
+             'emulation_faults',
 }
 
 _DEVICES: Final = """
@@ -176,10 +181,7 @@ domain
     suspend-to-mem enabled=CHOICE
     suspend-to-disk enabled=CHOICE
   perf
-    event enabled!=CHOICE name!=cmt|mbmt|mbml|cpu_cycles|instructions|cache_references|\\
-        cache_misses|branch_instructions|branch_misses|bus_cycles|stalled_cycles_frontend|\\
-        stalled_cycles_backend|ref_cpu_cycles|cpu_clock|task_clock|page_faults|context_switches|\\
-        cpu_migrations|page_faults_min|page_faults_maj|alignment_faults|emulation_faults
+    event enabled!=CHOICE name!=EVENT
   seclabel type=none|dynamic|static relabel=CHOICE
   keywrap
     cipher name!=aes|dea state!=SWITCH

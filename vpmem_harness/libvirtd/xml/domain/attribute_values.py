@@ -6,7 +6,6 @@ Source: libvirt 9.0.0, src/util/virxml.c (virXMLPropEnum, virXMLPropUInt), src/c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,13 +19,12 @@ from vpmem_harness.libvirtd.errors import (
     unknown_value,
     unsupported,
 )
-from vpmem_harness.libvirtd.xml import numbers
+from vpmem_harness.libvirtd.xml import layout, numbers
 from vpmem_harness.libvirtd.xml.domain import attribute_table as table
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.releases import Release
 
 _NAME: Final = re.compile('[A-Z]+')
-_INTEGER: Final = re.compile(r'\s*[-+]?\d+')
 _HEXADECIMAL: Final = re.compile('0[xX][0-9a-fA-F]+')
 #: Elements whose numbers can be hexadecimal.
 _IDS: Final = ('vendor', 'product')
@@ -53,7 +51,7 @@ class Attribute:
                     release.names_attributes and text in self.later):
                 raise self._unknown(str(element.tag), text)
         elif self.kind == 'int':
-            if not _INTEGER.fullmatch(text):
+            if not numbers.is_integer(text):
                 raise bad_attribute(str(element.tag), self.name, text, expected='integer value')
         else:
             self._check_number(str(element.tag), text)
@@ -106,21 +104,12 @@ def _attribute(word: str) -> Attribute:
                      frozenset(value[1:] for value in values if value.startswith('+')))
 
 
-def _lines(text: str, indent: str = '') -> Iterator[tuple[int, list[str]]]:
-    for line in re.sub(r'\\\n\s*', '', text).strip('\n').split('\n'):
-        stripped = line.lstrip(' ')
-        here = indent + line[:len(line) - len(stripped)]
-        if stripped.startswith('&'):
-            yield from _lines(table.FRAGMENTS[stripped[1:]], here)
-        else:
-            yield len(here) // 2, stripped.split()
-
-
 def _read(text: str) -> Rules:
     above: list[Rules] = []
-    for depth, (tag, *words) in _lines(text):
+    for line in layout.expand(text, table.FRAGMENTS):
+        tag, *words = line.split()
         rules = Rules(tuple(map(_attribute, words)))
-        del above[depth:]
+        del above[layout.depth(line):]
         if above:
             above[-1].children[tag] = rules
         above.append(rules)

@@ -93,17 +93,10 @@ def check_compatible(device: Element, definition: Definition) -> None:
             raise unsupported(
                 f"Attaching memory device with size '{size}' would exceed domain's maxMemory "
                 f"config size '{definition.max_memory}'", domain=libvirt.VIR_FROM_DOMAIN)
-    check_boot_order(device, definition)
+    validate.boot_order([device], definition)
     alias = aliases.name(device)
     if alias and aliases.by_name(definition, alias) is not None:
         raise unsupported(f'non unique alias detected: {alias}', domain=libvirt.VIR_FROM_DOMAIN)
-
-
-def check_boot_order(device: Element, definition: Definition) -> None:
-    """Refuse a place in the boot order if the domain boots from kinds of devices."""
-    if device.find('boot') is not None and etree.every(definition.root, 'os/boot'):
-        raise unsupported('per-device boot elements cannot be used together with os/boot '
-                          'elements', domain=libvirt.VIR_FROM_DOMAIN)
 
 
 def _same_slot(one: Element, other: Element) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import bad_xml, unsupported
+from vpmem_harness.libvirtd.errors import bad_xml
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers
@@ -43,11 +43,9 @@ def complete_os(definition: Definition) -> None:
         return
     machine = kind.get('machine') or 'pc'
     kind.set('machine', definition.release.tables.machine_aliases.get(machine, machine))
-    ordered = any(device.find('boot') is not None for device in definition.devices)
-    if every(root, 'os/boot') and ordered:
-        raise unsupported('per-device boot elements cannot be used together with os/boot '
-                          'elements', domain=libvirt.VIR_FROM_DOMAIN)
-    if not every(root, 'os/boot') and not ordered:
+    validate.boot_order(definition.devices, definition)
+    if not every(root, 'os/boot') and all(
+            device.find('boot') is None for device in definition.devices):
         add(os, 'boot', dev='hd')
     menu = os.find('bootmenu')
     if menu is not None and menu.get('enable') == 'no':

@@ -72,9 +72,14 @@ def _check_firmware(source: Element) -> None:
             raise bad_xml(f"Unknown acpi table type: {table.get('type')}")
 
 
+def _features_in(source: Element, group: str) -> list[Element]:
+    """Return the features in the first group with a name."""
+    found = first(source, f'features/{group}')
+    return [] if found is None else list(found)
+
+
 def _check_hyperv(source: Element) -> None:
-    for feature in every(source, 'features/hyperv') and list(every(
-            source, 'features/hyperv')[0]):
+    for feature in _features_in(source, 'hyperv'):
         if feature.tag not in _HYPERV:
             raise unsupported(f'unsupported HyperV Enlightenment feature: {feature.tag}',
                               domain=_DOMAIN)
@@ -99,7 +104,7 @@ def _check_vendor(value: str | None) -> None:
 
 
 def _check_kvm(source: Element) -> None:
-    for feature in every(source, 'features/kvm') and list(every(source, 'features/kvm')[0]):
+    for feature in _features_in(source, 'kvm'):
         if feature.tag not in _KVM:
             raise unsupported(f'unsupported KVM feature: {feature.tag}', domain=_DOMAIN)
         if feature.tag == 'dirty-ring' and feature.get('state') == 'on':

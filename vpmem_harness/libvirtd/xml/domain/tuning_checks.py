@@ -24,12 +24,15 @@ from vpmem_harness.libvirtd.xml.etree import Element, every, first, text_of
 
 _DOMAIN: Final[int] = libvirt.VIR_FROM_DOMAIN
 
-_PERIOD: Final = (1000, 1000000)
-_QUOTA: Final = (1000, 17592186044415)
+#: The ranges of periods and quotas in microseconds, and of shares.
+#: Source: libvirt 9.0.0, src/util/vircgroup.h.
+PERIODS: Final = (1000, 1000000)
+QUOTAS: Final = (1000, 17592186044415)
+SHARES: Final = (2, 262144)
 _RANGES: Final = {
-    'shares': (2, 262144), 'period': _PERIOD, 'quota': _QUOTA, 'global_period': _PERIOD,
-    'global_quota': _QUOTA, 'emulator_period': _PERIOD, 'emulator_quota': _QUOTA,
-    'iothread_period': _PERIOD, 'iothread_quota': _QUOTA,
+    'shares': SHARES, 'period': PERIODS, 'quota': QUOTAS, 'global_period': PERIODS,
+    'global_quota': QUOTAS, 'emulator_period': PERIODS, 'emulator_quota': QUOTAS,
+    'iothread_period': PERIODS, 'iothread_quota': QUOTAS,
 }
 _MODES: Final = ('strict', 'preferred', 'interleave', 'restrictive')
 
@@ -106,8 +109,10 @@ def _check_iothreads(source: Element) -> None:
 
 def _check_limits(source: Element) -> None:
     tune = source.find('cputune')
-    for name, (least, most) in _RANGES.items() if tune is not None else ():
-        number = numbers.whole(None if tune is None else text_of(tune, name))
+    if tune is None:
+        return
+    for name, (least, most) in _RANGES.items():
+        number = numbers.whole(text_of(tune, name))
         if number and not least <= number <= most:
             raise unsupported(f"Value of cputune '{name}' must be in range [{least}, {most}]",
                               domain=_DOMAIN)

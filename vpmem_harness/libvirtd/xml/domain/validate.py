@@ -6,7 +6,7 @@ src/conf/domain_validate.c (virDomainDefValidate).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import libvirt
 
@@ -180,3 +180,11 @@ def _aliases(definition: Definition) -> None:
             raise unsupported(f'non unique alias detected: {alias}',
                               domain=libvirt.VIR_FROM_DOMAIN)
         seen.add(alias)
+
+
+def boot_order(devices: Iterable[Element], definition: Definition) -> None:
+    """Refuse places of devices in the boot order if the domain boots from kinds of devices."""
+    if every(definition.root, 'os/boot') and any(
+            device.find('boot') is not None for device in devices):
+        raise unsupported('per-device boot elements cannot be used together with os/boot '
+                          'elements', domain=libvirt.VIR_FROM_DOMAIN)

@@ -243,10 +243,9 @@ class HotplugProcedures(ProcedureGroup):
         if changed is not None:
             domain.config = changed
 
-
     def _update(self, definition: Definition, xml: str, running: Domain | None = None) -> None:
         device = self._parse(xml, definition, to_find=True)
-        device_changes.check_boot_order(device, definition)
+        validate.boot_order([device], definition)
         validate.device(device, definition, self.hypervisor.hardware)
         _update(definition, device, running, self.hypervisor.disk_sources)
 

@@ -23,6 +23,7 @@ from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, pr
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.domain.tuning_checks import PERIODS, QUOTAS, SHARES
 from vpmem_harness.libvirtd.xml.etree import add, drop, unset
 
 _STRING_OKAY = libvirt.VIR_TYPED_PARAM_STRING_OKAY
@@ -241,10 +242,6 @@ def _check_placement(definition: Definition, mode: int | None, nodes: set[int] |
 _SCHEDULER_TYPES = {name: (libvirt.VIR_TYPED_PARAM_LLONG if name.endswith('quota')
                            else libvirt.VIR_TYPED_PARAM_ULLONG) for name, _, _ in _SCHEDULER}
 
-#: The ranges of periods and quotas in microseconds, and of the shares of a running domain.
-#: Source: libvirt 9.0.0, src/util/vircgroup.h.
-_PERIODS, _QUOTAS, _SHARES = (1000, 1000000), (1000, 17592186044415), (2, 262144)
-
 
 def _scheduler(domain: Domain, flags: int) -> list[TypedParameter]:
     """Return the parameters; those that a configuration does not have are 0."""
@@ -263,12 +260,12 @@ def _set_scheduler(domain: Domain, params: list[TypedParameter], flags: int) -> 
     live, config = get_defs(domain, flags)
     for parameter in params:
         value = int(parameter.value)
-        low, high = _PERIODS if parameter.name.endswith('period') else _QUOTAS
+        low, high = PERIODS if parameter.name.endswith('period') else QUOTAS
         if parameter.name != 'cpu_shares' and (0 < value < low or value > high):
             raise bad_argument(f"value of '{parameter.name}' is out of range [{low}, {high}]")
         if parameter.name == 'cpu_shares' and live is not None and not (
-                _SHARES[0] <= value <= _SHARES[1]):
-            raise bad_argument(f"shares '{value}' must be in range [{_SHARES[0]}, {_SHARES[1]}]",
+                SHARES[0] <= value <= SHARES[1]):
+            raise bad_argument(f"shares '{value}' must be in range [{SHARES[0]}, {SHARES[1]}]",
                                domain=libvirt.VIR_FROM_CGROUP)
     for parameter in params:
         for definition in (live, config):
