@@ -33,6 +33,13 @@ class InvalidInputError(HarnessError, ValueError):
         self.remedy = remedy
 
 
+def unwritable(what: str, path: object, error: OSError) -> InvalidInputError:
+    """Return the error for a file that cannot be written; ``what`` is its option or purpose."""
+    return InvalidInputError(
+        what, expected='a writable file, or a path where it can be made',
+        got=f'{str(path)!r} ({error.strerror})', remedy='use another path')
+
+
 class NotSetUpError(InvalidInputError, AttributeError):
     """A fixture is used before its setUp or after its cleanUp."""
 

@@ -15,7 +15,7 @@ from cliff import app
 from vpmem_harness import safelog
 from vpmem_harness.cli import signals
 from vpmem_harness.cli.commands import COMMANDS, Commands
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, unwritable
 from vpmem_harness.safelog.pseudonyms import check_place
 
 NAME = 'vpmem-harness'
@@ -81,7 +81,7 @@ class App(app.App):
             try:
                 self.configure_logging()
             except OSError as error:
-                self.stderr.write(f'{_unusable_log_file(self.options.log_file, error)}\n')
+                self.stderr.write(f'{unwritable("--log-file", self.options.log_file, error)}\n')
                 return 1
             try:
                 redactor = stack.enter_context(
@@ -117,12 +117,6 @@ class _VersionAction(argparse.Action):
             version = '(not installed)'
         print(NAME, version)
         parser.exit()
-
-
-def _unusable_log_file(path: str, error: OSError) -> InvalidInputError:
-    return InvalidInputError(
-        '--log-file', expected='a writable file, or a path where it can be made',
-        got=f'{path!r} ({error.strerror})', remedy='use another path')
 
 
 def _options_before_command(argv: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import time
 
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cloud.nova import series
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, unwritable
 from vpmem_harness.novatests.report import Report
 from vpmem_harness.novatests.runner import Result, Runner
 
@@ -82,6 +82,4 @@ def _check_writable(path: str) -> None:
         with open(path, 'a'):
             pass
     except OSError as error:
-        raise InvalidInputError(
-            '--json', expected='a writable file, or a path where it can be made',
-            got=f'{path!r} ({error.strerror})', remedy='use another path') from error
+        raise unwritable('--json', path, error) from error

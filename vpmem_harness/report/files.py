@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vpmem_harness.cloud.cloud import Cloud
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, unwritable
 from vpmem_harness.host.machine import Host
 from vpmem_harness.report.collect import collect
 from vpmem_harness.report.model import Report
@@ -67,9 +67,7 @@ def save(text: str, path: Path) -> None:
         partial.write_text(text, encoding='utf-8')
         partial.replace(path)
     except OSError as error:
-        raise InvalidInputError(
-            'report', expected='a writable file, or a path where it can be made',
-            got=f'{str(path)!r} ({error.strerror})', remedy='use another path') from error
+        raise unwritable('report', path, error) from error
 
 
 def about(fixtures: Iterable[Any], *, title: str, failure: str = '') -> Report:

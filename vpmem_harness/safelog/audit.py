@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import unwritable
 from vpmem_harness.safelog import active
 
 #: Number of entries kept in memory; a file has all of them.
@@ -43,9 +43,7 @@ class AuditLog:
             try:
                 self._file = os.open(path, flags, 0o600)
             except OSError as error:
-                raise InvalidInputError(
-                    'audit_log', expected='a writable file, or a path where it can be made',
-                    got=f'{path!r} ({error.strerror})', remedy='use another path') from error
+                raise unwritable('audit_log', path, error) from error
 
     def record(self, who: str, what: str, *, host: str | None = None, outcome: str = 'ok',
                **details: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.fleet import options
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import unwritable
 
 
 class Report(Command):
@@ -45,6 +45,4 @@ def write(page: str, path: Path) -> None:
     try:
         path.write_text(page, encoding='utf-8')
     except OSError as error:
-        raise InvalidInputError(
-            'FILE', expected='a writable file, or a path where it can be made',
-            got=f'{str(path)!r} ({error.strerror})', remedy='use another path') from error
+        raise unwritable('FILE', path, error) from error
