@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import ipaddress
 import os
 import subprocess
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from tools.deployment import configuration, hardware, processes, second_machine
 from tools.deployment.cloud import Cloud
 from tools.deployment.settings import Settings, program
+from vpmem_harness.fleet.host_spec import numbered
 
 #: The name of the fleet of simulated hosts, and of that on the second machine.
 FLEET = 'deployment'
@@ -19,8 +19,8 @@ SECOND_FLEET = 'deployment-second'
 #: The port for logins to the hosts: tempest cannot be told another one.
 SSH_PORT = 22
 
-#: What precedes the address of the first host.
-_NETWORK = '127.0.1.0'
+#: The addresses of the hosts, with the number of the host for the braces.
+_ADDRESSES = '127.0.1.{}'
 
 
 def start_hosts(settings: Settings) -> None:
@@ -28,7 +28,7 @@ def start_hosts(settings: Settings) -> None:
     hardware.write(_hardware_file(settings))
     _up(settings, FLEET, 'compute{}', settings.computes, (
         second_machine.endpoints(1) if settings.second else
-        f'{_NETWORK.removesuffix("0")}{{}}:{settings.ports["libvirt"]}'))
+        f'{_ADDRESSES}:{settings.ports["libvirt"]}'))
     if settings.second:
         _up(settings, SECOND_FLEET, 'second{}', settings.second, second_machine.endpoints(2),
             second_machine.PREFIX)
@@ -92,7 +92,7 @@ def on_second(settings: Settings, host: str) -> bool:
 
 def address(number: int) -> str:
     """Return the IP address of a host, by its number from 1, if there is only one machine."""
-    return str(ipaddress.IPv4Address(_NETWORK) + number)
+    return numbered(_ADDRESSES, number)
 
 
 def computes(settings: Settings) -> Path:

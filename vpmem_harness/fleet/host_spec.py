@@ -72,7 +72,7 @@ class HostSpec:
             given['hardware'] = _read(directory / given['hardware'], where, 'hardware')
         for key in ('listen', 'listen_tls'):
             if given.get(key) is not None:
-                given[key] = _numbered(given[key], number)
+                given[key] = numbered(given[key], number)
         if given.get('certificates') is not None:
             given['certificates'] = str((directory / given['certificates']).absolute())
         given['files'] = {path: _size(path, size) for path, size in given.get('files', {}).items()}
@@ -124,7 +124,7 @@ class HostSpec:
             split_daemons=self.split_daemons, remote=self._remote(), private_names=False)
 
 
-def _numbered(endpoint: str, number: int) -> str:
+def numbered(endpoint: str, number: int) -> str:
     """Return a listening address with a host's number for ``{}``.
 
     If that is the last part of an IPv4 address, the part before it counts on after 255, so that

@@ -183,7 +183,7 @@ class ResourceTracker:
                     if (instance.uuid, 'new') not in self._uses:
                         self._uses[instance.uuid, ''] = _Use(instance.cell, instance.flavor)
             lost = [(one.identifier, one.resource_class) for one in self._assigned
-                    if one not in self._resources.get(one.resource_class, ())]
+                    if one not in self._current]
         if lost:
             raise errors.AssignedResourceNotFound(reason=(
                 'The following resources are assigned to instances, but were not listed in the '
