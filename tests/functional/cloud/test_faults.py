@@ -106,6 +106,20 @@ class ResizeTest(FaultsTestCase):
         self.assertEqual(['LARGE'], [one.label for one in server.namespaces])
         self.assertGuestHas(server)
 
+    def test_a_failed_resize_does_not_claim_what_another_server_then_moves_from(self):
+        """The source's namespace is claimed for the server that has it since."""
+        cloud = self.start_cloud(hosts=2)
+        source, destination = cloud.hosts
+        first = cloud.boot(pmem='LARGE', host=source)
+        [large] = first.namespaces
+        with destination.faults.failing('domainCreateWithFlags', REFUSED):
+            first.resize(pmem='SMALL', expect='ERROR')
+        cloud.settle()
+        cloud.compute(source).run_periodic_tasks()
+        second = cloud.boot(pmem='LARGE', host=source)
+        second.resize(pmem='SMALL')
+        self.assertEqual(second.id, cloud.compute(source).assigned_namespaces[large.name])
+
     def test_a_revert_whose_guest_does_not_start(self):
         """The server is in ERROR on the source, and the migration has failed."""
         cloud = self.start_cloud(hosts=2)

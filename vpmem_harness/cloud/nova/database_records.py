@@ -14,7 +14,7 @@ from typing import Any
 
 from vpmem_harness.cloud import api
 from vpmem_harness.cloud.flavors import Flavor
-from vpmem_harness.cloud.states import MOVED, PowerState, TaskState, VMState
+from vpmem_harness.cloud.states import MIGRATION_FAILED, MOVED, PowerState, TaskState, VMState
 
 _SERVER = """
 SELECT i.*, e.flavor, e.resources, e.migration_context
@@ -132,11 +132,13 @@ class Records:
                 _SERVER + 'WHERE i.deleted = 0 AND e.resources IS NOT NULL AND i.host = ?', host):
             for device in _devices(_data(row['resources'])):
                 found[device.name] = row['uuid']
-        for _cell, row in self._rows(
-                'SELECT e.instance_uuid, e.migration_context, m.id, m.source_compute,'
-                ' m.dest_compute'
-                ' FROM instance_extra e JOIN migrations m ON m.instance_uuid = e.instance_uuid'
-                ' WHERE e.migration_context IS NOT NULL AND e.deleted = 0 ORDER BY m.id'):
+        moves = [row for _cell, row in self._rows(
+            'SELECT e.instance_uuid, e.migration_context, m.id, m.status, m.source_compute,'
+            ' m.dest_compute'
+            ' FROM instance_extra e JOIN migrations m ON m.instance_uuid = e.instance_uuid'
+            ' WHERE e.migration_context IS NOT NULL AND e.deleted = 0 ORDER BY m.id')]
+        # A failed move keeps its context, although another server may have its resources.
+        for row in sorted(moves, key=lambda row: row['status'] in MIGRATION_FAILED):
             context = _data(row['migration_context'])
             if context is None or context['migration_id'] != row['id']:
                 continue    # another move of this server
