@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.api import Backend, Fault, InstanceAction, ServerRecord
+from vpmem_harness.cloud.api import Backend, Fault, InstanceAction, MigrationRecord, ServerRecord
 from vpmem_harness.cloud.states import MIGRATION_FAILED, STATUSES_AT_REST
 from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
 
@@ -98,11 +98,13 @@ class Wait:
         action = self._action()
         ended = action is None or action.finished
         told = status != ERROR or record.fault is not None or not self.fault
-        if not (ended and told):
+        if not (ended and told) and status not in (ERROR, self.status):
+            return None
+        if not (ended and told) or (self.success and self._failed_move()):
             # Some failures leave no fault, an event during which its service died never ends, and
-            # of two events of one name, as of a build that is retried, Nova may end only one.
-            reached = status in (ERROR, self.status)
-            if not reached or not self.backend.at_rest(self.server):
+            # of two events of one name, as of a build that is retried, Nova may end only one. The
+            # source of a migration that has failed may still put the server into ERROR.
+            if not self.backend.at_rest(self.server):
                 return None
             # What has come to rest since the first look may have changed it.
             record, action = self._record(), self._action()
@@ -126,11 +128,16 @@ class Wait:
         """
         if action is not None and (action.failed or not action.finished):
             return _reason(action) or 'the request has failed'
+        move = self._failed_move()
+        if move is None:
+            return None
+        return (f'the migration from {move.source_compute} to {move.dest_compute} has the '
+                f'status {move.status!r}')
+
+    def _failed_move(self) -> MigrationRecord | None:
+        """The latest move of the server if it has failed."""
         move = next(reversed(self.backend.migrations(self.server)), None)
-        if move is not None and move.status in MIGRATION_FAILED:
-            return (f'the migration from {move.source_compute} to {move.dest_compute} has the '
-                    f'status {move.status!r}')
-        return None
+        return move if move is not None and move.status in MIGRATION_FAILED else None
 
     def _record(self) -> ServerRecord | None:
         """The state of the server; None if it was deleted as expected."""

@@ -8,7 +8,13 @@ import threading
 
 from tests import base
 from vpmem_harness.cloud import errors
-from vpmem_harness.cloud.api import Fault, InstanceAction, InstanceActionEvent, ServerRecord
+from vpmem_harness.cloud.api import (
+    Fault,
+    InstanceAction,
+    InstanceActionEvent,
+    MigrationRecord,
+    ServerRecord,
+)
 from vpmem_harness.cloud.flavors import Flavor
 from vpmem_harness.cloud.states import PowerState, TaskState, VMState
 from vpmem_harness.cloud.stub.database import Database
@@ -27,6 +33,7 @@ class OneServer:
             'id', 'server1', 'instance-00000001', VMState.BUILDING, TaskState.SCHEDULING,
             PowerState.NOSTATE, None, Flavor('f', '1'))
         self.events = ()
+        self.moves = ()
         self.resting = False
 
     def rest(self):
@@ -56,6 +63,9 @@ class OneServer:
 
     def actions(self, server):
         return [InstanceAction('create', 'req', None, self.events)]
+
+    def migrations(self, server):
+        return self.moves
 
     def at_rest(self, server):
         return self.resting
@@ -172,6 +182,21 @@ class WaitTest(base.TestCase):
             vm_state=VMState.ACTIVE, task_state=None, events=[('migrate', 'Error', 'no')])
         self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE', success=True)
         self.assertEqual('ACTIVE', self.wait('ACTIVE').status)
+
+    def test_a_failed_migration_may_still_put_the_server_into_error(self):
+        """A wait for success ends only when no service works on the server."""
+        self.backend.moves = (MigrationRecord(
+            'move', 'id', 'live-migration', 'failed', 'host1', 'host2'),)
+        self.backend.become(
+            vm_state=VMState.ACTIVE, task_state=None, events=[('migrate', 'Success', None)])
+
+        def rest(server):
+            self.backend.become(vm_state=VMState.ERROR, fault=FAULT)
+            return True
+
+        self.patch(self.backend, 'at_rest', rest)
+        error = self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE', success=True)
+        self.assertEqual('ERROR', error.status)
 
     def test_a_wait_for_a_deletion(self):
         """The wait ends when the server is deleted."""
