@@ -100,19 +100,20 @@ class Wait:
         told = status != ERROR or record.fault is not None or not self.fault
         if not (ended and told) and status not in (ERROR, self.status):
             return None
-        if not (ended and told) or (self.success and self._failed_move()):
+        move = self._failed_move()
+        if not (ended and told) or move is not None:
             # Some failures leave no fault, an event during which its service died never ends, and
             # of two events of one name, as of a build that is retried, Nova may end only one. The
             # source of a migration that has failed may still put the server into ERROR.
             if not self.backend.at_rest(self.server):
                 return None
             # What has come to rest since the first look may have changed it.
-            record, action = self._record(), self._action()
+            record, action, move = self._record(), self._action(), self._failed_move()
             if record is None:
                 return DELETED
             if record.task_state is not None:
                 return None
-        failure = self._failure(action) if self.success else None
+        failure = _failure(action, move) if self.success else None
         if record.status == self.status and failure is None:
             return record
         if self.request_id is not None or record.status == ERROR:
@@ -121,21 +122,13 @@ class Wait:
                 _reason(action) or failure or '', self.seen)
         return None
 
-    def _failure(self, action: InstanceAction | None) -> str | None:
-        """What a request failed with that leads back to the state in which it began, or None.
+    def _failed_move(self) -> MigrationRecord | None:
+        """The latest move of the server if the request was to succeed, and the move has failed.
 
         The action of a live migration has succeeded as soon as the migration has started.
         """
-        if action is not None and (action.failed or not action.finished):
-            return _reason(action) or 'the request has failed'
-        move = self._failed_move()
-        if move is None:
+        if not self.success:
             return None
-        return (f'the migration from {move.source_compute} to {move.dest_compute} has the '
-                f'status {move.status!r}')
-
-    def _failed_move(self) -> MigrationRecord | None:
-        """The latest move of the server if it has failed."""
         move = next(reversed(self.backend.migrations(self.server)), None)
         return move if move is not None and move.status in MIGRATION_FAILED else None
 
@@ -156,6 +149,16 @@ class Wait:
                    if action.request_id == self.request_id]
         return next((action for action in actions if not action.finished),
                     actions[-1] if actions else None)
+
+
+def _failure(action: InstanceAction | None, move: MigrationRecord | None) -> str | None:
+    """What a request failed with that leads back to the state in which it began, or None."""
+    if action is not None and (action.failed or not action.finished):
+        return _reason(action) or 'the request has failed'
+    if move is None:
+        return None
+    return (f'the migration from {move.source_compute} to {move.dest_compute} has the '
+            f'status {move.status!r}')
 
 
 def _reason(action: InstanceAction | None) -> str:
