@@ -90,6 +90,12 @@ def _attach_input(device: Element, live: Definition) -> None:
         raise _unsupported(f"input device on bus '{device.get('bus')}' cannot be hot plugged.")
 
 
+def _attach_interface(device: Element, live: Definition) -> None:
+    kind = device.get('type')
+    if kind in ('client', 'server', 'mcast', 'internal', 'udp'):
+        raise _unsupported(f'hotplug of interface type of {kind} is not implemented yet')
+
+
 def _attach_filesystem(device: Element, live: Definition) -> None:
     driver = device.find('driver')
     if driver is None or driver.get('type') != 'virtiofs':
@@ -100,6 +106,7 @@ _ATTACHERS: Final[dict[str, Callable[[Element, Definition], None]]] = {
     'disk': _attach_disk, 'controller': _attach_controller, 'input': _attach_input,
     'filesystem': _attach_filesystem, 'serial': _attach_character_device,
     'parallel': _attach_character_device, 'channel': _attach_character_device,
+    'interface': _attach_interface,
 }
 
 

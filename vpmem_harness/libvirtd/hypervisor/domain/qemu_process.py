@@ -59,11 +59,13 @@ class QemuProcesses:
                 hypervisor.disk_sources.prepare(definition)
             guests.check_floors(hypervisor.networks, definition.devices.findall('interface'),
                                 hypervisor.domains.live_interfaces())
-            startup.prepare(definition, hypervisor.xml_host, number)
-            hypervisor.guest_files.prepare(definition, hypervisor.hardware, hypervisor.secrets)
-            emulator.start(definition, hypervisor.backing, hypervisor.hardware,
-                           hypervisor.domains, hypervisor.races)
-            hypervisor.host_devices.take(definition.devices, domain)
+            with hypervisor.xml_host.reserving():
+                startup.prepare(definition, hypervisor.xml_host, number)
+                hypervisor.guest_files.prepare(definition, hypervisor.hardware,
+                                               hypervisor.secrets)
+                emulator.start(definition, hypervisor.backing, hypervisor.hardware,
+                               hypervisor.domains, hypervisor.races)
+                hypervisor.host_devices.take(definition.devices, domain)
             startup.complete(definition)
         except LibvirtError:
             domain.state = libvirt.VIR_DOMAIN_SHUTOFF

@@ -59,7 +59,8 @@ class HotplugProcedures(ProcedureGroup):
             device_changes.check_compatible(device, changed)
             device_changes.add_persistent(changed, device, self.hypervisor.hardware)
         if live is not None:
-            self._attach_live(domain, live, self._parse(xml, live))
+            with self.hypervisor.xml_host.reserving():
+                self._attach_live(domain, live, self._parse(xml, live))
         if changed is not None:
             domain.config = changed
 
@@ -213,6 +214,7 @@ class HotplugProcedures(ProcedureGroup):
         if device is None:
             return
         live.devices.remove(device)
+        startup.release_device(device, self.hypervisor.xml_host)
         self.hypervisor.host_devices.give_back([device])
         if device.tag == 'interface':
             guests.unplugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
