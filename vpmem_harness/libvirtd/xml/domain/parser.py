@@ -171,4 +171,4 @@ def _complete(definition: Definition, host: XmlHost) -> None:
     postparse.complete_memory_placement(definition)
     controllers.add_implicit(definition)
     postparse.complete_video(definition)
-    addresses.assign(definition)
+    addresses.assign(definition, hubs=True)

@@ -27,6 +27,7 @@ from vpmem_harness.libvirtd.xml.devices import (
     memory_validate,
     pci,
     usb,
+    virtio_serial,
 )
 from vpmem_harness.libvirtd.xml.domain import device_changes, startup, validate
 from vpmem_harness.libvirtd.xml.etree import Element
@@ -122,6 +123,8 @@ class HotplugProcedures(ProcedureGroup):
         device_changes.check_new(device, live)
         self.hypervisor.host_devices.take([device], domain)
         pci.plug(live, device)
+        usb.plug(live, device)
+        virtio_serial.plug(live, device)
         address = device.find("address[@type='pci']")
         if address is not None and live.is_i440fx and not live.has_acpi:
             raise emulator.command_failed('device_add',
@@ -137,7 +140,6 @@ class HotplugProcedures(ProcedureGroup):
         elif device.tag in ('serial', 'parallel', 'console', 'channel'):
             startup.start_character_device(device, live, self.hypervisor.xml_host, domain.id)
         live.devices.append(device)
-        usb.assign(live)
         if device.tag == 'disk':
             disks.sort(live.devices)
         return aliases.name(device)
