@@ -26,7 +26,13 @@ _BOOT_FILES: Final = ('os/kernel', 'os/initrd', 'os/dtb', 'os/acpi/table')
 
 def check_devices(devices: Element) -> None:
     """Refuse devices for which libvirt has no options of QEMU."""
+    kinds = [graphics.get('type') for graphics in devices.findall('graphics')]
+    if len(kinds) != len(set(kinds)):
+        raise unsupported('only 1 graphics device of each type (sdl, vnc, spice, headless, dbus) '
+                          'is supported')
     for graphics in devices.findall('graphics'):
+        if len(graphics.findall('listen')) > 1:
+            raise unsupported('QEMU does not support multiple listens for one graphics device.')
         port = int(graphics.get('port', '-1'))
         if graphics.get('type') == 'vnc' and graphics.get('autoport') == 'no' \
                 and not _FIRST_PORT <= port <= _LAST_PORT:

@@ -26,6 +26,7 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
     validate.machine(definition, host.hardware)
     root = definition.root
     root.set('id', str(number))
+    sockets = f'/var/lib/libvirt/qemu/domain-{number}-{definition.name[:20]}'
     memory.align(definition)
     aliases.assign(definition)
     if root.find('resource') is None:
@@ -46,7 +47,7 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
         start_interface(device, host)
     _start_character_devices(definition, host, number)
     for device in definition.devices.findall('graphics'):
-        graphics.start(device, host.ports_in_use)
+        graphics.start(device, host, sockets)
 
 
 def complete(definition: Definition) -> None:
