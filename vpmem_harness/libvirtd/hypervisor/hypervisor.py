@@ -131,7 +131,7 @@ class Hypervisor:
         network.persistent = network.autostart = True
         self.networks.start(network)
         self.xml_host.connect = functools.partial(guests.connect, self.networks)
-        self.xml_host.network_address = functools.partial(guests.address_of, self.networks)
+        self.xml_host.network_address = self.networks.address
         self.processes = QemuProcesses(self)
         self.jobs = Jobs(self)
 

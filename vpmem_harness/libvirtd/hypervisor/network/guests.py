@@ -42,15 +42,6 @@ def connect(networks: NetworkList, interface: Element) -> None:
         source.set('mode', mode)
 
 
-def address_of(networks: NetworkList, name: str) -> str | None:
-    """Return the host's address on a network; None if it has none.
-
-    :raises LibvirtError: VIR_ERR_NO_NETWORK.
-    """
-    ip = networks.by_name(name).definition.root.find('ip')
-    return None if ip is None else ip.get('address')
-
-
 def check_floors(networks: NetworkList, interfaces: Iterable[Element],
                  present: Iterable[Element]) -> None:
     """Refuse interfaces whose networks cannot guarantee the inbound bandwidth that they ask for.

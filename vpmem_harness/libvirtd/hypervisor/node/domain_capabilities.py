@@ -20,13 +20,12 @@ def domain(hardware: Hardware, release: Release, emulator: Emulator) -> str:
     :raises LibvirtError: VIR_ERR_INVALID_ARG for what the emulator does not support.
     """
     emulator.check()
-    arch, machine, virt_type = emulator.arch, emulator.machine, emulator.virt_type
-    q35 = machine.startswith('pc-q35')
+    machine, virt_type = emulator.machine, emulator.virt_type
     root = element('domainCapabilities')
     add(root, 'path', emulator.path)
     add(root, 'domain', virt_type)
     add(root, 'machine', machine)
-    add(root, 'arch', arch)
+    add(root, 'arch', emulator.arch)
     add(root, 'vcpu', max=release.tables.max_cpus[machine])
     add(root, 'iothreads', supported='yes')
     _os(add(root, 'os', supported='yes'), hardware, machine)
@@ -39,7 +38,7 @@ def domain(hardware: Hardware, release: Release, emulator: Emulator) -> str:
     for name, properties in release.tables.devices:
         parent = add(devices, name, supported='yes')
         for key, values in properties:
-            if q35:
+            if machine.startswith('pc-q35'):
                 values = tuple(value for value in values if key != 'bus' or value != 'ide')
             if name == 'tpm' and key == 'backendModel' and announced:
                 values = (*values, 'emulator', 'external')

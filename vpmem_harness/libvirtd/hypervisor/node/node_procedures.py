@@ -145,7 +145,7 @@ class NodeProcedures(ProcedureGroup):
         """Return a CPU that QEMU can provide on every one of ``xmls``."""
         check_flags('qemuConnectBaselineHypervisorCPU', flags, _BASELINE_FLAGS)
         emulator_lookup.find(self.hypervisor.xml_host, emulator, arch, machine, virt_type)
-        return cpu_comparison.baseline(xmls, flags)
+        return cpu_comparison.baseline(xmls, flags, hosts=False)
 
     @procedure
     def connect_get_sysinfo(self, flags: int) -> str:
