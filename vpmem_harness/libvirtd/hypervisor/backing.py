@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from vpmem_harness.libvirtd.hypervisor.storage.files import MemoryFiles, StorageFiles
 
 Kind = Literal['regular', 'directory', 'dax', 'block']
+
+_EXECUTABLE: Final = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,16 @@ def of_storage(storage: StorageFiles, path: str) -> BackingFile | None:
     if status is None:
         return None
     return BackingFile(status.kind, 0 if status.kind == 'directory' else status.size)
+
+
+def execution_error(storage: StorageFiles, path: str) -> int:
+    """Return the errno of executing a file of storage pools and disks, 0 if it is executable."""
+    status = storage.status(path) if os.path.isabs(path) else None
+    if status is None:
+        return errno.ENOENT
+    if status.kind == 'directory':
+        return errno.EISDIR
+    return 0 if status.mode & _EXECUTABLE else errno.EACCES
 
 
 class DeclaredFiles:

@@ -12,7 +12,7 @@ from oslo_log import log as logging
 
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles
+from vpmem_harness.libvirtd.hypervisor.backing import Backing, DeclaredFiles, execution_error
 from vpmem_harness.libvirtd.hypervisor.connection import Connection
 from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources, Sizes
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
@@ -106,7 +106,8 @@ class Hypervisor:
         self.lock = threading.RLock()
         self.started = self.clock.now()
         self.xml_host = XmlHost(
-            self.hardware, self.randomness.derive('domains'), self.release)
+            self.hardware, self.randomness.derive('domains'), self.release,
+            execution_error=functools.partial(execution_error, self.backing.storage))
         self._boot()
 
     def _boot(self) -> None:
@@ -130,6 +131,7 @@ class Hypervisor:
         network.persistent = network.autostart = True
         self.networks.start(network)
         self.xml_host.connect = functools.partial(guests.connect, self.networks)
+        self.xml_host.network_address = self.networks.address
         self.processes = QemuProcesses(self)
         self.jobs = Jobs(self)
 

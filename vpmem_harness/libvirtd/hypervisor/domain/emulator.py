@@ -17,12 +17,12 @@ import libvirt
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import (
     LibvirtError,
-    bad_xml,
     internal,
     system_error,
     unsupported,
 )
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
+from vpmem_harness.libvirtd.hypervisor.domain import start_checks
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.memory_map import GuestMemory, PlugRefused
 from vpmem_harness.libvirtd.hypervisor.node import host_memory
@@ -62,12 +62,16 @@ def start(definition: Definition, backing: Backing, hardware: Hardware,
     :raises LibvirtError: libvirt or QEMU refuses the guest. Checks run in their order: files,
         memory backends, the machine, its devices.
     """
-    _check_devices(definition.devices)
+    start_checks.check_devices(definition.devices)
     _check_nodes(definition, hardware)
     _check_huge_pages(definition, hardware)
     check_paths(definition.memory_devices, backing)
+    start_checks.check_boot_files(definition, backing)
     space = GuestMemory(definition)
     try:
+        alone = start_checks.without_kernel(definition)
+        if alone is not None:
+            raise Refused(alone)
         for cell in definition.numa_cells:
             if cell.get('memory') == '0':
                 raise Refused("property 'size' of memory-backend-ram doesn't take value '0'")
@@ -112,30 +116,6 @@ def _check_free_pages(definition: Definition, hardware: Hardware,
         if not memory.take_pages(need):
             raise Refused('unable to map backing store for guest RAM: '
                           f'{os.strerror(errno.ENOMEM)}')
-
-
-def _check_devices(devices: Element) -> None:
-    """Refuse devices for which libvirt has no options of QEMU."""
-    for graphics in devices.findall('graphics'):
-        port = int(graphics.get('port', '-1'))
-        if graphics.get('type') == 'vnc' and graphics.get('autoport') == 'no' \
-                and not _FIRST_PORT <= port <= _LAST_PORT:
-            raise unsupported(f'vnc port must be in range [{_FIRST_PORT},{_LAST_PORT}]')
-    for target in every(devices, 'disk/target'):
-        if target.get('bus') in ('xen', 'uml'):
-            raise internal(f"unsupported disk bus '{target.get('bus')}' with device setup")
-    for interface in devices.findall('interface'):
-        if interface.find('script') is not None \
-                and interface.get('type') not in ('bridge', 'ethernet'):
-            raise unsupported('scripts are not supported on interfaces of type '
-                              f"{interface.get('type')}")
-    for size in every(devices, 'shmem/size'):
-        number = int(size.text or 0)
-        if number & (number - 1):
-            raise bad_xml('shmem size must be a power of two', domain=libvirt.VIR_FROM_QEMU)
-
-
-_FIRST_PORT, _LAST_PORT = 5900, 65535
 
 
 def _check_nodes(definition: Definition, hardware: Hardware) -> None:

@@ -12,10 +12,11 @@ from typing import Final
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers, disks
+from vpmem_harness.libvirtd.xml.domain import device_changes
 from vpmem_harness.libvirtd.xml.etree import Element, first, having
 
 #: Buses whose disks QEMU can add and remove while the guest runs.
@@ -43,24 +44,17 @@ def _attach_disk(device: Element, live: Definition) -> None:
         raise bad_xml(f"target '{name}' duplicated for disk sources "
                       f"'{disks.source_path(there)}' and '{disks.source_path(device)}'")
     address = device.find('address')
-    if address is not None and any(
-            _same_place(address, other, bus) for other in live.devices.findall('disk')):
-        raise invalid('Domain already contains a disk with that address')
+    device_changes.check_scsi_place(device, live)
     if bus in _DISK_BUSES:
         return
     number = '0' if address is None else address.get('controller', '0')
-    if not having(live.devices, 'controller', type=bus, index=number):
+    built_in = bus == 'ide' and live.is_i440fx and number == '0'
+    if not built_in and not having(live.devices, 'controller', type=bus, index=number):
         raise internal(f'Could not find {bus} controller with index {number} required for device',
                        domain=libvirt.VIR_FROM_DOMAIN)
     line = 'unit' if bus == 'sata' else 'bus'
     port = '0' if address is None else address.get(line, '0')
     raise emulator.command_failed('device_add', _NO_HOTPLUG.format(f'ide.{port}'))
-
-
-def _same_place(address: Element, other: Element, bus: str) -> bool:
-    theirs = other.find('address')
-    return (address.get('type') == 'drive' and theirs is not None
-            and disks.target(other)[1] == bus and theirs.attrib == address.attrib)
 
 
 def _attach_controller(device: Element, live: Definition) -> None:
@@ -90,6 +84,12 @@ def _attach_input(device: Element, live: Definition) -> None:
         raise _unsupported(f"input device on bus '{device.get('bus')}' cannot be hot plugged.")
 
 
+def _attach_interface(device: Element, live: Definition) -> None:
+    kind = device.get('type')
+    if kind in ('client', 'server', 'mcast', 'internal', 'udp'):
+        raise _unsupported(f'hotplug of interface type of {kind} is not implemented yet')
+
+
 def _attach_filesystem(device: Element, live: Definition) -> None:
     driver = device.find('driver')
     if driver is None or driver.get('type') != 'virtiofs':
@@ -100,6 +100,7 @@ _ATTACHERS: Final[dict[str, Callable[[Element, Definition], None]]] = {
     'disk': _attach_disk, 'controller': _attach_controller, 'input': _attach_input,
     'filesystem': _attach_filesystem, 'serial': _attach_character_device,
     'parallel': _attach_character_device, 'channel': _attach_character_device,
+    'interface': _attach_interface,
 }
 
 

@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.domain import COMPRESSION_CACHE, OFF, Domain
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.xml.devices import memory
-from vpmem_harness.libvirtd.xml.domain import startup
+from vpmem_harness.libvirtd.xml.domain import startup, validate
 from vpmem_harness.libvirtd.xml.etree import copy
 
 # For annotations only: the hypervisor imports this module.
@@ -54,16 +54,21 @@ class QemuProcesses:
         hypervisor = self._hypervisor
         definition = (source or domain.next_definition()).copy()
         try:
+            if source is None and not copied:
+                # Changes of the configuration can have made a domain that cannot be defined.
+                validate.definition(definition, hypervisor.hardware)
             hypervisor.guest_files.select_firmware(definition, hypervisor.hardware)
             if not copied:
                 hypervisor.disk_sources.prepare(definition)
             guests.check_floors(hypervisor.networks, definition.devices.findall('interface'),
                                 hypervisor.domains.live_interfaces())
-            startup.prepare(definition, hypervisor.xml_host, number)
-            hypervisor.guest_files.prepare(definition, hypervisor.hardware, hypervisor.secrets)
-            emulator.start(definition, hypervisor.backing, hypervisor.hardware,
-                           hypervisor.domains, hypervisor.races)
-            hypervisor.host_devices.take(definition.devices, domain)
+            with hypervisor.xml_host.reserving():
+                startup.prepare(definition, hypervisor.xml_host, number)
+                hypervisor.guest_files.prepare(definition, hypervisor.hardware,
+                                               hypervisor.secrets)
+                emulator.start(definition, hypervisor.backing, hypervisor.hardware,
+                               hypervisor.domains, hypervisor.races)
+                hypervisor.host_devices.take(definition.devices, domain)
             startup.complete(definition)
         except LibvirtError:
             domain.state = libvirt.VIR_DOMAIN_SHUTOFF

@@ -93,6 +93,14 @@ class NetworkList:
         raise LibvirtError(libvirt.VIR_ERR_NO_NETWORK,
                            f"no network with matching name '{name}'", domain=FROM)
 
+    def address(self, name: str) -> str | None:
+        """Return the host's address on a network; None if it has none.
+
+        :raises LibvirtError: VIR_ERR_NO_NETWORK.
+        """
+        ip = self.by_name(name).definition.root.find('ip')
+        return None if ip is None else ip.get('address')
+
     def add(self, definition: NetworkDefinition, *, live: bool) -> Network:
         """Add a network, or give an existing one a new definition.
 

@@ -6,15 +6,32 @@ Source: libvirt 9.0.0, src/nwfilter/nwfilter_driver.c.
 from __future__ import annotations
 
 import uuid as uuids
+from typing import Final
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.errors import LibvirtError, internal
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import NWFilterBindingHandle, NWFilterHandle
 
 _FROM = libvirt.VIR_FROM_NWFILTER
+
+
+#: The filters of Debian's packages, which interfaces can use although none is listed.
+_PACKAGED: Final = frozenset((
+    'allow-arp', 'allow-dhcp', 'allow-dhcp-server', 'allow-dhcpv6', 'allow-dhcpv6-server',
+    'allow-incoming-ipv4', 'allow-incoming-ipv6', 'allow-ipv4', 'allow-ipv6', 'clean-traffic',
+    'clean-traffic-gateway', 'no-arp-ip-spoofing', 'no-arp-mac-spoofing', 'no-arp-spoofing',
+    'no-ip-multicast', 'no-ip-spoofing', 'no-ipv6-multicast', 'no-ipv6-spoofing',
+    'no-mac-broadcast', 'no-mac-spoofing', 'no-other-l2-traffic', 'no-other-rarp-traffic',
+    'qemu-announce-self', 'qemu-announce-self-rarp'))
+
+
+def check_reference(name: str) -> None:
+    """Refuse an interface that refers to a filter that does not exist."""
+    if name not in _PACKAGED:
+        raise internal(f"referenced filter '{name}' is missing", domain=_FROM)
 
 
 class NWFilterProcedures(ProcedureGroup):

@@ -10,21 +10,10 @@ import libvirt
 
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, misused
-from vpmem_harness.libvirtd.hypervisor.node import cpu_features, cpu_models
-from vpmem_harness.libvirtd.xml import reading, schema
-from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
+from vpmem_harness.libvirtd.hypervisor.node import cpu_document, cpu_features, cpu_models
+from vpmem_harness.libvirtd.xml.etree import add, element, serialize
 
 _CPU = libvirt.VIR_FROM_CPU
-
-
-def _read(text: str, flags: int = 0) -> Element:
-    cpu = reading.read(text, 'CPU_definition', _CPU)
-    if cpu.tag != 'cpu':
-        raise LibvirtError(libvirt.VIR_ERR_XML_ERROR,
-                           "XML does not contain expected 'cpu' element", domain=_CPU)
-    if flags & libvirt.VIR_CONNECT_COMPARE_CPU_VALIDATE_XML:
-        schema.check(text, 'cpu.rng')
-    return cpu
 
 
 def compare(text: str, hardware: Hardware, flags: int) -> int:
@@ -33,7 +22,8 @@ def compare(text: str, hardware: Hardware, flags: int) -> int:
     :raises LibvirtError: VIR_ERR_CPU_INCOMPATIBLE for a CPU that the host does not provide, if the
         client's flags ask for it.
     """
-    cpu = _read(text, flags)
+    cpu = cpu_document.read(
+        text, validate=bool(flags & libvirt.VIR_CONNECT_COMPARE_CPU_VALIDATE_XML))
     arch = cpu.findtext('arch')
     if arch not in (None, hardware.arch, 'i686'):
         return _incompatible(flags, f'CPU arch {arch} does not match host arch')
@@ -42,8 +32,8 @@ def compare(text: str, hardware: Hardware, flags: int) -> int:
         return _incompatible(flags, f"host CPU vendor does not match required CPU vendor "
                                     f'{vendor}')
     model = cpu.findtext('model')
-    if cpu.get('mode') in ('host-model', 'host-passthrough', 'maximum') or model is None:
-        return int(libvirt.VIR_CPU_COMPARE_IDENTICAL)
+    if cpu.get('mode') in ('host-model', 'host-passthrough', 'maximum') or not model:
+        return int(libvirt.VIR_CPU_COMPARE_SUPERSET)
     if cpu_models.find(model) is None:
         raise internal(f'Unknown CPU model {model}', domain=_CPU)
     missing = [] if cpu_models.runs_on(model, hardware.model) else [model]
@@ -55,11 +45,18 @@ def compare(text: str, hardware: Hardware, flags: int) -> int:
     if missing:
         return _incompatible(flags, 'Host CPU does not provide required features: '
                              + ', '.join(missing))
+    if cpu.get('match') == 'strict' and model != hardware.model:
+        named = {feature.get('name') for feature in cpu.findall('feature')}
+        extra = [name for name in cpu_models.host_features(hardware) if name not in named]
+        return _incompatible(flags, 'Host CPU does not strictly match guest CPU: Extra features: '
+                             + ', '.join(extra))
     if model == hardware.model:
         return int(libvirt.VIR_CPU_COMPARE_IDENTICAL)
     return int(libvirt.VIR_CPU_COMPARE_SUPERSET)
 
 
+#: The vendors of x86 CPUs.
+_VENDORS = frozenset({'Intel', 'AMD', 'Hygon'})
 #: Features that none of the simulated Intel servers has.
 _NEVER_THERE = frozenset({'svm', 'sse4a', '3dnow', '3dnowext', 'xop', 'fma4', 'tbm', 'npt',
                           'skinit', 'misalignsse', 'lwp', 'amx-tile', 'amx-int8', 'amx-bf16',
@@ -72,11 +69,12 @@ def _incompatible(flags: int, why: str) -> int:
     return int(libvirt.VIR_CPU_COMPARE_INCOMPATIBLE)
 
 
-def baseline(texts: list[str], flags: int) -> str:
+def baseline(texts: list[str], flags: int, *, hosts: bool = True) -> str:
     """Return a CPU that every one of ``texts`` provides: the oldest model, the common features.
 
     With VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES the features of the model come before the others.
 
+    :param hosts: whether each CPU must be that of a host.
     :raises LibvirtError: VIR_ERR_INVALID_ARG for an empty list, VIR_ERR_OPERATION_FAILED for CPUs
         of two vendors.
     """
@@ -84,14 +82,20 @@ def baseline(texts: list[str], flags: int) -> str:
         raise misused('virConnectBaselineCPU', 'xmlCPUs',
                       'xmlCPUs in virConnectBaselineCPU must not be NULL',
                       domain=libvirt.VIR_FROM_DOMAIN)
-    cpus = [_read(text) for text in texts]
+    cpus = [cpu_document.read(text, host=hosts) for text in texts]
     vendors = {vendor for cpu in cpus if (vendor := cpu.findtext('vendor'))}
+    for vendor in vendors - _VENDORS:
+        raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, f'Unknown CPU vendor {vendor}',
+                           domain=_CPU)
     if len(vendors) > 1:
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, 'CPU vendors do not match',
                            domain=_CPU)
     models = [model for cpu in cpus if (model := cpu.findtext('model'))]
     if len(models) != len(cpus):
         raise bad_argument('no CPU model specified at index 0', domain=_CPU)
+    for model in models:
+        if cpu_models.find(model) is None:
+            raise internal(f'Unknown CPU model {model}', domain=_CPU)
     oldest = next((model for model in models
                    if all(cpu_models.runs_on(model, other) for other in models)), models[0])
     common: list[str] = []

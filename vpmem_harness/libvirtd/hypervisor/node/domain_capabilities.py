@@ -7,31 +7,25 @@ from __future__ import annotations
 
 import fnmatch
 
-import libvirt
-
 from vpmem_harness.hardware import Hardware, Sev
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.node import cpu_models
-from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES, VIRT_TYPES
+from vpmem_harness.libvirtd.hypervisor.node.emulator_lookup import Emulator
 from vpmem_harness.libvirtd.xml.etree import Element, add, element, serialize
-from vpmem_harness.libvirtd.xml.host import EMULATORS
 from vpmem_harness.releases import Release
 
 
-def domain(hardware: Hardware, release: Release, emulator: str | None, arch: str | None,
-           machine: str | None, virt_type: str | None) -> str:
+def domain(hardware: Hardware, release: Release, emulator: Emulator) -> str:
     """Return the document of ``getDomainCapabilities``.
 
-    :raises LibvirtError: VIR_ERR_INVALID_ARG if the host has no such emulator.
+    :raises LibvirtError: VIR_ERR_INVALID_ARG for what the emulator does not support.
     """
-    arch, machine, virt_type = _resolve(
-        hardware, release, emulator, arch, machine, virt_type)
-    q35 = machine.startswith('pc-q35')
+    emulator.check()
+    machine, virt_type = emulator.machine, emulator.virt_type
     root = element('domainCapabilities')
-    add(root, 'path', emulator or EMULATORS[arch])
+    add(root, 'path', emulator.path)
     add(root, 'domain', virt_type)
     add(root, 'machine', machine)
-    add(root, 'arch', arch)
+    add(root, 'arch', emulator.arch)
     add(root, 'vcpu', max=release.tables.max_cpus[machine])
     add(root, 'iothreads', supported='yes')
     _os(add(root, 'os', supported='yes'), hardware, machine)
@@ -44,7 +38,7 @@ def domain(hardware: Hardware, release: Release, emulator: str | None, arch: str
     for name, properties in release.tables.devices:
         parent = add(devices, name, supported='yes')
         for key, values in properties:
-            if q35:
+            if machine.startswith('pc-q35'):
                 values = tuple(value for value in values if key != 'bus' or value != 'ide')
             if name == 'tpm' and key == 'backendModel' and announced:
                 values = (*values, 'emulator', 'external')
@@ -53,31 +47,6 @@ def domain(hardware: Hardware, release: Release, emulator: str | None, arch: str
             _enum(parent, 'backendVersion', tpm.versions)
     _features(add(root, 'features'), hardware, release)
     return serialize(root)
-
-
-def _resolve(hardware: Hardware, release: Release, emulator: str | None, arch: str | None,
-             machine: str | None, virt_type: str | None) -> tuple[str, str, str]:
-    arch = arch or hardware.arch
-    if arch not in ARCHITECTURES:
-        raise bad_argument(f'unknown architecture: {arch}')
-    if arch not in EMULATORS:
-        raise bad_argument(f'unable to find any emulator to serve \'{arch}\' architecture')
-    if emulator is not None and emulator not in EMULATORS.values():
-        raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG,
-                           f"Cannot check QEMU binary {emulator}: No such file or directory",
-                           domain=libvirt.VIR_FROM_NONE)
-    if virt_type is not None and virt_type not in VIRT_TYPES:
-        raise bad_argument(f'unknown virttype: {virt_type}')
-    if virt_type in (None, 'none'):
-        virt_type = 'kvm'
-    if virt_type not in ('kvm', 'qemu'):
-        raise bad_argument(f"the accel '{virt_type}' is not supported by "
-                           f"'{emulator or EMULATORS[arch]}' on this host")
-    machine = release.tables.machine_aliases.get(machine or 'pc', machine or 'pc')
-    if machine not in release.tables.max_cpus or not hardware.has_machine(machine):
-        raise bad_argument(f"the machine '{machine}' is not supported by emulator "
-                           f"'{emulator or EMULATORS[arch]}'")
-    return arch, machine, virt_type
 
 
 def _enum(parent: Element, name: str, values: tuple[str, ...]) -> None:

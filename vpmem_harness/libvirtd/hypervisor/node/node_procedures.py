@@ -18,6 +18,7 @@ from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node import (
     cpu_comparison,
     domain_capabilities,
+    emulator_lookup,
     host_memory,
     topology,
 )
@@ -101,8 +102,9 @@ class NodeProcedures(ProcedureGroup):
         """Return the capabilities of domains as XML."""
         check_flags('qemuConnectGetDomainCapabilities', flags,
                     _HIDE_DEPRECATED if self.hypervisor.release.hides_deprecated else 0)
+        found = emulator_lookup.find(self.hypervisor.xml_host, emulator, arch, machine, virt_type)
         return domain_capabilities.domain(
-            self.hypervisor.hardware, self.hypervisor.release, emulator, arch, machine, virt_type)
+            self.hypervisor.hardware, self.hypervisor.release, found)
 
     @procedure
     def connect_get_cpu_model_names(self, arch: str, need_results: int,
@@ -127,6 +129,7 @@ class NodeProcedures(ProcedureGroup):
                                        flags: int) -> int:
         """Compare the CPU that QEMU provides on the host to another."""
         check_flags('qemuConnectCompareHypervisorCPU', flags, _COMPARE_FLAGS)
+        emulator_lookup.find(self.hypervisor.xml_host, emulator, arch, machine, virt_type)
         return cpu_comparison.compare(xml, self.hypervisor.hardware, flags)
 
     @procedure
@@ -141,7 +144,8 @@ class NodeProcedures(ProcedureGroup):
                                         xmls: list[str], flags: int) -> str:
         """Return a CPU that QEMU can provide on every one of ``xmls``."""
         check_flags('qemuConnectBaselineHypervisorCPU', flags, _BASELINE_FLAGS)
-        return cpu_comparison.baseline(xmls, flags)
+        emulator_lookup.find(self.hypervisor.xml_host, emulator, arch, machine, virt_type)
+        return cpu_comparison.baseline(xmls, flags, hosts=False)
 
     @procedure
     def connect_get_sysinfo(self, flags: int) -> str:

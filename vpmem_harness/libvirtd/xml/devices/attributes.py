@@ -83,6 +83,11 @@ def _graphics(device: Element) -> None:
     if address and first and address != first:
         raise unsupported(f"graphics 'listen' attribute '{address}' must match 'address' attribute "
                           f"of first listen element (found '{first}')", domain=_DOMAIN)
+    path = None if listen is None else listen.get('socket')
+    if kind == 'vnc' and device.get('socket') and path and path != device.get('socket'):
+        raise unsupported(f"graphics 'socket' attribute '{device.get('socket')}' must match "
+                          f"'socket' attribute of first listen element (found '{path}')",
+                          domain=_DOMAIN)
     for name in _PORTS.get(kind or '', ()):
         text = device.get(name)
         if text is not None and not numbers.is_integer(text):

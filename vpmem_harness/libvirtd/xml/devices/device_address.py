@@ -121,6 +121,12 @@ def get(address: Element, name: str) -> int:
     return int(address.get(name) or '0', 0)
 
 
+def is_pci(address: Element) -> bool:
+    """Whether an address names a PCI slot; libvirt chooses one in place of slot 0 of bus 0."""
+    return address.get('type') == 'pci' and bool(address.get('slot')) and any(
+        get(address, name) for name in ('domain', 'bus', 'slot'))
+
+
 def overlay(address: Element) -> int:
     """Return the base that libvirt uses for a memory device with an address of another type.
 

@@ -20,6 +20,7 @@ from vpmem_harness.libvirtd.xml.devices import (
     character_validate,
     disk_validate,
     interface_validate,
+    usb,
 )
 from vpmem_harness.libvirtd.xml.etree import Element, every, serialize
 
@@ -199,6 +200,9 @@ def check_together(definition: Definition) -> None:
     devices = definition.devices
     if len(devices.findall('tpm')) > 1:
         raise unsupported('only a single TPM non-proxy device is supported')
+    if len(devices.findall('smartcard')) > 1:
+        raise unsupported('this QEMU binary lacks multiple smartcard support')
+    usb.check_disabled(devices)
     _check_audio(devices)
     _check_boot_order(devices)
     _check_videos(devices)

@@ -21,7 +21,7 @@ from vpmem_harness.libvirtd.errors import (
 )
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.devices import disks
+from vpmem_harness.libvirtd.xml.devices import controllers, device_address, disks
 from vpmem_harness.libvirtd.xml.etree import Element, every, text_of
 
 _DOMAIN: Final[int] = libvirt.VIR_FROM_DOMAIN
@@ -108,9 +108,10 @@ def check(disk: Element, definition: Definition) -> None:
     """Refuse a disk that libvirt or QEMU does not support."""
     name, bus = disks.target(disk)
     _check_driver(disk, bus)
-    _check_address(disk, bus, name)
+    _check_address(disk, bus, name, definition)
     _check_features(disk, bus, name)
     _check_contents(disk, definition)
+    _check_transient(disk, name)
     driver = disk.find('driver')
     iothread = None if driver is None else driver.get('iothread')
     if iothread is not None:
@@ -130,16 +131,55 @@ def _check_driver(disk: Element, bus: str) -> None:
                               domain=_DOMAIN)
 
 
-def _check_address(disk: Element, bus: str, name: str) -> None:
+def _check_address(disk: Element, bus: str, name: str, definition: Definition) -> None:
     address = disk.find('address')
     kind = None if address is None else address.get('type')
     if bus in ('ide', 'sata', 'scsi', 'fdc') and kind not in (None, 'drive'):
         raise unsupported(f"Invalid address type '{kind}' for the disk '{name}' with the bus type "
                           f"'{bus}'", domain=_DOMAIN)
-    if bus == 'virtio' and kind == 'drive':
-        raise unsupported("virtio disk cannot have an address of type 'drive'")
+    if bus == 'virtio' and kind not in (None, 'pci', 'ccw', 'virtio-mmio', 'none'):
+        raise unsupported(f"virtio disk cannot have an address of type '{kind}'")
     if bus == 'usb' and kind not in (None, 'usb'):
         raise internal('unexpected address type for usb disk')
+    if address is not None and kind == 'drive':
+        _check_drive(address, bus, definition)
+
+
+def _check_transient(disk: Element, name: str) -> None:
+    """Refuse to discard the changes of a disk that has no file of its own to write to."""
+    if disk.find('transient') is None:
+        return
+    if disk.get('type', 'file') != 'file':
+        raise unsupported(f"transient disk supported only with 'file' type ({name})")
+    if disk.find('readonly') is not None:
+        raise unsupported(f"transient disk '{name}' must not be read-only")
+    if disk.get('device', 'disk') != 'disk':
+        raise unsupported(f"transient disk supported only with 'disk' device ({name})")
+
+
+def _check_drive(address: Element, bus: str, definition: Definition) -> None:
+    """Refuse a place that the controllers of a bus do not have.
+
+    Source: libvirt 9.0.0, src/qemu/qemu_validate.c (qemuValidateDomainDeviceDefDiskFrontend).
+    """
+    controller, line, target = (device_address.get(address, name)
+                                for name in ('controller', 'bus', 'target'))
+    if bus in ('ide', 'fdc') and controller:
+        raise internal(f'Only 1 {bus if bus == "fdc" else "IDE"} controller is supported')
+    if bus == 'fdc' and line:
+        raise internal('Only 1 fdc bus is supported')
+    if bus in ('fdc', 'ide', 'sata') and target:
+        owner = 'controller fdc' if bus == 'fdc' else f'{bus} controller'
+        raise unsupported(f'target must be 0 for {owner}')
+    if bus == 'sata' and line:
+        raise unsupported('bus must be 0 for sata controller')
+    if bus == 'scsi':
+        if line:
+            raise internal('SCSI controller only supports 1 bus')
+        found = controllers.find(definition, 'scsi', controller)
+        model = None if found is None else found.get('model')
+        if model == 'lsilogic' and target:
+            raise unsupported(f"target must be 0 for controller model '{model}'")
 
 
 def _check_features(disk: Element, bus: str, name: str) -> None:

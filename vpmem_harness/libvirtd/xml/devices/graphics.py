@@ -5,7 +5,11 @@ Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainGraphicsDefParseXML).
 
 from __future__ import annotations
 
+import libvirt
+
+from vpmem_harness.libvirtd.errors import internal
 from vpmem_harness.libvirtd.xml.etree import Element, element, unset
+from vpmem_harness.libvirtd.xml.host import XmlHost
 
 LISTENING = ('vnc', 'spice', 'rdp')
 #: The default listen address in libvirt's qemu.conf.
@@ -44,15 +48,23 @@ def complete(device: Element) -> None:
     device.set('autoport', 'yes' if automatic else 'no')
     if not automatic and device.get('port') is None and device.get('tlsPort') is None:
         for listen in device.findall('listen'):
-            device.remove(listen)
-        unset(device, 'autoport', 'listen')
-        device.insert(0, element('listen', type='none'))
+            if listen.get('type') == 'address':
+                listen.attrib.clear()
+                listen.set('type', 'none')
+        unset(device, 'listen')
+        if first is None or first.get('type') == 'none':
+            unset(device, 'autoport')
 
 
 def _complete_listen(device: Element) -> None:
     address = device.get('listen')
     socket = device.get('socket')
     listens = device.findall('listen')
+    if device.get('type') == 'vnc' and socket is not None and listens \
+            and listens[0].get('type') != 'socket':
+        for listen in listens:
+            device.remove(listen)
+        listens = []
     if not listens:
         if socket is not None:
             device.append(element('listen', type='socket', socket=socket))
@@ -76,8 +88,13 @@ def _complete_listen(device: Element) -> None:
         unset(device, 'listen')
 
 
-def start(device: Element, taken: set[int]) -> None:
-    """Assign ports and addresses at the start of a domain."""
+def start(device: Element, host: XmlHost, directory: str) -> None:
+    """Assign ports, addresses and sockets at the start of a domain.
+
+    :param directory: the directory of the domain's sockets.
+    :raises LibvirtError: a port is in use, or the network to listen on does not exist.
+    """
+    taken = host.ports_in_use
     kind = device.get('type')
     if kind not in LISTENING:
         return
@@ -89,6 +106,9 @@ def start(device: Element, taken: set[int]) -> None:
             device.set(name, str(free))
     for name in names:
         if (device.get(name) or '').isdigit():
+            if device.get('autoport') != 'yes' and int(device.get(name, '0')) in taken:
+                raise internal(f'Failed to reserve port {device.get(name)}',
+                               domain=libvirt.VIR_FROM_NONE)
             taken.add(int(device.get(name, '0')))
     if device.get('websocket') == '-1' and device.get('port'):
         free = next(port for port in range(5700, 65536) if port not in taken)
@@ -100,6 +120,17 @@ def start(device: Element, taken: set[int]) -> None:
             listen.set('fromConfig', '1')
             if device.get('listen') is None:
                 device.set('listen', DEFAULT_ADDRESS)
+        elif listen.get('type') == 'network' and listen.get('network'):
+            address = host.network_address(listen.get('network', ''))
+            if address:
+                listen.set('address', address)
+                listen.set('fromConfig', '1')
+                device.set('listen', address)
+        elif listen.get('type') == 'socket' and not listen.get('socket'):
+            listen.set('socket', f'{directory}/{kind}.sock')
+            listen.set('fromConfig', '1')
+            if kind == 'vnc':
+                device.set('socket', f'{directory}/{kind}.sock')
 
 
 def stop(device: Element, *, migratable: bool) -> None:
@@ -111,5 +142,5 @@ def stop(device: Element, *, migratable: bool) -> None:
             unset(device, 'port', 'tlsPort')
     for listen in device.findall('listen'):
         if listen.get('fromConfig'):
-            unset(device, 'listen')
-            unset(listen, 'address', 'fromConfig')
+            unset(device, 'listen', *(('socket',) if listen.get('socket') else ()))
+            unset(listen, 'address', 'socket', 'fromConfig')

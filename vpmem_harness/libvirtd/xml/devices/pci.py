@@ -7,170 +7,13 @@ src/conf/domain_addr.c.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-import libvirt
-
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal
+from vpmem_harness.libvirtd.errors import bad_xml, unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers, device_address
+from vpmem_harness.libvirtd.xml.devices.pci_buses import Address, Buses, tuple_of
 from vpmem_harness.libvirtd.xml.devices.pci_slots import Slot, slot_of, wanting
 from vpmem_harness.libvirtd.xml.etree import Element, add, drop, having
-
-#: What a bus accepts, and its first and last slot.
-_BUSES: dict[str, tuple[frozenset[str], int, int]] = {
-    'pci-root': (frozenset({'pci', 'pci-bridge', 'pci-expander-bus'}), 1, 31),
-    'pci-bridge': (frozenset({'pci', 'pci-bridge'}), 1, 31),
-    'pcie-to-pci-bridge': (frozenset({'pci', 'pci-bridge'}), 1, 31),
-    'dmi-to-pci-bridge': (frozenset({'pci-bridge'}), 0, 31),
-    'pcie-root': (frozenset({'pcie-root-port', 'dmi-to-pci-bridge', 'pcie-expander-bus',
-                             'pcie-integrated'}), 1, 31),
-    'pcie-root-port': (frozenset({'pcie', 'pcie-to-pci-bridge', 'pcie-switch-upstream-port'}),
-                       0, 0),
-    'pcie-switch-downstream-port': (frozenset({'pcie', 'pcie-to-pci-bridge',
-                                               'pcie-switch-upstream-port'}), 0, 0),
-    'pcie-switch-upstream-port': (frozenset({'pcie-switch-downstream-port'}), 0, 31),
-    'pcie-expander-bus': (frozenset({'pcie-root-port', 'dmi-to-pci-bridge'}), 0, 31),
-    'pci-expander-bus': (frozenset({'pci', 'pci-bridge'}), 0, 31),
-}
-
-Address = tuple[int, int, int]
-
-
-@dataclass
-class Bus:
-    """A bus: what it accepts, and the functions in use per slot."""
-
-    model: str
-    takes: frozenset[str]
-    first: int
-    last: int
-    used: dict[int, int] = field(default_factory=dict)
-    shared: set[int] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, model: str) -> Bus:
-        """Return an empty bus for a controller model."""
-        if model not in _BUSES:
-            raise internal('PCI controller model was not set correctly',
-                           domain=libvirt.VIR_FROM_DOMAIN)
-        return cls(model, *_BUSES[model])
-
-    def free(self, slot: Slot, function: int) -> tuple[int, int] | None:
-        """Return the lowest free slot and function for a device, or None."""
-        for number in range(self.first, self.last + 1):
-            used = self.used.get(number, 0)
-            if not used:
-                return number, function
-            if slot.shares and number in self.shared:
-                for other in range(8):
-                    if not used & 1 << other:
-                        return number, other
-        return None
-
-
-class Buses:
-    """All PCI buses of a guest and their devices.
-
-    While they may grow, a device without a free slot gets a new bus.
-    """
-
-    def __init__(self, definition: Definition, *, growing: bool) -> None:
-        self._definition = definition
-        self._growing = growing
-        models: dict[int, str] = {}
-        for controller in having(definition.devices, 'controller', type='pci'):
-            models[int(controller.get('index', '0'))] = controller.get('model', '')
-        count = max(models, default=-1) + 1
-        other = 'pcie-root-port' if definition.is_q35 else 'pci-bridge'
-        self.buses = [Bus.of(models.get(number, other)) for number in range(count)]
-        for device in definition.devices:
-            address = device.find('address')
-            if address is not None and address.get('type') == 'pci' and address.get('slot'):
-                shares = device.get('model') == 'pcie-root-port'
-                self.reserve(tuple_of(address), Slot('', shares=shares), given=True)
-
-    def reserve(self, address: Address, slot: Slot, *, given: bool = False) -> None:
-        """Reserve an address.
-
-        :raises LibvirtError: if it is in use, or if there is no such bus.
-        """
-        bus, number, function = address
-        while self._growing and bus >= len(self.buses):
-            self._grow('pcie' if self._definition.is_q35 else 'pci')
-        if bus >= len(self.buses):
-            raise _refused(f'Invalid PCI address {_text(address)}. Only PCI buses up to '
-                           f'{len(self.buses) - 1} are available', given=given)
-        used = self.buses[bus].used
-        if used.get(number, 0) & 1 << function:
-            raise _refused(f'Attempted double use of PCI Address {_text(address)}', given=given)
-        if not used.get(number) and slot.shares:
-            self.buses[bus].shared.add(number)
-        used[number] = used.get(number, 0) | 1 << function
-
-    def in_use(self, bus: int, slot: int) -> bool:
-        """Whether a slot is in use."""
-        return bool(self.buses[bus].used.get(slot))
-
-    def next(self, slot: Slot, function: int = 0) -> Address:
-        """Find and reserve a free address for a device.
-
-        :raises LibvirtError: if there is none.
-        """
-        if not self.buses:
-            raise bad_xml('No PCI buses available')
-        address = self._find(slot, function)
-        if address is None:
-            if not self._growing:
-                raise internal('No more available PCI slots', domain=_DOMAIN)
-            self._grow(slot.kind)
-            address = self._find(slot, function)
-            if address is None:
-                raise internal('No more available PCI slots', domain=_DOMAIN)
-        self.reserve(address, slot)
-        return address
-
-    def _find(self, slot: Slot, function: int) -> Address | None:
-        for number, bus in enumerate(self.buses):
-            if slot.kind in bus.takes:
-                free = bus.free(slot, function)
-                if free is not None:
-                    return number, *free
-        return None
-
-    def _grow(self, kind: str) -> None:
-        if kind == 'pci':
-            if not any('pci-bridge' in bus.takes for bus in self.buses):
-                port = Bus.of('pcie-root-port')
-                port.takes = frozenset({'pcie-to-pci-bridge'})
-                self.buses += [port, Bus.of('pcie-to-pci-bridge')]
-            else:
-                self.buses.append(Bus.of('pci-bridge'))
-        elif kind in ('pcie', 'pcie-to-pci-bridge', 'pcie-switch-upstream-port'):
-            self.buses.append(Bus.of('pcie-root-port'))
-        else:
-            raise internal('a PCI slot is needed to connect a PCI controller '
-                           f"model='{kind}', but none is available, and it cannot be "
-                           'automatically added', domain=_DOMAIN)
-
-
-def _refused(text: str, *, given: bool) -> LibvirtError:
-    return bad_xml(text) if given else internal(text, domain=_DOMAIN)
-
-
-#: The error domain of PCI addresses.
-_DOMAIN: int = libvirt.VIR_FROM_DOMAIN
-
-
-def tuple_of(address: Element) -> Address:
-    """Return the bus, slot and function of an address."""
-    return (device_address.get(address, 'bus'), device_address.get(address, 'slot'),
-            device_address.get(address, 'function'))
-
-
-def _text(address: Address) -> str:
-    bus, slot, function = address
-    return f'0000:{bus:02x}:{slot:02x}.{function}'
 
 
 def give(device: Element, address: Address, *, multifunction: bool = False) -> None:
@@ -193,6 +36,7 @@ def assign(definition: Definition) -> None:
         if wanting(definition):
             raise bad_xml('No PCI buses available')
         return
+    _check_expanders(definition)
     wanted = wanting(definition)
     if _grow_buses(definition, wanted):
         wanted = wanting(definition)
@@ -205,19 +49,36 @@ def assign(definition: Definition) -> None:
         _complete_bus(controller)
 
 
+def _check_expanders(definition: Definition) -> None:
+    for controller in having(definition.devices, 'controller', type='pci'):
+        model = controller.get('model')
+        if model == 'pci-expander-bus' and definition.is_q35:
+            raise unsupported(f'{model} controllers are only supported on 440fx-based '
+                              'machinetypes')
+        if model == 'pcie-expander-bus' and not definition.is_q35:
+            raise unsupported(f'{model} controllers are not supported with this machine type')
+
+
 def plug(definition: Definition, device: Element) -> None:
-    """Assign a free address to a hotplugged device."""
+    """Assign a free address to a hotplugged device, or check the one that it has.
+
+    :raises LibvirtError: no slot is free, or the device cannot be at its address.
+    """
     slot = slot_of(device, definition)
-    if slot is None or not _wants(device):
+    if slot is None:
         return
     buses = Buses(definition, growing=False)
     _reserve_chipset(definition, buses, write=False)
-    give(device, buses.next(slot))
+    address = device.find('address')
+    if address is None or _wants(device):
+        give(device, buses.next(slot))
+    elif address.get('type') == 'pci':
+        buses.plug(address, slot)
 
 
 def _wants(device: Element) -> bool:
     address = device.find('address')
-    return address is None or (address.get('type') == 'pci' and not address.get('slot'))
+    return address is None or (address.get('type') == 'pci' and not device_address.is_pci(address))
 
 
 def _grow_buses(definition: Definition, wanted: list[tuple[Element, Slot]]) -> bool:
@@ -323,18 +184,15 @@ def _reserve_chipset(definition: Definition, buses: Buses, *, write: bool,
     places = chipset_places(definition)
     fixed = [place for place in places if place[1][1] in (1, 0x1f) and place[1][2]]
     for device, address in fixed:
-        buses.reserve(address, Slot('pci'))
+        buses.reserve(address, Slot('pci'), given=True)
         if write:
             give(device, address)
     for slot, function in built_in:
-        if not buses.buses[0].used.get(slot, 0) & 1 << function:
-            buses.reserve((0, slot, function), Slot('pci'))
+        buses.reserve((0, slot, function), Slot('pci'), given=True)
     for device, address in places:
         if (device, address) in fixed:
             continue
         if buses.in_use(*address[:2]):
-            if not write:
-                continue
             kind = slot_of(device, definition)
             address = buses.next(kind or Slot('pci'))
         else:
@@ -376,6 +234,11 @@ def _complete_bus(controller: Element) -> None:
     if model in _MODEL_NAMES and controller.find('model') is None:
         add(controller, 'model', name=_MODEL_NAMES[model])
     address = controller.find('address')
+    if address is not None and model == 'pci-bridge':
+        number, bus = int(index), tuple_of(address)[0]
+        if bus >= number:
+            raise unsupported(f"PCI controller at index {number} (0x{number:02x}) has "
+                              f"bus='0x{bus:02x}', but index must be larger than bus")
     if model not in ('pci-bridge', 'pcie-root-port', 'pcie-switch-downstream-port'):
         return
     target = controller.find('target')

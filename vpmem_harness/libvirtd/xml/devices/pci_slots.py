@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vpmem_harness.libvirtd.xml.definition import Definition
+from vpmem_harness.libvirtd.xml.devices import device_address
 from vpmem_harness.libvirtd.xml.etree import Element, having
 
 
@@ -174,7 +175,8 @@ def wanting(definition: Definition) -> list[tuple[Element, Slot]]:
 
 def _wanted(device: Element, definition: Definition, express: Slot) -> Slot | None:
     address = device.find('address')
-    if address is not None and not (address.get('type') == 'pci' and not address.get('slot')):
+    if address is not None and not (
+            address.get('type') == 'pci' and not device_address.is_pci(address)):
         return None
     if device.get('type') == 'ide' and device.get('index') == '0' and device.tag == 'controller':
         return None if definition.is_i440fx else _PCI

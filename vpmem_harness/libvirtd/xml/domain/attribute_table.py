@@ -37,6 +37,7 @@ devices
     source startupPolicy=POLICY
     target tray=closed|open removable=SWITCH rotation_rate=uint
     geometry trans=auto|none|lba
+    transient shareBacking=CHOICE
     boot order!=positive
   controller type=ide|fdc|scsi|sata|virtio-serial|ccid|usb|pci|xenbus|isa|+nvme
     driver queues=uint ioeventfd=SWITCH iothread=uint iommu=SWITCH ats=SWITCH packed=SWITCH

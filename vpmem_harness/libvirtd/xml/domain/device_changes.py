@@ -104,11 +104,28 @@ def _same_slot(one: Element, other: Element) -> bool:
     return number is not None and number == memory.slot(other) and (len(bases) == 1 or 0 in bases)
 
 
+def check_scsi_place(device: Element, definition: Definition) -> None:
+    """Refuse a disk whose place on a SCSI bus is in use.
+
+    Source: libvirt 9.0.0, src/conf/domain_conf.c (virDomainSCSIDriveAddressIsUsed).
+    """
+    address = device.find('address')
+    if disks.target(device)[1] != 'scsi' or address is None:
+        return
+    for other in definition.devices.findall('disk'):
+        theirs = other.find('address')
+        if disks.target(other)[1] == 'scsi' and theirs is not None \
+                and theirs.attrib == address.attrib:
+            raise invalid('Domain already contains a disk with that address')
+
+
 def check_new(device: Element, definition: Definition) -> None:
     """Refuse a device that the domain has already."""
     there = definition.devices
     if device.tag == 'disk' and disks.by_target(there, disks.target(device)[0]) is not None:
         raise invalid(f'target {disks.target(device)[0]} already exists')
+    if device.tag == 'disk':
+        check_scsi_place(device, definition)
     if device.tag == 'channel' and any(_same_channel(device, other)
                                        for other in there.findall('channel')):
         raise invalid('chardev already exists')
@@ -162,9 +179,11 @@ def add_persistent(definition: Definition, device: Element, hardware: Hardware) 
     disks.sort(definition.devices)
     controllers.add_implicit(definition)
     addresses.assign(definition)
-    # libvirt 9.0.0 does not check slots and NUMA nodes here: a start does.
-    validate.definition(definition, hardware, plugs=device.tag != 'memory'
-                        or definition.release.refuses_overlaps)
+    # libvirt 9.0.0 checks a domain as a whole when it is defined and started, but not here.
+    if device.tag == 'memory':
+        validate.definition(definition, hardware, plugs=definition.release.refuses_overlaps)
+    else:
+        validate.device(device, definition, hardware)
 
 
 def remove_persistent(definition: Definition, device: Element) -> None:

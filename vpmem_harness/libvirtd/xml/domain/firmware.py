@@ -8,6 +8,7 @@ golden/libvirt/firmware.json.
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import json
 from collections.abc import Callable, Iterable
@@ -15,7 +16,14 @@ from collections.abc import Callable, Iterable
 import libvirt
 
 from vpmem_harness.hardware import Firmware
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_xml, internal, invalid, unsupported
+from vpmem_harness.libvirtd.errors import (
+    LibvirtError,
+    bad_xml,
+    internal,
+    invalid,
+    system_error,
+    unsupported,
+)
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.domain.layout import DOMAIN
 from vpmem_harness.libvirtd.xml.etree import Element, add, every, first, unset
@@ -281,14 +289,14 @@ def template(definition: Definition) -> str | None:
 
 
 def check_loader(definition: Definition, exists: Callable[[str], bool]) -> None:
-    """Refuse to start a guest whose loader is missing, with QEMU's texts."""
+    """Refuse to start a guest whose loader is missing, with the texts of libvirt and QEMU."""
     loader = first(definition.root, 'os/loader')
     path = None if loader is None else loader.text
     if loader is None or not path or exists(path):
         return
     if loader.get('type') == 'rom':
-        raise internal(f"qemu unexpectedly closed the monitor: qemu: could not load PC BIOS "
-                       f"'{path}'")
+        raise system_error(errno.ENOENT, f"Path '{path}' is not accessible",
+                           domain=libvirt.VIR_FROM_CGROUP)
     node = json.dumps({'driver': 'file', 'filename': path,
                        'node-name': 'libvirt-pflash0-storage', 'auto-read-only': True,
                        'discard': 'unmap'}, separators=(',', ':'))

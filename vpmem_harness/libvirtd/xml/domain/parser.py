@@ -12,7 +12,7 @@ from vpmem_harness.libvirtd.errors import (
     internal,
     unsupported,
 )
-from vpmem_harness.libvirtd.xml import etree, numbers, reading, schema
+from vpmem_harness.libvirtd.xml import emulators, etree, numbers, reading, schema
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import (
     addresses,
@@ -33,7 +33,7 @@ from vpmem_harness.libvirtd.xml.domain import (
 )
 from vpmem_harness.libvirtd.xml.domain.layout import DEVICES, DOMAIN
 from vpmem_harness.libvirtd.xml.etree import Element, first, text_of
-from vpmem_harness.libvirtd.xml.host import EMULATORS, XmlHost
+from vpmem_harness.libvirtd.xml.host import XmlHost
 
 #: Domain types that libvirt knows. Source: libvirt 9.0.0, src/conf/domain_conf.c.
 VIRT_TYPES = ('none', 'qemu', 'kvm', 'xen', 'lxc', 'uml', 'openvz', 'test', 'vmware', 'hyperv',
@@ -152,14 +152,14 @@ def _complete(definition: Definition, host: XmlHost) -> None:
     os_type = first(root, 'os/type')
     if os_type is not None and not os_type.get('arch'):
         os_type.set('arch', host.hardware.arch)
-    if definition.arch not in EMULATORS:
-        raise unsupported(f"No emulator found for arch '{definition.arch}'")
+    path = text_of(root, 'devices/emulator')
+    emulator = emulators.select(path, definition.arch, host)
     for tag in ('memory', 'currentMemory'):
         if root.find(tag) is None:
             etree.add(root, tag, 0, unit='KiB')
-    if not text_of(root, 'devices/emulator'):
+    if not path:
         etree.drop(root, 'devices/emulator')
-        etree.add(definition.devices, 'emulator', EMULATORS[definition.arch])
+        etree.add(definition.devices, 'emulator', emulator)
     postparse.complete_os(definition)
     controllers.number(definition)
     postparse.add_devices(definition)
@@ -171,4 +171,4 @@ def _complete(definition: Definition, host: XmlHost) -> None:
     postparse.complete_memory_placement(definition)
     controllers.add_implicit(definition)
     postparse.complete_video(definition)
-    addresses.assign(definition)
+    addresses.assign(definition, hubs=True)

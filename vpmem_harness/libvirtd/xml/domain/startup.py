@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 
+import libvirt
+
 from vpmem_harness.libvirtd.errors import unsupported
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.devices import aliases, graphics, memory
+from vpmem_harness.libvirtd.xml.devices import aliases, graphics, interfaces, memory
 from vpmem_harness.libvirtd.xml.domain import platform, validate, vcpus
-from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, every, having, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, element, having, unset
 from vpmem_harness.libvirtd.xml.host import XmlHost
 
 #: User and group of QEMU processes on Debian.
@@ -24,6 +26,7 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
     validate.machine(definition, host.hardware)
     root = definition.root
     root.set('id', str(number))
+    sockets = f'/var/lib/libvirt/qemu/domain-{number}-{definition.name[:20]}'
     memory.align(definition)
     aliases.assign(definition)
     if root.find('resource') is None:
@@ -44,7 +47,7 @@ def prepare(definition: Definition, host: XmlHost, number: int) -> None:
         start_interface(device, host)
     _start_character_devices(definition, host, number)
     for device in definition.devices.findall('graphics'):
-        graphics.start(device, host.ports_in_use)
+        graphics.start(device, host, sockets)
 
 
 def complete(definition: Definition) -> None:
@@ -62,10 +65,18 @@ def release(definition: Definition, host: XmlHost) -> None:
     for device in definition.devices.findall('graphics'):
         for name in ('port', 'tlsPort', 'websocket'):
             host.ports_in_use.discard(int(device.get(name, '-1')))
-    for device in every(definition.devices, 'interface/target'):
-        host.taps_in_use.discard(device.get('dev', ''))
-    for source in every(definition.devices, 'serial/source'):
-        host.terminals_in_use.discard(source.get('path', ''))
+    for device in definition.devices:
+        release_device(device, host)
+
+
+def release_device(device: Element, host: XmlHost) -> None:
+    """Release the host's resources of a device that is unplugged."""
+    if device.tag == 'interface':
+        for target in device.findall('target'):
+            host.taps_in_use.discard(target.get('dev', ''))
+    elif device.tag == 'serial':
+        for source in device.findall('source'):
+            host.terminals_in_use.discard(source.get('path', ''))
 
 
 def _label(root: Element) -> None:
@@ -173,19 +184,40 @@ def _has_source(disk: Element) -> bool:
 
 
 def start_interface(device: Element, host: XmlHost) -> None:
-    """Assign a tap to an interface."""
+    """Assign a tap to an interface.
+
+    :raises LibvirtError: its network, its filter or its VLAN cannot be used, or its tap is in use.
+    """
+    _check_vlan(device)
     if device.get('type') not in ('bridge', 'network', 'ethernet'):
         return
     host.connect(device)
     target = device.find('target')
     if target is None:
         target = add(device, 'target')
-    if target.get('dev') is None:
-        target.set('dev', host.next_tap())
+    name = target.get('dev')
+    if name is None or '%d' in name:
+        target.set('dev', host.next_tap(name or 'vnet%d'))
+    elif target.get('managed') != 'no':
+        host.take_tap(name)
     if device.get('type') == 'network':
         source = device.find('source')
         if source is not None:
             source.set('portid', host.randomness.uuid())
+
+
+def _check_vlan(device: Element) -> None:
+    """Refuse a VLAN on an interface whose type has none.
+
+    Source: libvirt 9.0.0, src/conf/domain_validate.c (virDomainActualNetDefValidate).
+    """
+    kind = device.get('type')
+    if device.find('vlan') is None or kind in ('network', 'hostdev') or (
+            having(device, 'virtualport', type='openvswitch')
+            or (kind == 'direct' and having(device, 'source', mode='passthrough'))):
+        return
+    raise unsupported(f'interface {interfaces.mac(device)} - vlan tag not supported for this '
+                      'connection type', domain=libvirt.VIR_FROM_DOMAIN)
 
 
 def _start_character_devices(definition: Definition, host: XmlHost, number: int) -> None:

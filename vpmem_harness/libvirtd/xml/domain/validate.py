@@ -12,6 +12,7 @@ import libvirt
 
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.libvirtd.errors import bad_xml, internal, unknown_value, unsupported
+from vpmem_harness.libvirtd.xml import emulators
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import aliases, device_validate, disks, memory_validate
 from vpmem_harness.libvirtd.xml.domain import firmware, platform, section_checks, tuning_checks
@@ -75,6 +76,8 @@ def _driver(definition: Definition, hardware: Hardware, *, plugs: bool) -> None:
     if definition.os_type != 'hvm':
         raise unsupported(f"Emulator '{emulator}' does not support os type "
                           f"'{definition.os_type}'")
+    if not emulators.emulates(emulator, definition.arch):
+        raise emulators.no_architecture(emulator, definition.arch)
     if definition.virt_type not in ('qemu', 'kvm'):
         raise unsupported(f"Emulator '{emulator}' does not support virt type "
                           f"'{definition.virt_type}'")

@@ -118,6 +118,42 @@ class TestAttach(HotplugChecksCase):
                 'os/boot elements', self.attach, disk, flags)
 
 
+    def test_addresses(self):
+        """A device is plugged into a free slot that takes devices while the guest runs."""
+        disk = DISK.format('disk', 'one', 'vdb', 'virtio').replace('</disk>', '{}</disk>')
+        address = "<address type='pci' bus='{}' slot='{}' function='{}'/>"
+        bus = int(self.disk('vda').find('address').get('bus'), 0)
+        for place, message in (
+                ((bus, 0, 0), 'XML error: Attempted double use of PCI Address '
+                              f'0000:{bus:02x}:00.0'),
+                ((0, 6, 0), 'XML error: The device at PCI address 0000:00:06.0 requires hotplug '
+                            "capability, but the PCI controller with index='0' doesn't support "
+                            'hotplug'),
+                ((bus + 1, 0, 1), 'internal error: Only PCI device addresses with function=0 are '
+                                  'supported')):
+            self.assert_refused(message, self.attach, disk.format(address.format(*place)))
+
+    def test_usb_ports(self):
+        """libvirt adds no hub to a running guest."""
+        tablet = "<input type='tablet' bus='usb'/>"
+        while (error := hosts.refusal(self.attach, tablet)) is None:
+            pass
+        self.assertEqual('internal error: No free USB ports', error.message)
+
+    def test_ports_of_channels(self):
+        """A channel needs a controller with a free port."""
+        self.assert_refused('internal error: no virtio-serial controllers are available',
+                            self.attach, "<channel type='pty'><target type='virtio' name='a'/>"
+                            '</channel>')
+
+    def test_configuration(self):
+        """A change of the configuration is checked as a whole when the domain starts."""
+        self.attach(DISK.format('disk', 'one', 'hda', 'ide'), CONFIG)
+        self.client.domain_destroy(self.domain)
+        self.assert_refused('unsupported configuration: IDE controllers are unsupported for this '
+                            'QEMU binary or machine type', self.client.domain_create, self.domain)
+
+
 class TestDetach(HotplugChecksCase):
 
     def detach(self, alias):

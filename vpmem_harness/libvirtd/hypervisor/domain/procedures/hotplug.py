@@ -27,6 +27,7 @@ from vpmem_harness.libvirtd.xml.devices import (
     memory_validate,
     pci,
     usb,
+    virtio_serial,
 )
 from vpmem_harness.libvirtd.xml.domain import device_changes, startup, validate
 from vpmem_harness.libvirtd.xml.etree import Element
@@ -59,7 +60,8 @@ class HotplugProcedures(ProcedureGroup):
             device_changes.check_compatible(device, changed)
             device_changes.add_persistent(changed, device, self.hypervisor.hardware)
         if live is not None:
-            self._attach_live(domain, live, self._parse(xml, live))
+            with self.hypervisor.xml_host.reserving():
+                self._attach_live(domain, live, self._parse(xml, live))
         if changed is not None:
             domain.config = changed
 
@@ -121,6 +123,8 @@ class HotplugProcedures(ProcedureGroup):
         device_changes.check_new(device, live)
         self.hypervisor.host_devices.take([device], domain)
         pci.plug(live, device)
+        usb.plug(live, device)
+        virtio_serial.plug(live, device)
         address = device.find("address[@type='pci']")
         if address is not None and live.is_i440fx and not live.has_acpi:
             raise emulator.command_failed('device_add',
@@ -136,7 +140,6 @@ class HotplugProcedures(ProcedureGroup):
         elif device.tag in ('serial', 'parallel', 'console', 'channel'):
             startup.start_character_device(device, live, self.hypervisor.xml_host, domain.id)
         live.devices.append(device)
-        usb.assign(live)
         if device.tag == 'disk':
             disks.sort(live.devices)
         return aliases.name(device)
@@ -213,6 +216,7 @@ class HotplugProcedures(ProcedureGroup):
         if device is None:
             return
         live.devices.remove(device)
+        startup.release_device(device, self.hypervisor.xml_host)
         self.hypervisor.host_devices.give_back([device])
         if device.tag == 'interface':
             guests.unplugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
