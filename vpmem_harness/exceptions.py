@@ -6,6 +6,11 @@ them: they reach the client the way they do on a real host.
 
 from __future__ import annotations
 
+import errno
+
+#: The numbers of errors of a file system without space.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 
 class HarnessError(Exception):
     """Base class of every error that the harness itself raises."""
@@ -33,11 +38,28 @@ class InvalidInputError(HarnessError, ValueError):
         self.remedy = remedy
 
 
-def unwritable(what: str, path: object, error: OSError) -> InvalidInputError:
-    """Return the error for a file that cannot be written; ``what`` is its option or purpose."""
+def unwritable(what: str, path: object, error: OSError, *, kind: str = 'file',
+               ) -> InvalidInputError:
+    """Return the error for a file or directory that cannot be written.
+
+    :param what: its option or purpose.
+    :param kind: ``file`` or ``directory``.
+    """
+    full = error.errno in _FULL
     return InvalidInputError(
-        what, expected='a writable file, or a path where it can be made',
-        got=f'{str(path)!r} ({error.strerror})', remedy='use another path')
+        what, expected=f'a writable {kind}, or a path where it can be made',
+        got=f'{str(path)!r} ({error.strerror or error})',
+        remedy='free space on its file system, or use another path' if full
+        else 'use another path')
+
+
+def unreadable(what: str, path: object, error: OSError | UnicodeError, *,
+               expected: str = 'a text file that can be read', remedy: str = 'correct the path',
+               ) -> InvalidInputError:
+    """Return the error for a file that cannot be read; ``what`` is its option or purpose."""
+    reason = (error.strerror or str(error)) if isinstance(error, OSError) else 'no text in UTF-8'
+    return InvalidInputError(what, expected=expected, got=f'{str(path)!r} ({reason})',
+                             remedy=remedy)
 
 
 class NotSetUpError(InvalidInputError, AttributeError):

@@ -83,7 +83,9 @@ def start(argv: list[str]) -> int:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, '-m', 'vpmem_harness.cli', *argv, '--foreground',
                  f'--ready-fd={theirs}'],
-                pass_fds=[theirs], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                # The process leaves standard input when the fleet runs: a file can be "-".
+                pass_fds=[theirs], stdin=None if sys.stdin else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 start_new_session=True, env=environment)
             try:
                 os.close(theirs)
