@@ -140,7 +140,8 @@ def _logging_restored() -> Iterator[None]:
         root.setLevel(level)
         for handler in [handler for handler in root.handlers if handler not in handlers]:
             root.removeHandler(handler)
-            handler.close()
+            with contextlib.suppress(OSError):      # that of a lost record, which is reported
+                handler.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

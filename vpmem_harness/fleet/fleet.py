@@ -16,7 +16,7 @@ from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.stub import saved as stub_records
 from vpmem_harness.cloud.stub.backend import StubBackend
 from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, space_in
 from vpmem_harness.fleet import graph, observe
 from vpmem_harness.fleet.host_spec import HostSpec
 from vpmem_harness.fleet.places import Places
@@ -236,8 +236,10 @@ class Fleet:
                      for host in self.hosts.values()]
             path = self.directory / HOSTS_FILE
             draft = path.with_name(f'.{HOSTS_FILE}')
-            draft.write_text(json.dumps({'version': 1, 'hosts': hosts}, indent=1) + '\n', 'utf-8')
-            draft.rename(path)
+            with space_in(self.directory):
+                draft.write_text(
+                    json.dumps({'version': 1, 'hosts': hosts}, indent=1) + '\n', 'utf-8')
+                draft.rename(path)
 
     def _remove_hosts_file(self) -> None:
         (self.directory / HOSTS_FILE).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness import conf, releases, safelog
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, space_in
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.host import process_numbers
 from vpmem_harness.host.audit_trail import AuditTrail
@@ -132,7 +132,7 @@ class Host:
 
     def start(self) -> None:
         """Start the host; after an error everything acquired is released."""
-        with contextlib.ExitStack() as acquired:
+        with space_in(self.layout.root), contextlib.ExitStack() as acquired:
             self._start(acquired)
             self._release = acquired.pop_all()
         LOG.info('host %s is up, with %d namespaces', self.name, self.pmem.namespace_count)
@@ -177,7 +177,7 @@ class Host:
 
         They need several files and descriptors, so they are installed at their first use.
         """
-        with self._installing:
+        with self._installing, space_in(self.layout.root):
             if self._tools is not None:
                 return
             recorder = self._recorder
