@@ -92,6 +92,10 @@ class App(app.App):
             except InvalidInputError as error:
                 self.LOG.error(error)
                 return 1
+            # Imported here: the help does not need oslo.config.
+            from vpmem_harness import conf
+
+            conf.report_unknown(self.LOG.warning)
             self.interactive_mode = False
             try:
                 with signals.allowed():

@@ -77,8 +77,8 @@ def start(argv: list[str]) -> int:
     """
     with signals.deferred():
         ours, theirs = os.pipe()
-        environment = {name: value for name, value in os.environ.items()
-                       if name not in (processes.MARK, VARIABLE)}
+        left_out = {processes.MARK, VARIABLE, *conf.unknown()}  # this process warns of these
+        environment = {name: value for name, value in os.environ.items() if name not in left_out}
         with open(ours, encoding='utf-8') as ready:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, '-m', 'vpmem_harness.cli', *argv, '--foreground',
