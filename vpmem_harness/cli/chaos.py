@@ -16,6 +16,7 @@ from vpmem_harness.chaos.steps import Script
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.exceptions import unreadable
 from vpmem_harness.fleet.text_files import read_text
+from vpmem_harness.plurals import counted
 from vpmem_harness.randomness import Randomness
 
 #: Width of the progress bar in characters.
@@ -62,7 +63,7 @@ class Chaos(Command):
                                progress=bar.show)
             bar.end()
         steps, seconds = len(result.script.steps), time.monotonic() - begun
-        print(f'{steps} steps in {seconds:.1f} s, {steps / seconds:.0f} a second',
+        print(f'{counted(steps, "step")} in {seconds:.1f} s, {steps / seconds:.0f} a second',
               file=sys.stderr)
         if not result.wrong:
             return 0
@@ -109,7 +110,7 @@ class _Bar:
     def tell(self, left: int) -> None:
         """Show the number of remaining steps of a failing run."""
         if sys.stderr.isatty():
-            self._write(f'shortened from {self._steps} steps to {left} ')
+            self._write(f'shortened from {counted(self._steps, "step")} to {left} ')
 
     def end(self) -> None:
         """End the line of the progress bar."""

@@ -37,6 +37,7 @@ from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.peers.peers import Peers
 from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.libvirtd.server import Daemon
+from vpmem_harness.plurals import counted
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
 from vpmem_harness.pmem.inventory import nova_labels
 from vpmem_harness.pmem.inventory.inventory import Inventory
@@ -128,14 +129,14 @@ class Host:
         if not hasattr(self, 'daemon'):
             return f'<Host {self.name}: not started>'
         daemon = self.uri if self.daemon.running else 'libvirtd does not run'
-        return f'<Host {self.name}: {self.pmem.namespace_count} namespaces, {daemon}>'
+        return f'<Host {self.name}: {counted(self.pmem.namespace_count, "namespace")}, {daemon}>'
 
     def start(self) -> None:
         """Start the host; after an error everything acquired is released."""
         with space_in(self.layout.root), contextlib.ExitStack() as acquired:
             self._start(acquired)
             self._release = acquired.pop_all()
-        LOG.info('host %s is up, with %d namespaces', self.name, self.pmem.namespace_count)
+        LOG.info('host %s is up; namespaces: %d', self.name, self.pmem.namespace_count)
 
     def _start(self, acquired: contextlib.ExitStack) -> None:
         self.pmem = self.inventory.build(
