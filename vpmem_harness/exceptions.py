@@ -6,6 +6,16 @@ them: they reach the client the way they do on a real host.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
+
+#: The numbers of errors of a file system without space.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+#: How to put the files of hosts elsewhere.
+ANOTHER_RUNTIME_DIR = 'set VPMEM_HARNESS_RUNTIME_DIR to another directory'
+
 
 class HarnessError(Exception):
     """Base class of every error that the harness itself raises."""
@@ -33,11 +43,43 @@ class InvalidInputError(HarnessError, ValueError):
         self.remedy = remedy
 
 
-def unwritable(what: str, path: object, error: OSError) -> InvalidInputError:
-    """Return the error for a file that cannot be written; ``what`` is its option or purpose."""
+def unwritable(what: str, path: object, error: OSError, *, kind: str = 'file',
+               remedy: str = 'use another path') -> InvalidInputError:
+    """Return the error for a file or directory that cannot be written.
+
+    :param what: its option or purpose.
+    :param kind: ``file`` or ``directory``.
+    :param remedy: how to use another one.
+    """
+    if error.errno in _FULL:
+        remedy = f'free space on its file system, or {remedy}'
     return InvalidInputError(
-        what, expected='a writable file, or a path where it can be made',
-        got=f'{str(path)!r} ({error.strerror})', remedy='use another path')
+        what, expected=f'a writable {kind}, or a path where it can be made',
+        got=f'{str(path)!r} ({error.strerror or error})', remedy=remedy)
+
+
+@contextlib.contextmanager
+def space_in(directory: object) -> Iterator[None]:
+    """Raise InvalidInputError, which names the directory, if its file system becomes full.
+
+    Python's own error does not say what was written. Other errors pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise unwritable('directory of the hosts', directory, error, kind='directory',
+                         remedy=ANOTHER_RUNTIME_DIR) from error
+
+
+def unreadable(what: str, path: object, error: OSError | UnicodeError, *,
+               expected: str = 'a text file that can be read', remedy: str = 'correct the path',
+               ) -> InvalidInputError:
+    """Return the error for a file that cannot be read; ``what`` is its option or purpose."""
+    reason = (error.strerror or str(error)) if isinstance(error, OSError) else 'no text in UTF-8'
+    return InvalidInputError(what, expected=expected, got=f'{str(path)!r} ({reason})',
+                             remedy=remedy)
 
 
 class NotSetUpError(InvalidInputError, AttributeError):

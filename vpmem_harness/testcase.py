@@ -22,6 +22,7 @@ from vpmem_harness.fixtures.safe_logging import SafeLoggingFixture
 from vpmem_harness.fixtures.seeds import TestSeed
 from vpmem_harness.host.calls import Calls
 from vpmem_harness.host.machine import Host
+from vpmem_harness.plurals import counted
 from vpmem_harness.uuids import UUIDs
 
 #: How many calls the message of a failed assertion lists.
@@ -135,7 +136,8 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
         dropped = _host(host).calls.dropped_named(name, subcommand)
         if dropped:
             self._fail_with_calls(
-                host, f'{dropped} calls of {name} are no longer kept; clear the record with '
+                host, f'{counted(dropped, "earlier call")} of {name} cannot be checked, because '
+                'the record keeps the latest calls only; clear it with '
                 'host.calls.clear() before the part of the test that counts')
 
     def _fail_with_calls(self, host: Host | HostFixture, reason: str) -> None:
@@ -143,7 +145,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
         calls = simulated.calls[:]
         lines = [repr(call) for call in calls[-_CALLS_SHOWN:]]
         if len(calls) > _CALLS_SHOWN:
-            lines.insert(0, f'... {len(calls) - _CALLS_SHOWN} calls before')
+            lines.insert(0, f'... {counted(len(calls) - _CALLS_SHOWN, "call")} before')
         made = '\n  '.join(lines) or 'none'
         raise self.failureException(f'{simulated.name}: {reason}\ncalls:\n  {made}')
 

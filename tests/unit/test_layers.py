@@ -26,7 +26,7 @@ LAYERS = (
     ('uuids', 'conf', 'hardware'),
     ('releases',),
     ('randomness',),
-    ('exceptions',),
+    ('exceptions', 'plurals'),
 )
 
 #: Inside libvirtd: only the daemon combines the wire, the documents and the state.

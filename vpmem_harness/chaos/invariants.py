@@ -13,6 +13,7 @@ from vpmem_harness.cloud.states import PowerState, VMState
 from vpmem_harness.cloud.stub.backend import StubBackend
 from vpmem_harness.cloud.stub.objects import Instance, Resource
 from vpmem_harness.host.machine import Host
+from vpmem_harness.plurals import counted
 
 PMEM_CLASS = 'CUSTOM_PMEM_NAMESPACE_'
 
@@ -161,7 +162,7 @@ class Fleet:
             left = {resource.identifier for one, resource in held.values()
                     if resource in one.left_behind.get(name, ())}
             if booked != len(held) - len(left):
-                yield (f'Placement has {booked} namespaces of {name} held, '
+                yield (f'Placement has {counted(booked, "namespace")} of {name} held, '
                        f'{len(held) - len(left)} are, by {", ".join(sorted({*wanted.values()}))}')
 
     def _guests(self, instances: Sequence[Instance]) -> Iterator[str]:

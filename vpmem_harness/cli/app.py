@@ -92,6 +92,10 @@ class App(app.App):
             except InvalidInputError as error:
                 self.LOG.error(error)
                 return 1
+            # Imported here: the help does not need oslo.config.
+            from vpmem_harness import conf
+
+            conf.report_unknown(self.LOG.warning)
             self.interactive_mode = False
             try:
                 with signals.allowed():
@@ -140,7 +144,8 @@ def _logging_restored() -> Iterator[None]:
         root.setLevel(level)
         for handler in [handler for handler in root.handlers if handler not in handlers]:
             root.removeHandler(handler)
-            handler.close()
+            with contextlib.suppress(OSError):      # that of a lost record, which is reported
+                handler.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,13 +9,14 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from vpmem_harness import conf
 from vpmem_harness.chaos import run as chaos
 from vpmem_harness.chaos.steps import Script
 from vpmem_harness.cli.commands import Command
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import unreadable
+from vpmem_harness.fleet.text_files import read_text
+from vpmem_harness.plurals import counted
 from vpmem_harness.randomness import Randomness
 
 #: Width of the progress bar in characters.
@@ -42,7 +43,8 @@ class Chaos(Command):
         parser.add_argument('--pmem', default=chaos.PMEM, metavar='SPEC',
                             help=f'the namespaces of each host ({chaos.PMEM})')
         parser.add_argument('--replay', metavar='FILE',
-                            help='run the steps of a script instead of random ones')
+                            help='run the steps of a script instead of random ones (- is standard '
+                                 'input)')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
@@ -61,7 +63,7 @@ class Chaos(Command):
                                progress=bar.show)
             bar.end()
         steps, seconds = len(result.script.steps), time.monotonic() - begun
-        print(f'{steps} steps in {seconds:.1f} s, {steps / seconds:.0f} a second',
+        print(f'{counted(steps, "step")} in {seconds:.1f} s, {steps / seconds:.0f} a second',
               file=sys.stderr)
         if not result.wrong:
             return 0
@@ -108,7 +110,7 @@ class _Bar:
     def tell(self, left: int) -> None:
         """Show the number of remaining steps of a failing run."""
         if sys.stderr.isatty():
-            self._write(f'shortened from {self._steps} steps to {left} ')
+            self._write(f'shortened from {counted(self._steps, "step")} to {left} ')
 
     def end(self) -> None:
         """End the line of the progress bar."""
@@ -129,8 +131,8 @@ def _positive(text: str) -> int:
 
 def _read(path: str) -> Script:
     try:
-        return Script.parse(Path(path).read_text('utf-8'))
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(
-            '--replay', expected='the script of a run', got=f'{path!r} ({error})',
-            remedy='name a file with the output of a failing run') from error
+        raise unreadable('--replay', path, error, expected='the script of a run',
+                         remedy='name a file with the output of a failing run') from error
+    return Script.parse(text)

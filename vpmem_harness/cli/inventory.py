@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from vpmem_harness import conf
 from vpmem_harness.cli.commands import Command
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import unreadable
+from vpmem_harness.fleet.text_files import read_text
 from vpmem_harness.pmem.inventory import nova_labels
 from vpmem_harness.pmem.inventory.selection import choose
 from vpmem_harness.randomness import Randomness
@@ -73,10 +73,9 @@ class Inventory(Command):
 
 
 def read_listing(path: str) -> str:
-    """Return the text of a file, or standard input for ``-``; raises InvalidInputError."""
+    """Return the text of a file, or of standard input for ``-``; raises InvalidInputError."""
     try:
-        return sys.stdin.read() if path == '-' else Path(path).read_text('utf-8')
+        return read_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError('--listing', expected='a text file', got=f'{path!r} ({error})',
-                                remedy='name a file with the output of `ndctl list`'
-                                ) from error
+        raise unreadable('--listing', path, error,
+                         remedy='name a file with the output of `ndctl list`') from error

@@ -72,8 +72,15 @@ class NovaTests(Command):
             # An interrupted run keeps the results that it has.
             print(f'\n{report.summary()}\n{time.monotonic() - begun:.0f} s')
             if parsed_args.json is not None:
-                pathlib.Path(parsed_args.json).write_text(report.document())
+                _write(parsed_args.json, report.document())
         return 0 if report.ok else 1
+
+
+def _write(path: str, document: str) -> None:
+    try:
+        pathlib.Path(path).write_text(document)
+    except OSError as error:
+        raise unwritable('--json', path, error) from error
 
 
 def _check_writable(path: str) -> None:

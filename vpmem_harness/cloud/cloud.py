@@ -25,6 +25,7 @@ from vpmem_harness.cloud.service_events import ServiceEvents
 from vpmem_harness.cloud.waiting import check_status
 from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
 from vpmem_harness.host.machine import Host
+from vpmem_harness.plurals import counted
 from vpmem_harness.randomness import Randomness
 
 #: How many hosts an error message describes.
@@ -271,8 +272,8 @@ class Cloud:
         hosts = '; '.join(in_words(compute, wanted)
                           for compute in list(self._computes.values())[:_HOSTS_SHOWN])
         more = len(self._computes) - _HOSTS_SHOWN
-        return (f'its flavor has {labels or "no label"}; {hosts}'
-                f'{f"; and {more} more hosts" if more > 0 else ""}')
+        others = f'; and {counted(more, "more host")}' if more > 0 else ''
+        return f'its flavor has {labels or "no label"}; {hosts}{others}'
 
     def transcript(self) -> str:
         """The hosts, the servers, and the requests to the servers with their results.

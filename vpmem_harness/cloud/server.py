@@ -195,7 +195,7 @@ class Server:
 
     def _wait(
         self, status: str, request_id: str | None, fault: bool = True,
-        timeout: float | None = None, success: bool = False,
+        timeout: float | None = None, success: bool = False, action: str | None = None,
     ) -> None:
         seconds = self._cloud.timeout if timeout is None else timeout
         wait = Wait(self._cloud.backend, self.id, self.name, status, request_id, fault, success)
@@ -206,13 +206,15 @@ class Server:
                 # Nova's message keeps the reason to itself.
                 with contextlib.suppress(HarnessError):
                     error.add_note(self._cloud.offers(self.name))
+                    if action in _MOVES and len(self._cloud.hosts) == 1:
+                        error.add_note(_only_host(self._cloud.hosts[0].name, action))
             raise
 
     def _request(self, action: str, expect: str | None, **arguments: object) -> Server:
         check_status(expect)
         request_id = self._cloud.backend.request(self.id, action, **arguments)
         if expect is not None:
-            self._wait(expect, request_id)
+            self._wait(expect, request_id, action=action)
         return self
 
     # Requests
@@ -341,9 +343,10 @@ class Server:
         """
         check_status(expect)
         status = self.status
-        request_id = self._cloud.backend.request(self.id, 'live-migration', host=_name(host))
+        action = 'live-migration'
+        request_id = self._cloud.backend.request(self.id, action, host=_name(host))
         if wait:
-            self._wait(expect or status, request_id, success=expect is None)
+            self._wait(expect or status, request_id, success=expect is None, action=action)
         return self
 
     @short_traceback
@@ -367,6 +370,18 @@ class Server:
                 'state', expected="'active' or 'error'", got=repr(state), remedy='use one of these')
         self._cloud.backend.request(self.id, 'resetState', state=state)
         return self
+
+
+#: The requests that move a server to another host.
+_MOVES = ('evacuate', 'live-migration', 'migrate', 'resize')
+
+
+def _only_host(name: str, action: str) -> str:
+    """Return why a cloud with one host cannot move a server, and what to do."""
+    exception = (', unless the cloud has the option allow_resize_to_same_host'
+                 if action == 'resize' else '')
+    return (f'{name} is the only host of the cloud, and the server needs another one{exception}; '
+            'start two, with CloudFixture(hosts=2) or "vpmem-harness up --hosts 2 --cloud"')
 
 
 def _name(host: str | Named | None) -> str | None:

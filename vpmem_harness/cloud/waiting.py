@@ -27,10 +27,11 @@ class UnexpectedStateError(HarnessError):
         self, name: str, expected: str, status: str, fault: Fault | None, reason: str,
         seen: list[str],
     ) -> None:
-        why = fault.message if fault is not None else reason
-        super().__init__(
-            f'server {name!r} should have become {expected}, and is {status}'
-            f'{": " + why if why else ""}; seen: {" -> ".join(seen)}')
+        why = (fault.message if fault is not None else reason).strip()
+        found = (f'the request failed, and server {name!r} is still {status}'
+                 if status == expected else
+                 f'server {name!r} should have become {expected}, and is {status}')
+        super().__init__(f'{found}{": " + why if why else ""}; seen: {" -> ".join(seen)}')
         self.expected = expected
         self.status = status
         self.fault = fault

@@ -16,7 +16,7 @@ from vpmem_harness.cloud.cloud import Cloud
 from vpmem_harness.cloud.stub import saved as stub_records
 from vpmem_harness.cloud.stub.backend import StubBackend
 from vpmem_harness.cloud.stub.compute.pmem_namespaces import parse_option
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, space_in
 from vpmem_harness.fleet import graph, observe
 from vpmem_harness.fleet.host_spec import HostSpec
 from vpmem_harness.fleet.places import Places
@@ -24,6 +24,7 @@ from vpmem_harness.fleet.saved import SavedFleet
 from vpmem_harness.fleet.saved_host import restore_host, save_host
 from vpmem_harness.fleet.snapshot import CallState, FleetState
 from vpmem_harness.fleet.spec import HOST_SCHEMA, HOSTS_LIMIT, FleetSpec, check_schema
+from vpmem_harness.fleet.text_files import TextFiles
 from vpmem_harness.host.machine import Host
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.safelog import AuditLog
@@ -235,8 +236,10 @@ class Fleet:
                      for host in self.hosts.values()]
             path = self.directory / HOSTS_FILE
             draft = path.with_name(f'.{HOSTS_FILE}')
-            draft.write_text(json.dumps({'version': 1, 'hosts': hosts}, indent=1) + '\n', 'utf-8')
-            draft.rename(path)
+            with space_in(self.directory):
+                draft.write_text(
+                    json.dumps({'version': 1, 'hosts': hosts}, indent=1) + '\n', 'utf-8')
+                draft.rename(path)
 
     def _remove_hosts_file(self) -> None:
         (self.directory / HOSTS_FILE).unlink(missing_ok=True)
@@ -244,12 +247,14 @@ class Fleet:
 
     # Hosts that come and go
 
-    def next_spec(self, name: str | None, values: Mapping[str, Any], directory: Path) -> HostSpec:
+    def next_spec(self, name: str | None, values: Mapping[str, Any], directory: Path,
+                  files: TextFiles | None = None) -> HostSpec:
         """Return a host to be added.
 
         :param name: its name; the next one of the pattern if None.
         :param values: its properties, in the form of a fleet file.
         :param directory: what the paths in them are relative to.
+        :param files: the files that the client has read.
         :raises InvalidInputError: when they cannot be used.
         """
         check_schema(dict(values), HOST_SCHEMA, 'host')
@@ -260,7 +265,7 @@ class Fleet:
                 self.spec = dataclasses.replace(
                     self.spec, next_number=self.spec.next_number + 1)
                 name = None if wanted in self.hosts else wanted
-            return HostSpec.of(name, number, values, 'the command line', directory)
+            return HostSpec.of(name, number, values, 'the command line', directory, files)
 
     def add_host(self, spec: HostSpec) -> None:
         """Start one more host.

@@ -51,7 +51,7 @@ HOST_OPTIONS = (
                'ready namespaces in each host: SMALL:2x4GiB,LARGE:1x16GiB'),
     HostOption('listing', 'listing', _TEXT, 'FILE',
                'make each host a copy: a file with the output of "ndctl list" on a host, with any '
-               'options, or of the script from "inventory collect"'),
+               'options, or of the script from "inventory collect" (- is standard input)'),
     HostOption('profile', 'profile', _TEXT, 'PROFILE',
                'profile of random inventories: plain, mixed, hostile, optane-2s or optane-4s'),
     HostOption('hardware', 'hardware', _TEXT, 'PROFILE|FILE',

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from vpmem_harness import releases
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import unreadable
+from vpmem_harness.fleet.text_files import TextFiles
 from vpmem_harness.hardware import Hardware, document, profiles
 from vpmem_harness.host import numa_nodes
 from vpmem_harness.host.files import check_path
@@ -53,23 +54,26 @@ class HostSpec:
 
     @classmethod
     def of(cls, name: str, number: int, values: Mapping[str, Any], where: str,
-           directory: Path) -> HostSpec:
+           directory: Path, files: TextFiles | None = None) -> HostSpec:
         """Return the host that a fleet file or the command line describes.
 
         :param values: by key of ``HOST_OPTIONS``, in the form of a fleet file.
         :param where: where they come from, for errors.
         :param directory: what the path of a file is relative to.
+        :param files: the files that other hosts have read.
         :raises InvalidInputError: when a value cannot be used.
         """
         check_name(name)
         given = dict(values)
+        files = files or TextFiles()
         if 'dimms' in given:
             given['dimms'] = tuple(given['dimms']) or None
         if 'listing' in given:
-            given['listing'] = _read(directory / given['listing'], where)
+            given['listing'] = _read(files, given['listing'], directory, 'listing', where)
         if given.get('hardware', profiles.NAMES[0]) not in profiles.NAMES:
             document.of_argument(given['hardware'], directory)
-            given['hardware'] = _read(directory / given['hardware'], where, 'hardware')
+            given['hardware'] = _read(
+                files, given['hardware'], directory, 'hardware', where)
         for key in ('listen', 'listen_tls'):
             if given.get(key) is not None:
                 given[key] = numbered(given[key], number)
@@ -137,14 +141,11 @@ def numbered(endpoint: str, number: int) -> str:
     return endpoint.replace('{}', str(number))
 
 
-def _read(path: Path, where: str, what: str = 'listing') -> str:
+def _read(files: TextFiles, name: str, directory: Path, what: str, where: str) -> str:
     try:
-        return path.read_text('utf-8')
+        return files.read(name, directory)
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(
-            f'{what} in {where}', expected='a file that can be read', got=f'{path} ({error})',
-            remedy='correct the path' if path.name != '-' else
-            'save the standard input in a file, because each host reads the file') from error
+        raise unreadable(f'{what} in {where}', directory / name, error) from error
 
 
 def _size(path: str, size: str) -> int:

@@ -17,6 +17,7 @@ from vpmem_harness.fleet.report_page import report_page
 from vpmem_harness.fleet.saved import to_values
 from vpmem_harness.fleet.servers import ServerRequests
 from vpmem_harness.fleet.snapshot import to_json
+from vpmem_harness.fleet.text_files import TextFiles
 from vpmem_harness.host.machine import Host
 
 
@@ -66,13 +67,15 @@ def host_path(host: Host) -> str:
     return os.pathsep.join([str(host.bin_dir), str(host.layout.nowhere)])
 
 
-def add_host(fleet: Fleet, name: str | None, values: Mapping[str, Any], directory: str) -> Any:
+def add_host(fleet: Fleet, name: str | None, values: Mapping[str, Any], directory: str,
+             standard_input: str | None = None) -> Any:
     """Start one more host, and return its state.
 
     :param values: its properties, in the form of a fleet file.
     :param directory: what the paths in them are relative to.
+    :param standard_input: the client's standard input, if they name it.
     """
-    spec = fleet.next_spec(name, values, Path(directory))
+    spec = fleet.next_spec(name, values, Path(directory), TextFiles(standard_input or ''))
     fleet.add_host(spec)
     return to_json(observe.host_state(fleet.host(spec.name), fleet.cloud))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import vpmem_harness.cloud.nova
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import unwritable
 from vpmem_harness.fleet import service_files
 from vpmem_harness.fleet.snapshot import HostState
 
@@ -49,9 +49,7 @@ def write(hosts: Iterable[HostState], directory: Path) -> list[Path]:
         (directory / 'instances').mkdir(mode=0o755, exist_ok=True)
         return [_write_host(host, directory) for host in hosts]
     except OSError as error:
-        raise InvalidInputError(
-            'DIR', expected='a writable directory, or a path where it can be made',
-            got=f'{str(directory)!r} ({error.strerror})', remedy='use another path') from error
+        raise unwritable('DIR', directory, error, kind='directory') from error
 
 
 def options(host: HostState, directory: Path) -> Mapping[str, Mapping[str, str]]:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpmem_harness.exceptions import HarnessError, InvalidInputError
+from vpmem_harness.exceptions import HarnessError, InvalidInputError, space_in, unwritable
 from vpmem_harness.host import directories
 from vpmem_harness.host.layout import runtime_parent
 
@@ -85,7 +85,8 @@ def make_places(name: str | None, wanted: str | None, parent: str | None) -> Ite
         hosts = Path(wanted).absolute()
         made = [path for path in (hosts, *hosts.parents) if not path.exists()]
         places = Places(control, hosts, made)
-        places.note(())
+        with space_in(control):
+            places.note(())
         _make_directory(hosts, wanted)
         stack.callback(_remove_empty, made)
         yield places
@@ -95,9 +96,7 @@ def _make_directory(directory: Path, wanted: str) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInputError(
-            '--dir', expected='a directory, or a path for a new one', got=repr(wanted),
-            remedy=f'choose another ({error.strerror})') from error
+        raise unwritable('--dir', wanted, error, kind='directory') from error
     found = directory.stat()
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise InvalidInputError(

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from vpmem_harness.plurals import counted
+
 #: Signals that the parent passes on to its processes.
 RELAYED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -91,7 +93,7 @@ class ProcessParent:
                 self._fork(*self._waiting.pop(0))
                 due = time.monotonic() + self._interval
                 if not self._waiting:
-                    self._say(f'{len(self._running)} processes run')
+                    self._say(f'running: {counted(len(self._running), "process")}')
             received = (signal.sigtimedwait(awaited, max(0.0, due - time.monotonic()))
                         if self._waiting else signal.sigwaitinfo(awaited))
             if received is not None:

@@ -54,7 +54,7 @@ def encode_error(error: Exception) -> dict[str, Any]:
     """Return an error as a part of an answer."""
     if isinstance(error, InvalidInputError):
         return {name: getattr(error, name) for name in _INPUT}
-    return {'message': str(error)}
+    return {'message': '\n'.join([str(error), *getattr(error, '__notes__', ())])}
 
 
 def decode_error(error: dict[str, Any]) -> HarnessError:

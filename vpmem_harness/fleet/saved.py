@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, unwritable
 from vpmem_harness.fleet import graph
 from vpmem_harness.fleet.saved_host import SavedHost
 from vpmem_harness.fleet.spec import FleetSpec, check_schema
@@ -92,9 +92,7 @@ def write(values: dict[str, Any], path: Path) -> None:
             draft.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InvalidInputError(
-            'FILE', expected='a file that can be written', got=f'{str(path)!r} ({error.strerror})',
-            remedy='use another path') from error
+        raise unwritable('FILE', path, error) from error
 
 
 def read(path: Path) -> SavedFleet:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, unreadable
 from vpmem_harness.fleet.host_options import HOST_OPTIONS, HostOption
 from vpmem_harness.fleet.host_spec import HostSpec
+from vpmem_harness.fleet.text_files import TextFiles, read_text
 from vpmem_harness.host.layout import check_name
 from vpmem_harness.randomness import SEED_LIMIT
 
@@ -149,6 +150,7 @@ def make_specs(groups: Iterable[HostGroup], names: HostNames, first: int = 1,
     :param first: the number of the first host, for its random values.
     """
     hosts: list[HostSpec] = []
+    files = TextFiles()
     for group in groups:
         for name in names.take(group):
             if len(hosts) >= HOSTS_LIMIT:
@@ -156,7 +158,7 @@ def make_specs(groups: Iterable[HostGroup], names: HostNames, first: int = 1,
                     'number of hosts', expected=f'a number from 1 to {HOSTS_LIMIT}', got='more',
                     remedy='use a number in this range')
             hosts.append(HostSpec.of(
-                name, first + len(hosts), group.values, group.where, group.directory))
+                name, first + len(hosts), group.values, group.where, group.directory, files))
     return tuple(hosts)
 
 
@@ -258,13 +260,14 @@ def parse_number(text: str, what: str, *, least: int = 0, most: int | None = Non
 
 
 def read_names(path: str) -> list[str]:
-    """Read the names of hosts from a file: one per line, without empty lines and comments."""
+    """Read the names of hosts from a file: one per line, without empty lines and comments.
+
+    :raises InvalidInputError: if it cannot be read, or has no names.
+    """
     try:
-        lines = Path(path).read_text('utf-8').splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(
-            'file of names', expected='a text file that can be read', got=f'{path} ({error})',
-            remedy='correct the path') from error
+        raise unreadable('file of names', path, error) from error
     names = [line.strip() for line in lines]
     names = [name for name in names if name and not name.startswith('#')]
     if not names:
@@ -279,8 +282,11 @@ def read_file(path: str) -> dict[str, Any]:
     import yaml
 
     try:
-        values = yaml.safe_load(Path(path).read_text('utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = yaml.safe_load(read_text(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable('fleet file', path, error,
+                         expected='a YAML file that can be read') from error
+    except yaml.YAMLError as error:
         raise InvalidInputError(
             'fleet file', expected='a YAML file that can be read', got=f'{path} ({error})',
             remedy='correct it') from error

@@ -13,6 +13,7 @@ from vpmem_harness.hardware import checks
 from vpmem_harness.hardware.cells import HUGE_PAGE_SIZES, Cell, Cpu
 from vpmem_harness.hardware.pci import Mdev, PciAddress, PciDevice
 from vpmem_harness.hardware.platform import UNANNOUNCED, Firmware, Sev, Tpm
+from vpmem_harness.plurals import counted
 
 GIB = 1024**3
 
@@ -170,7 +171,8 @@ class Hardware:
         count = len(self.cells)
         if len(self.distances) != count or any(len(row) != count for row in self.distances):
             raise InvalidInputError(
-                'distances of Hardware', expected=f'{count} rows of {count} numbers',
+                'distances of Hardware',
+                expected=f'{counted(count, "row")} of {counted(count, "number")}',
                 got=repr(self.distances), remedy='give each pair of cells a distance')
         for number, row in enumerate(self.distances):
             for other, value in enumerate(row):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vpmem_harness.host.calls import Call, CommandCall, LibvirtCall
+from vpmem_harness.plurals import counted
 from vpmem_harness.safelog import AuditLog
 
 
@@ -40,5 +41,5 @@ def _as_json(argument: Any) -> Any:
         return {name: _as_json(value) for name, value in argument._asdict().items()}
     if isinstance(argument, bytes):
         # A UUID, or data whose contents do not belong in a log.
-        return argument.hex() if len(argument) == 16 else f'{len(argument)} bytes'
+        return argument.hex() if len(argument) == 16 else counted(len(argument), 'byte')
     return argument

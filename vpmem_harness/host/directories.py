@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from oslo_log import log as logging
 
+from vpmem_harness.exceptions import ANOTHER_RUNTIME_DIR, unwritable
 from vpmem_harness.host import processes
 
 LOG = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ def make(kind: str, parent: str, label: str | None = None) -> Path:
 
     :param kind: the beginning of the name: ``vpmem``, ``nova``, ``left`` or ``fleet``.
     :param label: the end of the name, for everyone to see.
+    :raises InvalidInputError: if ``parent`` cannot be written to.
     """
     if (os.getpid(), parent) not in _swept:
         _swept.add((os.getpid(), parent))
@@ -77,10 +79,14 @@ def make(kind: str, parent: str, label: str | None = None) -> Path:
     while True:
         end = '' if label is None else f'.{label}'
         path = Path(parent, f'{owner}-{_in_letters(next(_count))}{end}')
-        # A directory that exists already belongs to someone else.
-        with contextlib.suppress(FileExistsError):
+        try:
             path.mkdir(mode=0o700)
-            return path
+        except FileExistsError:
+            continue    # it belongs to someone else
+        except OSError as error:
+            raise unwritable('directory of the hosts', parent, error, kind='directory',
+                             remedy=ANOTHER_RUNTIME_DIR) from error
+        return path
 
 
 def label_of(path: Path) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vpmem_harness.exceptions import InvalidInputError, LimitError
 from vpmem_harness.host import directories
+from vpmem_harness.plurals import counted
 from vpmem_harness.serving.listener import PATH_MAX
 
 #: A host name, which is its directory's name as well.  Source: hostname(7), with the underscore
@@ -93,7 +94,7 @@ class Layout:
             raise LimitError(
                 f'the path of a socket in the directory of host {self.root.name!r} would have '
                 f'{longest} bytes, and the kernel takes {PATH_MAX}; choose a directory '
-                f'whose path is at least {longest - PATH_MAX} bytes shorter')
+                f'whose path is at least {counted(longest - PATH_MAX, "byte")} shorter')
         try:
             self.root.mkdir(mode=0o700)
         except FileExistsError as error:

@@ -13,7 +13,7 @@ import libvirt
 from oslo_log import log as logging
 
 from vpmem_harness import conf, releases, safelog
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, space_in
 from vpmem_harness.hardware import Hardware
 from vpmem_harness.host import process_numbers
 from vpmem_harness.host.audit_trail import AuditTrail
@@ -37,6 +37,7 @@ from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 from vpmem_harness.libvirtd.peers.peers import Peers
 from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.libvirtd.server import Daemon
+from vpmem_harness.plurals import counted
 from vpmem_harness.pmem import CommandResult, Namespace, PersistentMemory
 from vpmem_harness.pmem.inventory import nova_labels
 from vpmem_harness.pmem.inventory.inventory import Inventory
@@ -128,14 +129,14 @@ class Host:
         if not hasattr(self, 'daemon'):
             return f'<Host {self.name}: not started>'
         daemon = self.uri if self.daemon.running else 'libvirtd does not run'
-        return f'<Host {self.name}: {self.pmem.namespace_count} namespaces, {daemon}>'
+        return f'<Host {self.name}: {counted(self.pmem.namespace_count, "namespace")}, {daemon}>'
 
     def start(self) -> None:
         """Start the host; after an error everything acquired is released."""
-        with contextlib.ExitStack() as acquired:
+        with space_in(self.layout.root), contextlib.ExitStack() as acquired:
             self._start(acquired)
             self._release = acquired.pop_all()
-        LOG.info('host %s is up, with %d namespaces', self.name, self.pmem.namespace_count)
+        LOG.info('host %s is up; namespaces: %d', self.name, self.pmem.namespace_count)
 
     def _start(self, acquired: contextlib.ExitStack) -> None:
         self.pmem = self.inventory.build(
@@ -177,7 +178,7 @@ class Host:
 
         They need several files and descriptors, so they are installed at their first use.
         """
-        with self._installing:
+        with self._installing, space_in(self.layout.root):
             if self._tools is not None:
                 return
             recorder = self._recorder

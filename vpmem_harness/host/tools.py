@@ -179,8 +179,9 @@ class Tools:
                 self._rendered[number] = dataclasses.replace(call, record=None), result
                 if len(self._rendered) > 2 * ANSWERS_LIMIT:
                     del self._rendered[min(self._rendered)]
-                _write(path, script, 0o600)
-                self._answers.add(path)
+                with contextlib.suppress(OSError):      # without space the host is asked again
+                    _write(path, script, 0o600)
+                    self._answers.add(path)
 
 
 def _write(path: Path, text: str, mode: int) -> None:

@@ -20,6 +20,7 @@ from vpmem_harness.libvirtd.drivers import DRIVERS, SPLIT_DAEMONS
 from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.libvirtd.wire.frames import HEADER, FrameError
 from vpmem_harness.libvirtd.wire.session import CALLS_MAX, Session, asks_to_close
+from vpmem_harness.plurals import counted
 from vpmem_harness.serving import eventloop, listener
 from vpmem_harness.serving.secure_socket import SecureSocket, server_context
 from vpmem_harness.serving.tcp_listener import ClientSocket, TCPListener
@@ -157,8 +158,8 @@ class Client:
             elif sent < len(data):
                 backlog += data[sent:]
             if backlog and len(backlog) > _UNREAD_MAX:
-                LOG.warning('A client of %s is disconnected: it left %d bytes unread',
-                            self._daemon.path, len(backlog))
+                LOG.warning('A client of %s is disconnected: it left %s unread',
+                            self._daemon.path, counted(len(backlog), 'byte'))
                 self.close()
                 return
         if backlog:

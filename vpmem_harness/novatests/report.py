@@ -8,6 +8,7 @@ from typing import Any
 
 from vpmem_harness.novatests import known
 from vpmem_harness.novatests.runner import Result
+from vpmem_harness.plurals import counted
 
 #: The groups of a report, in their order, each with a title for a number of tests.
 GROUPS = {
@@ -52,7 +53,7 @@ class Report:
     def line(self, result: Result, group: str) -> str:
         """Return a line on one test."""
         if group == 'passed':
-            calls = '' if self.on_fake else f'{result.calls} calls, '
+            calls = '' if self.on_fake else f'{counted(result.calls, "call")}, '
             return f'passed   {result.id} ({calls}{result.seconds:.1f} s)'
         if group == 'depends':
             return f'depends  {result.id}: {known.reason(result.id)}'
@@ -69,7 +70,7 @@ class Report:
             if count := len(self.results[name]):
                 if name == 'passed':
                     title = ("passed on Nova's fake" if self.on_fake
-                             else f'{title} ({calls} calls)')
+                             else f'{title} ({counted(calls, "call")})')
                 lines.append(f'{count} of {total} {title}')
         return '\n'.join(lines)
 

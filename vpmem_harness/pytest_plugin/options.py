@@ -170,20 +170,22 @@ def _backend(config: pytest.Config) -> str | None:
 
 def _report_directory(config: pytest.Config) -> str | None:
     """Return the directory of reports, made and checked; None to write none."""
-    directory: str | None = config.getoption('vpmem_report') or os.environ.get(REPORT_VARIABLE)
+    source, directory = '--vpmem-report', config.getoption('vpmem_report')
+    if not directory:
+        source, directory = REPORT_VARIABLE, os.environ.get(REPORT_VARIABLE)
     if not directory and os.environ.get(FILES_VARIABLE):
-        directory = _settings().report_dir
+        source, directory = 'report_dir', _settings().report_dir
     if not directory and config.getini('vpmem_report'):
-        directory = str(config.rootpath / config.getini('vpmem_report'))
+        source, directory = 'vpmem_report', str(config.rootpath / config.getini('vpmem_report'))
     if not directory:
         return None
     from vpmem_harness import report
     from vpmem_harness.exceptions import InvalidInputError
 
     try:
-        return str(report.check_directory(directory))
+        return str(report.check_directory(directory, source))
     except InvalidInputError as error:
-        raise pytest.UsageError(f'--vpmem-report: {error}') from error
+        raise pytest.UsageError(str(error)) from error
 
 
 def _settings() -> Any:

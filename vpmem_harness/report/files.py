@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vpmem_harness.cloud.cloud import Cloud
-from vpmem_harness.exceptions import InvalidInputError, unwritable
+from vpmem_harness.exceptions import unwritable
 from vpmem_harness.host.machine import Host
 from vpmem_harness.report.collect import collect
 from vpmem_harness.report.model import Report
@@ -20,26 +21,21 @@ from vpmem_harness.report.page import check_jinja, page
 _NAME_LENGTH = 150
 
 
-def check_directory(directory: str) -> Path:
+def check_directory(directory: str, what: str = 'directory of reports') -> Path:
     """Make the directory of reports if it is missing, and return it.
 
+    :param what: the option that names it, for errors.
     :raises InvalidInputError: when it cannot be written to, and when Jinja is not installed.
     """
     check_jinja()
     path = Path(directory).absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise _unusable(directory, error.strerror or str(error)) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise _unusable(directory, 'permission denied')
+        raise unwritable(what, directory, error, kind='directory') from error
     return path
-
-
-def _unusable(directory: str, reason: str) -> InvalidInputError:
-    return InvalidInputError(
-        'directory of reports', expected='a writable directory, or a path where it can be made',
-        got=f'{directory!r} ({reason})', remedy='use another path')
 
 
 def file_name(test: str) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+from vpmem_harness.exceptions import unwritable
 from vpmem_harness.safelog import libvirt_errors
 from vpmem_harness.safelog.redaction import Redactor
 from vpmem_harness.safelog.secret import Secret
@@ -131,7 +132,12 @@ def _handle_error(handler: logging.Handler, record: logging.LogRecord) -> None:
     # Python's own method prints the message and its arguments unredacted.
     if logging.raiseExceptions and sys.stderr:
         where = f'{record.name}, {record.pathname}, line {record.lineno}'
-        sys.stderr.write(redact(f'a log record of {where} was lost:\n{traceback.format_exc()}'))
+        error, file = sys.exception(), getattr(handler, 'baseFilename', None)
+        if isinstance(error, OSError) and file is not None:
+            reason = f' {unwritable("log file", file, error)}\n'   # a traceback would not help
+        else:
+            reason = f'\n{traceback.format_exc()}'
+        sys.stderr.write(redact(f'a log record of {where} was lost:{reason}'))
 
 
 def _excepthook(kind: type[BaseException], error: BaseException | None,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import collections
 import contextlib
 import datetime
+import errno
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +15,8 @@ from typing import Any
 
 from vpmem_harness.exceptions import unwritable
 from vpmem_harness.safelog import active
+
+LOG = logging.getLogger(__name__)
 
 #: Number of entries kept in memory; a file has all of them.
 KEPT = 10_000
@@ -28,6 +32,7 @@ class AuditLog:
          "host": "host1", "outcome": "ok", "domain": "<uuid:c>"}
 
     :param path: the file to append to, created with mode 0600; None keeps entries in memory only.
+        If it cannot be written any more, an error is logged, and the calls go on.
     :param now: the clock, for tests.
     """
 
@@ -37,7 +42,9 @@ class AuditLog:
         self._now = now or (lambda: datetime.datetime.now(datetime.UTC))
         self._lock = threading.Lock()
         self._sequence = 0
-        self._file = None
+        self._path = path
+        self._file: int | None = None
+        self._incomplete = False
         if path is not None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
@@ -58,8 +65,20 @@ class AuditLog:
             line = redactor.redact(json.dumps(entry, default=str))
             self.entries.append(json.loads(line))
             if self._file is not None:
-                # One write per line: several processes may append to the same file.
-                os.write(self._file, line.encode() + b'\n')
+                self._append(self._file, line.encode() + b'\n')
+
+    def _append(self, file: int, line: bytes) -> None:
+        """Append a line; if that fails, log the reason once: the call itself must not fail."""
+        try:
+            # One write per line: several processes may append to the same file.
+            if os.write(file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            if not self._incomplete:
+                self._incomplete = True
+                LOG.error('cannot write to the audit log %r (%s): entry %d and later ones may be '
+                          'missing; free space on its file system, or use another path',
+                          self._path, error.strerror, self._sequence)
 
     def close(self) -> None:
         """Close the file. Nothing is buffered, so nothing is lost."""

@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, unreadable, unwritable
 
 #: A pseudonym as it stands in a text.
 PSEUDONYM = re.compile(r'<(?:uuid|host|ip|mac|path|id|user|email|serial):[0-9a-z]+>')
@@ -63,9 +63,15 @@ class Pseudonyms:
     def save(self, path: str) -> None:
         """Write the values of the pseudonyms as JSON, to a file that only its owner can read.
 
-        :raises InvalidInputError: see :func:`check_place`.
+        :raises InvalidInputError: see :func:`check_place`; also if the file cannot be written.
         """
         check_place(path)
+        try:
+            self._write(path)
+        except OSError as error:
+            raise unwritable('file for pseudonyms', path, error) from error
+
+    def _write(self, path: str) -> None:
         descriptor, unnamed = tempfile.mkstemp(dir=os.path.dirname(path) or '.')    # of mode 0600
         try:
             with open(descriptor, 'w') as stream:
@@ -79,15 +85,13 @@ class Pseudonyms:
 def check_place(path: str) -> None:
     """Create the directory of the file, for its owner only, unless it exists.
 
-    :raises InvalidInputError: if other users could replace the file.
+    :raises InvalidInputError: if it cannot be made, or if other users could replace the file.
     """
     directory = os.path.dirname(path) or '.'
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise InvalidInputError(
-            'file for pseudonyms', expected='a writable directory, or a path where it can be made',
-            got=f'{path!r} ({error.strerror})', remedy='use another path') from error
+        raise unwritable('file for pseudonyms', path, error) from error
     found = os.stat(directory)
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise InvalidInputError(
@@ -109,7 +113,10 @@ def load(path: str) -> dict[str, str]:
             values = json.load(stream)
         if not isinstance(values, dict) or not all(map(PSEUDONYM.fullmatch, values)):
             raise ValueError('no pseudonyms')
-    except (OSError, ValueError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable('file of pseudonyms', path, error, expected='one that a run has saved',
+                         remedy='use another path') from error
+    except ValueError as error:
         raise InvalidInputError('file of pseudonyms', expected='one that a run has saved',
                                 got=f'{path!r} ({error})', remedy='use another path') from error
     return values

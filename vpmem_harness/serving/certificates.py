@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.exceptions import InvalidInputError, unwritable
 from vpmem_harness.serving.secure_socket import (
     CA_CERTIFICATE,
     CLIENT_CERTIFICATE,
@@ -70,9 +70,8 @@ def make_certificates(directory: Path, names: Collection[str] = ()) -> None:
             _write(directory / certificate, _pem(issued), 0o644)
             _write(directory / key, _key_pem(private), 0o600)
     except OSError as error:
-        raise InvalidInputError(
-            'directory of certificates', expected='a directory to write to',
-            got=f'{directory} ({error.strerror})', remedy='choose another') from error
+        raise unwritable(
+            'directory of certificates', directory, error, kind='directory') from error
 
 
 class _Authority:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import libvirt
+from fixtures import EnvironmentVariable
 
 from tests import base
 from tests.functional.nova_defects import defect_of_nova
@@ -32,6 +33,12 @@ class ComputeTest(base.VPMEMTestCase):
             (2, 2, 1, 1, 0, 1.0), (
                 inventory.total, inventory.max_unit, inventory.min_unit, inventory.step_size,
                 inventory.reserved, inventory.allocation_ratio))
+
+    def test_the_tools_run_as_root(self):
+        """A compute service has its privileges even if the test has removed its own."""
+        self.useFixture(EnvironmentVariable('VPMEM_HARNESS_AS_USER', '1'))
+        server = self.start_cloud().boot(pmem='SMALL')
+        self.assertEqual(['ns_1'], [device.name for device in server.namespaces])
 
     def test_inventory_has_what_libvirt_reports(self):
         """The inventory has the host's CPUs and memory, with Nova's ratios and reservation."""

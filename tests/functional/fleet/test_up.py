@@ -13,6 +13,7 @@ from pathlib import Path
 import fixtures
 
 from tests.functional.fleet.base import HARNESS, PMEM, FleetTestCase
+from vpmem_harness.pmem.inventory.recorded import sample_listing
 
 
 class UpTest(FleetTestCase):
@@ -32,6 +33,14 @@ class UpTest(FleetTestCase):
         self.assertEqual(['host1', 'host2'], [host['name'] for host in self.state()['hosts']])
         self.harness('down')
         self.assertEqual([], os.listdir(tempfile.gettempdir()))
+
+    def test_a_copy_of_standard_input(self):
+        """``up`` and ``host add`` read a listing from their standard input."""
+        self.harness('up', '--listing', '-', text=sample_listing())
+        self.harness('host', 'add', '--listing', '-', text=sample_listing())
+        for host in ('host1', 'host2'):
+            listed = self.output(self.shell(host), 'ndctl', 'list', '-X')
+            self.assertEqual(json.loads(sample_listing())[0]['uuid'], json.loads(listed)[0]['uuid'])
 
     def test_a_host_in_the_shell(self):
         """``env`` puts a host's programs on PATH and names its libvirt."""

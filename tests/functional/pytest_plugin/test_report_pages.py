@@ -56,4 +56,4 @@ class ReportPagesTest(base.TestCase):
         """pytest refuses to start, and says why."""
         found = self.run_project('--vpmem-report=/proc/none')
         self.assertEqual(4, found.status)
-        self.assertIn('--vpmem-report: directory of reports: expected', found.output)
+        self.assertIn("--vpmem-report: expected a writable directory", found.output)

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from fixtures import TempDir
+from fixtures import EnvironmentVariable, MonkeyPatch, TempDir
 from testtools.matchers import Contains
 
 from tests import base
@@ -54,6 +54,14 @@ class AppTest(base.TestCase):
     def test_unknown_command(self):
         """A misspelled command is an error."""
         self.assertEqual(2, run('inventry')[0])
+
+    def test_a_misspelled_variable(self):
+        """A command says once that the variable has no effect, and runs."""
+        self.useFixture(EnvironmentVariable('VPMEM_HARNESS_SEEED', '1'))
+        self.useFixture(MonkeyPatch('vpmem_harness.conf.settings._reported', set()))
+        status, _, err = run('inventory', '--seed', '1')
+        self.assertEqual(0, status)
+        self.assertEqual(1, err.count('did you mean VPMEM_HARNESS_SEED?'))
 
     def test_unknown_option(self):
         """An unknown option is an error."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 
 from tests import base
@@ -36,6 +37,30 @@ class ServerTest(base.VPMEMTestCase):
         ours = [frame for frame in frames if 'vpmem_harness/' in frame.filename]
         self.assertEqual(['call'], [frame.name for frame in ours])
         self.assertNotIn('During handling', ''.join(traceback.format_exception(error)))
+
+    def test_a_move_in_a_cloud_with_one_host(self):
+        """The error says that there is no other host, and how to start two."""
+        server = self.cloud.boot(pmem='SMALL')
+        resize = functools.partial(server.resize, pmem='SMALL,SMALL')
+        for move in (server.live_migrate, server.migrate, resize):
+            error = self.assertRaises(UnexpectedStateError, move)
+            self.assertIn('host1 is the only host of the cloud', error.__notes__[-1])
+            self.assertIn('CloudFixture(hosts=2)', error.__notes__[-1])
+
+    def test_a_move_that_finds_no_other_host(self):
+        """In a cloud with two hosts, the error says what the hosts have, and no more."""
+        cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:1x1GiB', backend='stub'))
+        server = cloud.boot(pmem='SMALL')
+        cloud.boot(pmem='SMALL')
+        error = self.assertRaises(UnexpectedStateError, server.live_migrate)
+        self.assertEqual(1, len(error.__notes__))
+
+    def test_a_failed_request_that_changes_nothing(self):
+        """The error says that the request failed."""
+        server = self.cloud.boot(pmem='SMALL')
+        error = self.assertRaises(UnexpectedStateError, server.live_migrate)
+        self.assertTrue(str(error).startswith(
+            "the request failed, and server 'server1' is still ACTIVE: No valid host"))
 
     def test_an_unexpected_exception_keeps_its_frames(self):
         """An unexpected exception keeps all its frames."""
@@ -79,7 +104,7 @@ class ServerTest(base.VPMEMTestCase):
         self.assertEqual(f'<CloudFixture on stub: {name} up; server1 ACTIVE>', repr(self.cloud))
         server.delete()
         self.assertEqual('<Server server1 DELETED>', repr(server))
-        self.assertEqual(f'<Host {name}: 1 namespaces, {host.uri}>', repr(host))
+        self.assertEqual(f'<Host {name}: 1 namespace, {host.uri}>', repr(host))
         self.assertEqual(f'<Faults of {name}: none in force>', repr(host.faults))
         with host.faults.tool_hanging('ndctl', 'list'):
             self.assertEqual(f'<Faults of {name}: ndctl list hangs>', repr(host.faults))

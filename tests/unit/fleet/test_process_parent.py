@@ -74,7 +74,7 @@ class ProcessParentTest(testtools.TestCase):
         parent = self.start()
         self.assertEqual(b'ab', self.received(2))
         parent.send_signal(signal.SIGTERM)
-        self.assertEqual((0, ['2 processes run']), self.ended(parent))
+        self.assertEqual((0, ['running: 2 processes']), self.ended(parent))
         self.assertEqual(b'..', self.received(2))
 
     def test_logs(self):
@@ -102,7 +102,7 @@ class ProcessParentTest(testtools.TestCase):
         lines = [parent.stdout.readline().strip(), parent.stdout.readline().strip()]
         parent.terminate()
         self.assertEqual(1, self.ended(parent)[0])
-        self.assertEqual({'2 processes run', 'b ended with status 0'}, set(lines))
+        self.assertEqual({'running: 2 processes', 'b ended with status 0'}, set(lines))
 
     def test_a_process_that_is_killed(self):
         """The signal that ended a process is named."""
@@ -120,7 +120,7 @@ class ProcessParentTest(testtools.TestCase):
         status, lines = self.ended(parent)
         self.assertEqual(1, status)
         self.assertEqual({'a ended with status 1', 'b ended with status 1'},
-                         set(lines) - {'2 processes run'})
+                         set(lines) - {'running: 2 processes'})
         self.assertIn('ZeroDivisionError', (self.directory / 'a.log').read_text())
         self.assertEqual('no broker\n', (self.directory / 'b.log').read_text())
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from unittest import mock
 
 import fixtures
 import testtools
@@ -177,11 +179,30 @@ class FilesTest(testtools.TestCase):
                          [(host.name, host.pmem, host.dimms) for host in hosts])
 
     def test_a_listing_on_standard_input(self):
-        """The error says to save the listing in a file, which every host can read."""
+        """It is read once, for all hosts that name it."""
+        with mock.patch('sys.stdin', io.StringIO('[]')):
+            hosts = make_specs([group(2, listing='-'), parse_host('listing=-', {})], HostNames())
+        self.assertEqual(['[]'] * 3, [host.listing for host in hosts])
+
+    def test_a_missing_listing(self):
+        """The error contains the path once."""
         error = self.assertRaises(
-            InvalidInputError, make_specs, [group(listing='-')], HostNames())
+            InvalidInputError, make_specs, [group(listing='/nonexistent')], HostNames())
         self.assertEqual('listing in the options', error.what)
-        self.assertIn('in a file', error.remedy)
+        self.assertEqual("'/nonexistent' (No such file or directory)", error.got)
+
+    def test_files_on_standard_input(self):
+        """A fleet file and a file of names can be standard input."""
+        with mock.patch('sys.stdin', io.StringIO('hosts: [{}]')):
+            self.assertEqual({'hosts': [{}]}, read_file('-'))
+        with mock.patch('sys.stdin', io.StringIO('a\nb\n')):
+            self.assertEqual(['a', 'b'], read_names('-'))
+
+    def test_closed_standard_input(self):
+        """The error says so."""
+        with mock.patch('sys.stdin', None):
+            error = self.assertRaises(InvalidInputError, read_names, '-')
+        self.assertIn('standard input is closed', error.got)
 
     def test_a_listing_beside_the_file(self):
         """The path of a listing is relative to the fleet file."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
+import os
 import sys
 import threading
+from unittest import mock
 
 import fixtures
 import testtools
@@ -146,6 +149,19 @@ class ActiveTest(LoggingTest):
         said = stderr.read()
         self.assertIn('was lost', said)
         self.assertNotIn(self.canary, said)
+
+    def test_record_for_a_full_file_system(self):
+        """One line names the log file and the remedy."""
+        self.activate()
+        handler = logging.FileHandler(self.useFixture(fixtures.TempDir()).join('log'))
+        self.addCleanup(handler.close)
+        stderr = io.StringIO()
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with (mock.patch.object(handler, 'flush', side_effect=full),
+              mock.patch('sys.stderr', stderr)):
+            handler.handle(logging.makeLogRecord({'msg': 'x'}))
+        self.assertIn('was lost: log file: expected a writable file', stderr.getvalue())
+        self.assertEqual(1, stderr.getvalue().count('\n'))
 
     def test_hooks_of_a_command(self):
         """An error that ends a command or a thread is shown redacted."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import os
 import stat
 import threading
+from unittest import mock
 
 import fixtures
 import testtools
@@ -34,6 +36,17 @@ class AuditLogTest(testtools.TestCase):
         for path in (os.path.dirname(self.path), '/nowhere/audit'):
             error = self.assertRaises(InvalidInputError, safelog.AuditLog, path)
             self.assertEqual('audit_log', error.what)
+
+    def test_a_full_file_system(self) -> None:
+        """The calls go on, and one error names the file and the first entry that is missing."""
+        audit = self.audit_log()
+        log = self.useFixture(fixtures.FakeLogger())
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with mock.patch('os.write', side_effect=full):
+            audit.record('client', 'a')
+            audit.record('client', 'b')
+        self.assertEqual(1, log.output.count('(No space left on device): entry 1 and later'))
+        self.assertEqual(['a', 'b'], [entry['what'] for entry in audit.entries])
 
     def audit_log(self) -> safelog.AuditLog:
         audit = safelog.AuditLog(self.path, now=lambda: NOON)

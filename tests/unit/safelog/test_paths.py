@@ -68,3 +68,48 @@ class CheckoutTest(testtools.TestCase):
         """What lies in site-packages is not shown from Python's prefix on."""
         lengths = [len(root) for root, _ in tracebacks.code_roots()]
         self.assertEqual(sorted(lengths, reverse=True), lengths)
+
+
+class SpacesTest(testtools.TestCase):
+    """Names with spaces are hidden as a whole, and the words after them are shown."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.redactor = Redactor({}, machine=Machine('zeus', 'alice', '/home/alice'))
+
+    def test_a_file_that_exists(self):
+        """The name ends where the longest name of an existing file ends."""
+        place = os.path.join(self.useFixture(fixtures.TempDir()).path, 'My Rack', 'row 2')
+        os.makedirs(place)
+        for text, expected in (
+                (f'rootdir: {place}', 'rootdir: <path:1>'),
+                (f'open {place}/missing.txt failed', 'open <path:2> failed'),
+                (f'in {place}: line 3', 'in <path:1>: line 3'),
+                (f'{place}. It is there.', '<path:1>. It is there.')):
+            self.assertEqual(expected, self.redactor.redact(text))
+
+    def test_a_protected_directory(self):
+        """It need not exist, and the names below it are shown."""
+        self.redactor.protect('/home/alice/my rack', 'path')
+        self.assertEqual('<path:1>/host1/libvirt-sock is there', self.redactor.redact(
+            '/home/alice/my rack/host1/libvirt-sock is there'))
+
+    def test_a_path_that_was_seen_in_quotes(self):
+        """It and its directory are hidden without quotes, too."""
+        self.assertEqual("'<path:1>' <path:1> and <path:2> go", self.redactor.redact(
+            "'/home/alice/my rack/a' /home/alice/my rack/a and /home/alice/my rack go"))
+
+    def test_an_escaped_space(self):
+        """A backslash before a space makes it a part of the name, as in a shell."""
+        self.assertEqual('cd <path:1> && ls',
+                         self.redactor.redact('cd /home/alice/my\\ rack/a && ls'))
+
+    def test_an_element_of_xml(self):
+        """An element that contains a path contains nothing else."""
+        self.assertEqual('<path><path:1></path>',
+                         self.redactor.redact('<path>/home/alice/my rack/a</path>'))
+
+    def test_words_after_a_path(self):
+        """Words that belong to no file are shown, also those with a slash."""
+        self.assertEqual('cp <path:1> build/y and more',
+                         self.redactor.redact('cp /home/alice/x build/y and more'))

@@ -44,10 +44,11 @@ def add_fleet_options(parser: argparse.ArgumentParser) -> None:
                              "dashes, as in --host 'name=big pmem=LARGE:4x16GiB'; count=N for "
                              'several; can be repeated')
     parser.add_argument('--fleet-file', metavar='FILE',
-                        help='a description of the hosts in YAML')
+                        help='a description of the hosts in YAML (- is standard input)')
     parser.add_argument('--first', metavar='N', help='number of the first host (default: 1)')
     parser.add_argument('--names', metavar='FILE',
-                        help='a file with the names of the hosts, one per line')
+                        help='a file with the names of the hosts, one per line (- is standard '
+                             'input)')
     add_host_options(parser)
     parser.add_argument('--seed', metavar='N', help='seed of all random values')
     parser.add_argument('--cloud', action='store_true',

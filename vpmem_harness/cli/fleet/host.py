@@ -7,6 +7,8 @@ import os
 
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.fleet import description, fleet_options, options
+from vpmem_harness.cli.inventory import read_listing
+from vpmem_harness.fleet.text_files import STANDARD_INPUT
 
 
 class Add(Command):
@@ -25,8 +27,12 @@ class Add(Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         with options.connected(parsed_args) as client:
+            values = description.host_values(parsed_args)
+            text = None
+            if values.get('listing') == STANDARD_INPUT:     # that of this process, not the fleet's
+                text = read_listing(STANDARD_INPUT)
             added = client.call('add_host', name=parsed_args.host, directory=os.getcwd(),
-                                values=description.host_values(parsed_args))
+                                values=values, standard_input=text)
         print(f'{added["name"]}: {added["uri"]}')
         return 0
 

@@ -13,6 +13,7 @@ from vpmem_harness.cli.tables import table
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet.places import DEFAULT_NAME
 from vpmem_harness.fleet.snapshot import FleetState, HostState, NamespaceState, to_json
+from vpmem_harness.plurals import counted
 from vpmem_harness.pmem.inventory.spec import format_size
 
 
@@ -60,7 +61,7 @@ def only(state: FleetState, name: str) -> FleetState:
 def summary(state: FleetState) -> str:
     """Describe a fleet that has just started: how to reach each host."""
     named = f' {state.name!r}' if state.name else ''
-    return (f'fleet{named} runs: {_count(len(state.hosts), "host")} in {state.directory}\n'
+    return (f'fleet{named} runs: {counted(len(state.hosts), "host")} in {state.directory}\n'
             f'{reach(state)}')
 
 
@@ -102,7 +103,7 @@ def text(state: FleetState) -> str:
 
 def head(state: FleetState) -> str:
     """Describe a fleet in two lines."""
-    return (f'fleet {state.name or "of this shell"}: {_count(len(state.hosts), "host")}, '
+    return (f'fleet {state.name or "of this shell"}: {counted(len(state.hosts), "host")}, '
             f'seed {state.seed}, process {state.pid}\ndirectory {state.directory}')
 
 
@@ -162,13 +163,10 @@ def server_rows(state: FleetState) -> Rows:
 def fault_rows(hosts: Sequence[HostState]) -> Rows:
     """A table of faults."""
     return Rows('faults', ['host', 'number', 'fault', 'struck', 'holds'], [
-        [host.name, fault.number, fault.what, f'{fault.struck} calls', f'{fault.holding} calls']
+        [host.name, fault.number, fault.what, counted(fault.struck, 'call'),
+         counted(fault.holding, 'call')]
         for host in hosts for fault in host.faults])
 
 
 def _list(names: Iterable[str]) -> str:
     return ' '.join(names) or '-'
-
-
-def _count(number: int, what: str) -> str:
-    return f'{number} {what}{"" if number == 1 else "s"}'

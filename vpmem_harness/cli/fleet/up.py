@@ -77,13 +77,15 @@ def start(argv: list[str]) -> int:
     """
     with signals.deferred():
         ours, theirs = os.pipe()
-        environment = {name: value for name, value in os.environ.items()
-                       if name not in (processes.MARK, VARIABLE)}
+        left_out = {processes.MARK, VARIABLE, *conf.unknown()}  # this process warns of these
+        environment = {name: value for name, value in os.environ.items() if name not in left_out}
         with open(ours, encoding='utf-8') as ready:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, '-m', 'vpmem_harness.cli', *argv, '--foreground',
                  f'--ready-fd={theirs}'],
-                pass_fds=[theirs], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                # The process leaves standard input when the fleet runs: a file can be "-".
+                pass_fds=[theirs], stdin=None if sys.stdin else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 start_new_session=True, env=environment)
             try:
                 os.close(theirs)

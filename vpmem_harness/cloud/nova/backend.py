@@ -21,6 +21,7 @@ from vpmem_harness.cloud.nova.placement import Placement
 from vpmem_harness.cloud.nova.processes import ForkedProcess, Zygote
 from vpmem_harness.cloud.nova.request_bodies import BODIES
 from vpmem_harness.host import directories
+from vpmem_harness.host.tools import AS_USER
 from vpmem_harness.randomness import Randomness
 
 T = TypeVar('T')
@@ -147,7 +148,8 @@ class NovaBackend:
         number = list(self._hosts).index(host) + 1
         self._computes[host] = self._zygote.fork({
             **self._order(host), 'role': 'compute', 'prlimit': str(tools / 'prlimit-python'),
-            'environment': {**simulated.env, 'PATH': path},
+            # A nova-compute runs the tools as root, whatever the variable says for the test.
+            'environment': {**simulated.env, 'PATH': path, AS_USER: ''},
             'options': {
                 **self._options, 'host': host, 'my_ip': f'192.0.2.{number}',
                 'log_file': str(self.directory / f'{host}.log'),

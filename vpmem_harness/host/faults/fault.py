@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TypedDict
 
 from vpmem_harness.exceptions import InvalidInputError, WaitTimeoutError
+from vpmem_harness.plurals import counted
 from vpmem_harness.randomness import Randomness
 
 #: How long to wait for a fault by default, in seconds: enough for Nova on a busy machine.
@@ -85,7 +86,7 @@ class Fault:
 
     def __repr__(self) -> str:
         state = 'in force' if self._in_force else 'removed'
-        return f'<Fault {self.what}: {state}, struck {self.struck} times>'
+        return f'<Fault {self.what}: {state}, struck {counted(self.struck, "time")}>'
 
     def __enter__(self) -> Fault:
         return self
@@ -114,7 +115,7 @@ class Fault:
             except queue.Empty:
                 raise WaitTimeoutError(
                     f'the fault {self.what!r} to strike{f" {times} times" if times > 1 else ""}',
-                    timeout, [f'{self.reached} times']) from None
+                    timeout, [counted(self.reached, 'time')]) from None
         self._signals.put(None)     # for other waiters
 
     def release(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.wire import shapes, xdr
 from vpmem_harness.libvirtd.wire.procedures import named_shapes
+from vpmem_harness.plurals import counted
 
 #: Maximum bytes of a frame, without its length word.
 MESSAGE_MAX: Final = 33554432
@@ -157,7 +158,8 @@ def descriptors(whole: bytes) -> int:
         raise FrameError('the frame ends before the number of descriptors')
     count = int(LENGTH.unpack_from(whole, HEADER.size)[0])
     if count > DESCRIPTORS_MAX:
-        raise FrameError(f'the frame has {count} descriptors, the limit is {DESCRIPTORS_MAX}')
+        raise FrameError(
+            f'the frame has {counted(count, "descriptor")}, the limit is {DESCRIPTORS_MAX}')
     return count
 
 
@@ -165,7 +167,7 @@ def check_length(data: bytes | bytearray, at: int) -> int:
     """Return a frame's length; raises ``FrameError`` if it is too short or too long."""
     length = int(LENGTH.unpack_from(data, at)[0])
     if length < HEADER.size:
-        raise FrameError(f'a frame of {length} bytes is too short for its header')
+        raise FrameError(f'a frame of {counted(length, "byte")} is too short for its header')
     if length > MESSAGE_MAX + LENGTH_SIZE:
         raise FrameError(f'a frame of {length} bytes where {MESSAGE_MAX + LENGTH_SIZE} are '
                          'the limit')

@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+from vpmem_harness.plurals import counted
+
 #: Maximum bytes of a string.  Source: REMOTE_STRING_MAX, src/remote/remote_protocol.x.
 STRING_MAX: Final = 4194304
 
@@ -55,7 +57,7 @@ def _too_long(length: int, limit: int, left: int) -> XDRError:
     """Return the error for a length beyond its limit, or beyond the bytes that are left."""
     if length > limit:
         return XDRError(f'{length} bytes, the limit is {limit}')
-    return XDRError(f'expected {length} bytes and their padding, got {left} bytes')
+    return XDRError(f'expected {counted(length, "byte")} with padding, got {counted(left, "byte")}')
 
 
 def read_opaque(limit: int) -> Reader:

@@ -28,6 +28,7 @@ from typing import Any, Final
 from vpmem_harness.libvirtd import values
 from vpmem_harness.libvirtd.wire import primitives, shapes
 from vpmem_harness.libvirtd.wire.primitives import STRING_MAX, Codec, XDRError
+from vpmem_harness.plurals import counted
 
 __all__ = ['STRING_MAX', 'Codec', 'XDRError', 'compile_type']
 
@@ -196,7 +197,8 @@ def _struct(shape: shapes.Struct) -> Codec:
         if not isinstance(value, tuple):
             value = fetch(value)
         if len(value) != count:
-            raise XDRError(f'expected {", ".join(names) or "no values"}, got {len(value)} values')
+            raise XDRError(f'expected {", ".join(names) or "no values"}, '
+                           f'got {counted(len(value), "value")}')
         for first, end, writer, fixed in writers:
             if fixed:
                 out(writer(*value[first:end]))

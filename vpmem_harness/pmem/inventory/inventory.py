@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.plurals import counted
 from vpmem_harness.pmem.inventory import spec
 from vpmem_harness.pmem.inventory.builder import Builder
 from vpmem_harness.pmem.inventory.operations import Create, Step
@@ -199,7 +200,7 @@ def _spread(wanted: Sequence[spec.LabelSpec], rooms: Iterable[_Room]) -> list[in
             _check_step(wanted[number], left)
             raise InvalidInputError(
                 'persistent memory', expected='namespaces that fit on DIMMs with labels of '
-                + (', '.join(f'{spec.format_size(room.size)} and {room.count} namespaces'
+                + (', '.join(f'{spec.format_size(room.size)} and {counted(room.count, "namespace")}'
                              for room in rooms if room.size) or 'no number'),
                 got=f'no room for {wanted[number].label} of {spec.format_size(size)}',
                 remedy='ask for less, or for more or larger DIMMs')

@@ -1,4 +1,7 @@
-"""Runs the commands of a host as nova-compute does, with or without processes."""
+"""Runs the commands of a host as nova-compute does, with or without processes.
+
+nova-compute runs them as root, whoever started it: ``VPMEM_HARNESS_AS_USER`` has no effect here.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,7 @@ class Executables:
 
     def __init__(self, directory: object, env: Mapping[str, str]) -> None:
         self._directory = str(directory)
-        self._env = dict(env)
+        self._env = {**env, AS_USER: ''}
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._ended = False
@@ -131,8 +134,7 @@ class HostCommands:
             return self._as_processes().execute(*argv)
         if self._ended:
             raise ProcessExecutionError(' '.join(argv), _KILLED, '', '')
-        result = self._host.begin(ToolCall(
-            argv, os.getcwd(), as_user=bool(os.environ.get(AS_USER)), stdin=EMPTY))
+        result = self._host.begin(ToolCall(argv, os.getcwd(), stdin=EMPTY))
         if isinstance(result, Deferred):
             result = self._wait(result)
         if result.returncode:

@@ -337,8 +337,8 @@ class _Copy:
         lacks = evidence.lacks(versions[0])
         if versions == releases and all(evidence.lacks(one) == lacks for one in releases):
             return None, lacks
-        self._notes.append(f'ndctl: the listing has the fields of a version from {evidence.low} '
-                           f'to {evidence.high}; the copy has {versions[0]}')
+        self._notes.append(f'ndctl: the listing has {evidence.described}; the copy has '
+                           f'{versions[0]}')
         return str(versions[0]), lacks
 
 

@@ -149,6 +149,16 @@ class Evidence:
             self.before(74)
 
     @property
+    def described(self) -> str:
+        """Which fields the listing has, for an explanation."""
+        if self.low > self.high:
+            return (f'fields of different versions, some of {self.low} or later, others of '
+                    f'{self.high} or earlier, as if two outputs were combined or edited')
+        if self.low == self.high:
+            return f'the fields of version {self.low}'
+        return f'the fields of a version from {self.low} to {self.high}'
+
+    @property
     def is_recent(self) -> bool:
         """Whether the kernel certainly aligns the capacities of namespaces, as Linux 5.7 does."""
         return bool(self._present & {'region.align', 'device.align'}) or not self._missing

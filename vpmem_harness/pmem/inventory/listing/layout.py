@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.plurals import counted
 from vpmem_harness.pmem.inventory.listing.amounts import Amount, exact
 from vpmem_harness.pmem.inventory.listing.arrangement import Budget, arrange
 from vpmem_harness.pmem.inventory.listing.capacities import Capacity, capacities
@@ -175,7 +176,7 @@ class _Draft:
             return refusal(f'available_size of {space.name}',
                            f'at most {left} bytes in addition to its namespaces', str(free))
         return refusal(f'max_available_extent of {space.name}', f'extents of {free or left} bytes '
-                       f'around {len(self._wanted)} namespaces', str(extent))
+                       f'around {counted(len(self._wanted), "namespace")}', str(extent))
 
     # Notes and places
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from unittest import mock
@@ -13,6 +14,7 @@ from vpmem_harness.cloud.stub.compute.processes import (
     ProcessExecutionError,
 )
 from vpmem_harness.fixtures import HostFixture
+from vpmem_harness.host.tools import AS_USER
 
 #: Timeout in seconds for a thread.
 SOON = 30
@@ -48,6 +50,12 @@ class HostCommandsTest(base.TestCase):
             first, second = self.host.calls
             for what in ('words', 'result', 'caller'):
                 self.assertEqual(getattr(first, what), getattr(second, what), what)
+
+    def test_a_test_without_privileges(self):
+        """The variable that removes privileges has no effect: nova-compute runs tools as root."""
+        with mock.patch.dict(os.environ, {AS_USER: '1'}):
+            for commands in (self.commands, Executables(self.host.bin_dir, self.host.env)):
+                self.assertIn('"align"', commands.execute('ndctl', 'list', '-X'))
 
     def test_faults(self):
         """Faults of programs have the effect that they have on processes."""

@@ -6,8 +6,10 @@ import importlib.metadata
 import io
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
+import fixtures
 import testtools
 from oslo_config import cfg, generator
 
@@ -124,6 +126,23 @@ class LoadTest(testtools.TestCase):
         for path in (os.path.dirname(binary), binary):
             error = self.assertRaises(InvalidInputError, conf.load, [path], {})
             self.assertIn(path, error.got)
+
+    def test_a_misspelled_variable(self):
+        """A caller gets one warning, which contains the right name."""
+        environ = {f'VPMEM_HARNESS_{self.id()}': '', 'VPMEM_HARNESS_SEEED': '1'}
+        self.useFixture(fixtures.MonkeyPatch('vpmem_harness.conf.settings._reported', set()))
+        for expected in (2, 0):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter('always')
+                conf.load(environ=environ, command_line=False)
+            self.assertEqual(expected, len(caught))
+
+    def test_a_misspelled_option_of_a_file(self):
+        """The text contains the file and the right name."""
+        path = self.file('time_out = 5')
+        [text] = conf.unknown({'VPMEM_HARNESS_CONFIG': path}).values()
+        self.assertEqual(f'the option time_out in [vpmem_harness] of {path} is unknown and has no '
+                         'effect; did you mean timeout?', text)
 
     def test_the_process_configuration_is_unchanged(self):
         """The process's own CONF does not change."""

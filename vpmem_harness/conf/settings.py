@@ -1,4 +1,4 @@
-"""Options of the harness: configuration files, environment variables and the command line.
+"""The options, and their values in effect.
 
 Each call of :func:`load` uses an instance of oslo.config of its own, because the ``CONF`` of the
 process belongs to the code under test. The environment variable of an option is its name in
@@ -11,17 +11,19 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from oslo_config import cfg, types
 
+from vpmem_harness.conf import unknown_names
+from vpmem_harness.conf.unknown_names import PREFIX
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.randomness import SEED_LIMIT
 from vpmem_harness.releases import DEFAULT, RELEASES
 
 GROUP = 'vpmem_harness'
-PREFIX = 'VPMEM_HARNESS_'
 #: The variable that names configuration files, separated as in PATH. Later files take precedence.
 FILES_VARIABLE = PREFIX + 'CONFIG'
 
@@ -112,13 +114,14 @@ def load(
     :param files: configuration files, read after those of ``VPMEM_HARNESS_CONFIG``.
     :param environ: the environment; ``os.environ`` by default.
     :param command_line: whether the overrides come from the command line or from a caller's
-        arguments, for the text of errors.
+        arguments, for the text of errors. A caller gets a warning of each unknown name once.
     :param overrides: values that take precedence, by option; None overrides nothing.
     :raises InvalidInputError: for an invalid value; the message names the option and its source.
     """
     environ = os.environ if environ is None else environ
-    named = [os.path.expanduser(file)
-             for file in (*environ.get(FILES_VARIABLE, '').split(os.pathsep), *files) if file]
+    named = _files(environ, files)
+    if not command_line:
+        report_unknown(lambda text: warnings.warn(text, stacklevel=4), environ)
     values = _from_files(named) if named else dict(_defaults())
     for option in OPTIONS:
         variable = PREFIX + option.name.upper()
@@ -133,6 +136,38 @@ def load(
         raise InvalidInputError('timeout', expected='a number of seconds',
                                 got=str(settings.timeout), remedy='name one, however large')
     return settings
+
+
+def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what has no effect because its name is unknown, with a text for each.
+
+    These are environment variables, and options of the files in ``VPMEM_HARNESS_CONFIG``.
+    """
+    environ = os.environ if environ is None else environ
+    names = [option.name for option in OPTIONS]
+    return {**dict(unknown_names.in_environment(environ, names)),
+            **dict(unknown_names.in_files(_files(environ), GROUP, names))}
+
+
+#: The names that this process has reported.
+_reported: set[str] = set()
+
+
+def report_unknown(report: Callable[[str], object],
+                   environ: Mapping[str, str] | None = None) -> None:
+    """Report each unknown name once in this process.
+
+    A command logs them when it starts; for fixtures, :func:`load` issues warnings.
+    """
+    for name, text in unknown(environ).items():
+        if name not in _reported:
+            report(text)
+            _reported.add(name)
+
+
+def _files(environ: Mapping[str, str], files: Sequence[str] = ()) -> list[str]:
+    return [os.path.expanduser(file)
+            for file in (*environ.get(FILES_VARIABLE, '').split(os.pathsep), *files) if file]
 
 
 @functools.cache
