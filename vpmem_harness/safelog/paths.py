@@ -121,7 +121,7 @@ class Paths:
 
     def _known(self) -> Iterator[str]:
         yield from (root for root, _ in (*self._roots, *self._code))
-        yield from self._spaced
+        yield from tuple(self._spaced)      # another thread may add one
 
     def _path(self, path: str, text: str, start: int) -> str:
         if path.startswith('%'):
