@@ -26,11 +26,12 @@ FORMAT_MACS = {'00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff'}
 
 IPV4 = re.compile(r'(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]|-\d)')
 IPV6 = re.compile(r'(?<![\w:])(?:[0-9a-fA-F]{1,4}::?){2,7}[0-9a-fA-F]{1,4}(?![\w:])')
-#: Ranges for documentation (RFC 5737, 3849), ranges for this machine, any or all, and the range of
-#: libvirt's default network, which is the same on every host.
+#: Ranges for documentation (RFC 5737, 3849, 6676), ranges for this machine, any or all, and
+#: the range of libvirt's default network, which is the same on every host.
 HARMLESS_NETWORKS = [ipaddress.ip_network(network) for network in (
     '192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32', '127.0.0.0/8', '::1',
-    '0.0.0.0', '255.255.255.0/24', '192.168.122.0/24')]  # noqa: S104 - text to search for
+    '233.252.0.0/24', '0.0.0.0', '255.255.255.0/24',  # noqa: S104 - text to search for
+    '192.168.122.0/24')]
 
 SECRET = re.compile(
     r'-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\n[A-Za-z0-9+/=]{16}'

@@ -91,7 +91,7 @@ class InterfacesTest(testtools.TestCase):
         """libvirt plugs no multicast or UDP interface into a running guest."""
         domain = self.start()
         error = hosts.refusal(self.client.domain_attach_device_flags, domain,
-                              "<interface type='mcast'><source address='230.0.0.1' port='1111'/>"
+                              "<interface type='mcast'><source address='233.252.0.1' port='1111'/>"
                               '</interface>', LIVE)
         self.assertEqual('Operation not supported: hotplug of interface type of mcast is not '
                          'implemented yet', error.message)
