@@ -63,6 +63,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware,
         memory backends, the machine, its devices.
     """
     start_checks.check_devices(definition.devices)
+    start_checks.check_partition(definition)
     _check_nodes(definition, hardware)
     _check_huge_pages(definition, hardware)
     check_paths(definition.memory_devices, backing)

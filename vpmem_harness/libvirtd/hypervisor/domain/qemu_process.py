@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.domain import COMPRESSION_CACHE, OFF, Domain
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.xml.devices import memory
-from vpmem_harness.libvirtd.xml.domain import startup, validate
+from vpmem_harness.libvirtd.xml.domain import startup, validate, vcpu_checks
 from vpmem_harness.libvirtd.xml.etree import copy
 
 # For annotations only: the hypervisor imports this module.
@@ -57,6 +57,7 @@ class QemuProcesses:
             if source is None and not copied:
                 # Changes of the configuration can have made a domain that cannot be defined.
                 validate.definition(definition, hypervisor.hardware)
+                vcpu_checks.check(definition.root)
             hypervisor.guest_files.select_firmware(definition, hypervisor.hardware)
             if not copied:
                 hypervisor.disk_sources.prepare(definition)

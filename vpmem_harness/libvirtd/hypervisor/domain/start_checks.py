@@ -51,6 +51,14 @@ def check_devices(devices: Element) -> None:
             raise bad_xml('shmem size must be a power of two', domain=libvirt.VIR_FROM_QEMU)
 
 
+def check_partition(definition: Definition) -> None:
+    """Refuse a partition of the host's resources that is no absolute path."""
+    path = text_of(definition.root, 'resource/partition')
+    if path and not path.startswith('/'):
+        raise unsupported(f"Resource partition '{path}' must start with '/'",
+                          domain=libvirt.VIR_FROM_DOMAIN)
+
+
 def check_boot_files(definition: Definition, backing: Backing) -> None:
     """Refuse a kernel, and what belongs to it, that does not exist."""
     for path in _paths(definition.root, _BOOT_FILES):

@@ -119,7 +119,7 @@ domain type id xmlns:qemu
     bootmenu enable timeout [optional]
     bios useserial rebootTimeout [optional]
     smbios mode [optional]
-  idmap
+  idmap [optional]
     uid start target count
     gid start target count
   features [optional]
@@ -173,8 +173,8 @@ domain type id xmlns:qemu
     cfpc value
     sbbc value
     ibs value
-    tcg
-      tb-cache unit
+    tcg [optional]
+      tb-cache [kib]
     async-teardown enabled
   cpu mode match check migratable
     model fallback vendor_id

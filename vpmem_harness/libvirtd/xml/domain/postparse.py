@@ -12,7 +12,7 @@ from vpmem_harness.libvirtd.errors import bad_xml
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import controllers
-from vpmem_harness.libvirtd.xml.domain import firmware, validate
+from vpmem_harness.libvirtd.xml.domain import firmware, validate, vcpus
 from vpmem_harness.libvirtd.xml.etree import (
     Element,
     add,
@@ -62,6 +62,7 @@ def complete_os(definition: Definition) -> None:
         vcpu.set('placement', 'auto' if automatic and not vcpu.get('cpuset') else 'static')
     if vcpu.get('current') == vcpu.text:
         del vcpu.attrib['current']
+    vcpus.complete(definition)
 
 
 def complete_memory_placement(definition: Definition) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 import libvirt
 
 from vpmem_harness.libvirtd.errors import (
+    bad_argument,
     bad_xml,
     internal,
     missing_attribute,
@@ -22,12 +23,15 @@ from vpmem_harness.libvirtd.errors import (
 )
 from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import Element, every, first, having, text_of
+from vpmem_harness.libvirtd.xml.domain import vcpu_checks
+from vpmem_harness.libvirtd.xml.etree import Element, drop, every, first, having, text_of
 
 _DOMAIN: Final[int] = libvirt.VIR_FROM_DOMAIN
 _CPU: Final[int] = libvirt.VIR_FROM_CPU
 
 _DATE: Final = re.compile(r'\d\d?/\d\d?/(\d\d|\d{4})')
+#: The maximum length of the name of an application in a Fibre Channel network.
+_APP_ID_MAX: Final = 128
 _LOCK_FAILURES: Final = ('default', 'poweroff', 'restart', 'pause', 'ignore')
 _HYPERV: Final = ('relaxed', 'vapic', 'spinlocks', 'vpindex', 'runtime', 'synic', 'stimer',
                   'reset', 'vendor_id', 'frequencies', 'reenlightenment', 'tlbflush', 'ipi',
@@ -47,6 +51,9 @@ def check(source: Element) -> None:
     _check_sysinfo(source)
     _check_labels(source)
     _check_distances(source)
+    _check_resources(source)
+    _check_id_map(source)
+    vcpu_checks.check(source)
     action = text_of(source, 'on_lockfailure')
     if action and action not in _LOCK_FAILURES:
         raise unsupported(f'unknown on_lockfailure action: {action}', domain=_DOMAIN)
@@ -55,6 +62,28 @@ def check(source: Element) -> None:
         if event.get('name') in seen:
             raise bad_xml(f"perf event '{event.get('name')}' was already specified")
         seen.add(event.get('name'))
+
+
+def _check_resources(source: Element) -> None:
+    if len(source.findall('resource')) > 1:
+        raise bad_xml('only one resource element is supported')
+    for channel in every(source, 'resource/fibrechannel'):
+        if not 1 <= len(channel.get('appid', '-').encode()) <= _APP_ID_MAX:
+            raise bad_argument("Fibre Channel 'appid' string length must be between "
+                               f'[1, {_APP_ID_MAX}]', domain=_DOMAIN)
+
+
+def _check_id_map(source: Element) -> None:
+    """Refuse maps of users and groups that are not complete."""
+    maps = {tag: every(source, f'idmap/{tag}') for tag in ('uid', 'gid')}
+    for entry in (*maps['uid'], *maps['gid']):
+        if any(numbers.whole(entry.get(name)) is None for name in ('start', 'target', 'count')):
+            raise bad_xml('invalid idmap start/target/count settings')
+    for found in maps.values():
+        if found and all(numbers.whole(entry.get('start')) for entry in found):
+            raise unsupported('You must map the root user of container', domain=_DOMAIN)
+    if bool(maps['uid']) != bool(maps['gid']):
+        raise unsupported('uid and gid should be mapped both', domain=_DOMAIN)
 
 
 def _check_firmware(source: Element) -> None:
@@ -67,6 +96,9 @@ def _check_firmware(source: Element) -> None:
     if delay is not None and not -1 <= int(delay) <= 65535:
         raise unsupported('invalid value for rebootTimeout, must be in range [-1,65535]',
                           domain=_DOMAIN)
+    for tcg in every(source, 'features/tcg'):
+        if not numbers.kib(tcg, './tb-cache'):
+            drop(tcg, 'tb-cache')
     for table in every(source, 'os/acpi/table'):
         if table.get('type') != 'slic':
             raise bad_xml(f"Unknown acpi table type: {table.get('type')}")
@@ -220,6 +252,12 @@ def check_driver(definition: Definition) -> None:
     tseg = first(root, 'features/smm/tseg')
     if tseg is not None and numbers.kib(tseg, '.') % 1024:
         raise unsupported('SMM TSEG size must be divisible by 1 MiB')
+    cache = first(root, 'features/tcg/tb-cache')
+    if cache is not None and definition.virt_type != 'qemu':
+        raise unsupported('TCG features are incompatible with domain type '
+                          f"'{definition.virt_type}'")
+    if cache is not None and int(cache.text or 0) % 1024:
+        raise unsupported('tb-cache size must be an integer multiple of MiB')
     bios = first(root, 'os/bios')
     if bios is not None and bios.get('useserial') == 'yes' \
             and definition.devices.find('serial') is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.etree import add, drop, element, every, unset
+from vpmem_harness.libvirtd.xml.etree import Element, add, drop, element, every, unset
 
 
 @dataclass
@@ -32,9 +32,7 @@ def of(definition: Definition, *, live: bool) -> list[Vcpu]:
     """
     found = every(definition.root, 'vcpus/vcpu')
     if found:
-        vcpus = [Vcpu(each.get('enabled') == 'yes', each.get('hotpluggable', (
-            'no' if each.get('enabled') == 'yes' else 'yes')) == 'yes',
-            int(each.get('order', '0'))) for each in found]
+        vcpus = [_vcpu(each) for each in found]
     else:
         vcpus = [Vcpu(number < definition.vcpus, number >= definition.vcpus)
                  for number in range(definition.max_vcpus)]
@@ -43,6 +41,22 @@ def of(definition: Definition, *, live: bool) -> list[Vcpu]:
             if vcpu.online and not vcpu.order:
                 vcpu.order = 1 + max(each.order for each in vcpus)
     return vcpus
+
+
+def complete(definition: Definition) -> None:
+    """List every vCPU if some are listed; those that are not listed are offline."""
+    found = {int(each.get('id', '0')): each for each in every(definition.root, 'vcpus/vcpu')}
+    if not found:
+        return
+    offline = Vcpu(online=False, hotpluggable=True)
+    store(definition, [_vcpu(found[number]) if number in found else offline
+                       for number in range(definition.max_vcpus)], listed=True)
+
+
+def _vcpu(listed: Element) -> Vcpu:
+    online = listed.get('enabled') == 'yes'
+    hotpluggable = listed.get('hotpluggable', 'no' if online else 'yes') == 'yes'
+    return Vcpu(online, hotpluggable, int(listed.get('order', '0')))
 
 
 def store(definition: Definition, vcpus: list[Vcpu], *, listed: bool) -> None:

@@ -65,6 +65,12 @@ class StartChecksTest(testtools.TestCase):
         self.assert_refused(f'{start}-append only allowed with -kernel option',
                             os=f'{initrd}<cmdline>quiet</cmdline>')
 
+    def test_partition(self):
+        """The partition of a guest's resources is an absolute path."""
+        self.assert_refused(
+            "unsupported configuration: Resource partition 'machine' must start with '/'",
+            more='<resource><partition>machine</partition></resource>')
+
     def test_missing_bios(self):
         """The BIOS that a guest names exists."""
         self.assert_refused("Path '/images/none' is not accessible: No such file or directory",

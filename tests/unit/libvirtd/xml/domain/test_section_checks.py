@@ -141,3 +141,33 @@ class TestSections(SectionCase):
         """The action after the loss of a lock is one that libvirt knows."""
         self.assert_refused('unsupported configuration: unknown on_lockfailure action: panic',
                             '<on_lockfailure>panic</on_lockfailure>')
+
+    def test_resources(self):
+        """A domain has one place for its resources, and a short name in Fibre Channel."""
+        self.assert_refused('XML error: only one resource element is supported',
+                            '<resource><partition>/a</partition></resource>' * 2)
+        self.assert_refused(
+            "invalid argument: Fibre Channel 'appid' string length must be between [1, 128]",
+            f"<resource><fibrechannel appid='{'x' * 129}'/></resource>")
+
+    def test_map_of_users(self):
+        """A map of users begins with root, and comes with a map of groups."""
+        entry = "<{} start='{}' target='1000' count='10'/>"
+        for entries, message in (
+                (entry.format('uid', 0), 'unsupported configuration: uid and gid should be mapped '
+                                         'both'),
+                (entry.format('uid', 1), 'unsupported configuration: You must map the root user of '
+                                         'container'),
+                (entry.format('uid', 'x'), 'XML error: invalid idmap start/target/count settings')):
+            self.assert_refused(message, f'<idmap>{entries}</idmap>')
+
+    def test_cache_of_translations(self):
+        """The cache of QEMU's code generator has whole MiB, and KVM has none."""
+        features = '<features><tcg><tb-cache>{}</tb-cache></tcg></features>'
+        self.assert_refused("unsupported configuration: TCG features are incompatible with domain "
+                            "type 'kvm'", features.format(2048))
+        self.assertNotIn('tcg', self.printed(more=features.format(0)))
+        error = self.assertRaises(LibvirtError, self.parse, xml(
+            more=features.format(100)).replace("type='kvm'", "type='qemu'"))
+        self.assertEqual('unsupported configuration: tb-cache size must be an integer multiple of '
+                         'MiB', error.message)
