@@ -66,6 +66,6 @@ def arm(kind: str, host: Host, at: int, kill: Callable[[], object]) -> Fault:
     }
     if kind not in make:
         raise InvalidInputError(
-            'fault of a step', expected=f'one of {", ".join(make)}', got=kind,
+            'fault of a step', expected=f'one of {", ".join(make)}', got=repr(kind),
             remedy='name one of these')
     return make[kind]()

@@ -82,6 +82,6 @@ def _chosen(names: list[str]) -> list[findings.Finding]:
     known = {finding.name: finding for finding in findings.FINDINGS}
     for name in names:
         if name not in known:
-            raise InvalidInputError('finding', expected=', '.join(known), got=name,
+            raise InvalidInputError('finding', expected=', '.join(known), got=repr(name),
                                     remedy='use one of these names')
     return [known[name] for name in names or known]

@@ -83,7 +83,8 @@ class Cloud:
             return self._computes[name]
         except KeyError:
             raise InvalidInputError(
-                'name of a host', expected=f'one of {", ".join(self._computes)}', got=name,
+                'name of a host', expected=f'one of {", ".join(self._computes)}',
+                got=repr(name),
                 remedy='name a host of this cloud') from None
 
     def add_host(self, host: ComputeHost) -> None:

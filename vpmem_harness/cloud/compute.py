@@ -115,7 +115,8 @@ class Compute:
 def in_words(compute: Compute, wanted: Mapping[str, int] = MappingProxyType({})) -> str:
     """Describe a compute service and the free persistent memory of its host.
 
-    :param wanted: amounts by resource class; other classes are shown if there is less of them.
+    :param wanted: amounts by resource class. Classes of persistent memory that the host does not
+        have are named, and other classes if there is less of them.
     """
     try:
         inventories, usages = compute.inventories, compute.usages
@@ -123,12 +124,14 @@ def in_words(compute: Compute, wanted: Mapping[str, int] = MappingProxyType({}))
         inventories, usages = {}, {}        # it has never started
     offers = [f'{name.removeprefix(PMEM_CLASS)} {one.total - usages[name]} of {one.total} free'
               for name, one in sorted(inventories.items()) if name.startswith(PMEM_CLASS)]
+    absent = [f'no {name.removeprefix(PMEM_CLASS)}' for name in sorted(wanted)
+              if name.startswith(PMEM_CLASS) and name not in inventories and inventories]
     lacking = [f'{name} {one.capacity - usages[name]} of {one.capacity} free'
                for name, one in sorted(inventories.items())
                if not name.startswith(PMEM_CLASS)
                and one.capacity - usages[name] < wanted.get(name, 0)]
     return ', '.join([f'{compute.name} {"up" if compute.is_up else "down"}',
-                      *(offers or ['no persistent memory']), *lacking])
+                      *(offers or ['no persistent memory']), *absent, *lacking])
 
 
 def comes_to_rest(backend: Backend, seconds: float, server: str | None = None) -> bool:

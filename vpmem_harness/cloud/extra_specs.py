@@ -66,7 +66,7 @@ def validate_extra_specs(extra_specs: Mapping[str, str]) -> None:
             _check(value in _NEEDS, f"'{value}' is not one of: {', '.join(_NEEDS)}.")
             if not _CUSTOM.fullmatch(grouped['name']):
                 raise InvalidInputError(
-                    'trait of a flavor', expected='one that begins with CUSTOM_', got=name,
+                    'trait of a flavor', expected='one that begins with CUSTOM_', got=repr(name),
                     remedy='hosts of the stub have no other traits: use the nova backend')
 
 

@@ -100,7 +100,8 @@ def clear_faults(fleet: Fleet, host: str | None, number: int | None) -> int:
         numbers = [f'{fault.number} on {one.name}' for one in hosts
                    for fault in one.faults.in_force]
         raise InvalidInputError(
-            'number of a fault', expected=f'one of {", ".join(numbers) or "none: there are none"}',
-            got=str(number), remedy='name its host as well' if found else 'name one of these')
+            'number of a fault', expected=f'one of {", ".join(numbers)}' if numbers
+            else 'a fault in force, and there is none', got=str(number),
+            remedy='name its host as well' if found else 'see "vpmem-harness fault --list"')
     found[0].remove()
     return 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpmem_harness.exceptions import InvalidInputError, unwritable
+from vpmem_harness.exceptions import InvalidInputError, unreadable, unwritable
 from vpmem_harness.fleet import graph
 from vpmem_harness.fleet.saved_host import SavedHost
 from vpmem_harness.fleet.spec import FleetSpec, check_schema
@@ -95,6 +95,9 @@ def write(values: dict[str, Any], path: Path) -> None:
         raise unwritable('FILE', path, error) from error
 
 
+_SAVED = 'a file that "vpmem-harness save" has written'
+
+
 def read(path: Path) -> SavedFleet:
     """Read a fleet from a file.
 
@@ -103,10 +106,12 @@ def read(path: Path) -> SavedFleet:
     what = f'saved fleet {path}'
     try:
         document = json.loads(path.read_text('utf-8'))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInputError(
-            what, expected='a file that "vpmem-harness save" has written', got=str(error),
-            remedy='use another path') from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable('saved fleet', path, error, expected=_SAVED,
+                         remedy='use another path') from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(what, expected=_SAVED, got=f'no JSON ({error})',
+                                remedy='use another path') from error
     if isinstance(document, dict) and document.get('format') == FORMAT and (
             document.get('version') != VERSION):
         raise InvalidInputError(

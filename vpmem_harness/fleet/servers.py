@@ -80,12 +80,17 @@ class ServerRequests:
         """The server with this name or id."""
         servers = self._cloud.servers
         found = [one for one in servers if name in (one.id, one.name)]
-        if len(found) != 1:
-            names = ', '.join(one.name for one in servers) or 'none: there are none'
+        if len(found) > 1:
+            # An error does not show the ids: it is redacted.
             raise InvalidInputError(
-                'server', expected=f'one of {names}', got=repr(name),
-                remedy='name one of these' if not found else
-                # An error does not show the ids: it is redacted.
-                'several have this name; give the id, which "vpmem-harness server list --json" '
-                'prints')
+                'server', expected='a name that one server has',
+                got=f'{name!r}, which {len(found)} servers have',
+                remedy='give the id, which "vpmem-harness server list --json" prints')
+        if not servers:
+            raise InvalidInputError('server', expected='a server of the fleet, which has none',
+                                    got=repr(name), remedy='boot one')
+        if not found:
+            names = ', '.join(dict.fromkeys(one.name for one in servers))
+            raise InvalidInputError('server', expected=f'one of {names}', got=repr(name),
+                                    remedy='name one of these')
         return found[0]

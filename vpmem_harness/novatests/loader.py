@@ -117,7 +117,7 @@ def _module(name: str) -> tuple[Any, list[str]]:
 
 def _no_test(name: str, why: str) -> InvalidInputError:
     return InvalidInputError('TEST', expected='the id of a test, class, module or package',
-                             got=name, remedy=f'correct it: {why}')
+                             got=repr(name), remedy=f'correct it: {why}')
 
 
 def _tests(suite: Any) -> Iterator[Any]:

@@ -80,7 +80,7 @@ class Redactor:
         elif kind == 'path':
             self._paths.protect(text)
         else:
-            raise InvalidInputError('kind of a protected value', got=kind,
+            raise InvalidInputError('kind of a protected value', got=repr(kind),
                                     expected='secret, host, user or path',
                                     remedy='UUIDs and addresses are known by their form')
 

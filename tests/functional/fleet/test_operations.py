@@ -37,6 +37,11 @@ class OperationsTest(FleetTestCase):
         self.assertEqual('a is deleted\n', self.harness('server', 'delete', 'a'))
         self.assertEqual('servers: none\n', self.harness('server', 'list'))
 
+    def test_a_server_of_a_fleet_without_any(self):
+        """The error says that the fleet has none."""
+        self.harness('server', 'show', 'a', status=1)
+        self.assertIn('a server of the fleet, which has none', self.stderr)
+
     def test_an_evacuation(self):
         """A server is rebuilt while the service of its host is down."""
         self.harness('server', 'boot', 'a', '--pmem', 'SMALL', '--host', 'host1')
@@ -84,6 +89,7 @@ class OperationsTest(FleetTestCase):
         """The errors list the kinds, the hosts and the options."""
         for words, text in ((['host1'], 'a kind of fault'), (['host1', 'odd'], 'failing'),
                             (['host9', 'daemon-down'], 'host1, host2'),
+                            (['--remove', '1'], 'there is none, got 1;'),
                             (['host1', 'hanging', 'x', '--times'], 'a value')):
             self.harness('fault', *words, status=1)
             self.assertIn(text, self.stderr)

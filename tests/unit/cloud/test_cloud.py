@@ -30,7 +30,8 @@ class CloudTest(base.TestCase):
         error = self.assertRaises(UnexpectedStateError, cloud.boot, pmem='HUGE')
         [note] = error.__notes__
         self.assertEqual(
-            f'its flavor has HUGE; {cloud.hosts[0].name} up, SMALL 2 of 2 free', note)
+            f'its flavor has HUGE; {cloud.hosts[0].name} up, SMALL 2 of 2 free, no HUGE',
+            note)
 
     def test_too_little_ordinary_memory(self):
         """The error names other resources of which a host has less than the flavor wants."""

@@ -38,6 +38,12 @@ class ServerTest(base.VPMEMTestCase):
         self.assertEqual(['call'], [frame.name for frame in ours])
         self.assertNotIn('During handling', ''.join(traceback.format_exception(error)))
 
+    def test_a_label_that_no_host_has(self):
+        """The error of a boot says so for each host."""
+        error = self.assertRaises(UnexpectedStateError, self.cloud.boot, pmem='HUGE')
+        self.assertEqual(['its flavor has HUGE; host1 up, SMALL 1 of 1 free, no HUGE'],
+                         error.__notes__)
+
     def test_a_move_in_a_cloud_with_one_host(self):
         """The error says that there is no other host, and how to start two."""
         server = self.cloud.boot(pmem='SMALL')

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.pmem import Contents
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class ToolCall:
     :param stdin: the contents of standard input; None while they have not been read.
     :param caller: the process that ran the tool; 0 for this one.
     :param record: the entry in the host's log of calls, once there is one.
+    :raises InvalidInputError: without a word.
     """
 
     words: Sequence[str]
@@ -33,6 +35,11 @@ class ToolCall:
     stdin: Contents | None = None
     caller: int = 0
     record: CommandCall | None = dataclasses.field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.words:
+            raise InvalidInputError('command', expected='the name of a tool and its arguments',
+                                    got='nothing', remedy="write host.run('ndctl', 'list')")
 
     def request(self) -> bytes:
         """Encode the call as a stand-in sends it: see :mod:`vpmem_harness.host.tool_client`."""

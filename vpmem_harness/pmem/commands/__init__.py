@@ -50,4 +50,5 @@ def run(memory: PersistentMemory, argv: Sequence[str], *, as_root: bool = True,
         return daxio.run(memory, argv[1:], files, directory, as_root=as_root, stdin=stdin)
     raise exceptions.InvalidInputError(
         'command', expected=f'one of {", ".join(TOOLS)}', got=repr(tool),
-        remedy='run other programs on the real system')
+        remedy="pass each word as an argument, as in run('ndctl', 'list')"
+        if tool.partition(' ')[0] in TOOLS else 'run other programs on the real system')

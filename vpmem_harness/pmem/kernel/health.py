@@ -89,7 +89,7 @@ def _reported(kind: type[_Report], fields: Mapping[str, Value]) -> _Report:
         if name not in names:
             raise exceptions.InvalidInputError(
                 f'{kind.__name__.lower()} of a DIMM', expected=f'fields {", ".join(names)}',
-                got=name, remedy='leave it out')
+                got=repr(name), remedy='leave it out')
     return kind(**{**dict.fromkeys(names), **fields})  # type: ignore[arg-type]
 
 

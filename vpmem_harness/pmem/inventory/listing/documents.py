@@ -60,12 +60,16 @@ def split(text: str) -> Documents:
             value, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
             raise refusal(f'line {error.lineno}, column {error.colno}', 'JSON, as in '
-                          '[{"dev":"namespace0.0",...}]', error.msg) from None
+                          '[{"dev":"namespace0.0",...}]', _no_json(error.msg)) from None
         except (ValueError, RecursionError) as error:
-            raise refusal(f'line {line}', 'JSON', str(error)) from None
+            raise refusal(f'line {line}', 'JSON', _no_json(str(error))) from None
         found.append(Document(value, line))
     return Documents(found, versions.get('ndctl'), versions.get('kernel'), bool(reals) and all(
         re.fullmatch(r'-?\d+\.\d{6}', digits) for digits in reals))
+
+
+def _no_json(reason: str) -> str:
+    return f'something else ({reason})'
 
 
 def _skip(text: str, position: int, versions: dict[str, str]) -> int:
