@@ -120,6 +120,18 @@ class ResizeTest(FaultsTestCase):
         second.resize(pmem='SMALL')
         self.assertEqual(second.id, cloud.compute(source).assigned_namespaces[large.name])
 
+    def test_a_server_without_a_domain(self):
+        """It stays on its host in ERROR, because its disks are not known."""
+        cloud = self.start_cloud(hosts=2)
+        server = cloud.boot(pmem='SMALL').stop()
+        source = cloud.host(server.host)
+        source.connection.lookupByUUIDString(server.id).undefine()
+        server.resize(pmem='LARGE', expect='ERROR')
+        cloud.settle()
+        self.assertEqual((source.name, ['error']),
+                         (server.host, [move.status for move in server.migrations]))
+        self.assertAllocated(server, {'CUSTOM_PMEM_NAMESPACE_SMALL': 1}, host=source)
+
     def test_a_revert_whose_guest_does_not_start(self):
         """The server is in ERROR on the source, and the migration has failed."""
         cloud = self.start_cloud(hosts=2)

@@ -109,6 +109,8 @@ class ResizeOperations(Operations):
                 instance, (TaskState.RESIZE_PREP,), task_state=TaskState.RESIZE_MIGRATING)
             _check_disks(instance.flavor, flavor)
             self.driver.power_off(instance.uuid)
+            # Nova reads from the domain which disks to move.
+            self.driver.require(instance.uuid)
             self.driver.set_aside_image(instance.uuid)
             with self.services.database.lock:
                 self.service.save_migration(migration, status='post-migrating')
