@@ -38,7 +38,7 @@ class ComputeTest(base.VPMEMTestCase):
         """A compute service has its privileges even if the test has removed its own."""
         self.useFixture(EnvironmentVariable('VPMEM_HARNESS_AS_USER', '1'))
         server = self.start_cloud().boot(pmem='SMALL')
-        self.assertEqual(['ns_1'], [device.name for device in server.namespaces])
+        self.assertEqual(['SMALL'], [device.label for device in server.namespaces])
 
     def test_inventory_has_what_libvirt_reports(self):
         """The inventory has the host's CPUs and memory, with Nova's ratios and reservation."""
