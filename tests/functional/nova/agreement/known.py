@@ -234,10 +234,16 @@ def _refused_live_migration(case: Case) -> bool:
 def _late_event(case: Case) -> bool:
     found = False
     for number in range(len(case.side.servers)):
-        moves, fact = case.nova[f'server {number}: moves'], f'server {number}: power_state'
+        server = f'server {number}: '
+        fact = server + 'power_state'
+        moves = case.nova[server + 'moves']
         assert isinstance(moves, list)
         if moves and moves[-1][1] == 'error':
             found |= case.take_out(fact, 'NOSTATE', case.stub.get(fact))
+        if case.nova[server + 'status'] == 'ERROR' and case.before.get(fact) == case.stub.get(fact):
+            domain = case.nova.get(f'host {case.nova[server + "host"]}: domain of {number}')
+            if isinstance(domain, tuple) and domain[0] == libvirt.VIR_DOMAIN_SHUTOFF:
+                found |= case.take_out(fact, 'SHUTDOWN', case.stub.get(fact))
     return found
 
 
@@ -276,8 +282,8 @@ KNOWN = (
           'audit, made here',
           _claims_outlive_move),
     Known('late event',
-          'the source of a failed move notices only after fifteen seconds that it has stopped the '
-          'guest, and then shows the state of a guest that it does not have',
+          'a host notices only after fifteen seconds that it has stopped a guest, and then shows '
+          'the state of the guest, or of one that it does not have after a failed move',
           _late_event),
     Known('evacuated-host-wipes',
           "a host that returns wipes what has the name of an evacuated server's new namespaces, "
