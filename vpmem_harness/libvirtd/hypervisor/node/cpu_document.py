@@ -16,6 +16,7 @@ from vpmem_harness.libvirtd.errors import (
     unsupported,
 )
 from vpmem_harness.libvirtd.xml import numbers, reading, schema
+from vpmem_harness.libvirtd.xml.domain import section_checks
 from vpmem_harness.libvirtd.xml.domain.parser import ARCHITECTURES
 from vpmem_harness.libvirtd.xml.etree import Element, every, text_of
 
@@ -51,7 +52,7 @@ def read(text: str, *, validate: bool = False, host: bool = False) -> Element:
         if model.get('fallback') not in (None, 'allow', 'forbid'):
             raise unsupported('Invalid fallback attribute', domain=_CPU)
     _check_topology(cpu)
-    _check_features(cpu)
+    section_checks.check_cpu_features(cpu)
     return cpu
 
 
@@ -64,14 +65,3 @@ def _check_topology(cpu: Element) -> None:
             if numbers.whole(text) == 0:
                 raise bad_xml(f"Invalid value for attribute '{name}' in element 'topology': "
                               'Zero is not permitted', domain=libvirt.VIR_FROM_XML)
-
-
-def _check_features(cpu: Element) -> None:
-    seen: set[str] = set()
-    for feature in cpu.findall('feature'):
-        name = feature.get('name')
-        if not name:
-            raise bad_xml('Invalid CPU feature name', domain=_CPU)
-        if name in seen:
-            raise bad_xml(f"CPU feature '{name}' specified more than once", domain=_CPU)
-        seen.add(name)

@@ -164,6 +164,11 @@ def _check_cpu(source: Element) -> None:
             raise bad_xml('CPU vendor specified without CPU model', domain=_CPU)
         if cpu.find('feature') is not None:
             raise bad_xml('Non-empty feature list specified without CPU model', domain=_CPU)
+    check_cpu_features(cpu)
+
+
+def check_cpu_features(cpu: Element) -> None:
+    """Refuse features of a CPU that have no name, or the name of another one."""
     seen: set[str] = set()
     for feature in cpu.findall('feature'):
         name = feature.get('name')
