@@ -97,12 +97,12 @@ class Wait:
         if record.task_state is not None:
             return None
         action = self._action()
-        ended = action is None or action.finished
-        told = status != ERROR or record.fault is not None or not self.fault
-        if not (ended and told) and status not in (ERROR, self.status):
+        complete = (action is None or action.finished) and (
+            status != ERROR or record.fault is not None or not self.fault)
+        if not complete and status not in (ERROR, self.status):
             return None
         move = self._failed_move()
-        if not (ended and told) or move is not None:
+        if not complete or move is not None:
             # Some failures leave no fault, an event during which its service died never ends, and
             # of two events of one name, as of a build that is retried, Nova may end only one. The
             # source of a migration that has failed may still put the server into ERROR.

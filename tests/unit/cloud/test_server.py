@@ -54,7 +54,7 @@ class ServerTest(base.VPMEMTestCase):
             self.assertIn('CloudFixture(hosts=2)', error.__notes__[-1])
 
     def test_a_move_that_finds_no_other_host(self):
-        """In a cloud with two hosts, the error says what the hosts have, and no more."""
+        """In a cloud with two hosts, the error shows only what the hosts have."""
         cloud = self.useFixture(CloudFixture(hosts=2, pmem='SMALL:1x1GiB', backend='stub'))
         server = cloud.boot(pmem='SMALL')
         cloud.boot(pmem='SMALL')
