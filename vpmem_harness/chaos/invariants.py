@@ -45,6 +45,13 @@ class Fleet:
                 return {(one.host, resource.identifier) for resource in one.resources}
         return set()
 
+    def is_undefined(self, uuid: str) -> bool:
+        """Whether the host of an instance has no domain of it."""
+        return any(
+            one.uuid == uuid and one.host is not None and uuid not in {
+                domain.uuid_text for domain in list(self.hosts[one.host].hypervisor.domains)}
+            for one in self.backend.services.database.instances())
+
     def troubled(self) -> set[str]:
         """Return the hosts with an active fault or a service that is down."""
         troubled = {name for name, host in self.hosts.items()

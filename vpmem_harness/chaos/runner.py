@@ -51,6 +51,9 @@ _GIVEN_UP = 500
 _ANYWHERE = ('boot', 'resize', 'migrate', 'unshelve', 'live-migrate', 'evacuate')
 _LOSING = ('restart-machine', 'lose-domains')
 
+#: Requests that put a server without a domain into ERROR.
+_NEED_DOMAIN = ('resize', 'migrate')
+
 
 class Runner:
     """Runs steps on a fleet: hosts, a cloud, and servers by the number of their boot."""
@@ -171,6 +174,7 @@ class Runner:
         if asked in self._hung():
             asked = None
         confirms = step.verb == 'delete' and asked in self._deleting_unconfirmed()
+        undefined = step.verb in _NEED_DOMAIN and self._is_undefined(asked)
         try:
             refused = not self._do(step, asked)
         except errors.NovaException as error:
@@ -194,6 +198,8 @@ class Runner:
         wrong += self._come_to_rest(step, asked, fault)
         now = self.statuses()
         self._disturb(step, asked, before, involved, fault)
+        if undefined and asked in before:
+            self._history.disturb({asked: before[asked]})
         self._in_flight.clear()
         wrong += self._history.step(before, now, asked, step.verb, refused)
         if step.verb == 'calm':
@@ -328,6 +334,11 @@ class Runner:
             self.servers[number].delete(expect=None)
             self.settle()
         self._given_up.clear()
+
+    def _is_undefined(self, number: int | None) -> bool:
+        """Whether a server has no domain, as after a start that failed when it defined it."""
+        server = self.servers.get(-1 if number is None else number)
+        return server is not None and self.fleet.is_undefined(server.id)
 
     def _deleting_unconfirmed(self) -> set[int]:
         """Return the servers in deletion with an unconfirmed move."""

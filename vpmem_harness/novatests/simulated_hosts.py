@@ -111,7 +111,7 @@ class SimulatedHostsMixin:
         workarounds.use_threads_in_tests(self)
         workarounds.end_idle_workers_at_once(self)
         workarounds.wait_longer_for_notifications(self)
-        workarounds.let_readers_pass_waiting_writers(self)
+        workarounds.choose_cells_by_thread(self)
         super().setUp()  # type: ignore[misc]
         workarounds.poll_slowly()
         self._migration_stub = MigrationStub()

@@ -13,7 +13,7 @@ import importlib.metadata
 import os
 import sys
 import threading
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 from typing import Any
 
 import libvirt
@@ -235,26 +235,38 @@ def configured(name: str, group: str | None = None) -> bool:
     return 'override' in options[name]
 
 
-def let_readers_pass_waiting_writers(fixture: Any) -> None:
-    """Let threads read from the databases of a test while others do, even if a thread must write.
+def choose_cells_by_thread(fixture: Any) -> None:
+    """Let each thread of a test use the cell that it has targeted, or else the default cell.
 
-    Nova's ``_run_periodics`` reads and waits for a thread that reads as well. If a request waits to
-    write in between, the second reader waits for it, and all three wait for ever.
-    Source: nova/tests/fixtures/nova.py (CellDatabases).
+    Nova's fixture of the cell databases keeps one targeted cell for all threads. While one of them
+    reads from cell0, another that has targeted no cell reads from cell0 as well, and does not find
+    the compute nodes. The lock of that cell can also deadlock: Nova's ``_run_periodics`` reads and
+    waits for a thread that reads as well, and a writer that waits in between stops the second
+    reader. Source: nova/tests/fixtures/nova.py (CellDatabases).
     """
     import fixtures
-    from nova.tests import fixtures as nova_fixtures
 
-    lock: Any = nova_fixtures.ReaderWriterLock
+    targeted = threading.local()
 
-    class ReadersFirst(lock):  # type: ignore[misc]
-        @property
-        def has_pending_writers(self) -> bool:
-            return not self._readers and bool(self._pending_writers)
+    @contextlib.contextmanager
+    def target_cell(cells: Any, context: Any, cell_mapping: Any) -> Iterator[Any]:
+        before = getattr(targeted, 'manager', None)
+        targeted.manager = cell_mapping and cells._ctxt_mgrs[cell_mapping.database_connection]
+        try:
+            with cells._real_target_cell(context, cell_mapping) as of_cell:
+                yield of_cell
+        finally:
+            targeted.manager = before
 
-    # nova.tests.fixtures.nova also has a name "nova", so that no path leads to this module.
-    fixture.useFixture(fixtures.MockPatchObject(
-        sys.modules[lock.__module__], lock.__name__, ReadersFirst))
+    def get_context_manager(cells: Any, context: Any) -> Any:
+        # Some callers pass no context.
+        return (getattr(context, 'db_connection', None) or getattr(targeted, 'manager', None)
+                or cells._default_ctxt_mgr)
+
+    for name, replacement in (('_wrap_target_cell', target_cell),
+                              ('_wrap_get_context_manager', get_context_manager)):
+        fixture.useFixture(fixtures.MonkeyPatch(
+            f'nova.tests.fixtures.CellDatabases.{name}', replacement))
 
 
 def end_idle_workers_at_once(fixture: Any) -> None:

@@ -67,6 +67,8 @@ class NovaTestsTest(base.TestCase):
 
         def add(result: Result) -> None:
             lines.append(report.line(result, report.add(result)))
+            if result.outcome == 'failed':
+                self.addDetail(result.id, text_content(result.details))
         runner.run(runner.tests([f'{PREFIX}.{name}' for name in SELECTED]), add)
         self.addDetail('results', text_content('\n'.join(lines)))
         self.assertTrue(report.ok, report.summary())
@@ -79,6 +81,14 @@ class NovaTestsTest(base.TestCase):
         Runner(timeout=200, plain=True).run([name], results.append)
         self.assertEqual([('passed', 0, '')], [
             (result.outcome, result.calls, result.reason) for result in results])
+
+    def test_threads_keep_their_cells(self) -> None:
+        """Threads of a test can use different cells at the same time."""
+        results: list[Result] = []
+        name = 'tests.functional.nova.own_tests.CellTest.test_a_thread_keeps_its_cell'
+        Runner(timeout=200).run([name], results.append)
+        self.assertEqual(
+            ['passed'], [result.outcome for result in results], [r.details for r in results])
 
     def test_an_unknown_test_is_an_error(self) -> None:
         """The error names what was given, and why it is no test."""
