@@ -6,6 +6,7 @@ which checks basic constraints, key usage and the purpose of each certificate.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import os
@@ -42,7 +43,7 @@ def make_certificates(directory: Path, names: Collection[str] = ()) -> None:
     :param names: host names and IP addresses of the server, besides ``localhost`` and its
         addresses.
     :raises InvalidInputError: when the package ``cryptography`` is missing, when a file exists,
-        or when none can be written.
+        or when one cannot be written; then none is left.
     """
     try:
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -55,20 +56,21 @@ def make_certificates(directory: Path, names: Collection[str] = ()) -> None:
             raise InvalidInputError(
                 'directory of certificates', expected='a directory without certificates',
                 got=f'{directory / name}', remedy='choose another, or remove its files')
-    issuer_key = ec.generate_private_key(ec.SECP256R1())
-    authority = _Authority(issuer_key)
+    authority = _Authority(ec.generate_private_key(ec.SECP256R1()))
+    contents = {CA_CERTIFICATE: (_pem(authority.certificate), 0o644)}
+    for purpose, subject, certificate, key in (
+            ('server', 'vpmem-harness server', SERVER_CERTIFICATE, SERVER_KEY),
+            ('client', 'vpmem-harness client', CLIENT_CERTIFICATE, CLIENT_KEY)):
+        private = ec.generate_private_key(ec.SECP256R1())
+        issued = authority.issue(
+            private, subject, purpose, (*LOCAL_NAMES, *names) if purpose == 'server' else ())
+        contents |= {certificate: (_pem(issued), 0o644), key: (_key_pem(private), 0o600)}
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(directory / CA_CERTIFICATE, _pem(authority.certificate), 0o644)
-        for purpose, subject, certificate, key in (
-                ('server', 'vpmem-harness server', SERVER_CERTIFICATE, SERVER_KEY),
-                ('client', 'vpmem-harness client', CLIENT_CERTIFICATE, CLIENT_KEY)):
-            private = ec.generate_private_key(ec.SECP256R1())
-            issued = authority.issue(
-                private, subject, purpose,
-                (*LOCAL_NAMES, *names) if purpose == 'server' else ())
-            _write(directory / certificate, _pem(issued), 0o644)
-            _write(directory / key, _key_pem(private), 0o600)
+        with contextlib.ExitStack() as incomplete:
+            for name, (content, mode) in contents.items():
+                _write(directory / name, content, mode, incomplete)
+            incomplete.pop_all()
     except OSError as error:
         raise unwritable(
             'directory of certificates', directory, error, kind='directory') from error
@@ -145,7 +147,9 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
         serialization.NoEncryption())
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
+def _write(path: Path, content: bytes, mode: int, incomplete: contextlib.ExitStack) -> None:
+    """Write a new file, which ``incomplete`` removes."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    incomplete.callback(path.unlink, missing_ok=True)
     with os.fdopen(descriptor, 'wb') as file:
         file.write(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from pathlib import Path
@@ -44,6 +45,21 @@ class CertificatesTest(base.TestCase):
         """A directory with certificates keeps them."""
         make_certificates(self.directory)
         self.assertRaises(InvalidInputError, make_certificates, self.directory)
+
+    def test_nothing_is_left_on_a_full_disk(self):
+        """If the third file cannot be written, none is left, and the command can be repeated."""
+        files = []
+
+        def fill(descriptor, mode):
+            files.append(descriptor)
+            os.close(descriptor)
+            return open('/dev/full' if len(files) == 3 else os.devnull, mode)
+
+        with mock.patch('os.fdopen', fill):
+            error = self.assertRaises(InvalidInputError, make_certificates, self.directory)
+        self.assertIn('free space', str(error))
+        self.assertEqual([], list(self.directory.iterdir()))
+        make_certificates(self.directory)
 
     def test_without_cryptography(self):
         """The error says how to install the package."""
