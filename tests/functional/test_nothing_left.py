@@ -129,10 +129,12 @@ class NothingLeftTest(base.TestCase):
         self.assertEqual([], os.listdir(tempfile.gettempdir()))
 
     def chaos(self, *before):
-        """Start a long run of chaos."""
+        """Start a long run of chaos, with its hosts in the temporary directory of the test."""
+        environment = {**os.environ}
+        environment.pop('VPMEM_HARNESS_RUNTIME_DIR', None)
         process = subprocess.Popen(
             [*before, sys.executable, '-m', 'vpmem_harness.cli', 'chaos', '--steps', '100000'],
-            stderr=subprocess.PIPE, text=True)
+            stderr=subprocess.PIPE, text=True, env=environment)
         self.addCleanup(process.kill)
         return process
 

@@ -10,11 +10,16 @@ from cliff import command, commandmanager
 class Command(command.Command):
     """Base class of commands: a cliff command without hooks of other packages.
 
-    A search for hooks is slow and leaves a cache in the user's home directory.
+    A search for hooks is slow and leaves a cache in the user's home directory. To name the package
+    of a command in its help, cliff reads the lists of files of all installed packages.
     """
 
     def _load_hooks(self) -> None:
         self._hooks = []
+
+    def get_epilog(self) -> str:
+        """Return what the help prints at the end."""
+        return self._epilog or ''
 
 
 class LazyCommand(commandmanager.EntryPointWrapper):

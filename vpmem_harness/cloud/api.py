@@ -161,6 +161,18 @@ class ServerRecord:
         return status_from_state(self.vm_state, self.task_state)
 
 
+class ServerState(Protocol):
+    """The states of a server, which :class:`ServerRecord` has too."""
+
+    @property
+    def vm_state(self) -> VMState:
+        """The state of the virtual machine."""
+
+    @property
+    def task_state(self) -> TaskState | None:
+        """The current task; None at rest."""
+
+
 class SimulatedHost(Protocol):
     """The part of :class:`vpmem_harness.host.machine.Host` that a backend needs."""
 
@@ -316,6 +328,12 @@ class Backend(Protocol):
 
     def server(self, server: str) -> ServerRecord:
         """The current state of a server.
+
+        :raises InstanceNotFound: when it has been deleted.
+        """
+
+    def state(self, server: str) -> ServerState:
+        """The states of a server at a lower cost than :meth:`server`, or the whole record.
 
         :raises InstanceNotFound: when it has been deleted.
         """

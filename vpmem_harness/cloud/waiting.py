@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from vpmem_harness.cloud import errors
 from vpmem_harness.cloud.api import Backend, Fault, InstanceAction, MigrationRecord, ServerRecord
-from vpmem_harness.cloud.states import MIGRATION_FAILED, STATUSES_AT_REST
+from vpmem_harness.cloud.states import (
+    MIGRATION_FAILED,
+    STATUSES_AT_REST,
+    status_from_state,
+)
 from vpmem_harness.exceptions import HarnessError, InvalidInputError, WaitTimeoutError
+
+S = TypeVar('S')
 
 #: The status of a server that is gone. Nova's API says 404 instead.
 DELETED = 'DELETED'
@@ -87,15 +95,17 @@ class Wait:
         return outcome if isinstance(outcome, ServerRecord) else None
 
     def _look(self) -> ServerRecord | str | None:
-        record = self._record()
-        if record is None:
+        # Most looks find a task, and need no record.
+        found = self._existing(self.backend.state)
+        if found is None:
             return DELETED
-        status = record.status
-        state = status if record.task_state is None else f'{status} ({record.task_state})'
+        status, task = status_from_state(found.vm_state, found.task_state), found.task_state
+        state = status if task is None else f'{status} ({task})'
         if not self.seen or self.seen[-1] != state:
             self.seen.append(state)
-        if record.task_state is not None:
+        if task is not None:
             return None
+        record = found if isinstance(found, ServerRecord) else self.backend.server(self.server)
         action = self._action()
         complete = (action is None or action.finished) and (
             status != ERROR or record.fault is not None or not self.fault)
@@ -109,11 +119,13 @@ class Wait:
             if not self.backend.at_rest(self.server):
                 return None
             # What has come to rest since the first look may have changed it.
-            record, action, move = self._record(), self._action(), self._failed_move()
-            if record is None:
+            again, action, move = (self._existing(self.backend.server), self._action(),
+                                   self._failed_move())
+            if again is None:
                 return DELETED
-            if record.task_state is not None:
+            if again.task_state is not None:
                 return None
+            record = again
         failure = _failure(action, move) if self.success else None
         if record.status == self.status and failure is None:
             return record
@@ -133,10 +145,10 @@ class Wait:
         move = next(reversed(self.backend.migrations(self.server)), None)
         return move if move is not None and move.status in MIGRATION_FAILED else None
 
-    def _record(self) -> ServerRecord | None:
-        """The state of the server; None if it was deleted as expected."""
+    def _existing(self, read: Callable[[str], S]) -> S | None:
+        """What is read of the server; None if it was deleted as expected."""
         try:
-            return self.backend.server(self.server)
+            return read(self.server)
         except errors.InstanceNotFound:
             if self.status != DELETED:
                 raise

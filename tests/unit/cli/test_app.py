@@ -45,6 +45,14 @@ class AppTest(base.TestCase):
             self.assertEqual(0, status, entry.name)
             self.assertThat(out, Contains(f'usage: vpmem-harness {entry.name}'))
 
+    def test_a_command_does_not_read_the_installed_packages(self):
+        """A command starts without the lists of files of all installed packages."""
+        def refuse():
+            raise AssertionError('all installed packages are read')
+        self.useFixture(MonkeyPatch('cliff.command.packages_distributions', refuse))
+        self.useFixture(MonkeyPatch('cliff.command._dists_by_mods', None))
+        self.assertEqual(0, run('inventory', '--seed', '1')[0])
+
     def test_no_command(self):
         """A command line without a command is an error that shows how to name one."""
         status, out, err = run()

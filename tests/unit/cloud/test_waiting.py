@@ -61,6 +61,8 @@ class OneServer:
             raise errors.InstanceNotFound(instance_id=server)
         return self.record
 
+    state = server
+
     def actions(self, server):
         return [InstanceAction('create', 'req', None, self.events)]
 

@@ -312,6 +312,8 @@ class NovaBackend:
             raise errors.InstanceNotFound(instance_id=server)
         return record
 
+    state = server
+
     def servers(self) -> list[api.ServerRecord]:
         """Return the current states of all servers, oldest first."""
         records: list[api.ServerRecord] = self._client.ask('servers')

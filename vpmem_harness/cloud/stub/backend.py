@@ -17,6 +17,7 @@ from vpmem_harness.cloud.api import (
     Inventory,
     MigrationRecord,
     ServerRecord,
+    ServerState,
     service_runs,
 )
 from vpmem_harness.cloud.flavors import Flavor
@@ -257,6 +258,9 @@ class StubBackend:
     def server(self, server: str) -> ServerRecord:
         with self.services.database.lock:
             return self.services.database.instance(server).record()
+
+    def state(self, server: str) -> ServerState:
+        return self.services.database.instance(server)
 
     def servers(self) -> list[ServerRecord]:
         with self.services.database.lock:
