@@ -51,8 +51,8 @@ _GIVEN_UP = 500
 _ANYWHERE = ('boot', 'resize', 'migrate', 'unshelve', 'live-migrate', 'evacuate')
 _LOSING = ('restart-machine', 'lose-domains')
 
-#: Requests that put a server without a domain into ERROR.
-_NEED_DOMAIN = ('resize', 'migrate')
+#: Requests that fail for a server without a domain; moves put it into ERROR.
+_NEED_DOMAIN = ('resize', 'migrate', 'shelve')
 
 
 class Runner:

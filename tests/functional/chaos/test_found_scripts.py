@@ -98,8 +98,9 @@ class FoundScriptTest(base.TestCase):
             'live-migrate server=0 host=1 fault=hang on=0 at=3',
             'restart-machine host=1', pmem=TWO_SMALL))
 
-    def test_a_migration_after_a_start_that_undefined_the_domain(self):
-        """A server without a domain cannot be migrated, so it may be in ERROR."""
-        self.assertEqual([], self.replay(
-            'boot server=0 labels= host=0', 'stop server=0',
-            'start server=0 fault=error on=0 at=6', 'calm', 'migrate server=0'))
+    def test_requests_after_a_start_that_undefined_the_domain(self):
+        """A server without a domain cannot be migrated or shelved."""
+        for request in ('migrate', 'shelve'):
+            self.assertEqual([], self.replay(
+                'boot server=0 labels= host=0', 'stop server=0',
+                'start server=0 fault=error on=0 at=6', 'calm', f'{request} server=0'))

@@ -266,6 +266,17 @@ class PowerTest(FaultsTestCase):
         self.assertEqual([], self.domains())
         self.assertEqual('ACTIVE', server.start().status)
 
+    def test_a_shelve_of_a_server_without_a_domain(self):
+        """No image can be made of it, so the server stays off on its host."""
+        server = self.boot().stop()
+        [domain] = self.domains()
+        domain.undefine()
+        server.shelve(expect=None)
+        self.cloud.settle()
+        self.assertEqual(('SHUTOFF', self.cloud.hosts[0].name), (server.status, server.host))
+        self.assertEqual(f'Instance {server.id} is not running.',
+                         server.actions[-1].events[-1].details)
+
     def test_an_offload_of_a_server_without_a_domain(self):
         """A server offloaded without a domain has no known power state."""
         server = self.boot(shelved_offload_time=-1).shelve(expect='SHELVED')

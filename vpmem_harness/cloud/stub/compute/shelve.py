@@ -22,6 +22,8 @@ class ShelveOperations(Operations):
         Nova's default of ``shelved_offload_time`` is 0: offload immediately.
         """
         self.driver.power_off(instance.uuid)
+        if self.driver.domain(instance.uuid) is None:
+            raise errors.InstanceNotRunning(instance_id=instance.uuid)
         self.service.save(
             instance, (TaskState.SHELVING,), power_state=self.service.observe(instance),
             task_state=TaskState.SHELVING_IMAGE_PENDING_UPLOAD)
