@@ -277,6 +277,14 @@ class PowerTest(FaultsTestCase):
         self.assertEqual(f'Instance {server.id} is not running.',
                          server.actions[-1].events[-1].details)
 
+    def test_a_resume_of_a_server_without_a_domain(self):
+        """The guest boots anew, because its saved memory has gone with its domain."""
+        server = self.boot().suspend()
+        [domain] = self.domains()
+        domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
+        server.resume()
+        self.assertEqual(('ACTIVE', 'RUNNING'), (server.status, server.power_state.name))
+
     def test_an_offload_of_a_server_without_a_domain(self):
         """A server offloaded without a domain has no known power state."""
         server = self.boot(shelved_offload_time=-1).shelve(expect='SHELVED')

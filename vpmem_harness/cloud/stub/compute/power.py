@@ -130,14 +130,17 @@ class PowerOperations(Operations):
 
     @step('compute_resume_instance', here=not_found)
     def resume_instance(self, context: RequestContext, instance: Instance) -> None:
-        """Restore the guest from its saved memory.
+        """Restore the guest from its saved memory; without a domain, define it and boot the guest.
 
         Nova restores it with its old device paths, which may belong to another server after a
         reboot of the host.
         """
         try:
-            domain = self.driver.require(instance.uuid)
-            self.driver.move_saved(domain, self.service.paths(instance, instance.resources))
+            domain = self.driver.domain(instance.uuid)
+            if domain is None:
+                domain = self.driver.define(self.service.guest_xml(instance))
+            else:
+                self.driver.move_saved(domain, self.service.paths(instance, instance.resources))
             domain.createWithFlags(0)
         except Exception:
             self.service.check_alive()
