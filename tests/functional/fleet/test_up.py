@@ -42,6 +42,14 @@ class UpTest(FleetTestCase):
             listed = self.output(self.shell(host), 'ndctl', 'list', '-X')
             self.assertEqual(json.loads(sample_listing())[0]['uuid'], json.loads(listed)[0]['uuid'])
 
+    def test_hardware_on_standard_input(self):
+        """``up`` and ``host add`` read hardware from their standard input."""
+        hardware = 'cells: [{memory: 1GiB, cores: 3}]'
+        self.harness('up', '--pmem', PMEM, '--hardware', '-', text=hardware)
+        self.harness('host', 'add', '--pmem', PMEM, '--hardware', '-', text=hardware)
+        for host in ('host1', 'host2'):
+            self.assertRegex(self.output(self.shell(host), 'virsh', 'nodeinfo'), r'CPU\(s\): +3\n')
+
     def test_a_host_in_the_shell(self):
         """``env`` puts a host's programs on PATH and names its libvirt."""
         self.harness('up', '--hosts', '2', '--pmem', PMEM)
