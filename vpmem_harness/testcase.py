@@ -49,7 +49,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(SafeLoggingFixture())
-        self.randomness = self.useFixture(TestSeed()).randomness
+        self.randomness = self.useFixture(TestSeed(self)).randomness
         self.uuids = UUIDs(self.randomness)
 
     def onException(  # noqa: N802 - testtools calls it
