@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.metadata
+import itertools
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -110,6 +112,19 @@ class App(app.App):
                 return 141
             return int(status or 0)
 
+    def run_subcommand(self, argv: list[str]) -> int:
+        """Run the command in ``argv``; report an unknown one on standard error."""
+        try:
+            self.command_manager.find_command(argv)
+        except ValueError:
+            words = list(itertools.takewhile(lambda word: not word.startswith('-'), argv))
+            near = ''.join(f'\n  {name}' for name in self.get_fuzzy_matches(argv[0]))
+            self.stderr.write(
+                f"{self.NAME}: there is no command {' '.join(words[:2])!r}; --help lists the "
+                f'commands\ndid you mean one of these?{near}\n')
+            return _USAGE
+        return super().run_subcommand(argv)
+
 
 class _VersionAction(argparse.Action):
     """Prints the version; the lookup is slow, so it happens only here."""
@@ -148,6 +163,23 @@ def _logging_restored() -> Iterator[None]:
                 handler.close()
 
 
+@contextlib.contextmanager
+def _closed_streams_replaced() -> Iterator[None]:
+    """Discard what is written to standard output or standard error if it is closed.
+
+    Python has None in its place. ``print`` would then write errors to standard output, and the
+    next file that is opened would get its descriptor.
+    """
+    with contextlib.ExitStack() as stack:
+        for name in ('stdout', 'stderr'):
+            if getattr(sys, name) is None:
+                null = stack.enter_context(open(os.devnull, 'w', encoding='utf-8'))
+                stack.callback(setattr, sys, name, None)
+                setattr(sys, name, null)
+        yield
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    return App().run(list(sys.argv[1:] if argv is None else argv))
+    with _closed_streams_replaced():
+        return App().run(list(sys.argv[1:] if argv is None else argv))
