@@ -195,13 +195,15 @@ class Fleet:
                     remedy='name a running host, or add one')
             return found
 
-    def reboot(self, name: str | None = None, release: str | None = None) -> None:
-        """Restart a machine, with another release if one is given."""
+    def reboot(self, name: str | None = None, release: str | None = None) -> str:
+        """Restart a machine, with another release if one is given, and return its name."""
+        host = self.host(name)
         if release is None:
-            self.host(name).reboot()
+            host.reboot()
         else:
-            self.host(name).upgrade(release)
+            host.upgrade(release)
         self._write_hosts()
+        return host.name
 
     def state(self) -> FleetState:
         """The state of the hosts, the cloud and its servers."""

@@ -97,6 +97,12 @@ class UpTest(FleetTestCase):
             self.harness(command, status=1)
             self.assertIn('no fleet runs', self.stderr)
 
+    def test_an_unknown_fleet(self):
+        """The error names the fleets that run."""
+        self.harness('up', '--name', 'one', '--pmem', PMEM)
+        self.harness('show', '--name', 'other', status=1)
+        self.assertIn("no fleet 'other' runs, only one: ", self.stderr)
+
     def test_an_unknown_host(self):
         """Each command lists the hosts."""
         self.harness('up', '--pmem', PMEM)
@@ -168,7 +174,8 @@ class UpTest(FleetTestCase):
         environment = self.shell('host1')
         subprocess.run(['ndctl', 'destroy-namespace', '-f', 'namespace0.0'], env=environment,
                        check=True, capture_output=True)
-        self.harness('reboot', environment=environment)
+        self.assertEqual('', self.harness('reboot', environment=environment))
+        self.assertEqual('host1 has restarted\n', self.stderr)
         self.assertEqual(['namespace0.0', 'namespace0.1'], sorted(
             one['dev'] for region in self.state()['hosts'][0]['regions']
             for one in region['namespaces']))
