@@ -51,7 +51,7 @@ class App(app.App):
             epilog='\n'.join([
                 'commands:',
                 *(f'  {entry.name:{width}}  {entry.summary}' for entry in COMMANDS), '',
-                f'`{self.NAME} COMMAND --help` tells more about a command.']))
+                f'`{self.NAME} COMMAND --help` describes a command.']))
         parser.add_argument('--version', action=_VersionAction, nargs=0,
                             help='show the version and exit')
         parser.add_argument('-v', '--verbose', action='count', dest='verbose_level',

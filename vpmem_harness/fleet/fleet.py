@@ -190,7 +190,8 @@ class Fleet:
             found = self.hosts.get(name or '')
             if found is None:
                 raise InvalidInputError(
-                    'host', expected='one of ' + (', '.join(self.hosts) or 'none: there are none'),
+                    'host', expected=f'one of {", ".join(self.hosts)}' if self.hosts else
+                    'a host of the fleet, which has none',
                     got='the first one' if name is None else repr(name),
                     remedy='name a running host, or add one')
             return found

@@ -83,8 +83,8 @@ class ServerRequests:
         if len(found) > 1:
             # An error does not show the ids: it is redacted.
             raise InvalidInputError(
-                'server', expected='a name that one server has',
-                got=f'{name!r}, which {len(found)} servers have',
+                'server', expected='the name of a single server',
+                got=f'{name!r}, the name of {len(found)} servers',
                 remedy='give the id, which "vpmem-harness server list --json" prints')
         if not servers:
             raise InvalidInputError('server', expected='a server of the fleet, which has none',
