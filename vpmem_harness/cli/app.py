@@ -26,6 +26,10 @@ DESCRIPTION = 'Simulated libvirt hosts with persistent memory, for tests'
 #: Exit status for an invalid command line, as in argparse.
 _USAGE = 2
 
+#: Options of the application, which precede the command.
+_OWN_OPTIONS = ('--version', '-v', '--verbose', '--log-file', '--unsafe-logs',
+                '--save-pseudonyms', '--debug')
+
 
 class App(app.App):
     """The application ``vpmem-harness``."""
@@ -123,7 +127,14 @@ class App(app.App):
                 f"{self.NAME}: there is no command {' '.join(words[:2])!r}; --help lists the "
                 f'commands\ndid you mean one of these?{near}\n')
             return _USAGE
-        return super().run_subcommand(argv)
+        try:
+            return super().run_subcommand(argv)
+        except SystemExit as error:
+            own = [word for word in itertools.takewhile(lambda word: word != '--', argv)
+                   if word.partition('=')[0] in _OWN_OPTIONS]
+            if error.code == _USAGE and own:
+                self.stderr.write(f'{self.NAME}: put {own[0]} before the command\n')
+            raise
 
 
 class _VersionAction(argparse.Action):

@@ -58,6 +58,12 @@ class AppTest(base.TestCase):
         self.assertIn("there is no command 'inventry'", err)
         self.assertIn('did you mean one of these?\n  inventory\n', err)
 
+    def test_an_option_after_the_command(self):
+        """The error says that options of the application precede the command."""
+        status, _, err = run('inventory', '--log-file', 'x')
+        self.assertEqual(2, status)
+        self.assertIn('put --log-file before the command', err)
+
     def test_closed_standard_output(self):
         """A command whose standard output is closed runs."""
         with contextlib.redirect_stderr(io.StringIO()) as err, contextlib.redirect_stdout(None):
