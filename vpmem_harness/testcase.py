@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -49,7 +50,7 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(SafeLoggingFixture())
-        self.randomness = self.useFixture(TestSeed()).randomness
+        self.randomness = self.useFixture(TestSeed(self)).randomness
         self.uuids = UUIDs(self.randomness)
 
     def onException(  # noqa: N802 - testtools calls it
@@ -61,6 +62,24 @@ class VPMEMTestCase(safelog.SafeDetails, testtools.TestCase):
             _shorten(traceback)
         super().onException(exc_info, tb_label)
         add_report(self, error)
+
+    @contextlib.contextmanager
+    def subTest(  # noqa: N802 - unittest's name
+        self, msg: Any = None, **params: Any,
+    ) -> Iterator[None]:
+        """Enclose a part of a test; an error in it names the part.
+
+        Under testtools, the first part that fails ends the test.
+        """
+        words = [] if msg is None else [f'[{msg}]']
+        words += [f'({", ".join(f"{name}={value!r}" for name, value in params.items())})'
+                  ] if params else []
+        with super().subTest(*([] if msg is None else [msg]), **params):
+            try:
+                yield
+            except Exception as error:
+                error.add_note(' '.join(['in the subtest', *words]))
+                raise
 
     # Calls to a host
 

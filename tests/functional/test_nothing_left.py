@@ -26,6 +26,8 @@ class NothingLeftTest(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # The tests look for the hosts of commands in the temporary directory.
+        self.useFixture(fixtures.EnvironmentVariable('VPMEM_HARNESS_RUNTIME_DIR'))
         # Create process-wide resources first, such as libvirt's library and caches.
         with HostFixture(pmem='A:1x1GiB') as host:
             host.connection.getHostname()

@@ -57,3 +57,15 @@ class AssertionsTest(base.VPMEMTestCase):
         self.assertRefused(
             'namespace: expected one that .* has a device for', self.assertWiped, other,
             namespaces)
+
+
+class SubTestTest(base.VPMEMTestCase):
+
+    def fail_in_a_subtest(self):
+        with self.subTest('sizes', size=3):
+            self.fail('here')
+
+    def test_a_failure_names_the_subtest(self):
+        """The error of a subtest has a note with its message and its parameters."""
+        error = self.assertRaises(AssertionError, self.fail_in_a_subtest)
+        self.assertEqual(['in the subtest [sizes] (size=3)'], error.__notes__)

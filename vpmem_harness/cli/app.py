@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.metadata
+import itertools
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +25,10 @@ DESCRIPTION = 'Simulated libvirt hosts with persistent memory, for tests'
 
 #: Exit status for an invalid command line, as in argparse.
 _USAGE = 2
+
+#: Options of the application, which precede the command.
+_OWN_OPTIONS = ('--version', '-v', '--verbose', '--log-file', '--unsafe-logs',
+                '--save-pseudonyms', '--debug')
 
 
 class App(app.App):
@@ -49,7 +55,7 @@ class App(app.App):
             epilog='\n'.join([
                 'commands:',
                 *(f'  {entry.name:{width}}  {entry.summary}' for entry in COMMANDS), '',
-                f'`{self.NAME} COMMAND --help` tells more about a command.']))
+                f'`{self.NAME} COMMAND --help` describes a command.']))
         parser.add_argument('--version', action=_VersionAction, nargs=0,
                             help='show the version and exit')
         parser.add_argument('-v', '--verbose', action='count', dest='verbose_level',
@@ -110,6 +116,26 @@ class App(app.App):
                 return 141
             return int(status or 0)
 
+    def run_subcommand(self, argv: list[str]) -> int:
+        """Run the command in ``argv``; report an unknown one on standard error."""
+        try:
+            self.command_manager.find_command(argv)
+        except ValueError:
+            words = list(itertools.takewhile(lambda word: not word.startswith('-'), argv))
+            near = ''.join(f'\n  {name}' for name in self.get_fuzzy_matches(argv[0]))
+            self.stderr.write(
+                f"{self.NAME}: there is no command {' '.join(words[:2])!r}; --help lists the "
+                f'commands\ndid you mean one of these?{near}\n')
+            return _USAGE
+        try:
+            return super().run_subcommand(argv)
+        except SystemExit as error:
+            own = [word for word in itertools.takewhile(lambda word: word != '--', argv)
+                   if word.partition('=')[0] in _OWN_OPTIONS]
+            if error.code == _USAGE and own:
+                self.stderr.write(f'{self.NAME}: put {own[0]} before the command\n')
+            raise
+
 
 class _VersionAction(argparse.Action):
     """Prints the version; the lookup is slow, so it happens only here."""
@@ -148,6 +174,23 @@ def _logging_restored() -> Iterator[None]:
                 handler.close()
 
 
+@contextlib.contextmanager
+def _closed_streams_replaced() -> Iterator[None]:
+    """Discard what is written to standard output or standard error if it is closed.
+
+    Python has None in its place. ``print`` would then write errors to standard output, and the
+    next file that is opened would get its descriptor.
+    """
+    with contextlib.ExitStack() as stack:
+        for name in ('stdout', 'stderr'):
+            if getattr(sys, name) is None:
+                null = stack.enter_context(open(os.devnull, 'w', encoding='utf-8'))
+                stack.callback(setattr, sys, name, None)
+                setattr(sys, name, null)
+        yield
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    return App().run(list(sys.argv[1:] if argv is None else argv))
+    with _closed_streams_replaced():
+        return App().run(list(sys.argv[1:] if argv is None else argv))

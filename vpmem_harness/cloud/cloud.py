@@ -276,6 +276,14 @@ class Cloud:
         others = f'; and {counted(more, "more host")}' if more > 0 else ''
         return f'its flavor has {labels or "no label"}; {hosts}{others}'
 
+    def failed_calls(self, server: str) -> list[str]:
+        """The first failed call about a server on each host, for an error message.
+
+        :param server: its id.
+        """
+        found = [(host.name, host.calls.about(server).failed) for host in self.hosts]
+        return [f'{name}: {failed[0].line}' for name, failed in found if failed]
+
     def transcript(self) -> str:
         """The hosts, the servers, and the requests to the servers with their results.
 

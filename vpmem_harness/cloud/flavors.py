@@ -123,5 +123,5 @@ def refuse_beside_flavor(**given: object) -> None:
     for name, value in given.items():
         if value:
             raise InvalidInputError(
-                name, expected='none beside a flavor', got=repr(value),
+                name, expected='no value beside a flavor', got=repr(value),
                 remedy='set it in the flavor, with cloud.flavor(...)')

@@ -208,6 +208,9 @@ class Server:
                     error.add_note(self._cloud.offers(self.name))
                     if action in _MOVES and len(self._cloud.hosts) == 1:
                         error.add_note(_only_host(self._cloud.hosts[0].name, action))
+            elif 'Exhausted all hosts' in str(error):
+                for note in self._cloud.failed_calls(self.id):
+                    error.add_note(note)
             raise
 
     def _request(self, action: str, expect: str | None, **arguments: object) -> Server:

@@ -35,10 +35,10 @@ class UnexpectedStateError(HarnessError):
         self, name: str, expected: str, status: str, fault: Fault | None, reason: str,
         seen: list[str],
     ) -> None:
-        why = (fault.message if fault is not None else reason).strip()
+        why = (fault.message if fault is not None else reason).strip().removesuffix('.')
         found = (f'the request failed, and server {name!r} is still {status}'
                  if status == expected else
-                 f'server {name!r} should have become {expected}, and is {status}')
+                 f'server {name!r} is {status}, expected {expected}')
         super().__init__(f'{found}{": " + why if why else ""}; seen: {" -> ".join(seen)}')
         self.expected = expected
         self.status = status

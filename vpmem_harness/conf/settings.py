@@ -133,8 +133,8 @@ def load(
     settings = Settings(**values)
     _check_runtime_dir(settings.runtime_dir)
     if not math.isfinite(settings.timeout):
-        raise InvalidInputError('timeout', expected='a number of seconds',
-                                got=str(settings.timeout), remedy='name one, however large')
+        raise InvalidInputError('timeout', expected='a finite number of seconds',
+                                got=str(settings.timeout), remedy='use a large number')
     return settings
 
 
@@ -240,8 +240,9 @@ def _check_runtime_dir(path: str | None) -> None:
     if length > RUNTIME_DIR_LIMIT:
         raise InvalidInputError(
             'runtime_dir', expected=f'a path of at most {RUNTIME_DIR_LIMIT} bytes',
-            got=f'one of {length}', remedy='name a shorter one: a UNIX socket takes 107 bytes')
+            got=f'one of {length}',
+            remedy='use a shorter one: the path of a UNIX socket has at most 107 bytes')
     if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK):
         raise InvalidInputError(
-            'runtime_dir', expected='a directory that can be written to', got=repr(path),
-            remedy='make it, or name another')
+            'runtime_dir', expected='a writable directory', got=repr(path),
+            remedy='make it, or use another')

@@ -57,7 +57,7 @@ def fault_kinds() -> Mapping[str, FaultKind]:
         arguments = _arguments(method)
         if arguments is not None:
             word = _option(name)
-            summary = (inspect.getdoc(method) or '').partition('\n')[0]
+            summary = (inspect.getdoc(method) or '').partition('\n')[0].replace('``', '"')
             kinds[word] = FaultKind(word, name, summary, arguments)
     return kinds
 

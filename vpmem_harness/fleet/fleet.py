@@ -190,18 +190,21 @@ class Fleet:
             found = self.hosts.get(name or '')
             if found is None:
                 raise InvalidInputError(
-                    'host', expected='one of ' + (', '.join(self.hosts) or 'none: there are none'),
+                    'host', expected=f'one of {", ".join(self.hosts)}' if self.hosts else
+                    'a host of the fleet, which has none',
                     got='the first one' if name is None else repr(name),
                     remedy='name a running host, or add one')
             return found
 
-    def reboot(self, name: str | None = None, release: str | None = None) -> None:
-        """Restart a machine, with another release if one is given."""
+    def reboot(self, name: str | None = None, release: str | None = None) -> str:
+        """Restart a machine, with another release if one is given, and return its name."""
+        host = self.host(name)
         if release is None:
-            self.host(name).reboot()
+            host.reboot()
         else:
-            self.host(name).upgrade(release)
+            host.upgrade(release)
         self._write_hosts()
+        return host.name
 
     def state(self) -> FleetState:
         """The state of the hosts, the cloud and its servers."""

@@ -55,7 +55,8 @@ HOST_OPTIONS = (
     HostOption('profile', 'profile', _TEXT, 'PROFILE',
                'profile of random inventories: plain, mixed, hostile, optane-2s or optane-4s'),
     HostOption('hardware', 'hardware', _TEXT, 'PROFILE|FILE',
-               f'hardware of the hosts: a YAML file, or one of {", ".join(profiles.NAMES)}'),
+               f'hardware of the hosts: a YAML file (- is standard input), or one of '
+               f'{", ".join(profiles.NAMES)}'),
     HostOption('release', 'release', _TEXT, 'RELEASE',
                f'release of the hosts: {" or ".join(releases.RELEASES)} '
                f'(default: {releases.DEFAULT.name})'),

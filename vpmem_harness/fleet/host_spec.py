@@ -12,7 +12,7 @@ from typing import Any
 
 from vpmem_harness import releases
 from vpmem_harness.exceptions import unreadable
-from vpmem_harness.fleet.text_files import TextFiles
+from vpmem_harness.fleet.text_files import STANDARD_INPUT, TextFiles
 from vpmem_harness.hardware import Hardware, document, profiles
 from vpmem_harness.host import numa_nodes
 from vpmem_harness.host.files import check_path
@@ -71,9 +71,7 @@ class HostSpec:
         if 'listing' in given:
             given['listing'] = _read(files, given['listing'], directory, 'listing', where)
         if given.get('hardware', profiles.NAMES[0]) not in profiles.NAMES:
-            document.of_argument(given['hardware'], directory)
-            given['hardware'] = _read(
-                files, given['hardware'], directory, 'hardware', where)
+            given['hardware'] = _hardware_text(files, given['hardware'], directory)
         for key in ('listen', 'listen_tls'):
             if given.get(key) is not None:
                 given[key] = numbered(given[key], number)
@@ -146,6 +144,13 @@ def _read(files: TextFiles, name: str, directory: Path, what: str, where: str) -
         return files.read(name, directory)
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(f'{what} in {where}', directory / name, error) from error
+
+
+def _hardware_text(files: TextFiles, name: str, directory: Path) -> str:
+    path = 'standard input' if name == STANDARD_INPUT else str(directory / name)
+    text = document.read_argument(name, lambda: files.read(name, directory))
+    document.parse(text, path)
+    return text
 
 
 def _size(path: str, size: str) -> int:

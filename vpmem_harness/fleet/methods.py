@@ -101,7 +101,7 @@ def clear_faults(fleet: Fleet, host: str | None, number: int | None) -> int:
                    for fault in one.faults.in_force]
         raise InvalidInputError(
             'number of a fault', expected=f'one of {", ".join(numbers)}' if numbers
-            else 'a fault in force, and there is none', got=str(number),
+            else 'a fault in force, but there is none', got=str(number),
             remedy='name its host as well' if found else 'see "vpmem-harness fault --list"')
     found[0].remove()
     return 1

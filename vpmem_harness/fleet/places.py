@@ -211,7 +211,8 @@ def _missing(name: str, fleets: Sequence[Location], parent: str | None) -> str:
     if not fleets:
         return f'no fleet {name!r} runs: start it with: vpmem-harness up --name {name}'
     names = ', '.join(sorted(str(fleet.name) for fleet in fleets))
-    return f'no fleet {name!r} runs: name one of {names}, or start it with: vpmem-harness up'
+    return (f'no fleet {name!r} runs, only {names}: name one that runs, or start it with: '
+            f'vpmem-harness up --name {name}')
 
 
 def _user(uid: int) -> str:

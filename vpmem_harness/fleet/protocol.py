@@ -23,6 +23,12 @@ class FleetError(HarnessError):
     """A fleet refused a request or could not execute it."""
 
 
+def no_cloud(name: str | None) -> FleetError:
+    """Return the error of a request for servers in a fleet without a cloud."""
+    which = 'this fleet' if name is None else f'fleet {name!r}'
+    return FleetError(f'{which} has no compute service: start a fleet with --cloud')
+
+
 class BadMessageError(HarnessError):
     """The other end of a control socket does not speak this protocol."""
 

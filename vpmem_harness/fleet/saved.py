@@ -120,8 +120,8 @@ def read(path: Path) -> SavedFleet:
             remedy='use the vpmem-harness that has written it')
     check_schema(document, SCHEMA, what)
     if document['checksum'] != _checksum(document['fleet']):
-        raise InvalidInputError(what, expected='the file as it was written',
-                                got='one that was changed', remedy='save the fleet again')
+        raise InvalidInputError(what, expected='a file that has not changed since "save"',
+                                got='one that has changed', remedy='save the fleet again')
     try:
         saved: SavedFleet = _converter().structure(document['fleet'], SavedFleet)
     except Exception as error:
@@ -131,7 +131,7 @@ def read(path: Path) -> SavedFleet:
     names = [host.name for host in saved.spec.hosts]
     if sorted(names) != sorted(saved.hosts) or saved.spec.cloud != (saved.servers is not None):
         raise InvalidInputError(what, expected='the state of each host and of the cloud',
-                                got='more or less', remedy='save the fleet again')
+                                got='missing or additional states', remedy='save the fleet again')
     return saved
 
 

@@ -11,7 +11,7 @@ from vpmem_harness.cloud.server import Server
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet import observe
 from vpmem_harness.fleet.fleet import Fleet
-from vpmem_harness.fleet.protocol import FleetError
+from vpmem_harness.fleet.protocol import no_cloud
 from vpmem_harness.fleet.snapshot import ServerState
 
 
@@ -30,7 +30,7 @@ class ServerRequests:
     @property
     def _cloud(self) -> Cloud:
         if self._fleet.cloud is None:
-            raise FleetError('this fleet has no compute service: start one with "up --cloud"')
+            raise no_cloud(self._fleet.spec.name)
         return self._fleet.cloud
 
     def boot(self, name: str | None, pmem: str, host: str | None, vcpus: int, ram: int, disk: int,
@@ -83,8 +83,8 @@ class ServerRequests:
         if len(found) > 1:
             # An error does not show the ids: it is redacted.
             raise InvalidInputError(
-                'server', expected='a name that one server has',
-                got=f'{name!r}, which {len(found)} servers have',
+                'server', expected='the name of a single server',
+                got=f'{name!r}, the name of {len(found)} servers',
                 remedy='give the id, which "vpmem-harness server list --json" prints')
         if not servers:
             raise InvalidInputError('server', expected='a server of the fleet, which has none',

@@ -33,14 +33,24 @@ def of_argument(text: str, directory: Path | None = None) -> Hardware:
     if text in profiles.NAMES:
         return profiles.named(text)
     path = (directory or Path()) / text
+    return parse(read_argument(text, lambda: path.read_text('utf-8')), str(path))
+
+
+def read_argument(name: str, read: Callable[[], str]) -> str:
+    """Return the text of a file that a user names in place of a profile.
+
+    :param name: what the user has written.
+    :param read: returns the text of the file.
+    :raises InvalidInputError: if it cannot be read.
+    """
     try:
-        content = path.read_text('utf-8')
+        return read()
     except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror or str(error) if isinstance(error, OSError)
+                  else 'no text in UTF-8')
         raise InvalidInputError(
             'hardware', expected=f'a YAML file, or one of {", ".join(profiles.NAMES)}',
-            got=f'{text!r} ({getattr(error, "strerror", None) or "no text in UTF-8"})',
-            remedy='correct the name') from error
-    return parse(content, str(path))
+            got=f'{name!r} ({reason})', remedy='correct the name') from error
 
 
 def parse(text: str, name: str = 'hardware') -> Hardware:

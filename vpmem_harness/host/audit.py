@@ -27,8 +27,8 @@ class Kind(enum.StrEnum):
     LEAKED = 'a guest started on data of another server'
     TAKEN = 'a namespace in use was wiped or given away'
     SHARED = 'two guests run on one namespace'
-    LOST = 'data are lost that nothing asked to lose'
-    LEFT = 'data are left behind by a server that is gone'
+    LOST = 'data lost without a request that may lose them'
+    LEFT = 'data left behind by a server that is gone'
 
 
 @dataclass(frozen=True)

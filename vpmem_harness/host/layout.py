@@ -21,7 +21,7 @@ def check_name(name: str) -> None:
     """Raise InvalidInputError unless a machine can have this name."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidInputError(
-            'name of a host', expected='letters, digits, and within it dots and dashes',
+            'name of a host', expected='letters and digits, with dots and dashes between them',
             got=repr(name), remedy='choose one such as compute-1')
 
 
@@ -100,7 +100,7 @@ class Layout:
         except FileExistsError as error:
             raise InvalidInputError(
                 f'directory of host {self.root.name!r}', expected='one that does not exist yet',
-                got='what another run uses or has left', remedy='remove it, or choose another '
+                got='one that another run uses or has left', remedy='remove it, or choose another '
                 'directory for the hosts') from error
         if split:
             self.split.mkdir(mode=0o700)

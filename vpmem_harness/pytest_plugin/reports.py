@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from vpmem_harness.fixtures import replay_command
 from vpmem_harness.pytest_plugin import captured, marker, seeding, tracebacks
 from vpmem_harness.pytest_plugin.captured import Captured
 from vpmem_harness.pytest_plugin.options import SEED_VARIABLE, SESSION_SEED
@@ -74,11 +75,14 @@ def _seed(item: pytest.Item) -> str:
     test = shlex.quote(_argument(item))
     own = item.stash[seeding.TEST_SEEDS].seed
     lines = [f'vpmem seed: {session}']
+    others = replay_command.variables()
     if session.derived:
-        lines += [f'this test: pytest {test} {session.replay}',
-                  f'with any test runner: {SEED_VARIABLE}={own}']
+        before = f'{others} ' if others else ''
+        lines += [f'this test: {before}pytest {test} {session.replay}',
+                  f'with any test runner: {before}{SEED_VARIABLE}={own}']
     else:
-        lines.append(f'this test: {session.replay} pytest {test}')
+        before = f'{session.replay} {others}' if others else session.replay
+        lines.append(f'this test: {before} pytest {test}')
     options = ', '.join(marker.described(item))
     return '\n'.join([*lines, f'options: {options}'] if options else lines)
 

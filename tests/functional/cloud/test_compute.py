@@ -128,7 +128,7 @@ class ComputeTest(base.VPMEMTestCase):
 
     @defect_of_nova(
         'relabelled-namespace', UnexpectedStateError,
-        "server 'server2' should have become ERROR, and is ACTIVE; seen: .*")
+        "server 'server2' is ACTIVE, expected ERROR; seen: .*")
     def test_a_claimed_namespace_with_a_new_label_is_not_claimed_again(self):
         """The compute service refuses a second claim although Placement shows a free namespace."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')
@@ -141,7 +141,7 @@ class ComputeTest(base.VPMEMTestCase):
 
     @defect_of_nova(
         'removed-namespace', UnexpectedStateError,
-        r"server 'server2' should have become DELETED, and is ERROR: KeyError; seen: .*")
+        r"server 'server2' is ERROR, expected DELETED: KeyError; seen: .*")
     def test_a_server_on_a_removed_namespace_can_be_deleted(self):
         """Deleting a server wipes its namespace even after the configuration dropped it."""
         cloud = self.start_cloud(pmem='SMALL:2x4GiB')

@@ -14,7 +14,7 @@ PMEM = 'SMALL:2x4GiB,LARGE:1x4GiB'
 
 #: The result of an operation that wipes where it should not, without a daxio.
 WIPE_FAILS = (
-    "server 'server1' should have become ACTIVE, and is {}: "
+    "server 'server1' is {}, expected ACTIVE: "
     r'Failed to clean up the vpmem backend device /dev/dax\d+\.\d+: (?s:.)*')
 
 #: The failure for a namespace that was not wiped.

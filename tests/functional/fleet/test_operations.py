@@ -153,4 +153,5 @@ class WithoutCloudTest(FleetTestCase):
         self.harness('up', '--pmem', PMEM)
         for words in (['server', 'boot'], ['server', 'list'], ['compute', 'stop', 'host1']):
             self.harness(*words, status=1)
+            self.assertIn("fleet 'default'", self.stderr)
             self.assertIn('--cloud', self.stderr)

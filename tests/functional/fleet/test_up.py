@@ -42,6 +42,14 @@ class UpTest(FleetTestCase):
             listed = self.output(self.shell(host), 'ndctl', 'list', '-X')
             self.assertEqual(json.loads(sample_listing())[0]['uuid'], json.loads(listed)[0]['uuid'])
 
+    def test_hardware_on_standard_input(self):
+        """``up`` and ``host add`` read hardware from their standard input."""
+        hardware = 'cells: [{memory: 1GiB, cores: 3}]'
+        self.harness('up', '--pmem', PMEM, '--hardware', '-', text=hardware)
+        self.harness('host', 'add', '--pmem', PMEM, '--hardware', '-', text=hardware)
+        for host in ('host1', 'host2'):
+            self.assertRegex(self.output(self.shell(host), 'virsh', 'nodeinfo'), r'CPU\(s\): +3\n')
+
     def test_a_host_in_the_shell(self):
         """``env`` puts a host's programs on PATH and names its libvirt."""
         self.harness('up', '--hosts', '2', '--pmem', PMEM)
@@ -88,6 +96,12 @@ class UpTest(FleetTestCase):
         for command in ('show', 'env', 'down', 'reboot'):
             self.harness(command, status=1)
             self.assertIn('no fleet runs', self.stderr)
+
+    def test_an_unknown_fleet(self):
+        """The error names the fleets that run."""
+        self.harness('up', '--name', 'one', '--pmem', PMEM)
+        self.harness('show', '--name', 'other', status=1)
+        self.assertIn("no fleet 'other' runs, only one: ", self.stderr)
 
     def test_an_unknown_host(self):
         """Each command lists the hosts."""
@@ -160,7 +174,8 @@ class UpTest(FleetTestCase):
         environment = self.shell('host1')
         subprocess.run(['ndctl', 'destroy-namespace', '-f', 'namespace0.0'], env=environment,
                        check=True, capture_output=True)
-        self.harness('reboot', environment=environment)
+        self.assertEqual('', self.harness('reboot', environment=environment))
+        self.assertEqual('host1 has restarted\n', self.stderr)
         self.assertEqual(['namespace0.0', 'namespace0.1'], sorted(
             one['dev'] for region in self.state()['hosts'][0]['regions']
             for one in region['namespaces']))

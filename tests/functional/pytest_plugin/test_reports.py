@@ -73,7 +73,7 @@ class FailuresTest(ReportsTest):
     def test_a_refusal_ends_at_the_line_of_the_test(self) -> None:
         """No frame of the harness is shown, and the summary says why."""
         outcome = self.run.outcome('test_boot')
-        self.assertIn("server 'server1' should have become ACTIVE, and is ERROR: No valid host",
+        self.assertIn("server 'server1' is ERROR, expected ACTIVE: No valid host",
                       outcome.message)
         self.assertNotIn('waiting.py', outcome.text)
 
@@ -115,7 +115,8 @@ class TestCasesTest(ReportsTest):
 
     def test_the_reason_is_in_the_summary(self) -> None:
         """The summary says why a server is not what it should be."""
-        self.assertIn('and is ERROR: No valid host', self.run.outcome('CaseTest.test_boot').message)
+        self.assertIn('is ERROR, expected ACTIVE: No valid host',
+                      self.run.outcome('CaseTest.test_boot').message)
 
     def test_no_exception_is_unknown_to_pytest(self) -> None:
         """pytest can display every exception itself."""

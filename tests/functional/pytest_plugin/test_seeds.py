@@ -55,6 +55,12 @@ class SeedsTest(base.TestCase):
         self.addDetail('pytest', text_content(text))
         self.assertIn('this test: pytest failures.py::test_call --vpmem-seed ', text)
 
+    def test_the_command_repeats_the_options(self) -> None:
+        """An option of the environment that changes what the seed leads to is in the command."""
+        option = 'VPMEM_HARNESS_RELEASE=debian13'
+        text = run('failures', test='::test_call', environment=option).output
+        self.assertIn(f'this test: {option} pytest failures.py::test_call', text)
+
     def test_a_case_is_replayed(self) -> None:
         """The seed of a VPMEMTestCase comes from the session and from its id."""
         first = self.run_tests()

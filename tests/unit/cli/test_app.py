@@ -61,7 +61,28 @@ class AppTest(base.TestCase):
 
     def test_unknown_command(self):
         """A misspelled command is an error."""
-        self.assertEqual(2, run('inventry')[0])
+        status, out, err = run('inventry', '--seed', '7')
+        self.assertEqual((2, ''), (status, out))
+        self.assertIn("there is no command 'inventry'", err)
+        self.assertIn('did you mean one of these?\n  inventory\n', err)
+
+    def test_an_option_after_the_command(self):
+        """The error says that options of the application precede the command."""
+        status, _, err = run('inventory', '--log-file', 'x')
+        self.assertEqual(2, status)
+        self.assertIn('put --log-file before the command', err)
+
+    def test_closed_standard_output(self):
+        """A command whose standard output is closed runs."""
+        with contextlib.redirect_stderr(io.StringIO()) as err, contextlib.redirect_stdout(None):
+            self.assertEqual(0, cli.main(['inventory', '--seed', '7']))
+        self.assertIn('# seed 7\n', err.getvalue())
+
+    def test_closed_standard_error(self):
+        """What belongs on standard error does not go to standard output."""
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(None):
+            self.assertEqual(0, cli.main(['inventory', '--seed', '7']))
+        self.assertNotIn('# seed', out.getvalue())
 
     def test_a_misspelled_variable(self):
         """A command says once that the variable has no effect, and runs."""

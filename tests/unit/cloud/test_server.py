@@ -44,6 +44,13 @@ class ServerTest(base.VPMEMTestCase):
         self.assertEqual(['its flavor has HUGE; host1 up, SMALL 1 of 1 free, no HUGE'],
                          error.__notes__)
 
+    def test_a_build_that_failed_on_each_host(self):
+        """The error of a boot has the call that failed, which Nova's message does not name."""
+        with self.cloud.hosts[0].faults.failing('domainCreateWithFlags'):
+            error = self.assertRaises(UnexpectedStateError, self.cloud.boot, pmem='SMALL')
+        [note] = error.__notes__
+        self.assertRegex(note, '^host1: .* domain_create_with_flags instance-')
+
     def test_a_move_in_a_cloud_with_one_host(self):
         """The error says that there is no other host, and how to start two."""
         server = self.cloud.boot(pmem='SMALL')

@@ -130,7 +130,7 @@ class WaitTest(base.TestCase):
             events=[('build', 'Error', None)])
         error = self.assertRaises(UnexpectedStateError, self.wait, 'ACTIVE')
         self.assertIs(FAULT, error.fault)
-        self.assertIn('No valid host was found.', str(error))
+        self.assertIn(' is ERROR, expected ACTIVE: No valid host was found; seen: ', str(error))
 
     def test_an_expected_error_waits_for_its_fault(self):
         """The wait continues until the fault is there, which Nova records after the status."""

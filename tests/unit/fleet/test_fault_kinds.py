@@ -26,6 +26,13 @@ class FaultKindsTest(testtools.TestCase):
         self.assertTrue(usage.startswith('tool-slow PROGRAM [SUBCOMMAND] --seconds VALUE'), usage)
 
 
+    def test_summaries_are_plain_text(self):
+        """A summary has no markup, and no call as in Python."""
+        for kind in fault_kinds().values():
+            self.assertNotIn('``', kind.summary)
+            self.assertNotRegex(kind.summary, r'\w\(')
+
+
 class BeginFaultTest(base.TestCase):
 
     def setUp(self):

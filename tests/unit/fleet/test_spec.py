@@ -8,6 +8,7 @@ from unittest import mock
 
 import fixtures
 import testtools
+from testtools.matchers import StartsWith
 
 from vpmem_harness.exceptions import InvalidInputError
 from vpmem_harness.fleet.host_spec import HostSpec
@@ -183,6 +184,20 @@ class FilesTest(testtools.TestCase):
         with mock.patch('sys.stdin', io.StringIO('[]')):
             hosts = make_specs([group(2, listing='-'), parse_host('listing=-', {})], HostNames())
         self.assertEqual(['[]'] * 3, [host.listing for host in hosts])
+
+    def test_hardware_on_standard_input(self):
+        """Every host can name standard input, which is read once."""
+        text = 'cells: [{memory: 1GiB, cores: 1}]'
+        with mock.patch('sys.stdin', io.StringIO(text)):
+            hosts = make_specs([group(2, hardware='-'), parse_host('hardware=-', {})], HostNames())
+        self.assertEqual([text] * 3, [host.hardware for host in hosts])
+
+    def test_wrong_hardware_on_standard_input(self):
+        """An error in the text names standard input."""
+        with mock.patch('sys.stdin', io.StringIO('cells: []')):
+            error = self.assertRaises(
+                InvalidInputError, make_specs, [group(hardware='-')], HostNames())
+        self.assertThat(error.what, StartsWith('standard input: cells'))
 
     def test_a_missing_listing(self):
         """The error contains the path once."""

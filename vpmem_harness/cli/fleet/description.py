@@ -83,4 +83,5 @@ def _count(arguments: argparse.Namespace, listed: Sequence[str] | None, others: 
 def tell_seed(spec: FleetSpec) -> None:
     """Print the seed if it determines the namespaces."""
     if spec.random:
-        print(f'vpmem-harness: these hosts are drawn from --seed {spec.seed}', file=sys.stderr)
+        print(f'vpmem-harness: the namespaces are random; --seed {spec.seed} repeats them',
+              file=sys.stderr)

@@ -8,7 +8,8 @@ import os
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.fleet import description, fleet_options, options
 from vpmem_harness.cli.inventory import read_listing
-from vpmem_harness.fleet.text_files import STANDARD_INPUT
+from vpmem_harness.fleet.text_files import STANDARD_INPUT, read_text
+from vpmem_harness.hardware import document
 
 
 class Add(Command):
@@ -29,8 +30,11 @@ class Add(Command):
         with options.connected(parsed_args) as client:
             values = description.host_values(parsed_args)
             text = None
-            if values.get('listing') == STANDARD_INPUT:     # that of this process, not the fleet's
+            # The standard input of this process, not that of the fleet.
+            if values.get('listing') == STANDARD_INPUT:
                 text = read_listing(STANDARD_INPUT)
+            elif values.get('hardware') == STANDARD_INPUT:
+                text = document.read_argument(STANDARD_INPUT, lambda: read_text(STANDARD_INPUT))
             added = client.call('add_host', name=parsed_args.host, directory=os.getcwd(),
                                 values=values, standard_input=text)
         print(f'{added["name"]}: {added["uri"]}')

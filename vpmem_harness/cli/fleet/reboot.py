@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.fleet import options
@@ -28,6 +29,8 @@ class Reboot(Command):
 
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         with options.connected(parsed_args) as client:
-            client.call('reboot', name=options.chosen_host(parsed_args),
-                        release=parsed_args.release)
+            name = client.call('reboot', name=options.chosen_host(parsed_args),
+                               release=parsed_args.release)
+        # Not on standard output, which may be that of a script.
+        print(f'{name} has restarted', file=sys.stderr)
         return 0

@@ -9,7 +9,7 @@ from typing import Any
 from vpmem_harness.cli.commands import Command
 from vpmem_harness.cli.fleet import options
 from vpmem_harness.cli.fleet.show import server_rows
-from vpmem_harness.exceptions import InvalidInputError
+from vpmem_harness.fleet.protocol import no_cloud
 from vpmem_harness.fleet.snapshot import to_json
 
 
@@ -106,9 +106,7 @@ class List(Command):
         with options.connected(parsed_args) as client:
             state = client.state()
         if state.servers is None:
-            raise InvalidInputError(
-                'fleet', expected='one with a compute service', got='one without',
-                remedy='start it with: vpmem-harness up --cloud')
+            raise no_cloud(state.name)
         print(json.dumps(to_json(state.servers), indent=1) if parsed_args.json
               else server_rows(state).text())
         return 0

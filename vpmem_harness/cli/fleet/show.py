@@ -48,7 +48,8 @@ def only(state: FleetState, name: str) -> FleetState:
     host = state.host(name)
     if host is None:
         names = ', '.join(one.name for one in state.hosts)
-        raise InvalidInputError('host', expected=f'one of {names or "none: there are none"}',
+        raise InvalidInputError('host', expected=f'one of {names}' if names else
+                                'a host of the fleet, which has none',
                                 got=repr(name), remedy='name a running host')
     servers = None if state.servers is None else tuple(
         server for server in state.servers

@@ -176,7 +176,11 @@ class Faults(MigrationFaults):
                   **which: Unpack[CommandFaultOptions]) -> Fault: ...
 
     def tool_slow(self, program: str, *arguments: Any, **which: Any) -> Fault:
-        """Delay a program on the host's clock: ``tool_slow('ndctl', 'list', seconds=5)``."""
+        """Delay a program by some seconds on the host's clock.
+
+        ``tool_slow('ndctl', 'list', seconds=5)`` delays one subcommand, and
+        ``tool_slow('daxio', seconds=5)`` every run of a program.
+        """
         subcommand, seconds = filters.slow_arguments(
             arguments, which.pop('subcommand', None), which.pop('seconds', None))
         options: CommandFaultOptions = which  # type: ignore[assignment]

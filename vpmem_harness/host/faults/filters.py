@@ -148,14 +148,14 @@ def namespace(namespaces: Sequence[Namespace], name: str) -> Namespace:
     """
     if not isinstance(name, str):
         raise InvalidInputError(
-            'namespace', expected='the name or the device of one of this host',
+            'namespace', expected='the name or the device of a namespace of this host',
             got=f'a {type(name).__name__}', remedy='give its name')
     found = [one for one in namespaces
              if name in (one.name, one.dev, one.path, one.chardev, one.blockdev)]
     if len(found) != 1:
         known = ', '.join(one.name or one.dev for one in namespaces) or 'none'
         raise InvalidInputError(
-            'namespace', expected='the name or the device of one of this host',
-            got=f'{name!r}, which {len(found) or "none"} of them have',
+            'namespace', expected='the name or the device of a namespace of this host',
+            got=f'{name!r}, which {len(found) or "none"} of its namespaces have',
             remedy=f'the host has {known}')
     return found[0]

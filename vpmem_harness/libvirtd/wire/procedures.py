@@ -161,14 +161,16 @@ def lookup(name: str) -> Procedure:
     if function not in functions:
         raise InvalidInputError(
             'procedure', expected='a function of libvirt that its daemon answers', got=name,
-            remedy=f'did you mean {" or ".join(_close(name, function))}?')
+            remedy=_remedy(name, function))
     return functions[function]
 
 
-def _close(name: str, function: str) -> list[str]:
+def _remedy(name: str, function: str) -> str:
     found = [*difflib.get_close_matches(function, _by_function()),
              *difflib.get_close_matches(name, [*_by_method(), *BY_NAME])]
-    return found[:4] or ['virDomainCreateWithFlags']
+    if not found:
+        return 'name one such as virDomainCreateWithFlags'
+    return f'did you mean {" or ".join(found[:4])}?'
 
 
 @functools.cache

@@ -153,5 +153,5 @@ def profile_named(name: str) -> Profile:
     try:
         return PROFILES[name]
     except KeyError:
-        raise InvalidInputError('profile', expected=', '.join(PROFILES), got=repr(name),
+        raise InvalidInputError('profile', expected=f'one of {", ".join(PROFILES)}', got=repr(name),
                                 remedy='choose one of them') from None

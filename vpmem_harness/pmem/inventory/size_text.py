@@ -29,7 +29,7 @@ def parse_size(text: str, what: str = 'size') -> int:
     match = re.fullmatch(r'([0-9]{1,18})(B|KiB|MiB|GiB|TiB)', text.strip(), re.ASCII)
     if not match or int(match[1]) == 0:
         raise InvalidInputError(
-            what, expected='a whole number from 1 on with a unit (B, KiB, MiB, GiB or TiB)',
+            what, expected='a whole number, 1 or more, with a unit (B, KiB, MiB, GiB or TiB)',
             got=repr(text), remedy=_size_remedy(text.strip()))
     return int(match[1]) * _UNITS[match[2]]
 

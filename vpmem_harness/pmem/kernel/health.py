@@ -112,7 +112,7 @@ def _check(one: Health | Firmware) -> None:
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
             expected = 'a number'
         elif kind == 'int' and not (isinstance(value, int) and 0 <= value < 2**64):
-            expected = 'a whole number from 0 on'
+            expected = 'a whole number, 0 or more'
         elif field.name.endswith('percentage') and value > 100:
             expected = 'a percentage from 0 to 100'
         if expected:

@@ -386,7 +386,7 @@ class NamespacesTest(FaultsTest):
         """The error names the namespaces of the host."""
         error = self.assertRaises(InvalidInputError, self.faults.bad, 'ns_7')
         self.assertIn('ns_0', str(error))
-        self.assertEqual("'ns_7', which none of them have", error.got)
+        self.assertEqual("'ns_7', which none of its namespaces have", error.got)
 
 
 class DaemonTest(FaultsTest):

@@ -83,6 +83,11 @@ class LookupTest(testtools.TestCase):
         error = self.assertRaises(InvalidInputError, lookup, 'domainCreateWithFlag')
         self.assertIn('virDomainCreateWithFlags', str(error))
 
+    def test_a_name_like_no_other(self):
+        """The error has an example, and does not guess."""
+        error = self.assertRaises(InvalidInputError, lookup, 'nope')
+        self.assertEqual('name one such as virDomainCreateWithFlags', error.remedy)
+
 
 class NotationTest(testtools.TestCase):
 
