@@ -32,6 +32,7 @@ from vpmem_harness.libvirtd.hypervisor.network.network import NetworkList, defau
 from vpmem_harness.libvirtd.hypervisor.node import capabilities
 from vpmem_harness.libvirtd.hypervisor.node.device_tree import DeviceTree
 from vpmem_harness.libvirtd.hypervisor.node.memory_sharing import MemorySharing
+from vpmem_harness.libvirtd.hypervisor.nwfilter.filters import NWFilterList
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEvents
 from vpmem_harness.libvirtd.hypervisor.secrets import Secret
 from vpmem_harness.libvirtd.hypervisor.storage.pool import Pool
@@ -131,6 +132,9 @@ class Hypervisor:
         network.persistent = network.autostart = True
         self.networks.start(network)
         self.xml_host.connect = functools.partial(guests.connect, self.networks)
+        self.nwfilters = NWFilterList(self.randomness.derive('nwfilters').uuid,
+                                      self.xml_host.taps_in_use.__contains__)
+        self.xml_host.check_filter = self.nwfilters.check_interface
         self.xml_host.network_address = self.networks.address
         self.processes = QemuProcesses(self)
         self.jobs = Jobs(self)
@@ -226,6 +230,7 @@ class Hypervisor:
             self.memory_sharing = MemorySharing()
             self.storage.machine_started()
             self.networks.machine_started()
+            self.nwfilters.machine_started()
             for domain in self.domains:
                 if domain.autostart or domain.autostart_once:
                     domain.autostart_once = False

@@ -88,8 +88,9 @@ class QemuProcesses:
         domain.paused_at = None
         domain.paused_seconds = 0.0
         self._open(domain)
-        guests.plugged(hypervisor.networks, definition.devices.findall('interface'),
-                       hypervisor.clock.now())
+        interfaces = definition.devices.findall('interface')
+        guests.plugged(hypervisor.networks, interfaces, hypervisor.clock.now())
+        hypervisor.nwfilters.plugged(interfaces, domain.name, domain.uuid_text)
         if paused:
             self._set(domain, libvirt.VIR_DOMAIN_PAUSED, paused_reason)
         else:
@@ -105,8 +106,9 @@ class QemuProcesses:
         hypervisor = self._hypervisor
         self._close(domain)
         if domain.live is not None:
-            guests.unplugged(hypervisor.networks, domain.live.devices.findall('interface'),
-                             hypervisor.clock.now())
+            interfaces = domain.live.devices.findall('interface')
+            guests.unplugged(hypervisor.networks, interfaces, hypervisor.clock.now())
+            hypervisor.nwfilters.unplugged(interfaces)
             startup.release(domain.live, hypervisor.xml_host)
             hypervisor.host_devices.give_back(domain.live.devices)
         if domain.job is not None:
