@@ -21,6 +21,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.guest_files import GuestFiles
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.domain.host_devices import HostDevices
+from vpmem_harness.libvirtd.hypervisor.domain.images.locks import ImageLocks
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.peer_migration import NoPeers, Peers
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
@@ -125,6 +126,7 @@ class Hypervisor:
                                self.randomness.derive('pool').uuid(), self.secrets,
                                lambda: self.release)
         self.disk_sources = DiskSources(self.backing, self.storage.pools)
+        self.image_locks = ImageLocks(self.disk_sources)
         self.image_snapshots = ImageSnapshots(self.backing)
         self.networks = NetworkList()
         random = self.randomness.derive('network')

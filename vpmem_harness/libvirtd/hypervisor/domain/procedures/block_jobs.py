@@ -69,6 +69,7 @@ class BlockJobProcedures(ProcedureGroup):
         if copy is not None:
             self.hypervisor.disk_sources.make_copy(disk, copy)
         domain.block_jobs[target] = job
+        self.hypervisor.image_locks.refresh(domain)
         if job.type in (_COPY, _ACTIVE_COMMIT):
             self.hypervisor.events.block_job(domain, disk, job.type, _READY)
         else:
@@ -76,6 +77,7 @@ class BlockJobProcedures(ProcedureGroup):
 
     def _conclude(self, domain: Domain, disk: Element, target: str, status: int) -> None:
         job = domain.block_jobs.pop(target)
+        self.hypervisor.image_locks.refresh(domain)
         self.hypervisor.events.block_job(domain, disk, job.type, status)
 
     @procedure

@@ -14,6 +14,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, 
 from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator, hotplug_checks
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import locks
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.nwfilter.filters import NWFilterList
@@ -146,13 +147,16 @@ class HotplugProcedures(ProcedureGroup):
             self.hypervisor.nwfilters.plugged([device], domain.name, domain.uuid_text)
         elif device.tag in ('serial', 'parallel', 'console', 'channel'):
             startup.start_character_device(device, live, self.hypervisor.xml_host, domain.id)
+        if device.tag == 'disk':
+            locks.check_plug(self.hypervisor.image_locks, device, 'device_add')
         live.devices.append(device)
         if device.tag == 'disk':
             disks.sort(live.devices)
+            self.hypervisor.image_locks.refresh(domain)
         return aliases.name(device)
 
     def _change_media(self, domain: Domain, found: Element, device: Element) -> str:
-        disk_update.change_medium(found, device, domain, self.hypervisor.disk_sources)
+        disk_update.change_medium(found, device, domain, self.hypervisor)
         return aliases.name(found)
 
     @procedure
@@ -228,6 +232,8 @@ class HotplugProcedures(ProcedureGroup):
         if device.tag == 'interface':
             guests.unplugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
             self.hypervisor.nwfilters.unplugged([device])
+        if device.tag == 'disk':
+            self.hypervisor.image_locks.refresh(domain)
         if device.tag == 'memory':
             size = memory.size(device)
             live.memory_total -= size
@@ -313,7 +319,7 @@ def _update(definition: Definition, device: Element, running: Domain | None,
     if device.tag == 'interface':
         _update_interface(found, device, running, hypervisor.nwfilters)
     elif running is not None:
-        disk_update.change_medium(found, device, running, hypervisor.disk_sources)
+        disk_update.change_medium(found, device, running, hypervisor)
     else:
         etree.replace(definition.devices, found, device)
         addresses.assign(definition)

@@ -123,7 +123,7 @@ class SavingProcedures(ProcedureGroup):
     def start(self, domain: Domain, definition: Definition, *, paused: bool) -> None:
         """Start a guest from its saved state."""
         hypervisor = self.hypervisor
-        hypervisor.processes.start(domain, paused=paused, source=definition,
+        hypervisor.processes.start(domain, paused=paused, source=definition, restored=True,
                                    reason=libvirt.VIR_DOMAIN_RUNNING_RESTORED,
                                    paused_reason=libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
         hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STARTED,

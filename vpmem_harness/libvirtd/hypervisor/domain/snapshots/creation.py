@@ -259,6 +259,7 @@ def switch(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, *, reuse:
         if configured is not None and disks.source_path(configured) == disks.source_path(before):
             disk_chain.put_on_top(configured, wanted)
         disk_chain.put_on_top(before, wanted, index=domain.next_storage_id())
+    hypervisor.image_locks.refresh(domain)
 
 
 def _make_files(hypervisor: Hypervisor, domain: Domain,
