@@ -12,6 +12,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.domain import COMPRESSION_CACHE, OFF, Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
 from vpmem_harness.libvirtd.hypervisor.domain.images.locks import Conflict
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.xml.devices import memory
@@ -76,6 +77,9 @@ class QemuProcesses:
                 if not copied and not (restored and paused):
                     self._check_locks(definition, restored=restored)
                 hypervisor.host_devices.take(definition.devices, domain)
+                found = definition.devices.findall('disk')
+                transient.make_overlays(found, domain.name, hypervisor.disk_sources,
+                                        hypervisor.backing)
             startup.complete(definition)
         except LibvirtError:
             domain.state = libvirt.VIR_DOMAIN_SHUTOFF
@@ -87,6 +91,7 @@ class QemuProcesses:
         domain.nvdimm_enabled = any(device.get('model') == 'nvdimm'
                                     for device in definition.memory_devices)
         domain.storage_ids = startup.storage_ids(definition)
+        transient.switch(found, domain)
         domain.polling = {}
         domain.dirty_rate, domain.compression_cache = None, COMPRESSION_CACHE
         domain.id = number
@@ -127,6 +132,7 @@ class QemuProcesses:
             guests.unplugged(hypervisor.networks, interfaces, hypervisor.clock.now())
             hypervisor.nwfilters.unplugged(interfaces)
             startup.release(domain.live, hypervisor.xml_host)
+            transient.remove_overlays(domain.live.devices.findall('disk'), hypervisor.backing)
             hypervisor.host_devices.give_back(domain.live.devices)
         if domain.job is not None:
             hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)

@@ -19,6 +19,7 @@ from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import options
+from vpmem_harness.libvirtd.hypervisor.domain.images.transient import shares_backing
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disk_chain, disks
 from vpmem_harness.libvirtd.xml.etree import Element
@@ -155,8 +156,8 @@ class ImageLocks:
                 if below:
                     yield _Use(Lock(below, False, False), disk, image, raw)
             else:
-                yield _Use(Lock(path, disk.find('readonly') is None, raw and shareable), disk,
-                           image, raw)
+                own = disk.find('readonly') is None and not shares_backing(disk)
+                yield _Use(Lock(path, own, raw and shareable), disk, image, raw)
 
     def _path(self, disk: Element) -> str | None:
         with contextlib.suppress(LibvirtError):     # a pool can be stopped while guests run

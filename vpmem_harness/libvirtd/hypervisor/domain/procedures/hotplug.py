@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, 
 from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator, hotplug_checks
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.domain.images import locks
+from vpmem_harness.libvirtd.hypervisor.domain.images import locks, transient
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.nwfilter.filters import NWFilterList
@@ -149,6 +149,9 @@ class HotplugProcedures(ProcedureGroup):
             startup.start_character_device(device, live, self.hypervisor.xml_host, domain.id)
         if device.tag == 'disk':
             locks.check_plug(self.hypervisor.image_locks, device, 'device_add')
+            transient.make_overlays([device], domain.name, self.hypervisor.disk_sources,
+                                    self.hypervisor.backing)
+            transient.switch([device], domain)
         live.devices.append(device)
         if device.tag == 'disk':
             disks.sort(live.devices)
@@ -234,6 +237,7 @@ class HotplugProcedures(ProcedureGroup):
             self.hypervisor.nwfilters.unplugged([device])
         if device.tag == 'disk':
             self.hypervisor.image_locks.refresh(domain)
+            transient.remove_overlays([device], self.hypervisor.backing)
         if device.tag == 'memory':
             size = memory.size(device)
             live.memory_total -= size
