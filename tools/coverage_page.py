@@ -58,7 +58,7 @@ _COMPOSED = {
 _STREAMS = re.compile(r'virStream(?!New|Ref|Free)')
 
 #: Functions without a procedure that are useless here, because their object is not simulated.
-_USELESS = re.compile(r'virNWFilter|virInterface|virNetworkPort|virDomainCheckpoint')
+_USELESS = re.compile(r'virInterface|virNetworkPort|virDomainCheckpoint')
 
 _HEAD = '''\
 ========
@@ -79,7 +79,7 @@ not simulated
     The daemon fails at once with ``VIR_ERR_NO_SUPPORT`` and the function's name, or the function is
     useful only for something that is not simulated.
 
-Network filters, checkpoints and host interfaces can only be listed and looked up.
+Checkpoints and host interfaces can only be listed and looked up.
 
 '''
 

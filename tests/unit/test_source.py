@@ -31,6 +31,8 @@ IPV6 = re.compile(r'(?<![\w:])(?:[0-9a-fA-F]{1,4}::?){2,7}[0-9a-fA-F]{1,4}(?![\w
 HARMLESS_NETWORKS = [ipaddress.ip_network(network) for network in (
     '192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32', '127.0.0.0/8', '::1',
     '233.252.0.0/24', '0.0.0.0', '255.255.255.0/24',  # noqa: S104 - text to search for
+    # Addresses that protocols define: groups, and the prefix of link-local addresses.
+    '224.0.0.0', 'ff00::', 'ff02::1:2', 'fe80::',
     '192.168.122.0/24')]
 
 SECRET = re.compile(

@@ -29,5 +29,5 @@ class CoveragePageTest(testtools.TestCase):
             [coverage_page.SIMULATED, coverage_page.NOT, coverage_page.SIMULATED,
              coverage_page.CLIENT],
             [coverage_page.verdict(name) for name in (
-                'virDomainCreate', 'virNWFilterUndefine', 'virDomainLookupByUUIDString',
+                'virDomainCreate', 'virInterfaceUndefine', 'virDomainLookupByUUIDString',
                 'virDomainGetName')])

@@ -33,11 +33,11 @@ from vpmem_harness.libvirtd.hypervisor.domain.snapshots.procedures import Snapsh
 from vpmem_harness.libvirtd.hypervisor.events import Emit, EventProcedures
 from vpmem_harness.libvirtd.hypervisor.network.interfaces import InterfaceProcedures
 from vpmem_harness.libvirtd.hypervisor.network.networks import NetworkProcedures
-from vpmem_harness.libvirtd.hypervisor.network.nwfilters import NWFilterProcedures
 from vpmem_harness.libvirtd.hypervisor.network.ports import NetworkPortProcedures
 from vpmem_harness.libvirtd.hypervisor.node.memory_sharing import MemorySharingProcedures
 from vpmem_harness.libvirtd.hypervisor.node.node_device_procedures import NodeDeviceProcedures
 from vpmem_harness.libvirtd.hypervisor.node.node_procedures import NodeProcedures
+from vpmem_harness.libvirtd.hypervisor.nwfilter.procedures import NWFilterProcedures
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEventProcedures
 from vpmem_harness.libvirtd.hypervisor.procedure_group import Group, index
 from vpmem_harness.libvirtd.hypervisor.secrets import SecretProcedures

@@ -21,6 +21,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.guest_files import GuestFiles
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.domain.host_devices import HostDevices
+from vpmem_harness.libvirtd.hypervisor.domain.images.locks import ImageLocks
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.peer_migration import NoPeers, Peers
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import QemuProcesses
@@ -32,6 +33,7 @@ from vpmem_harness.libvirtd.hypervisor.network.network import NetworkList, defau
 from vpmem_harness.libvirtd.hypervisor.node import capabilities
 from vpmem_harness.libvirtd.hypervisor.node.device_tree import DeviceTree
 from vpmem_harness.libvirtd.hypervisor.node.memory_sharing import MemorySharing
+from vpmem_harness.libvirtd.hypervisor.nwfilter.filters import NWFilterList
 from vpmem_harness.libvirtd.hypervisor.object_events import ObjectEvents
 from vpmem_harness.libvirtd.hypervisor.secrets import Secret
 from vpmem_harness.libvirtd.hypervisor.storage.pool import Pool
@@ -124,6 +126,7 @@ class Hypervisor:
                                self.randomness.derive('pool').uuid(), self.secrets,
                                lambda: self.release)
         self.disk_sources = DiskSources(self.backing, self.storage.pools)
+        self.image_locks = ImageLocks(self.disk_sources)
         self.image_snapshots = ImageSnapshots(self.backing)
         self.networks = NetworkList()
         random = self.randomness.derive('network')
@@ -131,6 +134,9 @@ class Hypervisor:
         network.persistent = network.autostart = True
         self.networks.start(network)
         self.xml_host.connect = functools.partial(guests.connect, self.networks)
+        self.nwfilters = NWFilterList(self.randomness.derive('nwfilters').uuid,
+                                      self.xml_host.taps_in_use.__contains__)
+        self.xml_host.check_filter = self.nwfilters.check_interface
         self.xml_host.network_address = self.networks.address
         self.processes = QemuProcesses(self)
         self.jobs = Jobs(self)
@@ -226,6 +232,7 @@ class Hypervisor:
             self.memory_sharing = MemorySharing()
             self.storage.machine_started()
             self.networks.machine_started()
+            self.nwfilters.machine_started()
             for domain in self.domains:
                 if domain.autostart or domain.autostart_once:
                     domain.autostart_once = False

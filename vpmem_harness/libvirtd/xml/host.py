@@ -39,6 +39,8 @@ class XmlHost:
     taps_in_use: set[str] = field(default_factory=set)
     #: Connects an interface that starts to its network; raises a LibvirtError if it cannot.
     connect: Callable[[Element], None] = lambda interface: None
+    #: Checks the network filter of an interface that has its tap; raises a LibvirtError.
+    check_filter: Callable[[Element], None] = lambda interface: None
     #: Returns a network's address on this host; raises a LibvirtError if there is no such network.
     network_address: Callable[[str], str | None] = lambda name: None
     #: Returns the errno of executing a file of the host, 0 if it can be executed.

@@ -234,13 +234,11 @@ class TestInterfaces(ObjectCase):
 class TestNothingThere(ObjectCase):
 
     def test_lists(self):
-        """The lists of network filters, bindings and checkpoints are empty."""
+        """The lists of bindings of network filters and of checkpoints are empty."""
         domain = self.connection.domain_define_xml(
             "<domain type='qemu'><name>guest</name><memory>65536</memory><os><type>hvm</type></os>"
             '</domain>')
-        for call, arguments in ((self.connection.connect_list_all_nwfilters, (1, 0)),
-                                (self.connection.connect_list_nwfilters, (9,)),
-                                (self.connection.connect_list_all_nwfilter_bindings, (1, 0)),
+        for call, arguments in ((self.connection.connect_list_all_nwfilter_bindings, (1, 0)),
                                 (self.connection.domain_list_all_checkpoints, (domain, 1, 0))):
             self.assertEqual([], call(*arguments))
 

@@ -100,7 +100,7 @@ class DiskSources:
         parent = disk
         for store in disk_chain.images(disk)[1:]:
             named, parent = path, store
-            path, form = disks.source_path(store) or '', _format(store)
+            path, form = disks.source_path(store) or '', disk_chain.image_format(store)
             self._check_exists(path, below=named)
         if parent.find('backingStore') is not None:
             return
@@ -189,8 +189,3 @@ class DiskSources:
             if storage.status(path) is None and storage.status(os.path.dirname(path)) is not None:
                 storage.create(path, 0o600)
                 storage.truncate(path, 0 if sizes is None else sizes.capacity)
-
-
-def _format(store: Element) -> str:
-    found = store.find('format')
-    return 'raw' if found is None else found.get('type', 'raw')

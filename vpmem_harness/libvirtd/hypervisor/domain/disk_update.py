@@ -5,16 +5,20 @@ Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDiskChangeSupported).
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, unsupported
-from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import locks
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.domain import startup
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop, first
+
+# For annotations only: the hypervisor imports this module.
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 
 
 class _Field(NamedTuple):
@@ -77,12 +81,13 @@ REMOVABLE: Final = ('cdrom', 'floppy')
 
 
 def change_medium(found: Element, device: Element, domain: Domain,
-                  sources: DiskSources | None) -> None:
+                  hypervisor: Hypervisor) -> None:
     """Give a running guest's disk the source of an update.
 
     A source that stays the same keeps its index; an empty drive has one too.
 
-    :raises LibvirtError: the update changes more than the medium, or there is no such image.
+    :raises LibvirtError: the update changes more than the medium, there is no such image, or
+        another guest locks it.
     """
     check(found, device)
     policy = first(device, 'source')
@@ -93,8 +98,8 @@ def change_medium(found: Element, device: Element, domain: Domain,
         return
     if found.get('device') not in REMOVABLE:
         raise unsupported('disk source can be changed only in removable drives')
-    if sources is not None:
-        sources.check(device)
+    hypervisor.disk_sources.check(device)
+    locks.check_plug(hypervisor.image_locks, device, 'blockdev-insert-medium')
     for tag in ('source', 'backingStore'):
         drop(found, tag)
     found.set('type', device.get('type', 'file'))
@@ -108,6 +113,7 @@ def change_medium(found: Element, device: Element, domain: Domain,
         add(found, 'source', index=number)
     else:
         startup.start_source(found, number)
+    hypervisor.image_locks.refresh(domain)
 
 
 def check(found: Element, device: Element) -> None:

@@ -81,7 +81,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware,
         _check_free_pages(definition, hardware, domains)
         _check_machine(definition, space.top)
     except Refused as refused:
-        raise _ended(definition, str(refused), races, late=False) from None
+        raise ended(definition, str(refused), races, late=False) from None
     for device in definition.memory_devices:
         try:
             if not definition.has_acpi:
@@ -90,7 +90,7 @@ def start(definition: Definition, backing: Backing, hardware: Hardware,
             space.plug(device)
         except PlugRefused as refused:
             message = f'-device {_command_line(device)}: {refused}'
-            raise _ended(definition, message, races, late=refused.late) from None
+            raise ended(definition, message, races, late=refused.late) from None
     if not definition.release.starts_virtio_pmem and having(
             definition.devices, 'memory', model='virtio-pmem'):
         raise internal('virtio-pmem memory device info is not handled yet')
@@ -160,8 +160,8 @@ def command_failed(command: str, text: str) -> LibvirtError:
     return internal(f"unable to execute QEMU command '{command}': {text}")
 
 
-def _ended(definition: Definition, text: str, races: Randomness | None, *,
-           late: bool) -> LibvirtError:
+def ended(definition: Definition, text: str, races: Randomness | None, *,
+          late: bool) -> LibvirtError:
     """Return libvirt's error for a QEMU that ends while it starts a guest.
 
     :param late: whether libvirt is connected to the monitor by then, unless ``races`` decides.

@@ -13,6 +13,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
 from vpmem_harness.libvirtd.hypervisor.domain.reload import reload
 from vpmem_harness.libvirtd.values import TypedParameter
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -67,6 +68,7 @@ def check_allowed(domain: Domain) -> None:
         raise invalid(f"another migration job is already running for domain '{domain.name}'")
     if domain.snapshots:
         raise invalid(f'cannot migrate domain with {len(domain.snapshots)} snapshots')
+    transient.check_migration(domain)
     if domain.autodestroy is not None:
         raise invalid('domain is marked for auto destroy')
     release = domain.definition.release

@@ -12,6 +12,8 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.domain import COMPRESSION_CACHE, OFF, Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.hypervisor.domain.images.locks import Conflict
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.xml.devices import memory
 from vpmem_harness.libvirtd.xml.domain import startup, validate, vcpu_checks
@@ -39,13 +41,16 @@ class QemuProcesses:
     def start(self, domain: Domain, *, paused: bool = False,
               reason: int = libvirt.VIR_DOMAIN_RUNNING_BOOTED,
               paused_reason: int = libvirt.VIR_DOMAIN_PAUSED_USER,
-              source: Definition | None = None, copied: bool = False) -> None:
+              source: Definition | None = None, copied: bool = False,
+              restored: bool = False) -> None:
         """Start the guest: assign an ID, build the live definition, open its files.
 
         :param source: the definition to start in place of the configuration (a saved or migrated
             guest).
         :param copied: whether the guest is migrated: its images are on storage that hosts share,
             or are copied.
+        :param restored: whether QEMU reads the guest's memory from a file; it locks the images
+            when the vCPUs start.
         :raises LibvirtError: libvirt or QEMU refuses. The domain is unchanged but for its reason,
             VIR_DOMAIN_SHUTOFF_FAILED, and has used up an ID.
         """
@@ -69,7 +74,12 @@ class QemuProcesses:
                                                hypervisor.secrets)
                 emulator.start(definition, hypervisor.backing, hypervisor.hardware,
                                hypervisor.domains, hypervisor.races)
+                if not copied and not (restored and paused):
+                    self._check_locks(definition, restored=restored)
                 hypervisor.host_devices.take(definition.devices, domain)
+                found = definition.devices.findall('disk')
+                transient.make_overlays(found, domain.name, hypervisor.disk_sources,
+                                        hypervisor.backing)
             startup.complete(definition)
         except LibvirtError:
             domain.state = libvirt.VIR_DOMAIN_SHUTOFF
@@ -81,6 +91,7 @@ class QemuProcesses:
         domain.nvdimm_enabled = any(device.get('model') == 'nvdimm'
                                     for device in definition.memory_devices)
         domain.storage_ids = startup.storage_ids(definition)
+        transient.switch(found, domain)
         domain.polling = {}
         domain.dirty_rate, domain.compression_cache = None, COMPRESSION_CACHE
         domain.id = number
@@ -88,13 +99,25 @@ class QemuProcesses:
         domain.paused_at = None
         domain.paused_seconds = 0.0
         self._open(domain)
-        guests.plugged(hypervisor.networks, definition.devices.findall('interface'),
-                       hypervisor.clock.now())
+        hypervisor.image_locks.refresh(domain)
+        interfaces = definition.devices.findall('interface')
+        guests.plugged(hypervisor.networks, interfaces, hypervisor.clock.now())
+        hypervisor.nwfilters.plugged(interfaces, domain.name, domain.uuid_text)
         if paused:
             self._set(domain, libvirt.VIR_DOMAIN_PAUSED, paused_reason)
         else:
             self._set(domain, libvirt.VIR_DOMAIN_RUNNING, reason)
             self.written(domain)
+
+    def _check_locks(self, definition: Definition, *, restored: bool) -> None:
+        hypervisor = self._hypervisor
+        try:
+            hypervisor.image_locks.check(definition)
+        except Conflict as conflict:
+            if restored:
+                raise emulator.command_failed('cont', str(conflict)) from None
+            raise emulator.ended(definition, conflict.message, hypervisor.races,
+                                 late=False) from None
 
     def stop(self, domain: Domain, reason: int, detail: int | None = None) -> None:
         """End the guest: close its files, and remove a transient domain.
@@ -105,9 +128,11 @@ class QemuProcesses:
         hypervisor = self._hypervisor
         self._close(domain)
         if domain.live is not None:
-            guests.unplugged(hypervisor.networks, domain.live.devices.findall('interface'),
-                             hypervisor.clock.now())
+            interfaces = domain.live.devices.findall('interface')
+            guests.unplugged(hypervisor.networks, interfaces, hypervisor.clock.now())
+            hypervisor.nwfilters.unplugged(interfaces)
             startup.release(domain.live, hypervisor.xml_host)
+            transient.remove_overlays(domain.live.devices.findall('disk'), hypervisor.backing)
             hypervisor.host_devices.give_back(domain.live.devices)
         if domain.job is not None:
             hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)
@@ -115,6 +140,7 @@ class QemuProcesses:
         domain.id = OFF
         domain.autodestroy = None
         domain.block_jobs.clear()
+        hypervisor.image_locks.release(domain)
         if domain.persistent:
             domain.live = None
         else:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
-from vpmem_harness.libvirtd.hypervisor.network import nwfilters
 from vpmem_harness.libvirtd.hypervisor.network.network import Network, NetworkList, device_of
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.network import records
@@ -24,10 +23,8 @@ Addresses = list[tuple[int, str, int]]
 def connect(networks: NetworkList, interface: Element) -> None:
     """Connect an interface that starts to its network: name the network's bridge or device.
 
-    :raises LibvirtError: the network or the filter does not exist, or the network is not active.
+    :raises LibvirtError: the network does not exist or is not active.
     """
-    for reference in interface.findall('filterref'):
-        nwfilters.check_reference(reference.get('filter', ''))
     source = interface.find('source')
     if interface.get('type') != 'network' or source is None:
         return

@@ -21,6 +21,14 @@ def images(disk: Element) -> list[Element]:
     return found
 
 
+def image_format(image: Element) -> str:
+    """Return the format of one of a disk's images, as :func:`images` returns them."""
+    if image.tag == 'disk':
+        return disks.driver_format(image)
+    found = image.find('format')
+    return 'raw' if found is None else found.get('type', 'raw')
+
+
 def paths(disk: Element) -> list[str | None]:
     """Return the paths of a disk's images, the topmost first."""
     return [disks.source_path(image) for image in images(disk)]

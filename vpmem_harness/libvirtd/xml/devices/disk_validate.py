@@ -145,6 +145,10 @@ def _check_address(disk: Element, bus: str, name: str, definition: Definition) -
         _check_drive(address, bus, definition)
 
 
+#: The buses of transient disks whose image guests can share.
+_SHARE_BACKING: Final = ('virtio', 'scsi', 'usb')
+
+
 def _check_transient(disk: Element, name: str) -> None:
     """Refuse to discard the changes of a disk that has no file of its own to write to."""
     if disk.find('transient') is None:
@@ -155,6 +159,10 @@ def _check_transient(disk: Element, name: str) -> None:
         raise unsupported(f"transient disk '{name}' must not be read-only")
     if disk.get('device', 'disk') != 'disk':
         raise unsupported(f"transient disk supported only with 'disk' device ({name})")
+    bus = disks.target(disk)[1]
+    if disk.find("transient[@shareBacking='yes']") is not None and bus not in _SHARE_BACKING:
+        raise unsupported(f"disk bus '{bus}' doesn't support transiend disk backing image "
+                          'sharing')
 
 
 def _check_drive(address: Element, bus: str, definition: Definition) -> None:

@@ -113,6 +113,9 @@ def complete(disk: Element, definition: Definition) -> None:
         driver.set('type', 'raw')
     if disk.get('device') == 'cdrom' and disk.find('readonly') is None:
         add(disk, 'readonly')
+    transient = disk.find('transient')
+    if transient is not None and transient.get('shareBacking') == 'no':
+        unset(transient, 'shareBacking')
     readonly = disk.find('readonly') is not None
     if disk.get('snapshot') == 'no' and readonly:
         unset(disk, 'snapshot')

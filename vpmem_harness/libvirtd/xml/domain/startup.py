@@ -200,6 +200,7 @@ def start_interface(device: Element, host: XmlHost) -> None:
         target.set('dev', host.next_tap(name or 'vnet%d'))
     elif target.get('managed') != 'no':
         host.take_tap(name)
+    host.check_filter(device)
     if device.get('type') == 'network':
         source = device.find('source')
         if source is not None:

@@ -13,6 +13,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
 from vpmem_harness.libvirtd.hypervisor.domain.block_job import BlockJob
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
@@ -61,6 +62,7 @@ class BlockJobProcedures(ProcedureGroup):
         return disk, disks.target(disk)[0]
 
     def _begin(self, domain: Domain, disk: Element, target: str, job: BlockJob) -> None:
+        transient.check_block_job(disk)
         if target in domain.block_jobs:
             raise LibvirtError(libvirt.VIR_ERR_BLOCK_COPY_ACTIVE,
                                f"disk '{target}' already in active block job")
@@ -69,6 +71,7 @@ class BlockJobProcedures(ProcedureGroup):
         if copy is not None:
             self.hypervisor.disk_sources.make_copy(disk, copy)
         domain.block_jobs[target] = job
+        self.hypervisor.image_locks.refresh(domain)
         if job.type in (_COPY, _ACTIVE_COMMIT):
             self.hypervisor.events.block_job(domain, disk, job.type, _READY)
         else:
@@ -76,6 +79,7 @@ class BlockJobProcedures(ProcedureGroup):
 
     def _conclude(self, domain: Domain, disk: Element, target: str, status: int) -> None:
         job = domain.block_jobs.pop(target)
+        self.hypervisor.image_locks.refresh(domain)
         self.hypervisor.events.block_job(domain, disk, job.type, status)
 
     @procedure

@@ -6,15 +6,18 @@ src/qemu/qemu_hotplug.c.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator, hotplug_checks
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
-from vpmem_harness.libvirtd.hypervisor.domain.disk_sources import DiskSources
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import locks, transient
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.network import guests
+from vpmem_harness.libvirtd.hypervisor.nwfilter.filters import NWFilterList
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle
 from vpmem_harness.libvirtd.xml import etree
@@ -31,6 +34,10 @@ from vpmem_harness.libvirtd.xml.devices import (
 )
 from vpmem_harness.libvirtd.xml.domain import device_changes, startup, validate
 from vpmem_harness.libvirtd.xml.etree import Element
+
+# For annotations only: the hypervisor imports this module.
+if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
 
 _FORCE = libvirt.VIR_DOMAIN_DEVICE_MODIFY_FORCE
 
@@ -137,15 +144,22 @@ class HotplugProcedures(ProcedureGroup):
                                 self.hypervisor.domains.live_interfaces())
             startup.start_interface(device, self.hypervisor.xml_host)
             guests.plugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
+            self.hypervisor.nwfilters.plugged([device], domain.name, domain.uuid_text)
         elif device.tag in ('serial', 'parallel', 'console', 'channel'):
             startup.start_character_device(device, live, self.hypervisor.xml_host, domain.id)
+        if device.tag == 'disk':
+            locks.check_plug(self.hypervisor.image_locks, device, 'device_add')
+            transient.make_overlays([device], domain.name, self.hypervisor.disk_sources,
+                                    self.hypervisor.backing)
+            transient.switch([device], domain)
         live.devices.append(device)
         if device.tag == 'disk':
             disks.sort(live.devices)
+            self.hypervisor.image_locks.refresh(domain)
         return aliases.name(device)
 
     def _change_media(self, domain: Domain, found: Element, device: Element) -> str:
-        disk_update.change_medium(found, device, domain, self.hypervisor.disk_sources)
+        disk_update.change_medium(found, device, domain, self.hypervisor)
         return aliases.name(found)
 
     @procedure
@@ -220,6 +234,10 @@ class HotplugProcedures(ProcedureGroup):
         self.hypervisor.host_devices.give_back([device])
         if device.tag == 'interface':
             guests.unplugged(self.hypervisor.networks, [device], self.hypervisor.clock.now())
+            self.hypervisor.nwfilters.unplugged([device])
+        if device.tag == 'disk':
+            self.hypervisor.image_locks.refresh(domain)
+            transient.remove_overlays([device], self.hypervisor.backing)
         if device.tag == 'memory':
             size = memory.size(device)
             live.memory_total -= size
@@ -251,7 +269,7 @@ class HotplugProcedures(ProcedureGroup):
         device = self._parse(xml, definition, to_find=True)
         validate.boot_order([device], definition)
         validate.device(device, definition, self.hypervisor.hardware)
-        _update(definition, device, running, self.hypervisor.disk_sources)
+        _update(definition, device, running, self.hypervisor)
 
 
 def _by_alias(definition: Definition, alias: str) -> Element:
@@ -262,12 +280,11 @@ def _by_alias(definition: Definition, alias: str) -> Element:
     return device
 
 
-def _update(definition: Definition, device: Element, running: Domain | None = None,
-            sources: DiskSources | None = None) -> None:
+def _update(definition: Definition, device: Element, running: Domain | None,
+            hypervisor: Hypervisor) -> None:
     """Update a device of a definition.
 
     :param running: the domain whose live definition is updated, or None for a configuration.
-    :param sources: the images of a running domain's disks.
     :raises LibvirtError: there is no such device, or it cannot be updated.
     """
     live = running is not None
@@ -304,22 +321,26 @@ def _update(definition: Definition, device: Element, running: Domain | None = No
     else:
         found = device_changes.find(definition, device, live=live)
     if device.tag == 'interface':
-        _update_interface(found, device, live=live)
+        _update_interface(found, device, running, hypervisor.nwfilters)
     elif running is not None:
-        disk_update.change_medium(found, device, running, sources)
+        disk_update.change_medium(found, device, running, hypervisor)
     else:
         etree.replace(definition.devices, found, device)
         addresses.assign(definition)
 
 
-def _update_interface(found: Element, device: Element, *, live: bool) -> None:
-    if live:
+def _update_interface(found: Element, device: Element, running: Domain | None,
+                      filters: NWFilterList) -> None:
+    if running is not None:
         hotplug_checks.update_interface(found, device)
+    changed = etree.copy(found)
     for tag in ('link', 'bandwidth', 'filterref', 'mtu', 'source', 'vlan', 'virtualport'):
         if device.find(tag) is not None or tag in ('link', 'bandwidth', 'filterref'):
-            etree.drop(found, tag)
-            for child in device.findall(tag):
-                found.append(etree.copy(child))
+            etree.drop(changed, tag)
+            changed.extend(etree.copy(child) for child in device.findall(tag))
+    if running is not None:
+        filters.changed(found, changed, running.name, running.uuid_text)
+    found[:] = changed[:]
 
 
 def _update_memory(definition: Definition, device: Element) -> None:

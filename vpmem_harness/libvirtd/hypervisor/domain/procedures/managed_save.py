@@ -11,6 +11,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import invalid, system_error
 from vpmem_harness.libvirtd.hypervisor.domain import save_image
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
@@ -32,6 +33,7 @@ class ManagedSaveProcedures(ProcedureGroup):
         check_active(domain)
         if not domain.persistent:
             raise invalid('cannot do managed save for transient domain')
+        transient.check_migration(domain)
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
         saved = domain.live.copy()

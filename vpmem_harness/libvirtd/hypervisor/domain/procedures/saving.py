@@ -10,6 +10,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.domain import emulator, save_image
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
 from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.domain.save_image import SaveImage
@@ -58,6 +59,7 @@ class SavingProcedures(ProcedureGroup):
     def _save(self, handle: DomainHandle, path: str, xml: str | None, flags: int) -> None:
         domain = self.domain(handle)
         check_active(domain)
+        transient.check_migration(domain)
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
         saved = domain.live.copy()
@@ -123,7 +125,7 @@ class SavingProcedures(ProcedureGroup):
     def start(self, domain: Domain, definition: Definition, *, paused: bool) -> None:
         """Start a guest from its saved state."""
         hypervisor = self.hypervisor
-        hypervisor.processes.start(domain, paused=paused, source=definition,
+        hypervisor.processes.start(domain, paused=paused, source=definition, restored=True,
                                    reason=libvirt.VIR_DOMAIN_RUNNING_RESTORED,
                                    paused_reason=libvirt.VIR_DOMAIN_PAUSED_MIGRATION)
         hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STARTED,

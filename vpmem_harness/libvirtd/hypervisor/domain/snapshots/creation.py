@@ -18,6 +18,7 @@ from vpmem_harness.libvirtd.errors import (
     system_error,
     xml_detail,
 )
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
 from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
 from vpmem_harness.libvirtd.hypervisor.domain.save_image import SaveImage
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots import disks as snapshot_disks
@@ -153,6 +154,7 @@ def _stopped(hypervisor: Hypervisor, domain: Domain) -> Definition:
 
 def _check_allowed(domain: Domain) -> None:
     """Refuse a guest whose state QEMU cannot save."""
+    transient.check_migration(domain)
     for hostdev in domain.definition.devices.findall('hostdev'):
         raise invalid("cannot migrate a domain with <hostdev mode='subsystem' "
                       f"type='{hostdev.get('type')}'>")
@@ -259,6 +261,7 @@ def switch(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, *, reuse:
         if configured is not None and disks.source_path(configured) == disks.source_path(before):
             disk_chain.put_on_top(configured, wanted)
         disk_chain.put_on_top(before, wanted, index=domain.next_storage_id())
+    hypervisor.image_locks.refresh(domain)
 
 
 def _make_files(hypervisor: Hypervisor, domain: Domain,

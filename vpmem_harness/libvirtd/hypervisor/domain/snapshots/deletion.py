@@ -158,6 +158,7 @@ def _run(hypervisor: Hypervisor, domain: Domain, commit: _Commit) -> None:
         if configured is not None:
             _commit_configured(configured, commit)
     disk_chain.remove(commit.disk, commit.path)
+    hypervisor.image_locks.refresh(domain)
     with contextlib.suppress(OSError):
         hypervisor.backing.storage.remove(commit.path)
     events.block_job(domain, commit.disk, kind, libvirt.VIR_DOMAIN_BLOCK_JOB_COMPLETED)

@@ -14,6 +14,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, internal, system_error, unsupported
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots.snapshot import Snapshot
 from vpmem_harness.libvirtd.xml import etree
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -130,6 +131,8 @@ def prepare(snapshot: Snapshot, domain: Domain, backing: Backing, *, reuse: bool
     excluded = False
     for disk, own in zip(snapshot.disks, domain.definition.devices.findall('disk'), strict=True):
         name, how = disk.get('name', ''), disk.get('snapshot', '')
+        if domain.active and how == 'external':
+            transient.check_block_job(own)
         if how != 'no' and name in domain.block_jobs:
             raise LibvirtError(libvirt.VIR_ERR_BLOCK_COPY_ACTIVE,
                                f"disk '{name}' already in active block job")

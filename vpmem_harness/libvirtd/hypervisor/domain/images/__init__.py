@@ -1,0 +1,1 @@
+"""The images of running guests: their locks, and the options that open them."""
