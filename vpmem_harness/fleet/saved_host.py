@@ -87,9 +87,10 @@ def restore_host(host: Host, saved: SavedHost, randomness: Randomness) -> None:
 
 
 def _reserve(host: Host, domain: Domain) -> None:
-    """Take the ports, terminals and taps of a domain that runs."""
+    """Take the ports, terminals, taps and image locks of a domain that runs."""
     if domain.live is None:
         return
+    host.hypervisor.image_locks.refresh(domain)
     taken, devices = host.hypervisor.xml_host, domain.live.devices
     for device in devices.findall('graphics'):
         taken.ports_in_use.update(

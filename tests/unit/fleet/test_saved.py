@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 import fixtures
+import libvirt
+from lxml import etree
 
 from tests import base
 from vpmem_harness.exceptions import InvalidInputError
@@ -88,6 +90,20 @@ class SavedTest(base.TestCase):
         for server in cloud.servers:
             server.delete()
         self.assertEqual([], [one for host in cloud.hosts for one in host.hypervisor.domains])
+
+    def test_running_guests_lock_their_images(self):
+        """No other guest can write to the image of a guest that has run since before."""
+        fleet = self.fleet(cloud=True)
+        fleet.cloud.boot(pmem='SMALL', name='a')
+        connection = self.again(fleet).host('host1').connection
+        [domain] = connection.listAllDomains()
+        root = etree.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        root.find('name').text = 'b'
+        for found in (*root.findall('uuid'), *root.findall('devices/memory')):
+            found.getparent().remove(found)
+        other = connection.defineXML(etree.tostring(root, encoding='unicode'))
+        error = self.assertRaises(libvirt.libvirtError, other.create)
+        self.assertIn('Failed to get "write" lock', str(error))
 
     def test_services_and_daemons_that_are_down(self):
         """What did not run does not run afterwards."""
