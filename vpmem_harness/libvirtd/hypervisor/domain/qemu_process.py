@@ -132,7 +132,8 @@ class QemuProcesses:
             guests.unplugged(hypervisor.networks, interfaces, hypervisor.clock.now())
             hypervisor.nwfilters.unplugged(interfaces)
             startup.release(domain.live, hypervisor.xml_host)
-            transient.remove_overlays(domain.live.devices.findall('disk'), hypervisor.backing)
+            transient.remove_overlays(domain.live.devices.findall('disk'), domain.name,
+                                      hypervisor.backing)
             hypervisor.host_devices.give_back(domain.live.devices)
         if domain.job is not None:
             hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)

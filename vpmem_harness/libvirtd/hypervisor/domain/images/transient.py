@@ -62,18 +62,25 @@ def switch(found: Iterable[Element], domain: Domain) -> None:
             disk_chain.put_on_top(disk, overlay, index=domain.next_storage_id())
 
 
-def remove_overlays(found: Iterable[Element], backing: Backing) -> None:
-    """Delete the overlays of transient disks, which no guest uses any more."""
+def remove_overlays(found: Iterable[Element], name: str, backing: Backing) -> None:
+    """Delete the overlays of transient disks, which no guest uses any more.
+
+    :param name: the name of the domain. Files without it in their names are no overlays.
+    """
     for disk in found:
         path = disks.source_path(disk)
-        if is_transient(disk) and path:
+        if is_transient(disk) and path and path.endswith(_suffix(name)):
             with contextlib.suppress(OSError):
                 backing.storage.remove(path)
 
 
 def _overlay(disk: Element, name: str) -> str | None:
     path = disks.source_path(disk) if is_transient(disk) else None
-    return f'{path}.TRANSIENT-{name}' if path else None
+    return path + _suffix(name) if path else None
+
+
+def _suffix(name: str) -> str:
+    return f'.TRANSIENT-{name}'
 
 
 def check_migration(domain: Domain) -> None:

@@ -237,7 +237,7 @@ class HotplugProcedures(ProcedureGroup):
             self.hypervisor.nwfilters.unplugged([device])
         if device.tag == 'disk':
             self.hypervisor.image_locks.refresh(domain)
-            transient.remove_overlays([device], self.hypervisor.backing)
+            transient.remove_overlays([device], domain.name, self.hypervisor.backing)
         if device.tag == 'memory':
             size = memory.size(device)
             live.memory_total -= size

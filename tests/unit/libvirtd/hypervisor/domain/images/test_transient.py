@@ -6,6 +6,8 @@ import libvirt
 import testtools
 
 from tests.unit.libvirtd.hypervisor import hosts
+from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.xml import reading
 
 GUEST = ("<domain type='qemu'><name>{name}</name><memory>65536</memory><os><type>hvm</type></os>"
          '<features><acpi/></features><devices>{disk}</devices></domain>')
@@ -47,6 +49,14 @@ class TestTransientDisks(testtools.TestCase):
         """The overlay is deleted when the guest ends."""
         self.client.domain_destroy(self.guest())
         self.assertIsNone(self.host.backing.stat(OVERLAY))
+
+    def test_an_image_is_not_deleted(self):
+        """A transient disk without an overlay, such as a drive with another medium, keeps it."""
+        backing = self.host.backing
+        backing.storage.create('/images/medium', 0o600)
+        disk = reading.read(PLAIN.replace('/images/disk', '/images/medium'), 'disk')
+        transient.remove_overlays([disk], 'guest', backing)
+        self.assertIsNotNone(backing.stat('/images/medium'))
 
     def test_an_overlay_that_exists(self):
         """A guest whose overlay exists does not start, and leaves it alone."""
