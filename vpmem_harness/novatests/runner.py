@@ -19,6 +19,9 @@ from vpmem_harness.exceptions import HarnessError, InvalidInputError
 #: How many lines of a worker's log an error shows.
 LOG_LINES = 20
 
+#: How long a worker process may take to exit after its last test, in seconds.
+EXIT = 10
+
 #: How many tests a worker process runs at most. What Nova leaves behind in memory and in threads
 #: makes later tests slower.
 PART = 30
@@ -150,14 +153,16 @@ class Runner:
                 for line in worker.lines(self._timeout):
                     left.remove(line['id'])
                     yield Result(**line)
+                    if not left:
+                        worker.end()
+                        return
             except TimeoutError:
                 yield Result(left[0], 'failed', details=worker.log,
                              reason=f'did not end in {self._timeout:g} s')
                 return
-            if left:
-                yield Result(left[0], 'failed', details=worker.log,
-                             reason=f'its process ended with status {worker.status}: '
-                                    f'{worker.last_line}')
+            yield Result(left[0], 'failed', details=worker.log,
+                         reason=f'its process ended with status {worker.status}: '
+                                f'{worker.last_line}')
 
 
 class _Worker:
@@ -178,8 +183,13 @@ class _Worker:
         self._reader.start()
         return self
 
+    def end(self) -> None:
+        """Wait until the process has ended; a thread that Nova leaves behind may prevent it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(EXIT)
+
     def kill(self) -> None:
-        """End the process."""
+        """Kill the process."""
         self._process.kill()
 
     def __exit__(self, *error: object) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import testtools
+from fixtures import MonkeyPatch
 
-from vpmem_harness.novatests.runner import PART, parts_for
+from vpmem_harness.novatests.runner import PART, Result, Runner, parts_for
 
 
 def of_class(name: str, count: int) -> list[str]:
@@ -47,3 +50,48 @@ class PartsTest(testtools.TestCase):
     def test_no_tests(self) -> None:
         """There is no part."""
         self.assertEqual([], parts_for(2, []))
+
+
+class Worker:
+    """A worker that reports tests that pass, and does not end."""
+
+    log = status = last_line = ''
+
+    #: The workers that were told to end.
+    ended: list[Worker]
+
+    def __init__(self, tests: list[str]) -> None:
+        self._tests = tests
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def kill(self) -> None:
+        pass
+
+    def end(self) -> None:
+        self.ended.append(self)
+
+    def lines(self, timeout: float) -> Iterator[dict[str, Any]]:
+        yield from ({'id': test, 'outcome': 'passed'} for test in self._tests)
+        raise TimeoutError
+
+
+class RunnerTest(testtools.TestCase):
+
+    def setUp(self) -> None:
+        super().setUp()
+        Worker.ended = []
+        self.useFixture(MonkeyPatch('vpmem_harness.novatests.runner._Worker', Worker))
+
+    def test_a_process_that_does_not_end(self) -> None:
+        """The next process starts when all tests of one have been reported."""
+        tests = [*of_class('One', 3), *of_class('Two', 2)]
+        results: list[Result] = []
+        Runner().run(tests, results.append)
+        self.assertEqual([(test, 'passed') for test in tests],
+                         [(result.id, result.outcome) for result in results])
+        self.assertEqual(1, len(Worker.ended))
