@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import Final
 
 import libvirt
 
@@ -24,12 +25,27 @@ BITMAP_SIZE = 16384
 MAX_BYTES = 2**63 - 1
 
 
+#: The digits of a number that :func:`shortened` keeps. Python always converts 640.
+MOST_DIGITS: Final = 600
+_LONG = re.compile(rf'0*([0-9]{{{MOST_DIGITS},}})')
+
+
+def shortened(text: str) -> str:
+    """Remove digits of numbers that are too long for Python's ``int``.
+
+    libvirt's numbers have 20 digits at most, so that such a number is out of range before and
+    after. Source: Python's sys.set_int_max_str_digits.
+    """
+    return text if len(text) < MOST_DIGITS else _LONG.sub(
+        lambda number: number[1].lstrip('0')[:MOST_DIGITS] or '0', text)
+
+
 def whole(text: str | None) -> int | None:
     """Parse an unsigned number, None if invalid; leading blanks are allowed.
 
     Source: libvirt 9.0.0, src/util/virstring.c (virStrToLong_ullp).
     """
-    match = None if text is None else _WHOLE.fullmatch(text)
+    match = None if text is None else _WHOLE.fullmatch(shortened(text))
     if match is None:
         return None
     number = int(match[1])
@@ -110,7 +126,7 @@ def bitmap(text: str) -> set[int] | None:
     numbers: set[int] = set()
     if not text.strip():
         return numbers
-    for part in text.split(','):
+    for part in shortened(text).split(','):
         match = re.fullmatch(r'\s*(\^?)(\d+)(?:-(\d+))?\s*', part)
         if match is None:
             return None

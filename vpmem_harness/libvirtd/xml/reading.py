@@ -16,6 +16,10 @@ from lxml import etree
 
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.xml.etree import Element
+from vpmem_harness.libvirtd.xml.numbers import MOST_DIGITS, shortened
+
+#: Elements whose text is not changed.
+_FREE_TEXT: Final = ('metadata', 'title', 'description', 'name')
 
 #: Namespaces of elements that libvirt's documents contain, with their prefixes.
 PREFIXES: Final = {'http://libvirt.org/schemas/domain/qemu/1.0': 'qemu'}
@@ -34,6 +38,8 @@ def read(text: str, document: str, domain: int = libvirt.VIR_FROM_DOMAIN) -> Ele
     :raises LibvirtError: VIR_ERR_XML_DETAIL with position and cause.
     """
     root = _taken_over(tree(text, document, domain))
+    if max(map(len, text.split()), default=0) > MOST_DIGITS:
+        _shorten_numbers(root)
     for uri, prefix in PREFIXES.items():
         if any(child.tag.startswith(f'{prefix}:') for child in root):
             root.set(f'xmlns:{prefix}', uri)
@@ -102,6 +108,17 @@ def _taken_over(source: Any) -> Element:
         if isinstance(child.tag, str):          # not an entity reference
             element.append(_taken_over(child))
     return element
+
+
+def _shorten_numbers(element: Element) -> None:
+    """Shorten the numbers in attributes and text; see :func:`numbers.shortened`."""
+    if element.tag in _FREE_TEXT:
+        return
+    for key, value in element.items():
+        element.set(key, shortened(value))
+    element.text = element.text and shortened(element.text)
+    for child in element:
+        _shorten_numbers(child)
 
 
 def _name(tag: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import testtools
 
+from tests.unit.libvirtd.hypervisor import hosts
 from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.xml import numbers, reading
 
@@ -65,3 +68,32 @@ class TestBitmaps(testtools.TestCase):
     def test_canonical(self):
         """A set is formatted with the longest possible ranges."""
         self.assertEqual('0-2,5', numbers.format_bitmap({0, 1, 2, 5}))
+
+
+class TestLongNumbers(testtools.TestCase):
+    """Numbers of more digits than Python converts."""
+
+    LONG = '9' * 5000
+
+    def test_they_are_out_of_range(self):
+        """A long number is refused as any number that is too large."""
+        self.assertEqual([None] * 2, [numbers.whole(self.LONG), numbers.bitmap(f'1,{self.LONG}')])
+
+    def test_leading_zeros(self):
+        """Zeros in front of a number do not count."""
+        self.assertEqual(7, numbers.whole('0' * 5000 + '7'))
+
+    def test_each_number_of_a_domain(self):
+        """Whichever number of a definition is too long, libvirt refuses or ignores it."""
+        client = hosts.Client(hosts.recorded_host())
+        text = (hosts.GOLDEN / 'nova-pc-2nvdimm.define.xml').read_text()
+        places = list(re.finditer(r'(?<![\w.:/-])\d+(?![\w.:/-])', text))
+        for place in places:
+            changed = text[:place.start()] + self.LONG + text[place.end():]
+            hosts.refusal(client.domain_define_xml, changed)
+        self.assertNotEqual([], places)
+
+    def test_free_text_is_kept(self):
+        """Metadata and descriptions can contain long numbers."""
+        root = reading.read(f'<domain><description>{self.LONG}</description></domain>', 'test')
+        self.assertEqual(self.LONG, root.findtext('description'))
