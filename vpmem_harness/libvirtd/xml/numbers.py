@@ -14,8 +14,8 @@ from vpmem_harness.libvirtd.xml.etree import Element, first
 #: Bytes in a unit. Source: libvirt 9.0.0, src/util/virutil.c (virScaleInteger).
 _POWERS = {'k': 1, 'm': 2, 'g': 3, 't': 4, 'p': 5, 'e': 6}
 
-_WHOLE = re.compile(r'\s*\+?(\d+)')
-_INTEGER = re.compile(r'\s*[-+]?\d+')
+_WHOLE = re.compile(r'\s*\+?([0-9]+)')
+_INTEGER = re.compile(r'\s*[-+]?[0-9]+')
 
 #: How many numbers a set such as that of CPUs or NUMA nodes may hold.
 #: Source: libvirt 9.0.0, src/conf/domain_conf.h (VIR_DOMAIN_CPUMASK_LEN).
@@ -127,7 +127,7 @@ def bitmap(text: str) -> set[int] | None:
     if not text.strip():
         return numbers
     for part in shortened(text).split(','):
-        match = re.fullmatch(r'\s*(\^?)(\d+)(?:-(\d+))?\s*', part)
+        match = re.fullmatch(r'\s*(\^?)([0-9]+)(?:-([0-9]+))?\s*', part)
         if match is None:
             return None
         low = int(match.group(2))

@@ -70,6 +70,14 @@ class TestBitmaps(testtools.TestCase):
         self.assertEqual('0-2,5', numbers.format_bitmap({0, 1, 2, 5}))
 
 
+class TestOtherDigits(testtools.TestCase):
+
+    def test_digits_of_other_scripts(self):
+        """Only ASCII digits make a number."""
+        three = '\N{ARABIC-INDIC DIGIT THREE}'
+        self.assertEqual([None] * 2, [numbers.whole(three), numbers.bitmap(f'1,{three}')])
+
+
 class TestLongNumbers(testtools.TestCase):
     """Numbers of more digits than Python converts."""
 

@@ -16,7 +16,7 @@ from vpmem_harness.releases import RELEASES, Release
 from vpmem_harness.releases.tables import CpuModel
 
 #: The suffix of a version of a model.
-_VERSION: Final = re.compile(r'-v\d+$')
+_VERSION: Final = re.compile(r'-v[0-9]+$')
 
 #: The features of a Cascade Lake server beyond its model, on the host and in a guest of KVM.
 HOST_FEATURES: Final = ('ds', 'acpi', 'ss', 'ht', 'tm', 'pbe', 'dtes64', 'monitor', 'ds_cpl',

@@ -113,7 +113,7 @@ def _password(device: Element, kind: str | None) -> None:
 
 #: The ports of graphics by type.
 _PORTS = {'vnc': ('port', 'websocket'), 'spice': ('port', 'tlsPort')}
-_TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d')
+_TIME = re.compile(r'[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]')
 
 
 def _video(device: Element) -> None:

@@ -19,7 +19,7 @@ BUSES = ('ide', 'fdc', 'scsi', 'virtio', 'xen', 'usb', 'uml', 'sata', 'sd')
 DEVICES = ('disk', 'cdrom', 'floppy', 'lun')
 TYPES = ('file', 'block', 'dir', 'network', 'volume', 'nvme', 'vhostuser')
 
-_NAME = re.compile(r'(fd|hd|vd|sd|xvd|ubd)([a-z]+)\d*$')
+_NAME = re.compile(r'(fd|hd|vd|sd|xvd|ubd)([a-z]+)[0-9]*$')
 _BUS_OF_NAME = {'hd': 'ide', 'sd': 'scsi', 'vd': 'virtio', 'xvd': 'xen', 'ubd': 'uml'}
 
 

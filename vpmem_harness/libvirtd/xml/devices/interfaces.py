@@ -17,7 +17,7 @@ TYPES = ('user', 'ethernet', 'vhostuser', 'server', 'client', 'mcast', 'network'
          'internal', 'direct', 'hostdev', 'udp', 'vdpa', 'null', 'vds')
 
 #: Prefixes of tap names that libvirt generates; clients cannot choose such a name.
-_GENERATED = re.compile(r'(vnet|macvtap|macvlan|vif)\d+')
+_GENERATED = re.compile(r'(vnet|macvtap|macvlan|vif)[0-9]+')
 _MAC = re.compile(r'[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}')
 
 DEFAULT_MODEL = 'rtl8139'

@@ -29,7 +29,7 @@ from vpmem_harness.libvirtd.xml.etree import Element, drop, every, first, having
 _DOMAIN: Final[int] = libvirt.VIR_FROM_DOMAIN
 _CPU: Final[int] = libvirt.VIR_FROM_CPU
 
-_DATE: Final = re.compile(r'\d\d?/\d\d?/(\d\d|\d{4})')
+_DATE: Final = re.compile(r'[0-9][0-9]?/[0-9][0-9]?/([0-9][0-9]|[0-9]{4})')
 #: The maximum length of the name of an application in a Fibre Channel network.
 _APP_ID_MAX: Final = 128
 _LOCK_FAILURES: Final = ('default', 'poweroff', 'restart', 'pause', 'ignore')

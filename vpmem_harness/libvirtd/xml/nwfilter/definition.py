@@ -25,7 +25,7 @@ _CHAINS: Final = {'mac': -800, 'vlan': -750, 'stp': 0, 'arp': -500, 'rarp': -400
                   'ipv6': -600}
 _CHAIN_MAX: Final = 12
 _CHAIN_NAME: Final = re.compile(r'[A-Za-z0-9_.\-]*')
-_INTEGER: Final = re.compile(r'\s*[-+]?\d+')
+_INTEGER: Final = re.compile(r'\s*[-+]?[0-9]+')
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.xml.etree import Element
 
 _NAME: Final = re.compile('[A-Za-z0-9_]*')
 _VALUE: Final = re.compile('[A-Za-z0-9_.:]+')
-_VARIABLE: Final = re.compile(r'([A-Za-z0-9_]*)(?:\[\s*(@?)\s*\+?(\d+)\s*\].*)?', re.DOTALL)
+_VARIABLE: Final = re.compile(r'([A-Za-z0-9_]*)(?:\[\s*(@?)\s*\+?([0-9]+)\s*\].*)?', re.DOTALL)
 _ITERATOR_MAX: Final = 1000
 
 #: The values of each variable, by its name.

@@ -28,7 +28,7 @@ PRIORITIES: Final = (-1000, 1000)
 _ACTIONS: Final = ('drop', 'accept', 'reject', 'return', 'continue')
 _DIRECTIONS: Final = ('in', 'out', 'inout')
 _PORTS: Final = ('srcportstart', 'srcportend', 'dstportstart', 'dstportend')
-_INTEGER: Final = re.compile(r'\s*[-+]?\d+')
+_INTEGER: Final = re.compile(r'\s*[-+]?[0-9]+')
 
 
 class _Item(NamedTuple):

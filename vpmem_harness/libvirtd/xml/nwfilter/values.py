@@ -14,7 +14,7 @@ from vpmem_harness.libvirtd.xml.network import addresses, records
 
 Value = Callable[[str], str | None]
 
-_DECIMAL: Final = re.compile(r'\s*[-+]?\d+')
+_DECIMAL: Final = re.compile(r'\s*[-+]?[0-9]+')
 _HEX: Final = re.compile(r'\s*[-+]?(0[xX])?[0-9a-fA-F]+')
 _IPSET: Final = re.compile(r'[A-Za-z0-9.:_\-+ ]*')
 #: The longest names of IP sets and comments.

@@ -100,7 +100,7 @@ def _identifier(permissions: Element, name: str) -> int | None:
     text = text_of(permissions, name)
     if text is None:
         return None
-    match = re.fullmatch(r'\s*([+-]?\d+)', text)
+    match = re.fullmatch(r'\s*([+-]?[0-9]+)', text)
     number = -2 if match is None else int(match[1])
     if not -1 <= number < 1 << 32:
         raise bad_xml(f'malformed {name} element', domain=FROM)

@@ -214,7 +214,7 @@ def read_source(found: Element, kind: str) -> Source:
         if not host.get('name'):
             raise bad_xml('missing storage pool host name', domain=FROM)
         port = host.get('port')
-        if port is not None and not re.fullmatch(r'\s*[+-]?\d{1,9}', port):
+        if port is not None and not re.fullmatch(r'\s*[+-]?[0-9]{1,9}', port):
             raise bad_attribute('host', 'port', port, expected='integer value')
         source.hosts.append((host.get('name', ''), int(port or '0')))
     for device in found.findall('device'):

@@ -172,7 +172,7 @@ def _size(root: Element, name: str) -> int | None:
 
 def _compat(root: Element) -> str | None:
     compat = string(root, 'target/compat')
-    if compat is not None and not re.fullmatch(r'\s*\+?\d+\.\s*\+?\d+', compat):
+    if compat is not None and not re.fullmatch(r'\s*\+?[0-9]+\.\s*\+?[0-9]+', compat):
         raise bad_xml("forbidden characters in 'compat' attribute", domain=FROM)
     return compat
 

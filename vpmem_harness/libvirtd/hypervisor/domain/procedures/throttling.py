@@ -67,7 +67,7 @@ class ThrottlingProcedures(ProcedureGroup):
         check_flags('qemuDomainSetBlockThreshold', flags, 0)
         domain = self.domain(handle)
         check_active(domain)
-        parts = re.fullmatch(r'([^\[]*)(?:\[(\d+)\])?', device)
+        parts = re.fullmatch(r'([^\[]*)(?:\[([0-9]+)\])?', device)
         if parts is None:
             raise bad_argument(f"failed to parse block device '{device}'")
         target, index = parts.groups()

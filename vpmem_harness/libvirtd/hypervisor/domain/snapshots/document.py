@@ -64,7 +64,7 @@ def parse(xml: str, host: XmlHost, now: int, *, offline: bool, redefine: bool = 
 def _parse_existing(root: Element, snapshot: Snapshot, host: XmlHost) -> bool:
     """Parse what only an existing snapshot has; return whether it is one without memory."""
     time = root.findtext('creationTime') or ''
-    if not re.fullmatch(r'\s*[+-]?\d+', time):
+    if not re.fullmatch(r'\s*[+-]?[0-9]+', time):
         raise internal('missing creationTime from existing snapshot', domain=_FROM)
     snapshot.created = int(time)
     snapshot.parent = root.findtext('parent/name') or None
