@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from vpmem_harness.pmem.commands.files import Files
 from vpmem_harness.pmem.commands.results import CommandResult, InputWanted, Transcript, UsageExit
+from vpmem_harness.pmem.kernel import sizes
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.media import EMPTY, Contents, Segment
 from vpmem_harness.pmem.machine import PersistentMemory
@@ -156,10 +157,11 @@ class _Call:
             raise UsageExit(0)
 
     def _size(self, value: str, what: str) -> int:
-        found = re.match(r'\s*([+-]?\d+)\s*(\S{0,8})', value)
-        if not found or found[2] not in _UNITS:
+        found = re.match(r'\s*([+-]?)([0-9]+)\s*(\S{0,8})', value)
+        if not found or found[3] not in _UNITS:
             raise self._stop(f"'{value}' -- invalid {what}")
-        return (int(found[1]) * _UNITS[found[2]]) & _LIMIT
+        number = min(sizes.decimal(found[2]), _LIMIT) * _UNITS[found[3]]
+        return (-number if found[1] == '-' else number) & _LIMIT
 
     def _check(self) -> None:
         source, target = self._source, self._target

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from vpmem_harness.pmem.commands.results import USAGE, Transcript, UsageExit
+from vpmem_harness.pmem.kernel import sizes
 
 _COLUMN = 24
 
@@ -187,11 +188,11 @@ class _Reader:
         if option.kind == 'text':
             self._parsed.texts[option.long] = value
             return
-        digits = value.strip()
-        if not digits.lstrip('+-').isdigit():
+        number = sizes.long_number(value)
+        if number is None:
             self._transcript.error(f'{what} expects a numerical value')
             raise self._short_usage(given)
-        self._parsed.numbers[option.long] = int(digits) % 2**32
+        self._parsed.numbers[option.long] = number % 2**32
 
     def _short_usage(self, given: str) -> UsageExit:
         # Given is a letter with its dash, or a long option without its dashes.

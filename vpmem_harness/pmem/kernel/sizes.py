@@ -139,6 +139,10 @@ def parse_size(text: str) -> tuple[int, int] | None:
 _NUMBER = re.compile('[ \\t\\n\\v\\f\\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)')
 
 
+_LONG = re.compile('[ \\t\\n\\v\\f\\r]*([+-]?)([0-9]+)')
+_MOST_DIGITS = 100
+
+
 def scan_number(text: str) -> tuple[int, str]:
     """The number at the start of ``text`` and the rest of it, as C's strtoull reads base 0."""
     found = _NUMBER.match(text)
@@ -146,5 +150,25 @@ def scan_number(text: str) -> tuple[int, str]:
         return 0, text
     sign, digits = found.groups()
     base = 16 if digits[1:2] in ('x', 'X') else 8 if digits[0] == '0' else 10
-    value = min(int(digits, base), 2**64 - 1)
+    value = min(decimal(digits) if base == 10 else int(digits, base), 2**64 - 1)
     return ((-value) % 2**64 if sign == '-' else value), text[found.end():]
+
+
+def decimal(digits: str) -> int:
+    """Convert decimal digits; of a number that is out of any range, only the first ones.
+
+    Python refuses to convert very long numbers (sys.set_int_max_str_digits).
+    """
+    return int(digits.lstrip('0')[:_MOST_DIGITS] or '0')
+
+
+def long_number(text: str) -> int | None:
+    """The number that is the whole text, as C's strtol reads it; None if there is more.
+
+    An empty text counts as 0 (ndctl: util/parse-options.c, OPTION_UINTEGER).
+    """
+    found = _LONG.fullmatch(text)
+    if found is None:
+        return None if text else 0
+    value = decimal(found[2])
+    return max(-value, -2**63) if found[1] == '-' else min(value, 2**63 - 1)

@@ -108,3 +108,23 @@ class ParseSizeTest(testtools.TestCase):
         """Other units, and more than 64 bits, are refused."""
         self.assertEqual([None] * 4,
                          [sizes.parse_size(text) for text in ('1GB', '1 G', '-1', '99999999T')])
+
+    def test_very_long_numbers(self) -> None:
+        """A number of any length is out of range, and zeros in front of it do not count."""
+        self.assertEqual([None, (5, 1)],
+                         [sizes.parse_size(text) for text in ('9' * 5000, '0' * 5000 + '5')])
+
+
+class LongNumberTest(testtools.TestCase):
+    """Numbers of options, tried with ``ndctl wait-scrub -p`` of ndctl 76."""
+
+    def test_numbers(self) -> None:
+        """Blanks and a sign can come first, nothing can come last, and no text is 0."""
+        self.assertEqual([0, 5, 5, -5, None, None, None, None],
+                         [sizes.long_number(text) for text in (
+                             '', ' 5', '+5', '-5', '5 ', '+-5', '5k', '+')])
+
+    def test_limits(self) -> None:
+        """A number out of range is the largest or the smallest one."""
+        self.assertEqual([2**63 - 1, -2**63],
+                         [sizes.long_number(text) for text in ('9' * 5000, '-' + '9' * 30)])

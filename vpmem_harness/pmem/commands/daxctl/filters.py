@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = re.compile(r'\s*([+-]?\d+)')
-_PAIR = re.compile(r'\s*([+-]?\d+)\.\s*([+-]?\d+)')
+_NUMBER = re.compile(r'\s*([+-]?[0-9]{1,18})')
+_PAIR = re.compile(r'\s*([+-]?[0-9]{1,18})\.\s*([+-]?[0-9]{1,18})')
 
 
 def is_region(number: int, word: str | None) -> bool:

@@ -14,7 +14,7 @@ from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
 from vpmem_harness.pmem.kernel.regions import Region
 from vpmem_harness.pmem.machine import PersistentMemory
 
-_PAIR = re.compile(r'\s*([+-]?\d+)\.([+-]?\d+)')
+_PAIR = re.compile(r'\s*([+-]?[0-9]{1,18})\.([+-]?[0-9]{1,18})')
 
 
 def _matches(words: str | None, number: int, *names: str) -> bool:
