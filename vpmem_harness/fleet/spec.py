@@ -286,7 +286,8 @@ def read_file(path: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable('fleet file', path, error,
                          expected='a YAML file that can be read') from error
-    except yaml.YAMLError as error:
+    # PyYAML raises the last two for a date or a number that Python refuses, and for deep nesting.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInputError(
             'fleet file', expected='a YAML file that can be read', got=f'{path} ({error})',
             remedy='correct it') from error

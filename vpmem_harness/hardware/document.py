@@ -63,12 +63,13 @@ def parse(text: str, name: str = 'hardware') -> Hardware:
 
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    # PyYAML raises the last two for a date or a number that Python refuses, and for deep nesting.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, 'problem_mark', None)
         line = '' if mark is None else f' in line {mark.line + 1}'
         raise InvalidInputError(
             name, expected='a document in YAML', got=f'an error{line}: '
-            f'{getattr(error, "problem", None) or "it cannot be read"}',
+            f'{getattr(error, "problem", None) or error or "it cannot be read"}',
             remedy='correct the line') from error
     schema.check(content, name)
     return _Reader(name).hardware(content)

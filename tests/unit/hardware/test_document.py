@@ -117,6 +117,11 @@ class DocumentTest(testtools.TestCase):
             "content, but found '<stream end>'; correct the line", 'cells: [\n')
         self.assert_refused('hw.yaml: expected an object, got None; correct it', '')
 
+    def test_what_python_refuses(self) -> None:
+        """A date that does not exist is an error of the document."""
+        self.assert_refused('hw.yaml: expected a document in YAML, got an error: month must be in '
+                            '1..12; correct the line', 'cells: 2024-13-45')
+
 
 class ArgumentTest(testtools.TestCase):
 
