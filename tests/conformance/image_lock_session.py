@@ -228,6 +228,7 @@ def outcomes(uri: str, directory: str) -> dict[str, Outcome]:
 
     :param directory: an empty directory in which the daemon can create files.
     """
+    os.chmod(directory, 0o777)      # noqa: S103 - for a daemon of another user
     world = World(uri)
     try:
         return _Session(world, directory).run()

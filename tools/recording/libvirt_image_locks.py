@@ -8,7 +8,6 @@ The URI is that of a libvirtd with QEMU whose files this process can see and cha
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 
@@ -22,7 +21,6 @@ def record(uri: str) -> None:
     """Run the session and write its file."""
     libvirt.registerErrorHandler(lambda context, error: None, None)
     with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o777)      # noqa: S103 - for a daemon of another user
         write('image-locks', image_lock_session.outcomes(uri, directory))
 
 
