@@ -53,17 +53,22 @@ def domains(connection: libvirt.virConnect, xml: str, names: list[str]) -> float
     return taken
 
 
-def template(cloud: Cloud) -> str:
-    """Return the XML of a server of the first host with placeholders for its names."""
+def template(cloud: Cloud, count: int = 1) -> str:
+    """Return the XML of a server of the first host with placeholders for its names.
+
+    :param count: the number of the peer's domains that run at a time.
+    """
     server = cloud.boot(pmem='SMALL', host=cloud.hosts[0])
     xml = server.domain_xml(libvirt.VIR_DOMAIN_XML_INACTIVE)
     text = xml.replace(server.instance_name, 'NAME').replace(f'>{server.id}<', '>UUID<')
     [disk] = etree.fromstring(xml).xpath('./devices/disk/source/@file')
     server.delete()
-    # The peer's domains share one disk, which must be there. The host removes it.
-    Path(disk).parent.mkdir()
-    Path(disk).touch()
-    return text
+    # The disks of the peer's domains must be there. The host removes them.
+    directory = Path(disk).parent
+    directory.mkdir()
+    for number in range(count):
+        (directory / f'peer-{number}').touch()
+    return text.replace(disk, f'{directory}/NAME')
 
 
 def main() -> int:
@@ -76,7 +81,7 @@ def main() -> int:
     count = arguments.servers
     randomness = Randomness(1)
     with CloudFixture(hosts=1, pmem=f'SMALL:{count}x1GiB') as cloud:
-        xml = template(cloud)
+        xml = template(cloud, count)
         connection = libvirt.open(cloud.hosts[0].uri)
         best = [float('inf')] * 2
         for _ in range(arguments.rounds):
