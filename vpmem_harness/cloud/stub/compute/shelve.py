@@ -23,7 +23,7 @@ class ShelveOperations(Operations):
         """
         self.driver.power_off(instance.uuid)
         if self.driver.domain(instance.uuid) is None:
-            raise errors.InstanceNotRunning(instance_id=instance.uuid)
+            raise not_running(instance)
         self.service.save(
             instance, (TaskState.SHELVING,), power_state=self.service.observe(instance),
             task_state=TaskState.SHELVING_IMAGE_PENDING_UPLOAD)

@@ -13,7 +13,7 @@ from typing import Final
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, bad_xml, internal
-from vpmem_harness.libvirtd.xml import reading, schema
+from vpmem_harness.libvirtd.xml import numbers, reading, schema
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.nwfilter import parameters
 from vpmem_harness.libvirtd.xml.nwfilter import rule as rules
@@ -25,7 +25,6 @@ _CHAINS: Final = {'mac': -800, 'vlan': -750, 'stp': 0, 'arp': -500, 'rarp': -400
                   'ipv6': -600}
 _CHAIN_MAX: Final = 12
 _CHAIN_NAME: Final = re.compile(r'[A-Za-z0-9_.\-]*')
-_INTEGER: Final = re.compile(r'\s*[-+]?[0-9]+')
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def read(root: Element, new_uuid: str) -> FilterDefinition:
 def _priority(text: str | None) -> int | None:
     if not text:
         return None
-    if not _INTEGER.fullmatch(text) or not -1 << 31 <= int(text) < 1 << 31:
+    if not numbers.is_integer(text) or not -1 << 31 <= int(text) < 1 << 31:
         raise bad_argument(f"Could not parse chain priority '{text}'", domain=FROM)
     low, high = PRIORITIES
     if not low <= int(text) <= high:

@@ -6,13 +6,13 @@ virNWFilterRuleDefDetailsFormat).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import libvirt
 
 from vpmem_harness.libvirtd.errors import internal, unsupported
+from vpmem_harness.libvirtd.xml import numbers
 from vpmem_harness.libvirtd.xml.etree import Element, escaped
 from vpmem_harness.libvirtd.xml.nwfilter import parameters, values
 from vpmem_harness.libvirtd.xml.nwfilter.attributes import (
@@ -28,7 +28,6 @@ PRIORITIES: Final = (-1000, 1000)
 _ACTIONS: Final = ('drop', 'accept', 'reject', 'return', 'continue')
 _DIRECTIONS: Final = ('in', 'out', 'inout')
 _PORTS: Final = ('srcportstart', 'srcportend', 'dstportstart', 'dstportend')
-_INTEGER: Final = re.compile(r'\s*[-+]?[0-9]+')
 
 
 class _Item(NamedTuple):
@@ -151,7 +150,7 @@ def read(element: Element) -> Rule:
         raise unsupported('unknown rule direction attribute value', domain=FROM)
     rule = Rule(action, direction)
     priority = element.get('priority', '')
-    if _INTEGER.fullmatch(priority) and PRIORITIES[0] <= int(priority) <= PRIORITIES[1]:
+    if numbers.is_integer(priority) and PRIORITIES[0] <= int(priority) <= PRIORITIES[1]:
         rule.priority = int(priority)
     rule.ignores_state = element.get('statematch', '').lower() in ('0', 'false')
     for child in element:
