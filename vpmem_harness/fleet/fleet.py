@@ -6,8 +6,9 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from vpmem_harness.fleet.saved_host import restore_host, save_host
 from vpmem_harness.fleet.snapshot import CallState, FleetState
 from vpmem_harness.fleet.spec import HOST_SCHEMA, HOSTS_LIMIT, FleetSpec, check_schema
 from vpmem_harness.fleet.text_files import TextFiles
+from vpmem_harness.host.garbage import collections_paused
 from vpmem_harness.host.machine import Host
+from vpmem_harness.libvirtd.peers.peers import Neighbour
 from vpmem_harness.randomness import Randomness
 from vpmem_harness.safelog import AuditLog
 
@@ -52,6 +55,7 @@ class Fleet:
         self._places = places
         self.randomness = Randomness(spec.seed)
         self.hosts: dict[str, Host] = {}
+        self._neighbours: dict[str, Neighbour] = {}
         self.cloud: Cloud | None = None
         self._backend: StubBackend | None = None
         self._audit = audit
@@ -69,12 +73,12 @@ class Fleet:
         """Start the hosts and the cloud; after an error everything is stopped."""
         try:
             self._places.note([HOSTS_FILE, *(spec.name for spec in self.spec.hosts)])
-            for spec in self.spec.hosts:
-                self._checkpoint()
-                self._start_host(spec)
-            self._introduce(self.hosts.values())
-            if self.spec.cloud:
-                self._start_cloud()
+            with collections_paused():
+                for spec in self.spec.hosts:
+                    self._checkpoint()
+                    self._start_host(spec)
+                if self.spec.cloud:
+                    self._start_cloud()
             self._write_hosts()
         except BaseException:
             self.stop()
@@ -93,7 +97,7 @@ class Fleet:
                 self.cloud = None
 
     def _start_host(self, spec: HostSpec) -> Host:
-        host = spec.make(self.directory, self.randomness, self._audit)
+        host = spec.make(self.directory, self.randomness, self._audit, self._neighbours)
         with contextlib.ExitStack() as acquired:
             host.start()
             acquired.callback(host.stop)
@@ -109,12 +113,6 @@ class Fleet:
     def _stop_host(self, name: str) -> None:
         del self.hosts[name]
         self._releases.pop(name).close()
-
-    def _introduce(self, hosts: Iterable[Host]) -> None:
-        for host in hosts:
-            for other in self.hosts.values():
-                host.introduce(other)
-                other.introduce(host)
 
     def _start_cloud(self) -> None:
         hosts = [self._compute_host(host) for host in self.hosts.values()]
@@ -135,10 +133,11 @@ class Fleet:
         roots = {f'{one.root}/': f'{self.hosts[name].layout.root}/'
                  for name, one in saved.hosts.items()}
 
+        parents = {re.escape(os.path.dirname(one.root)) for one in saved.hosts.values()}
+        root = re.compile(f'(?:{"|".join(sorted(parents))})/[^/]+/')
+
         def text(value: str) -> str:
-            for before, now in roots.items():
-                value = value.replace(before, now)
-            return value
+            return root.sub(lambda found: roots.get(found[0], found[0]), value)
 
         restored = graph.decode(records, text)
         stub_records.restore(backend, restored, self._new_randomness().derive('cloud'))
@@ -287,13 +286,11 @@ class Fleet:
             self._places.note([spec.name])
             host = self._start_host(spec)
             try:
-                self._introduce([host])
                 if self.cloud is not None and self._backend is not None:
                     compute = self._compute_host(host)
                     self._backend.add_compute(compute)
                     self.cloud.add_host(compute)
             except BaseException:
-                self._forget(host)
                 self._stop_host(spec.name)
                 raise
             self.spec = dataclasses.replace(self.spec, hosts=(*self.spec.hosts, spec))
@@ -305,16 +302,11 @@ class Fleet:
         :raises InvalidInputError: when there is none, or a server is on it.
         """
         with self._lock:
-            host = self.host(name)
+            self.host(name)     # raises an error if there is none
             if self.cloud is not None and self._backend is not None:
                 self._backend.remove_compute(name)
                 self.cloud.remove_host(name)
-            self._forget(host)
             self._stop_host(name)
             self.spec = dataclasses.replace(
                 self.spec, hosts=tuple(one for one in self.spec.hosts if one.name != name))
             self._write_hosts()
-
-    def _forget(self, host: Host) -> None:
-        for other in self.hosts.values():
-            other.forget(host)

@@ -18,6 +18,7 @@ from vpmem_harness.host import numa_nodes
 from vpmem_harness.host.files import check_path
 from vpmem_harness.host.layout import check_name
 from vpmem_harness.host.machine import Host
+from vpmem_harness.libvirtd.peers.peers import Neighbour
 from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.pmem.inventory import spec
 from vpmem_harness.pmem.inventory.inventory import Inventory
@@ -111,11 +112,13 @@ class HostSpec:
             randomness, self._hardware(), inventory=None, pmem=self.pmem, dimms=self.dimms,
             listing=self.listing, profile=self.profile, default_profile=self.default_profile)
 
-    def make(self, directory: Path, randomness: Randomness, audit: AuditLog | None) -> Host:
+    def make(self, directory: Path, randomness: Randomness, audit: AuditLog | None,
+             neighbours: dict[str, Neighbour]) -> Host:
         """Return the host, not started yet.
 
         :param directory: the directory of the fleet's hosts.
         :param randomness: the source of all random values of the fleet.
+        :param neighbours: the hosts of the fleet that have started, by name.
         """
         own = randomness.derive('host', self.number)
         hardware, inventory = self._machine(own)
@@ -123,7 +126,8 @@ class HostSpec:
             self.name, inventory, directory=directory, randomness=own, files=self.files,
             directories=self.directories, as_user=self.as_user, first_region=self.first_region,
             hardware=hardware, audit=audit, release=releases.choose(self.release),
-            split_daemons=self.split_daemons, remote=self._remote(), private_names=False)
+            split_daemons=self.split_daemons, remote=self._remote(), private_names=False,
+            neighbours=neighbours)
 
 
 def numbered(endpoint: str, number: int) -> str:

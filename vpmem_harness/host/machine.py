@@ -34,7 +34,7 @@ from vpmem_harness.host.tools import Tools
 from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.hypervisor import Hypervisor
-from vpmem_harness.libvirtd.peers.peers import Peers
+from vpmem_harness.libvirtd.peers.peers import Neighbour, Peers
 from vpmem_harness.libvirtd.remote_access import RemoteAccess
 from vpmem_harness.libvirtd.server import Daemon
 from vpmem_harness.plurals import counted
@@ -73,6 +73,7 @@ class Host:
     :param remote: where libvirt listens besides its UNIX sockets.
     :param private_names: whether the names of hosts that were introduced come before those that
         this machine's resolver knows, in the URI of a migration.
+    :param neighbours: the started hosts by name, if hosts share that mapping.
     :param seeded_races: whether the seed decides what depends on the order of threads of a real
         host; None takes the option of that name.
 
@@ -90,6 +91,7 @@ class Host:
                  hardware: Hardware | None = None, audit: AuditLog | None = None,
                  release: Release = DEFAULT, split_daemons: bool = False,
                  remote: RemoteAccess | None = None, private_names: bool = True,
+                 neighbours: dict[str, Neighbour] | None = None,
                  seeded_races: bool | None = None) -> None:
         self.name = name
         safelog.current().simulate(name)
@@ -106,6 +108,7 @@ class Host:
         self._files = HostFiles(files or {}, directories)
         self._first_region = first_region
         self._private_names = private_names
+        self._neighbours = neighbours
         self._seeded_races = (conf.load(command_line=False).seeded_races
                               if seeded_races is None else seeded_races)
         self._release = contextlib.ExitStack()
@@ -146,7 +149,7 @@ class Host:
         acquired.callback(shutil.rmtree, self.layout.root, ignore_errors=True)
         self.loop = acquired.enter_context(eventloop.shared())
         self.clock = self._given_clock or LoopClock(self.loop)
-        self.peers = Peers(self.loop, private_names=self._private_names)
+        self.peers = Peers(self.loop, self._neighbours, private_names=self._private_names)
         self.peers.hook = self.faults.on_migration
         acquired.callback(self.peers.close)
         self.hypervisor = Hypervisor(
@@ -163,6 +166,7 @@ class Host:
         self.daemon.start()
         acquired.callback(self.daemon.stop)
         self.introduce(self)
+        acquired.callback(self.peers.forget, self.name, str(self.socket_path))
         acquired.callback(self._own_connection.close)
         acquired.callback(self.faults.clear)
 
@@ -208,10 +212,6 @@ class Host:
         A URI with a socket or an IP address needs no introduction.
         """
         self.peers.introduce(other.name, str(other.socket_path), other.daemon.remote)
-
-    def forget(self, other: Host) -> None:
-        """End the effect of :meth:`introduce`: ``other`` has no name any more."""
-        self.peers.forget(other.name, str(other.socket_path))
 
     def stop(self) -> None:
         """Stop the host: clients lose their connections, the directory is removed."""

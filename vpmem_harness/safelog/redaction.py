@@ -31,6 +31,7 @@ _SECRET_NAME = re.compile(
 
 
 @functools.lru_cache(1024)      # each fixture of a host checks the whole environment
+@functools.lru_cache(1024)
 def _names_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 

@@ -121,6 +121,20 @@ class FleetTest(base.TestCase):
         self.assertEqual(['host1', 'host2'], [host.name for host in fleet.state().hosts])
         self.assertEqual('host2', server.host)
 
+    def test_hosts_know_each_other(self):
+        """A guest can migrate by name to every host of the fleet, one that was added included."""
+        fleet = self.fleet(2)
+        (added,) = self.specs(1, first=3)
+        fleet.add_host(added)
+        self.assertEqual([['host1', 'host2', 'host3']] * 3,
+                         [sorted(host.peers.neighbours) for host in fleet.hosts.values()])
+
+    def test_a_removed_host_is_unknown(self):
+        """The other hosts forget a host that was removed."""
+        fleet = self.fleet(2)
+        fleet.remove_host('host2')
+        self.assertEqual(['host1'], list(fleet.host('host1').peers.neighbours))
+
     def test_a_name_twice(self):
         """A host of a name that is taken is refused."""
         fleet = self.fleet()

@@ -45,7 +45,6 @@ def main() -> None:
     if threading.active_count() > 1:
         raise RuntimeError(f'a thread before the first fork: {threading.enumerate()}')
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    gc.collect()
     gc.freeze()
     gc.enable()
     orders.sendall(b'!')

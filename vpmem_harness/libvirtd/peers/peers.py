@@ -55,13 +55,14 @@ class Peers:
     the resolver of this machine says. If ``private_names`` is set, the names of neighbours come
     before those of the resolver; otherwise they count if the resolver does not know them.
 
+    :param neighbours: the hosts of this process by name; peers with the same mapping share it.
     :ivar hook: called around each step of a migration.
-    :ivar neighbours: the hosts of this process by name.
     :ivar private_names: see above; it can be set.
     """
 
-    def __init__(self, loop: eventloop.EventLoop, *, private_names: bool = True) -> None:
-        self.neighbours: dict[str, Neighbour] = {}
+    def __init__(self, loop: eventloop.EventLoop, neighbours: dict[str, Neighbour] | None = None,
+                 *, private_names: bool = True) -> None:
+        self.neighbours = {} if neighbours is None else neighbours
         self.hook: Hook | None = None
         self._loop = loop
         self.private_names = private_names
