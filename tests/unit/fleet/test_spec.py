@@ -192,6 +192,21 @@ class FilesTest(testtools.TestCase):
             hosts = make_specs([group(2, hardware='-'), parse_host('hardware=-', {})], HostNames())
         self.assertEqual([text] * 3, [host.hardware for host in hosts])
 
+    def test_hardware_of_a_file(self):
+        """The file of a host's hardware is relative to the fleet file."""
+        text = 'cells: [{memory: 1GiB, cores: 1}]'
+        self.path.with_name('hw.yaml').write_text(text)
+        (host,) = self.hosts('hosts:\n- {hardware: hw.yaml}\n')
+        self.assertEqual(text, host.hardware)
+
+    def test_hardware_that_is_no_file(self):
+        """A name that is neither a profile nor a file is refused, and the profiles are listed."""
+        error = self.assertRaises(
+            InvalidInputError, make_specs, [group(hardware='huge')], HostNames())
+        self.assertEqual('hardware: expected a YAML file, or one of default, optane-2s, '
+                         "optane-4s, small, sriov, vgpu, got 'huge' (No such file or directory); "
+                         'correct the name', str(error))
+
     def test_wrong_hardware_on_standard_input(self):
         """An error in the text names standard input."""
         with mock.patch('sys.stdin', io.StringIO('cells: []')):
