@@ -11,7 +11,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
+from tests.conformance.calls.world import Outcome, Session, World, with_texts
 from vpmem_harness.libvirtd.hypervisor.storage import qcow2
 
 _MIB = 1024**2
@@ -59,17 +59,7 @@ _TIME = re.compile(r'\d{4}-\d\d-\d\dT[\d:.]+Z (?=qemu-system)')
 _ENDED = re.compile('(process exited while connecting to|qemu unexpectedly closed the) monitor')
 
 
-class _Session:
-    """The steps of a session on one connection."""
-
-    def __init__(self, world: World, directory: str) -> None:
-        self.world = world
-        self.connection = world.write
-        self.directory = directory
-        self.step = world.step
-
-    def path(self, name: str) -> str:
-        return os.path.join(self.directory, name)
+class _Session(Session):
 
     def images(self) -> None:
         """Create the images."""

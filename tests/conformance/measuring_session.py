@@ -7,7 +7,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World
+from tests.conformance.calls.world import Outcome, Session, World
 
 _LIVE, _CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
 _SAMPLING, _BITMAP, _RING = (
@@ -15,13 +15,7 @@ _SAMPLING, _BITMAP, _RING = (
     libvirt.VIR_DOMAIN_DIRTYRATE_MODE_DIRTY_BITMAP, libvirt.VIR_DOMAIN_DIRTYRATE_MODE_DIRTY_RING)
 
 
-class _Session:
-    """The steps of a session on one connection."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.connection = world.write
-        self.step = world.step
+class _Session(Session):
 
     def vcpus(self, name: str, guest: libvirt.virDomain, flags: int) -> None:
         """Record the vCPUs that a domain's XML has."""

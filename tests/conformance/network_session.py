@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
 from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
+from tests.conformance.calls.world import Outcome, Session, World, with_texts
 from vpmem_harness.randomness import Randomness
 
 _V4, _V4_OTHER = '198.51.100.', '203.0.113.'
@@ -231,14 +230,7 @@ UPDATES: list[tuple[Any, ...]] = [
 ]
 
 
-class _Session:
-
-    def __init__(self, uri: str) -> None:
-        self.world = World(uri)
-        self.connection = self.world.write
-
-    def step(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        return self.world.step(name, call, *arguments)
+class _Session(Session):
 
     def definitions(self) -> None:
         connection, step = self.connection, self.step
@@ -317,7 +309,7 @@ class _Session:
 
 def outcomes(uri: str) -> dict[str, Outcome]:
     """Run the session; return the outcome of each step by its name."""
-    session = _Session(uri)
+    session = _Session(World(uri))
     try:
         session.definitions()
         session.life()

@@ -7,12 +7,10 @@ UUIDs that the daemon makes are replaced in outcomes. Addresses are those for do
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
+from tests.conformance.calls.world import Outcome, Session, World, with_texts
 from vpmem_harness.randomness import Randomness
 
 _MAC = Randomness(5).mac()
@@ -189,14 +187,7 @@ def _interface(mac: str, port: str, reference: str,
             f"<model type='rtl8139'/>{more}</interface>")
 
 
-class _Session:
-
-    def __init__(self, uri: str) -> None:
-        self.world = World(uri)
-        self.connection = self.world.write
-
-    def step(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        return self.world.step(name, call, *arguments)
+class _Session(Session):
 
     def packaged(self) -> None:
         connection, step = self.connection, self.step
@@ -397,7 +388,7 @@ class _Session:
 
 def outcomes(uri: str) -> dict[str, Outcome]:
     """Run the session; return the outcome of each step by its name."""
-    session = _Session(uri)
+    session = _Session(World(uri))
     packaged = session.connection.listNWFilters()
     try:
         session.packaged()

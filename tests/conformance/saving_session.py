@@ -10,7 +10,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
+from tests.conformance.calls.world import Outcome, Session, World, with_texts
 
 _RUNNING, _PAUSED = libvirt.VIR_DOMAIN_SAVE_RUNNING, libvirt.VIR_DOMAIN_SAVE_PAUSED
 _LIVE, _CONFIG = libvirt.VIR_DOMAIN_AFFECT_LIVE, libvirt.VIR_DOMAIN_AFFECT_CONFIG
@@ -18,16 +18,7 @@ _VIDEO = "<graphics type='vnc' port='-1' autoport='no' socket='{directory}/vnc'/
     "<video><model type='vga'/></video>"
 
 
-class _Session:
-    """The steps of a session on one connection."""
-
-    def __init__(self, world: World, directory: str) -> None:
-        self.world = world
-        self.directory = directory
-        self.step = world.step
-
-    def path(self, name: str) -> str:
-        return os.path.join(self.directory, name)
+class _Session(Session):
 
     def state(self, name: str) -> None:
         """Record whether a domain runs, and why."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
+from tests.conformance.calls.world import Outcome, Session, World, with_texts
 from tests.conformance.event_log import EventLog
 from vpmem_harness.libvirtd.hypervisor.storage import qcow2
 
@@ -44,18 +44,11 @@ _NVDIMM = '''
 _TIME = re.compile(r'\d{4}-\d\d-\d\dT[\d:.]+Z (?=qemu-system)')
 
 
-class _Session:
-    """The steps of a session on one connection."""
+class _Session(Session):
 
     def __init__(self, world: World, directory: str, events: EventLog) -> None:
-        self.world = world
-        self.connection = world.write
-        self.directory = directory
+        super().__init__(world, directory)
         self.log = events
-        self.step = world.step
-
-    def path(self, name: str) -> str:
-        return os.path.join(self.directory, name)
 
     def image(self, name: str) -> str:
         """Create an image of 16 MiB, and return its path."""

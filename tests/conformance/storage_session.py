@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
+from tests.conformance.calls.world import Outcome, Session, World, with_texts
 
 _MIB = 1024**2
 _POOL = '<pool type="{kind}"><name>{name}</name>{more}<target><path>{path}</path></target></pool>'
@@ -86,16 +85,11 @@ _VOLUMES = {
 }
 
 
-class _Session:
+class _Session(Session):
 
-    def __init__(self, uri: str, directory: str) -> None:
-        self.overfull = True
-        self.directory = directory
-        self.world = World(uri)
-        self.connection = self.world.write
-
-    def step(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        return self.world.step(name, call, *arguments)
+    def __init__(self, world: World, directory: str, overfull: bool) -> None:
+        super().__init__(world, directory)
+        self.overfull = overfull
 
     def outcomes(self) -> dict[str, Outcome]:
         return with_texts(self.world.outcomes, self._plain)
@@ -344,8 +338,7 @@ def outcomes(uri: str, directory: str, *, overfull: bool = True) -> dict[str, Ou
 
     :param overfull: whether to upload too much, which libvirtd 11.3 does not answer.
     """
-    session = _Session(uri, directory)
-    session.overfull = overfull
+    session = _Session(World(uri), directory, overfull)
     try:
         session.definitions()
         session.volumes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -172,3 +173,22 @@ class World:
         if isinstance(value, bool | int | float) or value is None:
             return value
         return type(value).__name__
+
+
+class Session:
+    """Steps on a world; a session of some calls derives from it.
+
+    ``connection`` is the world's connection for writing, and ``step`` records a step of the world.
+
+    :param directory: a directory in which the daemon can create files.
+    """
+
+    def __init__(self, world: World, directory: str = '') -> None:
+        self.world = world
+        self.connection = world.write
+        self.directory = directory
+        self.step = world.step
+
+    def path(self, name: str) -> str:
+        """Return the path of a file in the directory."""
+        return os.path.join(self.directory, name)
