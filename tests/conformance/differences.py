@@ -22,8 +22,6 @@ KNOWN: dict[str, Mapping[str, Sequence[str]]] = {
     'the recorded libvirtd was unprivileged: it had no cgroups and labelled nothing': {
         'memory_and_vcpus': ['*: schedulerType'],
         'queries': ['running: securityLabelList']},
-    'libvirt fails here and does not say why': {
-        'absent': ['wwn']},
 }
 
 #: The same for libvirt 11.3 alone.

@@ -227,6 +227,18 @@ class LibvirtError(Exception):
         return error
 
 
+def unexplained() -> LibvirtError:
+    """Return the error of a function of libvirt that fails without a report.
+
+    Source: libvirt 9.0.0, src/rpc/virnetmessage.c (virNetMessageSaveError).
+    """
+    error = LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, domain=libvirt.VIR_FROM_NONE, int1=0,
+                         int2=0)
+    error.message, error.str1 = 'An error occurred, but the cause is unknown', None
+    error.args = (error.message,)
+    return error
+
+
 def system_error(errno: int, detail: str, *, domain: int = libvirt.VIR_FROM_QEMU) -> LibvirtError:
     """Return the error of a failed system call: detail, cause, and errno in ``int1``."""
     return LibvirtError(libvirt.VIR_ERR_SYSTEM_ERROR, f'{detail}: {os.strerror(errno)}',

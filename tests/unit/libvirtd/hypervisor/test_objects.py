@@ -208,8 +208,10 @@ class TestHost(ObjectCase):
 class TestInterfaces(ObjectCase):
 
     def test_listing(self):
-        """The interfaces of the host's network cards are listed, and they are up."""
-        self.assertEqual([('eth0', hosts.MAC)], self.connection.connect_list_all_interfaces(1, 0))
+        """The interfaces of the host's network cards are up, and the loopback counts as down."""
+        loopback = ('lo', '00:00:00:00:00:00')
+        self.assertEqual([[('eth0', hosts.MAC), loopback], [loopback], [('eth0', hosts.MAC)]], [
+            self.connection.connect_list_all_interfaces(1, flags) for flags in (0, 1, 2)])
         self.assertEqual((1, ['eth0'], 0, []), (
             self.connection.connect_num_of_interfaces(),
             self.connection.connect_list_interfaces(9),

@@ -106,7 +106,7 @@ def baseline(texts: list[str], flags: int, *, hosts: bool = True) -> str:
                     for other in cpu.findall('feature')) for cpu in cpus):
             common.append(name)
     root = element('cpu', mode='custom', match='exact')
-    add(root, 'model', oldest, fallback='forbid')
+    add(root, 'model', oldest, fallback='allow' if hosts and len(cpus) > 1 else 'forbid')
     for vendor in vendors:
         add(root, 'vendor', vendor)
     own = (cpu_features.of_model(oldest)

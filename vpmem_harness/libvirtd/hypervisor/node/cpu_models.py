@@ -11,7 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+import libvirt
+
 from vpmem_harness.hardware import Hardware
+from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.releases import RELEASES, Release
 from vpmem_harness.releases.tables import CpuModel
 
@@ -54,6 +57,41 @@ _INTEL: Final = ('486', 'pentium', 'pentium2', 'pentium3', 'coreduo', 'n270', 'c
                  'Cascadelake-Server', 'Cooperlake', 'Icelake-Server')
 _AMD: Final = ('athlon', 'phenom', 'Opteron_G1', 'Opteron_G2', 'Opteron_G3', 'Opteron_G4',
                'Opteron_G5', 'EPYC', 'EPYC-IBPB', 'EPYC-Rome', 'EPYC-Milan')
+
+
+#: The models of libvirt's CPU map, in its order. Recording of 9.0.0: golden/libvirt/clients.json.
+_MAP: Final = (
+    '486', 'pentium', 'pentium2', 'pentium3', 'pentiumpro', 'coreduo', 'n270', 'core2duo',
+    'qemu32', 'kvm32', 'cpu64-rhel5', 'cpu64-rhel6', 'qemu64', 'kvm64', 'Conroe', 'Penryn',
+    'Nehalem', 'Nehalem-IBRS', 'Westmere', 'Westmere-IBRS', 'SandyBridge', 'SandyBridge-IBRS',
+    'IvyBridge', 'IvyBridge-IBRS', 'Haswell-noTSX', 'Haswell-noTSX-IBRS', 'Haswell',
+    'Haswell-IBRS', 'Broadwell-noTSX', 'Broadwell-noTSX-IBRS', 'Broadwell', 'Broadwell-IBRS',
+    'Skylake-Client', 'Skylake-Client-IBRS', 'Skylake-Client-noTSX-IBRS', 'Skylake-Server',
+    'Skylake-Server-IBRS', 'Skylake-Server-noTSX-IBRS', 'Cascadelake-Server',
+    'Cascadelake-Server-noTSX', 'Icelake-Client', 'Icelake-Client-noTSX', 'Icelake-Server',
+    'Icelake-Server-noTSX', 'Cooperlake', 'Snowridge', 'athlon', 'phenom', 'Opteron_G1',
+    'Opteron_G2', 'Opteron_G3', 'Opteron_G4', 'Opteron_G5', 'EPYC', 'EPYC-IBPB', 'EPYC-Rome',
+    'EPYC-Milan', 'Dhyana')
+_POWER: Final = ('POWER6', 'POWER7', 'POWER8', 'POWER9', 'POWER10', 'POWERPC_e5500',
+                 'POWERPC_e6500')
+#: The architectures for which libvirt accepts every model.
+_ANY_MODEL: Final = ('armv6l', 'armv7l', 'armv7b', 'aarch64', 's390', 's390x')
+
+
+def names(arch: str, release: Release) -> list[str]:
+    """Return the models that libvirt knows for an architecture; none if it accepts all.
+
+    :raises LibvirtError: VIR_ERR_NO_SUPPORT for an architecture without models.
+    """
+    if arch in ('x86_64', 'i686'):
+        return [*_MAP, *(name for name in release.tables.cpu_models if name not in _MAP)]
+    if arch in ('ppc64', 'ppc64le'):
+        return list(_POWER)
+    if arch in _ANY_MODEL:
+        return []
+    raise LibvirtError(libvirt.VIR_ERR_NO_SUPPORT,
+                       f"'{arch}' architecture is not supported by CPU driver",
+                       domain=libvirt.VIR_FROM_CPU)
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import uuid as uuids
 import libvirt
 
 from vpmem_harness.hardware import PciDevice
-from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, internal, invalid, unexplained
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node.device_tree import VFIO
 from vpmem_harness.libvirtd.hypervisor.node.mediated_devices import MediatedDevice
@@ -86,6 +86,12 @@ class NodeDeviceProcedures(ProcedureGroup):
         return [device for device in self.hypervisor.devices
                 if (not kinds or any(kinds & _CAPS.get(cap, 0) for cap in device.caps))
                 and wanted & (_ACTIVE if device.active else _INACTIVE)]
+
+    @procedure
+    def node_device_lookup_scsi_host_by_wwn(self, node: str, port: str, flags: int) -> NodeDevice:
+        """Refuse: the host has no Fibre Channel adapter. libvirt 9.0.0 does not say why."""
+        check_flags('nodeDeviceLookupSCSIHostByWWN', flags, 0, domain=_FROM)
+        raise unexplained()
 
     @procedure
     def node_device_lookup_by_name(self, name: str) -> NodeDevice:

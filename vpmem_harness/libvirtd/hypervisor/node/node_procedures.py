@@ -17,6 +17,7 @@ from vpmem_harness.libvirtd.errors import (
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.node import (
     cpu_comparison,
+    cpu_models,
     domain_capabilities,
     emulator_lookup,
     host_memory,
@@ -38,6 +39,8 @@ FEATURES = frozenset({MIGRATION_V2, MIGRATION_V3, MIGRATION_P2P, CHANGE_PROTECTI
                       XML_MIGRATABLE, MIGRATION_OFFLINE, MIGRATION_PARAMS, TYPED_PARAM_STRING,
                       NETWORK_UPDATE_HAS_CORRECT_ORDER})
 
+#: The number of statistics of a CPU on Linux.
+_CPU_STATS = 4
 #: The load of an idle host's CPUs.
 _BUSY = 0.02
 
@@ -113,8 +116,7 @@ class NodeProcedures(ProcedureGroup):
         check_flags('qemuConnectGetCPUModelNames', flags, 0)
         if arch not in ARCHITECTURES:
             raise bad_argument(f'cannot find architecture {arch}')
-        models = self.hypervisor.release.tables.cpu_models
-        names = list(models) if arch in ('x86_64', 'i686') else []
+        names = cpu_models.names(arch, self.hypervisor.release)
         return (names if need_results else []), len(names)
 
     @procedure
@@ -180,6 +182,8 @@ class NodeProcedures(ProcedureGroup):
                            flags: int) -> tuple[list[tuple[str, int]], int]:
         """Return kernel, user, idle and I/O wait time in nanoseconds, of one CPU or of all (-1)."""
         check_flags('virHostCPUGetStats', flags, 0, domain=libvirt.VIR_FROM_NONE)
+        if not nparams:
+            return [], _CPU_STATS
         online = {known.id for known in topology.online(self.hypervisor.hardware)}
         count = len(online)
         if cpu not in online and cpu != libvirt.VIR_NODE_CPU_STATS_ALL_CPUS:
@@ -195,7 +199,7 @@ class NodeProcedures(ProcedureGroup):
         user = kernel + guests
         stats = [('kernel', kernel), ('user', user),
                  ('idle', max(total - kernel - user, 0)), ('iowait', 0)]
-        return (stats if nparams else []), len(stats)
+        return stats, len(stats)
 
     @procedure
     def node_get_memory_stats(self, nparams: int, cell: int,
@@ -268,6 +272,21 @@ class NodeProcedures(ProcedureGroup):
     def node_get_security_model(self) -> tuple[str, str]:
         """Return the security driver and its domain of interpretation: there is none."""
         return 'none', '0'
+
+    @procedure
+    def node_suspend_for_duration(self, target: int, duration: int, flags: int) -> None:
+        """Refuse to suspend the host: it supports no such state, like a server without pm-utils.
+
+        Source: libvirt 9.0.0, src/util/virnodesuspend.c (virNodeSuspend).
+        """
+        check_flags('virNodeSuspend', flags, 0, domain=libvirt.VIR_FROM_NONE)
+        names = {libvirt.VIR_NODE_SUSPEND_TARGET_MEM: 'Suspend-to-RAM',
+                 libvirt.VIR_NODE_SUSPEND_TARGET_DISK: 'Suspend-to-Disk',
+                 libvirt.VIR_NODE_SUSPEND_TARGET_HYBRID: 'Hybrid-Suspend'}
+        if target not in names:
+            raise bad_argument('Invalid suspend target', domain=libvirt.VIR_FROM_NONE)
+        raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED, names[target],
+                           domain=libvirt.VIR_FROM_NONE)
 
     @procedure
     def node_get_sev_info(self, nparams: int,

@@ -152,7 +152,7 @@ class LogicalBackend:
         for name, group in self._groups.items():
             Source(devices=[(path, None) for path in group.devices], name=name,
                    format='lvm2').add_to(root, 'logical')
-        return serialize(root)
+        return serialize(root) if len(root) else '<sources>\n</sources>\n'
 
     def create(self, pool: Pool, wanted: VolumeDefinition, flags: int,
                source: Volume | None) -> Volume:

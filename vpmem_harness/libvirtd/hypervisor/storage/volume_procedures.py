@@ -199,9 +199,8 @@ class StorageVolumeProcedures(ProcedureGroup):
             raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
                                "'trim' algorithm not supported", domain=FROM)
         if pattern != 'zero':
-            raise internal(f'Child process (scrub -f -p {pattern} {volume.path}) unexpected exit '
-                           "status 127: libvirt:  error : cannot execute binary scrub: No such "
-                           'file or directory\n', domain=libvirt.VIR_FROM_NONE)
+            raise system_error(errno.ENOENT, "Cannot find 'scrub' in path",
+                               domain=libvirt.VIR_FROM_NONE)
         images.wipe(files, volume.path, status)
         if volume.type == 'file':
             # libvirt keeps what the new contents do not say.

@@ -10,9 +10,12 @@ import uuid as uuids
 from dataclasses import dataclass, replace
 from typing import Final
 
-import libvirt
-
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, bad_xml, internal
+from vpmem_harness.libvirtd.errors import (
+    bad_argument,
+    bad_xml,
+    internal,
+    unexplained,
+)
 from vpmem_harness.libvirtd.xml import numbers, reading, schema
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.nwfilter import parameters
@@ -131,22 +134,13 @@ def _chain_priority(chain: str) -> int:
     if chain == 'root':
         return 0
     if chain.startswith('root'):
-        raise _no_cause()
+        raise unexplained()
     for prefix, priority in _CHAINS.items():
         if chain.startswith(prefix):
             return priority
     raise bad_argument(
         f"Invalid chain name '{chain}'. Please use a chain name called 'root' or any of the "
         f"following prefixes: {', '.join(_CHAINS)}", domain=FROM)
-
-
-def _no_cause() -> LibvirtError:
-    """Return the error of a call that fails without reporting one."""
-    error = LibvirtError(libvirt.VIR_ERR_INTERNAL_ERROR, domain=libvirt.VIR_FROM_NONE, int1=0,
-                         int2=0)
-    error.message, error.str1 = 'An error occurred, but the cause is unknown', None
-    error.args = (error.message,)
-    return error
 
 
 def _uuid(text: str | None, new_uuid: str) -> str:

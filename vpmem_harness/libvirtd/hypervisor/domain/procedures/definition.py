@@ -50,6 +50,19 @@ class DefinitionProcedures(ProcedureGroup):
     """Procedures that define, rename and undefine domains."""
 
     @procedure
+    def connect_domain_xml_to_native(self, native_format: str, xml: str, flags: int) -> str:
+        """Refuse to print QEMU's command line, after the checks of the arguments.
+
+        :raises LibvirtError: VIR_ERR_NO_SUPPORT for a valid domain: there is no command line.
+        """
+        check_flags('qemuConnectDomainXMLToNative', flags, 0)
+        if native_format != 'qemu-argv':
+            raise bad_argument(f'unsupported config type {native_format}')
+        domain_xml.parse(xml, self.hypervisor.xml_host)
+        raise LibvirtError(libvirt.VIR_ERR_NO_SUPPORT, 'virConnectDomainXMLToNative',
+                           domain=libvirt.VIR_FROM_DOMAIN)
+
+    @procedure
     def domain_define_xml(self, xml: str) -> Domain:
         """Define a persistent domain, or redefine one."""
         return self._define(xml, validate=False)

@@ -55,7 +55,8 @@ class JobProcedures(ProcedureGroup):
         """Abort a domain's job; one in post-copy only if the flags ask for that."""
         check_flags('qemuDomainAbortJobFlags', flags, libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
         domain = self.domain(handle)
-        if flags and domain.job is not None:
+        if flags:
+            check_active(domain)
             if domain.outgoing is None or not domain.outgoing.post_copy:
                 raise invalid('current job is not outgoing migration in post-copy mode')
             domain.outgoing.fail_post_copy()

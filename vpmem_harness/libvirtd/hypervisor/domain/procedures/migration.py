@@ -208,7 +208,11 @@ class MigrationProcedures(ProcedureGroup):
         """Return the maximum speed of a domain's migrations, in MiB a second."""
         check_flags('qemuDomainMigrateGetMaxSpeed', flags,
                     libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
-        speed = self.domain(handle).max_speed
+        domain = self.domain(handle)
+        if flags:       # QEMU's own limit after the switch, which there is none of
+            check_active(domain)
+            return 0
+        speed = domain.max_speed
         return UNLIMITED_SPEED if speed is None else speed
 
     @procedure

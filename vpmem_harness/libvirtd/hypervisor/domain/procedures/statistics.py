@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal
 from vpmem_harness.libvirtd.hypervisor.domain import resource_usage
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.lookup import matches
@@ -50,8 +50,9 @@ class StatisticsProcedures(ProcedureGroup):
                                'daemon or QEMU')
         domains = list(self.hypervisor.domains)
         if handles:
-            wanted = {handle.uuid for handle in handles}
-            domains = [domain for domain in domains if domain.uuid in wanted]
+            known_uuids = {domain.uuid: domain for domain in domains}
+            domains = [known_uuids[handle.uuid] for handle in handles
+                       if handle.uuid in known_uuids]
         filters = flags & _FILTERS
         return [(domain, resource_usage.collect(self.hypervisor, domain, stats))
                 for domain in domains if matches(domain, filters)]
@@ -98,8 +99,11 @@ class StatisticsProcedures(ProcedureGroup):
         check_active(domain)
         for found in domain.definition.devices.findall('interface'):
             mac = found.find('mac')
-            if resource_usage.target(found) == device \
-                    or (mac is not None and mac.get('address') == device):
+            if resource_usage.target(found) == device:
+                return (0,) * 8
+            if mac is not None and mac.get('address') == device:
+                if not resource_usage.target(found):
+                    raise internal('Interface name not provided', domain=libvirt.VIR_FROM_NONE)
                 return (0,) * 8
         raise bad_argument(f"'{device}' is not a known interface",
                            domain=libvirt.VIR_FROM_DOMAIN)

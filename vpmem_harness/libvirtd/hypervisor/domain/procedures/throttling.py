@@ -10,7 +10,7 @@ import re
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, unsupported
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs, get_one_def
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
@@ -18,7 +18,7 @@ from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.devices import disks, interfaces
+from vpmem_harness.libvirtd.xml.devices import aliases, disks, interfaces
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop
 
 _STRING_OKAY: int = libvirt.VIR_TYPED_PARAM_STRING_OKAY
@@ -90,7 +90,12 @@ class ThrottlingProcedures(ProcedureGroup):
         if nparams:
             text = ("disk '{}' not found in domain" if definition is domain.live
                     else "disk '{}' was not found in the domain config")
-            values = _limits(_disk(definition, path or '', text))
+            disk = _disk(definition, path or '', text)
+            if definition is domain.live and disk.find('source') is None:
+                raise internal('block_io_throttle inserted entry was not in expected format')
+            values = _limits(disk)
+            if definition is domain.live and values and 'group_name' not in values:
+                values['group_name'] = _device_path(disk)
         return [TypedParameter.string(name, values.get(name, '')) if name == 'group_name'
                 else TypedParameter.ullong(name, int(values.get(name, 0))) for name in _LIMITS]
 
@@ -271,3 +276,10 @@ def _shape(interface: Element, wanted: dict[str, int]) -> None:
                                    if other == way and wanted.get(f'{way}.{rate}')})
         if not len(bandwidth):
             interface.remove(bandwidth)
+
+
+def _device_path(disk: Element) -> str:
+    """Return the name that QEMU gives the throttle group of a disk: its device's."""
+    alias = aliases.name(disk)
+    return f'/machine/peripheral/{alias}/virtio-backend' \
+        if disks.target(disk)[1] == 'virtio' else alias

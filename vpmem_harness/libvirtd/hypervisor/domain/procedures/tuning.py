@@ -43,7 +43,10 @@ class TuningProcedures(ProcedureGroup):
                                     flags: int) -> list[TypedParameter]:
         """Return a domain's blkio weight, and the weights and limits of devices."""
         check_flags('qemuDomainGetBlkioParameters', flags, LIVE | CONFIG | _STRING_OKAY)
-        found = get_one_def(self.domain(handle), flags).root.find('blkiotune')
+        domain = self.domain(handle)
+        if not nparams:
+            return [TypedParameter.uint('weight', 0)] * (1 + len(_BLKIO_DEVICES))
+        found = get_one_def(domain, flags).root.find('blkiotune')
         weight = '0' if found is None else found.findtext('weight') or '0'
         devices = [] if found is None else found.findall('device')
         params = [TypedParameter.uint('weight', int(weight))]

@@ -201,9 +201,6 @@ def _store_configured(config: Definition, configured: list[vcpus.Vcpu], *, liste
 
 
 def _set_maximum(config: Definition, count: int) -> None:
-    limit = config.release.tables.max_cpus.get(config.machine, 1)
-    if count > limit:
-        raise unsupported(f'Maximum CPUs greater than specified machine type limit {limit}')
     topology = config.root.find('cpu/topology')
     if topology is not None:
         product = 1
@@ -211,6 +208,9 @@ def _set_maximum(config: Definition, count: int) -> None:
             product *= int(topology.get(name) or 1)
         if product != count:
             raise bad_argument("CPU topology doesn't match the desired vcpu count")
+    cells = [bitmap(cell.get('cpus') or '') or () for cell in config.numa_cells]
+    if sum(map(len, cells)) > count:
+        raise bad_argument('Number of CPUs in <numa> exceeds the desired maximum vcpu count')
     configured = vcpus.of(config, live=False)[:count]
     configured += [vcpus.Vcpu(online=False, hotpluggable=True)
                    for _ in range(count - len(configured))]
