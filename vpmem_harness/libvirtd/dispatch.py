@@ -87,7 +87,7 @@ from oslo_log import log as logging
 from vpmem_harness.libvirtd import access, argument_checks
 from vpmem_harness.libvirtd.drivers import DRIVERS
 from vpmem_harness.libvirtd.errors import LibvirtError
-from vpmem_harness.libvirtd.stream import Streamed
+from vpmem_harness.libvirtd.stream import Streamed, Terminal
 from vpmem_harness.libvirtd.wire import shapes, xdr
 from vpmem_harness.libvirtd.wire.procedures import BY_NAME, Procedure
 from vpmem_harness.libvirtd.wire.session import Call, Session
@@ -251,12 +251,24 @@ class Dispatcher:
             self._session.reply(call, (result,) if count == 1 else result if count else ())
             if stream is not None:
                 self._session.open_stream(call, stream)
+                if isinstance(stream, Terminal):
+                    stream.opened(functools.partial(self._hang_up, call))
                 self._flush()
         except xdr.XDRError as error:
             LOG.error('%s: the result cannot be encoded: %s', call.procedure.name, error)
             self._session.fail(call, LibvirtError(
                 libvirt.VIR_ERR_RPC, 'Unable to encode message payload',
                 domain=libvirt.VIR_FROM_RPC))
+
+    def _hang_up(self, call: Call, failed: bool) -> None:
+        """End a stream from the daemon's side; callable from any thread."""
+        def send() -> None:
+            if not self._ended:
+                self._session.end_stream(call, LibvirtError(
+                    libvirt.VIR_ERR_RPC, 'stream had I/O failure',
+                    domain=libvirt.VIR_FROM_STREAMS) if failed else None)
+                self._flush()
+        self._call_soon(send)
 
     def _fail(self, call: Call, error: Exception) -> None:
         if isinstance(error, DropConnection):

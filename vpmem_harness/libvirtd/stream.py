@@ -66,3 +66,49 @@ class Download:
 
     def abort(self) -> None:
         """End the stream early."""
+
+
+class Terminal:
+    """A stream to a character device whose other end writes nothing.
+
+    :param closed: called when the stream has ended.
+    """
+
+    sends = False
+    sparse = False
+
+    def __init__(self, closed: Callable[[], None]) -> None:
+        self._closed = closed
+        self._end: Callable[[bool], None] | None = None
+        self._due: list[bool] = []
+
+    def opened(self, end: Callable[[bool], None]) -> None:
+        """Note how the daemon ends the stream; end it now if that is due."""
+        self._end = end
+        for failed in self._due:
+            end(failed)
+
+    def hang_up(self, *, failed: bool = False) -> None:
+        """End the stream from the daemon's side: with an error, or like a file."""
+        if self._end is None:
+            self._due.append(failed)
+        else:
+            self._end(failed)
+
+    def read(self, most: int) -> bytes:
+        """Return no data."""
+        return b''
+
+    def write(self, data: bytes) -> None:
+        """Ignore what the client types."""
+
+    def skip(self, length: int) -> None:
+        """Ignore a hole."""
+
+    def finish(self) -> None:
+        """End the stream."""
+        self._closed()
+
+    def abort(self) -> None:
+        """End the stream early."""
+        self._closed()

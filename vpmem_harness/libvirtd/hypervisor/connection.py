@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.block_jobs import BlockJobProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.block_jobs.procedures import BlockJobProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.checkpoints import CheckpointProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.procedures.consoles import ConsoleProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.cpu_pinning import CpuPinningProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.definition import DefinitionProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.dirty_memory import DirtyMemoryProcedures
@@ -91,6 +92,7 @@ class Connection:
     dirty_memory = Group(DirtyMemoryProcedures)
     migration = Group(MigrationProcedures)
     guest = Group(GuestProcedures)
+    consoles = Group(ConsoleProcedures)
     guest_agent = Group(GuestAgentProcedures)
     events = Group(EventProcedures)
     object_events = Group(ObjectEventProcedures)

@@ -185,8 +185,11 @@ class Session:
 
     def open_stream(self, call: Call, stream: Stream) -> None:
         """Open the stream of a call that has been answered."""
-        procedure = call.procedure
-        self.streams.open((procedure.program, procedure.number, call.serial), stream)
+        self.streams.open(_key(call), stream)
+
+    def end_stream(self, call: Call, error: LibvirtError | None) -> None:
+        """End the stream of a call: with an error, or like a file."""
+        self.streams.end(_key(call), error)
 
     def _send_stream(self, key: Key, kind: int, status: int, payload: bytes) -> None:
         program, number, serial = key
@@ -284,3 +287,7 @@ def asks_to_close(start: bytes) -> bool:
 
 def _rpc(detail: str) -> LibvirtError:
     return LibvirtError(libvirt.VIR_ERR_RPC, detail, domain=libvirt.VIR_FROM_RPC)
+
+
+def _key(call: Call) -> Key:
+    return call.procedure.program, call.procedure.number, call.serial

@@ -91,6 +91,15 @@ class Streams:
             if not piece:
                 self.sending.discard(key)
 
+    def end(self, key: Key, error: LibvirtError | None) -> None:
+        """End a stream that the client has not closed: with an error, or like a file."""
+        if key not in self._open:
+            return
+        if error is None:
+            self._send(key, frames.STREAM, frames.CONTINUE, b'')
+        else:
+            self._fail(key, error)
+
     def abort(self) -> None:
         """Abort every stream: the client is gone."""
         for stream in self._open.values():

@@ -105,3 +105,21 @@ class StreamsTest(testtools.TestCase):
         self.streams.abort()
         self.assertEqual(['abort'], stream.told)
         self.assertFalse(self.streams.sending)
+
+    def test_end(self):
+        """The daemon ends a stream like a file, and the client closes it."""
+        stream = self.open(Recorded())
+        self.streams.end(KEY, None)
+        self.assertEqual([(frames.STREAM, frames.CONTINUE, b'')], self.sent)
+        self.streams.receive(KEY, frames.STREAM, frames.OK, b'')
+        self.assertEqual(['finish'], stream.told)
+
+    def test_end_with_an_error(self):
+        """The daemon ends a stream with an error; it is closed then."""
+        stream = self.open(Recorded())
+        self.streams.end(KEY, LibvirtError(libvirt.VIR_ERR_RPC, 'lost'))
+        self.streams.end(KEY, None)
+        [(kind, status, payload)] = self.sent
+        self.assertEqual((frames.STREAM, frames.ERROR), (kind, status))
+        self.assertIn(b'lost', payload)
+        self.assertEqual(['abort'], stream.told)

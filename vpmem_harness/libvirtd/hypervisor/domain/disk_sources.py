@@ -182,10 +182,34 @@ class DiskSources:
             storage.write(path, offset, piece)
         return found is None
 
-    def make_copy(self, disk: Element, path: str) -> None:
-        """Create the file of a copy of a disk, as large as the disk, if it can be created."""
+    def make_copy(self, disk: Element, path: str, form: str = 'raw',
+                  below: Element | None = None) -> None:
+        """Create the file of a copy of a disk, as large as the disk, if it can be created.
+
+        :param form: the format of the copy.
+        :param below: the image that stays below the copy.
+        """
         storage, sizes = self._backing.storage, self.sizes(disk)
+        capacity = 0 if sizes is None else sizes.capacity
         with contextlib.suppress(OSError):
             if storage.status(path) is None and storage.status(os.path.dirname(path)) is not None:
                 storage.create(path, 0o600)
-                storage.truncate(path, 0 if sizes is None else sizes.capacity)
+                if form != 'qcow2':
+                    storage.truncate(path, capacity)
+                    return
+                for offset, piece in qcow2.new_image(
+                        capacity, version=3,
+                        backing=None if below is None else disks.source_path(below),
+                        backing_format=None if below is None else disk_chain.image_format(below)):
+                    storage.write(path, offset, piece)
+
+    def set_backing(self, image: Element, lower: Element | None) -> None:
+        """Note in the file of an image which image is below it, if it is a file in qcow2."""
+        path = disks.source_path(image)
+        found = self._image(path) if path else None
+        if path is None or found is None or found.header is None or found.format != 'qcow2':
+            return
+        with contextlib.suppress(OSError):
+            qcow2.set_backing(self._backing.storage, path,
+                              None if lower is None else disks.source_path(lower),
+                              'raw' if lower is None else disk_chain.image_format(lower))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import libvirt
 
-from vpmem_harness.libvirtd.hypervisor.domain.block_job import BlockJob
+from vpmem_harness.libvirtd.hypervisor.domain.block_jobs.block_job import BlockJob
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots.snapshot import SnapshotTree
+from vpmem_harness.libvirtd.stream import Terminal
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.etree import Element
 
@@ -62,7 +63,8 @@ class Domain:
     bytes. ``started`` is the time of the last start, ``nvdimm_enabled`` whether it had an NVDIMM
     then, ``storage_ids`` the number of indexes that its disks' sources have taken since, and
     ``polling`` how its I/O threads have been told to poll. ``dirty_rate`` is the last measurement
-    since the start, and ``compression_cache`` a size in bytes.
+    since the start, ``terminals`` the streams to its character devices by path, and
+    ``compression_cache`` a size in bytes.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Domain:
     storage_ids: int = 0
     polling: dict[int, dict[str, int]] = field(default_factory=dict)
     dirty_rate: DirtyRate | None = None
+    terminals: dict[str, Terminal] = field(default_factory=dict)
     compression_cache: int = COMPRESSION_CACHE
 
     @cached_property
@@ -118,6 +121,12 @@ class Domain:
         if definition is None:
             raise AssertionError('a domain is active, persistent, or both')
         return definition
+
+    def hang_up(self) -> None:
+        """End the streams to the guest's character devices."""
+        terminals, self.terminals = self.terminals, {}
+        for terminal in terminals.values():
+            terminal.hang_up()
 
     def next_storage_id(self) -> int:
         """Return a new index for the source of a disk."""

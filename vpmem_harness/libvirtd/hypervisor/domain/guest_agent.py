@@ -24,6 +24,8 @@ _WHILE_FROZEN: Final = ('guest-ping', 'guest-info', 'guest-fsfreeze-status', 'gu
 
 _CONNECTED: Final = libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
 _DISCONNECTED: Final = libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_DISCONNECTED
+_STARTED: Final = (
+    libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_DOMAIN_STARTED)
 _CHANNEL: Final = libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_CHANNEL
 
 
@@ -167,6 +169,12 @@ class GuestAgents:
             running = RunningAgent(agent, agent.hostname or domain.name)
             self._running[domain.name] = domain.id, running
         return running
+
+    def channel_ready(self, domain: Domain) -> None:
+        """Report that no agent is connected to the channel of a guest that starts."""
+        if channel(domain) is not None:
+            self._hypervisor.events.publish(libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, domain,
+                                            _DISCONNECTED, _STARTED)
 
     def _report(self, domain: Domain, state: int) -> None:
         target = channel(domain)

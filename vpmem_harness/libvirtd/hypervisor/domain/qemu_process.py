@@ -103,6 +103,7 @@ class QemuProcesses:
         interfaces = definition.devices.findall('interface')
         guests.plugged(hypervisor.networks, interfaces, hypervisor.clock.now())
         hypervisor.nwfilters.plugged(interfaces, domain.name, domain.uuid_text)
+        hypervisor.agents.channel_ready(domain)
         if paused:
             self._set(domain, libvirt.VIR_DOMAIN_PAUSED, paused_reason)
         else:
@@ -141,6 +142,7 @@ class QemuProcesses:
         domain.id = OFF
         domain.autodestroy = None
         domain.block_jobs.clear()
+        domain.hang_up()
         hypervisor.image_locks.release(domain)
         if domain.persistent:
             domain.live = None

@@ -166,6 +166,34 @@ def _header(capacity: int, version: int, cluster: int, features: Iterable[str],
                       cluster, 1, 0, 0) + more + extensions + path
 
 
+def set_backing(files: StorageFiles, path: str, backing: str | None, form: str) -> None:
+    """Change the backing file of an image that has one; None removes it.
+
+    :param form: the format of the backing file.
+    """
+    data = bytearray(files.read(path, 0, HEADER_MAX))
+    _, version, offset, *_ = _HEAD.unpack_from(data)
+    if not offset:
+        return
+    name = os.fsencode(backing or '')
+    if backing is None:
+        offset = 0
+    data[8:20] = struct.pack('>QI', offset, len(name))
+    data[offset:offset + len(name)] = name if offset else b''
+    at = _HEAD_3.unpack_from(data, _HEAD.size)[4] if version == 3 else _HEAD.size
+    while at + _EXTENSION.size <= offset:
+        kind, length = _EXTENSION.unpack_from(data, at)
+        if kind == 0:
+            break
+        if kind == _BACKING_FORMAT and len(form) <= -(-length // 8) * 8:
+            _EXTENSION.pack_into(data, at, kind, len(form))
+            at += _EXTENSION.size
+            data[at:at + 8] = form.encode().ljust(8, b'\0')
+            break
+        at += _EXTENSION.size + -(-length // 8) * 8
+    files.write(path, 0, bytes(data))
+
+
 def guest_clusters(files: StorageFiles, path: str, header: Header) -> Iterator[tuple[int, bytes]]:
     """Yield offset and contents of the guest's clusters that the image itself has.
 

@@ -74,3 +74,14 @@ class TestQcow2(testtools.TestCase):
         header = images.probe(files, '/image').header
         self.assertEqual([(0, b'x'), (600 * MIB, b'z')], [
             (offset, piece[:1]) for offset, piece in qcow2.guest_clusters(files, '/image', header)])
+
+    def test_set_backing(self):
+        """The backing file of an image and its format can be changed, or removed."""
+        for backing, form in (('/lower', 'raw'), ('/a/longer/name', 'qcow2'), (None, 'raw')):
+            files = self.image(capacity=1 << 20, version=3, backing='/below',
+                               backing_format='qcow2')
+            qcow2.set_backing(files, '/image', backing, form)
+            header = qcow2.read_header(files.read('/image', 0, qcow2.HEADER_MAX))
+            self.assertEqual((backing, 1 << 20), (header.backing, header.capacity))
+            if backing is not None:
+                self.assertEqual(form, header.backing_format)

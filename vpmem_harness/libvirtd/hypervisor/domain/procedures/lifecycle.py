@@ -90,8 +90,11 @@ class LifecycleProcedures(ProcedureGroup):
         hypervisor.agents.guest_started(domain)
 
     def _restore(self, domain: Domain, saved: Definition, flags: int) -> None:
-        paused = bool(flags & libvirt.VIR_DOMAIN_START_PAUSED) or domain.managed_save_paused
-        self.connection.saving.start(domain, saved, paused=paused)
+        asked = bool(flags & libvirt.VIR_DOMAIN_START_PAUSED)
+        self.connection.saving.start(
+            domain, saved, paused=asked or domain.managed_save_paused,
+            detail=(libvirt.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED if asked
+                    else libvirt.VIR_DOMAIN_EVENT_SUSPENDED_RESTORED))
         domain.managed_save = None
 
     @procedure

@@ -34,6 +34,8 @@ class ManagedSaveProcedures(ProcedureGroup):
         if not domain.persistent:
             raise invalid('cannot do managed save for transient domain')
         transient.check_migration(domain)
+        if domain.block_jobs:
+            raise invalid('domain has active block job')
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
         saved = domain.live.copy()

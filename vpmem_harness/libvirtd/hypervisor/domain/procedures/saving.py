@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import emulator, save_image
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
@@ -60,6 +60,8 @@ class SavingProcedures(ProcedureGroup):
         domain = self.domain(handle)
         check_active(domain)
         transient.check_migration(domain)
+        if domain.block_jobs:
+            raise invalid('domain has active block job')
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
         saved = domain.live.copy()
@@ -122,8 +124,12 @@ class SavingProcedures(ProcedureGroup):
                 hypervisor.domains.remove(domain)
             raise
 
-    def start(self, domain: Domain, definition: Definition, *, paused: bool) -> None:
-        """Start a guest from its saved state."""
+    def start(self, domain: Domain, definition: Definition, *, paused: bool,
+              detail: int = libvirt.VIR_DOMAIN_EVENT_SUSPENDED_RESTORED) -> None:
+        """Start a guest from its saved state.
+
+        :param detail: VIR_DOMAIN_EVENT_SUSPENDED_* of a guest that stays paused.
+        """
         hypervisor = self.hypervisor
         hypervisor.processes.start(domain, paused=paused, source=definition, restored=True,
                                    reason=libvirt.VIR_DOMAIN_RUNNING_RESTORED,
@@ -131,8 +137,10 @@ class SavingProcedures(ProcedureGroup):
         hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STARTED,
                                     libvirt.VIR_DOMAIN_EVENT_STARTED_RESTORED)
         if paused:
-            hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED,
-                                        libvirt.VIR_DOMAIN_EVENT_SUSPENDED_RESTORED)
+            hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_SUSPENDED, detail)
+        else:
+            hypervisor.events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_RESUMED,
+                                        libvirt.VIR_DOMAIN_EVENT_RESUMED_FROM_SNAPSHOT)
         hypervisor.agents.guest_started(domain)
 
     @procedure

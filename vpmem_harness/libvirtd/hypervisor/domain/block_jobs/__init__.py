@@ -1,0 +1,1 @@
+"""Block jobs: copies, commits and pulls of disks of running domains."""
