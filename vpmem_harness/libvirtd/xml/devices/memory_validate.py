@@ -33,16 +33,9 @@ PAGE = 4096
 def check_device(device: Element, definition: Definition) -> None:
     """Refuse memory devices that no libvirt driver supports."""
     model = device.get('model', '')
-    node = target_node(device)
-    cells = len(definition.numa_cells)
     if definition.release.refuses_overlaps:
         _check_place(device, definition)
-    if node is not None:
-        if not cells:
-            raise xml_detail("can't add memory backend as guest has no NUMA nodes configured")
-        if node >= cells:
-            raise xml_detail(f"can't add memory backend for guest node '{node}' as the guest "
-                             f"has only '{cells}' NUMA nodes configured")
+    check_node(device, definition)
     if model in ('nvdimm', 'virtio-pmem'):
         _check_file_backed(device, model)
     elif model == 'virtio-mem':
@@ -50,6 +43,18 @@ def check_device(device: Element, definition: Definition) -> None:
     elif model == 'sgx-epc' and address_type(device) is not None:
         raise unsupported(f"memory device address is not supported for model '{model}'",
                           domain=libvirt.VIR_FROM_DOMAIN)
+
+
+def check_node(device: Element, definition: Definition) -> None:
+    """Refuse a memory device for a NUMA node that the guest does not have."""
+    node, cells = target_node(device), len(definition.numa_cells)
+    if node is None:
+        return
+    if not cells:
+        raise xml_detail("can't add memory backend as guest has no NUMA nodes configured")
+    if node >= cells:
+        raise xml_detail(f"can't add memory backend for guest node '{node}' as the guest "
+                         f"has only '{cells}' NUMA nodes configured")
 
 
 def _check_place(device: Element, definition: Definition) -> None:

@@ -1,4 +1,4 @@
-"""Adding, finding and removing devices of a definition.
+"""Adding devices to a definition, and removing them.
 
 Source: libvirt 9.0.0, src/qemu/qemu_driver.c (qemuDomainAttachDeviceConfig,
 qemuDomainDetachDeviceConfig), src/qemu/qemu_hotplug.c, src/conf/domain_conf.c
@@ -6,8 +6,6 @@ qemuDomainDetachDeviceConfig), src/qemu/qemu_hotplug.c, src/conf/domain_conf.c
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import libvirt
 
@@ -20,33 +18,15 @@ from vpmem_harness.libvirtd.xml.devices import (
     aliases,
     character,
     controllers,
-    device_address,
     devices,
     disks,
-    interfaces,
     memory,
+    memory_validate,
 )
-from vpmem_harness.libvirtd.xml.domain import attribute_values, validate
+from vpmem_harness.libvirtd.xml.domain import attribute_values, device_lookup, validate
 from vpmem_harness.libvirtd.xml.domain.layout import DEVICES
 from vpmem_harness.libvirtd.xml.etree import Element
 from vpmem_harness.libvirtd.xml.host import XmlHost
-
-#: Devices that can be added to a persistent definition, and to a running guest.
-PERSISTENT = ('disk', 'interface', 'sound', 'hostdev', 'lease', 'controller', 'serial',
-              'parallel', 'console', 'channel', 'filesystem', 'rng', 'memory', 'redirdev',
-              'shmem', 'watchdog', 'input', 'vsock')
-LIVE = ('disk', 'controller', 'lease', 'interface', 'hostdev', 'redirdev', 'serial', 'parallel',
-        'console', 'channel', 'rng', 'memory', 'shmem', 'watchdog', 'input', 'vsock',
-        'filesystem')
-
-#: Names of device types in libvirt's errors.
-_KINDS = {'interface': 'net', 'filesystem': 'fs', 'serial': 'chr', 'parallel': 'chr',
-          'console': 'chr', 'channel': 'chr'}
-
-
-def kind(device: Element) -> str:
-    """Return what libvirt's errors call a device."""
-    return _KINDS.get(str(device.tag), str(device.tag))
 
 
 def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = False,
@@ -63,7 +43,8 @@ def parse(text: str, definition: Definition, host: XmlHost, *, to_find: bool = F
         raise unsupported(f"unknown device type '{root.tag}'", domain=libvirt.VIR_FROM_DOMAIN)
     if root.tag == 'controller':
         controllers.check(root)
-        _check_bus(root)
+        if checked:
+            _check_bus(root)
     attribute_values.check_device(root, host.release)
     device = layout.apply(devices.read_device(root, checked=checked))
     named = device.find('mac') is not None
@@ -86,6 +67,7 @@ def check_compatible(device: Element, definition: Definition) -> None:
     """Refuse a device that conflicts with the domain's devices."""
     if device.tag == 'memory':
         size = memory.size(device)
+        memory_validate.check_node(device, definition)
         if not definition.max_memory:
             raise unsupported("cannot use/hotplug a memory device when domain 'maxMemory' is "
                               'not defined', domain=libvirt.VIR_FROM_DOMAIN)
@@ -129,13 +111,22 @@ def check_new(device: Element, definition: Definition) -> None:
     if device.tag == 'channel' and any(_same_channel(device, other)
                                        for other in there.findall('channel')):
         raise invalid('chardev already exists')
+    if device.tag in ('serial', 'parallel', 'console') \
+            and device_lookup.same_character(device, definition) is not None:
+        raise invalid('chardev already exists')
     if device.tag == 'controller' and controllers.find(
             definition, device.get('type', ''), int(device.get('index') or -1)) is not None:
         raise invalid(f"controller index='{device.get('index')}' already exists")
-    if device.tag == 'hostdev' and _same_host_device(device, definition) is not None:
+    if device.tag == 'hostdev' and device_lookup.same_host_device(device, definition) is not None:
         raise invalid('device is already in the domain configuration')
+    if device.tag == 'shmem' and device_lookup.same_content(device, definition) is not None:
+        raise invalid('device is already in the domain configuration')
+    if device.tag == 'filesystem' and device_lookup.same_target(device, definition) is not None:
+        raise invalid('Target already exists')
+    if device.tag == 'lease' and device_lookup.same_lease(device, definition) is not None:
+        raise invalid(f'Lease {device_lookup.lease(device)} already exists')
     if device.tag == 'watchdog' and definition.release.shows_chipset_watchdog:
-        if any(_bare(other) == _bare(device) for other in there.findall('watchdog')):
+        if device_lookup.same_content(device, definition) is not None:
             raise invalid('device is already in the domain configuration')
     elif device.tag in ('watchdog', 'vsock') and there.find(str(device.tag)) is not None:
         text = 'a vsock device' if device.tag == 'vsock' else 'a watchdog'
@@ -161,9 +152,10 @@ def add_persistent(definition: Definition, device: Element, hardware: Hardware) 
 
     :raises LibvirtError: if libvirt refuses the device in this definition.
     """
-    if device.tag not in PERSISTENT:
-        raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                           f"persistent attach of device '{kind(device)}' is not supported")
+    if device.tag not in device_lookup.PERSISTENT:
+        raise LibvirtError(
+            libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+            f"persistent attach of device '{device_lookup.kind(device)}' is not supported")
     if device.tag == 'memory' and not definition.release.refuses_overlaps and any(
             _same_slot(device, other) for other in definition.memory_devices):
         raise invalid('Domain already contains a device with the same address',
@@ -191,7 +183,7 @@ def remove_persistent(definition: Definition, device: Element) -> None:
 
     :raises LibvirtError: VIR_ERR_DEVICE_MISSING if there is none.
     """
-    found = find(definition, device, live=False)
+    found = device_lookup.find(definition, device, live=False)
     definition.devices.remove(found)
     if found.tag == 'memory':
         size = memory.size(found)
@@ -199,155 +191,3 @@ def remove_persistent(definition: Definition, device: Element) -> None:
         definition.memory_total -= size
         definition.current_memory = min(definition.current_memory or definition.memory_total,
                                         definition.memory_total)
-
-
-def _missing(text: str) -> LibvirtError:
-    return LibvirtError(libvirt.VIR_ERR_DEVICE_MISSING, text)
-
-
-def find(definition: Definition, device: Element, *, live: bool) -> Element:
-    """Find the device that a client describes.
-
-    :raises LibvirtError: VIR_ERR_DEVICE_MISSING, with libvirt's text for the live or the persistent
-        definition.
-    """
-    finder = _FINDERS.get(str(device.tag))
-    if finder is None:
-        how = 'live' if live else 'persistent'
-        raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                           f"{how} detach of device '{kind(device)}' is not supported")
-    return finder(definition, device, live)
-
-
-def _disk(definition: Definition, device: Element, live: bool) -> Element:
-    name = disks.target(device)[0] or '(null)'
-    found = disks.by_target(definition.devices, name)
-    if found is None:
-        raise _missing(f'disk {name} not found' if live else f'no target device {name}')
-    return found
-
-
-def _interface(definition: Definition, device: Element, live: bool) -> Element:
-    address = None if device.find('mac') is None else interfaces.mac(device)
-    place = _place(device)
-    alias = aliases.name(device)
-    found = [other for other in definition.devices.findall('interface')
-             if (address is None or interfaces.mac(other) == address)
-             and (place is None or _place(other) == place)
-             and (not alias or aliases.name(other) in ('', alias))]
-    if len(found) > 1:
-        text = ('multiple matching devices found' if address is None
-                else f'multiple devices matching MAC address {address} found')
-        raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED, text,
-                           domain=libvirt.VIR_FROM_DOMAIN)
-    if not found:
-        where = '(<null>)' if place is None else f'0000:{place[0]:02x}:{place[1]:02x}.{place[2]}'
-        raise LibvirtError(
-            libvirt.VIR_ERR_DEVICE_MISSING,
-            f"no device found at address '{where}' matching MAC address "
-            f"'{address or '(<null>)'}' and alias '{alias or '(<null>)'}'",
-            domain=libvirt.VIR_FROM_DOMAIN)
-    return found[0]
-
-
-def _place(device: Element) -> tuple[int, int, int] | None:
-    address = device.find('address')
-    if address is None or address.get('type') != 'pci' or not address.get('slot'):
-        return None
-    return (int(address.get('bus', '0'), 0), int(address.get('slot', '0'), 0),
-            int(address.get('function', '0'), 0))
-
-
-def _memory(definition: Definition, device: Element, live: bool) -> Element:
-    model = device.get('model', '')
-    for other in definition.memory_devices:
-        if _same_memory(other, device):
-            return other
-    raise _missing(f"model '{model}' memory device not present in the domain configuration"
-                   if live else 'matching memory device was not found')
-
-
-def _same_memory(one: Element, wanted: Element) -> bool:
-    slot, alias = memory.slot(wanted), aliases.name(wanted)
-    if slot is not None and memory.slot(one) != slot:
-        return False
-    if alias and aliases.name(one) != alias:
-        return False
-    keys: list[Callable[[Element], object]] = [
-        lambda device: device.get('model'), memory.target_node, memory.size, memory.path,
-        lambda device: device.findtext('target/block'),
-        lambda device: device.findtext('target/requested'),
-        lambda device: device.findtext('source/pagesize'),
-        lambda device: device.findtext('source/nodemask')]
-    return all(key(one) == key(wanted) for key in keys)
-
-
-def _hostdev(definition: Definition, device: Element, live: bool) -> Element:
-    found = _same_host_device(device, definition)
-    if found is not None:
-        return found
-    address = device.find('source/address')
-    if not live or address is None:
-        raise _missing('device not present in domain configuration')
-    if device.get('type') == 'mdev':
-        raise _missing(f"mediated device '{address.get('uuid')}' not found")
-    if device.get('type') != 'pci':
-        raise _missing('device not present in domain configuration')
-    domain, bus, slot, function = (device_address.number(address, name, 0) or 0
-                                   for name in ('domain', 'bus', 'slot', 'function'))
-    raise _missing(f'host pci device {domain:04x}:{bus:02x}:{slot:02x}.{function} not found')
-
-
-def _same_host_device(device: Element, definition: Definition) -> Element | None:
-    source = device.find('source')
-    for other in definition.devices.findall('hostdev'):
-        theirs = other.find('source')
-        if other.get('type') == device.get('type') and source is not None \
-                and theirs is not None and _content(source) == _content(theirs):
-            return other
-    return None
-
-
-def _content(source: Element) -> str:
-    return DEVICES.children['hostdev'].children['source'].serialize(source)
-
-
-def _one(text: str) -> Callable[[Definition, Element, bool], Element]:
-    """Return a function that matches devices by content, apart from alias and address."""
-    def find_one(definition: Definition, device: Element, live: bool) -> Element:
-        for other in definition.devices.findall(str(device.tag)):
-            if _bare(other) == _bare(device):
-                return other
-        model = device.get('model') or device.get('type') or ''
-        raise _missing(text.format(model=model))
-    return find_one
-
-
-def _bare(device: Element) -> str:
-    plain = etree.copy(device)
-    etree.drop(plain, 'alias')
-    etree.drop(plain, 'address')
-    if plain.get('type') == 'pty':
-        etree.drop(plain, 'source')
-    target = plain.find('target')
-    if target is not None:
-        etree.unset(target, 'state', 'port')
-    etree.unset(plain, 'tty')
-    return DEVICES.children[device.tag].serialize(plain)
-
-
-_FINDERS: dict[str, Callable[[Definition, Element, bool], Element]] = {
-    'sound': _one('device not present in domain configuration'),
-    'disk': _disk, 'interface': _interface, 'memory': _memory, 'hostdev': _hostdev,
-    'rng': _one("model '{model}' RNG device not present in domain configuration"),
-    'controller': _one('controller {model} not found'),
-    'watchdog': _one('watchdog device not present in domain configuration'),
-    'input': _one('matching input device not found'),
-    'vsock': _one('matching vsock device not found'),
-    'shmem': _one("model '{model}' shmem device not present in domain configuration"),
-    'filesystem': _one('matching filesystem not found'),
-    'redirdev': _one('no matching redirdev was not found'),
-    'lease': _one('Lease does not exist'),
-    **{tag: _one("chr type '" + tag + "' device not present in domain configuration")
-       for tag in character.TAGS},
-}

@@ -12,6 +12,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator, hotplug_checks
+from vpmem_harness.libvirtd.hypervisor.domain.block_jobs import procedures as block_jobs
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import locks, transient
@@ -32,7 +33,7 @@ from vpmem_harness.libvirtd.xml.devices import (
     usb,
     virtio_serial,
 )
-from vpmem_harness.libvirtd.xml.domain import device_changes, startup, validate
+from vpmem_harness.libvirtd.xml.domain import device_changes, device_lookup, startup, validate
 from vpmem_harness.libvirtd.xml.etree import Element
 
 # For annotations only: the hypervisor imports this module.
@@ -80,10 +81,10 @@ class HotplugProcedures(ProcedureGroup):
     def _attach_live(self, domain: Domain, live: Definition, device: Element) -> None:
         device_changes.check_compatible(device, live)
         validate.device(device, live, self.hypervisor.hardware)
-        if device.tag not in device_changes.LIVE:
+        if device.tag not in device_lookup.LIVE:
             raise LibvirtError(
                 libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                f"live attach of device '{device_changes.kind(device)}' is not supported")
+                f"live attach of device '{device_lookup.kind(device)}' is not supported")
         if device.tag == 'memory':
             alias = self._attach_memory(domain, live, device)
         else:
@@ -186,7 +187,7 @@ class HotplugProcedures(ProcedureGroup):
             if wanted.tag == 'memory':
                 memory.set_size(wanted, -(-memory.size(wanted) // memory.MEMORY_ALIGNMENT)
                                 * memory.MEMORY_ALIGNMENT)
-            self._detach_live(domain, live, device_changes.find(live, wanted, live=True))
+            self._detach_live(domain, live, device_lookup.find(live, wanted, live=True))
         if changed is not None:
             domain.config = changed
 
@@ -206,14 +207,16 @@ class HotplugProcedures(ProcedureGroup):
             domain.config = changed
 
     def _detach_live(self, domain: Domain, live: Definition, device: Element) -> None:
-        if device.tag not in device_changes.LIVE:
+        if device.tag not in device_lookup.LIVE:
             raise LibvirtError(
                 libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
-                f"live detach of device '{device_changes.kind(device)}' is not supported")
+                f"live detach of device '{device_lookup.kind(device)}' is not supported")
         if device.get('model') == 'nvdimm' and device.tag == 'memory':
             raise emulator.command_failed(
                 'device_del', 'nvdimm device hot unplug is not supported yet.')
         hotplug_checks.detach(device, live)
+        if device.tag == 'disk':
+            block_jobs.check_free(domain, disks.target(device)[0])
         reactions = self.hypervisor.guests
         number, alias = domain.id, aliases.name(device)
         if not reactions.releases_devices:
@@ -308,7 +311,7 @@ def _update(definition: Definition, device: Element, running: Domain | None,
         code = (libvirt.VIR_ERR_CONFIG_UNSUPPORTED if live
                 else libvirt.VIR_ERR_OPERATION_UNSUPPORTED)
         raise LibvirtError(
-            code, f"{how} update of device '{device_changes.kind(device)}' is not supported")
+            code, f"{how} update of device '{device_lookup.kind(device)}' is not supported")
     if device.tag == 'memory':
         _update_memory(definition, device)
         return
@@ -319,7 +322,7 @@ def _update(definition: Definition, device: Element, running: Domain | None,
             raise (internal(f"disk '{name}' not found") if live
                    else bad_argument(f"target {name} doesn't exist."))
     else:
-        found = device_changes.find(definition, device, live=live)
+        found = device_lookup.find(definition, device, live=live)
     if device.tag == 'interface':
         _update_interface(found, device, running, hypervisor.nwfilters)
     elif running is not None:
