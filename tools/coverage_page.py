@@ -27,7 +27,9 @@ from vpmem_harness.libvirtd.wire.procedures import BY_NAME
 API = pathlib.Path('/usr/share/libvirt/api')
 PAGE = pathlib.Path(__file__).parents[1] / 'doc/source/reference/coverage.rst'
 
-SIMULATED, CLIENT, NOT = 'simulated', 'answered by the client alone', 'not simulated'
+SIMULATED, CLIENT, REFUSED, NOT = (
+    'simulated', 'answered by the client alone', "refused by Debian's libvirtd too",
+    'not simulated')
 
 #: The classes of libvirt-python that concern a host with persistent memory.
 CLASSES = ('virConnect', 'virDomain', 'virNodeDevice', 'virSecret', 'virNetwork',
@@ -47,6 +49,8 @@ _COMPOSED = {
     r'virSecretLookupByUUIDString': ['secret_lookup_by_uuid'],
     r'virStoragePoolLookupByUUIDString': ['storage_pool_lookup_by_uuid'],
     r'virDomainCreateLinux': ['domain_create_xml'],
+    r'virConnectDomainEventRegister(Any)?': ['connect_domain_event_callback_register_any'],
+    r'virConnectDomainEventDeregister(Any)?': ['connect_domain_event_callback_deregister_any'],
     r'virDomainListGetStats': ['connect_get_all_domain_stats'],
     r'virDomainMigrateToURI\d?': ['domain_migrate_perform3_params'],
     r'virDomainMigrate\d?': ['domain_migrate_begin3_params', 'domain_migrate_prepare3_params',
@@ -54,11 +58,20 @@ _COMPOSED = {
                              'domain_migrate_confirm3_params'],
 }
 
+#: Functions of which only the errors are simulated.
+_PARTIAL = frozenset({'virConnectDomainXMLToNative'})
+
 #: Functions whose messages are the data of a stream, without a procedure of their own.
 _STREAMS = re.compile(r'virStream(?!New|Ref|Free)')
 
+#: Functions that the drivers of Debian's libvirtd 9.0.0 do not support: the interfaces' udev
+#: backend changes nothing, the others are of other hypervisors or removed from the QEMU driver.
+_UNSUPPORTED = re.compile(
+    r'virInterface(Create|Destroy|DefineXML|Undefine|Change\w+)|virConnectDomainXMLFromNative|'
+    r'virDomainCreate(XML)?WithFiles|virDomainSendProcessSignal|virDomainQemuAttach')
+
 #: Functions without a procedure that are useless here, because their object is not simulated.
-_USELESS = re.compile(r'virInterface|virNetworkPort|virDomainCheckpoint')
+_USELESS = re.compile(r'virDomainCheckpoint')
 
 _HEAD = '''\
 ========
@@ -75,11 +88,14 @@ simulated
     The function reads or changes the state of the host.
 answered by the client alone
     The client library does not need a daemon for the function.
+refused by Debian's libvirtd too
+    No driver of Debian's libvirtd supports the function. The daemon fails with the same error,
+    ``VIR_ERR_NO_SUPPORT`` and the function's name.
 not simulated
-    The daemon fails at once with ``VIR_ERR_NO_SUPPORT`` and the function's name, or the function is
-    useful only for something that is not simulated.
+    The daemon fails at once with that error, although a real one supports the function, or the
+    function is useful only for something that is not simulated.
 
-Checkpoints and host interfaces can only be listed and looked up.
+Checkpoints can only be listed and looked up, and network ports too.
 
 '''
 
@@ -106,13 +122,17 @@ def _has(method: str) -> bool:
 
 def verdict(function: str) -> str:
     """Return what happens when a client calls a public function."""
+    if _UNSUPPORTED.fullmatch(function):
+        return REFUSED
+    if function in _PARTIAL:
+        return NOT
+    for pattern, needed in _COMPOSED.items():
+        if re.fullmatch(pattern, function):
+            return SIMULATED if all(map(_has, needed)) else NOT
     methods = [procedure.method for procedure in BY_NAME.values()
                if procedure.function == function]
     if methods:
         return SIMULATED if all(map(_has, methods)) else NOT
-    for pattern, needed in _COMPOSED.items():
-        if re.fullmatch(pattern, function):
-            return SIMULATED if all(map(_has, needed)) else NOT
     if _STREAMS.match(function):
         return SIMULATED
     return NOT if _USELESS.match(function) else CLIENT
@@ -135,14 +155,15 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _counts(counted: Counter[str]) -> tuple[str, ...]:
-    return (*(str(counted[kind]) for kind in (SIMULATED, CLIENT, NOT)), str(counted.total()))
+    return (*(str(counted[kind]) for kind in (SIMULATED, CLIENT, REFUSED, NOT)),
+            str(counted.total()))
 
 
 def page() -> str:
     """Return the whole page."""
     found = {function: (file, verdict(function)) for function, file in functions().items()}
     lines = [_HEAD.format(version=api_version())]
-    head = ('', SIMULATED, CLIENT, NOT, 'all')
+    head = ('', SIMULATED, CLIENT, REFUSED, NOT, 'all')
     files: dict[str, Counter[str]] = {}
     for file, kind in found.values():
         files.setdefault(file, Counter())[kind] += 1

@@ -4,6 +4,9 @@
     python -m tools.recording.libvirt_session saving
     python -m tools.recording.libvirt_session snapshots
     python -m tools.recording.libvirt_session measuring
+    python -m tools.recording.libvirt_session block-jobs
+    python -m tools.recording.libvirt_session detaching
+    python -m tools.recording.libvirt_session clients
     python -m tools.recording.libvirt_session --release debian13 storage
 
 It needs Debian's libvirt-daemon, libvirt-daemon-driver-qemu, qemu-system-x86 and qemu-utils. It
@@ -20,6 +23,9 @@ import functools
 import libvirt
 
 from tests.conformance import (
+    block_job_session,
+    client_session,
+    detaching_session,
     libvirtd,
     measuring_session,
     saving_session,
@@ -29,7 +35,9 @@ from tests.conformance import (
 from tools.recording.steps import write
 
 SESSIONS = {'measuring': measuring_session.outcomes, 'saving': saving_session.outcomes,
-            'snapshots': snapshot_session.outcomes, 'storage': storage_session.outcomes}
+            'snapshots': snapshot_session.outcomes, 'storage': storage_session.outcomes,
+            'block-jobs': block_job_session.outcomes, 'clients': client_session.outcomes,
+            'detaching': lambda uri, directory: detaching_session.outcomes(uri)}
 
 
 #: The sessions that are recorded with Debian 13, and the prefix of their files.
