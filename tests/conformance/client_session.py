@@ -152,6 +152,16 @@ class _Session:
              libvirt.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
         step('speed after post-copy', other.migrateGetMaxSpeed,
              libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
+        for flags in (0, 1, 2):
+            step(f'pin the emulator to nothing, flags {flags}', domain.pinEmulator, (False,),
+                 flags)
+        step('removed counter', other.setPerfEvents, {'cmt': True}, 1)
+        step('vCPUs in a guest that is off', domain.setGuestVcpus, '0', 1)
+        for group in (libvirt.VIR_DOMAIN_STATS_STATE, libvirt.VIR_DOMAIN_STATS_IOTHREAD,
+                      libvirt.VIR_DOMAIN_STATS_VM, 1 << 20):
+            step(f'enforce statistics {group}', lambda group=group: len(
+                self.connection.getAllDomainStats(
+                    group, libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS)))
         step('CPU statistics of none', self.connection.getCPUStats, 99)
         for device in ('disk', 'lun', 'cdrom'):
             step(f'raw I/O of a {device}', lambda device=device: self.world.define(

@@ -111,7 +111,10 @@ class CpuPinningProcedures(ProcedureGroup):
         """Pin the emulator."""
         check_flags('qemuDomainPinEmulator', flags, LIVE | CONFIG)
         allowed = from_map(cpus)
-        for definition in get_defs(self.domain(handle), flags):
+        definitions = get_defs(self.domain(handle), flags)
+        if not allowed:
+            raise bad_argument('Empty cpu list for pinning')
+        for definition in definitions:
             if definition is None:
                 continue
             tune = definition.root.find('cputune')

@@ -163,6 +163,8 @@ class GuestAgentProcedures(ProcedureGroup):
         check_flags('qemuDomainSetGuestVcpus', flags, 0)
         if state not in (0, 1):
             raise misused('qemuDomainSetGuestVcpus', 'state', 'unsupported state value')
+        if not self.domain(handle).active:
+            raise invalid('domain is not running')
         running = self._agent(handle, 'guest-set-vcpus')
         asked = numbers.bitmap(text)
         if asked is None:

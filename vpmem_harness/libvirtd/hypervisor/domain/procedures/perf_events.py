@@ -9,6 +9,7 @@ from typing import Final
 
 import libvirt
 
+from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import (
     CONFIG,
     LIVE,
@@ -29,6 +30,8 @@ EVENTS: Final = (
     'stalled_cycles_backend', 'ref_cpu_cycles', 'cpu_clock', 'task_clock', 'page_faults',
     'context_switches', 'cpu_migrations', 'page_faults_min', 'page_faults_maj',
     'alignment_faults', 'emulation_faults')
+#: The counters that Linux has no longer: libvirt cannot enable them for a running domain.
+_REMOVED: Final = ('cmt', 'mbmt', 'mbml')
 
 
 class PerfEventProcedures(ProcedureGroup):
@@ -49,7 +52,13 @@ class PerfEventProcedures(ProcedureGroup):
         check_flags('qemuDomainSetPerfEvents', flags, LIVE | CONFIG)
         check_parameters(params, dict.fromkeys(EVENTS, libvirt.VIR_TYPED_PARAM_BOOLEAN))
         values = {parameter.name: bool(parameter.value) for parameter in params}
-        for definition in get_defs(self.domain(handle), flags):
+        live, config = get_defs(self.domain(handle), flags)
+        for name in _REMOVED:
+            if live is not None and values.get(name):
+                raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                                   f'unable to enable host cpu perf event for {name}',
+                                   domain=libvirt.VIR_FROM_PERF)
+        for definition in (live, config):
             if definition is not None:
                 _set(definition, values)
 

@@ -27,6 +27,9 @@ _FILTERS = (libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE | libvirt.VIR_CONNECT_LIST_D
             | libvirt.VIR_CONNECT_LIST_DOMAINS_TRANSIENT
             | libvirt.VIR_CONNECT_LIST_DOMAINS_RUNNING | libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED
             | libvirt.VIR_CONNECT_LIST_DOMAINS_SHUTOFF | libvirt.VIR_CONNECT_LIST_DOMAINS_OTHER)
+#: The groups that need a capability of QEMU, which libvirt knows only of a running domain.
+_OF_QEMU = (libvirt.VIR_DOMAIN_STATS_IOTHREAD | libvirt.VIR_DOMAIN_STATS_DIRTYRATE
+            | libvirt.VIR_DOMAIN_STATS_VM)
 _BLOCK_PARAMETERS = ('rd_operations', 'rd_bytes', 'rd_total_times', 'wr_operations', 'wr_bytes',
                      'wr_total_times', 'flush_operations', 'flush_total_times')
 
@@ -43,17 +46,19 @@ class StatisticsProcedures(ProcedureGroup):
         known = 0
         for group, _ in resource_usage.GROUPS:
             known |= group
-        enforced = flags & libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS
-        if enforced and stats & ~known and len(self.hypervisor.domains):
-            raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
-                               f'Stats types bits 0x{stats & ~known:x} are not supported by this '
-                               'daemon or QEMU')
         domains = list(self.hypervisor.domains)
         if handles:
             known_uuids = {domain.uuid: domain for domain in domains}
             domains = [known_uuids[handle.uuid] for handle in handles
                        if handle.uuid in known_uuids]
         filters = flags & _FILTERS
+        enforced = flags & libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS
+        for domain in domains if enforced else ():
+            supported = known if domain.active else known & ~_OF_QEMU
+            if stats & ~supported and matches(domain, filters):
+                raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+                                   f'Stats types bits 0x{stats & ~supported:x} are not supported '
+                                   'by this daemon or QEMU')
         return [(domain, resource_usage.collect(self.hypervisor, domain, stats))
                 for domain in domains if matches(domain, filters)]
 
