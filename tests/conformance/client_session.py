@@ -145,6 +145,11 @@ class _Session:
         step, domain = self.step, self.world.define('tuned')
         self.world.start('other')
         other = self.connection.lookupByName('other')
+        for codeset in range(10):
+            for code in (1, 2, 96, 255, 300, 600, 65536):
+                step(f'key {code} of codeset {codeset}', other.sendKey, codeset, 0, [1, code], 2)
+        step('unknown key of a guest that is off', domain.sendKey, 0, 0, [300], 1)
+        step('key of a guest that is off', domain.sendKey, 0, 0, [30], 1)
         step('order of statistics', lambda: [[found[0].name() for found in (
             self.connection.domainListGetStats(domains, libvirt.VIR_DOMAIN_STATS_STATE))]
             for domains in ([other, domain], [domain, other])])

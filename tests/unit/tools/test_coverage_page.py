@@ -24,10 +24,10 @@ class CoveragePageTest(testtools.TestCase):
         self.assertEqual(coverage_page.page(), text)
 
     def test_every_kind_of_verdict(self):
-        """A call is simulated, not simulated, or answered by the client alone."""
+        """A call is simulated, not simulated, refused by libvirtd, or answered by the client."""
         self.assertEqual(
-            [coverage_page.SIMULATED, coverage_page.NOT, coverage_page.SIMULATED,
-             coverage_page.CLIENT],
+            [coverage_page.SIMULATED, coverage_page.REFUSED, coverage_page.NOT,
+             coverage_page.SIMULATED, coverage_page.CLIENT],
             [coverage_page.verdict(name) for name in (
-                'virDomainCreate', 'virInterfaceUndefine', 'virDomainLookupByUUIDString',
-                'virDomainGetName')])
+                'virDomainCreate', 'virInterfaceUndefine', 'virNodeAllocPages',
+                'virDomainLookupByUUIDString', 'virDomainGetName')])

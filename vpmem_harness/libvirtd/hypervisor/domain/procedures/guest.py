@@ -8,7 +8,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
-from vpmem_harness.libvirtd.hypervisor.domain import emulator
+from vpmem_harness.libvirtd.hypervisor.domain import emulator, key_codes
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.network import guests
@@ -84,7 +84,9 @@ class GuestProcedures(ProcedureGroup):
                         keycodes: list[int], flags: int) -> None:
         """Press keys on the guest's keyboard."""
         check_flags('qemuDomainSendKey', flags, 0)
-        check_active(self.domain(handle))
+        domain = self.domain(handle)
+        key_codes.check(codeset, keycodes)
+        check_active(domain)
 
     @procedure
     def qemu_domain_monitor_command(self, handle: DomainHandle, command: str,
