@@ -129,6 +129,7 @@ class _Session:
                 ('vda', None, base, 0, 0), ('vda', None, mid, 0, _ACTIVE),
                 ('vda', 'vda[9]', None, 0, _ACTIVE), ('vda', 'vdb[1]', None, 0, _ACTIVE),
                 ('vda', 'vda', None, 0, _ACTIVE), ('vda', '1', None, 0, _ACTIVE),
+                ('vda', 'vda[0]', None, 0, _ACTIVE),
                 ('hda', None, None, 0, 0), ('vdb', None, None, 0, _ACTIVE),
                 ('vdc', None, None, 0, _ACTIVE), ('zzz', None, None, 0, 0),
                 ('vda', None, None, 1 << 50, _ACTIVE))):
@@ -138,7 +139,7 @@ class _Session:
                 ('hda', None, 0, 0), ('vda', None, 1 << 60, 0), ('vda', 'x', 0, _COPY),
                 ('vda', self.path('exists'), 0, _COPY),
                 ('vda', self.path('none'), 0, _COPY | _REUSE),
-                ('hda', self.path('new'), 0, _COPY))):
+                ('hda', self.path('new'), 0, _COPY), ('hda', self.path('exists'), 0, _COPY))):
             self.refused(f'rebase {number}', guest.blockRebase, *arguments)
         for number, (xml, parameters) in enumerate((
                 (self._copy('exists'), {}), (self._copy('new'), {'granularity': 3}),

@@ -107,6 +107,8 @@ def _check_tuning(disk: Element) -> None:
 def check(disk: Element, definition: Definition) -> None:
     """Refuse a disk that libvirt or QEMU does not support."""
     name, bus = disks.target(disk)
+    if disk.get('rawio') is not None and disk.get('device') != 'lun':
+        raise unsupported("rawio can be used only with device='lun'", domain=_DOMAIN)
     _check_driver(disk, bus)
     _check_address(disk, bus, name, definition)
     _check_features(disk, bus, name)

@@ -225,9 +225,6 @@ def _lacks_source(disk: Element) -> bool:
 def _check_lun(disk: Element) -> None:
     """Refuse a SCSI LUN that is not a block device (virDomainDiskDefSourceLUNValidate)."""
     if disk.get('device') != 'lun':
-        if disk.get('rawio') is not None:
-            raise unsupported("rawio can be used only with device='lun'",
-                              domain=libvirt.VIR_FROM_DOMAIN)
         return
     protocol = disk.find('source[@protocol]')
     if disk.get('type') == 'network' and protocol is not None:

@@ -33,6 +33,8 @@ def find(disk: Element, name: str | None, *, beneath: Element | None = None) -> 
         images = images[images.index(beneath) + 1:]
     target = disks.target(disk)[0]
     indexed = _INDEXED.fullmatch(name or '')
+    if indexed is not None and not int(indexed.group(2)):
+        indexed = None      # there is no image 0: libvirt takes the text for a path
     if indexed is not None and indexed.group(1) != target:
         raise _bad(f"requested target '{indexed.group(1)}' does not match target '{target}'")
     for image in images[::-1]:

@@ -119,10 +119,10 @@ class BlockJobProcedures(ProcedureGroup):
         check_free(domain, target)
         if domain.persistent and not flags & libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB:
             raise invalid('domain is not transient')
-        if disk.find('source') is None:
-            raise internal("failed to update capacity data for block node '(null)'")
         reused = flags & libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
         self._check_destination(destination, target, reused)
+        if disk.find('source') is None:
+            raise internal("failed to update capacity data for block node '(null)'")
         transient.check_block_job(disk)
         form = disks.driver_format(destination, disks.driver_format(disk))
         shallow = flags & libvirt.VIR_DOMAIN_BLOCK_COPY_SHALLOW

@@ -38,9 +38,7 @@ class ManagedSaveProcedures(ProcedureGroup):
             raise invalid('domain has active block job')
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
-        saved = domain.live.copy()
-        formatter.stop(saved)
-        domain.managed_save = saved
+        domain.managed_save = self.connection.saving.image_of(domain)
         domain.managed_save_paused = not save_image.runs(
             flags, domain.state != libvirt.VIR_DOMAIN_PAUSED)
         if domain.state == libvirt.VIR_DOMAIN_RUNNING:

@@ -64,9 +64,8 @@ class SavingProcedures(ProcedureGroup):
             raise invalid('domain has active block job')
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
-        saved = domain.live.copy()
+        saved = self.image_of(domain)
         running = save_image.runs(flags, domain.state == libvirt.VIR_DOMAIN_RUNNING)
-        formatter.stop(saved)
         if xml is not None:
             saved = self.changed(xml, saved)
         processes = self.hypervisor.processes
@@ -164,6 +163,12 @@ class SavingProcedures(ProcedureGroup):
             return
         changed = self.changed(xml, domain_xml.parse(image.xml, self.hypervisor.xml_host))
         SaveImage(_text(changed), running).write(files, path)
+
+    def image_of(self, domain: Domain) -> Definition:
+        """Return what the image of a running guest says: its migratable XML."""
+        return domain_xml.parse(formatter.domain(
+            domain.definition, secure=True, migratable=True, asked_cpu=domain.asked_cpu),
+            self.hypervisor.xml_host)
 
     def changed(self, xml: str, saved: Definition) -> Definition:
         """Return the definition of ``xml``, if a guest with the definition ``saved`` can use it."""
