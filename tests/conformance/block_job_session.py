@@ -206,6 +206,32 @@ class _Session:
         self.job('pivot to qcow2', guest.blockJobAbort, 'vdc', _PIVOT)
         self._end()
 
+    def statistics(self) -> None:
+        self._begin('statistics')
+        guest, step = self.guest, self.world.step
+        for flags in (0, libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING):
+            step(f'names of statistics, flags {flags}', self._statistics, flags)
+        for number, (device, threshold) in enumerate((
+                ('vda', 5), ('vda[5]', 7), ('vda[9]', 7), ('vdb', 0), ('hda', 7), ('vdc', 1 << 40),
+                ('vda[4]', 0))):
+            step(f'threshold {number}', guest.setBlockThreshold, device, threshold)
+            step(f'thresholds {number}', self._thresholds)
+        self._end()
+
+    def _all(self, flags: int) -> dict[str, object]:
+        return self.world.write.domainListGetStats(
+            [self.guest], libvirt.VIR_DOMAIN_STATS_BLOCK, flags)[0][1]
+
+    def _statistics(self, flags: int) -> list[object]:
+        """Return the names of the statistics, and those values that do not change by themselves."""
+        return [[name, value if name.rpartition('.')[2] in (
+            'count', 'name', 'path', 'backingIndex', 'capacity') else None]
+            for name, value in self._all(flags).items()]
+
+    def _thresholds(self) -> dict[str, object]:
+        return {name: value for name, value in self._all(
+            libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING).items() if 'threshold' in name}
+
     def persistent(self) -> None:
         self._begin('persistent', transient=False)
         guest = self.guest
@@ -238,7 +264,7 @@ class _Session:
 
     def run(self) -> None:
         for part in (self.off, self.refusals, self.commits, self.pulls, self.copies,
-                     self.persistent):
+                     self.statistics, self.persistent):
             part()
 
 

@@ -63,7 +63,8 @@ class Domain:
     bytes. ``started`` is the time of the last start, ``nvdimm_enabled`` whether it had an NVDIMM
     then, ``storage_ids`` the number of indexes that its disks' sources have taken since, and
     ``polling`` how its I/O threads have been told to poll. ``dirty_rate`` is the last measurement
-    since the start, ``terminals`` the streams to its character devices by path, and
+    since the start, ``thresholds`` the bytes of images at which a client wants an event, by the
+    index of their sources, ``terminals`` the streams to its character devices by path, and
     ``compression_cache`` a size in bytes.
     """
 
@@ -96,6 +97,7 @@ class Domain:
     storage_ids: int = 0
     polling: dict[int, dict[str, int]] = field(default_factory=dict)
     dirty_rate: DirtyRate | None = None
+    thresholds: dict[str, int] = field(default_factory=dict)
     terminals: dict[str, Terminal] = field(default_factory=dict)
     compression_cache: int = COMPRESSION_CACHE
 

@@ -92,7 +92,7 @@ class QemuProcesses:
                                     for device in definition.memory_devices)
         domain.storage_ids = startup.storage_ids(definition)
         transient.switch(found, domain)
-        domain.polling = {}
+        domain.polling, domain.thresholds = {}, {}
         domain.dirty_rate, domain.compression_cache = None, COMPRESSION_CACHE
         domain.id = number
         domain.started = hypervisor.clock.now()

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import libvirt
 
+from vpmem_harness.libvirtd.hypervisor.domain.block_jobs import chain
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.values import TypedParameter
-from vpmem_harness.libvirtd.xml.devices import disks
+from vpmem_harness.libvirtd.xml.devices import disk_chain, disks
 from vpmem_harness.libvirtd.xml.etree import Element
 
 # For annotations only: the hypervisor imports this module.
@@ -101,27 +102,42 @@ _BLOCK = ('rd.reqs', 'rd.bytes', 'rd.times', 'wr.reqs', 'wr.bytes', 'wr.times', 
           'fl.times')
 
 
-def _block(hypervisor: Hypervisor, domain: Domain) -> Parameters:
-    found = domain.definition.devices.findall('disk')
-    params = [TypedParameter.uint('block.count', len(found))]
-    for number, disk in enumerate(found):
-        name, _ = disks.target(disk)
-        params.append(TypedParameter.string(f'block.{number}.name', name))
-        path = disks.source_path(disk)
-        source = disk.find('source')
-        if path is not None and disk.get('type') != 'network':
-            params.append(TypedParameter.string(f'block.{number}.path', path))
-        if source is not None and source.get('index'):
-            params.append(TypedParameter.uint(f'block.{number}.backingIndex',
-                                              int(source.get('index', '0'))))
-        if domain.active:
-            params += [TypedParameter.ullong(f'block.{number}.{key}', 0) for key in _BLOCK]
-        sizes = hypervisor.disk_sizes(disk)
-        if path is not None:
-            # Of a domain that is off, libvirt 9.0.0 reports no sizes that are 0.
-            params += [TypedParameter.ullong(f'block.{number}.{key}', size) for key, size in (
-                ('allocation', sizes.allocation), ('capacity', sizes.capacity),
-                ('physical', sizes.physical)) if size or domain.active]
+def _block(hypervisor: Hypervisor, domain: Domain, *, backing: bool = False) -> Parameters:
+    """Return the statistics of a domain's disks.
+
+    :param backing: also those of the images below, which libvirt knows of a running domain.
+    """
+    params: Parameters = []
+    number = 0
+    for disk in domain.definition.devices.findall('disk'):
+        images = disk_chain.images(disk) if backing and domain.active else [disk]
+        for image in images:
+            params += _image(hypervisor, domain, number, disk, image)
+            number += 1
+    return [TypedParameter.uint('block.count', number), *params]
+
+
+def _image(hypervisor: Hypervisor, domain: Domain, number: int, disk: Element,
+           image: Element) -> Parameters:
+    """Return the statistics of an image: that of the disk itself, or one below it."""
+    prefix = f'block.{number}.'
+    params = [TypedParameter.string(f'{prefix}name', disks.target(disk)[0])]
+    path, index = disks.source_path(image), chain.index(image)
+    if path is not None and image.get('type') != 'network':
+        params.append(TypedParameter.string(f'{prefix}path', path))
+    if index:
+        params.append(TypedParameter.uint(f'{prefix}backingIndex', int(index)))
+    if domain.active and image is disk:
+        params += [TypedParameter.ullong(f'{prefix}{key}', 0) for key in _BLOCK]
+    if path is not None:
+        sizes = hypervisor.disk_sizes(image if image is disk else disk_chain.as_disk(image))
+        # Of a domain that is off, libvirt 9.0.0 reports no sizes that are 0.
+        params += [TypedParameter.ullong(f'{prefix}{key}', size) for key, size in (
+            ('allocation', sizes.allocation), ('capacity', sizes.capacity),
+            ('physical', sizes.physical)) if size or domain.active]
+    threshold = domain.thresholds.get(index or '') if domain.active else None
+    if threshold:
+        params.append(TypedParameter.ullong(f'{prefix}threshold', threshold))
     return params
 
 
@@ -190,7 +206,12 @@ GROUPS: tuple[tuple[int, Callable[[Hypervisor, Domain], Parameters]], ...] = (
 )
 
 
-def collect(hypervisor: Hypervisor, domain: Domain, groups: int) -> Parameters:
-    """Return a domain's statistics of the requested groups, or of all with 0."""
+def collect(hypervisor: Hypervisor, domain: Domain, groups: int, *,
+            backing: bool = False) -> Parameters:
+    """Return a domain's statistics of the requested groups, or of all with 0.
+
+    :param backing: whether those of disks include the images below.
+    """
     return [parameter for group, tell in GROUPS if not groups or groups & group
-            for parameter in tell(hypervisor, domain)]
+            for parameter in (_block(hypervisor, domain, backing=backing) if tell is _block
+                              else tell(hypervisor, domain))]

@@ -29,6 +29,14 @@ def image_format(image: Element) -> str:
     return 'raw' if found is None else found.get('type', 'raw')
 
 
+def as_disk(image: Element) -> Element:
+    """Return a ``<disk>`` whose own image is one of those below a disk."""
+    disk = etree.element('disk', type=image.get('type', 'file'))
+    add(disk, 'driver', type=image_format(image))
+    disk.extend(etree.copy(source) for source in image.findall('source'))
+    return disk
+
+
 def paths(disk: Element) -> list[str | None]:
     """Return the paths of a disk's images, the topmost first."""
     return [disks.source_path(image) for image in images(disk)]

@@ -59,7 +59,8 @@ class StatisticsProcedures(ProcedureGroup):
                 raise LibvirtError(libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
                                    f'Stats types bits 0x{stats & ~supported:x} are not supported '
                                    'by this daemon or QEMU')
-        return [(domain, resource_usage.collect(self.hypervisor, domain, stats))
+        backing = bool(flags & libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_BACKING)
+        return [(domain, resource_usage.collect(self.hypervisor, domain, stats, backing=backing))
                 for domain in domains if matches(domain, filters)]
 
     @procedure

@@ -11,6 +11,7 @@ import re
 import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
+from vpmem_harness.libvirtd.hypervisor.domain.block_jobs import chain
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs, get_one_def
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
@@ -18,7 +19,7 @@ from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
 from vpmem_harness.libvirtd.values import DomainHandle, TypedParameter
 from vpmem_harness.libvirtd.xml.definition import Definition
-from vpmem_harness.libvirtd.xml.devices import aliases, disks, interfaces
+from vpmem_harness.libvirtd.xml.devices import aliases, disk_chain, disks, interfaces
 from vpmem_harness.libvirtd.xml.etree import Element, add, copy, drop
 
 _STRING_OKAY: int = libvirt.VIR_TYPED_PARAM_STRING_OKAY
@@ -72,10 +73,14 @@ class ThrottlingProcedures(ProcedureGroup):
             raise bad_argument(f"failed to parse block device '{device}'")
         target, index = parts.groups()
         for disk in domain.definition.devices.findall('disk'):
-            # libvirt 9.0.0 crashes for a disk without a source, or without a name.
-            if target and disks.target(disk)[0] == target and disk.find('source') is not None:
-                sources = (*disk.findall('source'), *disk.iterfind('.//backingStore'))
-                if not int(index or 0) or index in [each.get('index') for each in sources]:
+            # libvirt 9.0.0 crashes for a disk without a name.
+            if target and disks.target(disk)[0] == target:
+                known = [chain.index(image) for image in disk_chain.images(disk)]
+                if not int(index or 0) and disk.find('source') is None:
+                    raise internal("argument key 'node-name' must not have null value",
+                                   domain=libvirt.VIR_FROM_NONE)
+                if not int(index or 0) or index in known:
+                    domain.thresholds[index if int(index or 0) else known[0] or ''] = threshold
                     return
         raise bad_argument(f"failed to find disk '{device}'")
 
