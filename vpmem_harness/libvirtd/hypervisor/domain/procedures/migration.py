@@ -209,7 +209,7 @@ class MigrationProcedures(ProcedureGroup):
         check_flags('qemuDomainMigrateGetMaxSpeed', flags,
                     libvirt.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
         domain = self.domain(handle)
-        if flags:       # QEMU's own limit after the switch, which there is none of
+        if flags:       # QEMU has no limit for the post-copy phase
             check_active(domain)
             return 0
         speed = domain.max_speed
