@@ -11,11 +11,10 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, Session, World, with_texts
+from tests.conformance.calls.world import Outcome, World, with_texts
+from tests.conformance.disk_session import MIB, TIME, DiskSession
 from tests.conformance.event_log import EventLog
-from vpmem_harness.libvirtd.hypervisor.storage import qcow2
 
-_MIB = 1024**2
 _DISK_ONLY = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY
 _REDEFINE = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE
 _CURRENT = libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT
@@ -30,8 +29,6 @@ _FORCE = libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_FORCE
 _CHILDREN = libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN
 _CHILDREN_ONLY = libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_CHILDREN_ONLY
 _METADATA = libvirt.VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY
-_DISK = ("<disk type='file' device='{device}'><driver name='qemu' type='{form}'/>{source}"
-         "<target dev='{target}' bus='{bus}'/></disk>")
 _NVDIMM = '''
 <maxMemory slots='2' unit='MiB'>512</maxMemory>
 <features><acpi/></features>
@@ -40,32 +37,9 @@ _NVDIMM = '''
 <target><size unit='MiB'>64</size><node>0</node><label><size unit='KiB'>128</size></label>
 </target></memory></devices>'''
 
-#: The time in QEMU's messages.
-_TIME = re.compile(r'\d{4}-\d\d-\d\dT[\d:.]+Z (?=qemu-system)')
 
-
-class _Session(Session):
-
-    def __init__(self, world: World, directory: str, events: EventLog) -> None:
-        super().__init__(world, directory)
-        self.log = events
-
-    def image(self, name: str) -> str:
-        """Create an image of 16 MiB, and return its path."""
-        with open(self.path(name), 'wb') as stream:
-            for offset, piece in qcow2.new_image(16 * _MIB, version=3):
-                stream.seek(offset)
-                stream.write(piece)
-        os.chmod(self.path(name), 0o666)        # noqa: S103 - for a daemon of another user
-        return self.path(name)
-
-    def disk(self, path: str | None, target: str = 'vda', form: str = 'qcow2', bus: str = 'virtio',
-             device: str = 'disk') -> str:
-        source = '' if path is None else f"<source file='{path}'/>"
-        return _DISK.format(device=device, form=form, source=source, target=target, bus=bus)
-
-    def define(self, name: str, *disks: str, more: str = '') -> libvirt.virDomain:
-        return self.world.define(name, more=f'{more}<devices>{"".join(disks)}</devices>')
+class _Session(DiskSession):
+    """The steps of a session on one connection."""
 
     def state(self, name: str, domain: libvirt.virDomain) -> None:
         """Record a domain's state, its disks and snapshots, and its events so far."""
@@ -251,7 +225,7 @@ class _Session(Session):
     def other_disks(self) -> None:
         """Domains without disks that can store a snapshot."""
         with open(self.path('raw'), 'wb') as stream:
-            stream.truncate(_MIB)
+            stream.truncate(MIB)
         os.chmod(self.path('raw'), 0o666)       # noqa: S103 - for a daemon of another user
         guest = self.define('guest', self.disk(self.path('raw'), form='raw'))
         self.create('raw: off', guest, '<name>x</name>')
@@ -265,7 +239,7 @@ class _Session(Session):
         self.create('no disk: disk only', guest, '<name>x</name>', _DISK_ONLY)
         guest.destroy()
         with open(self.path('nvdimm'), 'wb') as stream:
-            stream.truncate(64 * _MIB)
+            stream.truncate(64 * MIB)
         os.chmod(self.path('nvdimm'), 0o666)    # noqa: S103 - for a daemon of another user
         guest = self.world.define('guest', more=_NVDIMM.format(
             disk=self.disk(self.image('disk')), path=self.path('nvdimm')))
@@ -426,7 +400,7 @@ def outcomes(uri: str, directory: str) -> dict[str, Outcome]:
         world = World(uri)
         try:
             _Session(world, directory, events).run()
-            return with_texts(world.outcomes, lambda text: _TIME.sub(
+            return with_texts(world.outcomes, lambda text: TIME.sub(
                 '', text.replace(directory, '<directory>')))
         finally:
             world.close()
