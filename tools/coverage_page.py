@@ -71,7 +71,7 @@ _UNSUPPORTED = re.compile(
     r'virDomainCreate(XML)?WithFiles|virDomainSendProcessSignal|virDomainQemuAttach')
 
 #: Functions without a procedure that are useless here, because their object is not simulated.
-_USELESS = re.compile(r'virDomainCheckpoint')
+_USELESS = re.compile(r'virNetworkPort')
 
 _HEAD = '''\
 ========
@@ -95,7 +95,7 @@ not simulated
     The daemon fails at once with that error, although a real one supports the function, or the
     function is useful only for something that is not simulated.
 
-Checkpoints can only be listed and looked up, and network ports too.
+Network ports can only be listed and looked up.
 
 '''
 

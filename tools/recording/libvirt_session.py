@@ -7,6 +7,8 @@
     python -m tools.recording.libvirt_session block-jobs
     python -m tools.recording.libvirt_session detaching
     python -m tools.recording.libvirt_session clients
+    python -m tools.recording.libvirt_session checkpoints
+    python -m tools.recording.libvirt_session backups
     python -m tools.recording.libvirt_session --release debian13 storage
 
 It needs Debian's libvirt-daemon, libvirt-daemon-driver-qemu, qemu-system-x86 and qemu-utils. It
@@ -23,7 +25,9 @@ import functools
 import libvirt
 
 from tests.conformance import (
+    backup_session,
     block_job_session,
+    checkpoint_session,
     client_session,
     detaching_session,
     libvirtd,
@@ -34,7 +38,8 @@ from tests.conformance import (
 )
 from tools.recording.steps import write
 
-SESSIONS = {'measuring': measuring_session.outcomes, 'saving': saving_session.outcomes,
+SESSIONS = {'backups': backup_session.outcomes, 'checkpoints': checkpoint_session.outcomes,
+            'measuring': measuring_session.outcomes, 'saving': saving_session.outcomes,
             'snapshots': snapshot_session.outcomes, 'storage': storage_session.outcomes,
             'block-jobs': block_job_session.outcomes, 'clients': client_session.outcomes,
             'detaching': lambda uri, directory: detaching_session.outcomes(uri)}

@@ -51,7 +51,8 @@ def save_host(host: Host) -> SavedHost:
         return SavedHost(
             root=str(host.layout.root), first_region=first, release=host.release.name,
             libvirtd='running' if host.daemon.running else 'down', memory=memory,
-            domains=graph.encode((kept, host.hypervisor.processes._next_id)),
+            domains=graph.encode((kept, host.hypervisor.processes._next_id,
+                                  host.hypervisor.image_bitmaps.save())),
             files=dict(_files(host.layout.root)))
 
 
@@ -67,7 +68,7 @@ def restore_host(host: Host, saved: SavedHost, randomness: Randomness) -> None:
         return value.replace(f'{saved.root}/', f'{root}/')
 
     memory = graph.decode(saved.memory, text)
-    domains, next_id = graph.decode(saved.domains, text)
+    domains, next_id, bitmaps = graph.decode(saved.domains, text)
     for path, size in saved.files.items():
         file = host.layout.root / path
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,6 +80,7 @@ def restore_host(host: Host, saved: SavedHost, randomness: Randomness) -> None:
     hypervisor.xml_host.randomness = randomness.derive('domains')
     with hypervisor.lock:
         hypervisor.processes._next_id = next_id
+        hypervisor.image_bitmaps.restore(bitmaps)
         for domain in domains:
             hypervisor.domains.add(domain)
             _reserve(host, domain)

@@ -77,7 +77,8 @@ class World:
                 domain.destroy()
             with contextlib.suppress(libvirt.libvirtError):
                 domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-                                     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
+                                     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+                                     | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
         self.read.close()
         self.write.close()
 

@@ -105,6 +105,23 @@ class SavedTest(base.TestCase):
         error = self.assertRaises(libvirt.libvirtError, other.create)
         self.assertIn('Failed to get "write" lock', str(error))
 
+    def test_checkpoints(self):
+        """The checkpoints of a domain remain, with their bitmaps."""
+        fleet = self.fleet()
+        host = fleet.host('host1')
+        image = host.layout.root / 'files/disk'
+        image.parent.mkdir(exist_ok=True)
+        image.write_bytes(bytes(1024**2))
+        domain = host.connection.defineXML(
+            "<domain type='qemu'><name>guest</name><memory>65536</memory><os><type>hvm</type></os>"
+            "<devices><disk type='file'><driver name='qemu' type='qcow2'/>"
+            f"<source file='{image}'/><target dev='vda'/></disk></devices></domain>")
+        domain.create()
+        domain.checkpointCreateXML('<domaincheckpoint><name>one</name></domaincheckpoint>')
+        [domain] = self.again(fleet).host('host1').connection.listAllDomains()
+        checkpoint = domain.checkpointLookupByName('one')
+        self.assertIn("size='0'", checkpoint.getXMLDesc(libvirt.VIR_DOMAIN_CHECKPOINT_XML_SIZE))
+
     def test_services_and_daemons_that_are_down(self):
         """What did not run does not run afterwards."""
         fleet = self.fleet(2, cloud=True)

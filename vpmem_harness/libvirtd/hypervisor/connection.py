@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from vpmem_harness.libvirtd.hypervisor.domain.backups.procedures import BackupProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.block_jobs.procedures import BlockJobProcedures
-from vpmem_harness.libvirtd.hypervisor.domain.procedures.checkpoints import CheckpointProcedures
+from vpmem_harness.libvirtd.hypervisor.domain.checkpoints.procedures import CheckpointProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.consoles import ConsoleProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.cpu_pinning import CpuPinningProcedures
 from vpmem_harness.libvirtd.hypervisor.domain.procedures.definition import DefinitionProcedures
@@ -87,6 +88,7 @@ class Connection:
     block_jobs = Group(BlockJobProcedures)
     snapshots = Group(SnapshotProcedures)
     checkpoints = Group(CheckpointProcedures)
+    backups = Group(BackupProcedures)
     statistics = Group(StatisticsProcedures)
     jobs = Group(JobProcedures)
     dirty_memory = Group(DirtyMemoryProcedures)

@@ -21,6 +21,7 @@ from vpmem_harness.libvirtd.hypervisor.domain.guest_agent import GuestAgents
 from vpmem_harness.libvirtd.hypervisor.domain.guest_files import GuestFiles
 from vpmem_harness.libvirtd.hypervisor.domain.held_migrations import Migrations
 from vpmem_harness.libvirtd.hypervisor.domain.host_devices import HostDevices
+from vpmem_harness.libvirtd.hypervisor.domain.images.bitmaps import ImageBitmaps
 from vpmem_harness.libvirtd.hypervisor.domain.images.locks import ImageLocks
 from vpmem_harness.libvirtd.hypervisor.domain.jobs import Jobs
 from vpmem_harness.libvirtd.hypervisor.domain.peer_migration import NoPeers, Peers
@@ -127,7 +128,8 @@ class Hypervisor:
                                lambda: self.release)
         self.disk_sources = DiskSources(self.backing, self.storage.pools)
         self.image_locks = ImageLocks(self.disk_sources)
-        self.image_snapshots = ImageSnapshots(self.backing)
+        self.image_bitmaps = ImageBitmaps(self.backing, self.disk_sources)
+        self.image_snapshots = ImageSnapshots(self.backing, self.image_bitmaps)
         self.networks = NetworkList()
         random = self.randomness.derive('network')
         network = self.networks.add(default_network(random.uuid(), random.mac()), live=False)
@@ -262,3 +264,6 @@ class Hypervisor:
                     for name in ('definition', 'inactive'):
                         if getattr(snapshot, name) is not None:
                             setattr(snapshot, name, reload(getattr(snapshot, name), self.xml_host))
+                for checkpoint in domain.checkpoints:
+                    if checkpoint.definition is not None:
+                        checkpoint.definition = reload(checkpoint.definition, self.xml_host)

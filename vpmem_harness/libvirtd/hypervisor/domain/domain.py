@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import libvirt
 
 from vpmem_harness.libvirtd.hypervisor.domain.block_jobs.block_job import BlockJob
+from vpmem_harness.libvirtd.hypervisor.domain.checkpoints.checkpoint import CheckpointTree
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots.snapshot import SnapshotTree
 from vpmem_harness.libvirtd.stream import Terminal
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -17,6 +18,7 @@ from vpmem_harness.libvirtd.xml.etree import Element
 
 # For annotations only: a job or a migration belongs to a domain.
 if TYPE_CHECKING:
+    from vpmem_harness.libvirtd.hypervisor.domain.backups.backup import Backup
     from vpmem_harness.libvirtd.hypervisor.domain.client_migration import Incoming, Outgoing
     from vpmem_harness.libvirtd.hypervisor.domain.jobs import Job
 
@@ -91,6 +93,8 @@ class Domain:
     max_downtime: int | None = None
     max_speed: int | None = None
     snapshots: SnapshotTree = field(default_factory=SnapshotTree)
+    checkpoints: CheckpointTree = field(default_factory=CheckpointTree)
+    backup: Backup | None = None
     block_jobs: dict[str, BlockJob] = field(default_factory=dict)
     open_paths: list[str] = field(default_factory=list)
     nvdimm_enabled: bool = False

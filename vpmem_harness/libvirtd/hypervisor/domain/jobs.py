@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import libvirt
 
+from vpmem_harness.libvirtd.errors import LibvirtError
 from vpmem_harness.libvirtd.values import TypedParameter
 from vpmem_harness.serving.clock import Timer
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 #: The default of the maximum downtime in a migration, in milliseconds.
 DEFAULT_DOWNTIME = 300
 PAGE = 4096
+
+#: The types of block jobs that write to another image of the disk until they are pivoted.
+_MIRRORS = (libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY, libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT)
 
 
 @dataclass(eq=False)
@@ -87,6 +91,39 @@ class Job:
         return [TypedParameter.int_('operation', self.operation),
                 *(TypedParameter.ullong(name, value) for name, value in numbers)]
 
+    def guest_ended(self) -> int:
+        """Return the job's result if the guest ends before it, VIR_DOMAIN_JOB_*."""
+        return int(libvirt.VIR_DOMAIN_JOB_FAILED)
+
+    def result(self, now: float) -> list[TypedParameter]:
+        """Return the parameters of the event of the job's end."""
+        return [*self.stats(now), TypedParameter.boolean(
+            'success', self.type == libvirt.VIR_DOMAIN_JOB_COMPLETED)]
+
+
+def check_no_backup(domain: Domain) -> None:
+    """Refuse an operation that is a job of its own while a backup runs.
+
+    libvirt waits 30 seconds for the end of the backup before it refuses.
+    Recording: golden/libvirt/backups.json.
+    """
+    if domain.backup is not None:
+        raise LibvirtError(libvirt.VIR_ERR_OPERATION_TIMEOUT, 'cannot acquire state change lock '
+                           '(held by monitor=remoteDispatchDomainBackupBegin)',
+                           domain=libvirt.VIR_FROM_NONE)
+
+
+def check_no_block_job(domain: Domain, target: str) -> None:
+    """Refuse to use the disk with that target while it has a block job.
+
+    Source: libvirt 9.0.0, src/qemu/qemu_domain.c (qemuDomainDiskBlockJobIsActive).
+    """
+    job = domain.block_jobs.get(target)
+    if job is not None:
+        code = (libvirt.VIR_ERR_BLOCK_COPY_ACTIVE if job.type in _MIRRORS
+                else libvirt.VIR_ERR_OPERATION_UNSUPPORTED)
+        raise LibvirtError(code, f"disk '{target}' already in active block job")
+
 
 class Jobs:
     """The jobs of a hypervisor's domains."""
@@ -115,9 +152,7 @@ class Jobs:
         job.type = result
         domain.last_job = job
         self._hypervisor.events.publish(
-            libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, domain,
-            [*job.stats(job.finished),
-             TypedParameter.boolean('success', result == libvirt.VIR_DOMAIN_JOB_COMPLETED)])
+            libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, domain, job.result(job.finished))
         job.ended(result)
 
     def iterations(self, domain: Domain, count: int = 2, *, first: int = 1) -> None:

@@ -14,6 +14,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup
 from vpmem_harness.libvirtd.hypervisor.domain.reload import reload
 from vpmem_harness.libvirtd.values import TypedParameter
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -64,6 +65,7 @@ def check_allowed(domain: Domain) -> None:
     QEMU migrates the state of PCI devices of the host since VFIO's second protocol of migration.
     Source: Nova, MIN_VFIO_PCI_VARIANT_LIBVIRT_VERSION and MIN_VFIO_PCI_VARIANT_QEMU_VERSION.
     """
+    check_no_backup(domain)
     if domain.job is not None:
         raise invalid(f"another migration job is already running for domain '{domain.name}'")
     if domain.snapshots:

@@ -137,7 +137,7 @@ class QemuProcesses:
                                       hypervisor.backing)
             hypervisor.host_devices.give_back(domain.live.devices)
         if domain.job is not None:
-            hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_FAILED)
+            hypervisor.jobs.end(domain, domain.job.guest_ended())
         self._set(domain, libvirt.VIR_DOMAIN_SHUTOFF, reason)
         domain.id = OFF
         domain.autodestroy = None

@@ -23,10 +23,12 @@ from vpmem_harness.libvirtd.errors import (
     unsupported,
 )
 from vpmem_harness.libvirtd.hypervisor.domain import emulator
+from vpmem_harness.libvirtd.hypervisor.domain.backups import start as backups
 from vpmem_harness.libvirtd.hypervisor.domain.block_jobs import chain
 from vpmem_harness.libvirtd.hypervisor.domain.block_jobs.block_job import BlockJob
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_block_job
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
@@ -40,6 +42,7 @@ _LLONG_MAX, _ULLONG_MAX = (1 << 63) - 1, (1 << 64) - 1
 _COPY, _COMMIT = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY, libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT
 _ACTIVE_COMMIT = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT
 _PULL = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_PULL
+_BACKUP = libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP
 _READY, _DONE = libvirt.VIR_DOMAIN_BLOCK_JOB_READY, libvirt.VIR_DOMAIN_BLOCK_JOB_COMPLETED
 _CANCELED = libvirt.VIR_DOMAIN_BLOCK_JOB_CANCELED
 _COPY_FLAGS = (libvirt.VIR_DOMAIN_BLOCK_COPY_SHALLOW | libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
@@ -116,7 +119,7 @@ class BlockJobProcedures(ProcedureGroup):
                 and not (name or '').startswith('/'):
             raise bad_argument('absolute path must be used as block copy target')
         disk, target = self._disk_of(domain, path)
-        check_free(domain, target)
+        check_no_block_job(domain, target)
         if domain.persistent and not flags & libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB:
             raise invalid('domain is not transient')
         reused = flags & libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT
@@ -180,7 +183,7 @@ class BlockJobProcedures(ProcedureGroup):
     def _pull(self, domain: Domain, path: str, base: str | None, bandwidth: int,
               in_bytes: int) -> None:
         disk, target = self._disk_of(domain, path)
-        check_free(domain, target)
+        check_no_block_job(domain, target)
         lower = None if base is None else chain.find(disk, base, beneath=disk)
         speed = _bytes(bandwidth, in_bytes)
         if disk.find('source') is None:
@@ -208,7 +211,7 @@ class BlockJobProcedures(ProcedureGroup):
                  None if base is None and shallow else
                  chain.find(disk, base, beneath=upper))
         check_active(domain)
-        check_free(domain, target)
+        check_no_block_job(domain, target)
         active = flags & libvirt.VIR_DOMAIN_BLOCK_COMMIT_ACTIVE
         if upper is disk and not active:
             raise bad_argument(f"commit of '{target}' active layer requires active flag")
@@ -247,6 +250,17 @@ class BlockJobProcedures(ProcedureGroup):
         if job is None:
             raise bad_argument(f"disk {target} does not have an active block job")
         pivot = flags & libvirt.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT
+        if job.type == _BACKUP:
+            if pivot:
+                name = f'backup-{target}-libvirt-{chain.index(disk)}-format'
+                raise LibvirtError(libvirt.VIR_ERR_BLOCK_COPY_ACTIVE,
+                                   f"block job '{name}' not ready for pivot yet")
+            backups.cancel(self.hypervisor, domain)
+            return
+        if pivot and job.destination is not None:
+            self.hypervisor.image_bitmaps.copy(
+                self.hypervisor.disk_sources.path(disk),
+                self.hypervisor.disk_sources.path(job.destination))
         if pivot:
             self._pivot(domain, disk, job)
         etree.drop(disk, 'mirror')
@@ -285,8 +299,8 @@ class BlockJobProcedures(ProcedureGroup):
         if not flags & libvirt.VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES:
             bandwidth = -(-bandwidth // _MIB)
         # A guest has written nothing to commit, and libvirt shows the end of such a job as 1.
-        size = self.hypervisor.disk_size(disk) if job.type == _COPY else 1
-        return 1, job.type, bandwidth, size, size
+        size = self.hypervisor.disk_size(disk) if job.type in (_COPY, _BACKUP) else 1
+        return 1, job.type, bandwidth, 0 if job.type == _BACKUP else size, size
 
     @procedure
     def domain_block_job_set_speed(self, handle: DomainHandle, path: str, bandwidth: int,
@@ -328,13 +342,6 @@ class BlockJobProcedures(ProcedureGroup):
                 'block_resize', "Invalid parameter type for 'size', expected: integer")
         if not self.hypervisor.disk_sources.resize(disk, size):
             self.hypervisor.resized[source] = size
-
-
-def check_free(domain: Domain, target: str) -> None:
-    """Refuse an operation on a disk that has a block job."""
-    if target in domain.block_jobs:
-        raise LibvirtError(libvirt.VIR_ERR_BLOCK_COPY_ACTIVE,
-                           f"disk '{target}' already in active block job")
 
 
 def _disk(domain: Domain, path: str) -> tuple[Element, str]:

@@ -115,6 +115,11 @@ class DefinitionProcedures(ProcedureGroup):
                 raise invalid(
                     f'cannot delete inactive domain with {len(domain.snapshots)} snapshots')
             domain.snapshots.clear()
+        if not domain.active and domain.checkpoints:
+            if not flags & libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA:
+                raise invalid(
+                    f'cannot delete inactive domain with {len(domain.checkpoints)} checkpoints')
+            domain.checkpoints.clear()
         if domain.managed_save is not None:
             if not flags & libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE:
                 raise invalid('Refusing to undefine while domain managed save image exists')

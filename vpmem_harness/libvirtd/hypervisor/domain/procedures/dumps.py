@@ -16,6 +16,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid, system_error
 from vpmem_harness.libvirtd.hypervisor.domain import picture
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
@@ -100,6 +101,7 @@ class DumpProcedures(ProcedureGroup):
     def _dump(self, handle: DomainHandle, path: str, number: int, flags: int) -> None:
         check_flags('qemuDomainCoreDumpWithFormat', flags, _FLAGS)
         domain = self.domain(handle)
+        check_no_backup(domain)
         check_active(domain)
         if not flags & _MEMORY:
             transient.check_migration(domain)

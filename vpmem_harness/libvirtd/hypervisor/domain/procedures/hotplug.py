@@ -12,10 +12,10 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, internal, unsupported
 from vpmem_harness.libvirtd.hypervisor.domain import disk_update, emulator, hotplug_checks
-from vpmem_harness.libvirtd.hypervisor.domain.block_jobs import procedures as block_jobs
 from vpmem_harness.libvirtd.hypervisor.domain.definitions import CONFIG, LIVE, get_defs
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import locks, transient
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_block_job
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.network import guests
 from vpmem_harness.libvirtd.hypervisor.nwfilter.filters import NWFilterList
@@ -216,7 +216,7 @@ class HotplugProcedures(ProcedureGroup):
                 'device_del', 'nvdimm device hot unplug is not supported yet.')
         hotplug_checks.detach(device, live)
         if device.tag == 'disk':
-            block_jobs.check_free(domain, disks.target(device)[0])
+            check_no_block_job(domain, disks.target(device)[0])
         reactions = self.hypervisor.guests
         number, alias = domain.id, aliases.name(device)
         if not reactions.releases_devices:

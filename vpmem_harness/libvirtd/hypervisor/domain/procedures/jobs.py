@@ -8,6 +8,7 @@ from __future__ import annotations
 import libvirt
 
 from vpmem_harness.libvirtd.errors import invalid
+from vpmem_harness.libvirtd.hypervisor.domain.backups import start as backups
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
@@ -69,4 +70,7 @@ class JobProcedures(ProcedureGroup):
             raise invalid('no job is active on the domain')
         if domain.outgoing is not None and domain.outgoing.post_copy:
             raise invalid('cannot abort migration in post-copy mode')
+        if domain.backup is not None:
+            backups.cancel(self.hypervisor, domain)
+            return
         self.hypervisor.jobs.end(domain, libvirt.VIR_DOMAIN_JOB_CANCELLED)

@@ -41,7 +41,7 @@ _FILTERS: tuple[tuple[int, Callable[[Domain], int]], ...] = (
     _either(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
             libvirt.VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, lambda domain: domain.snapshots),
     _either(libvirt.VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT,
-            libvirt.VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, lambda domain: False),
+            libvirt.VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, lambda domain: domain.checkpoints),
 )
 
 ALL_FILTERS = 0

@@ -12,6 +12,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import invalid, system_error
 from vpmem_harness.libvirtd.hypervisor.domain import save_image
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
@@ -30,6 +31,7 @@ class ManagedSaveProcedures(ProcedureGroup):
         """Save a domain and stop it; the next start resumes from there."""
         check_flags('qemuDomainManagedSave', flags, _SAVE_FLAGS)
         domain = self.domain(handle)
+        check_no_backup(domain)
         check_active(domain)
         if not domain.persistent:
             raise invalid('cannot do managed save for transient domain')

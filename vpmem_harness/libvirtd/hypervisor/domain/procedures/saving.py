@@ -11,6 +11,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import emulator, save_image
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup
 from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.domain.save_image import SaveImage
@@ -58,6 +59,7 @@ class SavingProcedures(ProcedureGroup):
 
     def _save(self, handle: DomainHandle, path: str, xml: str | None, flags: int) -> None:
         domain = self.domain(handle)
+        check_no_backup(domain)
         check_active(domain)
         transient.check_migration(domain)
         if domain.block_jobs:

@@ -20,15 +20,16 @@ from vpmem_harness.libvirtd.errors import (
 )
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
 from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
+from vpmem_harness.libvirtd.hypervisor.domain.moments.inactive_definition import (
+    inactive_definition,
+)
 from vpmem_harness.libvirtd.hypervisor.domain.save_image import SaveImage
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots import disks as snapshot_disks
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots.document import STATES
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots.snapshot import Snapshot
 from vpmem_harness.libvirtd.xml import etree
-from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disk_chain, disks
 from vpmem_harness.libvirtd.xml.domain import formatter
-from vpmem_harness.libvirtd.xml.domain import parser as domain_xml
 from vpmem_harness.libvirtd.xml.etree import Element, add, element
 
 # For annotations only: the hypervisor imports domains, which have snapshots.
@@ -120,7 +121,7 @@ def create(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, flags: in
 
 
 def _align(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, flags: int) -> None:
-    snapshot.definition = _stopped(hypervisor, domain)
+    snapshot.definition = inactive_definition(hypervisor, domain)
     if domain.live is not None and domain.config is not None:
         snapshot.inactive = domain.config.copy()
     snapshot.state = STATES[domain.state]
@@ -137,19 +138,6 @@ def _align(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, flags: in
                                'running VM must include the memory state')
         snapshot.memory = 'internal' if domain.active else 'no'
     snapshot_disks.align(snapshot, domain.definition, place, hypervisor.backing)
-
-
-def _stopped(hypervisor: Hypervisor, domain: Domain) -> Definition:
-    """Return the current definition as a domain that is off has it."""
-    if domain.live is None:
-        return domain.definition.copy()
-    text = formatter.domain(domain.live, inactive=True, secure=True, migratable=True)
-    try:
-        return domain_xml.parse(text, hypervisor.xml_host)
-    except LibvirtError:            # libvirt parses it without validation
-        stopped = domain.live.copy()
-        formatter.stop(stopped)
-        return stopped
 
 
 def _check_allowed(domain: Domain) -> None:
@@ -261,6 +249,7 @@ def switch(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot, *, reuse:
         if configured is not None and disks.source_path(configured) == disks.source_path(before):
             disk_chain.put_on_top(configured, wanted)
         disk_chain.put_on_top(before, wanted, index=domain.next_storage_id())
+        hypervisor.image_bitmaps.propagate(before)
     hypervisor.image_locks.refresh(domain)
 
 

@@ -157,6 +157,7 @@ def _run(hypervisor: Hypervisor, domain: Domain, commit: _Commit) -> None:
         configured = disks.by_target(domain.config.devices, disks.target(commit.disk)[0])
         if configured is not None:
             _commit_configured(configured, commit)
+    hypervisor.image_bitmaps.merge(commit.disk, commit.path)
     disk_chain.remove(commit.disk, commit.path)
     hypervisor.image_locks.refresh(domain)
     with contextlib.suppress(OSError):

@@ -15,6 +15,7 @@ from vpmem_harness.libvirtd.errors import LibvirtError, internal, system_error, 
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_block_job
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots.snapshot import Snapshot
 from vpmem_harness.libvirtd.xml import etree
 from vpmem_harness.libvirtd.xml.definition import Definition
@@ -133,9 +134,8 @@ def prepare(snapshot: Snapshot, domain: Domain, backing: Backing, *, reuse: bool
         name, how = disk.get('name', ''), disk.get('snapshot', '')
         if domain.active and how == 'external':
             transient.check_block_job(own)
-        if how != 'no' and name in domain.block_jobs:
-            raise LibvirtError(libvirt.VIR_ERR_BLOCK_COPY_ACTIVE,
-                               f"disk '{name}' already in active block job")
+        if how != 'no':
+            check_no_block_job(domain, name)
         places.add(how)
         if how == 'internal':
             _check_internal(snapshot, own, name, domain)

@@ -9,6 +9,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import internal
 from vpmem_harness.libvirtd.hypervisor.backing import Backing
+from vpmem_harness.libvirtd.hypervisor.domain.images.bitmaps import ImageBitmaps
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots.snapshot import Snapshot
 from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disks
@@ -18,8 +19,9 @@ from vpmem_harness.libvirtd.xml.etree import Element
 class ImageSnapshots:
     """The names of the snapshots that each image of a host contains."""
 
-    def __init__(self, backing: Backing) -> None:
+    def __init__(self, backing: Backing, bitmaps: ImageBitmaps) -> None:
         self._backing = backing
+        self._bitmaps = bitmaps
         self._names: dict[str, set[str]] = {}
 
     def _of(self, path: str) -> set[str]:
@@ -42,14 +44,15 @@ class ImageSnapshots:
         return all(snapshot.name in self._of(path) for path in _paths(snapshot, definition))
 
     def apply(self, snapshot: Snapshot, definition: Definition) -> None:
-        """Refuse to revert images that do not contain the snapshot."""
+        """Refuse to revert images that have bitmaps, or do not contain the snapshot."""
         for path in _paths(snapshot, definition):
-            if snapshot.name not in self._of(path):
+            cause = ('Device has active dirty bitmaps' if self._bitmaps.any(path)
+                     else 'Failed to load snapshot: No such file or directory')
+            if self._bitmaps.any(path) or snapshot.name not in self._of(path):
                 raise internal(
                     f'Child process (/usr/bin/qemu-img snapshot -a {snapshot.name} {path}) '
                     'unexpected exit status 1: qemu-img: Could not apply snapshot '
-                    f"'{snapshot.name}': Failed to load snapshot: No such file or directory\n",
-                    domain=libvirt.VIR_FROM_NONE)
+                    f"'{snapshot.name}': {cause}\n", domain=libvirt.VIR_FROM_NONE)
 
 
 def _paths(snapshot: Snapshot, definition: Definition) -> list[str]:

@@ -11,6 +11,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots import (
     creation,
     deletion,
@@ -63,6 +64,9 @@ class SnapshotProcedures(ProcedureGroup):
         check_exclusive_flags('qemuSnapshotCreateXML', flags, f'{_CREATE}LIVE',
                               f'{_CREATE}REDEFINE', domain=libvirt.VIR_FROM_QEMU)
         domain = self.domain(handle)
+        if not domain.active and domain.checkpoints:
+            raise LibvirtError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED,
+                               'cannot perform block operations while checkpoint exists')
         if not domain.persistent and flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_HALT:
             raise invalid('cannot halt after transient domain snapshot')
         hypervisor = self.hypervisor
@@ -73,6 +77,7 @@ class SnapshotProcedures(ProcedureGroup):
                 flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY),
             validate=bool(flags & libvirt.VIR_DOMAIN_SNAPSHOT_CREATE_VALIDATE))
         creation.check(snapshot, domain, flags)
+        check_no_backup(domain)
         act = creation.redefine if redefine else creation.create
         act(hypervisor, domain, snapshot, flags)
         return _handle(domain, snapshot.name)
@@ -82,6 +87,7 @@ class SnapshotProcedures(ProcedureGroup):
         """Revert a domain to one of its snapshots."""
         check_flags('qemuSnapshotRevert', flags, _REVERT_FLAGS)
         domain = self.domain(handle.dom)
+        check_no_backup(domain)
         if domain.block_jobs:
             raise invalid('domain has active block job')
         snapshot = domain.snapshots.named(handle.name)
@@ -93,6 +99,7 @@ class SnapshotProcedures(ProcedureGroup):
         """Delete snapshots with their contents, or with the flag only their descriptions."""
         check_flags('qemuSnapshotDelete', flags, _DELETE_FLAGS)
         domain = self.domain(handle.dom)
+        check_no_backup(domain)
         deletion.delete(self.hypervisor, domain, domain.snapshots.named(handle.name), flags)
 
     def _snapshot(self, handle: SnapshotHandle) -> tuple[Domain, Snapshot]:
@@ -207,11 +214,7 @@ class SnapshotProcedures(ProcedureGroup):
         """Return a snapshot's parent."""
         check_flags('qemuDomainSnapshotGetParent', flags, 0)
         domain, snapshot = self._snapshot(handle)
-        parent = domain.snapshots.get(snapshot.parent)
-        if parent is None:
-            raise LibvirtError(libvirt.VIR_ERR_NO_DOMAIN_SNAPSHOT,
-                               f"snapshot '{handle.name}' does not have a parent")
-        return SnapshotHandle(parent.name, handle.dom)
+        return SnapshotHandle(domain.snapshots.parent_of(snapshot).name, handle.dom)
 
 
 def _handle(domain: Domain, name: str) -> SnapshotHandle:
