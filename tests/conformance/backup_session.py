@@ -301,10 +301,55 @@ class _Session(DiskSession):
         step('busy: abort', guest.abortJob)
         self.ended('busy', guest)
 
+    def others(self) -> None:
+        """Backups that collide with each other, and with snapshots."""
+        step = self.step
+        guest = self.define('guest', self.disk(self.image('v')), _SCSI,
+                            self.disk(self.image('w'), 'sda', bus='scsi'))
+        guest.create()
+        other = self.define('other', self.disk(self.image('o')))
+        other.create()
+        self.log.read(self.connection)
+        scratch = ('<disk name="{0}"{1}><scratch file="' + self.path('{2}') + '"/>'
+                   '<driver type="qcow2"/></disk>')
+        server = '<server name="localhost" port="10809"/><disks>{}</disks>'
+        self.begin('port', guest, server.format(scratch.format('vda', '', 'v.port')), 'pull')
+        self.begin('same port', other, server.format(scratch.format('vda', '', 'o.port')), 'pull')
+        step('same port: files', self.files)
+        step('same port: job', lambda: other.jobInfo()[0])
+        step('port: speed of migrations', guest.migrateSetMaxSpeed, 5, 0)
+        step('port: abort', guest.abortJob)
+        self.ended('port', guest)
+        self.begin('same export', guest, '<disks>{}{}</disks>'.format(*(
+            scratch.format(disk, ' exportname="x"', f'{disk}.x') for disk in ('vda', 'sda'))),
+            'pull', 'kept')
+        self.ended('same export', guest)
+        self.begin('same file', guest, '<disks>{}{}</disks>'.format(*(
+            scratch.format(disk, '', 'v.same') for disk in ('vda', 'sda'))), 'pull')
+        step('same file: files', self.files)
+        step('one disk', guest.checkpointCreateXML, '<domaincheckpoint><name>half</name><disks>'
+             '<disk name="vda"/></disks></domaincheckpoint>', 0)
+        self.begin('no bitmap of a disk', guest, '<incremental>half</incremental>')
+        self.begin('existing checkpoint', guest, checkpoint='half')
+        for name, target in (('file as a block device', self.path('w')),
+                             ('directory', self.directory)):
+            kind, attribute = ('file', 'file') if name == 'directory' else ('block', 'dev')
+            self.begin(name, guest, f'<disks><disk name="vda" type="{kind}"><target {attribute}="'
+                       f'{target}"/></disk></disks>')
+        guest.suspend()
+        self.begin('paused', guest, checkpoint='paused')
+        self.ended('paused', guest)
+        step('snapshot', guest.snapshotCreateXML,
+             '<domainsnapshot><name>s</name></domainsnapshot>', 0)
+        step('revert', guest.revertToSnapshot, guest.snapshotLookupByName('s'), 0)
+        step('revert: state', guest.state)
+        step('revert: events', self.log.read, self.connection)
+
     def run(self) -> None:
         self.refusals()
         self.push()
         self.pull()
+        self.others()
 
 
 def _sorted_jobs(events: list[str]) -> list[str]:

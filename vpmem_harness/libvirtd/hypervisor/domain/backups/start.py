@@ -61,8 +61,10 @@ def begin(hypervisor: Hypervisor, domain: Domain, backup: Backup,
         if backup.server is not None and backup.server.get('tls') == 'yes':
             raise emulator.command_failed('object-add', 'Unable to access credentials '
                                           f'{_CREDENTIALS}: {os.strerror(errno.ENOENT)}')
+        _check_port(hypervisor, backup)
         if checkpoint is not None:
             creation.add(hypervisor, domain, checkpoint)
+        _check_exports(hypervisor, domain, backup)
     except LibvirtError:
         _remove_files(hypervisor, backup)
         raise
@@ -116,13 +118,17 @@ def _prepare(hypervisor: Hypervisor, domain: Domain, backup: Backup, wanted: Bac
 def _make_file(hypervisor: Hypervisor, domain: Domain, backup: Backup, wanted: BackupDisk, *,
                reuse: bool) -> None:
     storage, path = hypervisor.backing.storage, wanted.path or ''
-    exists = hypervisor.backing.stat(path) is not None
+    found = hypervisor.backing.stat(path)
     if reuse or wanted.type == 'block':
-        if not exists:
+        if found is None:
             raise emulator.command_failed(
                 'blockdev-add', f"Could not open '{path}': {os.strerror(errno.ENOENT)}")
+        if wanted.type == 'block' and found.kind == 'regular':
+            raise emulator.command_failed(
+                'blockdev-add', f"'host_device' driver requires '{path}' to be either a "
+                'character or block device')
         return
-    if exists:
+    if found is not None:
         raise LibvirtError(libvirt.VIR_ERR_INVALID_ARG,
                            f"store '{path}' for backup of '{wanted.name}' exists")
     disk = _disk(domain, wanted)
@@ -143,6 +149,28 @@ def _make_file(hypervisor: Hypervisor, domain: Domain, backup: Backup, wanted: B
     except OSError as error:
         raise system_error(error.errno or 0,
                            f"failed to create image file '{path}'") from None
+
+
+def _check_port(hypervisor: Hypervisor, backup: Backup) -> None:
+    """Refuse a server on a port at which the backup of another domain listens."""
+    port = None if backup.server is None else backup.server.get('port')
+    for domain in hypervisor.domains:
+        other = None if domain.backup is None else domain.backup.server
+        if port is not None and other is not None and other.get('port') == port:
+            raise emulator.command_failed('nbd-server-start', 'Failed to find an available port: '
+                                          f'{os.strerror(errno.EADDRINUSE)}')
+
+
+def _check_exports(hypervisor: Hypervisor, domain: Domain, backup: Backup) -> None:
+    """Refuse two exports with one name, after QEMU has begun the block jobs."""
+    names = [wanted.export for wanted in backup.included] if backup.pull else []
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            for wanted in backup.included:
+                hypervisor.events.block_job(domain, _disk(domain, wanted), _BACKUP,
+                                            libvirt.VIR_DOMAIN_BLOCK_JOB_CANCELED)
+            raise emulator.command_failed('block-export-add', 'NBD server already has export '
+                                          f"named '{name}'")
 
 
 def _remove_files(hypervisor: Hypervisor, backup: Backup) -> None:

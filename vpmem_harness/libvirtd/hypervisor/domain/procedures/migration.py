@@ -9,7 +9,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain import client_migration, migration
-from vpmem_harness.libvirtd.hypervisor.domain.jobs import DEFAULT_DOWNTIME
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import DEFAULT_DOWNTIME, check_no_backup
 from vpmem_harness.libvirtd.hypervisor.domain.peer_migration import PeerMigration
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags, check_parameters
@@ -178,6 +178,7 @@ class MigrationProcedures(ProcedureGroup):
         """Set the maximum downtime in a migration, in milliseconds."""
         check_flags('qemuDomainMigrateSetMaxDowntime', flags, 0)
         domain = self.domain(handle)
+        check_no_backup(domain)
         check_active(domain)
         domain.max_downtime = downtime
 
@@ -201,6 +202,7 @@ class MigrationProcedures(ProcedureGroup):
         if speed > UNLIMITED_SPEED:
             raise LibvirtError(libvirt.VIR_ERR_OVERFLOW,
                                f'bandwidth must be less than {UNLIMITED_SPEED + 1}')
+        check_no_backup(domain)
         domain.max_speed = speed
 
     @procedure

@@ -39,9 +39,14 @@ class ImageSnapshots:
         for path in _paths(snapshot, definition):
             self._of(path).discard(snapshot.name)
 
-    def complete(self, snapshot: Snapshot, definition: Definition) -> bool:
-        """Whether all images contain a snapshot."""
-        return all(snapshot.name in self._of(path) for path in _paths(snapshot, definition))
+    def failure(self, snapshot: Snapshot, definition: Definition) -> str | None:
+        """Return why QEMU cannot load a snapshot with memory, None if it can."""
+        paths = _paths(snapshot, definition)
+        if not all(snapshot.name in self._of(path) for path in paths):
+            return f"Snapshot '{snapshot.name}' does not exist in one or more devices"
+        if any(self._bitmaps.any(path) for path in paths):
+            return 'Device has active dirty bitmaps'
+        return None
 
     def apply(self, snapshot: Snapshot, definition: Definition) -> None:
         """Refuse to revert images that have bitmaps, or do not contain the snapshot."""

@@ -89,15 +89,14 @@ def _start_saved(hypervisor: Hypervisor, domain: Domain, snapshot: Snapshot,
                  definition: Definition, flags: int) -> None:
     """Start a guest with the memory of a snapshot."""
     paused = not flags & _RUNNING and (snapshot.state == 'paused' or bool(flags & _PAUSED))
-    complete = hypervisor.image_snapshots.complete(snapshot, definition)
+    failure = hypervisor.image_snapshots.failure(snapshot, definition)
     events = hypervisor.events
     try:
         hypervisor.processes.start(domain, paused=True, source=definition,
                                    paused_reason=libvirt.VIR_DOMAIN_PAUSED_FROM_SNAPSHOT)
-        if not complete:
+        if failure is not None:
             hypervisor.processes.stop(domain, libvirt.VIR_DOMAIN_SHUTOFF_FAILED)
-            raise emulator.closed(definition, f"Snapshot '{snapshot.name}' does not exist in one "
-                                              'or more devices')
+            raise emulator.closed(definition, failure)
     finally:
         events.lifecycle(domain, libvirt.VIR_DOMAIN_EVENT_STARTED,
                          libvirt.VIR_DOMAIN_EVENT_STARTED_FROM_SNAPSHOT)
