@@ -103,6 +103,20 @@ class TestPull(BackupCase):
             'Operation not supported: <domainbackup> must specify TCP port for now', self.begin,
             '<domainbackup mode="pull"><server name="localhost"/></domainbackup>')
 
+    def test_exports(self):
+        """Two exports with one name are refused, and the scratch files are deleted."""
+        self.connection.domain_destroy(self.domain)
+        self.domain = self.define(self.connection.domain_get_xml_desc(self.domain, 0).replace(
+            '</devices>', "<disk type='file'><driver name='qemu' type='qcow2'/>"
+            "<source file='/images/data'/><target dev='vdb' bus='virtio'/></disk></devices>"))
+        self.connection.domain_create(self.domain)
+        disks = ''.join(f'<disk name="{name}" exportname="x"><scratch file="/images/disk.{name}"/>'
+                        '<driver type="qcow2"/></disk>' for name in ('vda', 'vdb'))
+        self.assert_refused("internal error: unable to execute QEMU command 'block-export-add': "
+                            "NBD server already has export named 'x'",
+                            self.begin, PULL, f'<disks>{disks}</disks>')
+        self.assertEqual(['disk'], self.files())
+
 
 class TestBlocked(BackupCase):
 
