@@ -257,12 +257,10 @@ class BlockJobProcedures(ProcedureGroup):
                                    f"block job '{name}' not ready for pivot yet")
             backups.cancel(self.hypervisor, domain)
             return
-        if pivot and job.destination is not None:
-            self.hypervisor.image_bitmaps.copy(
-                self.hypervisor.disk_sources.path(disk),
-                self.hypervisor.disk_sources.path(job.destination))
         if pivot:
+            before = self.hypervisor.disk_sources.path(disk)
             self._pivot(domain, disk, job)
+            self.hypervisor.image_bitmaps.copy(before, self.hypervisor.disk_sources.path(disk))
         etree.drop(disk, 'mirror')
         self._conclude(domain, disk, target, _DONE if pivot else _CANCELED)
 
