@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from vpmem_harness.exceptions import InvalidInputError
@@ -22,6 +23,17 @@ from vpmem_harness.hardware.pci import (
 from vpmem_harness.hardware.platform import OVMF, Firmware, Sev, Tpm
 
 _UNITS = {'B': 1, 'KiB': 1024, 'MiB': 1024**2, 'GiB': 1024**3, 'TiB': 1024**4}
+
+
+def of_argument(text: str, directory: Path | None = None) -> Hardware:
+    """Return the hardware of a profile, or of a file in ``directory`` by its path.
+
+    :raises InvalidInputError: if there is neither, or the file is invalid.
+    """
+    if text in profiles.NAMES:
+        return profiles.named(text)
+    path = (directory or Path()) / text
+    return parse(read_argument(text, lambda: path.read_text('utf-8')), str(path))
 
 
 def read_argument(name: str, read: Callable[[], str]) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
+from pathlib import Path
+
+import fixtures
 import testtools
 
 from vpmem_harness.exceptions import InvalidInputError
@@ -117,3 +121,20 @@ class DocumentTest(testtools.TestCase):
         """A date that does not exist is an error of the document."""
         self.assert_refused('hw.yaml: expected a document in YAML, got an error: month must be in '
                             '1..12; correct the line', 'cells: 2024-13-45')
+
+
+class ArgumentTest(testtools.TestCase):
+
+    def test_profile_or_file(self) -> None:
+        """The argument is the name of a profile, or the path of a file."""
+        folder = Path(self.useFixture(fixtures.TempDir()).path)
+        (folder / 'hw.yaml').write_text(textwrap.dedent('cells: [{memory: 1GiB, cores: 1}]'))
+        self.assertEqual(profiles.named('small'), document.of_argument('small', folder))
+        self.assertEqual(1, len(document.of_argument('hw.yaml', folder).cpus))
+
+    def test_neither(self) -> None:
+        """A name that is neither is refused."""
+        error = self.assertRaises(InvalidInputError, document.of_argument, 'huge')
+        self.assertEqual('hardware: expected a YAML file, or one of default, optane-2s, '
+                         "optane-4s, small, sriov, vgpu, got 'huge' (No such file or directory); "
+                         'correct the name', str(error))
