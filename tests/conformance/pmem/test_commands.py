@@ -16,7 +16,8 @@ _COMMANDS = pathlib.Path(__file__).with_name('commands.txt').read_text().splitli
 
 def real(argv: list[str]) -> CommandResult:
     """Run the installed tool."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60,
+    done = subprocess.run(argv, capture_output=True, text=True, errors='surrogateescape',
+                          check=False, timeout=60,
                           stdin=subprocess.DEVNULL)
     return CommandResult(done.returncode, done.stdout, done.stderr)
 

@@ -7,6 +7,7 @@ status 129 (ndctl: util/parse-options.c).
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 from vpmem_harness.pmem.commands.results import USAGE, Transcript, UsageExit
@@ -118,8 +119,10 @@ class _Reader:
             if letter == 'h':
                 raise self._options.fail(self._transcript)
             option = next((o for o in self._options.options if o.short == letter), None)
+            if option is None and letter == '-' and not first:
+                raise self._unknown_option(letters)
             if option is None:
-                self._transcript.error(f'unknown switch `{letter}\'')
+                self._transcript.error(f'unknown switch `{_first_byte(letter)}\'')
                 raise self._options.fail(self._transcript)
             if option.takes_value:
                 self._value(option, letters or None, f'switch `{letter}\'', f'-{letter}')
@@ -144,8 +147,7 @@ class _Reader:
         name, equals, value = word.partition('=')
         option, positive = self._find(word, name)
         if option is None:
-            self._transcript.error(f'unknown option `{word}\'')
-            raise self._options.fail(self._transcript)
+            raise self._unknown_option(word)
         if not positive:
             if equals:
                 self._transcript.error(f'option `no-{option.long}\' takes no value')
@@ -159,17 +161,26 @@ class _Reader:
         else:
             self._set(option, True)
 
+    def _unknown_option(self, word: str) -> UsageExit:
+        self._transcript.error(f'unknown option `{word}\'')
+        return self._options.fail(self._transcript)
+
     def _find(self, word: str, name: str) -> tuple[Option | None, bool]:
+        # The parser compares words with their values, except at the start of a name.
         begun: list[tuple[Option, bool]] = []
         for option in self._options.options:
-            if name == option.long:
+            long = option.long
+            if name == long:
                 return option, True
-            if name == f'no-{option.long}':
+            opposite = long.removeprefix('no-')
+            if name == f'no-{long}' or (opposite != long and name == opposite):
                 return option, False
-            if option.long.startswith(name):
+            if opposite != long and opposite.startswith(word):
+                begun.append((option, False))
+            elif long.startswith(name):
                 begun.append((option, True))
             elif 'no-'.startswith(word) or (
-                    name.startswith('no-') and option.long.startswith(name[3:])):
+                    word.startswith('no-') and long.startswith(word[3:])):
                 begun.append((option, False))
         if len(begun) > 1:
             (first, one), (second, two) = begun[-2:]
@@ -199,6 +210,7 @@ class _Reader:
         self._transcript.say(f'\n usage: {self._options.usage}\n')
         shown = next((option for option in self._options.options
                       if (option.short and f'-{option.short}' == given)
+                      or given.startswith(option.long)
                       or given.removeprefix('no-').startswith(option.long)), None)
         if shown:
             self._transcript.say(_describe(shown))
@@ -213,6 +225,11 @@ class _Reader:
                 if on else 0
         else:
             self._parsed.flags[option.long] = on
+
+
+def _first_byte(letter: str) -> str:
+    # A switch is a byte to the parser, also in the middle of a character.
+    return os.fsencode(letter)[:1].decode('utf-8', 'surrogateescape')
 
 
 def _describe(option: Option) -> str:

@@ -12,6 +12,7 @@ _OPTIONS = Options(
     Option('f', 'force', 'a flag'),
     Option('F', 'forget', 'another flag'),
     Option('v', 'verbose', 'a count', 'count'))
+_NEGATIVE = Options('tool command [<options>]', Option('', 'no-movable', 'a flag'))
 
 
 class OptionsTest(testtools.TestCase):
@@ -83,3 +84,28 @@ class OptionsTest(testtools.TestCase):
         """A long option after a single dash is reported as a typing error."""
         self.assertEqual((129, '  Error: did you mean `--force` (with two dashes ?)\n'),
                          self._refuse('-force'))
+
+    def test_a_negated_name_with_a_value_may_not_be_cut_short(self) -> None:
+        """The parser compares the rest of the word, with the value, with the option's name."""
+        self.assertIn("unknown option `no-forc=1'", self._refuse('--no-forc=1')[1])
+        self.assertIn("option `no-force' takes no value", self._refuse('--no-force=1')[1])
+
+    def test_an_option_that_begins_with_no_has_an_opposite(self) -> None:
+        """``--movable`` and its beginning take ``--no-movable`` back."""
+        for opposite in ('--movable', '--mov', '--no-no-movable'):
+            parsed = _NEGATIVE.parse(['--no-movable', opposite], Transcript())
+            self.assertFalse(parsed.flag('no-movable'), opposite)
+
+    def test_an_option_that_begins_with_no_is_explained(self) -> None:
+        """The usage shows the option that takes no value."""
+        transcript = Transcript()
+        self.assertRaises(UsageExit, _NEGATIVE.parse, ['--no-movable=1'], transcript)
+        self.assertIn('--no-movable      a flag', transcript.stderr)
+
+    def test_a_dash_among_letters_begins_an_option(self) -> None:
+        """The rest of the word is reported as a long option."""
+        self.assertIn("unknown option `x'", self._refuse('-f-x')[1])
+
+    def test_an_unknown_switch_is_a_byte(self) -> None:
+        """Of a letter outside ASCII only the first byte is reported."""
+        self.assertIn("unknown switch `\udcc3'", self._refuse('-fé')[1])

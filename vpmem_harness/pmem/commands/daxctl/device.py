@@ -19,7 +19,7 @@ from vpmem_harness.pmem.commands.display import show
 from vpmem_harness.pmem.commands.jsontext import Json
 from vpmem_harness.pmem.commands.lifecycle import CommandFailed
 from vpmem_harness.pmem.commands.options import Option, Options, Parsed, text
-from vpmem_harness.pmem.commands.results import strerror
+from vpmem_harness.pmem.commands.results import Transcript, strerror
 from vpmem_harness.pmem.kernel import dax_devices, sizes
 from vpmem_harness.pmem.kernel.errors import KernelError
 from vpmem_harness.pmem.kernel.namespaces import NamespaceDevice
@@ -157,6 +157,8 @@ def create(context: Context) -> int:
         transcript.say(f'unknown extra parameter "{word}"')
     if extra:
         raise options.fail(transcript)
+    if parsed.flag('check-config') and parsed.arguments:
+        return _check_configuration(transcript, options, parsed, None)
     name = parsed.text('input')
     if name is not None and not _is_device_file(context, name):
         transcript.say('error: failed to parse device file: Invalid argument')
@@ -168,6 +170,22 @@ def create(context: Context) -> int:
     transcript.say(f'error creating devices: {strerror(-status)}')
     transcript.say('created 0 devices')
     return status
+
+
+def _check_configuration(transcript: Transcript, options: Options, parsed: Parsed,
+                         devices: list[str | None] | None) -> int:
+    """Reports that no configuration file of the simulated host has a section for the device.
+
+    :param devices: the devices whose sections are found by UUID; None for a new device
+    """
+    name = parsed.arguments[0].rpartition('/')[2]
+    if parsed.text('mode') or parsed.flag('no-online') or parsed.flag('no-movable'):
+        transcript.say(f'{name}: -C cannot be used with --mode, --(no-)movable, or --(no-)online')
+        raise options.fail(transcript)
+    if devices is not None and name not in ('all', *devices):
+        transcript.say(f'no UUID match for {name} found in config files')
+    transcript.say(f'{name}: missing or malformed config section')
+    return 0
 
 
 def _is_device_file(context: Context, name: str) -> bool:
@@ -281,7 +299,8 @@ class _Reconfiguration:
         """Reconfigures, and returns the status."""
         parsed, human = self._parsed, self._parsed.flag('human')
         if parsed.flag('check-config'):
-            return self._check_configuration()
+            devices = [device.char_device for _, device in claimed_devices(self._context)]
+            return _check_configuration(self._transcript, RECONFIGURE, parsed, devices)
         if not any(parsed.text(name) for name in ('size', 'align', 'mode')):
             self._transcript.say("error: a 'align', 'mode' or 'size' option is required")
             raise RECONFIGURE.fail(self._transcript)
@@ -291,20 +310,6 @@ class _Reconfiguration:
             raise RECONFIGURE.fail(self._transcript)
         return _each(self._context, parsed, self._reconfigure, 'reconfiguring devices',
                      'reconfigured', lambda: show(self._transcript, self._shown[-1:], human))
-
-    def _check_configuration(self) -> int:
-        # No configuration file of the simulated host names a device.
-        name = self._parsed.arguments[0].rpartition('/')[2]
-        if self._parsed.text('mode') or self._parsed.flag('no-online') \
-                or self._parsed.flag('no-movable'):
-            self._transcript.say(f'{name}: -C cannot be used with --mode, --(no-)movable, or '
-                                 '--(no-)online')
-            raise RECONFIGURE.fail(self._transcript)
-        if name != 'all' and not any(device.char_device == name
-                                     for _, device in claimed_devices(self._context)):
-            self._transcript.say(f'no UUID match for {name} found in config files')
-        self._transcript.say(f'{name}: missing or malformed config section')
-        return 0
 
     def _reconfigure(self, region: Region, device: NamespaceDevice) -> int:
         align, size = self._parsed.text('align'), self._parsed.text('size')

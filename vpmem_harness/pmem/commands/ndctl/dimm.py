@@ -72,16 +72,18 @@ def parse(context: Context, options: Options,
     parsed = options.parse(context.arguments, transcript)
     if not parsed.arguments:
         raise options.fail(transcript)
-    words: list[str] = []
+    words, given, invalid = list[str](), len(parsed.arguments), 0
     for word in parsed.arguments:
         if word == 'all':
-            words = ['all']
+            words, given = ['all'], 1
             break
         if re.match(r'nmem\s*[+-]?\d', word):
             words.append(word)
         else:
             transcript.say(f"'{word}' is not a valid dimm name")
-    if not words:
+            invalid += 1
+    # The word "all" counts as the only word, so that one invalid word before it is too many.
+    if invalid == given:
         options.show_usage(transcript)
         raise UsageExit(USAGE)
     check(parsed)

@@ -206,6 +206,8 @@ def _check(parsed: Parsed, transcript: Transcript) -> None:
                          f"'{mode}'\n")
     if (memmap := parsed.text('map')) not in (None, 'mem', 'dev'):
         transcript.error(f"invalid map location '{memmap}'\n")
+    if memmap is not None and mode not in (None, 'fsdax', 'devdax'):
+        transcript.error('--map only valid for an devdax mode pmem namespace\n')
     for name, message in (('size', 'failed to parse namespace size'),
                           ('offset', 'failed to parse physical offset'),
                           ('align', 'failed to parse namespace alignment'),

@@ -112,3 +112,20 @@ class DisabledDeviceTest(testtools.TestCase):
         result = memory.run(['daxio', '-z', '-o', '/dev/dax0.0'])
         self.assertEqual("daxio: failed to open '/dev/dax0.0': No such device or address\n",
                          result.stderr)
+
+
+class ConfigurationTest(testtools.TestCase):
+    """``--check-config`` on a machine without configuration files."""
+
+    def test_no_section_configures_a_new_device(self) -> None:
+        """``create-device`` reports the missing section of its argument and succeeds."""
+        self.assertEqual(
+            CommandResult(0, '', 'x: missing or malformed config section\n'),
+            PersistentMemory([]).run(['daxctl', 'create-device', '-C', 'a/x']))
+
+    def test_a_mode_and_a_file_exclude_each_other(self) -> None:
+        """``create-device`` and ``reconfigure-device`` refuse both together."""
+        for command in ('create-device', 'reconfigure-device'):
+            refused = PersistentMemory([]).run(['daxctl', command, '-C', 'x', '-m', 'devdax'])
+            self.assertEqual(129, refused.returncode)
+            self.assertIn('x: -C cannot be used with --mode', refused.stderr)

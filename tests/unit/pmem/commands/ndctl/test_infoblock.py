@@ -66,3 +66,10 @@ class InfoBlockTest(testtools.TestCase):
         self.ndctl('enable-namespace namespace0.0')
         self.assertEqual(('devdax', 62 * MIB),
                          (self.memory.namespaces[0].mode, self.memory.namespaces[0].size))
+
+    def test_only_fsdax_and_devdax_have_a_map(self) -> None:
+        """The mode's other names are refused too, because ndctl compares words."""
+        message = '--map only valid for an devdax mode pmem namespace'
+        for mode, refused in (('memory', True), ('sector', True), ('fsdax', False)):
+            written = self.ndctl(f'write-infoblock all -m {mode} -M mem')
+            self.assertEqual(refused, message in written.stderr, mode)

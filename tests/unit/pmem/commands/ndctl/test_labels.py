@@ -12,6 +12,16 @@ from vpmem_harness.pmem import CommandResult
 from vpmem_harness.pmem.kernel.sizes import GIB, MIB
 
 
+class NamesTest(testtools.TestCase):
+    """The names of DIMMs on the command line."""
+
+    def test_all_counts_as_the_only_name(self) -> None:
+        """One invalid name before it is a wrong usage, two are not."""
+        for words, status in (('x all', 129), ('x x all', 0), ('all x', 0), ('x nmem9', 0)):
+            result = labelled(GIB).run(['ndctl', 'check-labels', *words.split()])
+            self.assertEqual(status, result.returncode, words)
+
+
 class BackupTest(testtools.TestCase):
     """``read-labels`` and ``write-labels``."""
 
