@@ -12,6 +12,9 @@ number of the signal that ends the command; two lengths in bytes), then standard
 standard output. The host may first ask for standard input with a line ``input LENGTH``. The
 stand-in then reads up to LENGTH bytes and replies with a line ``LENGTH ZEROES``: how many bytes
 there were, and 1 if all of them were zero.
+
+A standard stream that is closed or full changes what the real tools change: nothing, except that
+ndctl and daxctl fail if they cannot write their output to a file (ndctl: util/main.c).
 """
 
 import _signal  # type: ignore[import-not-found]  # not in typeshed
@@ -23,8 +26,10 @@ CHUNK = 1 << 20
 
 
 def main() -> int:
-    # An interrupted tool says nothing.
+    # An interrupted tool says nothing, and the kernel ends one that makes a file too large.
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+    open_standard_streams()
     path, user, program, *arguments = sys.argv[1:]
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
@@ -39,20 +44,34 @@ def main() -> int:
             connection.sendall(b'%d %d\n' % consume(int(head[6:])))
             head, received = answer(connection)
         status, *lengths = map(int, head.split())
+        failure = None
         for descriptor, length in zip((2, 1), lengths, strict=True):
+            failure = None
             while length:
                 piece = received[:length] or connection.recv(min(length, CHUNK))
                 if not piece:
                     raise ConnectionAbortedError(0, 'it went away in the middle of its answer')
                 received = received[len(piece):]
                 length -= len(piece)
-                write(descriptor, piece)
+                failure = failure or write(descriptor, piece)
     except OSError as error:
-        sys.stderr.write(f'{program}: the simulated host does not answer: {error.strerror}\n')
+        write(2, encode(f'{program}: the simulated host does not answer: {error.strerror}\n'))
         return 1
     if status < 0:
         posix.kill(posix.getpid(), -status)
+    if failure and not status and program != 'daxio' and arguments[:1] != ['--list-cmds']:
+        write(2, encode(f'write failure on standard output: {failure}'))
+        return 1
     return status
+
+
+def open_standard_streams() -> None:
+    """Open the standard streams that are closed, so that no other file gets their numbers."""
+    for descriptor in (0, 1, 2):
+        try:
+            posix.fstat(descriptor)
+        except OSError:
+            posix.open('/dev/null', posix.O_RDWR)
 
 
 def encode(word: str) -> bytes:
@@ -90,12 +109,17 @@ def consume(wanted: int) -> tuple[int, bool]:
     return length, zeroes
 
 
-def write(descriptor: int, data: bytes) -> None:
+def write(descriptor: int, data: bytes) -> str | None:
+    """Write to a standard stream; return the reason if the stream does not take the data."""
     try:
         while data:
             data = data[posix.write(descriptor, data):]
     except BrokenPipeError:
-        posix._exit(141)  # as a shell counts a program that SIGPIPE has ended
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+        posix.kill(posix.getpid(), _signal.SIGPIPE)
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 if __name__ == '__main__':

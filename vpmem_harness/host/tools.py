@@ -39,17 +39,23 @@ FRONT = """\
 # {program} of a simulated host. It talks to that host and to nothing else.
 user=${{{as_user}:+user}}
 answer={answers}/"$user$# {program} $*"
-[ -r "$answer" ] && kill -0 {pid} 2>/dev/null && command . "$answer" 2>/dev/null
+[ -r "$answer" ] && kill -0 {pid} 2>/dev/null && command . "$answer" 3>&2 2>/dev/null
 exec {python} -I -S {client} {socket} "$user" {program} "$@"
 """
 
 # A rendered listing. It reports the call in the host's journal first: the number of the listing,
 # the process that ran the command, and the name of that process. Without the journal the host is
-# gone, and the front goes on to say so.
+# gone, and the front goes on to say so. If the output is no closed stream and no pipe, ndctl and
+# daxctl report that they cannot write to it (ndctl: util/main.c); a shell does not know the reason.
 ANSWER = """\
 read -r name 2>/dev/null </proc/$PPID/comm
 printf '%s\\n' "{number} $PPID $name" 2>/dev/null 1<>{journal} || return 1
-printf %s {text}
+printf %s {text} 2>/dev/null && exit 0
+out=/proc/self/fd/1
+if [ -e $out ] && [ ! -p $out ] && [ ! -S $out ]; then
+    printf %s 'write failure on standard output: No space left on device' >&3
+    exit 1
+fi
 exit 0
 """
 
@@ -167,7 +173,7 @@ class Tools:
         if any('/' in word or ' ' in word or '\n' in word for word in call.words):
             return
         path = self._answer(call)
-        if len(path.name.encode()) > 255:
+        if len(os.fsencode(path.name)) > 255:
             return
         with self._lock:
             number = next(self._numbers)

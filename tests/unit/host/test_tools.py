@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -21,7 +22,7 @@ from vpmem_harness.serving import eventloop
 from vpmem_harness.serving.deferred import Deferred
 
 
-class ToolsTest(base.TestCase):
+class ToolsTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -47,6 +48,9 @@ class ToolsTest(base.TestCase):
     def run_tool(self, *words, **options):
         return subprocess.run([str(self.layout.bin / words[0]), *words[1:]], capture_output=True,
                               text=True, check=False, timeout=30, **options)
+
+
+class ToolsTest(ToolsTestCase):
 
     def test_a_command_reaches_its_host_word_by_word(self):
         """Spaces, quotes and bytes that are not UTF-8 arrive unchanged."""
@@ -185,6 +189,60 @@ class ToolsTest(base.TestCase):
                 connection.sendall(request)
                 self.assertEqual(b'', connection.recv(1), request)
         self.assertEqual([], self.calls)
+
+    def test_a_listing_may_name_what_is_not_utf8(self):
+        """Its answer is kept like another."""
+        for _ in range(2):
+            done = self.run_tool('ndctl', 'list', '-r', os.fsdecode(b'\xff'))
+            self.assertEqual((0, '[]\n', ''), (done.returncode, done.stdout, done.stderr))
+        self.assertEqual(1, len(self.calls))
+
+
+class StandardStreamsTest(ToolsTestCase):
+    """Streams that are full, closed or abandoned, with results recorded from ndctl 76.1."""
+
+    def run_shell(self, command: str) -> tuple[int, str]:
+        """Run a command of the host in a shell: status and standard error."""
+        done = subprocess.run(['sh', '-c', command], capture_output=True, text=True, check=False,
+                              timeout=30, env={**os.environ, 'PATH':
+                                               f'{self.layout.bin}:{os.environ["PATH"]}'})
+        return done.returncode, done.stderr
+
+    def test_ndctl_fails_if_its_output_has_no_space(self):
+        """It names the reason, whether or not the host has rendered the listing."""
+        message = 'write failure on standard output: No space left on device'
+        for command in ('ndctl list -X', 'ndctl version', 'daxctl list'):
+            self.assertEqual((1, message), self.run_shell(f'{command} >/dev/full'), command)
+
+    def test_a_failed_command_keeps_its_status(self):
+        """Output that is lost does not matter then."""
+        self.result = CommandResult(237, 'out', 'err\n')
+        self.assertEqual((237, 'err\n'), self.run_shell('ndctl create-namespace >/dev/full'))
+        self.assertEqual((237, ''), self.run_shell('ndctl create-namespace 2>/dev/full'))
+
+    def test_daxio_ignores_output_that_is_lost(self):
+        """It does not check the result of its writes."""
+        self.assertEqual((0, ''), self.run_shell('daxio -V >/dev/full'))
+
+    def test_a_closed_stream_loses_the_output(self):
+        """The status stays, and no connection takes the number of the stream."""
+        for command in ('ndctl list -X >&-', 'ndctl version >&-', 'ndctl version 2>&-',
+                        'ndctl list -X 2>&-', 'ndctl version <&-'):
+            self.assertEqual((0, ''), self.run_shell(command), command)
+
+    def test_an_abandoned_pipe_ends_the_command(self):
+        """SIGPIPE ends it, as it ends every program."""
+        for words in (['ndctl', 'list', '-X'], ['ndctl', 'version']):
+            with subprocess.Popen([str(self.layout.bin / words[0]), *words[1:]],
+                                  stdout=self.abandoned()) as process:
+                self.assertEqual(-signal.SIGPIPE, process.wait(30), words)
+
+    def abandoned(self) -> int:
+        """The end to write to of a pipe that nobody reads."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.addCleanup(os.close, writer)
+        return writer
 
 
 class WithoutHostTest(base.TestCase):
