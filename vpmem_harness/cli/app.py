@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from cliff import app
 
 from vpmem_harness import safelog
-from vpmem_harness.cli import signals
+from vpmem_harness.cli import signals, standard_output
 from vpmem_harness.cli.commands import COMMANDS, Commands
 from vpmem_harness.exceptions import InvalidInputError, unwritable
 from vpmem_harness.safelog.pseudonyms import check_place
@@ -113,7 +113,7 @@ class App(app.App):
             except BrokenPipeError:
                 # The reader has closed the pipe. Without this the interpreter prints an error.
                 sys.stdout = None
-                return 141
+                return standard_output.NO_READER
             return int(status or 0)
 
     def run_subcommand(self, argv: list[str]) -> int:
@@ -193,4 +193,11 @@ def _closed_streams_replaced() -> Iterator[None]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     with _closed_streams_replaced():
-        return App().run(list(sys.argv[1:] if argv is None else argv))
+        try:
+            with standard_output.checked():
+                return App().run(list(sys.argv[1:] if argv is None else argv))
+        except BrokenPipeError:
+            return standard_output.NO_READER
+        except standard_output.OutputError as error:
+            sys.stderr.write(f'{error}\n')
+            return 1
