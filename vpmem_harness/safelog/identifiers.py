@@ -25,7 +25,10 @@ class Identifiers:
         has_id = '"id' in lower or "'id" in lower
         has_serial = ('serial' in lower or 'iset' in lower or 'dimm' in lower or 'wwn' in lower
                       or 'wwpn' in lower)
-        plain = patterns.UUID.sub(self._uuid, text.text)
+        plain = text.text
+        if '/dev/disk/by-' in lower:
+            plain = patterns.DISK_LINK.sub(self._disk_link, plain)
+        plain = patterns.UUID.sub(self._uuid, plain)
         if '...' in plain:
             plain = patterns.CUT_UUID.sub(self._cut_uuid, plain)
         dashes = plain.count('-')
@@ -58,6 +61,12 @@ class Identifiers:
         if digits in patterns.HARMLESS_UUIDS:
             return found[0]
         return self._pseudonyms.of('uuid', digits)
+
+    def _disk_link(self, found: re.Match[str]) -> str:
+        directory = found[0][:-len(found['value'])]
+        if patterns.UUID.fullmatch(found['value']):
+            return found[0]                 # it is hidden as a UUID
+        return directory + self._pseudonyms.of('serial', found['value'])
 
     def _cut_uuid(self, found: re.Match[str]) -> str:
         # It is the beginning or the end of many UUIDs, so it has no UUID's pseudonym.

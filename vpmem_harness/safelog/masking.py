@@ -21,6 +21,8 @@ _OTHER_P = re.compile(
     r'|taskset|chrt|renice|ionice|prlimit|nsenter|unshare|perl|python[\d.]*|dpkg|apt|pip|nc|touch'
     r'|systemctl|loginctl|screen|tmux|iptables|ip6?tables-save|ceph|rados|rbd|ndctl|daxctl|virsh'
     r'|vpmem-harness|(?:docker|podman)\s+(?:run|create|port))(?![\w-])')
+#: Variables of shells that end like a secret, but contain the current or last directory.
+_DIRECTORY = re.compile(r'(?<![\w-])(?:old)?pwd\Z')
 _END_OF_COMMAND = re.compile(r'[\n|;]|&&')
 #: Placeholders of format strings.
 FORMAT = re.compile(r'%s|%r|%\(\w+\)s|\{\w*\}')
@@ -89,6 +91,8 @@ def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
             return value                    # the next key of a dict
         if len(value) == 1 and not value.isalnum():
             return value                    # an unexpected token '}'
+        if value.startswith('/') and _DIRECTORY.search(found.string[:found.start() + 2][-7:]):
+            return value                    # hidden as a path, if it needs to be
         stars = masked(value, found)
         if stars is MASK and found['keyquote'] and not found['quote']:
             # A number in JSON becomes a string, so that it stays JSON.

@@ -138,14 +138,14 @@ HOST_STATE = (re.compile(r'\((?P<value>[\w.-]+)(?=, [\w.<>:-]+\) ram:)'),
 TARGET_HOST = re.compile(r'<target [^>]{0,200}?\bserver=(?P<value>[\w.-]+)')
 
 #: What every text with an address has.
-AT = re.compile(r'''@(?<=[\w.+%"'`-]@)[A-Za-z0-9"'`<]''')
+AT = re.compile(r'''@(?<=[\w.+%"'`-]@)[\w"'`<]''')
 #: ``alice@example.org``; ``alice@node7`` and MySQL's ``'nova'@'node7'``.
 EMAIL = re.compile(
-    r'(?<![\w.+%@/:-])[A-Za-z0-9_][\w.+%-]{0,63}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)'
+    r'(?<![\w.+%@/:-])\w[\w.+%-]{0,63}@(?P<domain>(?:[^\W_]|-)+(?:\.(?:[^\W_]|-)+)+)'
     r'(?![\w@-])')
 USER_AT_HOST = re.compile(
-    r'''(?<![\w.+%@/:-])(?P<quote>["'`])?(?P<user>[A-Za-z_][\w.-]*)(?(quote)(?P=quote))@
-        (?:(?P<hostquote>["'`])?(?P<host>[A-Za-z][\w-]*)(?(hostquote)(?P=hostquote))
+    r'''(?<![\w.+%@/:-])(?P<quote>["'`])?(?P<user>[^\W\d][\w.-]*)(?(quote)(?P=quote))@
+        (?:(?P<hostquote>["'`])?(?P<host>[^\W\d_][\w-]*)(?(hostquote)(?P=hostquote))
            (?=[\s:,;)\]"'~$>]|\.?\Z|\.\s)
          | (?=["'`]?<(?:ip|host|mac):))''', re.VERBOSE)
 
@@ -162,6 +162,9 @@ KEYED_SERIAL = re.compile(
         (?P<value>(?(quote)[^"'\\\n<>]+|(?=[\w.-]*\d)[\w.-]{4,}))''', re.VERBOSE)
 KEYED_SERIAL_ELEMENT = re.compile(
     r'''<(?:serial|wwn|wwpn|entry\ name=["']serial["'])>(?P<value>[^<>\s]+)(?=</)''', re.VERBOSE)
+
+#: Links to disks, whose names contain serial numbers or the identity of a file system.
+DISK_LINK = re.compile(r'/dev/disk/by-(?:id|uuid|partuuid)/(?P<value>[\w.:+=@#-]*\w)')
 
 #: Secrets that are known by their own form. An SSH key that is public is none, but has one owner.
 TOKEN = re.compile(

@@ -89,3 +89,19 @@ class IdentifiersTest(testtools.TestCase):
         self.assertRedacted("<id:1>@<host:1>:~$ '<id:2>'@'<host:2>' <id:1>@<ip:1>",
                             "alice@zeus:~$ 'nova'@'db7' alice@192.0.2.1")
         self.assertRedacted('pool/image@snap x@1 a @ b @patch', 'pool/image@snap x@1 a @ b @patch')
+
+    def test_links_to_disks(self):
+        """Their names contain the serial number of a disk or the identity of a file system."""
+        self.assertRedacted('/dev/disk/by-id/<serial:1>, /dev/disk/by-uuid/<serial:2>.',
+                            '/dev/disk/by-id/nvme-Disk_X_S4EWNX0M, /dev/disk/by-uuid/12AB-34CD.')
+
+    def test_addresses_outside_ascii(self):
+        """The whole address is hidden, not only its letters from ASCII."""
+        self.assertRedacted('to <email:1>', 'to \u00e1lice@b\u00fccher.example.org')
+        self.assertRedacted('<id:1>@<host:1>: x', '\u00fcnal@node7: x')
+
+    def test_the_current_directory_is_no_secret(self):
+        """A shell's ``PWD`` is a path, and it stays visible elsewhere; a password does not."""
+        self.assertRedacted('PWD=/opt/x OLDPWD=/srv/x', 'PWD=/opt/x OLDPWD=/srv/x')
+        self.assertRedacted('/opt/x/y.py', '/opt/x/y.py')
+        self.assertRedacted('pwd=*** my_pwd=***', 'pwd=a8 my_pwd=/b9')
