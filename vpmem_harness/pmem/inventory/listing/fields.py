@@ -76,7 +76,7 @@ def amount(value: Any, what: str) -> amounts.Amount:
     """Parse bytes, exact or human-readable."""
     found = amounts.parse(value)
     if found is None:
-        raise refusal(what, 'bytes, as in 4294967296 or "4.00 GiB (4.29 GB)"', value)
+        raise refusal(what, 'bytes, as in 4294967296 or "4.00 GiB (4.29 GB)"', repr(value))
     return found
 
 
@@ -86,7 +86,7 @@ def number(limit: int = 2**64 - 1, low: int = 0) -> Parser:
         if isinstance(value, str) and re.fullmatch('0x[0-9a-f]{1,16}|0', value, re.ASCII):
             value = int(value, 16)
         if type(value) is not int or not low <= value <= limit:
-            raise refusal(what, f'a number from {low} to {limit}', value)
+            raise refusal(what, f'a number from {low} to {limit}', repr(value))
         return value
     return parser
 
@@ -145,7 +145,7 @@ def align(value: Any, what: str) -> int:
     """Parse an alignment of devdax or fsdax."""
     found = amounts.parse(value)
     if found is None or not (known := [one for one in sizes.ALIGNMENTS if one in found]):
-        raise refusal(what, ' or '.join(map(str, sizes.ALIGNMENTS)), value)
+        raise refusal(what, ' or '.join(map(str, sizes.ALIGNMENTS)), repr(value))
     return known[0]
 
 
