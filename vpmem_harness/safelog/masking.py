@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
 import urllib.parse
 from collections.abc import Callable
@@ -21,7 +22,7 @@ _OTHER_P = re.compile(
     r'|taskset|chrt|renice|ionice|prlimit|nsenter|unshare|perl|python[\d.]*|dpkg|apt|pip|nc|touch'
     r'|systemctl|loginctl|screen|tmux|iptables|ip6?tables-save|ceph|rados|rbd|ndctl|daxctl|virsh'
     r'|vpmem-harness|(?:docker|podman)\s+(?:run|create|port))(?![\w-])')
-#: Variables of shells that end like a secret, but contain the current or last directory.
+#: Variables of shells that end like a secret. A directory in one is the current or the last one.
 _DIRECTORY = re.compile(r'(?<![\w-])(?:old)?pwd\Z')
 _END_OF_COMMAND = re.compile(r'[\n|;]|&&')
 #: Placeholders of format strings.
@@ -91,7 +92,8 @@ def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
             return value                    # the next key of a dict
         if len(value) == 1 and not value.isalnum():
             return value                    # an unexpected token '}'
-        if value.startswith('/') and _DIRECTORY.search(found.string[:found.start() + 2][-7:]):
+        if (value.startswith('/') and _DIRECTORY.search(found.string[:found.start() + 2][-7:])
+                and os.path.isdir(value)):
             return value                    # hidden as a path, if it needs to be
         stars = masked(value, found)
         if stars is MASK and found['keyquote'] and not found['quote']:
@@ -109,8 +111,7 @@ def _mask_keyed(text: Text, met: Callable[[str], None]) -> None:
     lower = text.lower
     stems = list(filter(lower.__contains__, patterns.SECRET_STEMS))
     if stems:
-        text.replace(patterns.KEYED_SECRETS[stems[0]] if len(stems) == 1 else patterns.KEYED_SECRET,
-                     keyed)
+        text.replace(patterns.keyed_secret(*stems if len(stems) == 1 else ()), keyed)
         if '</' in lower:
             text.replace(patterns.KEYED_SECRET_ELEMENT, masked)
         if '--' in lower:

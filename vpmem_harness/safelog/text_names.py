@@ -94,8 +94,7 @@ class TextNames:
             text.replace(patterns.KEYED_USER_IDENTITY, self._identity)
         owner = partial(self._keyed, 'id', source)
         stems = list(filter(lower.__contains__, patterns.OWNER_STEMS))
-        text.replace(patterns.KEYED_OWNERS[stems[0]] if len(stems) == 1
-                     else patterns.KEYED_OWNER, owner)
+        text.replace(patterns.keyed_owner(*stems if len(stems) == 1 else ()), owner)
         if '<nova:' in lower:
             text.replace(patterns.KEYED_OWNER_ELEMENT, owner)
 

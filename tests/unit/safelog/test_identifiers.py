@@ -101,7 +101,11 @@ class IdentifiersTest(testtools.TestCase):
         self.assertRedacted('<id:1>@<host:1>: x', '\u00fcnal@node7: x')
 
     def test_the_current_directory_is_no_secret(self):
-        """A shell's ``PWD`` is a path, and it stays visible elsewhere; a password does not."""
-        self.assertRedacted('PWD=/opt/x OLDPWD=/srv/x', 'PWD=/opt/x OLDPWD=/srv/x')
-        self.assertRedacted('/opt/x/y.py', '/opt/x/y.py')
-        self.assertRedacted('pwd=*** my_pwd=***', 'pwd=a8 my_pwd=/b9')
+        """A directory in a shell's ``PWD`` stays visible, here and elsewhere."""
+        self.assertRedacted('PWD=/usr OLDPWD=/usr/bin', 'PWD=/usr OLDPWD=/usr/bin')
+        self.assertRedacted('/usr/x.py', '/usr/x.py')
+
+    def test_a_password_that_begins_like_a_path(self):
+        """Without such a directory it is a password; so is a directory under another name."""
+        self.assertRedacted('pwd=*** "pwd": "***"', 'pwd=a8 "pwd": "/no/such/directory"')
+        self.assertRedacted('my_pwd=***', 'my_pwd=/usr/bin')
