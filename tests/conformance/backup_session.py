@@ -12,9 +12,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
 from tests.conformance.disk_session import MIB, TIME, DiskSession
-from tests.conformance.event_log import EventLog
 from vpmem_harness.libvirtd.hypervisor.storage import qcow2
 
 _REUSE = libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL
@@ -30,6 +28,10 @@ _SUFFIX = re.compile(r'(<directory>/\w+)\.\d{10}\b')
 
 class _Session(DiskSession):
     """The steps of a session on one connection."""
+
+    @staticmethod
+    def plain(text: str) -> str:
+        return _SUFFIX.sub(r'\1.<time>', TIME.sub('', text))
 
     def raw(self, name: str) -> str:
         """Create a raw image of 1 MiB, and return its path."""
@@ -358,16 +360,4 @@ def _sorted_jobs(events: list[str]) -> list[str]:
     return [next(ends) if line.startswith('BLOCK_JOB') else line for line in events]
 
 
-def outcomes(uri: str, directory: str) -> dict[str, Outcome]:
-    """Return the outcome of each step on a daemon, as JSON has it.
-
-    :param directory: an empty directory in which the daemon can create files.
-    """
-    with EventLog(uri) as events:
-        world = World(uri)
-        try:
-            _Session(world, directory, events).run()
-            return with_texts(world.outcomes, lambda text: _SUFFIX.sub(
-                r'\1.<time>', TIME.sub('', text.replace(directory, '<directory>'))))
-        finally:
-            world.close()
+outcomes = _Session.outcomes

@@ -12,8 +12,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
-from tests.conformance.event_log import EventLog
+from tests.conformance.event_session import EventSession
 from vpmem_harness.libvirtd.hypervisor.storage import qcow2
 
 _MIB = 1024**2
@@ -36,15 +35,9 @@ _DEVICES = '''<devices>
 <disk type='file' device='cdrom'><target dev='hda' bus='ide'/></disk></devices>'''
 
 
-class _Session:
-    """The steps of a session on one connection."""
+class _Session(EventSession):
 
-    def __init__(self, world: World, directory: str, events: EventLog) -> None:
-        self.world, self.directory, self.log = world, directory, events
-        self.guest: libvirt.virDomain
-
-    def path(self, name: str) -> str:
-        return os.path.join(self.directory, name)
+    guest: libvirt.virDomain
 
     def _image(self, name: str, below: str | None = None) -> None:
         with open(self.path(name), 'wb') as stream:
@@ -268,16 +261,4 @@ class _Session:
             part()
 
 
-def outcomes(uri: str, directory: str) -> dict[str, Outcome]:
-    """Return the outcome of each step on a daemon, as JSON has it.
-
-    :param directory: an empty directory in which the daemon can create files.
-    """
-    with EventLog(uri) as events:
-        world = World(uri)
-        try:
-            _Session(world, directory, events).run()
-            return with_texts(world.outcomes,
-                              lambda text: text.replace(directory, '<directory>'))
-        finally:
-            world.close()
+outcomes = _Session.outcomes

@@ -7,8 +7,7 @@ from typing import Any
 
 import libvirt
 
-from tests.conformance.calls.world import Outcome, World, with_texts
-from tests.conformance.event_log import EventLog
+from tests.conformance.event_session import EventSession
 
 _FORCE = libvirt.VIR_DOMAIN_CONSOLE_FORCE
 _CHANNELS = '''<features><acpi/></features><devices><serial type='pty'/>
@@ -21,12 +20,11 @@ _CPU = '<cpu><arch>x86_64</arch><model>{}</model>{}</cpu>'
 _NUMA = "<cpu><numa><cell id='0' cpus='0-1' memory='65536'/></numa></cpu>"
 
 
-class _Session:
-    """The steps of a session on one connection."""
+class _Session(EventSession):
 
-    def __init__(self, world: World, directory: str, events: EventLog) -> None:
-        self.world, self.directory, self.log = world, directory, events
-        self.connection, self.step = world.write, world.step
+    @staticmethod
+    def plain(text: str) -> str:
+        return re.sub(r'/dev/pts/\d+', '/dev/pts/N', text)
 
     def _devices(self) -> str:
         return _CHANNELS.format(mac=self.world.mac('user'), directory=self.directory)
@@ -192,16 +190,4 @@ def _middle(xml: str) -> str:
     return xml[xml.index('<features>'):xml.index('<interface')]
 
 
-def outcomes(uri: str, directory: str) -> dict[str, Outcome]:
-    """Return the outcome of each step on a daemon, as JSON has it.
-
-    :param directory: an empty directory in which the daemon can create files.
-    """
-    with EventLog(uri) as events:
-        world = World(uri)
-        try:
-            _Session(world, directory, events).run()
-            return with_texts(world.outcomes, lambda text: re.sub(
-                r'/dev/pts/\d+', '/dev/pts/N', text.replace(directory, '<directory>')))
-        finally:
-            world.close()
+outcomes = _Session.outcomes

@@ -7,8 +7,7 @@ import re
 
 import libvirt
 
-from tests.conformance.calls.world import Session, World
-from tests.conformance.event_log import EventLog
+from tests.conformance.event_session import EventSession
 from vpmem_harness.libvirtd.hypervisor.storage import qcow2
 
 MIB = 1024**2
@@ -19,12 +18,8 @@ _DISK = ("<disk type='file' device='{device}'><driver name='qemu' type='{form}'/
 TIME = re.compile(r'\d{4}-\d\d-\d\dT[\d:.]+Z (?=qemu-system)')
 
 
-class DiskSession(Session):
-    """A session that also records events."""
-
-    def __init__(self, world: World, directory: str, events: EventLog) -> None:
-        super().__init__(world, directory)
-        self.log = events
+class DiskSession(EventSession):
+    """A session whose domains have disks."""
 
     def image(self, name: str) -> str:
         """Create an image of 16 MiB, and return its path."""
