@@ -176,11 +176,26 @@ class DiskSources:
             return False
         if found is None:
             storage.create(path, 0o600)
-        for offset, piece in qcow2.new_image(
-                0 if sizes is None else sizes.capacity, version=3, backing=below,
-                backing_format=disks.driver_format(disk)):
-            storage.write(path, offset, piece)
+        self.write_image(path, 'qcow2', 0 if sizes is None else sizes.capacity, below,
+                         disks.driver_format(disk))
         return found is None
+
+    def write_image(self, path: str, form: str, capacity: int, backing: str | None = None,
+                    backing_format: str | None = None) -> None:
+        """Make an existing file an image: of QEMU's version of qcow2, or without a header.
+
+        :param form: the format of the image.
+        :param capacity: its size in bytes for a guest.
+        :param backing: the path of the image below it in qcow2, with ``backing_format``.
+        :raises OSError: the file cannot be written.
+        """
+        storage = self._backing.storage
+        if form != 'qcow2':
+            storage.truncate(path, capacity)
+            return
+        for offset, piece in qcow2.new_image(capacity, version=3, backing=backing,
+                                             backing_format=backing_format):
+            storage.write(path, offset, piece)
 
     def make_copy(self, disk: Element, path: str, form: str = 'raw',
                   below: Element | None = None) -> None:
@@ -194,14 +209,9 @@ class DiskSources:
         with contextlib.suppress(OSError):
             if storage.status(path) is None and storage.status(os.path.dirname(path)) is not None:
                 storage.create(path, 0o600)
-                if form != 'qcow2':
-                    storage.truncate(path, capacity)
-                    return
-                for offset, piece in qcow2.new_image(
-                        capacity, version=3,
-                        backing=None if below is None else disks.source_path(below),
-                        backing_format=None if below is None else disk_chain.image_format(below)):
-                    storage.write(path, offset, piece)
+                self.write_image(
+                    path, form, capacity, None if below is None else disks.source_path(below),
+                    None if below is None else disk_chain.image_format(below))
 
     def set_backing(self, image: Element, lower: Element | None) -> None:
         """Note in the file of an image which image is below it, if it is a file in qcow2."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError
+from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.values import TypedParameter
 from vpmem_harness.serving.clock import Timer
 
@@ -111,6 +111,12 @@ def check_no_backup(domain: Domain) -> None:
         raise LibvirtError(libvirt.VIR_ERR_OPERATION_TIMEOUT, 'cannot acquire state change lock '
                            '(held by monitor=remoteDispatchDomainBackupBegin)',
                            domain=libvirt.VIR_FROM_NONE)
+
+
+def check_no_block_jobs(domain: Domain) -> None:
+    """Refuse an operation on a domain that has a block job."""
+    if domain.block_jobs:
+        raise invalid('domain has active block job')
 
 
 def check_no_block_job(domain: Domain, target: str) -> None:

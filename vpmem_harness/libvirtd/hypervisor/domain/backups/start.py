@@ -26,7 +26,6 @@ from vpmem_harness.libvirtd.hypervisor.domain.block_jobs.block_job import BlockJ
 from vpmem_harness.libvirtd.hypervisor.domain.checkpoints import creation
 from vpmem_harness.libvirtd.hypervisor.domain.checkpoints.checkpoint import Checkpoint
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
-from vpmem_harness.libvirtd.hypervisor.storage import qcow2
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element, add, element
 
@@ -139,13 +138,9 @@ def _make_file(hypervisor: Hypervisor, domain: Domain, backup: Backup, wanted: B
     try:
         storage.create(path, 0o600)
         wanted.created = True
-        if wanted.format != 'qcow2':
-            storage.truncate(path, capacity)
-            return
-        for offset, piece in qcow2.new_image(
-                capacity, version=3, backing=below,
-                backing_format=None if below is None else disks.driver_format(disk)):
-            storage.write(path, offset, piece)
+        hypervisor.disk_sources.write_image(
+            path, wanted.format, capacity, below,
+            None if below is None else disks.driver_format(disk))
     except OSError as error:
         raise system_error(error.errno or 0,
                            f"failed to create image file '{path}'") from None

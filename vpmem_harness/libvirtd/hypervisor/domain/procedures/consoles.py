@@ -57,12 +57,11 @@ class ConsoleProcedures(ProcedureGroup):
     def _open(self, domain: Domain, device: Element, force: int, kind: str) -> Streamed:
         source = device.find('source')
         path = '' if source is None else source.get('path', '')
-        active = domain.terminals.pop(path, None)
-        if active is not None and not force:
-            domain.terminals[path] = active
-            raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
-                               f'Active {kind} exists for this domain')
+        active = domain.terminals.get(path)
         if active is not None:
+            if not force:
+                raise LibvirtError(libvirt.VIR_ERR_OPERATION_FAILED,
+                                   f'Active {kind} exists for this domain')
             active.hang_up(failed=True)
 
         def closed() -> None:

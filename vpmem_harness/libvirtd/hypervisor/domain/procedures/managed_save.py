@@ -12,7 +12,7 @@ import libvirt
 from vpmem_harness.libvirtd.errors import invalid, system_error
 from vpmem_harness.libvirtd.hypervisor.domain import save_image
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
-from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup, check_no_block_jobs
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.driver_checks import check_flags
 from vpmem_harness.libvirtd.hypervisor.procedure_group import ProcedureGroup, procedure
@@ -36,8 +36,7 @@ class ManagedSaveProcedures(ProcedureGroup):
         if not domain.persistent:
             raise invalid('cannot do managed save for transient domain')
         transient.check_migration(domain)
-        if domain.block_jobs:
-            raise invalid('domain has active block job')
+        check_no_block_jobs(domain)
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
         domain.managed_save = self.connection.saving.image_of(domain)

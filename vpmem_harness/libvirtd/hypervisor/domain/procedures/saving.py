@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import libvirt
 
-from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument, invalid
+from vpmem_harness.libvirtd.errors import LibvirtError, bad_argument
 from vpmem_harness.libvirtd.hypervisor.domain import emulator, save_image
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
-from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup, check_no_block_jobs
 from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
 from vpmem_harness.libvirtd.hypervisor.domain.qemu_process import check_active
 from vpmem_harness.libvirtd.hypervisor.domain.save_image import SaveImage
@@ -62,8 +62,7 @@ class SavingProcedures(ProcedureGroup):
         check_no_backup(domain)
         check_active(domain)
         transient.check_migration(domain)
-        if domain.block_jobs:
-            raise invalid('domain has active block job')
+        check_no_block_jobs(domain)
         if domain.live is None:
             raise AssertionError('an active domain has a live definition')
         saved = self.image_of(domain)

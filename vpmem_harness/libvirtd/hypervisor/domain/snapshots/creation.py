@@ -19,6 +19,7 @@ from vpmem_harness.libvirtd.errors import (
     xml_detail,
 )
 from vpmem_harness.libvirtd.hypervisor.domain.images import transient
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_block_jobs
 from vpmem_harness.libvirtd.hypervisor.domain.migration import check_same_guest
 from vpmem_harness.libvirtd.hypervisor.domain.moments.inactive_definition import (
     inactive_definition,
@@ -146,8 +147,7 @@ def _check_allowed(domain: Domain) -> None:
     for hostdev in domain.definition.devices.findall('hostdev'):
         raise invalid("cannot migrate a domain with <hostdev mode='subsystem' "
                       f"type='{hostdev.get('type')}'>")
-    if domain.block_jobs:
-        raise invalid('domain has active block job')
+    check_no_block_jobs(domain)
 
 
 def _cookie(domain: Domain) -> Element:

@@ -15,6 +15,9 @@ from vpmem_harness.libvirtd.xml.definition import Definition
 from vpmem_harness.libvirtd.xml.devices import disks
 from vpmem_harness.libvirtd.xml.etree import Element
 
+#: QEMU's reason not to load a snapshot of an image with bitmaps.
+_BITMAPS = 'Device has active dirty bitmaps'
+
 
 class ImageSnapshots:
     """The names of the snapshots that each image of a host contains."""
@@ -45,15 +48,16 @@ class ImageSnapshots:
         if not all(snapshot.name in self._of(path) for path in paths):
             return f"Snapshot '{snapshot.name}' does not exist in one or more devices"
         if any(self._bitmaps.any(path) for path in paths):
-            return 'Device has active dirty bitmaps'
+            return _BITMAPS
         return None
 
     def apply(self, snapshot: Snapshot, definition: Definition) -> None:
         """Refuse to revert images that have bitmaps, or do not contain the snapshot."""
         for path in _paths(snapshot, definition):
-            cause = ('Device has active dirty bitmaps' if self._bitmaps.any(path)
-                     else 'Failed to load snapshot: No such file or directory')
-            if self._bitmaps.any(path) or snapshot.name not in self._of(path):
+            has_bitmaps = self._bitmaps.any(path)
+            if has_bitmaps or snapshot.name not in self._of(path):
+                cause = (_BITMAPS if has_bitmaps
+                         else 'Failed to load snapshot: No such file or directory')
                 raise internal(
                     f'Child process (/usr/bin/qemu-img snapshot -a {snapshot.name} {path}) '
                     'unexpected exit status 1: qemu-img: Could not apply snapshot '

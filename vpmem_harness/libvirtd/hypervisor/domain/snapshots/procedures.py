@@ -11,7 +11,7 @@ import libvirt
 
 from vpmem_harness.libvirtd.errors import LibvirtError, invalid
 from vpmem_harness.libvirtd.hypervisor.domain.domain import Domain
-from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup
+from vpmem_harness.libvirtd.hypervisor.domain.jobs import check_no_backup, check_no_block_jobs
 from vpmem_harness.libvirtd.hypervisor.domain.snapshots import (
     creation,
     deletion,
@@ -88,8 +88,7 @@ class SnapshotProcedures(ProcedureGroup):
         check_flags('qemuSnapshotRevert', flags, _REVERT_FLAGS)
         domain = self.domain(handle.dom)
         check_no_backup(domain)
-        if domain.block_jobs:
-            raise invalid('domain has active block job')
+        check_no_block_jobs(domain)
         snapshot = domain.snapshots.named(handle.name)
         reversion.check(domain, snapshot, flags)
         reversion.revert(self.hypervisor, domain, snapshot, flags)
